@@ -1,0 +1,50 @@
+"""ProAPI: a real-time web framework. ``from proapi import ProAPI``."""
+
+from ._binding import WebSocketConnection, version
+from .app import ProAPI
+from .datastructures import FormData, Headers, QueryParams
+from .errors import (
+    HTTPException,
+    RequestBodyError,
+    RouteError,
+    WebSocketDisconnect,
+    WebSocketError,
+    WebSocketMessageError,
+    WebSocketStateError,
+)
+from .request import Request
+from .response import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+
+__version__ = version
+
+__all__ = [
+    "FileResponse",
+    "FormData",
+    "HTMLResponse",
+    "HTTPException",
+    "Headers",
+    "JSONResponse",
+    "PlainTextResponse",
+    "ProAPI",
+    "QueryParams",
+    "RedirectResponse",
+    "Request",
+    "RequestBodyError",
+    "Response",
+    "RouteError",
+    "StreamingResponse",
+    "WebSocketConnection",
+    "WebSocketDisconnect",
+    "WebSocketError",
+    "WebSocketMessageError",
+    "WebSocketStateError",
+    "__version__",
+]

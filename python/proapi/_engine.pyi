@@ -1,0 +1,230 @@
+"""The compiled engine. Only ``proapi._binding`` imports it; everything here but ``WebSocketConnection`` is internal."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Literal, TypeVar, overload
+
+from .datastructures import Headers, QueryParams
+
+_T = TypeVar("_T")
+_Pairs = list[tuple[str, str]]
+
+version: str
+
+def register(
+    *,
+    headers_type: type[Headers],
+    query_params_type: type[QueryParams],
+    disconnect_error: type[Exception],
+    state_error: type[Exception],
+    message_error: type[Exception],
+    encode_json: Callable[[Any], bytes],
+    decode_json: Callable[[Any, Any], Any],
+    owner: ContextVar[WebSocketConnection],
+) -> None:
+    """Hands the engine what is written in Python. ``decode_json(data, type_or_None)`` raises ValueError on bad JSON."""
+
+class Site:
+    """Routes and settings, shared by every server of one application."""
+
+    def __init__(self) -> None: ...
+    def set(self, name: str, value: str) -> None:
+        """Sets an application-wide setting; ValueError says what was expected. Times in seconds."""
+    def effective_settings(self) -> dict[str, float]: ...
+    def allowed_origins(self) -> list[str]: ...
+    def add_route(self, method: str, pattern: str, settings: Mapping[str, str]) -> int:
+        """Adds a route (method "WEBSOCKET" for WebSocket) and gives its number: 0, 1, 2, ... ValueError: bad pattern,
+        duplicate, bad setting. Route settings start from the application-wide ones of that moment's end: unset ones
+        follow later changes of the site."""
+    def add_files(self, pattern: str, directory: str) -> int:
+        """Serves files below ``directory``; the pattern has at most one parameter, of kind ``path``."""
+    @staticmethod
+    def parse_pattern(pattern: str) -> list[tuple[str, str]]:
+        """Names and converters ("str", "int", "float", "uuid", "path") of a pattern; ValueError where it is malformed."""
+
+class RequestInfo:
+    """A request that came through another server (ASGI), parsed and routed as the engine's own."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        client: tuple[str, int] | None,
+        secure: bool,
+        subprotocols: Sequence[str] = (),
+        body: bytes = b"",
+    ) -> None:
+        """``method`` is "WEBSOCKET" for a WebSocket's handshake."""
+    match_kind: Literal["matched", "not_found", "bad_path", "wrong_method"]
+    route: int
+    allowed_methods: list[str]
+    websocket_only: bool
+    method: str
+    path: str
+    path_params: dict[str, Any]
+    headers: _Pairs
+    query_params: _Pairs
+    cookies: dict[str, str]
+    client: tuple[str, int] | None
+    url: str
+    body: bytes
+    def origin_problem(self) -> str:
+        """Why this handshake's Origin may not connect to its route, to be logged; empty: it may."""
+    def parse_form(self) -> _Pairs:
+        """The body as application/x-www-form-urlencoded."""
+    def find_file(self) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
+        """For a files route: status, headers, text, and (descriptor, offset, length) of an open file to send, which the
+        caller closes."""
+
+class Exchange:
+    """One HTTP request over the engine's own socket, and the response to it."""
+
+    request: RequestInfo
+    started: bool
+    finished: bool
+    ended: bool
+    def respond(self, status: int, headers: _Pairs, body: bytes) -> None:
+        """A whole response. ValueError: a header that would break the framing."""
+    def respond_with_file(self, status: int, headers: _Pairs, path: str) -> None:
+        """OSError where the file can't be opened."""
+    def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
+    def write(self, data: bytes) -> Awaitable[bool]:
+        """Waits while the outgoing buffer is above high water. False: the client is gone."""
+    def finish(self) -> None: ...
+    def fail(self) -> None:
+        """500 where nothing was sent yet, else the connection is cut. Does nothing on a finished exchange."""
+
+class WebSocketConnection:
+    """One WebSocket. Handlers receive it; it stays safe to keep, compare and hash after the connection has ended.
+
+    All members belong to the event loop's thread. ``send_*``, ``accept`` and ``close`` act when they are called and
+    give an awaitable that waits where there is something to wait for.
+    """
+
+    path: str
+    path_params: dict[str, Any]
+    query_params: QueryParams
+    headers: Headers
+    cookies: dict[str, str]
+    subprotocols: list[str]
+    client: tuple[str, int] | None
+    url: str
+    user_data: dict[Any, Any]
+    @property
+    def accepted(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def close_code(self) -> int | None: ...
+    @property
+    def close_reason(self) -> str | None: ...
+    @property
+    def subprotocol(self) -> str | None: ...
+    @property
+    def buffered_amount(self) -> int: ...
+    def accept(
+        self, subprotocol: str | None = None, headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None
+    ) -> Awaitable[None]: ...
+    def close(self, code: int = 1000, reason: str | None = None) -> Awaitable[None]: ...
+    def reject(
+        self,
+        status: int = 403,
+        body: str | bytes = b"",
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+    ) -> Awaitable[None]: ...
+    def wait_closed(self) -> Awaitable[None]: ...
+    def receive(self) -> Awaitable[str | bytes]: ...
+    def receive_text(self) -> Awaitable[str]: ...
+    def receive_bytes(self) -> Awaitable[bytes]: ...
+    @overload
+    def receive_json(self) -> Awaitable[Any]: ...
+    @overload
+    def receive_json(self, type: type[_T]) -> Awaitable[_T]: ...
+    @overload
+    def receive_json(self, type: Any) -> Awaitable[Any]: ...
+    def send_text(self, data: str) -> Awaitable[bool]: ...
+    def send_bytes(self, data: bytes | bytearray | memoryview) -> Awaitable[bool]: ...
+    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> Awaitable[bool]: ...
+    def __aiter__(self) -> AsyncIterator[str | bytes]: ...
+    def iter_text(self) -> AsyncIterator[str]: ...
+    def iter_bytes(self) -> AsyncIterator[bytes]: ...
+    @overload
+    def iter_json(self) -> AsyncIterator[Any]: ...
+    @overload
+    def iter_json(self, type: type[_T]) -> AsyncIterator[_T]: ...
+    @overload
+    def iter_json(self, type: Any) -> AsyncIterator[Any]: ...
+
+class WebSocketBridge:
+    """A WebSocket whose frames another server reads and writes (ASGI): messages in, commands out.
+
+    ``schedule`` is called when ``notify()`` must run soon from the event loop itself (``loop.call_soon``), and when
+    ``next_command()`` may have something new. Nothing here steps a task but ``notify()``.
+    """
+
+    def __init__(self, site: Site, request: RequestInfo, schedule: Callable[[], None]) -> None: ...
+    connection: WebSocketConnection
+    wants_messages: bool
+    def feed(self, message: str | bytes) -> None: ...
+    def end(self, code: int, reason: str) -> None:
+        """The peer is gone, or has closed."""
+    def notify(self) -> None: ...
+    def next_command(
+        self,
+    ) -> (
+        tuple[Literal["accept"], str | None, _Pairs]
+        | tuple[Literal["reject"], int, _Pairs, bytes]
+        | tuple[Literal["text"], str]
+        | tuple[Literal["bytes"], bytes]
+        | tuple[Literal["close"], int, str]
+        | None
+    ):
+        """What to do next, in order. A message counts as buffered until the command after it is asked for."""
+
+class Engine:
+    """Sockets and protocols on the thread of one event loop.
+
+    ``on_websocket(connection, route)`` and ``on_request(exchange, route)`` are called from ``poll`` or ``select``;
+    ``log(level, line)`` takes logging's level numbers.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        on_websocket: Callable[[WebSocketConnection, int], None],
+        on_request: Callable[[Exchange, int], None],
+        log: Callable[[int, str], None],
+    ) -> None: ...
+    def listen(self, host: str, port: int, *, share_port: bool) -> None:
+        """OSError with one line that says what is wrong and what to change."""
+    @property
+    def addresses(self) -> list[tuple[str, int]]: ...
+    @property
+    def counts(self) -> dict[str, Any]:
+        """accepted, refused, open, closed (by code)."""
+    def stop(self, on_stopped: Callable[[], None]) -> None: ...
+    def abort(self) -> None: ...
+    # Guest of a running loop: add_reader(fileno(), poll).
+    def fileno(self) -> int: ...
+    def poll(self) -> None: ...
+    def set_outside_work(self, callback: Callable[[], None] | None) -> None:
+        """``callback`` is called (at most once until the next poll) when ``poll`` should be called soon: loop.call_soon."""
+    # Host: the selector of an asyncio loop.
+    def watch(self, fd: int, events: int, known: bool) -> None: ...
+    def select(self, timeout: float | None, ready: Sequence[Any], loop: Any) -> list[tuple[int, int]]:
+        """Turns until ``ready`` is not empty, a watched descriptor is ready, the loop is stopping or ``timeout`` is over."""
+
+class WebSocketMachine:
+    """The sans-I/O RFC 6455 machine, for tests: ``contract/ws`` is replayed through it."""
+
+    def __init__(self, role: Literal["server", "client"], **limits: int) -> None: ...
+    def feed(self, data: bytes) -> list[tuple[str, str, int, bytes]]:
+        """(kind, opcode, code, payload) of each event in order."""
+    def take_output(self) -> bytes: ...
+
+def parse_request(data: bytes, splits: Sequence[int]) -> tuple[str, int, dict[str, Any]]:
+    """The HTTP head parser, for tests: ("complete" | "need_data" | "failed", status, head)."""

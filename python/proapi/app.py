@@ -1,0 +1,134 @@
+"""``ProAPI``: an application's routes, settings and lifespan, and the ways to serve it."""
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, TypeVar, Unpack
+
+from . import runner
+from .lifespan import Lifespan
+from .routing import WEBSOCKET, RouteTable
+from .server import Addresses, Server
+from .settings import RouteSettings, Settings, setting_text
+
+_H = TypeVar("_H", bound=Callable[..., Any])
+
+
+class ProAPI:
+    """A real-time web application. ``settings`` are limits by name: ``ProAPI(max_message_size=4 * 1024 * 1024)``."""
+
+    def __init__(
+        self,
+        *,
+        lifespan: Callable[["ProAPI"], AbstractAsyncContextManager[Any]] | None = None,
+        **settings: Unpack[Settings],
+    ) -> None:
+        """``lifespan(app)`` gives an async context manager that is entered before the application serves and left
+        after. ValueError: a setting that does not exist or is out of range."""
+        self.routes = RouteTable()
+        self.lifespan = Lifespan(self, lifespan)
+        self.configure(**settings)
+
+    # ---- settings and lifespan ----
+
+    def configure(self, **settings: Unpack[Settings]) -> None:
+        """Sets application-wide limits by name."""
+        for name, value in settings.items():
+            self.routes.site.set(name, setting_text(value))
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Every limit in effect, by name; times in seconds."""
+        return self.routes.site.effective_settings()
+
+    def on_startup(self, function: _H) -> _H:
+        """Decorator: called, async or not, before the application serves."""
+        self.lifespan.startup.append(function)
+        return function
+
+    def on_shutdown(self, function: _H) -> _H:
+        """Decorator: called, async or not, after the application has served; the last registered first."""
+        self.lifespan.shutdown.append(function)
+        return function
+
+    # ---- routes ----
+
+    def websocket(self, path: str, **settings: Unpack[RouteSettings]) -> Callable[[_H], _H]:
+        """Decorator: ``async def handler(websocket, <path parameters>)``; ``settings`` are limits of this route."""
+
+        def register(handler: _H) -> _H:
+            self.routes.add(WEBSOCKET, path, handler, settings)
+            return handler
+
+        return register
+
+    def route(self, path: str, methods: Iterable[str] = ("GET",)) -> Callable[[_H], _H]:
+        """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for HTTP requests of these methods."""
+        names = [methods] if isinstance(methods, str) else list(methods)
+
+        def register(handler: _H) -> _H:
+            for method in names:
+                self.routes.add(method.upper(), path, handler, {})
+            return handler
+
+        return register
+
+    def get(self, path: str) -> Callable[[_H], _H]:
+        """Serves HEAD too."""
+        return self.route(path, ["GET"])
+
+    def post(self, path: str) -> Callable[[_H], _H]:
+        return self.route(path, ["POST"])
+
+    def put(self, path: str) -> Callable[[_H], _H]:
+        return self.route(path, ["PUT"])
+
+    def patch(self, path: str) -> Callable[[_H], _H]:
+        return self.route(path, ["PATCH"])
+
+    def delete(self, path: str) -> Callable[[_H], _H]:
+        return self.route(path, ["DELETE"])
+
+    def head(self, path: str) -> Callable[[_H], _H]:
+        return self.route(path, ["HEAD"])
+
+    def options(self, path: str) -> Callable[[_H], _H]:
+        return self.route(path, ["OPTIONS"])
+
+    def static(self, path: str, directory: str | os.PathLike[str]) -> None:
+        """Serves the files below ``directory`` at ``path``; a directory stands for its index.html."""
+        self.routes.add_files(path, directory)
+
+    # ---- serving ----
+
+    async def serve(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        share_port: bool = False,
+        on_listening: Callable[[Addresses], object] | None = None,
+    ) -> None:
+        """Serves as a guest of the running loop until cancelled, then stops gracefully; port 0 is any free one, told to
+        ``on_listening``. OSError: it can't listen there."""
+        options = runner.read_options(host, port, fast=False, workers=1, loop="asyncio")
+        await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        fast: bool = False,
+        workers: int = 1,
+        loop: Literal["asyncio", "uvloop"] = "asyncio",
+        **settings: Unpack[Settings],
+    ) -> None:
+        """Serves until Ctrl-C or SIGTERM. ``fast``: the engine drives the event loop itself. ``workers``: so many
+        processes. A busy port or a bad option: one line on stderr and SystemExit(1)."""
+        try:
+            self.configure(**settings)
+            options = runner.read_options(host, port, fast=fast, workers=workers, loop=loop)
+        except ValueError as error:
+            runner.fail(str(error))
+        runner.run(self, options)

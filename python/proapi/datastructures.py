@@ -1,0 +1,78 @@
+"""Mappings with repeated names: header fields, query parameters, forms.
+
+``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
+
+
+class _MultiMapping(Mapping[str, str]):
+    """Pairs in the order they came, and the last value of each name."""
+
+    __slots__ = ("_last", "_pairs")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
+        given = pairs.items() if isinstance(pairs, Mapping) else pairs
+        self._pairs = [(self._key(name), value) for name, value in given]
+        self._last = dict(self._pairs)
+
+    @staticmethod
+    def _key(name: str) -> str:
+        return name
+
+    def __getitem__(self, name: str) -> str:
+        return self._last[self._key(name)]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._key(name) in self._last
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._last)
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def getlist(self, name: str) -> list[str]:
+        """Every value of ``name``, in order; empty where there is none."""
+        wanted = self._key(name)
+        return [value for key, value in self._pairs if key == wanted]
+
+    def multi_items(self) -> list[tuple[str, str]]:
+        """Every pair, repeated names included, in order."""
+        return list(self._pairs)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, type(self)):
+            return sorted(self._pairs) == sorted(other._pairs)
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._pairs!r})"
+
+    def __copy__(self) -> Self:
+        return type(self)(self._pairs)
+
+
+class Headers(_MultiMapping):
+    """Header fields; names in any case, given in lower case."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _key(name: str) -> str:
+        return name.lower()
+
+
+class QueryParams(_MultiMapping):
+    """Query parameters, decoded."""
+
+    __slots__ = ()
+
+
+class FormData(_MultiMapping):
+    """Fields of a form, decoded."""
+
+    __slots__ = ()

@@ -1,0 +1,163 @@
+"""From a connection or request to its handler's task, and from the task's end to what the peer gets.
+
+Shared by the engine's own server and by ASGI: it knows neither sockets nor scopes. Everything runs on one loop's thread.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Iterator
+from contextvars import Context, copy_context
+from typing import Any
+
+from ._binding import WebSocketConnection, owner
+from .errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
+from .exchange import Exchange
+from .log import LimitedLog, escape, logger
+from .request import Request
+from .response import PlainTextResponse, to_response
+from .routing import RouteTable
+from .signature import Handler
+from .threads import ThreadPool
+
+_NORMAL, _GOING_AWAY, _INTERNAL_ERROR = 1000, 1001, 1011
+_CLOSE_REASONS = {1003: "this kind of message is not expected here", 1007: "the message is not the JSON expected here"}
+
+
+class Dispatcher:
+    """The running handlers of one server."""
+
+    def __init__(self, routes: RouteTable) -> None:
+        self._handlers = routes.handlers
+        self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
+        self._exchanges: set[asyncio.Task[Any]] = set()
+        self._peer_faults = LimitedLog()
+        self._cancelling = False
+        self.pool = ThreadPool()
+        self._loop: asyncio.AbstractEventLoop
+        self._context: Context
+
+    def start(self) -> None:
+        """On the running loop; handlers see the context variables of now."""
+        self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
+
+    @property
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        return self._exchanges | self._websockets.keys()
+
+    def cancel(self) -> None:
+        """Cancels every handler; WebSockets close with 1001."""
+        self._cancelling = True
+        for task in self.tasks:
+            task.cancel()
+
+    def close(self) -> None:
+        self.pool.close()
+
+    # ---- WebSocket ----
+
+    def open_websocket(self, connection: WebSocketConnection, route: int) -> asyncio.Task[Any]:
+        handler = self._handlers[route]
+        assert handler is not None
+        context = self._context.copy()
+        context.run(owner.set, connection)
+        try:
+            coroutine = context.run(handler.call, connection, connection.path_params)
+            if not inspect.iscoroutine(coroutine):
+                coroutine = _await(coroutine)
+        except Exception as error:
+            coroutine = _raise(error)
+        task = self._loop.create_task(coroutine, context=context)
+        self._websockets[task] = connection, handler
+        task.add_done_callback(self._on_websocket_done)
+        return task
+
+    def _on_websocket_done(self, task: asyncio.Task[Any]) -> None:
+        connection, handler = self._websockets.pop(task)
+        if task.cancelled():
+            if not self._cancelling and not connection.closed:
+                logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
+            connection.close(_GOING_AWAY if self._cancelling else _INTERNAL_ERROR)
+            return
+        error = _relevant(task.exception())
+        if error is None:
+            connection.close(_NORMAL)
+        elif isinstance(error, WebSocketMessageError):
+            code = error.close_code if error.close_code in _CLOSE_REASONS else 1007
+            client = connection.client[0] if connection.client else "a client"
+            text = escape(f"{connection.path}: closed {client} with {code}: {error}")
+            self._peer_faults.write(logging.INFO, text)
+            connection.close(code, _CLOSE_REASONS[code])
+        else:
+            logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
+            if connection.accepted or connection.closed:
+                connection.close(_INTERNAL_ERROR, "internal error")
+            else:
+                connection.reject(500, "Internal Server Error\n", {"Content-Type": "text/plain; charset=utf-8"})
+
+    # ---- HTTP ----
+
+    def open_request(self, exchange: Exchange, route: int) -> asyncio.Task[Any]:
+        handler = self._handlers[route]
+        assert handler is not None
+        task = self._loop.create_task(self._respond(exchange, handler), context=self._context.copy())
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchanges.discard)
+        return task
+
+    async def _respond(self, exchange: Exchange, handler: Handler) -> None:
+        request = Request(exchange.request)
+        try:
+            try:
+                result = await self._call(handler, request)
+            except HTTPException as error:
+                text = error.detail + "\n" if error.detail else ""
+                result = PlainTextResponse(text, error.status, error.headers)
+            await to_response(result).send_to(exchange, self.pool)
+        except (asyncio.CancelledError, SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._log_failure(request, handler, error)
+        finally:
+            exchange.fail()
+
+    async def _call(self, handler: Handler, request: Request) -> Any:
+        if handler.is_async:
+            return await handler.call(request, request.path_params)
+        result = await self.pool.run(handler.call, request, request.path_params)
+        return await result if inspect.isawaitable(result) else result
+
+    @staticmethod
+    def _log_failure(request: Request, handler: Handler, error: BaseException) -> None:
+        logger.error("%s %s: the handler %s failed", request.method, escape(request.path), handler.name, exc_info=error)
+
+
+def _relevant(error: BaseException | None) -> BaseException | None:
+    """What of an exception is more than the connection's normal end; task groups wrap both in groups."""
+    if isinstance(error, WebSocketDisconnect):
+        return None
+    if isinstance(error, BaseExceptionGroup):
+        _, rest = error.split(WebSocketDisconnect)
+        if rest is None:
+            return None
+        message_errors, others = rest.split(WebSocketMessageError)
+        if others is None:
+            return next(_leaves(rest))
+    return error
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def _raise(error: Exception) -> None:
+    raise error

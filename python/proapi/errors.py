@@ -1,0 +1,63 @@
+"""Every exception a user of the package can meet. The messages say what was expected and what came."""
+
+from collections.abc import Mapping
+
+
+class RouteError(ValueError):
+    """A route or handler that can't be registered; the text names the handler's file and line."""
+
+
+class WebSocketError(Exception):
+    """Base of what a WebSocket connection raises."""
+
+
+class WebSocketDisconnect(WebSocketError):
+    """The connection has ended: nothing can be received or sent any more."""
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        super().__init__(code, reason or "")
+        self.code = code
+        self.reason = reason or ""
+
+    def __str__(self) -> str:
+        return f"the connection has ended with code {self.code}" + (f" ({self.reason})" if self.reason else "")
+
+
+class WebSocketStateError(WebSocketError, RuntimeError):
+    """A call in the wrong state: before ``accept()``, a second ``accept()``, two receives at once."""
+
+
+class WebSocketMessageError(WebSocketError, ValueError):
+    """A message of another kind than was asked for; it is ``data``, and the connection stays open.
+
+    ``close_code`` is what the connection is closed with where this leaves the handler: 1003 for a wrong kind, 1007 for
+    what is not JSON or not of the type (RFC 6455 section 7.4.1).
+    """
+
+    def __init__(self, text: str, data: str | bytes = "", close_code: int = 1007) -> None:
+        super().__init__(text, data, close_code)
+        self.data = data
+        self.close_code = close_code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class HTTPException(Exception):
+    """Ends an HTTP handler with a response of this status; ``detail`` is its text."""
+
+    def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.detail}".rstrip()
+
+
+class RequestBodyError(HTTPException, ValueError):
+    """The request's body is not what the handler asked for: a 400 where it leaves the handler."""
+
+    def __init__(self, detail: str, status: int = 400) -> None:
+        super().__init__(status, detail)

@@ -1,0 +1,152 @@
+"""Fast mode: an asyncio loop whose selector is the engine's reactor, so that one wait serves both.
+
+Everything of asyncio goes on working; what it watches (its own wake-up pipe, sockets, pipes) the reactor watches too.
+"""
+
+import asyncio
+import math
+import select
+import selectors
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import Context
+from typing import Any, TypeVarTuple, Unpack
+
+from ._binding import Engine
+
+_Ts = TypeVarTuple("_Ts")
+_File = Any  # a descriptor, or an object with fileno()
+
+
+class EngineSelector(selectors.BaseSelector):
+    """asyncio's view of the reactor. Handlers run inside ``select``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine: Engine | None = engine
+        self._keys: dict[int, selectors.SelectorKey] = {}
+        self._map = _KeysByFile(self._keys)
+        self._loop: FastLoop
+        self.deadline = -math.inf
+        """While a select waits: when it will end, on the loop's clock."""
+
+    def attach(self, loop: "FastLoop") -> None:
+        self._loop = loop
+
+    def register(self, fileobj: _File, events: int, data: Any = None) -> selectors.SelectorKey:
+        fd = self._map.descriptor(fileobj)
+        if fd in self._keys:
+            raise KeyError(f"{fileobj!r} (descriptor {fd}) is registered already")
+        self._watch(fd, events, known=False)
+        key = self._keys[fd] = selectors.SelectorKey(fileobj, fd, events, data)
+        return key
+
+    def modify(self, fileobj: _File, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = self._map[fileobj]
+        if events != key.events:
+            self._watch(key.fd, events, known=True)
+        key = self._keys[key.fd] = key._replace(events=events, data=data)
+        return key
+
+    def unregister(self, fileobj: _File) -> selectors.SelectorKey:
+        key = self._map[fileobj]
+        del self._keys[key.fd]
+        try:
+            self._watch(key.fd, 0, known=True)
+        except OSError:
+            pass  # closed before: the kernel has forgotten it
+        return key
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert self._engine is not None
+        loop = self._loop
+        self.deadline = math.inf if timeout is None else loop.time() + timeout
+        try:
+            found = self._engine.select(timeout, loop._ready, loop)
+        finally:
+            self.deadline = -math.inf
+        ready = []
+        for fd, mask in found:
+            if key := self._keys.get(fd):
+                # An error or hang-up concerns whoever waits, to read or to write.
+                events = (selectors.EVENT_READ if mask & ~select.EPOLLOUT else 0) | (
+                    selectors.EVENT_WRITE if mask & ~select.EPOLLIN else 0
+                )
+                ready.append((key, events & key.events))
+        return ready
+
+    def close(self) -> None:
+        self._keys.clear()
+        self._engine = None
+
+    def get_map(self) -> Mapping[_File, selectors.SelectorKey]:
+        return self._map
+
+    def _watch(self, fd: int, events: int, *, known: bool) -> None:
+        assert self._engine is not None
+        mask = (select.EPOLLIN if events & selectors.EVENT_READ else 0) | (
+            select.EPOLLOUT if events & selectors.EVENT_WRITE else 0
+        )
+        self._engine.watch(fd, mask, known)
+
+
+class _KeysByFile(Mapping[_File, selectors.SelectorKey]):
+    """Keys by descriptor or by the object that was registered, even once that is closed."""
+
+    def __init__(self, keys: dict[int, selectors.SelectorKey]) -> None:
+        self._keys = keys
+
+    def descriptor(self, fileobj: _File) -> int:
+        fd = fileobj if isinstance(fileobj, int) else -1
+        if fd < 0 and not isinstance(fileobj, int):
+            try:
+                fd = int(fileobj.fileno())
+            except (AttributeError, TypeError, ValueError):
+                raise ValueError(f"expected a descriptor or a file, got {fileobj!r}") from None
+        if fd < 0:
+            fd = next((key.fd for key in self._keys.values() if key.fileobj is fileobj), -1)
+        if fd < 0:
+            raise ValueError(f"expected an open descriptor, got {fileobj!r}")
+        return fd
+
+    def __getitem__(self, fileobj: _File) -> selectors.SelectorKey:
+        try:
+            return self._keys[self.descriptor(fileobj)]
+        except ValueError:
+            raise KeyError(fileobj) from None
+        except KeyError:
+            raise KeyError(f"{fileobj!r} is not registered") from None
+
+    def __iter__(self) -> Iterator[_File]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+class FastLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop that waits in the engine."""
+
+    _ready: deque[asyncio.Handle]
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine_selector = EngineSelector(engine)
+        self._engine_selector.attach(self)
+        super().__init__(self._engine_selector)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = super().call_at(when, callback, *args, context=context)
+        # A handler that runs inside select() has set a timer for before select's end: it must end now.
+        if when < self._engine_selector.deadline:
+            self._engine_selector.deadline = -math.inf
+            self.call_soon(_do_nothing)
+        return timer
+
+
+def _do_nothing() -> None:
+    pass

@@ -1,0 +1,38 @@
+"""What an application does before it serves and after: a lifespan context manager, start-up and shutdown functions."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+Hook = Callable[[], Any]
+
+
+class Lifespan:
+    """Start-up functions in the order of registration, shutdown functions in the opposite order, each async or not."""
+
+    def __init__(self, app: object, manager: Callable[[Any], AbstractAsyncContextManager[Any]] | None) -> None:
+        if manager is not None and not callable(manager):
+            raise TypeError(f"lifespan: expected an async context manager function of the app, got {manager!r}")
+        self._app = app
+        self._manager = manager
+        self.startup: list[Hook] = []
+        self.shutdown: list[Hook] = []
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Once all has started, every shutdown function runs, even where another one raises."""
+        async with AsyncExitStack() as stack:
+            if self._manager is not None:
+                await stack.enter_async_context(self._manager(self._app))
+            for hook in self.startup:
+                await _call(hook)
+            for hook in self.shutdown:
+                stack.push_async_callback(_call, hook)
+            yield
+
+
+async def _call(hook: Hook) -> None:
+    result = hook()
+    if inspect.isawaitable(result):
+        await result

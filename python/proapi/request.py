@@ -1,0 +1,93 @@
+"""What an HTTP handler is told of its request. The body is there whole, bounded by ``max_body``."""
+
+from typing import Any, TypeVar, overload
+
+from . import _json
+from ._binding import RequestInfo
+from .datastructures import FormData, Headers, QueryParams
+from .errors import RequestBodyError
+
+_T = TypeVar("_T")
+
+
+class Request:
+    """One HTTP request."""
+
+    __slots__ = ("_headers", "_info", "_query_params")
+
+    def __init__(self, info: RequestInfo) -> None:
+        self._info = info
+        self._headers: Headers | None = None
+        self._query_params: QueryParams | None = None
+
+    @property
+    def method(self) -> str:
+        return self._info.method
+
+    @property
+    def path(self) -> str:
+        """Percent-decoded."""
+        return self._info.path
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        return self._info.path_params
+
+    @property
+    def headers(self) -> Headers:
+        if self._headers is None:
+            self._headers = Headers(self._info.headers)
+        return self._headers
+
+    @property
+    def query_params(self) -> QueryParams:
+        if self._query_params is None:
+            self._query_params = QueryParams(self._info.query_params)
+        return self._query_params
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        return self._info.cookies
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of the peer."""
+        return self._info.client
+
+    @property
+    def url(self) -> str:
+        return self._info.url
+
+    @property
+    def content(self) -> bytes:
+        """The body, for handlers that are not async."""
+        return self._info.body
+
+    async def body(self) -> bytes:
+        return self._info.body
+
+    @overload
+    async def json(self) -> Any: ...
+    @overload
+    async def json(self, type: type[_T]) -> _T: ...
+    @overload
+    async def json(self, type: Any) -> Any: ...
+    async def json(self, type: Any = None) -> Any:
+        """The body as JSON, of ``type`` where one is given. RequestBodyError, a 400: it is not."""
+        try:
+            return _json.decode(self._info.body, type)
+        except ValueError as error:
+            what = "JSON" if type is None else "JSON of the expected type"
+            raise RequestBodyError(f"The body: expected {what}: {error}") from None
+
+    async def form(self) -> FormData:
+        """The body's fields. RequestBodyError, a 415: it is no application/x-www-form-urlencoded."""
+        given = self.headers.get("content-type", "")
+        if given.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+            raise RequestBodyError(
+                f"The body: expected application/x-www-form-urlencoded, got {given or 'no Content-Type'}", status=415
+            )
+        return FormData(self._info.parse_form())
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path!r}>"

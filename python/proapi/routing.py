@@ -1,0 +1,83 @@
+"""The routes of an application: what the engine numbers and matches, with the handler of each number."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from ._binding import Site
+from .errors import RouteError
+from .settings import setting_text
+from .signature import Handler, place_of
+
+WEBSOCKET = "WEBSOCKET"
+_Shape = tuple[str, ...]
+_PARAMETER = re.compile(r"\{\w*(?::(\w*))?\}")
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class RouteTable:
+    """Routes and settings over one engine ``Site``. ``handlers[n]`` belongs to the engine's route n; None: files."""
+
+    def __init__(self) -> None:
+        self.site = Site()
+        self.handlers: list[Handler | None] = []
+        self._places: dict[tuple[str, _Shape], str] = {}
+
+    def add(self, method: str, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
+        """RouteError, naming the handler's place, for whatever is wrong with it."""
+        place = place_of(function) if callable(function) else "<no function>"
+        route = f"{'websocket' if method == WEBSOCKET else method} {path!r}"
+        try:
+            handler = self._check(method, path, function)
+            self._refuse_duplicate(method, path)
+            number = self.site.add_route(method, path, {name: setting_text(value) for name, value in settings.items()})
+        except (ValueError, TypeError) as error:
+            raise RouteError(f"{place}: {route}: {error}") from None
+        self._places[method, _shape_of(path)] = f"{handler.name} at {place}"
+        self._append(number, handler)
+
+    def add_files(self, path: str, directory: str | os.PathLike[str]) -> None:
+        """Serves the files below ``directory`` at and below ``path``."""
+        folder = os.path.abspath(directory)
+        if not os.path.isdir(folder):
+            raise RouteError(f"static {path!r}: expected a directory, got {os.fspath(directory)!r}")
+        base = path if path.endswith("/") else path + "/"
+        for pattern in (base, base + "{path:path}"):
+            try:
+                if parameters := self.site.parse_pattern(base):
+                    raise ValueError(f"expected a path without parameters, got {parameters}")
+                self._refuse_duplicate("GET", pattern)
+                number = self.site.add_files(pattern, folder)
+            except ValueError as error:
+                raise RouteError(f"static {path!r}: {error}") from None
+            self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
+            self._append(number, None)
+
+    def _append(self, number: int, handler: Handler | None) -> None:
+        assert number == len(self.handlers)
+        self.handlers.append(handler)
+
+    def _check(self, method: str, path: str, function: Callable[..., Any]) -> Handler:
+        if not callable(function):
+            raise TypeError(f"expected a function, got {function!r}")
+        if method != WEBSOCKET and not _METHOD.fullmatch(method):
+            raise ValueError(f"expected an HTTP method, got {method!r}")
+        if not isinstance(path, str):
+            raise TypeError(f"expected a path, got {path!r}")
+        names = [name for name, _ in self.site.parse_pattern(path)]
+        handler = Handler(function, names, needs_connection=method == WEBSOCKET)
+        if method == WEBSOCKET and not handler.is_async:
+            raise TypeError(f"expected an 'async def' handler, got {handler.name}, which is not async")
+        return handler
+
+    def _refuse_duplicate(self, method: str, path: str) -> None:
+        if first := self._places.get((method, _shape_of(path))):
+            raise ValueError(f"expected one handler for each path and method, but this has one already: {first}")
+
+
+def _shape_of(path: str) -> _Shape:
+    """Two paths of one shape are the same to the router: names of parameters don't matter, escapes are decoded."""
+    segments = path.split("/")
+    return tuple(unquote(_PARAMETER.sub(lambda match: "{" + (match[1] or "str") + "}", each)) for each in segments)

@@ -1,0 +1,191 @@
+"""``app.run()``: options, signals, exit statuses, one process or several.
+
+SIGINT (Ctrl-C) and SIGTERM stop gracefully and ``run`` returns; a second one ends the process at once with status 130
+or 143. Whatever the user can put right (a busy port, a bad option) is one line on stderr and status 1.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from . import log
+from .fast import FastLoop
+from .server import Addresses, ListenError, Server
+
+if TYPE_CHECKING:
+    from .app import ProAPI
+
+LoopName = Literal["asyncio", "uvloop"]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_MAX_PORT = 65535
+
+
+class OptionError(ValueError):
+    """An option of ``run`` that can't be; the text is for the user."""
+
+
+@dataclass(frozen=True)
+class Options:
+    host: str
+    port: int
+    fast: bool
+    workers: int
+    loop: LoopName
+
+
+def read_options(host: str | None, port: int | None, *, fast: bool, workers: int, loop: str) -> Options:
+    """Fills in what is not given from PROAPI_HOST and PROAPI_PORT, then 127.0.0.1:8000."""
+    if host is None:
+        host = os.environ.get("PROAPI_HOST") or "127.0.0.1"
+    if port is None:
+        text = os.environ.get("PROAPI_PORT") or "8000"
+        if not (text.isascii() and text.isdecimal()):
+            raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
+        port = int(text)
+    if not isinstance(host, str) or "\0" in host:
+        raise OptionError(f"host: expected a name or an address, got {host!r}")
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= _MAX_PORT:
+        raise OptionError(f"port: expected a number from 0 to {_MAX_PORT}, got {port!r}")
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024:
+        raise OptionError(f"workers: expected a number from 1 to 1024, got {workers!r}")
+    if loop not in ("asyncio", "uvloop"):
+        raise OptionError(f"loop: expected 'asyncio' or 'uvloop', got {loop!r}")
+    if fast and loop == "uvloop":
+        raise OptionError("fast=True brings its own asyncio loop: leave out loop='uvloop'")
+    return Options(host, port, bool(fast), workers, "uvloop" if loop == "uvloop" else "asyncio")
+
+
+def run(app: "ProAPI", options: Options) -> None:
+    """Serves until a signal."""
+    log.configure()
+    try:
+        if options.workers > 1:
+            from .workers import Supervisor
+
+            Supervisor(app, options).run()
+        else:
+            run_server(app, options, on_listening=announce)
+    except (ListenError, OptionError) as error:
+        fail(str(error))
+
+
+def run_server(
+    app: "ProAPI",
+    options: Options,
+    *,
+    share_port: bool = False,
+    on_listening: Callable[[Addresses], object],
+    lifeline: int | None = None,
+) -> None:
+    """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end."""
+    server = Server(app)
+    factory = _loop_factory(server, options)
+    with _signals() as stop, asyncio.Runner(loop_factory=factory) as runner:
+
+        async def serve() -> None:
+            loop = asyncio.get_running_loop()
+            stop.attach(loop, asyncio.current_task())
+            if lifeline is not None:
+                loop.add_reader(lifeline, stop.request)
+            try:
+                await server.serve(
+                    options.host,
+                    options.port,
+                    share_port=share_port,
+                    drives_loop=options.fast,
+                    on_listening=on_listening,
+                )
+            except asyncio.CancelledError:
+                if not stop.requested:
+                    raise
+            finally:
+                if lifeline is not None:
+                    loop.remove_reader(lifeline)
+
+        runner.run(serve())
+    if server.busy_threads:
+        log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
+        end_process(0)
+
+
+def announce(addresses: Addresses) -> None:
+    places = " and ".join(f"http://{f'[{host}]' if ':' in host else host}:{port}" for host, port in addresses)
+    with contextlib.suppress(OSError):  # nobody reads
+        print(f"ProAPI serves {places} (Ctrl-C stops)", flush=True)
+
+
+def fail(text: str) -> NoReturn:
+    print(f"proapi: {text}", file=sys.stderr, flush=True)
+    raise SystemExit(1)
+
+
+def end_process(status: int) -> NoReturn:
+    """At once: neither threads nor exit handlers are waited for."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+def _loop_factory(server: Server, options: Options) -> Callable[[], asyncio.AbstractEventLoop]:
+    if options.fast:
+        return lambda: FastLoop(server.engine)
+    if options.loop == "uvloop":
+        try:
+            import uvloop
+        except ImportError:
+            raise OptionError("loop='uvloop' needs the package uvloop: pip install 'proapi[uvloop]'") from None
+        return uvloop.new_event_loop
+    return asyncio.SelectorEventLoop
+
+
+class _Stop:
+    """The first signal cancels the server's task, which stops gracefully; the second ends the process."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def attach(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None] | None") -> None:
+        self._loop, self._task = loop, task
+        if self.requested and task is not None:
+            task.cancel()
+
+    def request(self) -> None:
+        """May be called from a signal handler, at any point of the program."""
+        if self.requested:
+            return
+        self.requested = True
+        if self._loop is not None and self._task is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def on_signal(self, number: int, _: FrameType | None) -> None:
+        if self.requested:
+            end_process(128 + number)
+        self.request()
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[_Stop]:
+    """Plain signal handlers, not the loop's: they work while a handler keeps the loop busy, too."""
+    stop = _Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, stop.on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

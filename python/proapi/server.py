@@ -1,0 +1,104 @@
+"""One engine serving one application on one event loop: start-up, the engine's place in the loop, the graceful stop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ._binding import Engine
+from .dispatch import Dispatcher
+from .log import logger
+
+if TYPE_CHECKING:
+    from .app import ProAPI
+
+Addresses = list[tuple[str, int]]
+
+# The last part of shutdown_timeout is for the finally clauses of handlers that had to be cancelled.
+_CANCEL_SHARE, _MAX_CANCEL_S = 0.1, 1.0
+
+
+class ListenError(OSError):
+    """The address can't be listened on; one line that says what to change."""
+
+
+class Server:
+    """Serves once. In fast mode the loop's selector is this engine; else the engine is a reader of the running loop."""
+
+    def __init__(self, app: "ProAPI") -> None:
+        self._app = app
+        self._dispatcher = Dispatcher(app.routes)
+        self.engine = Engine(app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log)
+
+    @property
+    def busy_threads(self) -> int:
+        """Sync handlers that still run; after the stop, those that could not be waited for."""
+        return self._dispatcher.pool.running
+
+    async def serve(
+        self,
+        host: str,
+        port: int,
+        *,
+        share_port: bool = False,
+        drives_loop: bool = False,
+        on_listening: Callable[[Addresses], object] | None = None,
+    ) -> None:
+        """Until it is cancelled; then it stops gracefully and raises CancelledError. A second cancellation stops it at
+        once. ListenError: nothing is served."""
+        async with self._app.lifespan.run():
+            self._dispatcher.start()
+            if not drives_loop:
+                self._join(asyncio.get_running_loop())
+            try:
+                try:
+                    self.engine.listen(host, port, share_port=share_port)
+                except OSError as error:
+                    raise ListenError(str(error)) from None
+                if on_listening is not None:
+                    on_listening(self.engine.addresses)
+                await asyncio.get_running_loop().create_future()
+            finally:
+                try:
+                    await self._stop()
+                finally:
+                    self.engine.abort()
+                    self._dispatcher.close()
+                    if not drives_loop:
+                        self._leave(asyncio.get_running_loop())
+
+    def _join(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.add_reader(self.engine.fileno(), self.engine.poll)
+        self.engine.set_outside_work(lambda: loop.call_soon(self.engine.poll))
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.engine.set_outside_work(None)
+        loop.remove_reader(self.engine.fileno())
+
+    async def _stop(self) -> None:
+        """Never longer than shutdown_timeout."""
+        loop = asyncio.get_running_loop()
+        timeout = self._app.routes.site.effective_settings()["shutdown_timeout"]
+        deadline = loop.time() + timeout
+        stopped: asyncio.Future[None] = loop.create_future()
+        self.engine.stop(lambda: stopped.done() or stopped.set_result(None))
+        if await self._ended(stopped, deadline - min(timeout * _CANCEL_SHARE, _MAX_CANCEL_S)):
+            return
+        if tasks := self._dispatcher.tasks:
+            logger.warning("%d handlers did not end within shutdown_timeout (%g s): cancelled", len(tasks), timeout)
+            self._dispatcher.cancel()
+            await self._ended(stopped, deadline)
+
+    async def _ended(self, stopped: "asyncio.Future[None]", deadline: float) -> bool:
+        """Waits for the last connection and the last handler."""
+        loop = asyncio.get_running_loop()
+        while True:
+            waiting: set[asyncio.Future[Any]] = {*self._dispatcher.tasks}
+            if not stopped.done():
+                waiting.add(stopped)
+            if not waiting:
+                return True
+            if loop.time() >= deadline:
+                return False
+            await asyncio.wait(waiting, timeout=deadline - loop.time())
+
+

@@ -1,0 +1,52 @@
+"""The limits of an application and of a route, by name. Defaults, units and ranges are the engine's; times in seconds."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TypedDict
+
+Seconds = float | timedelta
+
+
+class RouteSettings(TypedDict, total=False):
+    """What a WebSocket route may set for itself."""
+
+    max_message_size: int
+    max_fragments: int
+    max_empty_fragments: int
+    message_timeout: Seconds
+    receive_queue_messages: int
+    receive_queue_bytes: int
+    high_water: int
+    low_water: int
+    max_buffered: int
+    ping_interval: Seconds
+    ping_timeout: Seconds
+    allowed_origins: str | Iterable[str]
+
+
+class Settings(RouteSettings, total=False):
+    """What holds for the whole application; those of RouteSettings are the defaults of its routes."""
+
+    write_timeout: Seconds
+    max_request_line: int
+    max_head: int
+    max_fields: int
+    max_body: int
+    min_body_rate: int
+    body_grace: Seconds
+    head_timeout: Seconds
+    accept_timeout: Seconds
+    keep_alive_timeout: Seconds
+    close_timeout: Seconds
+    shutdown_timeout: Seconds
+    max_connections: int
+    backlog: int
+
+
+def setting_text(value: object) -> str:
+    """A setting's value as the engine reads it."""
+    if isinstance(value, timedelta):
+        return repr(value.total_seconds())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(map(str, value))
+    return str(value)

@@ -1,0 +1,88 @@
+"""What a handler takes: checked once, when it is registered, so that no request can meet a wrong signature."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+_PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Handler:
+    """A handler and how it is called: everything by name."""
+
+    __slots__ = ("_connection_name", "function", "is_async", "name", "place")
+
+    def __init__(self, function: Callable[..., Any], path_parameters: Sequence[str], *, needs_connection: bool) -> None:
+        """ValueError says what of the signature was expected and what came."""
+        self.function = function
+        self.name = name_of(function)
+        self.place = place_of(function)
+        self.is_async = is_async(function)
+        self._connection_name = _find_connection(function, path_parameters, needs_connection=needs_connection)
+
+    def call(self, connection: object, path_params: Mapping[str, Any]) -> Any:
+        """``connection`` is the WebSocketConnection or the Request."""
+        arguments = dict(path_params)
+        if self._connection_name is not None:
+            arguments[self._connection_name] = connection
+        return self.function(**arguments)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Also of partials, methods and objects with an ``async def __call__``."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else type(function).__qualname__
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """File and line, as far as Python knows them."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or getattr(getattr(function, "__call__", None), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else f"<{name_of(function)}>"
+
+
+def _find_connection(
+    function: Callable[..., Any], path_parameters: Sequence[str], *, needs_connection: bool
+) -> str | None:
+    """The name of the one parameter that is no path parameter."""
+    parameters = inspect.signature(function).parameters.values()
+    listed = ", ".join(str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in parameters)
+    got = f"got ({listed})"
+    in_path = ", ".join(path_parameters) or "none"
+    takes_rest = False
+    names: list[str] = []
+    for parameter in parameters:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            takes_rest = True
+        elif parameter.kind in _PASSED_BY_NAME:
+            names.append(parameter.name)
+        else:
+            what = f"*{parameter.name}" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else parameter.name
+            raise ValueError(f"expected parameters that can be passed by name, but {what!r} can't be; {got}")
+
+    others = [name for name in names if name not in path_parameters]
+    missing = [name for name in path_parameters if name not in names]
+    what = "connection" if needs_connection else "request"
+    if len(others) > 1:
+        raise ValueError(
+            f"expected one parameter for the {what} and the path's ({in_path}), but {_listed(others)} are not in the"
+            f" path; {got}"
+        )
+    if missing and not takes_rest:
+        raise ValueError(f"expected a parameter for each of the path's ({in_path}), but {_listed(missing)} is missing; {got}")
+    if not others and needs_connection:
+        raise ValueError(f"expected one parameter for the {what} beside the path's ({in_path}); {got}")
+    return others[0] if others else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(repr(name) for name in names)

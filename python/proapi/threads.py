@@ -1,0 +1,45 @@
+"""The bounded thread pool of sync handlers, files and sync iterators."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+MAX_THREADS = min(32, (os.cpu_count() or 1) + 4)
+
+
+class ThreadPool:
+    """Threads are started when first needed."""
+
+    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+        self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="proapi")
+        self._futures: set[Future[Any]] = set()
+
+    @property
+    def running(self) -> int:
+        """How many calls run or wait for a thread."""
+        return len(self._futures)
+
+    async def run(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Calls it in a thread, with the caller's context variables."""
+        context = copy_context()
+
+        def call() -> _T:
+            try:
+                return context.run(function, *args, **kwargs)
+            except StopIteration as error:  # no future can carry it
+                raise RuntimeError("StopIteration left a function that ran in a thread") from error
+
+        future = self._executor.submit(call)
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Starts nothing more; what runs is not waited for."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

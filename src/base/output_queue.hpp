@@ -1,0 +1,58 @@
+// Octets on their way out of a protocol machine, in order: small pieces are copied together into blocks, large ones
+// and shared ones are held by reference. What `gather` has shown stays where it is until it is consumed, so that a
+// write in flight may go on while more is appended. A queue that was never used owns nothing; one that has drained
+// keeps its last block for the next message.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <deque>
+#include <memory>
+
+#include "base/slice.hpp"
+
+namespace proapi::base {
+
+class OutputQueue {
+public:
+    static constexpr std::size_t block_size_bytes = 4096;
+
+    OutputQueue() noexcept = default;
+    OutputQueue(const OutputQueue&) = delete;
+    OutputQueue& operator=(const OutputQueue&) = delete;
+    OutputQueue(OutputQueue&&) noexcept = default;
+    OutputQueue& operator=(OutputQueue&&) noexcept = default;
+
+    // Copies `bytes` to the end.
+    void append(Bytes bytes);
+    void append(std::string_view text) { append(as_bytes(text)); }
+    // Shares `slice` at the end; a small one is copied, which is cheaper than one more entry for the kernel.
+    void append(Slice slice);
+    // Room for `count` octets at the end, to be written by the caller before any other call.
+    [[nodiscard]] std::uint8_t* append_uninitialized(std::size_t count);
+
+    // Fills up to `capacity` entries with the octets at the front; gives how many entries it filled.
+    [[nodiscard]] std::size_t gather(iovec* entries, std::size_t capacity) const noexcept;
+    // Drops the first `count` octets; count <= size_bytes().
+    void consume(std::size_t count) noexcept;
+    void clear() noexcept;
+
+    [[nodiscard]] std::size_t size_bytes() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+private:
+    struct Piece {
+        Slice shared;                                // a shared piece, or empty
+        std::unique_ptr<std::uint8_t[]> block;       // an own block, or null
+        std::size_t begin = 0, end = 0, capacity = 0;  // what of the block is filled
+
+        [[nodiscard]] Bytes bytes() const noexcept {
+            return block ? Bytes{block.get() + begin, end - begin} : shared.bytes();
+        }
+    };
+    // A deque of one element still allocates 512 octets and a map: an idle connection must own nothing.
+    std::unique_ptr<std::deque<Piece>> pieces_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace proapi::base

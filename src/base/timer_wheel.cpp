@@ -1,0 +1,77 @@
+#include "base/timer_wheel.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace proapi::base {
+
+void Timer::cancel() noexcept {
+    if (!wheel_) return;
+    unlink();
+    wheel_->forget(*this);
+    wheel_ = nullptr;
+}
+
+void TimerWheel::start(Timer& timer, std::uint64_t deadline_ms) noexcept {
+    timer.cancel();
+    timer.wheel_ = this;
+    timer.deadline_ = std::max(deadline_ms, now_);
+    place(timer);
+}
+
+// The level is where deadline and present first differ, so that a slot's range never holds the present.
+void TimerWheel::place(Timer& timer) noexcept {
+    constexpr std::uint64_t horizon = (std::uint64_t{1} << (bits_per_level * levels)) - 1;
+    const std::uint64_t when = std::min(timer.deadline_, now_ | horizon);
+    const auto differing = static_cast<unsigned>(std::bit_width((when ^ now_) | (slots - 1)));
+    timer.level_ = static_cast<std::uint8_t>((differing - 1) / bits_per_level);
+    timer.slot_ = static_cast<std::uint8_t>((when >> (timer.level_ * bits_per_level)) & (slots - 1));
+    lists_[timer.level_][timer.slot_].push_back(timer);
+    occupied_[timer.level_] |= std::uint64_t{1} << timer.slot_;
+}
+
+void TimerWheel::forget(const Timer& timer) noexcept {
+    if (lists_[timer.level_][timer.slot_].empty()) occupied_[timer.level_] &= ~(std::uint64_t{1} << timer.slot_);
+}
+
+std::optional<TimerWheel::Expiry> TimerWheel::next_expiry() const noexcept {
+    for (unsigned level = 0; level < levels; ++level) {
+        if (occupied_[level] == 0) continue;
+        // Slots of one level lie in the same turn of the level above, at or after the present: the lowest bit is first.
+        const auto slot = static_cast<unsigned>(std::countr_zero(occupied_[level]));
+        const unsigned shift = level * bits_per_level;
+        const std::uint64_t turn_start = now_ & ~((std::uint64_t{1} << (shift + bits_per_level)) - 1);
+        return Expiry{level, slot, turn_start + (std::uint64_t{slot} << shift)};
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> TimerWheel::next_deadline_ms() const noexcept {
+    const auto expiry = next_expiry();
+    return expiry ? std::optional{expiry->at} : std::nullopt;
+}
+
+void TimerWheel::advance(std::uint64_t now_ms) {
+    if (now_ms < now_) return;
+    // A timer started by a callback for the present waits for the next call, or it could fire for ever.
+    for (auto expiry = next_expiry(); expiry && expiry->at <= now_ms; expiry = next_expiry()) {
+        now_ = std::max(now_, expiry->at);
+        occupied_[expiry->level] &= ~(std::uint64_t{1} << expiry->slot);
+        IntrusiveList<Timer, Timer> due;
+        due.splice(lists_[expiry->level][expiry->slot]);
+        while (Timer* timer = due.pop_front()) {
+            if (timer->deadline_ > now_) {
+                place(*timer);
+            } else {
+                expiring_.push_back(*timer);
+            }
+        }
+    }
+    now_ = now_ms;
+    while (Timer* timer = expiring_.pop_front()) {
+        timer->wheel_ = nullptr;
+        timer->callback_(timer->context_);
+    }
+}
+
+}  // namespace proapi::base

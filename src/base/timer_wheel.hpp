@@ -1,0 +1,64 @@
+// Timers by the million, each an object of its owner: a hierarchical wheel of 6 levels with 64 slots each and ticks
+// of one millisecond. Starting and cancelling are O(1) and allocate nothing; a timer moves down a level at most five
+// times before it fires. It knows no clock: the caller says what time it is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/intrusive_list.hpp"
+
+namespace proapi::base {
+
+class TimerWheel;
+
+// One deadline. Cancels itself when destroyed. Belongs to its wheel's thread.
+class Timer : private ListLink {
+public:
+    using Callback = void (*)(void* context);
+
+    Timer(Callback callback, void* context) noexcept : callback_(callback), context_(context) {}
+    ~Timer() { cancel(); }
+
+    void cancel() noexcept;
+    [[nodiscard]] bool is_running() const noexcept { return wheel_ != nullptr; }
+
+private:
+    friend class TimerWheel;
+    friend class IntrusiveList<Timer, Timer>;
+    Callback callback_;
+    void* context_;
+    TimerWheel* wheel_ = nullptr;
+    std::uint64_t deadline_ = 0;
+    std::uint8_t level_ = 0, slot_ = 0;
+};
+
+class TimerWheel {
+public:
+    // Restarts `timer` to fire at the first advance() that reaches `deadline_ms`; one in the past fires at the next.
+    void start(Timer& timer, std::uint64_t deadline_ms) noexcept;
+    // Fires what is due. Callbacks may start and cancel any timer. Time never goes back: an earlier `now_ms` is ignored.
+    void advance(std::uint64_t now_ms);
+    // No later than the first deadline: when to call advance() next. Nothing while no timer runs.
+    [[nodiscard]] std::optional<std::uint64_t> next_deadline_ms() const noexcept;
+
+private:
+    friend class Timer;
+    static constexpr unsigned bits_per_level = 6, levels = 6, slots = 1U << bits_per_level;
+    struct Expiry {
+        unsigned level, slot;
+        std::uint64_t at;
+    };
+
+    [[nodiscard]] std::optional<Expiry> next_expiry() const noexcept;
+    void place(Timer& timer) noexcept;
+    void forget(const Timer& timer) noexcept;
+
+    std::uint64_t now_ = 0;
+    std::array<std::uint64_t, levels> occupied_{};  // a bit a slot
+    std::array<std::array<IntrusiveList<Timer, Timer>, slots>, levels> lists_;
+    IntrusiveList<Timer, Timer> expiring_;
+};
+
+}  // namespace proapi::base

@@ -1,0 +1,101 @@
+#include "bindings/arguments.hpp"
+
+#include "bindings/registry.hpp"
+
+namespace proapi::bindings {
+
+bool read_str(PyObject* object, const char* what, std::string_view& out) {
+    if (!PyUnicode_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s: expected str, got %.200s", what, Py_TYPE(object)->tp_name);
+        return false;
+    }
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(object, &size);
+    if (!data) return false;
+    out = {data, static_cast<std::size_t>(size)};
+    return true;
+}
+
+namespace {
+
+bool read_pair(PyObject* pair, http::Headers& out) {
+    PyObject* fast = PySequence_Fast(pair, "headers: expected pairs of str");
+    if (!fast) return false;
+    std::string_view name, value;
+    bool good = PySequence_Fast_GET_SIZE(fast) == 2;
+    if (!good) PyErr_SetString(PyExc_TypeError, "headers: expected pairs of name and value");
+    good = good && read_str(PySequence_Fast_GET_ITEM(fast, 0), "a header's name", name) &&
+           read_str(PySequence_Fast_GET_ITEM(fast, 1), "a header's value", value);
+    if (good) out.add(std::string(name), std::string(value));
+    Py_DECREF(fast);
+    return good;
+}
+
+PyObject* make_pair(PyObject* name, PyObject* value) {
+    PyObject* pair = name && value ? PyTuple_Pack(2, name, value) : nullptr;
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    return pair;
+}
+
+bool append_stolen(PyObject* list, PyObject* item) {
+    const bool good = item && PyList_Append(list, item) == 0;
+    Py_XDECREF(item);
+    return good;
+}
+
+}  // namespace
+
+bool read_headers(PyObject* object, http::Headers& out) {
+    if (!object || object == Py_None) return true;
+    PyObject* items = PyMapping_Check(object) && !PyList_Check(object) && !PyTuple_Check(object)
+                          ? PyMapping_Items(object)
+                          : Py_NewRef(object);
+    PyObject* fast = items ? PySequence_Fast(items, "headers: expected a mapping or a sequence of pairs") : nullptr;
+    Py_XDECREF(items);
+    if (!fast) return false;
+    bool good = true;
+    for (Py_ssize_t i = 0; good && i < PySequence_Fast_GET_SIZE(fast); ++i)
+        good = read_pair(PySequence_Fast_GET_ITEM(fast, i), out);
+    Py_DECREF(fast);
+    return good;
+}
+
+PyObject* to_pairs(const http::Headers& headers) {
+    PyObject* list = PyList_New(0);
+    if (!list) return nullptr;
+    for (const auto& [name, value] : headers) {
+        if (!append_stolen(list, make_pair(to_latin1_str(name), to_latin1_str(value)))) {
+            Py_DECREF(list);
+            return nullptr;
+        }
+    }
+    return list;
+}
+
+PyObject* to_pairs(const http::Pairs& pairs) {
+    PyObject* list = PyList_New(0);
+    if (!list) return nullptr;
+    for (const auto& [name, value] : pairs) {
+        if (!append_stolen(list, make_pair(to_str(name), to_str(value)))) {
+            Py_DECREF(list);
+            return nullptr;
+        }
+    }
+    return list;
+}
+
+PyObject* to_dict(const http::Pairs& pairs) {
+    PyObject* dict = PyDict_New();
+    for (const auto& [name, value] : pairs) {
+        PyObject* key = dict ? to_str(name) : nullptr;
+        PyObject* item = key ? to_str(value) : nullptr;
+        if (!item || PyDict_SetItem(dict, key, item) != 0) Py_CLEAR(dict);
+        Py_XDECREF(key);
+        Py_XDECREF(item);
+        if (!dict) break;
+    }
+    return dict;
+}
+
+}  // namespace proapi::bindings

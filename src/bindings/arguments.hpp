@@ -1,0 +1,25 @@
+// From Python arguments to the engine's types, with errors that say what was expected and what came.
+#pragma once
+
+#include <Python.h>
+
+#include <string_view>
+
+#include "http/headers.hpp"
+#include "http/url.hpp"
+
+namespace proapi::bindings {
+
+// False with TypeError set ("reason: expected str, got int"); `what` names the argument. The view lives as long as
+// `object` does. A str with lone surrogates is a UnicodeEncodeError.
+[[nodiscard]] bool read_str(PyObject* object, const char* what, std::string_view& out);
+// A mapping of str to str, or a sequence of pairs of str; None is none. Appends.
+[[nodiscard]] bool read_headers(PyObject* object, http::Headers& out);
+
+// [(name, value), ...]
+[[nodiscard]] PyObject* to_pairs(const http::Headers& headers);
+[[nodiscard]] PyObject* to_pairs(const http::Pairs& pairs);
+// {name: value}, the last one of a name
+[[nodiscard]] PyObject* to_dict(const http::Pairs& pairs);
+
+}  // namespace proapi::bindings

@@ -1,0 +1,55 @@
+// The nanobind classes of the extension, one file each; each adds itself to the module.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "server/problem.hpp"
+#include "server/request_info.hpp"
+#include "server/server.hpp"
+
+namespace proapi::bindings {
+
+namespace nb = nanobind;
+
+void add_site(nb::module_& module);
+void add_request_info(nb::module_& module);
+void add_exchange(nb::module_& module);
+void add_bridge(nb::module_& module);
+void add_engine(nb::module_& module);
+void add_machines(nb::module_& module);
+
+// Routes and settings, kept alive by whatever serves them.
+struct SiteObject {
+    server::Site site;
+    std::vector<std::map<std::string, std::string>> route_settings;  // by route: what it set for itself
+
+    // Route settings start from the application's; call after either has changed.
+    void apply_settings();
+};
+
+struct RequestObject {
+    server::RequestInfo info;
+    nb::object site;  // for a request that came through another server
+};
+
+using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
+
+// Throws the Python exception of a problem; does nothing where there is none.
+void check(const server::Problem& problem);
+// Takes over a new reference that a C function gave; throws where it is null.
+[[nodiscard]] inline nb::object take(PyObject* object) {
+    if (!object) throw nb::python_error();
+    return nb::steal(object);
+}
+
+[[nodiscard]] nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop);
+
+}  // namespace proapi::bindings

@@ -1,0 +1,207 @@
+// Engine: the reactor and its server, driven by an asyncio loop (guest) or driving one (select), and the calls from
+// them into the package. All of it runs on the loop's thread with the GIL, which is given up only while waiting.
+#include <sys/epoll.h>
+
+#include <cmath>
+
+#include "bindings/classes.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/websocket_connection.hpp"
+#include "server/exchange.hpp"
+#include "server/websocket.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+[[nodiscard]] int logging_level(server::LogLevel level) noexcept {
+    return (static_cast<int>(level) + 1) * 10;  // DEBUG 10, INFO 20, WARNING 30, ERROR 40
+}
+
+class Engine final : private server::Application, private server::Log {
+public:
+    Engine(nb::object site, nb::callable on_websocket, nb::callable on_request, nb::callable log)
+        : site_object_(std::move(site)),
+          on_websocket_(std::move(on_websocket)),
+          on_request_(std::move(on_request)),
+          log_(std::move(log)),
+          server_(reactor_, nb::cast<const SiteObject&>(site_object_).site, *this, *this) {
+        reactor_.set_wait_guard({[]() -> void* { return PyEval_SaveThread(); },
+                                 [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
+        reactor_.set_outside_work_callback([](void* self) { static_cast<Engine*>(self)->ask_for_poll(); }, this);
+    }
+    virtual ~Engine() = default;
+
+    void listen(const std::string& host, int port, bool share_port) {
+        if (port < 0 || port > 65535)
+            throw nb::value_error(("port: expected 0 to 65535, got " + std::to_string(port)).c_str());
+        const auto sharing = share_port ? net::Listener::PortSharing::shared : net::Listener::PortSharing::exclusive;
+        const std::string wrong = server_.listen(host, static_cast<std::uint16_t>(port), sharing);
+        if (wrong.empty()) return;
+        PyErr_SetString(PyExc_OSError, wrong.c_str());
+        throw nb::python_error();
+    }
+
+    [[nodiscard]] std::vector<std::pair<std::string, int>> addresses() const {
+        std::vector<std::pair<std::string, int>> all;
+        for (const net::Address& address : server_.addresses()) all.emplace_back(address.host, address.port);
+        return all;
+    }
+
+    [[nodiscard]] nb::dict counts() const {
+        const server::ServerCounts& counts = server_.counts();
+        nb::dict closed, out;
+        for (const auto& [code, count] : counts.closed) closed[nb::int_(code)] = count;
+        out["accepted"] = counts.accepted;
+        out["refused"] = counts.refused;
+        out["open"] = counts.open;
+        out["closed"] = closed;
+        return out;
+    }
+
+    void stop(nb::callable on_stopped) {
+        server_.stop([this, on_stopped = std::move(on_stopped)] { call(on_stopped); });
+    }
+
+    // From the next turn: connections tell their handlers, which must not happen on a handler's stack.
+    void abort() {
+        reactor_.post([this] { server_.abort(); });
+        ask_for_poll();
+    }
+
+    [[nodiscard]] int fileno() const { return reactor_.descriptor(); }
+
+    void poll() {
+        poll_asked_ = false;
+        reactor_.turn(net::Duration(0));
+        reactor_.arm_guest_timer();
+        if (reactor_.has_work()) ask_for_poll();
+        raise_what_was_kept();
+    }
+
+    void set_outside_work(nb::object callback) { outside_work_ = std::move(callback); }
+
+    void watch(int fd, std::uint32_t events, bool known) {
+        if (const int error = reactor_.watch_foreign(fd, events, known); error != 0 && events != 0) {
+            errno = error;
+            PyErr_SetFromErrno(PyExc_OSError);
+            throw nb::python_error();
+        }
+    }
+
+    nb::list select(std::optional<double> timeout_s, const nb::handle& ready, const nb::handle& loop) {
+        using Clock = std::chrono::steady_clock;
+        std::optional<Clock::time_point> until;
+        if (timeout_s) until = Clock::now() + std::chrono::microseconds(std::llround(std::max(*timeout_s, 0.0) * 1e6));
+        const nb::object timers = loop.attr("_scheduled");
+        const std::size_t scheduled = nb::len(timers);
+        while (true) {
+            reactor_.turn(time_left(until));
+            raise_what_was_kept();
+            if (PyErr_CheckSignals() != 0) throw nb::python_error();
+            // What a handler asked of the loop is the loop's to do: its callbacks, its timers, its end.
+            const bool due = until && Clock::now() >= *until;
+            if (due || !reactor_.foreign_events().empty() || nb::len(ready) > 0 ||
+                nb::len(timers) != scheduled || nb::cast<bool>(loop.attr("_stopping")))
+                break;
+        }
+        nb::list events;
+        for (const auto& [fd, bits] : reactor_.foreign_events()) events.append(nb::make_tuple(fd, bits));
+        return events;
+    }
+
+    int traverse(visitproc visit, void* arg) {
+        Py_VISIT(site_object_.ptr());
+        Py_VISIT(on_websocket_.ptr());
+        Py_VISIT(on_request_.ptr());
+        Py_VISIT(log_.ptr());
+        Py_VISIT(outside_work_.ptr());
+        return 0;
+    }
+    void clear() { outside_work_ = nb::object(); }
+
+private:
+    static std::optional<net::Duration> time_left(
+        const std::optional<std::chrono::steady_clock::time_point>& until) {
+        if (!until) return std::nullopt;
+        const auto left = *until - std::chrono::steady_clock::now();
+        return std::max(std::chrono::ceil<net::Duration>(left), net::Duration(0));
+    }
+
+    void raise_what_was_kept() {
+        if (raise_kept_exception()) throw nb::python_error();
+    }
+
+    template <class... Arguments>
+    void call(const nb::callable& function, Arguments&&... arguments) {
+        try {
+            function(std::forward<Arguments>(arguments)...);
+        } catch (nb::python_error& error) {
+            error.restore();
+            keep_exception(function.ptr());
+        }
+    }
+
+    void ask_for_poll() {
+        if (poll_asked_ || !outside_work_.is_valid() || outside_work_.is_none()) return;
+        poll_asked_ = true;
+        call(nb::borrow<nb::callable>(outside_work_));
+    }
+
+    void on_websocket(base::IntrusivePtr<server::WebSocket> websocket) override {
+        const std::size_t route = websocket->request().match.route;
+        call(on_websocket_, take(make_connection(std::move(websocket), loop().ptr())), route);
+    }
+
+    void on_request(base::IntrusivePtr<server::Exchange> exchange) override {
+        const std::size_t route = exchange->request().match.route;
+        call(on_request_, make_exchange(std::move(exchange), loop()), route);
+    }
+
+    void write(server::LogLevel level, std::string_view line) override {
+        call(log_, logging_level(level), take(to_str(line)));
+    }
+
+    // Of the loop that runs now: the one that drives this engine, or that it drives.
+    static nb::object loop() { return take(PyObject_CallNoArgs(registry().get_running_loop)); }
+
+    nb::object site_object_;
+    nb::callable on_websocket_, on_request_, log_;
+    nb::object outside_work_;
+    net::Reactor reactor_;
+    server::Server server_;
+    bool poll_asked_ = false;
+};
+
+PyType_Slot engine_slots[] = {
+    {Py_tp_traverse,
+     reinterpret_cast<void*>(+[](PyObject* self, visitproc visit, void* arg) -> int {
+         Py_VISIT(Py_TYPE(self));
+         return nb::inst_ready(self) ? nb::inst_ptr<Engine>(self)->traverse(visit, arg) : 0;
+     })},
+    {Py_tp_clear, reinterpret_cast<void*>(+[](PyObject* self) -> int {
+         if (nb::inst_ready(self)) nb::inst_ptr<Engine>(self)->clear();
+         return 0;
+     })},
+    {0, nullptr},
+};
+
+}  // namespace
+
+void add_engine(nb::module_& module) {
+    nb::class_<Engine>(module, "Engine", nb::type_slots(engine_slots))
+        .def(nb::init<nb::object, nb::callable, nb::callable, nb::callable>(), nb::arg("site"),
+             nb::arg("on_websocket"), nb::arg("on_request"), nb::arg("log"))
+        .def("listen", &Engine::listen, nb::arg("host"), nb::arg("port"), nb::kw_only(), nb::arg("share_port"))
+        .def_prop_ro("addresses", &Engine::addresses)
+        .def_prop_ro("counts", &Engine::counts)
+        .def("stop", &Engine::stop)
+        .def("abort", &Engine::abort)
+        .def("fileno", &Engine::fileno)
+        .def("poll", &Engine::poll)
+        .def("set_outside_work", &Engine::set_outside_work, nb::arg("callback").none())
+        .def("watch", &Engine::watch)
+        .def("select", &Engine::select, nb::arg("timeout").none(), nb::arg("ready"), nb::arg("loop"));
+}
+
+}  // namespace proapi::bindings

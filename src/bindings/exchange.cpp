@@ -1,0 +1,83 @@
+// Exchange: an HTTP request over the engine's own socket, and the response to it.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "bindings/arguments.hpp"
+#include "bindings/awaitable.hpp"
+#include "bindings/classes.hpp"
+#include "bindings/wait.hpp"
+#include "server/exchange.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+struct ExchangeObject {
+    base::IntrusivePtr<server::Exchange> exchange;
+    nb::object loop;
+};
+
+server::Exchange& exchange_of(PyObject* self) { return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange; }
+
+bool is_undrained(PyObject* self) { return exchange_of(self).is_above_low_water(); }
+void enlist_drained(PyObject* self, server::Waiter& waiter) { exchange_of(self).wait_drained(waiter); }
+PyObject* give_delivered(PyObject* self) { return PyBool_FromLong(!exchange_of(self).has_ended()); }
+PyObject* borrow_loop(PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); }
+
+constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
+
+nb::object write(const nb::handle& self, const nb::bytes& data) {
+    server::SendResult result{};
+    check(exchange_of(self.ptr()).write(base::as_bytes({data.c_str(), data.size()}), result));
+    switch (result) {
+        case server::SendResult::sent:
+            return take(completed_true());
+        case server::SendResult::full:
+            return take(make_wait(self.ptr(), wait_for_drain));
+        case server::SendResult::ended:
+            break;
+    }
+    return take(completed_false());
+}
+
+void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const std::string& path) {
+    server::FileBody body{net::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), 0, 0};
+    struct stat file {};
+    if (!body.file || ::fstat(body.file.get(), &file) != 0 || !S_ISREG(file.st_mode)) {
+        if (body.file && !S_ISREG(file.st_mode)) errno = EINVAL;
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
+        throw nb::python_error();
+    }
+    body.length = static_cast<std::uint64_t>(file.st_size);
+    check(self.exchange->respond_with_file(status, to_headers(headers), std::move(body)));
+}
+
+}  // namespace
+
+nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop) {
+    return nb::cast(ExchangeObject{std::move(exchange), loop});
+}
+
+void add_exchange(nb::module_& module) {
+    using E = ExchangeObject;
+    nb::class_<E>(module, "Exchange")
+        .def_prop_ro("request", [](const E& self) { return RequestObject{self.exchange->request(), nb::none()}; })
+        .def_prop_ro("started", [](const E& self) { return self.exchange->is_started(); })
+        .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })
+        .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })
+        .def("respond",
+             [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
+                 check(self.exchange->respond(status, to_headers(headers), {body.c_str(), body.size()}));
+             })
+        .def("respond_with_file", respond_with_file)
+        .def("start",
+             [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
+                 check(self.exchange->start(status, to_headers(headers), content_length));
+             },
+             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
+        .def("write", write)
+        .def("finish", [](const E& self) { check(self.exchange->finish()); })
+        .def("fail", [](const E& self) { self.exchange->fail(); });
+}
+
+}  // namespace proapi::bindings

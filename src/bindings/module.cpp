@@ -1,0 +1,66 @@
+// The extension module: what the engine shows to the package, and what the package hands to the engine.
+#include "bindings/awaitable.hpp"
+#include "bindings/classes.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/wait.hpp"
+#include "bindings/websocket_connection.hpp"
+
+namespace proapi::bindings {
+
+void check(const server::Problem& problem) {
+    if (!problem) return;
+    raise_problem(problem);
+    throw nb::python_error();
+}
+
+http::Headers to_headers(const HeaderPairs& pairs) {
+    http::Headers headers;
+    for (const auto& [name, value] : pairs) headers.add(name, value);
+    return headers;
+}
+
+namespace {
+
+[[nodiscard]] PyObject* attribute(const char* module, const char* name) {
+    return nb::object(nb::module_::import_(module).attr(name)).release().ptr();
+}
+
+void add_register(nb::module_& module) {
+    module.def(
+        "register",
+        [](nb::object headers_type, nb::object query_params_type, nb::object disconnect_error, nb::object state_error,
+           nb::object message_error, nb::object encode_json, nb::object decode_json, nb::object owner) {
+            Registry& known = registry();
+            known.headers_type = headers_type.release().ptr();
+            known.query_params_type = query_params_type.release().ptr();
+            known.disconnect_error = disconnect_error.release().ptr();
+            known.state_error = state_error.release().ptr();
+            known.message_error = message_error.release().ptr();
+            known.encode_json = encode_json.release().ptr();
+            known.decode_json = decode_json.release().ptr();
+            known.owner = owner.release().ptr();
+            known.cancelled_error = attribute("asyncio", "CancelledError");
+            known.get_running_loop = attribute("asyncio", "get_running_loop");
+        },
+        nb::kw_only(), nb::arg("headers_type"), nb::arg("query_params_type"), nb::arg("disconnect_error"),
+        nb::arg("state_error"), nb::arg("message_error"), nb::arg("encode_json"), nb::arg("decode_json"),
+        nb::arg("owner"));
+}
+
+}  // namespace
+
+NB_MODULE(_engine, module) {
+    module.attr("version") = PROAPI_VERSION;
+    if (!add_awaitable_types(module.ptr()) || !add_receive_types(module.ptr()) || !add_wait_type(module.ptr()) ||
+        !add_connection_type(module.ptr()))
+        throw nb::python_error();
+    add_register(module);
+    add_site(module);
+    add_request_info(module);
+    add_exchange(module);
+    add_bridge(module);
+    add_engine(module);
+    add_machines(module);
+}
+
+}  // namespace proapi::bindings

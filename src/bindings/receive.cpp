@@ -1,0 +1,410 @@
+// receive_*(), and the iterators over messages: from a message of the engine to the object a handler gets.
+#include <utility>
+
+#include "bindings/awaitable.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/websocket_connection.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+struct Receive {
+    PyObject_HEAD
+    ConnectionObject* connection;
+    PyObject* json_type;  // or null
+    PyObject* pending;    // while a task waits
+    PyObject* result;     // the message's object, or
+    PyObject* error;      // the exception it became
+    ReceiveKind kind;
+    EndOfMessages end;
+    bool finished;  // `result` or `error` is there
+};
+
+PyTypeObject* receive_type = nullptr;
+PyTypeObject* iterator_type = nullptr;
+
+Receive* as_receive(PyObject* object) noexcept { return reinterpret_cast<Receive*>(object); }
+
+}  // namespace
+
+// Stands in the WebSocket while a task waits for a message; one a connection, as one task may receive at a time.
+class MessageReceiver final : public server::Receiver, public CancelListener {
+public:
+    explicit MessageReceiver(server::WebSocket& websocket) noexcept : websocket_(websocket) {}
+
+    void wait(Receive* receive) noexcept {
+        waiting_ = reinterpret_cast<Receive*>(Py_NewRef(reinterpret_cast<PyObject*>(receive)));
+        websocket_.wait_message(*this);
+    }
+    void on_message(server::MessageView message) override;
+    void on_end() override;
+    void on_cancel() noexcept override { stop(); }
+    // Nobody waits any more.
+    void stop() noexcept {
+        websocket_.cancel_receive(*this);
+        if (Receive* receive = std::exchange(waiting_, nullptr)) {
+            if (receive->pending) forget_listener(receive->pending);
+            Py_DECREF(receive);
+        }
+    }
+    [[nodiscard]] Receive* waiting() const noexcept { return waiting_; }
+
+private:
+    void finish(PyObject* result);
+
+    server::WebSocket& websocket_;
+    Receive* waiting_ = nullptr;
+};
+
+namespace {
+
+PyObject* text_of(base::Bytes payload) {
+    const std::string_view text = base::as_text(payload);
+    return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+}
+
+PyObject* bytes_of(base::Bytes payload) {
+    return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(payload.data()),
+                                     static_cast<Py_ssize_t>(payload.size()));
+}
+
+PyObject* natural_object(server::MessageView message) {
+    return message.kind == server::MessageKind::text ? text_of(message.payload) : bytes_of(message.payload);
+}
+
+// WebSocketMessageError(text, data, close_code): the message is lost to nobody, it is the error's `data`.
+PyObject* raise_message_error(const char* text, server::MessageView message, int close_code) {
+    PyObject* data = natural_object(message);
+    PyObject* error = data ? PyObject_CallFunction(registry().message_error, "sOi", text, data, close_code) : nullptr;
+    Py_XDECREF(data);
+    if (error) PyErr_SetObject(registry().message_error, error);
+    Py_XDECREF(error);
+    return nullptr;
+}
+
+PyObject* json_object(server::MessageView message, PyObject* json_type) {
+    PyObject* data = bytes_of(message.payload);
+    if (!data) return nullptr;
+    PyObject* object =
+        PyObject_CallFunctionObjArgs(registry().decode_json, data, json_type ? json_type : Py_None, nullptr);
+    Py_DECREF(data);
+    if (object || !PyErr_ExceptionMatches(PyExc_ValueError)) return object;
+    PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject* text = value ? PyObject_Str(value) : nullptr;
+    const char* reason = text ? PyUnicode_AsUTF8(text) : nullptr;
+    const std::string line = std::string("receive_json: expected JSON") + (json_type ? " of the given type" : "") +
+                             ", got a message that is not: " + (reason ? reason : "?");
+    PyErr_Clear();
+    raise_message_error(line.c_str(), message, ws::close_code::invalid_payload);
+    Py_XDECREF(text);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return nullptr;
+}
+
+PyObject* convert(const Receive* receive, server::MessageView message) {
+    switch (receive->kind) {
+        case ReceiveKind::any:
+            return natural_object(message);
+        case ReceiveKind::text:
+            if (message.kind == server::MessageKind::text) return text_of(message.payload);
+            return raise_message_error("receive_text: expected a text message, got a binary one", message,
+                                       ws::close_code::unsupported_data);
+        case ReceiveKind::bytes:
+            if (message.kind == server::MessageKind::binary) return bytes_of(message.payload);
+            return raise_message_error("receive_bytes: expected a binary message, got a text one", message,
+                                       ws::close_code::unsupported_data);
+        case ReceiveKind::json:
+            return json_object(message, receive->json_type);
+    }
+    return nullptr;
+}
+
+// Normal: the peer, or this side, meant it to end here.
+bool is_normal_end(const server::WebSocket& websocket) noexcept {
+    const int code = websocket.close_code().value_or(ws::close_code::abnormal_closure);
+    return code == ws::close_code::normal || code == ws::close_code::going_away ||
+           code == ws::close_code::no_status_received;
+}
+
+PyObject* raise_end(const Receive* receive, const server::Problem& problem) {
+    const server::WebSocket& websocket = *receive->connection->websocket;
+    if (receive->end == EndOfMessages::stops && problem.kind == server::Problem::Kind::disconnect &&
+        is_normal_end(websocket)) {
+        PyErr_SetNone(PyExc_StopAsyncIteration);
+        return nullptr;
+    }
+    return raise_problem(problem, &websocket);
+}
+
+}  // namespace
+
+// Takes the object, or the exception that is set, and steps the task.
+void MessageReceiver::finish(PyObject* result) {
+    Receive* receive = std::exchange(waiting_, nullptr);
+    receive->finished = true;
+    receive->result = result;
+    if (!result) {
+        PyObject *type = nullptr, *traceback = nullptr;
+        PyErr_Fetch(&type, &receive->error, &traceback);
+        PyErr_NormalizeException(&type, &receive->error, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
+    wake(receive->pending);
+    Py_DECREF(receive);
+}
+
+void MessageReceiver::on_message(server::MessageView message) { finish(convert(waiting_, message)); }
+
+void MessageReceiver::on_end() { finish(raise_end(waiting_, websocket_.disconnect_problem())); }
+
+namespace {
+
+void receive_clear_fields(Receive* receive) {
+    if (receive->connection && receive->connection->receiver &&
+        receive->connection->receiver->waiting() == receive)
+        receive->connection->receiver->stop();
+    Py_CLEAR(receive->json_type);
+    Py_CLEAR(receive->pending);
+    Py_CLEAR(receive->result);
+    Py_CLEAR(receive->error);
+    Py_CLEAR(receive->connection);
+}
+
+int receive_traverse(PyObject* self, visitproc visit, void* arg) {
+    Receive* receive = as_receive(self);
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(receive->connection);
+    Py_VISIT(receive->json_type);
+    Py_VISIT(receive->pending);
+    Py_VISIT(receive->result);
+    Py_VISIT(receive->error);
+    return 0;
+}
+
+int receive_clear(PyObject* self) {
+    receive_clear_fields(as_receive(self));
+    return 0;
+}
+
+// Receives come and go with every message that has to be waited for: a few are kept for the next.
+constexpr std::size_t max_spare = 64;
+PyObject* spare[max_spare];
+std::size_t spare_count = 0;
+
+void receive_dealloc(PyObject* self) {
+    PyObject_GC_UnTrack(self);
+    receive_clear_fields(as_receive(self));
+    if (spare_count < max_spare) {
+        spare[spare_count++] = self;
+        return;
+    }
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+// The outcome, taken once; null with the exception set.
+PyObject* take_outcome(Receive* receive) {
+    if (PyObject* error = std::exchange(receive->error, nullptr)) {
+        PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
+        Py_DECREF(error);
+        return nullptr;
+    }
+    if (PyObject* result = std::exchange(receive->result, nullptr)) return result;
+    PyErr_SetString(PyExc_RuntimeError, "this receive was awaited already");
+    return nullptr;
+}
+
+PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
+    Receive* receive = as_receive(self);
+    *out = nullptr;
+    if (!receive->finished) {
+        if (receive->pending) {
+            PyErr_SetString(PyExc_RuntimeError, "this receive is awaited by another task already");
+            return PYGEN_ERROR;
+        }
+        std::optional<server::Message> message;
+        server::WebSocket& websocket = *receive->connection->websocket;
+        if (const server::Problem problem = websocket.try_receive(message)) {
+            raise_end(receive, problem);
+            return PYGEN_ERROR;
+        }
+        if (!message) {
+            ConnectionObject* connection = receive->connection;
+            if (!connection->receiver) connection->receiver = new MessageReceiver(websocket);
+            receive->pending = make_pending(*connection->receiver, connection->loop);
+            if (!receive->pending) return PYGEN_ERROR;
+            connection->receiver->wait(receive);
+            *out = Py_NewRef(receive->pending);
+            return PYGEN_NEXT;
+        }
+        receive->finished = true;
+        receive->result = convert(receive, message->view());
+        if (!receive->result) return PYGEN_ERROR;
+    }
+    *out = take_outcome(receive);
+    return *out ? PYGEN_RETURN : PYGEN_ERROR;
+}
+
+PyObject* receive_next(PyObject* self) {
+    PyObject* out = nullptr;
+    switch (receive_am_send(self, Py_None, &out)) {
+        case PYGEN_NEXT:
+            return out;
+        case PYGEN_RETURN:
+            return stop_iteration(out);
+        case PYGEN_ERROR:
+            return nullptr;
+    }
+    return nullptr;
+}
+
+PyObject* receive_send(PyObject* self, PyObject*) {
+    PyObject* out = receive_next(self);
+    if (!out && !PyErr_Occurred()) PyErr_SetNone(PyExc_StopIteration);
+    return out;
+}
+
+// A cancelled task throws here: nothing was taken, so nothing is lost.
+PyObject* receive_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    Receive* receive = as_receive(self);
+    MessageReceiver* receiver = receive->connection ? receive->connection->receiver : nullptr;
+    if (receiver && receiver->waiting() == receive) receiver->stop();
+    receive->finished = true;
+    return throw_into(arguments, count);
+}
+
+PyObject* receive_close(PyObject* self, PyObject*) {
+    MessageReceiver* receiver = as_receive(self)->connection->receiver;
+    if (receiver && receiver->waiting() == as_receive(self)) receiver->stop();
+    as_receive(self)->finished = true;
+    Py_RETURN_NONE;
+}
+
+PyObject* itself(PyObject* self) { return Py_NewRef(self); }
+
+PyMethodDef receive_methods[] = {
+    {"send", receive_send, METH_O, nullptr},
+    {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(receive_throw)), METH_FASTCALL, nullptr},
+    {"close", receive_close, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot receive_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(receive_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(receive_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(receive_clear)},
+    {Py_tp_iter, reinterpret_cast<void*>(itself)},
+    {Py_tp_iternext, reinterpret_cast<void*>(receive_next)},
+    {Py_am_await, reinterpret_cast<void*>(itself)},
+    {Py_am_send, reinterpret_cast<void*>(receive_am_send)},
+    {Py_tp_methods, receive_methods},
+    {0, nullptr},
+};
+
+PyType_Spec receive_spec = {"proapi._engine.Receive", sizeof(Receive), 0,
+                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, receive_slots};
+
+// ---- async for --------------------------------------------------------------------------------------------------
+
+struct MessageIterator {
+    PyObject_HEAD
+    ConnectionObject* connection;
+    PyObject* json_type;
+    ReceiveKind kind;
+};
+
+int iterator_traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(reinterpret_cast<MessageIterator*>(self)->connection);
+    Py_VISIT(reinterpret_cast<MessageIterator*>(self)->json_type);
+    return 0;
+}
+
+int iterator_clear(PyObject* self) {
+    Py_CLEAR(reinterpret_cast<MessageIterator*>(self)->connection);
+    Py_CLEAR(reinterpret_cast<MessageIterator*>(self)->json_type);
+    return 0;
+}
+
+void iterator_dealloc(PyObject* self) {
+    PyObject_GC_UnTrack(self);
+    iterator_clear(self);
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+PyObject* iterator_anext(PyObject* self) {
+    auto* iterator = reinterpret_cast<MessageIterator*>(self);
+    return make_receive(iterator->connection, iterator->kind, EndOfMessages::stops, iterator->json_type);
+}
+
+PyType_Slot iterator_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(iterator_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(iterator_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(iterator_clear)},
+    {Py_am_aiter, reinterpret_cast<void*>(itself)},
+    {Py_am_anext, reinterpret_cast<void*>(iterator_anext)},
+    {0, nullptr},
+};
+
+PyType_Spec iterator_spec = {"proapi._engine.MessageIterator", sizeof(MessageIterator), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                             iterator_slots};
+
+}  // namespace
+
+PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMessages end, PyObject* json_type) {
+    Receive* self = nullptr;
+    if (spare_count > 0) {
+        self = as_receive(spare[--spare_count]);
+        _Py_NewReference(reinterpret_cast<PyObject*>(self));
+    } else {
+        self = PyObject_GC_New(Receive, receive_type);
+    }
+    if (!self) return nullptr;
+    self->connection = reinterpret_cast<ConnectionObject*>(Py_NewRef(reinterpret_cast<PyObject*>(connection)));
+    self->json_type = json_type && json_type != Py_None ? Py_NewRef(json_type) : nullptr;
+    self->pending = self->result = self->error = nullptr;
+    self->kind = kind;
+    self->end = end;
+    self->finished = false;
+    PyObject_GC_Track(self);
+    return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* make_message_iterator(ConnectionObject* connection, ReceiveKind kind, PyObject* json_type) {
+    auto* self = PyObject_GC_New(MessageIterator, iterator_type);
+    if (!self) return nullptr;
+    self->connection = reinterpret_cast<ConnectionObject*>(Py_NewRef(reinterpret_cast<PyObject*>(connection)));
+    self->json_type = json_type && json_type != Py_None ? Py_NewRef(json_type) : nullptr;
+    self->kind = kind;
+    PyObject_GC_Track(self);
+    return reinterpret_cast<PyObject*>(self);
+}
+
+void drop_receiver(ConnectionObject* connection) noexcept {
+    if (MessageReceiver* receiver = std::exchange(connection->receiver, nullptr)) {
+        receiver->stop();
+        delete receiver;
+    }
+}
+
+int traverse_receiver(ConnectionObject* connection, visitproc visit, void* arg) {
+    if (connection->receiver) Py_VISIT(reinterpret_cast<PyObject*>(connection->receiver->waiting()));
+    return 0;
+}
+
+bool add_receive_types(PyObject* module) {
+    receive_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &receive_spec, nullptr));
+    iterator_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &iterator_spec, nullptr));
+    return receive_type && iterator_type;
+}
+
+}  // namespace proapi::bindings

@@ -1,0 +1,81 @@
+#include "bindings/registry.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+PyObject* kept_exception = nullptr;
+
+// `exception` is stolen. Everything that is not an exit or an interrupt belongs to nobody on this stack.
+void keep_or_report(PyObject* exception, PyObject* source) {
+    const bool ends_loop = PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) ||
+                           PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt);
+    if (ends_loop && !kept_exception) {
+        kept_exception = exception;
+        return;
+    }
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+    Py_DECREF(exception);
+    PyErr_WriteUnraisable(source);
+}
+
+}  // namespace
+
+Registry& registry() noexcept {
+    static Registry instance;
+    return instance;
+}
+
+PyObject* raise_problem(const server::Problem& problem, const server::WebSocket* websocket) {
+    const Registry& known = registry();
+    switch (problem.kind) {
+        case server::Problem::Kind::state:
+            PyErr_SetString(known.state_error, problem.text.c_str());
+            break;
+        case server::Problem::Kind::value:
+            PyErr_SetString(PyExc_ValueError, problem.text.c_str());
+            break;
+        case server::Problem::Kind::disconnect: {
+            const int code = websocket ? websocket->close_code().value_or(ws::close_code::abnormal_closure)
+                                       : ws::close_code::abnormal_closure;
+            PyObject* reason = to_str(websocket ? std::string_view(websocket->close_reason()) : std::string_view());
+            PyObject* error = reason ? PyObject_CallFunction(known.disconnect_error, "iO", code, reason) : nullptr;
+            Py_XDECREF(reason);
+            if (error) PyErr_SetObject(known.disconnect_error, error);
+            Py_XDECREF(error);
+            break;
+        }
+        case server::Problem::Kind::none:
+            PyErr_SetString(PyExc_SystemError, "no problem to raise");
+            break;
+    }
+    return nullptr;
+}
+
+void keep_exception(PyObject* source) {
+    PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    keep_or_report(value, source);
+}
+
+bool raise_kept_exception() {
+    if (!kept_exception) return false;
+    PyObject* exception = std::exchange(kept_exception, nullptr);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+    Py_DECREF(exception);
+    return true;
+}
+
+PyObject* to_str(std::string_view text) {
+    return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+}
+
+PyObject* to_latin1_str(std::string_view text) {
+    return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+}
+
+}  // namespace proapi::bindings

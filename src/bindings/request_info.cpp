@@ -1,0 +1,83 @@
+#include "bindings/request_info.hpp"
+
+#include "bindings/arguments.hpp"
+#include "bindings/registry.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+PyObject* make_uuid(const std::string& text) {
+    static PyObject* type = nullptr;
+    if (!type) {
+        PyObject* module = PyImport_ImportModule("uuid");
+        type = module ? PyObject_GetAttrString(module, "UUID") : nullptr;
+        Py_XDECREF(module);
+    }
+    return type ? PyObject_CallFunction(type, "s", text.c_str()) : nullptr;
+}
+
+// The router has checked that the text fits the converter.
+PyObject* convert(const std::string& text, http::Converter converter) {
+    switch (converter) {
+        case http::Converter::integer:
+            return PyLong_FromString(text.c_str(), nullptr, 10);
+        case http::Converter::floating: {
+            PyObject* str = to_str(text);
+            PyObject* number = str ? PyFloat_FromString(str) : nullptr;
+            Py_XDECREF(str);
+            return number;
+        }
+        case http::Converter::uuid:
+            return make_uuid(text);
+        case http::Converter::text:
+        case http::Converter::path:
+            return to_str(text);
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+PyObject* path_of(const server::RequestInfo& request) {
+    const auto decoded = http::percent_decode(request.head.raw_path);
+    return to_str(decoded ? *decoded : request.head.raw_path);
+}
+
+PyObject* path_params_of(const server::RequestInfo& request) {
+    PyObject* params = PyDict_New();
+    const http::Match& match = request.match;
+    for (std::size_t i = 0; params && i < match.parameters.size(); ++i) {
+        PyObject* value = convert(match.parameters[i].second, match.converters[i]);
+        if (!value || PyDict_SetItemString(params, match.parameters[i].first.c_str(), value) != 0) Py_CLEAR(params);
+        Py_XDECREF(value);
+    }
+    return params;
+}
+
+PyObject* query_pairs_of(const server::RequestInfo& request) { return to_pairs(http::parse_query(request.head.query)); }
+
+PyObject* cookies_of(const server::RequestInfo& request) {
+    http::Pairs cookies;
+    for (const std::string_view field : request.head.headers.getlist("cookie"))
+        for (auto& pair : http::parse_cookies(field)) cookies.push_back(std::move(pair));
+    return to_dict(cookies);
+}
+
+PyObject* client_of(const server::RequestInfo& request) {
+    if (request.client.host.empty()) Py_RETURN_NONE;
+    return Py_BuildValue("(si)", request.client.host.c_str(), static_cast<int>(request.client.port));
+}
+
+PyObject* subprotocols_of(const server::RequestInfo& request) {
+    PyObject* list = PyList_New(0);
+    for (const std::string& one : request.subprotocols) {
+        PyObject* text = list ? to_str(one) : nullptr;
+        if (!text || PyList_Append(list, text) != 0) Py_CLEAR(list);
+        Py_XDECREF(text);
+        if (!list) break;
+    }
+    return list;
+}
+
+}  // namespace proapi::bindings

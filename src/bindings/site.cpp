@@ -1,0 +1,193 @@
+// Site and RequestInfo: routes and settings, and requests of another server parsed and routed as the engine's own.
+#include "bindings/arguments.hpp"
+#include "bindings/classes.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/request_info.hpp"
+#include "http/url.hpp"
+#include "server/origin.hpp"
+#include "server/static_files.hpp"
+#include "ws/handshake.hpp"
+
+namespace proapi::bindings {
+
+void SiteObject::apply_settings() {
+    for (std::size_t i = 0; i < site.routes.size(); ++i) {
+        server::WebSocketSettings& settings = site.routes[i].settings;
+        settings = site.settings;
+        for (const auto& [name, value] : route_settings[i])
+            if (const std::string wrong = server::set_setting(settings, name, value); !wrong.empty())
+                throw nb::value_error(wrong.c_str());
+        if (const std::string wrong = server::check_settings(settings); !wrong.empty())
+            throw nb::value_error(wrong.c_str());
+    }
+}
+
+namespace {
+
+using SettingMap = std::map<std::string, std::string>;
+
+std::size_t add_route(SiteObject& self, const std::string& method, const std::string& pattern,
+                      const SettingMap& settings, server::Route route) {
+    const std::size_t number = self.site.routes.size();
+    server::WebSocketSettings trial = self.site.settings;
+    for (const auto& [name, value] : settings)
+        if (const std::string wrong = server::set_setting(trial, name, value); !wrong.empty())
+            throw nb::value_error(wrong.c_str());
+    if (const std::string wrong = self.site.router.add(method, pattern, number); !wrong.empty())
+        throw nb::value_error(wrong.c_str());
+    self.site.routes.push_back(std::move(route));
+    self.route_settings.push_back(settings);
+    self.apply_settings();
+    return number;
+}
+
+void set_setting(SiteObject& self, const std::string& name, const std::string& value) {
+    if (const std::string wrong = server::set_setting(self.site.settings, name, value); !wrong.empty())
+        throw nb::value_error(wrong.c_str());
+    if (name != "high_water" && name != "low_water" && name != "max_buffered") return self.apply_settings();
+    // Those three depend on each other and may be set in any order: the last word is apply_settings() at a route.
+}
+
+const char* converter_name(http::Converter converter) noexcept {
+    switch (converter) {
+        case http::Converter::integer:
+            return "int";
+        case http::Converter::floating:
+            return "float";
+        case http::Converter::uuid:
+            return "uuid";
+        case http::Converter::path:
+            return "path";
+        case http::Converter::text:
+            break;
+    }
+    return "str";
+}
+
+std::vector<std::pair<std::string, std::string>> parse_pattern(const std::string& text) {
+    const http::Pattern pattern = http::parse_pattern(text);
+    if (!pattern.error.empty()) throw nb::value_error(pattern.error.c_str());
+    std::vector<std::pair<std::string, std::string>> parameters;
+    for (const auto& parameter : pattern.parameters())
+        parameters.emplace_back(parameter.name, converter_name(parameter.converter));
+    return parameters;
+}
+
+std::string_view view_of(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
+
+void fill_request(RequestObject* self, const SiteObject& site, const std::string& method, const nb::bytes& raw_path,
+                  const nb::bytes& query, const nb::sequence& headers,
+                  const std::optional<std::pair<std::string, int>>& client, bool secure,
+                  const std::vector<std::string>& subprotocols, const nb::bytes& body) {
+    server::RequestInfo& info = self->info;
+    info.head.method = method == http::websocket_method ? "GET" : method;
+    info.head.raw_path = view_of(raw_path);
+    info.head.query = view_of(query);
+    for (const nb::handle pair : headers) {
+        const auto [name, value] = nb::cast<std::pair<nb::bytes, nb::bytes>>(pair);
+        info.head.headers.add(std::string(view_of(name)), std::string(view_of(value)));
+    }
+    info.head.host = info.head.headers.get("host").value_or("");
+    if (client) info.client = {client->first, static_cast<std::uint16_t>(client->second)};
+    info.secure = secure;
+    info.subprotocols = subprotocols;
+    info.body = view_of(body);
+    info.match = site.site.router.match(method, info.head.raw_path);
+}
+
+const char* match_kind(const RequestObject& self) {
+    switch (self.info.match.kind) {
+        case http::MatchKind::matched:
+            return "matched";
+        case http::MatchKind::bad_path:
+            return "bad_path";
+        case http::MatchKind::wrong_method:
+            return "wrong_method";
+        case http::MatchKind::not_found:
+            break;
+    }
+    return "not_found";
+}
+
+std::string origin_problem(const RequestObject& self) {
+    const auto& site = nb::cast<const SiteObject&>(self.site).site;
+    return server::check_origin(self.info.head, site.routes.at(self.info.match.route).settings.allowed_origins);
+}
+
+nb::tuple find_file(const RequestObject& self) {
+    const auto& site = nb::cast<const SiteObject&>(self.site).site;
+    const auto& parameters = self.info.match.parameters;
+    server::StaticFile found = server::find_static_file(site.routes.at(self.info.match.route).directory,
+                                                        parameters.empty() ? "" : parameters.front().second,
+                                                        self.info.head);
+    nb::object file = nb::none();
+    if (found.file) file = nb::make_tuple(found.file->file.release(), found.file->offset, found.file->length);
+    return nb::make_tuple(found.status, take(to_pairs(found.headers)), found.text, file);
+}
+
+}  // namespace
+
+void add_site(nb::module_& module) {
+    nb::class_<SiteObject>(module, "Site")
+        .def(nb::init<>())
+        .def("set", set_setting, nb::arg("name"), nb::arg("value"))
+        .def("effective_settings",
+             [](const SiteObject& self) {
+                 nb::dict settings;
+                 for (const auto& [name, value] : server::effective_settings(self.site.settings))
+                     settings[name.c_str()] = value;
+                 return settings;
+             })
+        .def("allowed_origins", [](const SiteObject& self) { return self.site.settings.allowed_origins; })
+        .def("add_route",
+             [](SiteObject& self, const std::string& method, const std::string& pattern, const nb::mapping& settings) {
+                 const bool is_websocket = method == http::websocket_method;
+                 const auto kind = is_websocket ? server::Route::Kind::websocket : server::Route::Kind::http;
+                 SettingMap map;
+                 for (const nb::handle pair : settings.items())
+                     map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
+                 return add_route(self, method, pattern, map, {.kind = kind, .settings = {}, .directory = {}});
+             })
+        .def("add_files",
+             [](SiteObject& self, const std::string& pattern, const std::string& directory) {
+                 return add_route(self, "GET", pattern, {},
+                                  {.kind = server::Route::Kind::files, .settings = {}, .directory = directory});
+             })
+        .def_static("parse_pattern", parse_pattern);
+}
+
+void add_request_info(nb::module_& module) {
+    using R = RequestObject;
+    nb::class_<R>(module, "RequestInfo")
+        .def(
+            "__init__",
+            [](R* self, nb::object site, const std::string& method, const nb::bytes& raw_path, const nb::bytes& query,
+               const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client, bool secure,
+               const std::vector<std::string>& subprotocols, const nb::bytes& body) {
+                new (self) R{{}, site};
+                fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, query, headers, client, secure,
+                             subprotocols, body);
+            },
+            nb::arg("site"), nb::kw_only(), nb::arg("method"), nb::arg("raw_path"), nb::arg("query"),
+            nb::arg("headers"), nb::arg("client").none(), nb::arg("secure"),
+            nb::arg("subprotocols") = std::vector<std::string>(), nb::arg("body") = nb::bytes("", 0))
+        .def_prop_ro("match_kind", match_kind)
+        .def_prop_ro("route", [](const R& self) { return self.info.match.route; })
+        .def_prop_ro("allowed_methods", [](const R& self) { return self.info.match.allowed_methods; })
+        .def_prop_ro("websocket_only", [](const R& self) { return self.info.match.websocket_only; })
+        .def_prop_ro("method", [](const R& self) { return self.info.head.method; })
+        .def_prop_ro("path", [](const R& self) { return take(path_of(self.info)); })
+        .def_prop_ro("path_params", [](const R& self) { return take(path_params_of(self.info)); })
+        .def_prop_ro("headers", [](const R& self) { return take(to_pairs(self.info.head.headers)); })
+        .def_prop_ro("query_params", [](const R& self) { return take(query_pairs_of(self.info)); })
+        .def_prop_ro("cookies", [](const R& self) { return take(cookies_of(self.info)); })
+        .def_prop_ro("client", [](const R& self) { return take(client_of(self.info)); })
+        .def_prop_ro("url",
+                     [](const R& self) { return take(to_str(server::url_of(self.info, server::UrlKind::http))); })
+        .def_prop_ro("body", [](const R& self) { return nb::bytes(self.info.body.data(), self.info.body.size()); })
+        .def("origin_problem", origin_problem)
+        .def("parse_form", [](const R& self) { return take(to_pairs(http::parse_query(self.info.body))); })
+        .def("find_file", find_file);
+}
+
+}  // namespace proapi::bindings

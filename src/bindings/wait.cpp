@@ -1,0 +1,173 @@
+// Awaitables that wait for a buffer to drain or a connection to end: for whatever has a list of waiters.
+#include <new>
+#include <utility>
+
+#include "bindings/awaitable.hpp"
+#include "bindings/wait.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+struct Wait;
+
+// Stands in one of the WebSocket's lists while a task waits.
+class ConnectionWaiter final : public server::Waiter, public CancelListener {
+public:
+    explicit ConnectionWaiter(Wait* wait) noexcept : wait_(wait) {}
+    void on_ready() override;
+    void on_cancel() noexcept override;
+
+private:
+    Wait* wait_;
+};
+
+struct Wait {
+    PyObject_HEAD
+    PyObject* subject;
+    const WaitOperations* operations;
+    PyObject* pending;
+    bool finished;
+    bool enlisted;  // in one of the WebSocket's lists, which then holds a reference
+    alignas(ConnectionWaiter) unsigned char waiter_storage[sizeof(ConnectionWaiter)];
+
+    [[nodiscard]] ConnectionWaiter& waiter() noexcept {
+        return *std::launder(reinterpret_cast<ConnectionWaiter*>(waiter_storage));
+    }
+};
+
+PyTypeObject* wait_type = nullptr;
+
+Wait* as_wait(PyObject* object) noexcept { return reinterpret_cast<Wait*>(object); }
+PyObject* as_object(Wait* wait) noexcept { return reinterpret_cast<PyObject*>(wait); }
+
+void ConnectionWaiter::on_ready() {
+    Wait* wait = wait_;
+    wait->enlisted = false;
+    wake(wait->pending);
+    Py_DECREF(as_object(wait));
+}
+
+void ConnectionWaiter::on_cancel() noexcept {
+    if (!std::exchange(wait_->enlisted, false)) return;
+    cancel_wait();
+    if (wait_->pending) forget_listener(wait_->pending);
+    Py_DECREF(as_object(wait_));
+}
+
+PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
+    Wait* wait = as_wait(self);
+    *out = nullptr;
+    if (!wait->finished && !wait->pending && wait->operations->must_wait(wait->subject)) {
+        wait->pending = make_pending(wait->waiter(), wait->operations->loop(wait->subject));
+        if (!wait->pending) return PYGEN_ERROR;
+        Py_INCREF(self);
+        wait->enlisted = true;
+        wait->operations->enlist(wait->subject, wait->waiter());
+        *out = Py_NewRef(wait->pending);
+        return PYGEN_NEXT;
+    }
+    wait->finished = true;
+    *out = wait->operations->outcome(wait->subject);
+    return *out ? PYGEN_RETURN : PYGEN_ERROR;
+}
+
+PyObject* wait_next(PyObject* self) {
+    PyObject* out = nullptr;
+    switch (wait_am_send(self, Py_None, &out)) {
+        case PYGEN_NEXT:
+            return out;
+        case PYGEN_RETURN:
+            return stop_iteration(out);
+        case PYGEN_ERROR:
+            return nullptr;
+    }
+    return nullptr;
+}
+
+PyObject* wait_send(PyObject* self, PyObject*) {
+    PyObject* out = wait_next(self);
+    if (!out && !PyErr_Occurred()) PyErr_SetNone(PyExc_StopIteration);
+    return out;
+}
+
+PyObject* wait_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    as_wait(self)->waiter().on_cancel();
+    as_wait(self)->finished = true;
+    return throw_into(arguments, count);
+}
+
+PyObject* wait_close(PyObject* self, PyObject*) {
+    as_wait(self)->waiter().on_cancel();
+    as_wait(self)->finished = true;
+    Py_RETURN_NONE;
+}
+
+int wait_traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(as_wait(self)->subject);
+    Py_VISIT(as_wait(self)->pending);
+    return 0;
+}
+
+int wait_clear(PyObject* self) {
+    Wait* wait = as_wait(self);
+    if (wait->pending) forget_listener(wait->pending);
+    Py_CLEAR(wait->pending);
+    Py_CLEAR(wait->subject);
+    return 0;
+}
+
+void wait_dealloc(PyObject* self) {
+    PyObject_GC_UnTrack(self);
+    as_wait(self)->waiter().~ConnectionWaiter();
+    wait_clear(self);
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+PyObject* itself(PyObject* self) { return Py_NewRef(self); }
+
+PyMethodDef wait_methods[] = {
+    {"send", wait_send, METH_O, nullptr},
+    {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(wait_throw)), METH_FASTCALL, nullptr},
+    {"close", wait_close, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot wait_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(wait_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(wait_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(wait_clear)},
+    {Py_tp_iter, reinterpret_cast<void*>(itself)},
+    {Py_tp_iternext, reinterpret_cast<void*>(wait_next)},
+    {Py_am_await, reinterpret_cast<void*>(itself)},
+    {Py_am_send, reinterpret_cast<void*>(wait_am_send)},
+    {Py_tp_methods, wait_methods},
+    {0, nullptr},
+};
+
+PyType_Spec wait_spec = {"proapi._engine.Wait", sizeof(Wait), 0,
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, wait_slots};
+
+}  // namespace
+
+PyObject* make_wait(PyObject* subject, const WaitOperations& operations) {
+    auto* self = PyObject_GC_New(Wait, wait_type);
+    if (!self) return nullptr;
+    self->subject = Py_NewRef(subject);
+    self->operations = &operations;
+    self->pending = nullptr;
+    self->finished = self->enlisted = false;
+    new (self->waiter_storage) ConnectionWaiter(self);
+    PyObject_GC_Track(self);
+    return as_object(self);
+}
+
+bool add_wait_type(PyObject* module) {
+    wait_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &wait_spec, nullptr));
+    return wait_type != nullptr;
+}
+
+}  // namespace proapi::bindings

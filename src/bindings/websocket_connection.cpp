@@ -1,0 +1,389 @@
+#include "bindings/websocket_connection.hpp"
+
+#include <structmember.h>
+
+#include <utility>
+
+#include "bindings/arguments.hpp"
+#include "bindings/awaitable.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/request_info.hpp"
+#include "bindings/wait.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+PyTypeObject* connection_type = nullptr;
+
+ConnectionObject* as_connection(PyObject* object) noexcept { return reinterpret_cast<ConnectionObject*>(object); }
+server::WebSocket& websocket_of(PyObject* object) noexcept { return *as_connection(object)->websocket; }
+
+// ---- waiting ----------------------------------------------------------------------------------------------------
+
+PyObject* borrow_loop(PyObject* self) { return as_connection(self)->loop; }
+PyObject* give_none(PyObject*) { Py_RETURN_NONE; }
+
+bool is_undrained(PyObject* self) { return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water(); }
+void enlist_drained(PyObject* self, server::Waiter& waiter) { websocket_of(self).wait_drained(waiter); }
+PyObject* give_delivered(PyObject* self) {
+    const server::WebSocket& websocket = websocket_of(self);
+    if (!websocket.is_closed()) Py_RETURN_TRUE;
+    if (is_owner(as_connection(self))) return raise_problem(websocket.disconnect_problem(), &websocket);
+    Py_RETURN_FALSE;
+}
+bool is_unflushed(PyObject* self) { return websocket_of(self).buffered_amount() > 0; }
+void enlist_flushed(PyObject* self, server::Waiter& waiter) { websocket_of(self).wait_flushed(waiter); }
+bool has_not_ended(PyObject* self) { return !websocket_of(self).has_ended(); }
+void enlist_closed(PyObject* self, server::Waiter& waiter) { websocket_of(self).wait_closed(waiter); }
+
+constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
+constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
+constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_none, borrow_loop};
+
+// ---- sending ----------------------------------------------------------------------------------------------------
+
+// The end of a connection is raised in its own handler only; anybody else's send is dropped.
+PyObject* send(PyObject* self, server::MessageKind kind, base::Bytes payload) {
+    server::SendResult result{};
+    server::WebSocket& websocket = websocket_of(self);
+    if (const server::Problem problem = websocket.send(kind, payload, result)) return raise_problem(problem, &websocket);
+    if (result == server::SendResult::sent) [[likely]]
+        return completed_true();
+    if (result == server::SendResult::full) return make_wait(self, wait_for_drain);
+    if (is_owner(as_connection(self))) return raise_problem(websocket.disconnect_problem(), &websocket);
+    return completed_false();
+}
+
+PyObject* connection_send_text(PyObject* self, PyObject* data) {
+    std::string_view text;
+    if (!read_str(data, "send_text", text)) return nullptr;
+    return send(self, server::MessageKind::text, base::as_bytes(text));
+}
+
+PyObject* connection_send_bytes(PyObject* self, PyObject* data) {
+    if (!PyObject_CheckBuffer(data)) {
+        PyErr_Format(PyExc_TypeError, "send_bytes: expected bytes, bytearray or memoryview, got %.200s",
+                     Py_TYPE(data)->tp_name);
+        return nullptr;
+    }
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
+    PyObject* result = send(self, server::MessageKind::binary,
+                            {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
+PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"data", "mode", nullptr};
+    PyObject* data = nullptr;
+    const char* mode = "text";
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|s:send_json", const_cast<char**>(names), &data, &mode))
+        return nullptr;
+    const std::string_view wanted(mode);
+    if (wanted != "text" && wanted != "binary") {
+        PyErr_Format(PyExc_ValueError, "send_json: expected mode 'text' or 'binary', got '%.50s'", mode);
+        return nullptr;
+    }
+    PyObject* encoded = PyObject_CallOneArg(registry().encode_json, data);
+    if (!encoded) return nullptr;
+    PyObject* result = nullptr;
+    char* octets = nullptr;
+    Py_ssize_t size = 0;
+    if (PyBytes_AsStringAndSize(encoded, &octets, &size) == 0)
+        result = send(self, wanted == "text" ? server::MessageKind::text : server::MessageKind::binary,
+                      base::as_bytes({octets, static_cast<std::size_t>(size)}));
+    Py_DECREF(encoded);
+    return result;
+}
+
+// ---- receiving --------------------------------------------------------------------------------------------------
+
+template <ReceiveKind kind>
+PyObject* connection_receive(PyObject* self, PyObject*) {
+    return make_receive(as_connection(self), kind, EndOfMessages::raises, nullptr);
+}
+
+template <ReceiveKind kind>
+PyObject* connection_iterate(PyObject* self, PyObject*) {
+    return make_message_iterator(as_connection(self), kind, nullptr);
+}
+
+PyObject* connection_aiter(PyObject* self) { return make_message_iterator(as_connection(self), ReceiveKind::any, nullptr); }
+
+bool read_json_type(PyObject* arguments, PyObject* keywords, const char* format, PyObject*& json_type) {
+    static const char* const names[] = {"type", nullptr};
+    return PyArg_ParseTupleAndKeywords(arguments, keywords, format, const_cast<char**>(names), &json_type) != 0;
+}
+
+PyObject* connection_receive_json(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    PyObject* json_type = nullptr;
+    if (!read_json_type(arguments, keywords, "|O:receive_json", json_type)) return nullptr;
+    return make_receive(as_connection(self), ReceiveKind::json, EndOfMessages::raises, json_type);
+}
+
+PyObject* connection_iter_json(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    PyObject* json_type = nullptr;
+    if (!read_json_type(arguments, keywords, "|O:iter_json", json_type)) return nullptr;
+    return make_message_iterator(as_connection(self), ReceiveKind::json, json_type);
+}
+
+// ---- opening and closing ----------------------------------------------------------------------------------------
+
+PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"subprotocol", "headers", nullptr};
+    PyObject *subprotocol = Py_None, *header_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO:accept", const_cast<char**>(names), &subprotocol,
+                                     &header_argument))
+        return nullptr;
+    std::optional<std::string_view> chosen;
+    if (subprotocol != Py_None) {
+        std::string_view text;
+        if (!read_str(subprotocol, "accept: subprotocol", text)) return nullptr;
+        chosen = text;
+    }
+    http::Headers headers;
+    if (!read_headers(header_argument, headers)) return nullptr;
+    server::WebSocket& websocket = websocket_of(self);
+    if (const server::Problem problem = websocket.accept(chosen, headers)) return raise_problem(problem, &websocket);
+    return completed_none();
+}
+
+PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"code", "reason", nullptr};
+    int code = ws::close_code::normal;
+    PyObject* reason = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|iO:close", const_cast<char**>(names), &code, &reason))
+        return nullptr;
+    std::string_view text;
+    if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
+    server::WebSocket& websocket = websocket_of(self);
+    const auto octets = static_cast<std::uint16_t>(code >= 0 && code <= 0xffff ? code : 0);
+    if (const server::Problem problem = websocket.close(octets, text)) return raise_problem(problem, &websocket);
+    return websocket.buffered_amount() > 0 ? make_wait(self, wait_for_flush) : completed_none();
+}
+
+PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"status", "body", "headers", nullptr};
+    int status = 403;
+    PyObject *body = nullptr, *header_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|iOO:reject", const_cast<char**>(names), &status, &body,
+                                     &header_argument))
+        return nullptr;
+    std::string_view text;
+    if (body && PyBytes_Check(body)) {
+        text = {PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))};
+    } else if (body && !read_str(body, "reject: body", text)) {
+        return nullptr;
+    }
+    http::Headers headers;
+    if (!read_headers(header_argument, headers)) return nullptr;
+    server::WebSocket& websocket = websocket_of(self);
+    if (const server::Problem problem = websocket.reject(status, text, headers)) return raise_problem(problem, &websocket);
+    return completed_none();
+}
+
+PyObject* connection_wait_closed(PyObject* self, PyObject*) { return make_wait(self, wait_for_end); }
+
+// ---- attributes -------------------------------------------------------------------------------------------------
+
+PyObject* get_path(PyObject* self, void*) { return path_of(websocket_of(self).request()); }
+PyObject* get_client(PyObject* self, void*) { return client_of(websocket_of(self).request()); }
+PyObject* get_subprotocols(PyObject* self, void*) { return subprotocols_of(websocket_of(self).request()); }
+PyObject* get_url(PyObject* self, void*) {
+    return to_str(server::url_of(websocket_of(self).request(), server::UrlKind::websocket));
+}
+
+// Made when first asked for, then kept.
+template <class Make>
+PyObject* get_kept(PyObject*& field, Make&& make) {
+    if (!field) field = make();
+    return Py_XNewRef(field);
+}
+
+PyObject* make_mapping(PyObject* type, PyObject* pairs) {
+    PyObject* mapping = pairs ? PyObject_CallOneArg(type, pairs) : nullptr;
+    Py_XDECREF(pairs);
+    return mapping;
+}
+
+PyObject* get_headers(PyObject* self, void*) {
+    return get_kept(as_connection(self)->headers, [&] {
+        return make_mapping(registry().headers_type, to_pairs(websocket_of(self).request().head.headers));
+    });
+}
+PyObject* get_query_params(PyObject* self, void*) {
+    return get_kept(as_connection(self)->query_params, [&] {
+        return make_mapping(registry().query_params_type, query_pairs_of(websocket_of(self).request()));
+    });
+}
+PyObject* get_cookies(PyObject* self, void*) {
+    return get_kept(as_connection(self)->cookies, [&] { return cookies_of(websocket_of(self).request()); });
+}
+PyObject* get_path_params(PyObject* self, void*) {
+    return get_kept(as_connection(self)->path_params, [&] { return path_params_of(websocket_of(self).request()); });
+}
+PyObject* get_user_data(PyObject* self, void*) { return get_kept(as_connection(self)->user_data, PyDict_New); }
+
+PyObject* get_accepted(PyObject* self, void*) { return PyBool_FromLong(websocket_of(self).is_accepted()); }
+PyObject* get_closed(PyObject* self, void*) { return PyBool_FromLong(websocket_of(self).is_closed()); }
+PyObject* get_close_code(PyObject* self, void*) {
+    const auto code = websocket_of(self).close_code();
+    if (!code) Py_RETURN_NONE;
+    return PyLong_FromLong(*code);
+}
+PyObject* get_close_reason(PyObject* self, void*) {
+    if (!websocket_of(self).close_code()) Py_RETURN_NONE;
+    return to_str(websocket_of(self).close_reason());
+}
+PyObject* get_subprotocol(PyObject* self, void*) {
+    if (websocket_of(self).subprotocol().empty()) Py_RETURN_NONE;
+    return to_str(websocket_of(self).subprotocol());
+}
+PyObject* get_buffered_amount(PyObject* self, void*) {
+    return PyLong_FromSize_t(websocket_of(self).buffered_amount());
+}
+
+PyObject* connection_repr(PyObject* self) {
+    const server::WebSocket& websocket = websocket_of(self);
+    PyObject* path = path_of(websocket.request());
+    const char* state = websocket.is_closed() ? "closed" : websocket.is_accepted() ? "open" : "connecting";
+    PyObject* text = path ? PyUnicode_FromFormat("<WebSocketConnection %U %s>", path, state) : nullptr;
+    Py_XDECREF(path);
+    return text;
+}
+
+// ---- the object -------------------------------------------------------------------------------------------------
+
+int connection_traverse(PyObject* self, visitproc visit, void* arg) {
+    ConnectionObject* connection = as_connection(self);
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(connection->loop);
+    Py_VISIT(connection->path_params);
+    Py_VISIT(connection->headers);
+    Py_VISIT(connection->query_params);
+    Py_VISIT(connection->cookies);
+    Py_VISIT(connection->user_data);
+    return traverse_receiver(connection, visit, arg);
+}
+
+int connection_clear(PyObject* self) {
+    ConnectionObject* connection = as_connection(self);
+    drop_receiver(connection);
+    Py_CLEAR(connection->loop);
+    Py_CLEAR(connection->path_params);
+    Py_CLEAR(connection->headers);
+    Py_CLEAR(connection->query_params);
+    Py_CLEAR(connection->cookies);
+    Py_CLEAR(connection->user_data);
+    return 0;
+}
+
+void connection_dealloc(PyObject* self) {
+    ConnectionObject* connection = as_connection(self);
+    PyObject_GC_UnTrack(self);
+    if (connection->weak_references) PyObject_ClearWeakRefs(self);
+    connection_clear(self);
+    connection->websocket->drop_reference();
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+template <class Function>
+PyCFunction as_method(Function* function) noexcept {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef connection_methods[] = {
+    {"accept", as_method(connection_accept), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"close", as_method(connection_close), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"reject", as_method(connection_reject), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"wait_closed", connection_wait_closed, METH_NOARGS, nullptr},
+    {"receive", connection_receive<ReceiveKind::any>, METH_NOARGS, nullptr},
+    {"receive_text", connection_receive<ReceiveKind::text>, METH_NOARGS, nullptr},
+    {"receive_bytes", connection_receive<ReceiveKind::bytes>, METH_NOARGS, nullptr},
+    {"receive_json", as_method(connection_receive_json), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"iter_text", connection_iterate<ReceiveKind::text>, METH_NOARGS, nullptr},
+    {"iter_bytes", connection_iterate<ReceiveKind::bytes>, METH_NOARGS, nullptr},
+    {"iter_json", as_method(connection_iter_json), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"send_text", connection_send_text, METH_O, nullptr},
+    {"send_bytes", connection_send_bytes, METH_O, nullptr},
+    {"send_json", as_method(connection_send_json), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyGetSetDef connection_getset[] = {
+    {"path", get_path, nullptr, nullptr, nullptr},
+    {"path_params", get_path_params, nullptr, nullptr, nullptr},
+    {"query_params", get_query_params, nullptr, nullptr, nullptr},
+    {"headers", get_headers, nullptr, nullptr, nullptr},
+    {"cookies", get_cookies, nullptr, nullptr, nullptr},
+    {"subprotocols", get_subprotocols, nullptr, nullptr, nullptr},
+    {"client", get_client, nullptr, nullptr, nullptr},
+    {"url", get_url, nullptr, nullptr, nullptr},
+    {"user_data", get_user_data, nullptr, nullptr, nullptr},
+    {"accepted", get_accepted, nullptr, nullptr, nullptr},
+    {"closed", get_closed, nullptr, nullptr, nullptr},
+    {"close_code", get_close_code, nullptr, nullptr, nullptr},
+    {"close_reason", get_close_reason, nullptr, nullptr, nullptr},
+    {"subprotocol", get_subprotocol, nullptr, nullptr, nullptr},
+    {"buffered_amount", get_buffered_amount, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyMemberDef connection_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(ConnectionObject, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyType_Slot connection_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(connection_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(connection_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(connection_clear)},
+    {Py_tp_repr, reinterpret_cast<void*>(connection_repr)},
+    {Py_am_aiter, reinterpret_cast<void*>(connection_aiter)},
+    {Py_tp_methods, connection_methods},
+    {Py_tp_getset, connection_getset},
+    {Py_tp_members, connection_members},
+    {0, nullptr},
+};
+
+PyType_Spec connection_spec = {"proapi.WebSocketConnection", sizeof(ConnectionObject), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                               connection_slots};
+
+}  // namespace
+
+bool is_owner(ConnectionObject* connection) {
+    PyObject* owner = nullptr;
+    if (PyContextVar_Get(registry().owner, nullptr, &owner) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    const bool same = owner == reinterpret_cast<PyObject*>(connection);
+    Py_XDECREF(owner);
+    return same;
+}
+
+PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop) {
+    auto* self = PyObject_GC_New(ConnectionObject, connection_type);
+    if (!self) return nullptr;
+    self->websocket = websocket.get();
+    self->websocket->add_reference();
+    self->receiver = nullptr;
+    self->loop = Py_NewRef(loop);
+    self->path_params = self->headers = self->query_params = self->cookies = nullptr;
+    self->user_data = self->weak_references = nullptr;
+    PyObject_GC_Track(self);
+    return reinterpret_cast<PyObject*>(self);
+}
+
+bool add_connection_type(PyObject* module) {
+    PyObject* type = PyType_FromModuleAndSpec(module, &connection_spec, nullptr);
+    connection_type = reinterpret_cast<PyTypeObject*>(type);
+    return type && PyModule_AddObjectRef(module, "WebSocketConnection", type) == 0;
+}
+
+}  // namespace proapi::bindings

@@ -1,0 +1,45 @@
+// WebSocketConnection, the object a Python handler holds: a Python face on server::WebSocket. Its sends act when they
+// are called; its receives are awaitables that the engine completes directly.
+#pragma once
+
+#include <Python.h>
+
+#include "base/intrusive_ptr.hpp"
+#include "server/websocket.hpp"
+
+namespace proapi::bindings {
+
+class MessageReceiver;
+
+struct ConnectionObject {
+    PyObject_HEAD
+    server::WebSocket* websocket;  // a counted reference
+    MessageReceiver* receiver;     // made at the first receive that has to wait
+    PyObject* loop;                // the loop it lives on
+    PyObject* path_params;
+    PyObject* headers;       // made when first asked for, like those below
+    PyObject* query_params;
+    PyObject* cookies;
+    PyObject* user_data;
+    PyObject* weak_references;
+};
+
+[[nodiscard]] bool add_connection_type(PyObject* module);
+[[nodiscard]] bool add_receive_types(PyObject* module);
+
+// A new reference, or null with an exception set. `loop` is the event loop it belongs to.
+[[nodiscard]] PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop);
+
+// What a receive gives: any message, or only one kind.
+enum class ReceiveKind : std::uint8_t { any, text, bytes, json };
+// Whether a normal end of the connection raises WebSocketDisconnect or StopAsyncIteration.
+enum class EndOfMessages : std::uint8_t { raises, stops };
+[[nodiscard]] PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMessages end, PyObject* json_type);
+[[nodiscard]] PyObject* make_message_iterator(ConnectionObject* connection, ReceiveKind kind, PyObject* json_type);
+void drop_receiver(ConnectionObject* connection) noexcept;
+int traverse_receiver(ConnectionObject* connection, visitproc visit, void* arg);
+
+// In the handler that owns the connection, and in the tasks it started (they inherit its context).
+[[nodiscard]] bool is_owner(ConnectionObject* connection);
+
+}  // namespace proapi::bindings

@@ -1,0 +1,103 @@
+// Host and port as a Host field or an absolute-form target names them (RFC 9110 section 7.2, RFC 3986 section 3.2),
+// and which names mean this very machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
+// Nothing is resolved.
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "http/headers.hpp"
+#include "http/url.hpp"
+
+namespace proapi::http {
+namespace {
+
+using Address = std::array<unsigned char, 16>;
+
+constexpr bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+constexpr bool is_hex(char c) noexcept {
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// The numeric address that `text` is the standard notation of.
+bool parse_address(int family, std::string_view text, Address& address) noexcept {
+    std::array<char, INET6_ADDRSTRLEN> terminated{};
+    if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
+    std::memcpy(terminated.data(), text.data(), text.size());
+    return inet_pton(family, terminated.data(), address.data()) == 1;
+}
+
+// unreserved and sub-delims, less the comma: a list of hosts is how one request gets two of them.
+constexpr bool is_name_octet(char c) noexcept {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view{"-._~!$&'()*+;="}.find(c) != std::string_view::npos;
+}
+
+bool is_registered_name(std::string_view text) noexcept {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (is_name_octet(text[i])) continue;
+        if (text[i] != '%' || text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+        i += 2;
+    }
+    return !text.empty();
+}
+
+// *DIGIT: "host:" has no port.
+bool parse_port(std::string_view text, std::optional<std::uint16_t>& port) noexcept {
+    if (text.empty()) return true;
+    if (!std::all_of(text.begin(), text.end(), is_digit)) return false;
+    std::uint16_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) return false;
+    port = number;
+    return true;
+}
+
+std::string to_lower(std::string_view text) {
+    std::string lowered{text};
+    for (char& c : lowered) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lowered;
+}
+
+}  // namespace
+
+std::optional<Authority> parse_authority(std::string_view text) {
+    std::string_view host;
+    std::string_view after;  // empty, or ":" and the port
+    if (text.starts_with('[')) {
+        const std::size_t bracket = text.find(']');
+        if (bracket == std::string_view::npos) return std::nullopt;
+        host = text.substr(1, bracket - 1);
+        after = text.substr(bracket + 1);
+        Address address{};
+        if (!parse_address(AF_INET6, host, address)) return std::nullopt;
+    } else {
+        host = text.substr(0, text.find(':'));
+        after = text.substr(host.size());
+        if (!is_registered_name(host)) return std::nullopt;
+    }
+    Authority authority{to_lower(host), std::nullopt};
+    if (!after.empty() && (after.front() != ':' || !parse_port(after.substr(1), authority.port))) return std::nullopt;
+    return authority;
+}
+
+bool is_loopback_name(std::string_view host) noexcept {
+    constexpr std::string_view name = "localhost";
+    if (host.size() > name.size() && host[host.size() - name.size() - 1] == '.') {
+        // The label before the dot must be there: ".localhost" is no name.
+        if (host.size() > name.size() + 1) host.remove_prefix(host.size() - name.size());
+    }
+    if (equals_ignoring_case(host, name)) return true;
+    Address address{};
+    if (parse_address(AF_INET, host, address)) return address[0] == 127;
+    constexpr Address loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    return parse_address(AF_INET6, host, address) && address == loopback;
+}
+
+}  // namespace proapi::http

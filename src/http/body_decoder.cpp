@@ -1,0 +1,218 @@
+// Request bodies (RFC 9112 sections 6.3 and 7.1). Chunk lines are read by the grammar and nothing beyond it: a sign, a
+// prefix, a stray space or a lone LF is refused. Memory grows with what has come, never with what was announced.
+#include "http/body_decoder.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "http/headers.hpp"
+#include "http/line.hpp"
+
+namespace proapi::http {
+namespace {
+
+constexpr std::size_t max_size_digits = 16;                // 64 bits
+constexpr std::uint64_t free_extension_bytes = 16 * 1024;  // that no data need account for
+constexpr std::uint64_t extension_bytes_per_octet = 2;     // and as much for each octet of data
+
+constexpr int hex_value(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+void skip_spaces(std::string_view& text) noexcept {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+}
+
+bool take_token(std::string_view& text) noexcept {
+    std::size_t length = 0;
+    while (length < text.size() && is_token(text.substr(length, 1))) ++length;
+    text.remove_prefix(length);
+    return length > 0;
+}
+
+// RFC 9110 section 5.6.4. Controls end it in failure.
+bool take_quoted_string(std::string_view& text) noexcept {
+    for (std::size_t at = 1; at < text.size(); ++at) {
+        if (text[at] == '"') {
+            text.remove_prefix(at + 1);
+            return true;
+        }
+        if (text[at] == '\\') ++at;
+        if (at == text.size()) return false;
+        const auto octet = static_cast<unsigned char>(text[at]);
+        if ((octet < 0x20 && octet != '\t') || octet == 0x7f) return false;
+    }
+    return false;
+}
+
+// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), RFC 9112 section 7.1.1.
+bool is_chunk_extension(std::string_view text) noexcept {
+    while (!text.empty()) {
+        skip_spaces(text);
+        if (text.empty() || text.front() != ';') return false;
+        text.remove_prefix(1);
+        skip_spaces(text);
+        if (!take_token(text)) return false;
+        std::string_view after = text;
+        skip_spaces(after);
+        if (after.empty() || after.front() != '=') continue;
+        text = after.substr(1);
+        skip_spaces(text);
+        const bool quoted = !text.empty() && text.front() == '"';
+        if (!(quoted ? take_quoted_string(text) : take_token(text))) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : limits_(limits) {
+    // Room for the sums below; no line will ever be that long.
+    constexpr std::size_t longest = std::numeric_limits<std::size_t>::max() / 2;
+    limits_.max_chunk_line_bytes = std::min(limits_.max_chunk_line_bytes, longest);
+    limits_.max_trailer_bytes = std::min(limits_.max_trailer_bytes, longest);
+    switch (head.framing) {
+        case BodyFraming::none:
+            state_ = ParseState::complete;
+            break;
+        case BodyFraming::content_length:
+            remaining_ = head.content_length;
+            if (remaining_ > limits_.max_body_bytes) {
+                fail(413, "the request body is longer than max_body_bytes");
+            } else if (remaining_ == 0) {
+                state_ = ParseState::complete;
+            }
+            break;
+        case BodyFraming::chunked:
+            phase_ = Phase::chunk_line;
+            break;
+    }
+}
+
+std::size_t BodyDecoder::feed(base::Bytes bytes) {
+    std::string_view input = base::as_text(bytes);
+    while (state_ == ParseState::need_data && !input.empty()) {
+        switch (phase_) {
+            case Phase::length:
+            case Phase::chunk_data:
+                take_data(input);
+                break;
+            case Phase::chunk_end:
+                take_chunk_end(input);
+                break;
+            case Phase::chunk_line:
+                take_chunk_line(input);
+                break;
+            case Phase::trailer:
+                take_trailer_line(input);
+                break;
+        }
+    }
+    return bytes.size() - input.size();
+}
+
+void BodyDecoder::fail(int status, std::string_view reason) {
+    failure_ = {status, std::string{reason}};
+    state_ = ParseState::failed;
+}
+
+void BodyDecoder::take_data(std::string_view& input) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
+    body_.append(input.substr(0, count));
+    input.remove_prefix(count);
+    remaining_ -= count;
+    if (remaining_ > 0) return;
+    if (phase_ == Phase::length) {
+        state_ = ParseState::complete;
+    } else {
+        phase_ = Phase::chunk_end;
+    }
+}
+
+// CRLF and nothing else; a CR that has come waits in line_.
+void BodyDecoder::take_chunk_end(std::string_view& input) {
+    const char expected = line_.empty() ? '\r' : '\n';
+    const char came = input.front();
+    input.remove_prefix(1);
+    if (came != expected) return fail(400, "expected CRLF after the data of a chunk, got something else");
+    if (came == '\r') {
+        line_ = "\r";
+    } else {
+        line_.clear();
+        phase_ = Phase::chunk_line;
+    }
+}
+
+void BodyDecoder::take_chunk_line(std::string_view& input) {
+    // Limit, CR, LF or one octet too many: what lies beyond is not looked at.
+    const std::string_view window = input.substr(0, limits_.max_chunk_line_bytes + 2 - line_.size());
+    const std::size_t line_feed = window.find('\n');
+    const std::string_view piece = window.substr(0, line_feed);
+    line_.append(piece);
+    input.remove_prefix(piece.size());
+    if (exceeds(line_, limits_.max_chunk_line_bytes)) {
+        return fail(400, "a chunk line is longer than max_chunk_line_bytes");
+    }
+    if (line_feed == std::string_view::npos) return;
+    input.remove_prefix(1);
+    std::string_view line = line_;
+    if (const auto error = strip_line_end(line); !error.empty()) return fail(400, error);
+    begin_chunk(line);
+    line_.clear();
+}
+
+void BodyDecoder::begin_chunk(std::string_view line) {
+    std::uint64_t size = 0;
+    std::size_t digits = 0;
+    for (; digits < line.size() && hex_value(line[digits]) >= 0; ++digits) {
+        if (digits == max_size_digits) return fail(400, "expected at most 16 digits as chunk size, got more");
+        size = size << 4 | static_cast<std::uint64_t>(hex_value(line[digits]));
+    }
+    if (digits == 0) return fail(400, "expected hexadecimal digits as chunk size, got something else");
+    const std::string_view extension = line.substr(digits);
+    if (!is_chunk_extension(extension)) {
+        return fail(400, "expected chunk extensions or the line's end after the chunk size, got something else");
+    }
+    if (size > limits_.max_body_bytes - body_.size()) {
+        return fail(413, "the request body is longer than max_body_bytes");
+    }
+    // Extensions carry nothing to the application: a body must not be a pretext for endless ones.
+    extension_bytes_ += extension.size();
+    if (extension_bytes_ > free_extension_bytes + extension_bytes_per_octet * body_.size()) {
+        return fail(400, "the chunk extensions are longer than the data allows for");
+    }
+    remaining_ = size;
+    phase_ = size > 0 ? Phase::chunk_data : Phase::trailer;
+}
+
+void BodyDecoder::take_trailer_line(std::string_view& input) {
+    // The CRLF that ends the section is not held against the limit.
+    const std::size_t budget = limits_.max_trailer_bytes + 2;
+    const std::string_view window = input.substr(0, budget - trailer_bytes_ + 1);
+    const std::size_t line_feed = window.find('\n');
+    const bool line_ends = line_feed != std::string_view::npos;
+    const std::string_view piece = window.substr(0, line_feed);
+    const std::size_t taken = piece.size() + (line_ends ? 1 : 0);
+    line_.append(piece);
+    input.remove_prefix(taken);
+    trailer_bytes_ += taken;
+    if (trailer_bytes_ > budget) return fail(431, "the trailer section is longer than max_trailer_bytes");
+    if (!line_ends) return;
+
+    std::string_view line = line_;
+    if (const auto error = strip_line_end(line); !error.empty()) return fail(400, error);
+    if (line.empty()) {
+        state_ = ParseState::complete;
+    } else if (++trailer_fields_ > limits_.max_trailer_fields) {
+        fail(431, "the trailer section has more fields than max_trailer_fields");
+    } else if (const FieldLine field = parse_field_line(line); !field.error.empty()) {
+        fail(400, field.error);
+    }
+    // RFC 9110 section 6.5.1: a trailer field is dropped unless its meaning is known to allow merging; none is here.
+    line_.clear();
+}
+
+}  // namespace proapi::http

@@ -1,0 +1,121 @@
+// Header fields: lookup in the order they came, and the grammar of names, values and lists (RFC 9110 section 5).
+// It knows no field by name: what a field means is for those who ask.
+#include "http/headers.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace proapi::http {
+namespace {
+
+constexpr char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// tchar of RFC 9110 section 5.6.2.
+constexpr std::array<bool, 256> token_octets = [] {
+    std::array<bool, 256> table{};
+    for (const char c :
+         std::string_view{"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"}) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}();
+
+constexpr bool is_space(char c) noexcept {
+    return c == ' ' || c == '\t';
+}
+
+constexpr std::string_view trim(std::string_view text) noexcept {
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+// Takes the next member off the front of `rest`, trimmed, maybe empty. A comma inside a quoted string does not end it.
+std::string_view take_member(std::string_view& rest) noexcept {
+    bool quoted = false;
+    std::size_t at = 0;
+    for (; at < rest.size() && (quoted || rest[at] != ','); ++at) {
+        if (rest[at] == '"') quoted = !quoted;
+        if (quoted && rest[at] == '\\') ++at;
+    }
+    at = std::min(at, rest.size());
+    const std::string_view member = rest.substr(0, at);
+    rest.remove_prefix(std::min(at + 1, rest.size()));
+    return trim(member);
+}
+
+}  // namespace
+
+void Headers::set(std::string_view name, std::string value) {
+    const auto named = [&](const Header& field) { return equals_ignoring_case(field.name, name); };
+    const auto first = std::find_if(fields_.begin(), fields_.end(), named);
+    if (first == fields_.end()) {
+        fields_.push_back({std::string{name}, std::move(value)});
+        return;
+    }
+    first->value = std::move(value);
+    fields_.erase(std::remove_if(first + 1, fields_.end(), named), fields_.end());
+}
+
+void Headers::remove(std::string_view name) {
+    std::erase_if(fields_, [&](const Header& field) { return equals_ignoring_case(field.name, name); });
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const noexcept {
+    for (auto field = fields_.rbegin(); field != fields_.rend(); ++field) {
+        if (equals_ignoring_case(field->name, name)) return field->value;
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string_view> Headers::getlist(std::string_view name) const {
+    std::vector<std::string_view> values;
+    for (const Header& field : fields_) {
+        if (equals_ignoring_case(field.name, name)) values.emplace_back(field.value);
+    }
+    return values;
+}
+
+std::size_t Headers::count(std::string_view name) const noexcept {
+    return static_cast<std::size_t>(std::count_if(
+        fields_.begin(), fields_.end(), [&](const Header& field) { return equals_ignoring_case(field.name, name); }));
+}
+
+bool Headers::has_token(std::string_view name, std::string_view token) const noexcept {
+    for (const Header& field : fields_) {
+        if (!equals_ignoring_case(field.name, name)) continue;
+        for (std::string_view rest = field.value; !rest.empty();) {
+            if (equals_ignoring_case(take_member(rest), token)) return true;
+        }
+    }
+    return false;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_token(std::string_view text) noexcept {
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return token_octets[static_cast<unsigned char>(c)]; });
+}
+
+bool is_field_value(std::string_view text) noexcept {
+    if (text.empty()) return true;
+    if (is_space(text.front()) || is_space(text.back())) return false;
+    return std::all_of(text.begin(), text.end(), [](char c) { return c == '\t' || (c >= 0x20 && c <= 0x7e); });
+}
+
+std::vector<std::string_view> split_list(std::string_view value) {
+    std::vector<std::string_view> members;
+    while (!value.empty()) {
+        const std::string_view member = take_member(value);
+        if (!member.empty()) members.push_back(member);
+    }
+    return members;
+}
+
+}  // namespace proapi::http

@@ -1,0 +1,60 @@
+// Line ends and field lines, strictly (RFC 9112 sections 2.2, 5.1 and 5.2): bare CR, bare LF, obs-fold and white space
+// before the colon are refused, since two readers of one message have been made to differ over each of them.
+#include "http/line.hpp"
+
+#include <algorithm>
+
+#include "http/headers.hpp"
+
+namespace proapi::http {
+namespace {
+
+constexpr bool is_space(char c) noexcept {
+    return c == ' ' || c == '\t';
+}
+
+// field-vchar, SP or HTAB: obs-text (0x80 and above) may come in, other controls may not.
+constexpr bool is_field_octet(char c) noexcept {
+    const auto octet = static_cast<unsigned char>(c);
+    return octet == '\t' || (octet >= 0x20 && octet != 0x7f);
+}
+
+}  // namespace
+
+std::string_view strip_line_end(std::string_view& line) noexcept {
+    // RFC 9112 section 2.2 lets a recipient take a lone LF for a line end; this one declines (MAY).
+    if (line.empty() || line.back() != '\r') return "expected CRLF at the end of a line, got a bare LF";
+    line.remove_suffix(1);
+    if (line.find('\r') != std::string_view::npos) return "expected CRLF at the end of a line, got a bare CR";
+    return {};
+}
+
+FieldLine parse_field_line(std::string_view line) noexcept {
+    FieldLine field;
+    if (!line.empty() && is_space(line.front())) {
+        field.error = "expected a field name, got white space: folded lines are not accepted";
+        return field;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) {
+        field.error = "expected \"name: value\", got a field line without a colon";
+        return field;
+    }
+    field.name = line.substr(0, colon);
+    // RFC 9112 section 5.1: white space between name and colon MUST be refused; it is no token character.
+    if (!is_token(field.name)) {
+        field.error = "expected a token before the colon of a field line, got other characters or none";
+        return field;
+    }
+    std::string_view value = line.substr(colon + 1);
+    while (!value.empty() && is_space(value.front())) value.remove_prefix(1);
+    while (!value.empty() && is_space(value.back())) value.remove_suffix(1);
+    if (!std::all_of(value.begin(), value.end(), is_field_octet)) {
+        field.error = "expected no control character in a field value, got one";
+        return field;
+    }
+    field.value = value;
+    return field;
+}
+
+}  // namespace proapi::http

@@ -1,0 +1,97 @@
+// Response heads and chunk prefixes, written (RFC 9112 sections 4, 6, 7.1 and 9.6). What an application contributed is
+// checked by check_response() before; the writer itself adds framing and Connection, so that neither can contradict
+// what the engine does next.
+#include "http/response.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace proapi::http {
+namespace {
+
+constexpr std::array<std::string_view, 4> engine_fields{"Connection", "Content-Length", "Transfer-Encoding", "Date"};
+
+bool is_engine_field(std::string_view name) noexcept {
+    for (const std::string_view own : engine_fields) {
+        if (equals_ignoring_case(name, own)) return true;
+    }
+    return false;
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+}
+
+// The options of Connection: what the caller's fields name, `upgrade` beside an Upgrade field (RFC 9110 section 7.8),
+// and what becomes of the connection where that is not the default of the version in the status line, 1.1.
+std::string connection_options(const ResponseHead& head) {
+    std::string options;
+    const auto add = [&](std::string_view option) { options.append(options.empty() ? "" : ", ").append(option); };
+    for (const std::string_view value : head.headers.getlist("Connection")) {
+        if (!value.empty()) add(value);
+    }
+    if (head.headers.contains("Upgrade") && !head.headers.has_token("Connection", "upgrade")) add("upgrade");
+    if (head.status < 200) return options;
+    // A body whose end is the connection's end leaves nothing to keep alive.
+    const bool ends_by_close = status_has_body(head.status) && !head.content_length && !streams_in_chunks(head);
+    const bool says_close = head.headers.has_token("Connection", "close");
+    if (!head.keep_alive || ends_by_close) {
+        if (!says_close) add("close");
+    } else if (head.minor_version == 0 && !says_close) {
+        add("keep-alive");
+    }
+    return options;
+}
+
+}  // namespace
+
+std::string check_response(int status, const Headers& headers) {
+    if (status < 200 || status > 599) {
+        return "expected a status from 200 to 599, got " + std::to_string(status);
+    }
+    for (const Header& field : headers) {
+        // The name itself may hold what breaks a log line; it is shown only once it is known to be a token.
+        if (!is_token(field.name)) return "expected a token as header name, got other characters or none";
+        if (is_engine_field(field.name)) return "the header " + field.name + " is written by the server itself";
+        if (!is_field_value(field.value)) {
+            return "expected visible ASCII, inner spaces and tabs as value of the header " + field.name +
+                   ", got another character or white space at an end";
+        }
+    }
+    return {};
+}
+
+std::string write_response_head(const ResponseHead& head, std::string_view date) {
+    std::string out;
+    out.reserve(256);
+    // RFC 9110 section 2.5: the highest version the server conforms to, whatever the client's.
+    out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ");
+    out.append(reason_phrase(head.status)).append("\r\n");
+    if (!date.empty()) append_field(out, "Date", date);
+    for (const Header& field : head.headers) {
+        if (!is_engine_field(field.name)) append_field(out, field.name, field.value);
+    }
+    if (status_has_body(head.status)) {
+        if (head.content_length) {
+            append_field(out, "Content-Length", std::to_string(*head.content_length));
+        } else if (streams_in_chunks(head)) {
+            append_field(out, "Transfer-Encoding", "chunked");
+        }
+    }
+    if (const std::string options = connection_options(head); !options.empty()) {
+        append_field(out, "Connection", options);
+    }
+    out.append("\r\n");
+    return out;
+}
+
+std::string chunk_prefix(std::size_t size_bytes) {
+    std::array<char, 2 * sizeof size_bytes> digits{};
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), size_bytes, 16);
+    static_cast<void>(error);  // every size fits
+    std::string prefix{digits.data(), end};
+    prefix.append("\r\n");
+    return prefix;
+}
+
+}  // namespace proapi::http

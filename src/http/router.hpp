@@ -1,0 +1,76 @@
+// Which handler a path belongs to: one tree for HTTP and WebSocket routes. Segments are compared decoded, but split
+// before decoding, so "%2F" never changes routing. At each segment a literal beats a converter (int, float, uuid),
+// which beats a plain name, which beats `path`, whatever the order of registration; a dead end backtracks, and a path
+// that has routes only for other methods is one: a page at "/chat/lobby" leaves "/chat/{room}" to the WebSocket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace proapi::http {
+
+enum class Converter : std::uint8_t { text, integer, floating, uuid, path };
+
+struct PathParameter {
+    std::string name;
+    Converter converter = Converter::text;
+    friend bool operator==(const PathParameter&, const PathParameter&) = default;
+};
+
+// The parameters of a route pattern such as "/chat/{room}/{page:int}", or, in `error`, what is wrong with it (no
+// leading slash, unknown converter, duplicate or invalid name, an empty or mixed segment, `path` not last).
+struct Pattern {
+    struct Segment {
+        std::string literal;                     // decoded; where `parameter` is none
+        std::optional<PathParameter> parameter;
+    };
+    std::vector<Segment> segments;
+    std::string error;
+    [[nodiscard]] std::vector<PathParameter> parameters() const;
+};
+[[nodiscard]] Pattern parse_pattern(std::string_view pattern);
+
+// A route id is the caller's number. Methods are as in HTTP; websocket_method names a WebSocket route.
+inline constexpr std::string_view websocket_method = "WEBSOCKET";
+
+enum class MatchKind : std::uint8_t {
+    not_found,       // 404
+    bad_path,        // 400: a malformed escape, %00, or not UTF-8
+    wrong_method,    // 405 with allowed_methods; a WebSocket route alone here: 426 (websocket_only)
+    matched,
+};
+
+struct Match {
+    MatchKind kind = MatchKind::not_found;
+    std::size_t route = 0;
+    // In the order of the pattern; decoded once, valid for their converter.
+    std::vector<std::pair<std::string, std::string>> parameters;
+    std::vector<Converter> converters;  // parallel to parameters
+    std::vector<std::string> allowed_methods;  // of every route of that path, sorted; HEAD beside GET
+    bool websocket_only = false;               // allowed_methods is then GET, the method of a handshake
+};
+
+class Router {
+public:
+    Router();
+    ~Router();
+    Router(Router&&) noexcept;
+    Router& operator=(Router&&) noexcept;
+
+    // Gives what is wrong (see Pattern::error; or a duplicate: same shape of path and same method), empty: added.
+    // GET serves HEAD too, unless HEAD is registered for that path.
+    [[nodiscard]] std::string add(std::string_view method, std::string_view pattern, std::size_t route);
+    // `raw_path` is the path of the request target, still percent-encoded.
+    [[nodiscard]] Match match(std::string_view method, std::string_view raw_path) const;
+
+private:
+    struct Node;
+    std::unique_ptr<Node> root_;
+};
+
+}  // namespace proapi::http

@@ -1,0 +1,72 @@
+#include "net/listener.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+namespace proapi::net {
+
+namespace {
+
+[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+[[nodiscard]] Descriptor open_reserve() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog,
+                   ListenerHandler& handler, std::string refusal)
+    : reactor_(reactor),
+      socket_(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+      reserve_(open_reserve()),
+      handler_(handler),
+      refusal_(std::move(refusal)) {
+    if (!socket_) throw_errno("socket");
+    const int one = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (sharing == PortSharing::shared) ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (address.storage.ss_family == AF_INET6) ::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0)
+        throw_errno("bind");
+    if (::listen(socket_.get(), backlog) != 0) throw_errno("listen");
+    reactor_.watch(socket_.get(), *this, EPOLLIN);
+}
+
+Listener::~Listener() { reactor_.unwatch(socket_.get(), *this); }
+
+Address Listener::address() const {
+    SocketAddress bound;
+    bound.length = sizeof bound.storage;
+    ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.length);
+    return bound.address();
+}
+
+void Listener::on_ready(std::uint32_t) {
+    for (int accepted = 0; accepted < accepts_a_turn; ++accepted) {
+        SocketAddress peer;
+        peer.length = sizeof peer.storage;
+        const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            handler_.on_accept(Descriptor(fd), peer);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            return refuse_one(errno);
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+void Listener::refuse_one(int error) {
+    reserve_.reset();
+    if (Descriptor newcomer(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); newcomer) {
+        [[maybe_unused]] const auto sent = ::send(newcomer.get(), refusal_.data(), refusal_.size(), MSG_NOSIGNAL);
+        ::shutdown(newcomer.get(), SHUT_WR);
+    }
+    reserve_ = open_reserve();
+    handler_.on_accept_refused(error);
+}
+
+}  // namespace proapi::net

@@ -1,0 +1,49 @@
+// Listening sockets: connections come as completed accepts. Running out of descriptors costs the newcomer its
+// connection (it gets `refusal` and an end) and nobody else anything; it never makes a busy loop.
+#pragma once
+
+#include <string>
+
+#include "net/address.hpp"
+#include "net/reactor.hpp"
+
+namespace proapi::net {
+
+class ListenerHandler {
+public:
+    virtual void on_accept(Descriptor socket, const SocketAddress& peer) = 0;
+    // No descriptor is left: the newcomer was sent `refusal` and dropped.
+    virtual void on_accept_refused(int error) = 0;
+
+protected:
+    ~ListenerHandler() = default;
+};
+
+class Listener final : private Reactor::Watcher {
+public:
+    // Starts to listen. Throws std::system_error: EADDRINUSE, EACCES and so on. With `share_port`, several listeners
+    // of this user share the port and the kernel spreads connections over them (SO_REUSEPORT).
+    enum class PortSharing : std::uint8_t { exclusive, shared };
+    Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog,
+             ListenerHandler& handler, std::string refusal);
+    ~Listener();
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    // With the port that the kernel chose, where 0 was asked for.
+    [[nodiscard]] Address address() const;
+
+private:
+    void on_ready(std::uint32_t events) override;
+    void refuse_one(int error);
+
+    static constexpr int accepts_a_turn = 64;
+
+    Reactor& reactor_;
+    Descriptor socket_;
+    Descriptor reserve_;  // given up for the moment it takes to send a refusal
+    ListenerHandler& handler_;
+    std::string refusal_;
+};
+
+}  // namespace proapi::net

@@ -1,0 +1,204 @@
+#include "net/reactor.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace proapi::net {
+
+namespace {
+
+thread_local Reactor* current_reactor = nullptr;
+
+// What epoll hands back is either a Watcher's address or, with the lowest bit set, a descriptor of a driven loop.
+constexpr std::uint64_t foreign_tag = 1;
+
+[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+void add_own_descriptor(int epoll, int fd, void* tag) {
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = tag}};
+    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");
+}
+
+}  // namespace
+
+struct Reactor::Batch {
+    std::array<epoll_event, max_events> events;
+    std::size_t count = 0, next = 0;
+};
+
+Reactor::Reactor()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      guest_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      read_buffer_(read_buffer_bytes),
+      batch_(std::make_unique<Batch>()) {
+    if (!epoll_ || !wake_ || !guest_timer_) throw_errno("reactor");
+    add_own_descriptor(epoll_.get(), wake_.get(), nullptr);
+    add_own_descriptor(epoll_.get(), guest_timer_.get(), nullptr);
+    read_clock();
+    current_reactor = this;
+}
+
+Reactor::~Reactor() {
+    if (current_reactor == this) current_reactor = nullptr;
+}
+
+Reactor* Reactor::current() noexcept { return current_reactor; }
+
+void Reactor::read_clock() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    now_ms_ = static_cast<std::uint64_t>(now.tv_sec) * 1000 + static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+void Reactor::run() {
+    while (!stopping_.load(std::memory_order_acquire)) turn(std::nullopt);
+    stopping_.store(false, std::memory_order_release);
+}
+
+void Reactor::stop() noexcept {
+    stopping_.store(true, std::memory_order_release);
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Reactor::post(std::function<void()> task) {
+    {
+        const std::lock_guard lock(posted_mutex_);
+        posted_.push_back(std::move(task));
+        if (posted_.size() > 1) return;  // the first one has woken the reactor
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Reactor::run_posted() {
+    std::vector<std::function<void()>> tasks;
+    {
+        const std::lock_guard lock(posted_mutex_);
+        tasks.swap(posted_);
+    }
+    for (auto& task : tasks) task();
+}
+
+bool Reactor::has_work() const noexcept { return !turn_end_hooks_.empty() || !deferred_reads_.empty(); }
+
+void Reactor::turn(std::optional<Duration> timeout) {
+    current_reactor = this;
+    foreign_events_.clear();
+    finish_turn();
+    wait(timeout);
+    read_clock();
+    in_turn_ = true;
+    // Streams that had more to read than their share come after the rest, once a turn each.
+    base::IntrusiveList<DeferredRead, DeferredRead> again;
+    again.splice(deferred_reads_);
+    dispatch();
+    while (DeferredRead* stream = again.pop_front()) stream->read_again();
+    timers_.advance(now_ms_);
+    in_turn_ = false;
+    finish_turn();
+}
+
+void Reactor::finish_turn() {
+    const bool outer = std::exchange(in_turn_, true);
+    base::IntrusiveList<TurnEndHook, TurnEndHook> hooks;
+    hooks.splice(turn_end_hooks_);
+    while (TurnEndHook* hook = hooks.pop_front()) hook->on_turn_end();
+    in_turn_ = outer;
+}
+
+void Reactor::wait(std::optional<Duration> timeout) {
+    int wait_ms = -1;
+    if (has_work()) {
+        wait_ms = 0;
+    } else {
+        std::optional<std::uint64_t> limit_ms;
+        if (timeout) limit_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout->count(), 0));
+        if (const auto deadline = timers_.next_deadline_ms(); deadline && limit_ms != 0U) {
+            read_clock();
+            const std::uint64_t until = *deadline > now_ms_ ? *deadline - now_ms_ : 0;
+            limit_ms = std::min(limit_ms.value_or(until), until);
+        }
+        if (limit_ms) wait_ms = static_cast<int>(std::min<std::uint64_t>(*limit_ms, 3'600'000));
+    }
+    void* guard = nullptr;
+    const bool guarded = wait_ms != 0 && wait_guard_.before;
+    if (guarded) guard = wait_guard_.before();
+    const int count = ::epoll_wait(epoll_.get(), batch_->events.data(), static_cast<int>(max_events), wait_ms);
+    if (guarded) wait_guard_.after(guard);
+    batch_->count = count > 0 ? static_cast<std::size_t>(count) : 0;  // EINTR: an empty turn
+}
+
+void Reactor::dispatch() {
+    bool woken = false;
+    for (batch_->next = 0; batch_->next < batch_->count;) {
+        const epoll_event event = batch_->events[batch_->next++];
+        if (event.data.ptr == nullptr) {
+            woken = true;
+        } else if (event.data.u64 & foreign_tag) {
+            foreign_events_.push_back({static_cast<int>(event.data.u64 >> 1), event.events});
+        } else {
+            static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
+        }
+    }
+    batch_->count = 0;
+    if (!woken) return;
+    std::uint64_t count = 0;
+    [[maybe_unused]] auto taken = ::read(wake_.get(), &count, sizeof count);
+    taken = ::read(guest_timer_.get(), &count, sizeof count);
+    guest_deadline_ms_.reset();
+    run_posted();
+}
+
+void Reactor::arm_guest_timer() {
+    const auto deadline = timers_.next_deadline_ms();
+    // A deadline that has moved later is found out by the timer that fires for the earlier one.
+    if (!deadline || (guest_deadline_ms_ && *guest_deadline_ms_ <= *deadline)) return;
+    guest_deadline_ms_ = deadline;
+    itimerspec spec{};
+    spec.it_value.tv_sec = static_cast<time_t>(*deadline / 1000);
+    spec.it_value.tv_nsec = static_cast<long>(*deadline % 1000) * 1'000'000 + 1;
+    ::timerfd_settime(guest_timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+void Reactor::start_timer(base::Timer& timer, Duration delay) noexcept {
+    if (!in_turn_) read_clock();
+    timers_.start(timer, now_ms_ + static_cast<std::uint64_t>(std::max<std::int64_t>(delay.count(), 0)));
+    if (!in_turn_ && outside_work_) outside_work_(outside_work_context_);
+}
+
+void Reactor::at_turn_end(TurnEndHook& hook) noexcept {
+    if (hook.is_linked()) return;
+    const bool first = turn_end_hooks_.empty();
+    turn_end_hooks_.push_back(hook);
+    if (first && !in_turn_ && outside_work_) outside_work_(outside_work_context_);
+}
+
+int Reactor::watch_foreign(int fd, std::uint32_t events, bool is_known) noexcept {
+    epoll_event event{.events = events, .data = {.u64 = (static_cast<std::uint64_t>(fd) << 1) | foreign_tag}};
+    const int operation = events == 0 ? EPOLL_CTL_DEL : is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0 ? 0 : errno;
+}
+
+void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
+    epoll_event event{.events = events, .data = {.ptr = &watcher}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");
+}
+
+void Reactor::unwatch(int fd, Watcher& watcher) noexcept {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    // Events of the current batch that were not yet handed out must not reach a watcher that is gone.
+    const auto end = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->count);
+    const auto rest = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->next);
+    batch_->count = static_cast<std::size_t>(
+        std::remove_if(rest, end, [&](const epoll_event& event) { return event.data.ptr == &watcher; }) -
+        batch_->events.begin());
+}
+
+}  // namespace proapi::net

@@ -1,0 +1,158 @@
+// The event loop of one thread: completed reads, writes and accepts, timers, functions posted by other threads, and
+// hooks at the end of each turn. It drives itself (`run`), or another loop drives it (`turn`, `descriptor`).
+//
+// One turn:  end-of-turn hooks -> wait -> completions -> timers -> posted functions -> end-of-turn hooks
+//
+// Readiness (epoll) is known to this layer alone: those above see completed operations, so that an io_uring backend
+// can stand behind the same interface. All members belong to the reactor's thread, but for post() and stop().
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/timer_wheel.hpp"
+#include "net/descriptor.hpp"
+
+namespace proapi::net {
+
+using Duration = std::chrono::milliseconds;
+
+// Work for the end of the current turn, such as writing all that was queued during it. Queued at most once.
+class TurnEndHook : private base::ListLink {
+public:
+    TurnEndHook() = default;
+    TurnEndHook(const TurnEndHook&) = delete;
+    TurnEndHook& operator=(const TurnEndHook&) = delete;
+
+    virtual void on_turn_end() = 0;
+    void cancel_turn_end() noexcept { unlink(); }
+
+protected:
+    ~TurnEndHook() = default;
+
+private:
+    friend class Reactor;
+    friend class base::IntrusiveList<TurnEndHook, TurnEndHook>;
+};
+
+class Reactor {
+public:
+    // Throws std::system_error where the kernel gives no descriptor.
+    Reactor();
+    ~Reactor();
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+
+    // The reactor whose turn this thread is in, or that this thread last ran; null on any other thread.
+    [[nodiscard]] static Reactor* current() noexcept;
+
+    // Turns until stop().
+    void run();
+    // Makes run() return after its turn. Any thread, and signal handlers.
+    void stop() noexcept;
+    // Runs `task` on the reactor's thread, in order. Any thread.
+    void post(std::function<void()> task);
+
+    // One turn that waits at most `timeout` (none: for ever).
+    void turn(std::optional<Duration> timeout);
+    // Runs end-of-turn hooks now: for output queued between two turns of a loop that drives this one.
+    void finish_turn();
+    // Whether the next turn should not wait: work was put off for fairness.
+    [[nodiscard]] bool has_work() const noexcept;
+    // Readable when a turn has something to do; with arm_guest_timer(), timers count too.
+    [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
+    // For a loop that waits on descriptor(): makes it readable at the next timer's deadline.
+    void arm_guest_timer();
+
+    // Steady milliseconds, read once a turn.
+    [[nodiscard]] std::uint64_t now_ms() const noexcept { return now_ms_; }
+    void start_timer(base::Timer& timer, Duration delay) noexcept;
+    void at_turn_end(TurnEndHook& hook) noexcept;
+
+    // Called around a wait that may block: where an interpreter lock is given up and taken back.
+    struct WaitGuard {
+        void* (*before)() = nullptr;
+        void (*after)(void*) = nullptr;
+    };
+    void set_wait_guard(WaitGuard guard) noexcept { wait_guard_ = guard; }
+    // Called when a hook is queued outside of any turn: the driving loop must call finish_turn() soon.
+    void set_outside_work_callback(void (*callback)(void*), void* context) noexcept {
+        outside_work_ = callback;
+        outside_work_context_ = context;
+    }
+
+    // Descriptors of a loop that is driven by this reactor (asyncio's): readiness in epoll's bits, level-triggered.
+    struct ForeignEvent {
+        int fd;
+        std::uint32_t events;
+    };
+    // Gives 0 or an error number. `events` 0 takes the descriptor out.
+    int watch_foreign(int fd, std::uint32_t events, bool is_known) noexcept;
+    // What happened to them during the last turn.
+    [[nodiscard]] std::vector<ForeignEvent>& foreign_events() noexcept { return foreign_events_; }
+
+    // --- for this layer's sockets ---
+    // Receives readiness of one descriptor.
+    class Watcher {
+    public:
+        virtual void on_ready(std::uint32_t events) = 0;
+
+    protected:
+        ~Watcher() = default;
+    };
+    class DeferredRead : private base::ListLink {
+    public:
+        virtual void read_again() = 0;
+        void cancel_read() noexcept { unlink(); }
+
+    protected:
+        ~DeferredRead() = default;
+
+    private:
+        friend class Reactor;
+        friend class base::IntrusiveList<DeferredRead, DeferredRead>;
+    };
+    void watch(int fd, Watcher& watcher, std::uint32_t events);
+    void unwatch(int fd, Watcher& watcher) noexcept;
+    // Another read of that stream in the next turn: its share of this one is used up.
+    void read_later(DeferredRead& stream) noexcept { deferred_reads_.push_back(stream); }
+    // One buffer serves all reads of the thread: idle sockets own none.
+    [[nodiscard]] base::MutableBytes read_buffer() noexcept { return read_buffer_; }
+
+private:
+    void wait(std::optional<Duration> timeout);
+    void dispatch();
+    void run_posted();
+    void read_clock() noexcept;
+
+    static constexpr std::size_t max_events = 256;
+    static constexpr std::size_t read_buffer_bytes = 64 * 1024;
+
+    Descriptor epoll_, wake_, guest_timer_;
+    std::vector<std::uint8_t> read_buffer_;
+    struct Batch;
+    std::unique_ptr<Batch> batch_;
+    base::TimerWheel timers_;
+    std::uint64_t now_ms_ = 0;
+    std::optional<std::uint64_t> guest_deadline_ms_;
+    base::IntrusiveList<TurnEndHook, TurnEndHook> turn_end_hooks_;
+    base::IntrusiveList<DeferredRead, DeferredRead> deferred_reads_;
+    std::vector<ForeignEvent> foreign_events_;
+    WaitGuard wait_guard_;
+    void (*outside_work_)(void*) = nullptr;
+    void* outside_work_context_ = nullptr;
+    bool in_turn_ = false;
+    std::atomic<bool> stopping_ = false;
+    std::mutex posted_mutex_;
+    std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace proapi::net

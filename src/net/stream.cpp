@@ -1,0 +1,136 @@
+#include "net/stream.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace proapi::net {
+
+namespace {
+
+// Edge-triggered once for the socket's life: arming and disarming would cost a system call each time.
+constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+[[nodiscard]] bool is_temporary(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+}  // namespace
+
+Stream::Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler)
+    : reactor_(reactor), socket_(std::move(socket)), handler_(handler) {
+    const int one = 1;
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    reactor_.watch(socket_.get(), *this, stream_events);
+}
+
+Stream::~Stream() { close(); }
+
+void Stream::close(CloseMode mode) noexcept {
+    if (!socket_) return;
+    cancel_read();
+    reactor_.unwatch(socket_.get(), *this);
+    if (mode == CloseMode::reset) {
+        const linger hard{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    }
+    socket_.reset();
+    reading_ = write_pending_ = false;
+}
+
+void Stream::start_reading() {
+    if (reading_ || read_ended_ || !socket_) return;
+    reading_ = true;
+    reactor_.read_later(*this);  // the edge for what came meanwhile has passed
+}
+
+void Stream::stop_reading() noexcept {
+    reading_ = false;
+    cancel_read();
+}
+
+bool Stream::has_unread_octets() const noexcept {
+    int count = 0;
+    return ::ioctl(socket_.get(), FIONREAD, &count) == 0 && count > 0;
+}
+
+void Stream::end_reading(int error) {
+    if (read_ended_) return;
+    read_ended_ = true;
+    stop_reading();
+    handler_.on_read_end(error);
+}
+
+// One read a turn: a peer that fills its socket does not keep the others waiting.
+void Stream::read_once() {
+    const base::MutableBytes buffer = reactor_.read_buffer();
+    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (count > 0) {
+        const auto size = static_cast<std::size_t>(count);
+        // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. An end of
+        // stream made its edge already, so it has to be asked for.
+        if (size == buffer.size() || peer_finished_) reactor_.read_later(*this);
+        handler_.on_read(buffer.first(size));
+    } else if (count == 0) {
+        end_reading(0);
+    } else if (!is_temporary(errno)) {
+        end_reading(errno);
+    } else if (errno == EINTR) {
+        reactor_.read_later(*this);
+    }
+}
+
+void Stream::read_again() {
+    if (reading_) read_once();
+}
+
+void Stream::on_ready(std::uint32_t events) {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_finished_ = true;
+    if (write_pending_ && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+        msghdr message{};
+        message.msg_iov = pending_;
+        message.msg_iovlen = pending_count_;
+        const ssize_t count = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+        if (count > 0) {
+            write_pending_ = false;
+            handler_.on_written(static_cast<std::size_t>(count));
+        } else if (count < 0 && !is_temporary(errno)) {
+            write_pending_ = false;
+            return handler_.on_write_error(errno);
+        }
+        if (!socket_) return;
+    }
+    if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) || read_ended_) return;
+    if (reading_) {
+        cancel_read();
+        read_once();
+    } else if (peer_finished_ && !has_unread_octets()) {
+        // Nobody reads, and there is nothing left to read: the end need not wait.
+        int error = 0;
+        socklen_t length = sizeof error;
+        ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+        end_reading(error);
+    }
+}
+
+WriteResult Stream::write(const iovec* entries, std::size_t count) {
+    if (!socket_) return {.error = ENOTCONN};
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(entries);
+    message.msg_iovlen = std::min(count, max_entries);
+    const ssize_t written = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    if (written >= 0) return {.written = static_cast<std::size_t>(written)};
+    if (!is_temporary(errno)) return {.error = errno};
+    pending_count_ = static_cast<std::uint8_t>(std::min(count, std::size(pending_)));
+    std::copy_n(entries, pending_count_, pending_);
+    write_pending_ = true;
+    return {.pending = true};
+}
+
+void Stream::shutdown_write() noexcept {
+    if (socket_) ::shutdown(socket_.get(), SHUT_WR);
+}
+
+}  // namespace proapi::net

@@ -1,0 +1,81 @@
+// One connected TCP socket, in completed operations: octets that were read, octets that were written, the end.
+// It belongs to its reactor's thread. It knows nothing of what the octets mean.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+
+#include "net/address.hpp"
+#include "net/reactor.hpp"
+
+namespace proapi::net {
+
+class StreamHandler {
+public:
+    // A read has completed. The octets are the reactor's and may be changed in place until this returns.
+    virtual void on_read(base::MutableBytes bytes) = 0;
+    // Nothing more will be read: the peer's end of stream (error 0), or the connection is lost (an error number).
+    virtual void on_read_end(int error) = 0;
+    // A write that was pending has completed with that many octets (> 0).
+    virtual void on_written(std::size_t count) = 0;
+    // The connection is lost as seen by a pending write.
+    virtual void on_write_error(int error) = 0;
+
+protected:
+    ~StreamHandler() = default;
+};
+
+struct WriteResult {
+    std::size_t written = 0;  // of it completed at once
+    bool pending = false;     // the rest completes through on_written
+    int error = 0;
+};
+
+class Stream final : private Reactor::Watcher, private Reactor::DeferredRead {
+public:
+    // Takes over a connected socket. Reading is stopped. Throws std::system_error where the kernel refuses it.
+    Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler);
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    // Reads complete, one after the other, until stop_reading().
+    void start_reading();
+    void stop_reading() noexcept;
+    [[nodiscard]] bool is_reading() const noexcept { return reading_; }
+
+    // Starts one write of all entries; while it is pending neither the entries' octets nor the stream may be written
+    // to again. It may complete at once, in full or in part.
+    [[nodiscard]] WriteResult write(const iovec* entries, std::size_t count);
+    [[nodiscard]] bool is_writing() const noexcept { return write_pending_; }
+    // Tells the peer that nothing more comes (FIN); reading goes on.
+    void shutdown_write() noexcept;
+    // Drops the connection: with `reset`, by RST, so that the kernel keeps nothing of it.
+    enum class CloseMode : std::uint8_t { orderly, reset };
+    void close(CloseMode mode = CloseMode::orderly) noexcept;
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(socket_); }
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return reactor_; }
+
+private:
+    void on_ready(std::uint32_t events) override;
+    void read_again() override;
+    void read_once();
+    void end_reading(int error);
+    [[nodiscard]] bool has_unread_octets() const noexcept;
+
+    static constexpr std::size_t max_entries = 64;
+
+    Reactor& reactor_;
+    Descriptor socket_;
+    StreamHandler& handler_;
+    bool reading_ = false;
+    bool read_ended_ = false;      // on_read_end was called
+    bool peer_finished_ = false;   // the kernel has told of an end or error that was not read yet
+    bool write_pending_ = false;
+    std::uint8_t pending_count_ = 0;
+    iovec pending_[4];             // what a pending write begins with; more would fit the socket only by luck
+};
+
+}  // namespace proapi::net

@@ -1,0 +1,81 @@
+// One HTTP request and the response to it: what an HTTP handler holds. It keeps the order of the response's parts and
+// checks what would break the framing. Like WebSocket, its members never call back; waiters are called by the
+// session. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/intrusive_ptr.hpp"
+#include "net/descriptor.hpp"
+#include "server/problem.hpp"
+#include "server/request_info.hpp"
+#include "server/waiter.hpp"
+
+namespace proapi::server {
+
+// A part of an open regular file.
+struct FileBody {
+    net::Descriptor file;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+// The session under an exchange.
+class ExchangeTransport {
+public:
+    virtual void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) = 0;
+    virtual void write_body(base::Bytes bytes) = 0;
+    virtual void write_file(FileBody file) = 0;
+    // The response is whole.
+    virtual void finish_response() = 0;
+    // It never will be: what the client has of it must not look whole.
+    virtual void abort_response() = 0;
+    [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
+
+protected:
+    ~ExchangeTransport() = default;
+};
+
+class Exchange final : public base::RefCounted {
+public:
+    Exchange(RequestInfo request, ExchangeTransport& transport, std::uint64_t high_water, std::uint64_t low_water);
+
+    [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
+
+    // A whole response.
+    [[nodiscard]] Problem respond(int status, const http::Headers& headers, std::string_view body);
+    [[nodiscard]] Problem respond_with_file(int status, const http::Headers& headers, FileBody file);
+    // A streamed one: its head, parts, its end.
+    [[nodiscard]] Problem start(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length);
+    [[nodiscard]] Problem write(base::Bytes bytes, SendResult& result);
+    [[nodiscard]] Problem finish();
+    // The handler failed: 500 where nothing was sent yet, else the connection is cut. A front end calls it for every
+    // handler that ends without a whole response; on a finished exchange it does nothing.
+    void fail();
+
+    [[nodiscard]] bool is_above_low_water() const noexcept;
+    void wait_drained(Waiter& waiter) noexcept { drain_waiters_.add(waiter); }
+    [[nodiscard]] bool is_started() const noexcept { return started_; }
+    [[nodiscard]] bool is_finished() const noexcept { return finished_; }
+    // The client is gone: whatever is sent goes nowhere.
+    [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
+
+    // --- the session's side ---
+    void on_drained();
+    void on_end();
+
+private:
+    [[nodiscard]] Problem check_start(int status, const http::Headers& headers) const;
+
+    RequestInfo request_;
+    ExchangeTransport* transport_;
+    std::uint64_t high_water_, low_water_;
+    std::optional<std::uint64_t> remaining_;  // of an announced length
+    WaiterList drain_waiters_;
+    bool started_ = false, finished_ = false;
+};
+
+}  // namespace proapi::server

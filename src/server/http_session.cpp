@@ -1,0 +1,330 @@
+#include "server/http_session.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "http/response.hpp"
+#include "server/origin.hpp"
+#include "server/server.hpp"
+#include "server/static_files.hpp"
+#include "server/websocket_session.hpp"
+
+namespace proapi::server {
+
+namespace {
+
+constexpr std::size_t file_part_bytes = 64 * 1024;
+constexpr std::uint64_t rate_check_ms = 1000;
+
+[[nodiscard]] http::HeadLimits head_limits_of(const Settings& settings) noexcept {
+    return {settings.max_request_line, settings.max_head, settings.max_fields};
+}
+
+[[nodiscard]] std::string join(const std::vector<std::string>& items) {
+    std::string out;
+    for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
+    return out;
+}
+
+}  // namespace
+
+HttpSession::HttpSession(Connection& connection)
+    : connection_(connection),
+      parser_(head_limits_of(connection.server().settings())),
+      timer_([](void* self) { static_cast<HttpSession*>(self)->on_time(); }, this) {}
+
+HttpSession::~HttpSession() = default;
+
+const Settings& HttpSession::settings() const noexcept { return connection_.server().settings(); }
+
+void HttpSession::start_timer(Duration timeout) { connection_.server().reactor().start_timer(timer_, timeout); }
+
+// ---- reading ----------------------------------------------------------------------------------------------------
+
+void HttpSession::on_start(base::MutableBytes) {
+    start_timer(settings().head_timeout);
+    connection_.start_reading();
+}
+
+void HttpSession::on_read(base::MutableBytes bytes) { take(bytes); }
+
+void HttpSession::take(base::MutableBytes bytes) {
+    while (!bytes.empty() && phase_ < Phase::responding)
+        bytes = phase_ == Phase::body ? take_body(bytes) : take_head(bytes);
+    if (!bytes.empty() && phase_ == Phase::responding) {
+        waiting_.append(base::as_text(bytes));
+        connection_.stop_reading();
+    }
+}
+
+base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
+    const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
+    switch (parser_.state()) {
+        case http::ParseState::need_data:
+            if (phase_ == Phase::idle && parser_.has_begun()) {
+                phase_ = Phase::head;
+                start_timer(settings().head_timeout);
+            }
+            return {};
+        case http::ParseState::failed:
+            on_parse_failure(parser_.failure());
+            return {};
+        case http::ParseState::complete:
+            break;
+    }
+    timer_.cancel();
+    on_head(rest);
+    return phase_ == Phase::finished ? base::MutableBytes{} : rest;
+}
+
+void HttpSession::on_parse_failure(const http::Failure& failure) {
+    request_ = {};
+    body_unread_ = true;
+    answer(failure.status, failure.reason);
+}
+
+void HttpSession::on_head(base::MutableBytes rest) {
+    request_ = {.head = parser_.take_head(), .match = {}, .client = connection_.client(), .secure = false, .body = {},
+                .subprotocols = {}};
+    const http::RequestHead& head = request_.head;
+    keep_alive_ = head.keep_alive && !stopping_;
+    body_unread_ = head.framing == http::BodyFraming::chunked || head.content_length > 0;
+    if (ws::is_upgrade_request(head) && try_upgrade(rest)) return;
+
+    request_.match = connection_.server().site().router.match(head.method, head.raw_path);
+    if (request_.match.kind != http::MatchKind::matched) return answer_unmatched();
+    if (!body_unread_) return on_request();
+
+    body_.emplace(head, http::BodyLimits{.max_body_bytes = settings().max_body});
+    if (body_->state() == http::ParseState::failed) return on_parse_failure(body_->failure());
+    if (head.expects_continue) {
+        output_.append("HTTP/1.1 100 Continue\r\n\r\n");
+        connection_.flush_soon();
+    }
+    phase_ = Phase::body;
+    body_received_ = 0;
+    body_began_ms_ = connection_.server().reactor().now_ms();
+    start_timer(settings().body_grace);
+}
+
+base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
+    const std::size_t taken = body_->feed(bytes);
+    body_received_ += taken;
+    if (body_->state() == http::ParseState::failed) {
+        on_parse_failure(body_->failure());
+        return {};
+    }
+    if (body_->state() == http::ParseState::complete) {
+        timer_.cancel();
+        request_.body = body_->take_body();
+        body_.reset();
+        body_unread_ = false;
+        on_request();
+    }
+    return bytes.subspan(taken);
+}
+
+void HttpSession::on_read_end(int) {
+    peer_finished_ = true;
+    // A client may end its side after its last request and still wait for the answer.
+    if (phase_ != Phase::responding) connection_.finish();
+}
+
+// ---- whom a request is for --------------------------------------------------------------------------------------
+
+bool HttpSession::try_upgrade(base::MutableBytes rest) {
+    Server& server = connection_.server();
+    http::Match match = server.site().router.match(http::websocket_method, request_.head.raw_path);
+    if (match.kind != http::MatchKind::matched) return false;  // an ordinary request that may be upgraded, but is not
+
+    ws::Refusal refusal;
+    auto handshake = ws::read_handshake(request_.head, refusal);
+    if (!handshake) return refuse_upgrade(refusal), true;
+    const WebSocketSettings& limits = server.site().routes[match.route].settings;
+    if (const std::string wrong = check_origin(request_.head, limits.allowed_origins); !wrong.empty()) {
+        server.log().write(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path) + ": " + wrong);
+        answer(403, "This origin may not connect.");
+        return true;
+    }
+    request_.match = std::move(match);
+    request_.subprotocols = std::move(handshake->subprotocols);
+    phase_ = Phase::finished;
+    timer_.cancel();
+    auto session = std::make_unique<WebSocketSession>(connection_, std::move(request_), std::move(handshake->key), limits);
+    auto websocket = session->websocket();
+    connection_.start(std::move(session), rest);
+    server.application().on_websocket(std::move(websocket));
+    return true;
+}
+
+void HttpSession::refuse_upgrade(const ws::Refusal& refusal) {
+    body_unread_ = true;  // what follows may be frames: it must not be read as a request
+    http::Headers headers = refusal.headers;
+    headers.remove("Connection");
+    answer(refusal.status, refusal.reason, std::move(headers));
+}
+
+void HttpSession::on_request() {
+    phase_ = Phase::responding;
+    Server& server = connection_.server();
+    const Route& route = server.site().routes[request_.match.route];
+    exchange_ = base::IntrusivePtr<Exchange>(
+        new Exchange(std::move(request_), *this, settings().high_water, settings().low_water));
+    if (route.kind == Route::Kind::files) return serve_file(route.directory);
+    server.application().on_request(exchange_);
+}
+
+void HttpSession::serve_file(const std::string& directory) {
+    const RequestInfo& request = exchange_->request();
+    const std::string_view path = request.match.parameters.empty() ? "" : request.match.parameters.front().second;
+    StaticFile found = find_static_file(directory, path, request.head);
+    if (found.file) {
+        static_cast<void>(exchange_->respond_with_file(found.status, found.headers, std::move(*found.file)));
+    } else {
+        static_cast<void>(exchange_->respond(found.status, found.headers, found.text));
+    }
+}
+
+void HttpSession::answer_unmatched() {
+    const http::Match& match = request_.match;
+    switch (match.kind) {
+        case http::MatchKind::bad_path:
+            return answer(400, "The path is not percent-encoded UTF-8 without NUL.");
+        case http::MatchKind::wrong_method:
+            if (match.websocket_only)
+                return answer(426, "This address speaks WebSocket.", {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}});
+            return answer(405, "This address does not serve that method.", {{"Allow", join(match.allowed_methods)}});
+        default:
+            return answer(404, "Nothing is served at this address.");
+    }
+}
+
+// ---- responding -------------------------------------------------------------------------------------------------
+
+void HttpSession::answer(int status, std::string_view text, http::Headers headers) {
+    if (body_unread_) keep_alive_ = false;
+    phase_ = Phase::responding;
+    headers.add("Content-Type", "text/plain; charset=utf-8");
+    const std::string body = std::string(text) + "\n";
+    // The exchange that would know it does not exist: the head is still in request_.
+    exchange_.reset();
+    write_head(status, headers, body.size());
+    write_body(base::as_bytes(body));
+    finish_response();
+}
+
+void HttpSession::write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
+    const http::RequestHead& request = exchange_ ? exchange_->request().head : request_.head;
+    if (!content_length && request.minor_version == 0) keep_alive_ = false;
+    const http::ResponseHead head{.status = status, .headers = headers, .content_length = content_length,
+                                  .keep_alive = keep_alive_, .minor_version = request.minor_version};
+    suppress_body_ = request.method == "HEAD" || !http::status_has_body(status);
+    in_chunks_ = http::streams_in_chunks(head) && !suppress_body_;
+    output_.append(http::write_response_head(head, connection_.server().date()));
+    connection_.flush_soon();
+}
+
+void HttpSession::write_body(base::Bytes bytes) {
+    if (suppress_body_ || bytes.empty()) return;
+    if (in_chunks_) output_.append(http::chunk_prefix(bytes.size()));
+    output_.append(bytes);
+    if (in_chunks_) output_.append(http::chunk_suffix);
+    connection_.flush_soon();
+}
+
+void HttpSession::write_file(FileBody file) {
+    if (suppress_body_ || file.length == 0) return finish_response();
+    file_ = std::make_unique<FileBody>(std::move(file));
+    connection_.flush_soon();
+}
+
+// Reads on while the output is below high water: a file of any size costs one part of memory.
+void HttpSession::pump_file() {
+    while (file_ && output_.size_bytes() < settings().high_water) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(file_->length, file_part_bytes));
+        std::string part(wanted, '\0');
+        const ssize_t count = ::pread(file_->file.get(), part.data(), wanted, static_cast<off_t>(file_->offset));
+        if (count <= 0) return abort_response();  // it has become shorter than its announced length
+        const auto size = static_cast<std::size_t>(count);
+        output_.append(base::as_bytes(std::string_view(part).substr(0, size)));
+        file_->offset += size;
+        file_->length -= size;
+        connection_.flush_soon();
+        if (file_->length == 0) {
+            file_.reset();
+            finish_response();
+        }
+    }
+}
+
+void HttpSession::finish_response() {
+    if (in_chunks_) output_.append(http::last_chunk);
+    in_chunks_ = false;
+    if (keep_alive_) {
+        phase_ = Phase::idle;
+        start_timer(settings().keep_alive_timeout);
+    } else {
+        phase_ = Phase::finished;
+    }
+    connection_.flush_soon();
+}
+
+void HttpSession::abort_response() {
+    file_.reset();
+    phase_ = Phase::finished;
+    connection_.abort();
+}
+
+// ---- the connection's calls -------------------------------------------------------------------------------------
+
+void HttpSession::on_output_written() {
+    if (exchange_) exchange_->on_drained();
+    if (file_) connection_.flush_soon();
+}
+
+void HttpSession::on_turn_end() {
+    pump_file();
+    if (phase_ == Phase::responding) return;
+    release_exchange();
+    if (phase_ == Phase::finished) return connection_.finish();
+    if (!waiting_.empty()) {
+        std::string next = std::exchange(waiting_, {});
+        take({reinterpret_cast<std::uint8_t*>(next.data()), next.size()});
+        if (phase_ >= Phase::responding) connection_.flush_soon();
+    }
+    if (waiting_.empty() && phase_ < Phase::responding) {
+        if (peer_finished_) return connection_.finish();
+        connection_.start_reading();
+    }
+}
+
+void HttpSession::release_exchange() {
+    if (auto exchange = std::exchange(exchange_, nullptr)) exchange->on_end();
+}
+
+void HttpSession::on_shutdown() {
+    stopping_ = true;
+    keep_alive_ = false;
+    if (phase_ != Phase::responding) connection_.finish();
+}
+
+void HttpSession::on_end() {
+    timer_.cancel();
+    file_.reset();
+    phase_ = Phase::finished;
+    release_exchange();
+}
+
+void HttpSession::on_time() {
+    if (phase_ == Phase::idle) return connection_.finish();
+    if (phase_ == Phase::head)
+        return on_parse_failure({408, "The request's head did not end within head_timeout."});
+    if (phase_ != Phase::body) return;
+    const std::uint64_t elapsed_ms = connection_.server().reactor().now_ms() - body_began_ms_;
+    if (body_received_ * 1000 < settings().min_body_rate * elapsed_ms)
+        return on_parse_failure({408, "The request's body came more slowly than min_body_rate."});
+    start_timer(Duration(rate_check_ms));
+}
+
+}  // namespace proapi::server

@@ -1,0 +1,78 @@
+// HTTP/1.1 over one connection: reads a request, has it answered, reads the next. One request is in work at a time;
+// what a peer pipelines behind it waits, and reading pauses while it does. A handshake that is in order hands the
+// connection over to a WebSocketSession.
+//
+//   idle -> head -> body -> responding -> idle ...      any -> finished (an error, Connection: close, an upgrade)
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "http/body_decoder.hpp"
+#include "http/request_parser.hpp"
+#include "server/connection.hpp"
+#include "server/exchange.hpp"
+#include "ws/handshake.hpp"
+
+namespace proapi::server {
+
+class HttpSession final : public Protocol, private ExchangeTransport {
+public:
+    explicit HttpSession(Connection& connection);
+    ~HttpSession() override;
+
+private:
+    // Protocol
+    void on_start(base::MutableBytes leftover) override;
+    void on_read(base::MutableBytes bytes) override;
+    void on_read_end(int error) override;
+    void on_output_written() override;
+    void on_turn_end() override;
+    void on_shutdown() override;
+    void on_end() override;
+    [[nodiscard]] base::OutputQueue& output() noexcept override { return output_; }
+
+    // ExchangeTransport
+    void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) override;
+    void write_body(base::Bytes bytes) override;
+    void write_file(FileBody file) override;
+    void finish_response() override;
+    void abort_response() override;
+    [[nodiscard]] std::size_t buffered_amount() const noexcept override { return output_.size_bytes(); }
+
+    enum class Phase : std::uint8_t { idle, head, body, responding, finished };
+
+    void take(base::MutableBytes bytes);
+    [[nodiscard]] base::MutableBytes take_head(base::MutableBytes bytes);
+    [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
+    void on_head(base::MutableBytes rest);
+    void on_parse_failure(const http::Failure& failure);
+    [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
+    void refuse_upgrade(const ws::Refusal& refusal);
+    void on_request();
+    void serve_file(const std::string& directory);
+    void answer_unmatched();
+    // Answers by itself; `text` becomes the body's one line.
+    void answer(int status, std::string_view text, http::Headers headers = {});
+    void pump_file();
+    void release_exchange();
+    void on_time();
+    void start_timer(Duration timeout);
+    [[nodiscard]] const Settings& settings() const noexcept;
+
+    Connection& connection_;
+    http::RequestParser parser_;
+    std::optional<http::BodyDecoder> body_;
+    RequestInfo request_;  // the one that is being read
+    base::OutputQueue output_;
+    std::string waiting_;  // octets behind the request in work
+    base::IntrusivePtr<Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
+    std::unique_ptr<FileBody> file_;
+    base::Timer timer_;
+    std::uint64_t body_began_ms_ = 0, body_received_ = 0;
+    Phase phase_ = Phase::idle;
+    bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
+    bool peer_finished_ = false, stopping_ = false;
+};
+
+}  // namespace proapi::server

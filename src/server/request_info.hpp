@@ -1,0 +1,27 @@
+// A request together with what the server knows of it: the same for an HTTP exchange and a WebSocket's handshake,
+// whether it came over our own socket or through another server.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "http/request.hpp"
+#include "http/router.hpp"
+#include "net/address.hpp"
+
+namespace proapi::server {
+
+struct RequestInfo {
+    http::RequestHead head;
+    http::Match match;
+    net::Address client;
+    bool secure = false;                    // over TLS
+    std::string body;                       // HTTP: decoded, whole
+    std::vector<std::string> subprotocols;  // WebSocket: as offered
+};
+
+// The URL that the client asked for: scheme, host and target. `websocket` chooses ws/wss or http/https.
+enum class UrlKind : std::uint8_t { http, websocket };
+[[nodiscard]] std::string url_of(const RequestInfo& request, UrlKind kind);
+
+}  // namespace proapi::server

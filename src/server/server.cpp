@@ -1,0 +1,131 @@
+#include "server/server.hpp"
+
+#include <ctime>
+
+#include "http/response.hpp"
+#include "server/http_session.hpp"
+
+namespace proapi::server {
+
+namespace {
+
+constexpr unsigned limited_lines_a_second = 10;
+
+constexpr std::string_view too_many =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+}  // namespace
+
+Server::Server(net::Reactor& reactor, const Site& site, Application& application, Log& log)
+    : reactor_(reactor),
+      site_(site),
+      application_(application),
+      log_(log),
+      max_connections_(effective_max_connections(site.settings)) {}
+
+Server::~Server() {
+    abort();
+    while (Connection* connection = retired_.pop_front()) delete connection;
+    cancel_turn_end();
+}
+
+std::string Server::listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing) {
+    const std::string place = net::to_string({host, port});
+    std::string error;
+    const auto found = net::resolve(host, port, error);
+    if (found.empty()) return "can't listen on " + place + ": " + error + "; check host";
+    net::ListenerHandler& handler = *this;
+    try {
+        for (const net::SocketAddress& address : found)
+            listeners_.push_back(std::make_unique<net::Listener>(
+                reactor_, address, sharing, static_cast<int>(settings().backlog), handler, std::string(too_many)));
+    } catch (const std::system_error& failure) {
+        listeners_.clear();
+        const bool busy = failure.code() == std::errc::address_in_use;
+        return "can't listen on " + place + ": " + net::error_text(failure.code().value()) +
+               (busy ? "; stop what listens there or choose another port" : "; check host and port");
+    }
+    return {};
+}
+
+std::vector<net::Address> Server::addresses() const {
+    std::vector<net::Address> all;
+    for (const auto& listener : listeners_) all.push_back(listener->address());
+    return all;
+}
+
+void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
+    if (counts_.open >= max_connections_) {
+        [[maybe_unused]] const auto sent = ::send(socket.get(), too_many.data(), too_many.size(), MSG_NOSIGNAL);
+        ++counts_.refused;
+        return log_limited(LogLevel::warning, "connection refused with 503: max_connections (" +
+                                                  std::to_string(max_connections_) + ") are open");
+    }
+    ++counts_.accepted;
+    ++counts_.open;
+    auto* connection = new Connection(*this, std::move(socket), peer.address());
+    connections_.push_back(*connection);
+    connection->start(std::make_unique<HttpSession>(*connection), {});
+}
+
+void Server::on_accept_refused(int error) {
+    ++counts_.refused;
+    log_limited(LogLevel::error, "connection refused with 503: " + net::error_text(error) +
+                                     "; raise the descriptor limit or lower max_connections");
+}
+
+void Server::retire(Connection& connection) {
+    static_cast<ConnectionLink&>(connection).unlink();
+    retired_.push_back(connection);
+    --counts_.open;
+    reactor_.at_turn_end(*this);
+}
+
+void Server::on_turn_end() {
+    while (Connection* connection = retired_.pop_front()) delete connection;
+    if (stopping_ && connections_.empty() && on_stopped_) std::exchange(on_stopped_, nullptr)();
+}
+
+void Server::stop(std::function<void()> on_stopped) {
+    if (std::exchange(stopping_, true)) return;
+    on_stopped_ = std::move(on_stopped);
+    listeners_.clear();
+    connections_.for_each([](Connection& connection) { connection.protocol()->on_shutdown(); });
+    reactor_.at_turn_end(*this);
+}
+
+void Server::abort() {
+    listeners_.clear();
+    while (Connection* connection = connections_.front()) connection->abort();
+}
+
+std::string_view Server::date() {
+    const std::int64_t second = std::time(nullptr);
+    if (second != date_second_) {
+        date_second_ = second;
+        date_ = http::format_date(second);
+    }
+    return date_;
+}
+
+void Server::log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason) {
+    log_limited(LogLevel::info, net::to_string(client) + " closed with " + std::to_string(code) + ": " +
+                                    escape_for_log(reason));
+}
+
+void Server::log_limited(LogLevel level, std::string_view line) {
+    const std::uint64_t second = reactor_.now_ms() / 1000;
+    if (second != log_second_) {
+        if (suppressed_lines_ > 0)
+            log_.write(LogLevel::warning, std::to_string(suppressed_lines_) + " lines like the last ones were left out");
+        log_second_ = second;
+        logged_in_second_ = suppressed_lines_ = 0;
+    }
+    if (logged_in_second_++ < limited_lines_a_second) {
+        log_.write(level, line);
+    } else {
+        ++suppressed_lines_;
+    }
+}
+
+}  // namespace proapi::server

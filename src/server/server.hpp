@@ -1,0 +1,81 @@
+// Listeners and connections of one reactor: accepts, counts, refuses what is too many, and stops gracefully.
+// It serves a Site that it does not own and hands requests to an Application.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/listener.hpp"
+#include "net/reactor.hpp"
+#include "server/connection.hpp"
+#include "server/log.hpp"
+#include "server/site.hpp"
+
+namespace proapi::server {
+
+struct ServerCounts {
+    std::uint64_t accepted = 0, refused = 0, open = 0;
+    std::map<std::uint16_t, std::uint64_t> closed;  // WebSocket connections by close code
+};
+
+class Server final : private net::ListenerHandler, private net::TurnEndHook {
+public:
+    // All four outlive the server.
+    Server(net::Reactor& reactor, const Site& site, Application& application, Log& log);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // Listens on every address of `host`. Gives what is wrong, in one line that says what to change; empty: it does.
+    [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
+    [[nodiscard]] std::vector<net::Address> addresses() const;
+
+    // Stops to accept, finishes idle connections, closes WebSockets with 1001; `on_stopped` is called once, from a
+    // later turn, when the last connection is gone. Calling again does nothing.
+    void stop(std::function<void()> on_stopped);
+    // Drops every connection now.
+    void abort();
+    [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
+
+    [[nodiscard]] net::Reactor& reactor() const noexcept { return reactor_; }
+    [[nodiscard]] const Site& site() const noexcept { return site_; }
+    [[nodiscard]] const Settings& settings() const noexcept { return site_.settings; }
+    [[nodiscard]] Application& application() const noexcept { return application_; }
+    [[nodiscard]] Log& log() const noexcept { return log_; }
+    [[nodiscard]] const ServerCounts& counts() const noexcept { return counts_; }
+    // The Date field of the current second.
+    [[nodiscard]] std::string_view date();
+
+    // --- for connections ---
+    void retire(Connection& connection);
+    void count_close(std::uint16_t code) { ++counts_.closed[code]; }
+    void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
+
+private:
+    void on_accept(net::Descriptor socket, const net::SocketAddress& peer) override;
+    void on_accept_refused(int error) override;
+    void on_turn_end() override;
+    // At most a few lines a second of what peers can cause at will; the rest is counted.
+    void log_limited(LogLevel level, std::string_view line);
+
+    net::Reactor& reactor_;
+    const Site& site_;
+    Application& application_;
+    Log& log_;
+    std::uint64_t max_connections_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    base::IntrusiveList<Connection, ConnectionLink> connections_;
+    base::IntrusiveList<Connection, RetiredLink> retired_;
+    ServerCounts counts_;
+    std::function<void()> on_stopped_;
+    bool stopping_ = false;
+    std::string date_;
+    std::int64_t date_second_ = -1;
+    std::uint64_t log_second_ = 0;
+    unsigned logged_in_second_ = 0, suppressed_lines_ = 0;
+};
+
+}  // namespace proapi::server

@@ -1,0 +1,155 @@
+#include "server/settings.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+#include "http/headers.hpp"
+
+namespace proapi::server {
+
+namespace {
+
+// Descriptors kept free for listeners, files, logs and what the application opens.
+constexpr std::uint64_t reserved_descriptors = 64;
+
+template <class S>
+struct Limit {
+    std::string_view name;
+    std::uint64_t S::* count;  // one of the two is set
+    Duration S::* time;
+    double minimum, maximum;  // octets or items; seconds
+};
+
+constexpr double kilo = 1024, mega = 1024 * kilo, giga = 1024 * mega, day = 86400;
+
+using R = WebSocketSettings;
+constexpr std::array route_limits{
+    Limit<R>{"max_message_size", &R::max_message_size, nullptr, 1, 4 * giga},
+    Limit<R>{"max_fragments", &R::max_fragments, nullptr, 1, giga},
+    Limit<R>{"max_empty_fragments", &R::max_empty_fragments, nullptr, 0, giga},
+    Limit<R>{"message_timeout", nullptr, &R::message_timeout, 0.001, day},
+    Limit<R>{"receive_queue_messages", &R::receive_queue_messages, nullptr, 1, mega},
+    Limit<R>{"receive_queue_bytes", &R::receive_queue_bytes, nullptr, 1, giga},
+    Limit<R>{"high_water", &R::high_water, nullptr, 1, giga},
+    Limit<R>{"low_water", &R::low_water, nullptr, 0, giga},
+    Limit<R>{"max_buffered", &R::max_buffered, nullptr, 1, 4 * giga},
+    Limit<R>{"ping_interval", nullptr, &R::ping_interval, 0.01, day},
+    Limit<R>{"ping_timeout", nullptr, &R::ping_timeout, 0.01, day},
+};
+
+using S = Settings;
+constexpr std::array server_limits{
+    Limit<S>{"write_timeout", nullptr, &S::write_timeout, 0.01, day},
+    Limit<S>{"max_request_line", &S::max_request_line, nullptr, 64, mega},
+    Limit<S>{"max_head", &S::max_head, nullptr, 256, 16 * mega},
+    Limit<S>{"max_fields", &S::max_fields, nullptr, 1, 10000},
+    Limit<S>{"max_body", &S::max_body, nullptr, 0, 4 * giga},
+    Limit<S>{"min_body_rate", &S::min_body_rate, nullptr, 0, giga},
+    Limit<S>{"body_grace", nullptr, &S::body_grace, 0.01, day},
+    Limit<S>{"head_timeout", nullptr, &S::head_timeout, 0.01, day},
+    Limit<S>{"accept_timeout", nullptr, &S::accept_timeout, 0.01, day},
+    Limit<S>{"keep_alive_timeout", nullptr, &S::keep_alive_timeout, 0.01, day},
+    Limit<S>{"close_timeout", nullptr, &S::close_timeout, 0.01, day},
+    Limit<S>{"shutdown_timeout", nullptr, &S::shutdown_timeout, 0, day},
+    Limit<S>{"max_connections", &S::max_connections, nullptr, 0, 10 * mega},
+    Limit<S>{"backlog", &S::backlog, nullptr, 1, 65535},
+};
+
+constexpr std::string_view origins_name = "allowed_origins";
+
+[[nodiscard]] std::string number_text(double value) {
+    std::string text = std::to_string(value);
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+    return text;
+}
+
+// Gives what is wrong; "unknown" is told by `found`.
+template <class T, std::size_t N>
+std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::string_view name, std::string_view value,
+                   bool& found) {
+    const auto limit = std::find_if(limits.begin(), limits.end(), [&](const auto& one) { return one.name == name; });
+    if (limit == limits.end()) return {};
+    found = true;
+    const std::string text(value);
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    const bool is_number = !text.empty() && *end == '\0' && std::isfinite(number);
+    const bool is_whole = limit->time || number == std::floor(number);
+    if (!is_number || !is_whole || number < limit->minimum || number > limit->maximum)
+        return std::string(name) + ": expected " + (limit->time ? "seconds" : "a whole number") + " from " +
+               number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + text;
+    if (limit->time) {
+        settings.*(limit->time) = Duration(std::llround(number * 1000));
+    } else {
+        settings.*(limit->count) = static_cast<std::uint64_t>(number);
+    }
+    return {};
+}
+
+void set_origins(WebSocketSettings& settings, std::string_view value) {
+    settings.allowed_origins.clear();
+    for (const std::string_view origin : http::split_list(value)) settings.allowed_origins.emplace_back(origin);
+}
+
+template <class T, std::size_t N>
+void list_effective(const std::array<Limit<T>, N>& limits, const T& settings,
+                    std::vector<std::pair<std::string, double>>& out) {
+    for (const auto& limit : limits) {
+        const double value = limit.time ? static_cast<double>((settings.*(limit.time)).count()) / 1000
+                                        : static_cast<double>(settings.*(limit.count));
+        out.emplace_back(limit.name, value);
+    }
+}
+
+}  // namespace
+
+std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
+    if (name == origins_name) return set_origins(settings, value), std::string{};
+    bool found = false;
+    std::string wrong = set_in(route_limits, settings, name, value, found);
+    if (found) return wrong;
+    const bool is_server_wide = std::any_of(server_limits.begin(), server_limits.end(),
+                                            [&](const auto& one) { return one.name == name; });
+    return "'" + std::string(name) + "' is " +
+           (is_server_wide ? "a setting of the whole application, not of one route" : "not a setting");
+}
+
+std::string set_setting(Settings& settings, std::string_view name, std::string_view value) {
+    bool found = false;
+    std::string wrong = set_in(server_limits, settings, name, value, found);
+    return found ? wrong : set_setting(static_cast<WebSocketSettings&>(settings), name, value);
+}
+
+std::string check_settings(const WebSocketSettings& settings) {
+    if (settings.low_water > settings.high_water)
+        return "low_water (" + std::to_string(settings.low_water) + ") must not be above high_water (" +
+               std::to_string(settings.high_water) + ")";
+    if (settings.high_water > settings.max_buffered)
+        return "high_water (" + std::to_string(settings.high_water) + ") must not be above max_buffered (" +
+               std::to_string(settings.max_buffered) + ")";
+    return {};
+}
+
+std::vector<std::pair<std::string, double>> effective_settings(const Settings& settings) {
+    Settings effective = settings;
+    effective.max_connections = effective_max_connections(settings);
+    std::vector<std::pair<std::string, double>> out;
+    list_effective(route_limits, static_cast<const WebSocketSettings&>(effective), out);
+    list_effective(server_limits, effective, out);
+    return out;
+}
+
+std::uint64_t effective_max_connections(const Settings& settings) {
+    if (settings.max_connections > 0) return settings.max_connections;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = 1024;
+    const std::uint64_t descriptors = std::min<std::uint64_t>(limit.rlim_cur, 1'000'000);
+    return descriptors > 2 * reserved_descriptors ? descriptors - reserved_descriptors : descriptors / 2;
+}
+
+}  // namespace proapi::server

@@ -1,0 +1,42 @@
+// What a server serves: routes, each with its kind and its limits, and the application behind them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/intrusive_ptr.hpp"
+#include "http/router.hpp"
+#include "server/settings.hpp"
+
+namespace proapi::server {
+
+class Exchange;
+class WebSocket;
+
+struct Route {
+    enum class Kind : std::uint8_t { http, websocket, files };
+    Kind kind = Kind::http;
+    WebSocketSettings settings;  // websocket
+    std::string directory;       // files
+};
+
+// Built once, then only read: several reactors may share it.
+struct Site {
+    http::Router router;  // a match's `route` is an index of `routes`
+    std::vector<Route> routes;
+    Settings settings;
+};
+
+// The front end. Called on the reactor's thread; `match.route` of the request says which handler is meant.
+class Application {
+public:
+    // A handshake that is valid and of an allowed origin: the handler accepts or rejects it.
+    virtual void on_websocket(base::IntrusivePtr<WebSocket> websocket) = 0;
+    // A whole request, body included; the handler responds through it, now or later.
+    virtual void on_request(base::IntrusivePtr<Exchange> exchange) = 0;
+
+protected:
+    ~Application() = default;
+};
+
+}  // namespace proapi::server

@@ -1,0 +1,122 @@
+#include "server/static_files.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "http/response.hpp"
+
+namespace proapi::server {
+
+namespace {
+
+constexpr std::string_view text_type = "text/plain; charset=utf-8";
+
+[[nodiscard]] StaticFile refusal(int status, std::string text) {
+    return {.status = status, .headers = {{"Content-Type", std::string(text_type)}}, .file = {}, .text = std::move(text)};
+}
+
+// The kernel resolves the path and refuses whatever leaves `directory`, symbolic links included. O_NONBLOCK: a FIFO
+// must not hold the loop until it is found to be none of ours.
+[[nodiscard]] net::Descriptor open_beneath(const std::string& directory, const std::string& path) {
+    const net::Descriptor root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return {};
+    open_how how{};
+    how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    return net::Descriptor(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+}
+
+struct Range {
+    std::uint64_t first, length;
+};
+
+// One byte range; several, or none that can be read, stand for the whole file, as RFC 9110 section 14.2 allows.
+enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
+[[nodiscard]] RangeKind read_range(std::string_view field, std::uint64_t size, Range& range) {
+    constexpr std::string_view unit = "bytes=";
+    if (!field.starts_with(unit) || field.find(',') != std::string_view::npos) return RangeKind::whole;
+    field.remove_prefix(unit.size());
+    const std::size_t dash = field.find('-');
+    if (dash == std::string_view::npos) return RangeKind::whole;
+    const auto number = [](std::string_view text, std::uint64_t& out) {
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+        return error == std::errc() && end == text.data() + text.size();
+    };
+    const std::string_view first_text = field.substr(0, dash), last_text = field.substr(dash + 1);
+    std::uint64_t first = 0, last = 0;
+    if (first_text.empty()) {  // the last N octets
+        if (!number(last_text, last)) return RangeKind::whole;
+        if (last == 0 || size == 0) return RangeKind::unsatisfiable;
+        range = {size - std::min(last, size), std::min(last, size)};
+        return RangeKind::part;
+    }
+    if (!number(first_text, first)) return RangeKind::whole;
+    if (last_text.empty()) {
+        last = size == 0 ? 0 : size - 1;
+    } else if (!number(last_text, last) || last < first) {
+        return RangeKind::whole;
+    }
+    if (first >= size) return RangeKind::unsatisfiable;
+    range = {first, std::min(last, size - 1) - first + 1};
+    return RangeKind::part;
+}
+
+[[nodiscard]] bool is_not_modified(const http::RequestHead& request, std::string_view etag, std::int64_t modified) {
+    if (const auto wanted = request.headers.get("if-none-match"))
+        return *wanted == "*" || request.headers.has_token("if-none-match", etag);
+    if (const auto since = request.headers.get("if-modified-since")) {
+        const auto date = http::parse_date(*since);
+        return date && modified <= *date;
+    }
+    return false;
+}
+
+}  // namespace
+
+StaticFile find_static_file(const std::string& directory, std::string_view path, const http::RequestHead& request) {
+    std::string name(path);
+    if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
+    if (name.empty() || name.ends_with('/')) name += "index.html";
+    net::Descriptor file = open_beneath(directory, name);
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
+
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    const std::string etag = "\"" + std::to_string(status.st_mtim.tv_sec) + "." +
+                             std::to_string(status.st_mtim.tv_nsec) + "-" + std::to_string(size) + "\"";
+    StaticFile found;
+    found.headers.add("ETag", etag);
+    found.headers.add("Last-Modified", http::format_date(status.st_mtim.tv_sec));
+    if (is_not_modified(request, etag, status.st_mtim.tv_sec)) {
+        found.status = 304;
+        return found;
+    }
+    found.headers.add("Content-Type", std::string(http::content_type_of(name)));
+    found.headers.add("Accept-Ranges", "bytes");
+    found.headers.add("X-Content-Type-Options", "nosniff");
+
+    Range range{0, size};
+    RangeKind kind = RangeKind::whole;
+    const auto field = request.headers.get("range");
+    const auto condition = request.headers.get("if-range");
+    if (field && request.method == "GET" && (!condition || *condition == etag)) kind = read_range(*field, size, range);
+    if (kind == RangeKind::unsatisfiable) {
+        StaticFile refused = refusal(416, "The range is beyond the file's end.\n");
+        refused.headers.add("Content-Range", "bytes */" + std::to_string(size));
+        return refused;
+    }
+    found.status = kind == RangeKind::part ? 206 : 200;
+    if (kind == RangeKind::part)
+        found.headers.add("Content-Range", "bytes " + std::to_string(range.first) + "-" +
+                                               std::to_string(range.first + range.length - 1) + "/" +
+                                               std::to_string(size));
+    found.file = FileBody{std::move(file), range.first, range.length};
+    return found;
+}
+
+}  // namespace proapi::server

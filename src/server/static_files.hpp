@@ -1,0 +1,24 @@
+// Files of a directory over HTTP: found below the directory and nowhere else, whatever the path or a symbolic link
+// says; with validators (RFC 9110 section 8.8), conditional requests (13) and byte ranges (14).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/exchange.hpp"
+
+namespace proapi::server {
+
+struct StaticFile {
+    int status = 404;
+    http::Headers headers;
+    std::optional<FileBody> file;  // the body; else `text` is
+    std::string text;
+};
+
+// `path` is relative and decoded; a directory stands for its index.html.
+[[nodiscard]] StaticFile find_static_file(const std::string& directory, std::string_view path,
+                                          const http::RequestHead& request);
+
+}  // namespace proapi::server

@@ -1,0 +1,136 @@
+// The application's end of one WebSocket: what a handler holds. It keeps the order of states, the bounded queue of
+// incoming messages, water marks, and who waits for what; it knows neither sockets nor frames. A transport under it
+// carries messages: WebSocketSession over TCP, or an adapter to another server.
+//
+//   connecting --accept()--> open --close(), or the connection's end--> closed
+//       |--reject(), close(), or the peer goes--------------------------> closed
+//
+// One rule keeps every front end free of re-entrancy: members called by the application never call back. Receivers
+// and waiters are called only from on_message(), on_drained(), on_end() and notify(), which belong to the transport
+// and run with no handler on the stack. One thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/intrusive_ptr.hpp"
+#include "server/problem.hpp"
+#include "server/request_info.hpp"
+#include "server/settings.hpp"
+#include "server/waiter.hpp"
+#include "ws/close_code.hpp"
+
+namespace proapi::server {
+
+enum class MessageKind : std::uint8_t { text, binary };
+
+struct MessageView {
+    MessageKind kind;
+    base::Bytes payload;
+};
+
+struct Message {
+    MessageKind kind = MessageKind::text;
+    std::string data;
+    [[nodiscard]] MessageView view() const noexcept { return {kind, base::as_bytes(data)}; }
+};
+
+// Waits for one message. It is taken out before it is called.
+class Receiver {
+public:
+    virtual void on_message(MessageView message) = 0;
+    virtual void on_end() = 0;
+
+protected:
+    ~Receiver() = default;
+};
+
+class WebSocketTransport {
+public:
+    virtual void accept(std::string_view subprotocol, const http::Headers& headers) = 0;
+    virtual void reject(int status, std::string_view body, const http::Headers& headers) = 0;
+    virtual void send(MessageKind kind, base::Bytes payload) = 0;
+    virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
+    // The incoming queue has room again.
+    virtual void resume_reading() = 0;
+    // Call WebSocket::notify() soon, with no handler on the stack.
+    virtual void schedule_notify() = 0;
+
+protected:
+    ~WebSocketTransport() = default;
+};
+
+class WebSocket final : public base::RefCounted {
+public:
+    WebSocket(RequestInfo request, const WebSocketSettings& settings, WebSocketTransport& transport);
+
+    // --- the application's side ---
+    [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
+    [[nodiscard]] Problem accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
+    [[nodiscard]] Problem reject(int status, std::string_view body, const http::Headers& headers);
+    [[nodiscard]] Problem close(std::uint16_t code, std::string_view reason);
+
+    // `result` is meaningful where no problem is given.
+    [[nodiscard]] Problem send(MessageKind kind, base::Bytes payload, SendResult& result);
+    [[nodiscard]] bool is_above_low_water() const noexcept;
+    void wait_drained(Waiter& waiter) noexcept { drain_waiters_.add(waiter); }
+    // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.
+    void wait_flushed(Waiter& waiter) noexcept { flush_waiters_.add(waiter); }
+
+    // A message that is there already; else `none`. After the end: a problem, once the queue is empty.
+    [[nodiscard]] Problem try_receive(std::optional<Message>& message);
+    // For when none was there: at most one receiver waits at a time.
+    void wait_message(Receiver& receiver) noexcept { receiver_ = &receiver; }
+    void cancel_receive(Receiver& receiver) noexcept {
+        if (receiver_ == &receiver) receiver_ = nullptr;
+    }
+
+    [[nodiscard]] bool is_accepted() const noexcept { return accepted_; }
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    // The connection's end has been told of, and with it everything is over; else wait_closed().
+    [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
+    void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
+    [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept { return close_code_; }
+    [[nodiscard]] const std::string& close_reason() const noexcept { return close_reason_; }
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
+    [[nodiscard]] std::size_t buffered_amount() const noexcept { return transport_ ? transport_->buffered_amount() : 0; }
+    // "the connection has ended with code 1001 (going away)"
+    [[nodiscard]] Problem disconnect_problem() const;
+
+    // --- the transport's side ---
+    [[nodiscard]] bool wants_messages() const noexcept;
+    // Hands a message to the receiver that waits, else queues it.
+    void on_message(MessageView message);
+    // Queues a message whoever waits; notify() hands it over.
+    void enqueue(Message message);
+    // The outgoing buffer has become smaller.
+    void on_drained();
+    // No message can be delivered any more, either way: the peer's Close, or ours, or the loss of the connection.
+    void on_close(std::uint16_t code, std::string_view reason);
+    // The transport is gone.
+    void on_end();
+    // Hands over what is queued, and tells waiters of an end that came while a handler ran.
+    void notify();
+
+private:
+    [[nodiscard]] Problem require_connecting(std::string_view call) const;
+
+    RequestInfo request_;
+    WebSocketSettings settings_;
+    WebSocketTransport* transport_;
+    std::unique_ptr<std::deque<Message>> queue_;  // none while it is empty: idle connections own little
+    std::size_t queued_bytes_ = 0;
+    Receiver* receiver_ = nullptr;
+    WaiterList drain_waiters_, flush_waiters_, close_waiters_;
+    std::string subprotocol_, close_reason_;
+    std::optional<std::uint16_t> close_code_;
+    bool accepted_ = false, closed_ = false;
+};
+
+}  // namespace proapi::server

@@ -1,0 +1,231 @@
+#include "server/websocket_session.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include "http/response.hpp"
+#include "server/server.hpp"
+#include "ws/handshake.hpp"
+
+namespace proapi::server {
+
+namespace {
+
+[[nodiscard]] ws::ConnectionLimits limits_of(const WebSocketSettings& settings) noexcept {
+    return {settings.max_message_size, static_cast<std::uint32_t>(settings.max_fragments),
+            static_cast<std::uint32_t>(settings.max_empty_fragments)};
+}
+
+[[nodiscard]] std::uint64_t milliseconds(Duration duration) noexcept {
+    return static_cast<std::uint64_t>(duration.count());
+}
+
+}  // namespace
+
+WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, std::string key,
+                                   const WebSocketSettings& settings)
+    : connection_(connection),
+      key_(std::move(key)),
+      settings_(settings),
+      machine_(ws::Role::server, limits_of(settings)),
+      websocket_(new WebSocket(std::move(request), settings, *this)),
+      timer_([](void* self) { static_cast<WebSocketSession*>(self)->on_time(); }, this) {}
+
+WebSocketSession::~WebSocketSession() = default;
+
+std::uint64_t WebSocketSession::now_ms() const noexcept { return connection_.server().reactor().now_ms(); }
+
+void WebSocketSession::on_start(base::MutableBytes leftover) {
+    // Frames may follow the request in the same segment; they wait until the handler has accepted.
+    machine_.feed(leftover);
+    machine_.retain_input();
+    connection_.stop_reading();
+    connection_.server().reactor().start_timer(timer_, connection_.server().settings().accept_timeout);
+}
+
+void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
+    phase_ = Phase::open;
+    machine_.output().append(ws::write_accept_response(key_, subprotocol, headers));
+    key_ = {};
+    last_heard_ms_ = now_ms();
+    connection_.server().reactor().start_timer(timer_, std::min(settings_.ping_interval, settings_.message_timeout));
+    paused_ = true;
+    resume_reading();
+}
+
+void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
+    phase_ = Phase::finished;
+    http::ResponseHead head{.status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
+    if (!headers.contains("content-type") && !body.empty()) head.headers.add("Content-Type", "text/plain; charset=utf-8");
+    machine_.output().append(http::write_response_head(head, connection_.server().date()));
+    machine_.output().append(body);
+    schedule_notify();
+}
+
+void WebSocketSession::send(MessageKind kind, base::Bytes payload) {
+    machine_.send_message(kind == MessageKind::text ? ws::Opcode::text : ws::Opcode::binary, payload);
+    connection_.flush_soon();
+}
+
+void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
+    machine_.send_close(code, reason);
+    phase_ = Phase::closing;
+    connection_.server().count_close(code);
+    connection_.server().reactor().start_timer(timer_, connection_.server().settings().close_timeout);
+    // What is queued at the peer's side must be read to reach its Close.
+    if (paused_) resume_reading();
+    connection_.flush_soon();
+}
+
+void WebSocketSession::resume_reading() {
+    if (!paused_) return;
+    connection_.flush_soon();  // events are taken at the turn's end, with no handler on the stack
+}
+
+void WebSocketSession::schedule_notify() {
+    notify_ = true;
+    connection_.flush_soon();
+}
+
+void WebSocketSession::on_read(base::MutableBytes bytes) {
+    last_heard_ms_ = now_ms();
+    machine_.feed(bytes);
+    take_events();
+    machine_.retain_input();
+}
+
+void WebSocketSession::take_events() {
+    while (phase_ == Phase::open || phase_ == Phase::closing) {
+        if (phase_ == Phase::open && !websocket_->wants_messages()) {
+            paused_ = true;
+            connection_.stop_reading();
+            return;
+        }
+        const ws::Event event = machine_.next_event();
+        if (event.kind == ws::EventKind::need_data) break;
+        handle(event);
+    }
+    if (machine_.message_in_progress()) {
+        if (message_began_ms_ == 0) message_began_ms_ = now_ms();
+    } else {
+        message_began_ms_ = 0;
+    }
+}
+
+void WebSocketSession::handle(const ws::Event& event) {
+    switch (event.kind) {
+        case ws::EventKind::message:
+            websocket_->on_message(
+                {event.opcode == ws::Opcode::text ? MessageKind::text : MessageKind::binary, event.payload});
+            return;
+        case ws::EventKind::ping:
+            // Pongs that the peer does not read are output like any other, and bounded like it.
+            if (machine_.output().size_bytes() > settings_.max_buffered) return lose("max_buffered is full of pongs");
+            connection_.flush_soon();
+            return;
+        case ws::EventKind::close:
+        case ws::EventKind::failed: {
+            const bool was_ours = phase_ == Phase::closing;
+            phase_ = Phase::finished;
+            if (!was_ours) connection_.server().count_close(event.code);
+            const std::string reason(base::as_text(event.payload));
+            if (event.kind == ws::EventKind::failed)
+                connection_.server().log_peer_fault(connection_.client(), event.code, reason);
+            websocket_->on_close(event.code, reason);
+            connection_.flush_soon();
+            return;
+        }
+        case ws::EventKind::pong:
+        case ws::EventKind::need_data:
+            return;
+    }
+}
+
+void WebSocketSession::on_read_end(int) {
+    peer_finished_ = true;
+    if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what came before the end comes first
+    connection_.abort(net::Stream::CloseMode::orderly);
+}
+
+void WebSocketSession::on_output_written() { websocket_->on_drained(); }
+
+void WebSocketSession::on_turn_end() {
+    if (paused_ && (phase_ == Phase::closing || (phase_ == Phase::open && websocket_->wants_messages()))) {
+        paused_ = false;
+        take_events();
+        if (!paused_) {
+            if (peer_finished_) return connection_.abort(net::Stream::CloseMode::orderly);
+            if (phase_ != Phase::finished) connection_.start_reading();
+        }
+    }
+    if (std::exchange(notify_, false)) websocket_->notify();
+    if (phase_ == Phase::finished) {
+        timer_.cancel();
+        connection_.finish();
+    }
+}
+
+void WebSocketSession::on_shutdown() {
+    if (phase_ == Phase::connecting) {
+        static_cast<void>(websocket_->reject(503, "The server is stopping.\n", {{"Retry-After", "1"}}));
+    } else {
+        static_cast<void>(websocket_->close(ws::close_code::going_away, "the server is stopping"));
+    }
+}
+
+void WebSocketSession::on_end() {
+    timer_.cancel();
+    if (phase_ == Phase::open) connection_.server().count_close(ws::close_code::abnormal_closure);
+    phase_ = Phase::finished;
+    websocket_->on_end();
+}
+
+void WebSocketSession::lose(std::string_view reason) {
+    connection_.server().count_close(ws::close_code::abnormal_closure);
+    phase_ = Phase::finished;
+    websocket_->on_close(ws::close_code::abnormal_closure, reason);
+    connection_.abort();
+}
+
+void WebSocketSession::on_time() {
+    switch (phase_) {
+        case Phase::connecting:
+            static_cast<void>(websocket_->reject(503, "The handler did not accept within accept_timeout.\n", {}));
+            return;
+        case Phase::open: {
+            const std::uint64_t now = now_ms();
+            watch_message(now);
+            if (phase_ == Phase::open) check_life(now);
+            return;
+        }
+        case Phase::closing:  // the peer does not answer our Close (RFC 6455 section 7.1.1)
+            return connection_.abort();
+        case Phase::finished:
+            return;
+    }
+}
+
+void WebSocketSession::watch_message(std::uint64_t now) {
+    if (message_began_ms_ == 0 || now < message_began_ms_ + milliseconds(settings_.message_timeout)) return;
+    static_cast<void>(websocket_->close(ws::close_code::policy_violation,
+                                        "a message did not end within message_timeout"));
+}
+
+// Any octet counts as life. While the application does not read (paused), silence is ours, not the peer's.
+void WebSocketSession::check_life(std::uint64_t now) {
+    if (paused_) last_heard_ms_ = now;
+    const std::uint64_t interval = milliseconds(settings_.ping_interval), timeout = milliseconds(settings_.ping_timeout);
+    if (ping_sent_ms_ > last_heard_ms_) {
+        if (now >= ping_sent_ms_ + timeout) return lose("ping timeout");
+    } else if (now >= last_heard_ms_ + interval) {
+        machine_.send_ping({});
+        ping_sent_ms_ = now;
+        connection_.flush_soon();
+    }
+    const std::uint64_t life_due = ping_sent_ms_ > last_heard_ms_ ? ping_sent_ms_ + timeout : last_heard_ms_ + interval;
+    std::uint64_t due = std::min(life_due, now + milliseconds(settings_.message_timeout));
+    if (message_began_ms_ != 0) due = std::min(due, message_began_ms_ + milliseconds(settings_.message_timeout));
+    connection_.server().reactor().start_timer(timer_, Duration(std::max<std::uint64_t>(due - std::min(due, now), 1)));
+}
+
+}  // namespace proapi::server

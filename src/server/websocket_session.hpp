@@ -1,0 +1,60 @@
+// A WebSocket over TCP: joins the socket's connection, the RFC 6455 machine and the application's end, and keeps the
+// times that the protocol leaves to the server: accept_timeout, ping_interval, message_timeout, close_timeout.
+#pragma once
+
+#include "server/connection.hpp"
+#include "server/websocket.hpp"
+#include "ws/connection.hpp"
+
+namespace proapi::server {
+
+class WebSocketSession final : public Protocol, private WebSocketTransport {
+public:
+    WebSocketSession(Connection& connection, RequestInfo request, std::string key,
+                     const WebSocketSettings& settings);
+    ~WebSocketSession() override;
+
+    [[nodiscard]] const base::IntrusivePtr<WebSocket>& websocket() const noexcept { return websocket_; }
+
+private:
+    // Protocol
+    void on_start(base::MutableBytes leftover) override;
+    void on_read(base::MutableBytes bytes) override;
+    void on_read_end(int error) override;
+    void on_output_written() override;
+    void on_turn_end() override;
+    void on_shutdown() override;
+    void on_end() override;
+    [[nodiscard]] base::OutputQueue& output() noexcept override { return machine_.output(); }
+
+    // WebSocketTransport
+    void accept(std::string_view subprotocol, const http::Headers& headers) override;
+    void reject(int status, std::string_view body, const http::Headers& headers) override;
+    void send(MessageKind kind, base::Bytes payload) override;
+    void close(std::uint16_t code, std::string_view reason) override;
+    [[nodiscard]] std::size_t buffered_amount() const noexcept override { return machine_.output().size_bytes(); }
+    void resume_reading() override;
+    void schedule_notify() override;
+
+    void take_events();
+    void handle(const ws::Event& event);
+    void on_time();
+    void check_life(std::uint64_t now_ms);
+    void watch_message(std::uint64_t now_ms);
+    void lose(std::string_view reason);
+    [[nodiscard]] std::uint64_t now_ms() const noexcept;
+
+    enum class Phase : std::uint8_t { connecting, open, closing, finished };
+
+    Connection& connection_;
+    std::string key_;
+    WebSocketSettings settings_;
+    ws::Connection machine_;
+    base::IntrusivePtr<WebSocket> websocket_;
+    base::Timer timer_;  // accept_timeout, then the next look at life, then close_timeout
+    std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
+    Phase phase_ = Phase::connecting;
+    bool paused_ = false, peer_finished_ = false, notify_ = false;
+};
+
+}  // namespace proapi::server

@@ -1,0 +1,204 @@
+// The opening handshake of RFC 6455 section 4, both sides, on heads that the http layer has already found well-formed.
+// SHA-1 and base64 are libcrypto's. Which origins, routes and subprotocols are welcome is not decided here.
+#include "ws/handshake.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.hpp"
+
+namespace proapi::ws {
+namespace {
+
+constexpr std::string_view guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // section 1.3
+constexpr std::string_view version = "13";
+
+std::nullopt_t refuse(Refusal& refusal, int status, std::string reason, http::Headers headers = {}) {
+    refusal = {status, std::move(reason), std::move(headers)};
+    return std::nullopt;
+}
+
+// What came, for a reason's text: short and in quotes.
+std::string quoted(std::string_view text) {
+    constexpr std::size_t shown_octets = 60;
+    std::string result = "\"";
+    result += text.substr(0, shown_octets);
+    return result += text.size() > shown_octets ? "...\"" : "\"";
+}
+
+bool is_base64_digit(char c) noexcept {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+// Section 4.1: base64 of 16 octets is 22 digits and "==" (RFC 4648 section 4).
+bool is_key(std::string_view text) noexcept {
+    return text.size() == 24 && text.ends_with("==") && std::all_of(text.begin(), text.end() - 2, is_base64_digit);
+}
+
+std::string_view trim(std::string_view text) noexcept {
+    const std::size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// The duplicated member of `names`, or nothing. Sorted, so that a head full of names costs no more than n log n.
+std::optional<std::string_view> find_duplicate(std::vector<std::string_view> names) {
+    std::sort(names.begin(), names.end());
+    const auto found = std::adjacent_find(names.begin(), names.end());
+    return found == names.end() ? std::nullopt : std::optional{*found};
+}
+
+std::vector<std::string_view> offered_subprotocols(const http::Headers& headers) {
+    std::vector<std::string_view> names;
+    for (const std::string_view value : headers.getlist("Sec-WebSocket-Protocol")) {
+        const auto members = http::split_list(value);
+        names.insert(names.end(), members.begin(), members.end());
+    }
+    return names;
+}
+
+// Whether method, version and the fields of section 4.2.1 items 1-4 are right; fills `refusal` where not.
+bool has_handshake_fields(const http::RequestHead& head, Refusal& refusal) {
+    if (head.method != "GET") {
+        refuse(refusal, 405, "expected method GET for a WebSocket handshake, got " + quoted(head.method),
+               {{"Allow", "GET"}});
+    } else if (head.minor_version < 1) {
+        refuse(refusal, 400, "expected HTTP/1.1 or higher for a WebSocket handshake, got HTTP/1.0");
+    } else if (head.host.empty()) {
+        refuse(refusal, 400, "expected a Host field that names this server, got none or an empty one");
+    } else if (!is_upgrade_request(head)) {
+        refuse(refusal, 400, "expected the token \"websocket\" in the Upgrade field, got none");
+    } else if (!head.headers.has_token("Connection", "upgrade")) {
+        refuse(refusal, 400, "expected the token \"upgrade\" in the Connection field, got none");
+    } else if (head.framing == http::BodyFraming::chunked || head.content_length > 0) {
+        // A body would have to be told from the first frames: refused, and the connection with it.
+        refuse(refusal, 400, "expected a WebSocket handshake without a body, got one", {{"Connection", "close"}});
+    } else {
+        return true;
+    }
+    return false;
+}
+
+// What is wrong with the first line of a response, or with how its fields are written; fills `fields`.
+std::string read_response_fields(std::string_view head, http::Headers& fields) {
+    constexpr std::string_view end = "\r\n";
+    std::size_t line_end = head.find(end);
+    if (line_end == std::string_view::npos) return "expected a response head, got no line end";
+    const std::string_view status_line = head.substr(0, line_end);
+    const std::string_view status = status_line.substr(0, 13);
+    if (status != "HTTP/1.1 101 " && status_line != "HTTP/1.1 101") {
+        return "expected status line \"HTTP/1.1 101\", got " + quoted(status_line);
+    }
+    while (true) {
+        head.remove_prefix(line_end + end.size());
+        line_end = head.find(end);
+        if (line_end == std::string_view::npos) return "expected an empty line after the fields, got none";
+        if (line_end == 0) return head.size() == end.size() ? "" : "expected nothing after the empty line, got more";
+        const std::string_view line = head.substr(0, line_end);
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos || !http::is_token(line.substr(0, colon))) {
+            return "expected a field \"name: value\", got " + quoted(line);
+        }
+        fields.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+    }
+}
+
+}  // namespace
+
+bool is_upgrade_request(const http::RequestHead& head) noexcept {
+    return head.headers.has_token("Upgrade", "websocket");
+}
+
+std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal) {
+    if (!has_handshake_fields(head, refusal)) return std::nullopt;
+    // Section 4.2.2 item 4 (/version/) and 4.4: before the key, since an old draft's client may have no key at all.
+    const auto versions = head.headers.getlist("Sec-WebSocket-Version");
+    if (versions.size() != 1 || versions[0] != version) {
+        std::string got = versions.empty() ? "none" : quoted(versions[0]);
+        if (versions.size() > 1) got += " and another";
+        return refuse(refusal, 426, "expected one Sec-WebSocket-Version of 13, got " + got,
+                      {{"Sec-WebSocket-Version", std::string(version)}, {"Connection", "close"}});
+    }
+    // Section 4.2.1 item 5; 11.3.1: the field MUST NOT appear more than once.
+    const auto keys = head.headers.getlist("Sec-WebSocket-Key");
+    if (keys.size() != 1) {
+        return refuse(refusal, 400, "expected one Sec-WebSocket-Key, got " + std::to_string(keys.size()));
+    }
+    if (!is_key(keys[0])) {
+        return refuse(refusal, 400, "expected a Sec-WebSocket-Key of base64 for 16 octets, got " + quoted(keys[0]));
+    }
+    // Section 4.1 item 10: elements are tokens, all unique.
+    const auto names = offered_subprotocols(head.headers);
+    const auto invalid = std::find_if_not(names.begin(), names.end(), http::is_token);
+    if (invalid != names.end()) {
+        return refuse(refusal, 400, "expected tokens in Sec-WebSocket-Protocol, got " + quoted(*invalid));
+    }
+    if (const auto twice = find_duplicate(names)) {
+        return refuse(refusal, 400, "expected each name in Sec-WebSocket-Protocol once, got twice " + quoted(*twice));
+    }
+    return HandshakeRequest{std::string(keys[0]), {names.begin(), names.end()}};
+}
+
+std::string accept_value(std::string_view key) {
+    std::string text{key};
+    text += guid;
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int digest_size = 0;
+    // A libcrypto without SHA-1 gives nothing, which no client accepts.
+    if (EVP_Digest(text.data(), text.size(), digest.data(), &digest_size, EVP_sha1(), nullptr) != 1) return {};
+    std::array<unsigned char, 4 * ((EVP_MAX_MD_SIZE + 2) / 3) + 1> encoded{};
+    const int length = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest_size));
+    return {encoded.begin(), encoded.begin() + length};
+}
+
+std::string write_accept_response(std::string_view key, std::string_view subprotocol, const http::Headers& extra) {
+    // Section 4.2.2 item 5. RFC 9110 section 8.6 and RFC 9112 section 6.1: no Content-Length or Transfer-Encoding in a
+    // 1xx.
+    std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+    head.append("Sec-WebSocket-Accept: ").append(accept_value(key)).append("\r\n");
+    if (!subprotocol.empty()) head.append("Sec-WebSocket-Protocol: ").append(subprotocol).append("\r\n");
+    for (const http::Header& field : extra) head.append(field.name).append(": ").append(field.value).append("\r\n");
+    return head.append("\r\n");
+}
+
+std::string write_handshake_request(std::string_view host, std::string_view target, std::string_view key,
+                                    std::span<const std::string> subprotocols) {
+    // Section 4.1, the request's items 1-11.
+    std::string head = "GET ";
+    head.append(target).append(" HTTP/1.1\r\nHost: ").append(host);
+    head.append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ").append(key);
+    head.append("\r\nSec-WebSocket-Version: ").append(version).append("\r\n");
+    for (std::size_t i = 0; i < subprotocols.size(); ++i) {
+        head.append(i == 0 ? "Sec-WebSocket-Protocol: " : ", ").append(subprotocols[i]);
+    }
+    if (!subprotocols.empty()) head.append("\r\n");
+    return head.append("\r\n");
+}
+
+std::string check_accept_response(std::string_view head, std::string_view key) {
+    http::Headers fields;
+    if (std::string fault = read_response_fields(head, fields); !fault.empty()) return fault;
+    // Section 4.1, the response's items 2-6.
+    const auto upgrades = fields.getlist("Upgrade");
+    if (upgrades.size() != 1 || !http::equals_ignoring_case(upgrades[0], "websocket")) {
+        return "expected the field \"Upgrade: websocket\", got " + (upgrades.empty() ? "none" : quoted(upgrades[0]));
+    }
+    if (!fields.has_token("Connection", "upgrade")) return "expected the token \"upgrade\" in Connection, got none";
+    const auto accepts = fields.getlist("Sec-WebSocket-Accept");
+    const std::string expected = accept_value(key);
+    if (accepts.size() != 1 || accepts[0] != expected) {
+        return "expected Sec-WebSocket-Accept " + quoted(expected) + ", got " +
+               (accepts.empty() ? "none" : quoted(accepts[0]));
+    }
+    // write_handshake_request offers no extension.
+    if (fields.contains("Sec-WebSocket-Extensions")) return "expected no extension, since none was offered; got one";
+    const auto chosen = fields.getlist("Sec-WebSocket-Protocol");
+    if (chosen.size() > 1 || (chosen.size() == 1 && !http::is_token(chosen[0]))) {
+        return "expected at most one subprotocol, got " + quoted(chosen[0]);
+    }
+    return {};
+}
+
+}  // namespace proapi::ws

@@ -1,0 +1,47 @@
+// The opening handshake: every check a server owes (RFC 6455 section 4.2), subprotocol choice, the 101 response;
+// and a client's request and its check of the answer (section 4.1), for tests and tools.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/request.hpp"
+#include "http/response.hpp"
+
+namespace proapi::ws {
+
+struct Refusal {
+    int status = 400;  // 400, 405 or 426
+    std::string reason;
+    http::Headers headers;  // Allow, Sec-WebSocket-Version, Connection: close
+};
+
+struct HandshakeRequest {
+    std::string key;
+    std::vector<std::string> subprotocols;  // as offered, in the client's order
+};
+
+// Whether the request asks for the WebSocket protocol: a token of `Upgrade` is "websocket" in any case.
+[[nodiscard]] bool is_upgrade_request(const http::RequestHead& head) noexcept;
+
+// Checks everything of section 4.2.1: method GET, HTTP/1.1, Host, Upgrade, Connection, key, version, no body.
+// On refusal fills `refusal` and gives nothing.
+[[nodiscard]] std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal);
+
+// Base64 of SHA-1 of the key and the GUID (section 4.2.2, 5.4).
+[[nodiscard]] std::string accept_value(std::string_view key);
+
+// The whole 101 head with its final empty line. `subprotocol` empty: none. `extra` must be valid fields and none of
+// the handshake's own.
+[[nodiscard]] std::string write_accept_response(std::string_view key, std::string_view subprotocol,
+                                                const http::Headers& extra);
+
+// Client: the request head, and what is wrong with the answer to it (empty: nothing).
+[[nodiscard]] std::string write_handshake_request(std::string_view host, std::string_view target, std::string_view key,
+                                                  std::span<const std::string> subprotocols);
+[[nodiscard]] std::string check_accept_response(std::string_view head, std::string_view key);
+
+}  // namespace proapi::ws

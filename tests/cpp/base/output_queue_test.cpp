@@ -1,0 +1,153 @@
+// base/output_queue: order, sharing, and that what gather() has shown stays where it is.
+#include "base/output_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+#include "tests/cpp/base/seed.hpp"
+
+namespace proapi::base {
+namespace {
+
+std::string contents(const OutputQueue& queue) {
+    std::array<iovec, 1024> entries;
+    const std::size_t count = queue.gather(entries.data(), entries.size());
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i)
+        text.append(static_cast<const char*>(entries[i].iov_base), entries[i].iov_len);
+    return text;
+}
+
+Slice slice_of(const std::string& text) {
+    return Slice::copy_of(as_bytes(text));
+}
+
+TEST(OutputQueue, BeginsEmpty) {
+    OutputQueue queue;
+    iovec entry;
+    EXPECT_TRUE(queue.empty());
+    EXPECT_EQ(queue.gather(&entry, 1), 0U);
+    queue.consume(0);
+    queue.clear();
+    EXPECT_EQ(queue.size_bytes(), 0U);
+}
+
+TEST(OutputQueue, KeepsTheOrder) {
+    OutputQueue queue;
+    queue.append("one ");
+    queue.append(slice_of(std::string(5000, 's')));
+    queue.append("two ");
+    std::memcpy(queue.append_uninitialized(5), "three", 5);
+    EXPECT_EQ(contents(queue), "one " + std::string(5000, 's') + "two three");
+    EXPECT_EQ(queue.size_bytes(), 5013U);
+}
+
+TEST(OutputQueue, SmallPiecesGoTogether) {
+    OutputQueue queue;
+    for (int i = 0; i < 100; ++i) queue.append("0123456789");
+    queue.append(slice_of("small"));
+    std::array<iovec, 8> entries;
+    EXPECT_EQ(queue.gather(entries.data(), entries.size()), 1U);
+}
+
+TEST(OutputQueue, LargeSlicesAreShared) {
+    OutputQueue queue;
+    const Slice slice = slice_of(std::string(10000, 'x'));
+    queue.append(slice);
+    iovec entry;
+    ASSERT_EQ(queue.gather(&entry, 1), 1U);
+    EXPECT_EQ(entry.iov_base, slice.bytes().data());
+    queue.consume(4000);
+    ASSERT_EQ(queue.gather(&entry, 1), 1U);
+    EXPECT_EQ(entry.iov_base, slice.bytes().data() + 4000);
+    EXPECT_EQ(entry.iov_len, 6000U);
+}
+
+TEST(OutputQueue, GivesNoMoreEntriesThanAskedFor) {
+    OutputQueue queue;
+    for (int i = 0; i < 5; ++i) queue.append(slice_of(std::string(5000, 'x')));
+    std::array<iovec, 3> entries;
+    EXPECT_EQ(queue.gather(entries.data(), entries.size()), 3U);
+}
+
+TEST(OutputQueue, WhatWasShownStaysWhileMoreIsAppended) {
+    OutputQueue queue;
+    queue.append("in flight");
+    iovec shown;
+    ASSERT_EQ(queue.gather(&shown, 1), 1U);
+    const std::size_t length = shown.iov_len;
+    for (int i = 0; i < 2000; ++i) queue.append("appended meanwhile");
+    EXPECT_EQ(std::string(static_cast<const char*>(shown.iov_base), length), "in flight");
+    queue.consume(length);
+    EXPECT_EQ(contents(queue).substr(0, 18), "appended meanwhile");
+}
+
+TEST(OutputQueue, ABlockIsFilledAgain) {
+    OutputQueue queue;
+    queue.append("first");
+    iovec first, second;
+    ASSERT_EQ(queue.gather(&first, 1), 1U);
+    queue.consume(5);
+    EXPECT_TRUE(queue.empty());
+    EXPECT_EQ(contents(queue), "");
+    queue.append("second");
+    ASSERT_EQ(queue.gather(&second, 1), 1U);
+    EXPECT_EQ(first.iov_base, second.iov_base);
+    EXPECT_EQ(contents(queue), "second");
+}
+
+TEST(OutputQueue, IsTheSameAsAString) {
+    tests::Random random;
+    SCOPED_TRACE(random.seed());
+    OutputQueue queue;
+    std::string model;
+    for (int round = 0; round < 5000; ++round) {
+        const std::string piece(random.between(0, 3000), static_cast<char>('a' + round % 26));
+        switch (random.between(0, 4)) {
+            case 0:
+                queue.append(piece);
+                model += piece;
+                break;
+            case 1:
+                queue.append(slice_of(piece));
+                model += piece;
+                break;
+            case 2: {
+                std::uint8_t* room = queue.append_uninitialized(piece.size());
+                if (!piece.empty()) std::memcpy(room, piece.data(), piece.size());
+                model += piece;
+                break;
+            }
+            default: {
+                const std::size_t count = random.between(0, std::min<std::size_t>(model.size(), 5000));
+                queue.consume(count);
+                model.erase(0, count);
+            }
+        }
+        ASSERT_EQ(queue.size_bytes(), model.size());
+        ASSERT_EQ(queue.empty(), model.empty());
+        if (round % 16 == 0) {
+            ASSERT_EQ(contents(queue), model.substr(0, contents(queue).size()));
+        }
+    }
+    while (!queue.empty()) {
+        iovec entry;
+        ASSERT_EQ(queue.gather(&entry, 1), 1U);
+        ASSERT_EQ(std::string(static_cast<const char*>(entry.iov_base), entry.iov_len), model.substr(0, entry.iov_len));
+        queue.consume(entry.iov_len);
+        model.erase(0, entry.iov_len);
+    }
+    EXPECT_TRUE(model.empty());
+}
+
+TEST(OutputQueue, MovesWhole) {
+    OutputQueue queue;
+    queue.append("moved");
+    OutputQueue other = std::move(queue);
+    EXPECT_EQ(contents(other), "moved");
+}
+
+}  // namespace
+}  // namespace proapi::base

@@ -1,0 +1,82 @@
+// Header fields: lookup in any case, order, replacement, lists; and the grammar of names and values over all octets.
+#include "http/headers.hpp"
+
+#include <gtest/gtest.h>
+
+namespace proapi::http {
+namespace {
+
+std::vector<Header> all(const Headers& headers) {
+    return {headers.begin(), headers.end()};
+}
+
+TEST(Headers, LooksUpInAnyCaseAndGivesTheLast) {
+    const Headers headers{{"Accept", "a"}, {"X", "1"}, {"aCCept", "b"}};
+    EXPECT_EQ(headers.get("ACCEPT"), "b");
+    EXPECT_EQ(headers.get("accep"), std::nullopt);
+    EXPECT_EQ(headers.getlist("accept"), (std::vector<std::string_view>{"a", "b"}));
+    EXPECT_EQ(headers.count("Accept"), 2U);
+    EXPECT_EQ(headers.count("none"), 0U);
+    EXPECT_TRUE(headers.contains("x"));
+    EXPECT_FALSE(headers.contains(""));
+    EXPECT_TRUE(Headers{}.empty());
+}
+
+TEST(Headers, SetReplacesAllAtThePlaceOfTheFirst) {
+    Headers headers{{"A", "1"}, {"B", "2"}, {"a", "3"}, {"C", "4"}};
+    headers.set("a", "new");
+    EXPECT_EQ(all(headers), (std::vector<Header>{{"A", "new"}, {"B", "2"}, {"C", "4"}}));
+    headers.set("D", "5");
+    EXPECT_EQ(headers.get("d"), "5");
+    headers.remove("b");
+    EXPECT_EQ(all(headers), (std::vector<Header>{{"A", "new"}, {"C", "4"}, {"D", "5"}}));
+    headers.remove("none");
+    EXPECT_EQ(headers.size(), 3U);
+}
+
+TEST(Headers, FindsTokensInListsOverSeveralFields) {
+    const Headers headers{{"Connection", "keep-alive, ,UPGRADE"}, {"connection", "\tfoo \t"}, {"X", "\"a, b\", c"}};
+    EXPECT_TRUE(headers.has_token("Connection", "upgrade"));
+    EXPECT_TRUE(headers.has_token("connection", "Keep-Alive"));
+    EXPECT_TRUE(headers.has_token("connection", "foo"));
+    EXPECT_FALSE(headers.has_token("connection", "keep"));
+    EXPECT_FALSE(headers.has_token("connection", "websocket"));
+    EXPECT_TRUE(headers.has_token("x", "c"));
+    EXPECT_FALSE(headers.has_token("x", "b"));
+    EXPECT_FALSE(headers.has_token("none", "a"));
+}
+
+TEST(Headers, ComparesWithoutCaseInAsciiOnly) {
+    EXPECT_TRUE(equals_ignoring_case("AZaz09-_", "azAZ09-_"));
+    EXPECT_FALSE(equals_ignoring_case("a", "aa"));
+    EXPECT_FALSE(equals_ignoring_case("@", "`"));
+    EXPECT_FALSE(equals_ignoring_case("[", "{"));
+    EXPECT_FALSE(equals_ignoring_case("\xc9", "\xe9"));
+}
+
+TEST(Headers, TokensOverAllOctets) {
+    const std::string_view separators = "\"(),/:;<=>?@[\\]{}";
+    EXPECT_FALSE(is_token(""));
+    for (int octet = 0; octet < 256; ++octet) {
+        const char c = static_cast<char>(octet);
+        const bool expected = octet > 0x20 && octet < 0x7f && separators.find(c) == std::string_view::npos;
+        EXPECT_EQ(is_token(std::string(1, c)), expected) << octet;
+        EXPECT_EQ(is_token("a" + std::string(1, c)), expected) << octet;
+    }
+}
+
+TEST(Headers, FieldValuesOverAllOctets) {
+    EXPECT_TRUE(is_field_value(""));
+    for (int octet = 0; octet < 256; ++octet) {
+        const std::string text(1, static_cast<char>(octet));
+        const bool visible = octet > 0x20 && octet < 0x7f;
+        const bool inside = visible || octet == ' ' || octet == '\t';
+        EXPECT_EQ(is_field_value(text), visible) << octet;
+        EXPECT_EQ(is_field_value("a" + text + "b"), inside) << octet;
+        EXPECT_EQ(is_field_value("a" + text), visible) << octet;
+        EXPECT_EQ(is_field_value(text + "b"), visible) << octet;
+    }
+}
+
+}  // namespace
+}  // namespace proapi::http

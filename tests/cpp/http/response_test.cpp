@@ -1,0 +1,183 @@
+// Response heads: exact octets for every kind of body and client, and nothing of an application's that could break
+// them, over all 256 values of an octet and all pairs.
+#include "http/response.hpp"
+
+#include <gtest/gtest.h>
+
+#include <climits>
+#include <cstdint>
+#include <set>
+
+#include "http/line.hpp"
+
+namespace proapi::http {
+namespace {
+
+constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+ResponseHead head_with(int status, std::optional<std::uint64_t> content_length, bool keep_alive, int minor_version) {
+    ResponseHead head;
+    head.status = status;
+    head.content_length = content_length;
+    head.keep_alive = keep_alive;
+    head.minor_version = minor_version;
+    return head;
+}
+
+std::string written(const ResponseHead& head) {
+    return write_response_head(head, date);
+}
+
+const std::string date_line = "Date: " + std::string{date} + "\r\n";
+
+TEST(Response, KnownLengthTo11) {
+    ResponseHead head = head_with(200, 5, true, 1);
+    head.headers.add("Content-Type", "text/plain");
+    head.headers.add("Set-Cookie", "a=1");
+    head.headers.add("Set-Cookie", "b=2");
+    EXPECT_EQ(written(head), "HTTP/1.1 200 OK\r\n" + date_line +
+                                 "Content-Type: text/plain\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n"
+                                 "Content-Length: 5\r\n\r\n");
+}
+
+TEST(Response, ConnectionIsSaidWhereItIsNotTheDefault) {
+    const std::string start = "HTTP/1.1 200 OK\r\n" + date_line + "Content-Length: 0\r\n";
+    EXPECT_EQ(written(head_with(200, 0, true, 1)), start + "\r\n");
+    EXPECT_EQ(written(head_with(200, 0, false, 1)), start + "Connection: close\r\n\r\n");
+    EXPECT_EQ(written(head_with(200, 0, true, 0)), start + "Connection: keep-alive\r\n\r\n");
+    EXPECT_EQ(written(head_with(200, 0, false, 0)), start + "Connection: close\r\n\r\n");
+}
+
+TEST(Response, UnknownLengthGoesInChunksOrUntilClose) {
+    const std::string start = "HTTP/1.1 200 OK\r\n" + date_line;
+    EXPECT_EQ(written(head_with(200, std::nullopt, true, 1)), start + "Transfer-Encoding: chunked\r\n\r\n");
+    EXPECT_EQ(written(head_with(200, std::nullopt, true, 0)), start + "Connection: close\r\n\r\n");
+    EXPECT_TRUE(streams_in_chunks(head_with(200, std::nullopt, true, 1)));
+    EXPECT_FALSE(streams_in_chunks(head_with(200, std::nullopt, true, 0)));
+    EXPECT_FALSE(streams_in_chunks(head_with(200, 1, true, 1)));
+}
+
+TEST(Response, NoBodyNoFraming) {
+    for (const int status : {204, 304}) {
+        for (const auto length : {std::optional<std::uint64_t>{}, std::optional<std::uint64_t>{7}}) {
+            const std::string text = written(head_with(status, length, true, 1));
+            EXPECT_EQ(text, "HTTP/1.1 " + std::to_string(status) + " " + std::string{reason_phrase(status)} + "\r\n" +
+                                date_line + "\r\n");
+        }
+        EXPECT_NE(written(head_with(status, std::nullopt, true, 0)).find("Connection: keep-alive"), std::string::npos);
+    }
+}
+
+TEST(Response, InterimResponsesSayNothingOfTheConnection) {
+    EXPECT_EQ(write_response_head(head_with(100, std::nullopt, false, 1), ""), "HTTP/1.1 100 Continue\r\n\r\n");
+    ResponseHead head = head_with(101, std::nullopt, true, 1);
+    head.headers = {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}};
+    EXPECT_EQ(write_response_head(head, ""),
+              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+}
+
+TEST(Response, UpgradeIsNamedInConnection) {
+    ResponseHead head = head_with(426, 0, true, 1);
+    head.headers = {{"Upgrade", "websocket"}};
+    EXPECT_NE(written(head).find("\r\nConnection: upgrade\r\n"), std::string::npos);
+    head.keep_alive = false;
+    EXPECT_NE(written(head).find("\r\nConnection: upgrade, close\r\n"), std::string::npos);
+    head.headers = {{"Sec-WebSocket-Version", "13"}, {"Connection", "close"}};
+    const std::string text = written(head);
+    EXPECT_NE(text.find("\r\nConnection: close\r\n"), std::string::npos);
+    EXPECT_EQ(text.find("close, close"), std::string::npos);
+}
+
+TEST(Response, FramingIsTheEnginesOwn) {
+    ResponseHead head = head_with(200, 3, true, 1);
+    head.headers = {{"content-length", "9"}, {"TRANSFER-ENCODING", "chunked"}, {"date", "now"}, {"X", "y"}};
+    EXPECT_EQ(written(head), "HTTP/1.1 200 OK\r\n" + date_line + "X: y\r\nContent-Length: 3\r\n\r\n");
+}
+
+TEST(Response, HeadsAreLinesThatReadBack) {
+    for (int status = 100; status < 600; ++status) {
+        for (const int minor_version : {0, 1}) {
+            const std::string text = written(head_with(status, std::nullopt, true, minor_version));
+            EXPECT_TRUE(text.starts_with("HTTP/1.1 " + std::to_string(status) + " "));
+            EXPECT_EQ(text.find("\r\n\r\n"), text.size() - 4);
+        }
+    }
+}
+
+TEST(Response, ChecksTheStatus) {
+    for (int status = -1; status <= 1000; ++status) {
+        EXPECT_EQ(check_response(status, {}).empty(), status >= 200 && status <= 599) << status;
+    }
+    EXPECT_FALSE(check_response(INT_MAX, {}).empty());
+    EXPECT_FALSE(check_response(INT_MIN, {}).empty());
+}
+
+TEST(Response, ChecksFieldsTheEngineWrites) {
+    for (const char* name : {"Connection", "content-length", "Transfer-Encoding", "DATE"}) {
+        const std::string error = check_response(200, {{name, "x"}});
+        EXPECT_NE(error.find(name), std::string::npos) << error;
+    }
+    EXPECT_EQ(check_response(200, {{"Content-Type", "text/plain"}, {"Upgrade", "x"}, {"Dates", ""}}), "");
+}
+
+TEST(Response, ChecksEveryOctetOfNamesAndValues) {
+    for (int octet = 0; octet < 256; ++octet) {
+        const std::string text(1, static_cast<char>(octet));
+        const bool inside = octet == '\t' || (octet >= 0x20 && octet < 0x7f);
+        EXPECT_EQ(check_response(200, {{"X", "a" + text + "b"}}).empty(), inside) << octet;
+        EXPECT_EQ(check_response(200, {{"X", text}}).empty(), inside && octet > 0x20) << octet;
+        EXPECT_EQ(check_response(200, {{"X" + text + "Y", "a"}}).empty(), is_token(text)) << octet;
+        EXPECT_EQ(check_response(200, {{text, "a"}}).empty(), is_token(text)) << octet;
+    }
+    EXPECT_FALSE(check_response(200, {{"", "a"}}).empty());
+}
+
+// Every pair of octets as a value: what passes the check is one line on the wire that reads back as it was.
+TEST(Response, NoPairOfOctetsBreaksOutOfItsLine) {
+    for (int first = 0; first < 256; ++first) {
+        for (int second = 0; second < 256; ++second) {
+            const std::string value{static_cast<char>(first), static_cast<char>(second)};
+            ResponseHead head = head_with(200, 0, true, 1);
+            head.headers.add("X", value);
+            if (!check_response(head.status, head.headers).empty()) continue;
+            const std::string text = written(head);
+            const std::size_t start = text.find("X: ");
+            const std::size_t end = text.find("\r\n", start);
+            const FieldLine line = parse_field_line(std::string_view{text}.substr(start, end - start));
+            ASSERT_EQ(line.value, value);
+            ASSERT_EQ(text.substr(end), "\r\nContent-Length: 0\r\n\r\n");
+        }
+    }
+}
+
+TEST(Response, ErrorsNeverShowWhatWouldBreakALine) {
+    const std::string error = check_response(200, {{"a\r\nb", "c"}});
+    EXPECT_TRUE(is_field_value(error)) << error;
+}
+
+TEST(Response, ChunkPrefixes) {
+    EXPECT_EQ(chunk_prefix(1), "1\r\n");
+    EXPECT_EQ(chunk_prefix(26), "1a\r\n");
+    EXPECT_EQ(chunk_prefix(65536), "10000\r\n");
+    EXPECT_EQ(chunk_prefix(SIZE_MAX), "ffffffffffffffff\r\n");
+}
+
+TEST(Response, ReasonPhrases) {
+    EXPECT_EQ(reason_phrase(101), "Switching Protocols");
+    EXPECT_EQ(reason_phrase(426), "Upgrade Required");
+    EXPECT_EQ(reason_phrase(299), "Unknown");
+    EXPECT_EQ(reason_phrase(-1), "Unknown");
+    std::set<std::string_view> phrases;
+    for (int status = 100; status < 600; ++status) {
+        const auto phrase = reason_phrase(status);
+        EXPECT_TRUE(is_field_value(phrase) && !phrase.empty());
+        if (phrase != "Unknown") {
+            EXPECT_TRUE(phrases.insert(phrase).second) << phrase;
+        }
+    }
+    EXPECT_TRUE(status_has_body(200) && status_has_body(404));
+    EXPECT_FALSE(status_has_body(100) || status_has_body(101) || status_has_body(204) || status_has_body(304));
+}
+
+}  // namespace
+}  // namespace proapi::http

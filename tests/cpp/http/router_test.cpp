@@ -1,0 +1,163 @@
+// Route patterns and route tables: the vectors, each table registered in many orders with equal results.
+#include "http/router.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "vectors.hpp"
+
+namespace proapi::http {
+namespace {
+
+using vectors::Json;
+using vectors::octets;
+
+std::string name_of(Converter converter) {
+    switch (converter) {
+        case Converter::text:
+            return "text";
+        case Converter::integer:
+            return "integer";
+        case Converter::floating:
+            return "floating";
+        case Converter::uuid:
+            return "uuid";
+        case Converter::path:
+            return "path";
+    }
+    return "?";
+}
+
+std::string name_of(MatchKind kind) {
+    switch (kind) {
+        case MatchKind::not_found:
+            return "not_found";
+        case MatchKind::bad_path:
+            return "bad_path";
+        case MatchKind::wrong_method:
+            return "wrong_method";
+        case MatchKind::matched:
+            return "matched";
+    }
+    return "?";
+}
+
+void expect_match(const Router& router, const Json& request) {
+    const Match match = router.match(octets(request.at("method")), octets(request.at("path")));
+    ASSERT_EQ(name_of(match.kind), request.value("refusal", "matched"));
+    if (match.kind == MatchKind::wrong_method) {
+        EXPECT_EQ(match.allowed_methods, request.at("allowed_methods").get<std::vector<std::string>>());
+        EXPECT_EQ(match.websocket_only, request.at("websocket_only").get<bool>());
+    } else if (match.kind == MatchKind::matched) {
+        EXPECT_EQ(match.route, request.at("route").get<std::size_t>());
+        ASSERT_EQ(match.parameters.size(), request.at("parameters").size());
+        ASSERT_EQ(match.converters.size(), match.parameters.size());
+        for (std::size_t i = 0; i < match.parameters.size(); ++i) {
+            const Json& expected = request.at("parameters").at(i);
+            EXPECT_EQ(match.parameters[i].first, octets(expected.at(0)));
+            EXPECT_EQ(match.parameters[i].second, octets(expected.at(1)));
+            EXPECT_EQ(name_of(match.converters[i]), expected.at(2).get<std::string>());
+        }
+    }
+}
+
+void expect_table(const Json& table, const std::vector<std::size_t>& order) {
+    Router router;
+    for (const std::size_t route : order) {
+        const Json& entry = table.at("routes").at(route);
+        ASSERT_EQ(router.add(octets(entry.at(0)), octets(entry.at(1)), route), "");
+    }
+    for (const Json& request : table.at("requests")) {
+        SCOPED_TRACE(request.dump());
+        expect_match(router, request);
+    }
+}
+
+TEST(Router, TablesInEveryOrder) {
+    for (const Json& table : vectors::load("routes.json")) {
+        SCOPED_TRACE(table.at("name").get<std::string>());
+        std::vector<std::size_t> order(table.at("routes").size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        ASSERT_LE(order.size(), 6U) << "too many orders to try all";
+        do {
+            expect_table(table, order);
+        } while (!HasFailure() && std::next_permutation(order.begin(), order.end()));
+    }
+}
+
+TEST(Router, Patterns) {
+    for (const Json& vector : vectors::load("patterns.json")) {
+        SCOPED_TRACE(vector.at("name").get<std::string>());
+        const std::string text = octets(vector.at("pattern"));
+        const Pattern pattern = parse_pattern(text);
+        Router router;
+        EXPECT_EQ(router.add("GET", text, 0), pattern.error);
+        if (vector.value("error", false)) {
+            EXPECT_FALSE(pattern.error.empty());
+            continue;
+        }
+        ASSERT_EQ(pattern.error, "");
+        const Json& expected = vector.at("segments");
+        ASSERT_EQ(pattern.segments.size(), expected.size());
+        std::vector<PathParameter> parameters;
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            const auto& segment = pattern.segments[i];
+            ASSERT_EQ(segment.parameter.has_value(), expected[i].is_array());
+            if (!segment.parameter) {
+                EXPECT_EQ(segment.literal, octets(expected[i]));
+                continue;
+            }
+            EXPECT_EQ(segment.parameter->name, octets(expected[i][0]));
+            EXPECT_EQ(name_of(segment.parameter->converter), expected[i][1].get<std::string>());
+            parameters.push_back(*segment.parameter);
+        }
+        EXPECT_EQ(pattern.parameters(), parameters);
+    }
+}
+
+TEST(Router, ErrorsNameWhatIsWrong) {
+    EXPECT_NE(parse_pattern("/{a:number}").error.find("number"), std::string::npos);
+    EXPECT_NE(parse_pattern("/{a}/{a}").error.find("\"a\""), std::string::npos);
+    EXPECT_NE(parse_pattern("/{rest:path}/b").error.find("rest"), std::string::npos);
+}
+
+TEST(Router, RefusesDuplicatesOfTheSameShapeAndMethod) {
+    Router router;
+    EXPECT_EQ(router.add("GET", "/a/{x}", 0), "");
+    EXPECT_NE(router.add("GET", "/a/{y}", 1), "");
+    EXPECT_EQ(router.add("POST", "/a/{y}", 2), "");
+    EXPECT_EQ(router.add(websocket_method, "/a/{z}", 3), "");
+    EXPECT_NE(router.add(websocket_method, "/a/{x}", 4), "");
+    EXPECT_EQ(router.add("GET", "/a/{x:int}", 5), "");
+    EXPECT_EQ(router.add("GET", "/a/{x}/", 6), "");
+    EXPECT_EQ(router.add("GET", "/b%20c", 7), "");
+    EXPECT_NE(router.add("GET", "/b c", 8), "");
+    EXPECT_EQ(router.match("GET", "/a/q").route, 0U);
+    EXPECT_NE(router.add("", "/m", 9), "");
+    EXPECT_NE(router.add("G T", "/m", 9), "");
+}
+
+TEST(Router, MovesWhole) {
+    Router router;
+    ASSERT_EQ(router.add("GET", "/a", 4), "");
+    Router moved = std::move(router);
+    EXPECT_EQ(moved.match("GET", "/a").route, 4U);
+    router = std::move(moved);
+    EXPECT_EQ(router.match("GET", "/a").kind, MatchKind::matched);
+}
+
+TEST(Router, LongPathsCostNoStack) {
+    Router router;
+    ASSERT_EQ(router.add("GET", "/{a}/{b}", 0), "");
+    ASSERT_EQ(router.add("GET", "/files/{p:path}", 1), "");
+    const std::string slashes(100'000, '/');
+    EXPECT_EQ(router.match("GET", slashes).kind, MatchKind::not_found);
+    const Match match = router.match("GET", "/files/" + slashes);
+    EXPECT_EQ(match.route, 1U);
+    EXPECT_EQ(match.parameters.at(0).second.size(), slashes.size());
+}
+
+}  // namespace
+}  // namespace proapi::http

@@ -1,0 +1,150 @@
+// ws/handshake against contract/ws/handshakes.json, and what it writes against what it reads (RFC 6455 section 4).
+#include "ws/handshake.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "http/request_parser.hpp"
+
+namespace proapi::ws {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view sample_key = "dGhlIHNhbXBsZSBub25jZQ==";
+
+// What a server makes of a request: a status, and for 101 the response's head, else the refusal's fields.
+struct Answer {
+    int status = 0;  // 0: an ordinary request
+    http::Headers headers;
+    std::vector<std::string> subprotocols;
+    std::string reason;
+};
+
+http::Headers read_fields(std::string_view head) {
+    http::Headers fields;
+    for (std::size_t at = head.find("\r\n") + 2; at < head.size();) {
+        const std::size_t end = head.find("\r\n", at);
+        const std::string_view line = head.substr(at, end - at);
+        if (const std::size_t colon = line.find(": "); colon != std::string_view::npos) {
+            fields.add(std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)));
+        }
+        at = end + 2;
+    }
+    return fields;
+}
+
+Answer answer_to(std::string_view request) {
+    http::RequestParser parser{http::HeadLimits{}};
+    parser.feed(base::as_bytes(request));
+    if (parser.state() != http::ParseState::complete) return {parser.failure().status, {}, {}, parser.failure().reason};
+    const http::RequestHead head = parser.take_head();
+    if (!is_upgrade_request(head)) return {};
+    Refusal refusal;
+    const auto handshake = read_handshake(head, refusal);
+    if (!handshake) return {refusal.status, refusal.headers, {}, refusal.reason};
+    return {101, read_fields(write_accept_response(handshake->key, "", {})), handshake->subprotocols, {}};
+}
+
+json read_vectors() {
+    std::ifstream file{std::filesystem::path{PROAPI_CONTRACT_DIR} / "ws" / "handshakes.json"};
+    return json::parse(file);
+}
+
+TEST(Handshake, ServerVectors) {
+    int played = 0;
+    for (const json& vector : read_vectors()) {
+        if (vector.at("role") != "server") continue;
+        SCOPED_TRACE(vector.at("name").get<std::string>());
+        ++played;
+        const Answer answer = answer_to(vector.at("request").get<std::string>());
+        if (!vector.value("upgrade", true)) {
+            EXPECT_EQ(answer.status, 0) << answer.reason;
+            continue;
+        }
+        EXPECT_EQ(answer.status, vector.at("status").get<int>()) << answer.reason;
+        for (const auto& [name, value] : vector.at("headers").items()) {
+            EXPECT_EQ(answer.headers.get(name).value_or("none"), value.get<std::string>()) << name;
+        }
+        if (answer.status != 101) {
+            EXPECT_NE(answer.reason, "");
+            continue;
+        }
+        EXPECT_EQ(answer.headers.size(), vector.at("headers").size()) << "nothing but the handshake's own fields";
+        EXPECT_EQ(answer.subprotocols, vector.at("subprotocols").get<std::vector<std::string>>());
+    }
+    EXPECT_GT(played, 50);
+}
+
+TEST(Handshake, ClientVectors) {
+    int played = 0;
+    for (const json& vector : read_vectors()) {
+        if (vector.at("role") != "client") continue;
+        SCOPED_TRACE(vector.at("name").get<std::string>());
+        ++played;
+        const std::string response = vector.at("response").get<std::string>();
+        const std::string fault = check_accept_response(response, vector.at("key").get<std::string>());
+        EXPECT_EQ(fault.empty(), vector.at("ok").get<bool>()) << fault;
+        // A head that ends too soon is never good.
+        for (std::size_t size = 0; size < response.size(); ++size) {
+            ASSERT_NE(check_accept_response(response.substr(0, size), vector.at("key").get<std::string>()), "") << size;
+        }
+    }
+    EXPECT_GT(played, 20);
+}
+
+TEST(Handshake, AcceptValueOfTheRfc) {
+    EXPECT_EQ(accept_value(sample_key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
+
+TEST(Handshake, ResponseIsWrittenWhole) {
+    EXPECT_EQ(write_accept_response(sample_key, "chat", {{"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}}),
+              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n"
+              "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n");
+}
+
+TEST(Handshake, ClientAndServerAgree) {
+    const std::vector<std::string> subprotocols{"chat", "superchat"};
+    const std::string request = write_handshake_request("localhost:8000", "/ws?x=1", sample_key, subprotocols);
+    const Answer answer = answer_to(request);
+    EXPECT_EQ(answer.status, 101) << answer.reason;
+    EXPECT_EQ(answer.subprotocols, subprotocols);
+    EXPECT_EQ(check_accept_response(write_accept_response(sample_key, "chat", {}), sample_key), "");
+    EXPECT_EQ(answer_to(write_handshake_request("localhost", "/", sample_key, {})).status, 101);
+}
+
+TEST(Handshake, RefusalsThatEndTheConnectionSaySo) {
+    const std::string head =
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ";
+    const std::string key{sample_key};
+    const Answer body = answer_to(head + key + "\r\nSec-WebSocket-Version: 13\r\nContent-Length: 1\r\n\r\n");
+    EXPECT_EQ(body.status, 400);
+    EXPECT_EQ(body.headers.get("Connection").value_or("none"), "close");
+    const Answer bad_key = answer_to(head + "x\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    EXPECT_EQ(bad_key.reason, "expected a Sec-WebSocket-Key of base64 for 16 octets, got \"x\"");
+}
+
+TEST(Handshake, ManySubprotocolsAreReadInOrder) {
+    std::string names;
+    for (int i = 0; i < 2000; ++i) names += "n" + std::to_string(i) + ",";
+    http::RequestHead head;
+    head.method = "GET";
+    head.host = "a";
+    head.headers = {{"Upgrade", "websocket"},
+                    {"Connection", "upgrade"},
+                    {"Sec-WebSocket-Key", std::string(sample_key)},
+                    {"Sec-WebSocket-Version", "13"},
+                    {"Sec-WebSocket-Protocol", names}};
+    Refusal refusal;
+    const auto handshake = read_handshake(head, refusal);
+    ASSERT_TRUE(handshake) << refusal.reason;
+    ASSERT_EQ(handshake->subprotocols.size(), 2000U);
+    EXPECT_EQ(handshake->subprotocols[1999], "n1999");
+}
+
+}  // namespace
+}  // namespace proapi::ws

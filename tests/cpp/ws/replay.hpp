@@ -1,0 +1,55 @@
+// Plays octets into a ws::Connection under any cutting and writes down what it said, for vectors and for tests of its
+// own. Each piece stands in a heap block of exactly its size that is overwritten as soon as the machine may no longer
+// look at it, so that reading beyond or too late is seen.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ws/connection.hpp"
+
+namespace proapi::tests {
+
+using Octets = std::vector<std::uint8_t>;
+
+struct ToldEvent {
+    ws::EventKind kind = ws::EventKind::need_data;
+    ws::Opcode opcode = ws::Opcode::continuation;
+    std::uint16_t code = 0;
+    Octets payload;
+    friend bool operator==(const ToldEvent&, const ToldEvent&) = default;
+};
+std::ostream& operator<<(std::ostream& out, const ToldEvent& event);
+
+struct Session {
+    ws::Role role = ws::Role::server;
+    ws::ConnectionLimits limits;
+    std::optional<std::pair<std::uint16_t, std::string>> close_first;  // sent before anything is read
+    Octets input;
+};
+
+// How the input is handed over.
+enum class Handing : std::uint8_t {
+    lend,            // until need_data
+    retain_between,  // retain_input() after every event, and the block is gone
+    retain_at_once,  // retain_input() after every feed(); events are asked for after every third piece and at the end
+};
+
+struct Outcome {
+    std::vector<ToldEvent> events;
+    Octets output;
+    std::optional<std::size_t> failed_at;  // octets fed when `failed` was told
+    friend bool operator==(const Outcome& a, const Outcome& b) { return a.events == b.events && a.output == b.output; }
+};
+
+// The client's masking key in tests, that of RFC 6455 section 5.7.
+std::uint32_t sample_masking_key();
+
+// `cuts`: where the input is cut, in rising order, within it.
+Outcome replay(const Session& session, const std::vector<std::size_t>& cuts, Handing handing);
+Octets take_all(base::OutputQueue& output);
+
+}  // namespace proapi::tests
