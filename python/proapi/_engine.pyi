@@ -166,7 +166,7 @@ class WebSocketBridge:
     ``next_command()`` may have something new. Nothing here steps a task but ``notify()``.
     """
 
-    def __init__(self, site: Site, request: RequestInfo, schedule: Callable[[], None]) -> None: ...
+    def __init__(self, site: Site, request: RequestInfo, schedule: Callable[[], object]) -> None: ...
     connection: WebSocketConnection
     wants_messages: bool
     def feed(self, message: str | bytes) -> None: ...
@@ -195,8 +195,8 @@ class Engine:
     def __init__(
         self,
         site: Site,
-        on_websocket: Callable[[WebSocketConnection, int], None],
-        on_request: Callable[[Exchange, int], None],
+        on_websocket: Callable[[WebSocketConnection, int], object],
+        on_request: Callable[[Exchange, int], object],
         log: Callable[[int, str], None],
     ) -> None: ...
     def listen(self, host: str, port: int, *, share_port: bool) -> None:
@@ -206,12 +206,12 @@ class Engine:
     @property
     def counts(self) -> dict[str, Any]:
         """accepted, refused, open, closed (by code)."""
-    def stop(self, on_stopped: Callable[[], None]) -> None: ...
+    def stop(self, on_stopped: Callable[[], object]) -> None: ...
     def abort(self) -> None: ...
     # Guest of a running loop: add_reader(fileno(), poll).
     def fileno(self) -> int: ...
     def poll(self) -> None: ...
-    def set_outside_work(self, callback: Callable[[], None] | None) -> None:
+    def set_outside_work(self, callback: Callable[[], object] | None) -> None:
         """``callback`` is called (at most once until the next poll) when ``poll`` should be called soon: loop.call_soon."""
     # Host: the selector of an asyncio loop.
     def watch(self, fd: int, events: int, known: bool) -> None: ...

@@ -1,11 +1,13 @@
 """``ProAPI``: an application's routes, settings and lifespan, and the ways to serve it."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar, Unpack
 
 from . import runner
+from .asgi import AsgiFront, Receive, Scope, Send
 from .lifespan import Lifespan
 from .routing import WEBSOCKET, RouteTable
 from .server import Addresses, Server
@@ -27,6 +29,7 @@ class ProAPI:
         after. ValueError: a setting that does not exist or is out of range."""
         self.routes = RouteTable()
         self.lifespan = Lifespan(self, lifespan)
+        self._asgi: AsgiFront | None = None
         self.configure(**settings)
 
     # ---- settings and lifespan ----
@@ -63,7 +66,7 @@ class ProAPI:
         return register
 
     def route(self, path: str, methods: Iterable[str] = ("GET",)) -> Callable[[_H], _H]:
-        """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for HTTP requests of these methods."""
+        """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these methods."""
         names = [methods] if isinstance(methods, str) else list(methods)
 
         def register(handler: _H) -> _H:
@@ -132,3 +135,9 @@ class ProAPI:
         except ValueError as error:
             runner.fail(str(error))
         runner.run(self, options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3, for other servers: ``uvicorn main:app``."""
+        if self._asgi is None or self._asgi.loop is not asyncio.get_running_loop():
+            self._asgi = AsgiFront(self)
+        await self._asgi.serve(scope, receive, send)

@@ -41,7 +41,9 @@ def write_cookie(
         parts.append(f"Expires={format_datetime(expires.astimezone(UTC), usegmt=True)}")
     for attribute, text in (("Path", path), ("Domain", domain)):
         if text and not _ATTRIBUTE.fullmatch(text):
-            raise ValueError(f"expected visible ASCII without semicolon as {attribute} of the cookie {name!r}, got {text!r}")
+            raise ValueError(
+                f"expected visible ASCII without semicolon as {attribute} of the cookie {name!r}, got {text!r}"
+            )
         if text:
             parts.append(f"{attribute}={text}")
     if samesite is not None:

@@ -1,6 +1,6 @@
 """From a connection or request to its handler's task, and from the task's end to what the peer gets.
 
-Shared by the engine's own server and by ASGI: it knows neither sockets nor scopes. Everything runs on one loop's thread.
+Shared by the engine's own server and by ASGI: it knows neither sockets nor scopes. All runs on one loop's thread.
 """
 
 import asyncio
@@ -141,7 +141,7 @@ def _relevant(error: BaseException | None) -> BaseException | None:
         _, rest = error.split(WebSocketDisconnect)
         if rest is None:
             return None
-        message_errors, others = rest.split(WebSocketMessageError)
+        _, others = rest.split(WebSocketMessageError)
         if others is None:
             return next(_leaves(rest))
     return error

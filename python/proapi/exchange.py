@@ -9,7 +9,7 @@ Pairs = list[tuple[str, str]]
 
 
 class Exchange(Protocol):
-    """See the engine's ``Exchange``. A response is whole (``respond...``) or streamed (``start``, ``write``, ``finish``)."""
+    """As the engine's ``Exchange``. A response is whole (``respond``) or streamed (``start`` to ``finish``)."""
 
     @property
     def request(self) -> RequestInfo: ...

@@ -4,13 +4,14 @@ Everything of asyncio goes on working; what it watches (its own wake-up pipe, so
 """
 
 import asyncio
+import contextlib
 import math
 import select
 import selectors
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import Context
-from typing import Any, TypeVarTuple, Unpack
+from typing import Any, TypeVarTuple
 
 from ._binding import Engine
 
@@ -50,10 +51,8 @@ class EngineSelector(selectors.BaseSelector):
     def unregister(self, fileobj: _File) -> selectors.SelectorKey:
         key = self._map[fileobj]
         del self._keys[key.fd]
-        try:
+        with contextlib.suppress(OSError):  # closed before: the kernel has forgotten it
             self._watch(key.fd, 0, known=True)
-        except OSError:
-            pass  # closed before: the kernel has forgotten it
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -136,8 +135,8 @@ class FastLoop(asyncio.SelectorEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: Unpack[_Ts],
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = super().call_at(when, callback, *args, context=context)

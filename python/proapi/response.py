@@ -1,4 +1,4 @@
-"""What an HTTP handler gives back. Headers are checked when they are given, so that the handler's traceback shows them."""
+"""What an HTTP handler gives back. Headers are checked when they are given: the handler's traceback shows them."""
 
 import dataclasses
 import mimetypes
@@ -42,7 +42,9 @@ class Response:
             self.body = bytes(body)
             content_type = content_type or (_OCTETS if self.body else None)
         else:
-            raise TypeError(f"expected str or bytes as body, got {type(body).__name__}; JSONResponse takes other values")
+            raise TypeError(
+                f"expected str or bytes as body, got {type(body).__name__}; JSONResponse takes other values"
+            )
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f"expected a status from 200 to 599, got {status!r}")
         self.status = int(status)
@@ -60,7 +62,9 @@ class Response:
         if name.lower() in _ENGINE_FIELDS:
             raise ValueError(f"the header {name} is written by the server itself")
         if not _FIELD_VALUE.fullmatch(value):
-            raise ValueError(f"expected visible ASCII, inner spaces and tabs as value of the header {name}, got {value!r}")
+            raise ValueError(
+                f"expected visible ASCII, inner spaces and tabs as value of the header {name}, got {value!r}"
+            )
         self.headers.append((name, value))
 
     def set_cookie(
@@ -125,7 +129,7 @@ class RedirectResponse(Response):
 
 
 class FileResponse(Response):
-    """A file; ``filename`` makes browsers save it under that name. The path is trusted: never take it from a request."""
+    """A file; ``filename`` makes browsers save it under that name. The path is trusted: never one from a request."""
 
     def __init__(
         self,

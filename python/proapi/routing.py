@@ -18,11 +18,13 @@ _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class RouteTable:
-    """Routes and settings over one engine ``Site``. ``handlers[n]`` belongs to the engine's route n; None: files."""
+    """Routes and settings over one engine ``Site``. ``handlers[n]`` (None: files) and
+    ``settings[n]`` belong to the engine's route n."""
 
     def __init__(self) -> None:
         self.site = Site()
         self.handlers: list[Handler | None] = []
+        self.settings: list[Mapping[str, object]] = []
         self._places: dict[tuple[str, _Shape], str] = {}
 
     def add(self, method: str, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
@@ -36,7 +38,7 @@ class RouteTable:
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {route}: {error}") from None
         self._places[method, _shape_of(path)] = f"{handler.name} at {place}"
-        self._append(number, handler)
+        self._append(number, handler, settings)
 
     def add_files(self, path: str, directory: str | os.PathLike[str]) -> None:
         """Serves the files below ``directory`` at and below ``path``."""
@@ -53,11 +55,12 @@ class RouteTable:
             except ValueError as error:
                 raise RouteError(f"static {path!r}: {error}") from None
             self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
-            self._append(number, None)
+            self._append(number, None, {})
 
-    def _append(self, number: int, handler: Handler | None) -> None:
+    def _append(self, number: int, handler: Handler | None, settings: Mapping[str, object]) -> None:
         assert number == len(self.handlers)
         self.handlers.append(handler)
+        self.settings.append(settings)
 
     def _check(self, method: str, path: str, function: Callable[..., Any]) -> Handler:
         if not callable(function):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .app import ProAPI
 
 LoopName = Literal["asyncio", "uvloop"]
+OnListening = Callable[[Addresses], object]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MAX_PORT = 65535
 
@@ -81,7 +82,7 @@ def run_server(
     options: Options,
     *,
     share_port: bool = False,
-    on_listening: Callable[[Addresses], object],
+    on_listening: OnListening,
     lifeline: int | None = None,
 ) -> None:
     """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end."""

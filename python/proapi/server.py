@@ -1,6 +1,7 @@
 """One engine serving one application on one event loop: start-up, the engine's place in the loop, the graceful stop."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ class Server:
     def __init__(self, app: "ProAPI") -> None:
         self._app = app
         self._dispatcher = Dispatcher(app.routes)
-        self.engine = Engine(app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log)
+        self.engine = Engine(
+            app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log
+        )
 
     @property
     def busy_threads(self) -> int:
@@ -61,8 +64,8 @@ class Server:
                 try:
                     await self._stop()
                 finally:
-                    self.engine.abort()
                     self._dispatcher.close()
+                    await self._abort()
                     if not drives_loop:
                         self._leave(asyncio.get_running_loop())
 
@@ -80,13 +83,20 @@ class Server:
         timeout = self._app.routes.site.effective_settings()["shutdown_timeout"]
         deadline = loop.time() + timeout
         stopped: asyncio.Future[None] = loop.create_future()
-        self.engine.stop(lambda: stopped.done() or stopped.set_result(None))
+        self.engine.stop(lambda: stopped.set_result(None))
         if await self._ended(stopped, deadline - min(timeout * _CANCEL_SHARE, _MAX_CANCEL_S)):
             return
         if tasks := self._dispatcher.tasks:
             logger.warning("%d handlers did not end within shutdown_timeout (%g s): cancelled", len(tasks), timeout)
             self._dispatcher.cancel()
             await self._ended(stopped, deadline)
+
+    async def _abort(self) -> None:
+        """What is left goes; the engine tells its handlers from a turn of its own."""
+        self.engine.abort()
+        for _ in range(3):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
 
     async def _ended(self, stopped: "asyncio.Future[None]", deadline: float) -> bool:
         """Waits for the last connection and the last handler."""
@@ -100,5 +110,3 @@ class Server:
             if loop.time() >= deadline:
                 return False
             await asyncio.wait(waiting, timeout=deadline - loop.time())
-
-

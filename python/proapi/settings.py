@@ -1,4 +1,4 @@
-"""The limits of an application and of a route, by name. Defaults, units and ranges are the engine's; times in seconds."""
+"""The limits of an application and of a route, by name, times in seconds. Defaults and ranges are the engine's."""
 
 from collections.abc import Iterable
 from datetime import timedelta

@@ -31,7 +31,7 @@ class Handler:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Also of partials, methods and objects with an ``async def __call__``."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_call_of(function))
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -46,7 +46,7 @@ def place_of(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", None) or getattr(getattr(function, "__call__", None), "__code__", None)
+    code = getattr(function, "__code__", None) or getattr(_call_of(function), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else f"<{name_of(function)}>"
 
 
@@ -78,10 +78,16 @@ def _find_connection(
             f" path; {got}"
         )
     if missing and not takes_rest:
-        raise ValueError(f"expected a parameter for each of the path's ({in_path}), but {_listed(missing)} is missing; {got}")
+        raise ValueError(
+            f"expected a parameter for each of the path's ({in_path}), but {_listed(missing)} is missing; {got}"
+        )
     if not others and needs_connection:
         raise ValueError(f"expected one parameter for the {what} beside the path's ({in_path}); {got}")
     return others[0] if others else None
+
+
+def _call_of(function: Callable[..., Any]) -> object:
+    return getattr(type(function), "__call__", None)  # noqa: B004 (its code is asked for)
 
 
 def _listed(names: Sequence[str]) -> str:

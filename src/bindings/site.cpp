@@ -116,10 +116,7 @@ std::string origin_problem(const RequestObject& self) {
 
 nb::tuple find_file(const RequestObject& self) {
     const auto& site = nb::cast<const SiteObject&>(self.site).site;
-    const auto& parameters = self.info.match.parameters;
-    server::StaticFile found = server::find_static_file(site.routes.at(self.info.match.route).directory,
-                                                        parameters.empty() ? "" : parameters.front().second,
-                                                        self.info.head);
+    server::StaticFile found = server::serve_files(site, self.info);
     nb::object file = nb::none();
     if (found.file) file = nb::make_tuple(found.file->file.release(), found.file->offset, found.file->length);
     return nb::make_tuple(found.status, take(to_pairs(found.headers)), found.text, file);

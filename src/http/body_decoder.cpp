@@ -11,9 +11,9 @@
 namespace proapi::http {
 namespace {
 
-constexpr std::size_t max_size_digits = 16;                // 64 bits
-constexpr std::uint64_t free_extension_bytes = 16 * 1024;  // that no data need account for
-constexpr std::uint64_t extension_bytes_per_octet = 2;     // and as much for each octet of data
+constexpr std::size_t max_size_digits = 16;             // 64 bits
+constexpr std::uint64_t free_extension_bytes = 16'384;  // that no data need account for
+constexpr std::uint64_t extension_bytes_per_octet = 2;  // and as much for each octet of data
 
 constexpr int hex_value(char c) noexcept {
     if (c >= '0' && c <= '9') return c - '0';

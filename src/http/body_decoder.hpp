@@ -14,11 +14,11 @@
 namespace proapi::http {
 
 struct BodyLimits {
-    std::uint64_t max_body_bytes = 1024 * 1024;       // beyond: 413, at the announcement where there is one
-    std::size_t max_chunk_line_bytes = 256;           // size and extensions; beyond: 400. All extensions together:
-                                                      // 16 KiB and twice the data; beyond: 400
-    std::size_t max_trailer_bytes = 8 * 1024;         // beyond: 431
-    std::size_t max_trailer_fields = 100;             // beyond: 431
+    std::uint64_t max_body_bytes = 1024 * 1024;  // beyond: 413, at the announcement where there is one
+    std::size_t max_chunk_line_bytes = 256;      // size and extensions; beyond: 400. All extensions together:
+                                                 // 16 KiB and twice the data; beyond: 400
+    std::size_t max_trailer_bytes = 8 * 1024;    // beyond: 431
+    std::size_t max_trailer_fields = 100;        // beyond: 431
 };
 
 class BodyDecoder {
@@ -44,8 +44,8 @@ private:
     BodyLimits limits_;
     ParseState state_ = ParseState::need_data;
     Phase phase_ = Phase::length;
-    std::uint64_t remaining_ = 0;       // of the body, or of the current chunk
-    std::string line_;                  // the chunk or trailer line so far, without its LF
+    std::uint64_t remaining_ = 0;        // of the body, or of the current chunk
+    std::string line_;                   // the chunk or trailer line so far, without its LF
     std::uint64_t extension_bytes_ = 0;  // of all chunk lines
     std::size_t trailer_bytes_ = 0, trailer_fields_ = 0;
     std::string body_;

@@ -48,8 +48,8 @@ private:
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 // RFC 9110 section 5.6.2: token characters, at least one.
 [[nodiscard]] bool is_token(std::string_view text) noexcept;
-// RFC 9110 section 5.5 for sending: visible ASCII, SP and HTAB, so no CR, LF, NUL, other control or obs-text (from 0x80);
-// no white space at the ends. An empty value is one.
+// RFC 9110 section 5.5 for sending: visible ASCII, SP and HTAB, so no CR, LF, NUL, other control or obs-text (from
+// 0x80); no white space at the ends. An empty value is one.
 [[nodiscard]] bool is_field_value(std::string_view text) noexcept;
 // The members of a comma-separated list, trimmed, empty ones left out. A comma in a quoted string does not separate.
 [[nodiscard]] std::vector<std::string_view> split_list(std::string_view value);

@@ -13,10 +13,10 @@ namespace proapi::http {
 enum class BodyFraming : std::uint8_t { none, content_length, chunked };
 
 struct RequestHead {
-    std::string method;    // as it came: methods are case-sensitive
-    std::string target;    // the request target, as it came
-    std::string raw_path;  // of origin- and absolute-form, still percent-encoded; "*" for OPTIONS *
-    std::string query;     // after "?", without it, still encoded
+    std::string method;     // as it came: methods are case-sensitive
+    std::string target;     // the request target, as it came
+    std::string raw_path;   // of origin- and absolute-form, still percent-encoded; "*" for OPTIONS *
+    std::string query;      // after "?", without it, still encoded
     int minor_version = 1;  // HTTP/1.<minor>: 0 or 1
     Headers headers;
     std::string host;  // the Host field, or the authority of an absolute-form target; validated, maybe empty (1.0)

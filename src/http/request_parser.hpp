@@ -53,9 +53,9 @@ private:
 
     HeadLimits limits_;
     ParseState state_ = ParseState::need_data;
-    std::string buffer_;              // the head so far; empty while nothing of it has come
-    std::size_t line_start_ = 0;      // where in buffer_ the current line begins
-    bool in_fields_ = false;          // past the request line
+    std::string buffer_;               // the head so far; empty while nothing of it has come
+    std::size_t line_start_ = 0;       // where in buffer_ the current line begins
+    bool in_fields_ = false;           // past the request line
     bool skipped_blank_line_ = false;  // the one tolerated before the request line
     std::size_t fields_seen_ = 0;
     RequestHead head_;

@@ -24,8 +24,9 @@ struct ResponseHead {
     int minor_version = 1;  // the request's
 };
 
-// What is wrong with what an application put into a response (a status outside 200-599, a field name or value that would
-// break the framing or is not ASCII, a field the engine writes itself: Connection, Content-Length, Transfer-Encoding, Date); empty: nothing.
+// What is wrong with what an application put into a response (a status outside 200-599, a field name or value that
+// would break the framing or is not ASCII, a field the engine writes itself: Connection, Content-Length,
+// Transfer-Encoding, Date); empty: nothing.
 [[nodiscard]] std::string check_response(int status, const Headers& headers);
 
 // The head with its final empty line: status line, Date (`date` is an IMF-fixdate; empty: none), the caller's fields,

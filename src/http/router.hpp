@@ -26,7 +26,7 @@ struct PathParameter {
 // leading slash, unknown converter, duplicate or invalid name, an empty or mixed segment, `path` not last).
 struct Pattern {
     struct Segment {
-        std::string literal;                     // decoded; where `parameter` is none
+        std::string literal;  // decoded; where `parameter` is none
         std::optional<PathParameter> parameter;
     };
     std::vector<Segment> segments;
@@ -39,9 +39,9 @@ struct Pattern {
 inline constexpr std::string_view websocket_method = "WEBSOCKET";
 
 enum class MatchKind : std::uint8_t {
-    not_found,       // 404
-    bad_path,        // 400: a malformed escape, %00, or not UTF-8
-    wrong_method,    // 405 with allowed_methods; a WebSocket route alone here: 426 (websocket_only)
+    not_found,     // 404
+    bad_path,      // 400: a malformed escape, %00, or not UTF-8
+    wrong_method,  // 405 with allowed_methods; a WebSocket route alone here: 426 (websocket_only)
     matched,
 };
 
@@ -50,7 +50,7 @@ struct Match {
     std::size_t route = 0;
     // In the order of the pattern; decoded once, valid for their converter.
     std::vector<std::pair<std::string, std::string>> parameters;
-    std::vector<Converter> converters;  // parallel to parameters
+    std::vector<Converter> converters;         // parallel to parameters
     std::vector<std::string> allowed_methods;  // of every route of that path, sorted; HEAD beside GET
     bool websocket_only = false;               // allowed_methods is then GET, the method of a handshake
 };

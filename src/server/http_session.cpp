@@ -171,14 +171,12 @@ void HttpSession::on_request() {
     const Route& route = server.site().routes[request_.match.route];
     exchange_ = base::IntrusivePtr<Exchange>(
         new Exchange(std::move(request_), *this, settings().high_water, settings().low_water));
-    if (route.kind == Route::Kind::files) return serve_file(route.directory);
+    if (route.kind == Route::Kind::files) return serve_file();
     server.application().on_request(exchange_);
 }
 
-void HttpSession::serve_file(const std::string& directory) {
-    const RequestInfo& request = exchange_->request();
-    const std::string_view path = request.match.parameters.empty() ? "" : request.match.parameters.front().second;
-    StaticFile found = find_static_file(directory, path, request.head);
+void HttpSession::serve_file() {
+    StaticFile found = serve_files(connection_.server().site(), exchange_->request());
     if (found.file) {
         static_cast<void>(exchange_->respond_with_file(found.status, found.headers, std::move(*found.file)));
     } else {
@@ -193,7 +191,7 @@ void HttpSession::answer_unmatched() {
             return answer(400, "The path is not percent-encoded UTF-8 without NUL.");
         case http::MatchKind::wrong_method:
             if (match.websocket_only)
-                return answer(426, "This address speaks WebSocket.", {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}});
+                return answer(426, "This address speaks WebSocket.", {{"Upgrade", "websocket"}});
             return answer(405, "This address does not serve that method.", {{"Allow", join(match.allowed_methods)}});
         default:
             return answer(404, "Nothing is served at this address.");

@@ -50,7 +50,7 @@ private:
     [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
     void refuse_upgrade(const ws::Refusal& refusal);
     void on_request();
-    void serve_file(const std::string& directory);
+    void serve_file();
     void answer_unmatched();
     // Answers by itself; `text` becomes the body's one line.
     void answer(int status, std::string_view text, http::Headers headers = {});

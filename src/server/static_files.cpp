@@ -119,4 +119,15 @@ StaticFile find_static_file(const std::string& directory, std::string_view path,
     return found;
 }
 
+StaticFile serve_files(const Site& site, const RequestInfo& request) {
+    const auto& parameters = request.match.parameters;
+    const std::string_view path = parameters.empty() ? "" : std::string_view(parameters.front().second);
+    StaticFile found = find_static_file(site.routes.at(request.match.route).directory, path, request.head);
+    if (found.status != 404) return found;
+    if (site.router.match(http::websocket_method, request.head.raw_path).kind != http::MatchKind::matched) return found;
+    StaticFile refused = refusal(426, "This address speaks WebSocket.\n");
+    refused.headers.add("Upgrade", "websocket");
+    return refused;
+}
+
 }  // namespace proapi::server

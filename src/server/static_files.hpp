@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/exchange.hpp"
+#include "server/site.hpp"
 
 namespace proapi::server {
 
@@ -20,5 +21,9 @@ struct StaticFile {
 // `path` is relative and decoded; a directory stands for its index.html.
 [[nodiscard]] StaticFile find_static_file(const std::string& directory, std::string_view path,
                                           const http::RequestHead& request);
+
+// The answer to a request that matched a route of files. Where there is no such file, but a WebSocket route fits the
+// path too, it is that route's 426: a mount at the root does not hide the routes beside it.
+[[nodiscard]] StaticFile serve_files(const Site& site, const RequestInfo& request);
 
 }  // namespace proapi::server

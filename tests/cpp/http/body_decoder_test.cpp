@@ -53,7 +53,7 @@ void expect_equal_however_cut(const RequestHead& head, const BodyLimits& limits,
         const std::size_t taken = vectors::feed_in_two(decoder, bytes, cut);
         ASSERT_TRUE(outcome(decoder, taken) == whole) << "cut at " << cut;
     }
-    for (const std::size_t piece_bytes : {1, 2, 3, 7}) {
+    for (const std::size_t piece_bytes : {1U, 2U, 3U, 7U}) {
         BodyDecoder decoder{head, limits};
         const std::size_t taken = vectors::feed_in_pieces(decoder, bytes, piece_bytes);
         ASSERT_TRUE(outcome(decoder, taken) == whole) << "in pieces of " << piece_bytes;

@@ -71,7 +71,7 @@ void expect_equal_however_cut(const HeadLimits& limits, std::string_view bytes) 
         const std::size_t taken = vectors::feed_in_two(parser, bytes, cut);
         ASSERT_EQ(outcome(parser, taken), whole) << "cut at " << cut;
     }
-    for (const std::size_t piece_bytes : {1, 2, 3, 7}) {
+    for (const std::size_t piece_bytes : {1U, 2U, 3U, 7U}) {
         RequestParser parser{limits};
         const std::size_t taken = vectors::feed_in_pieces(parser, bytes, piece_bytes);
         ASSERT_EQ(outcome(parser, taken), whole) << "in pieces of " << piece_bytes;

@@ -1,0 +1,102 @@
+# One command a task, each doing its own set-up. A second run with nothing changed takes seconds.
+#   make demo    serves the chat          (PORT=8000, APP=python or cpp)
+#   make test    everything that must hold
+#   make build   .venv/ with the package, build/release/ with library, examples and contract_app
+#   make bench, lint, format, asan, tsan, wheel, clean
+
+PORT ?= 8000
+APP ?= python
+JOBS ?= $(shell nproc)
+PYTHON := .venv/bin/python
+STAMPS := build/stamps
+
+cpp_sources := CMakeLists.txt CMakePresets.json $(shell find src include cmake -type f)
+python_sources := pyproject.toml $(shell find python -type f -name '*.py*' -not -path '*/__pycache__/*' -not -name '*.pyc')
+launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+suite := .venv/bin/python -m pytest
+
+.DELETE_ON_ERROR:
+.PHONY: demo test build bench lint format asan tsan wheel clean \
+    python cpp test-cpp test-python test-contract test-browser
+
+# ---- set-up ----
+
+build: python cpp
+
+$(STAMPS)/system-build: scripts/setup.sh
+	@scripts/setup.sh build
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/system-test: scripts/setup.sh
+	@scripts/setup.sh test
+	@mkdir -p $(@D) && touch $@
+
+# The tools that build, then the package with all it needs to be tested.
+$(STAMPS)/venv: pyproject.toml $(STAMPS)/system-build
+	@test -x $(PYTHON) || python3 -m venv .venv
+	$(PYTHON) -m pip install -q --upgrade scikit-build-core nanobind
+	@touch $@
+
+$(STAMPS)/python: $(STAMPS)/venv $(cpp_sources) $(python_sources)
+	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(PYTHON) -m pip install -q --no-build-isolation \
+	    --config-settings=build-dir=build/python $(if $(launcher),--config-settings=cmake.define.CMAKE_CXX_COMPILER_LAUNCHER=ccache) .
+	@touch $@
+
+$(STAMPS)/python-test: $(STAMPS)/python $(STAMPS)/system-test tests/contract/package.json
+	$(PYTHON) -m pip install -q '.[test]' --no-build-isolation --config-settings=build-dir=build/python
+	cd tests/contract && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+python: $(STAMPS)/python
+
+cpp: $(STAMPS)/system-test
+	@test -f build/release/build.ninja || cmake --preset release $(launcher) >build/cmake-release.log || \
+	    { cat build/cmake-release.log; exit 1; }
+	cmake --build build/release -j $(JOBS)
+
+# ---- tasks ----
+
+ifeq ($(APP),cpp)
+demo: cpp
+	PROAPI_PORT=$(PORT) build/release/examples/cpp/chat
+else
+demo: python
+	PROAPI_PORT=$(PORT) $(PYTHON) examples/python/chat.py
+endif
+
+test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser
+
+test-cpp: cpp
+	ctest --test-dir build/release --output-on-failure -j $(JOBS)
+
+test-python: $(STAMPS)/python-test
+	$(suite) tests/python
+
+test-contract: $(STAMPS)/python-test cpp
+	$(suite) tests/contract tests/system
+
+test-browser: $(STAMPS)/python-test cpp
+	$(suite) tests/browser
+
+bench: $(STAMPS)/python-test cpp
+	$(PYTHON) bench/echo.py
+
+lint: $(STAMPS)/python-test
+	.venv/bin/ruff check python tests examples
+	.venv/bin/ruff format --check python tests examples
+	.venv/bin/mypy
+
+format: $(STAMPS)/python-test
+	.venv/bin/ruff format python tests examples
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+asan tsan: $(STAMPS)/system-test
+	cmake --preset $@ $(launcher) >/dev/null
+	cmake --build build/$@ -j $(JOBS)
+	ctest --test-dir build/$@ --output-on-failure -j $(JOBS)
+
+wheel: $(STAMPS)/venv
+	$(PYTHON) -m pip wheel -q --no-deps --no-build-isolation -w dist .
+
+clean:
+	rm -rf build dist .venv tests/contract/node_modules

@@ -1,0 +1,143 @@
+"""ProAPI as an ASGI 3 application: the same routes and handlers behind uvicorn, Hypercorn or any such server.
+
+Requests are parsed and routed by the engine, and handlers run by the same dispatcher; only the bytes are the server's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ._binding import RequestInfo
+from .asgi_exchange import AsgiExchange, Messages
+from .asgi_websocket import serve_websocket
+from .dispatch import Dispatcher
+from .log import logger
+from .routing import WEBSOCKET
+
+if TYPE_CHECKING:
+    from .app import ProAPI
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class AsgiFront:
+    """One application on one event loop of an ASGI server."""
+
+    def __init__(self, app: "ProAPI") -> None:
+        self.app = app
+        self.loop = asyncio.get_running_loop()
+        self.dispatcher = Dispatcher(app.routes)
+        self.dispatcher.start()
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            await self._serve_http(scope, receive, send)
+        elif kind == "websocket":
+            await serve_websocket(self, read_request(self.app, scope), scope, receive, send)
+        elif kind == "lifespan":
+            await self._run_lifespan(receive, send)
+        else:
+            raise ValueError(f"expected an ASGI scope of type http, websocket or lifespan, got {kind!r}")
+
+    async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = int(self.app.limits["max_body"])
+        messages = Messages(receive, send)
+        body = await _read_body(scope, receive, limit)
+        if body is None:
+            exchange = AsgiExchange(read_request(self.app, scope), messages)
+            exchange.answer(413, f"The body is longer than max_body, {limit} octets.")
+            await exchange.pump(self.dispatcher.pool)
+            return
+        request = read_request(self.app, scope, body)
+        exchange = AsgiExchange(request, messages)
+        task: asyncio.Task[Any] | None = None
+        if request.match_kind != "matched":
+            _answer_unmatched(exchange)
+        elif self.app.routes.handlers[request.route] is None:
+            exchange.respond_with_found(*request.find_file())
+        else:
+            task = self.dispatcher.open_request(exchange, request.route)
+        try:
+            await exchange.pump(self.dispatcher.pool)
+            if task is not None:
+                await asyncio.wait({task})
+        finally:
+            if task is not None:
+                task.cancel()
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        phase = "startup"
+        try:
+            async with self.app.lifespan.run():
+                self.dispatcher.start()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                phase = "shutdown"
+        except Exception as error:
+            logger.exception("the application's %s failed", phase)
+            await send({"type": f"lifespan.{phase}.failed", "message": f"{type(error).__name__}: {error}"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+        finally:
+            self.dispatcher.close()
+
+
+def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
+    """A scope as the engine sees requests."""
+    is_websocket = scope["type"] == "websocket"
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    raw_path = raw_path.partition(b"?")[0]
+    root = quote(scope.get("root_path", "")).encode()
+    if root and raw_path.startswith(root + b"/"):
+        raw_path = raw_path[len(root) :]
+    client = scope.get("client")
+    return RequestInfo(
+        app.routes.site,
+        method=WEBSOCKET if is_websocket else scope["method"],
+        raw_path=raw_path,
+        query=scope.get("query_string", b""),
+        headers=[(bytes(name), bytes(value)) for name, value in scope["headers"]],
+        client=(client[0], client[1] or 0) if client else None,
+        secure=scope.get("scheme") in ("https", "wss"),
+        subprotocols=list(scope.get("subprotocols", ())),
+        body=body,
+    )
+
+
+async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+    """None: it is longer than ``limit``."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            return None
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":  # the client is gone: nobody will see the answer
+            return b""
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _answer_unmatched(exchange: AsgiExchange) -> None:
+    """In the engine's words."""
+    request = exchange.request
+    if request.match_kind == "bad_path":
+        exchange.answer(400, "The path is not percent-encoded UTF-8 without NUL.")
+    elif request.match_kind == "not_found":
+        exchange.answer(404, "Nothing is served at this address.")
+    elif request.websocket_only:
+        exchange.answer(426, "This address speaks WebSocket.", [("Upgrade", "websocket")])
+    else:
+        allowed = ", ".join(request.allowed_methods)
+        exchange.answer(405, "This address does not serve that method.", [("Allow", allowed)])

@@ -1,0 +1,174 @@
+"""An HTTP exchange over an ASGI server: the response's parts queue here, bounded, and a pump sends them."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+
+from ._binding import RequestInfo
+from .exchange import Pairs
+from .threads import ThreadPool
+
+_HIGH_WATER = 64 * 1024
+_FILE_PART = 64 * 1024
+_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+
+
+class Messages(NamedTuple):
+    """The two callables of an ASGI connection."""
+
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class _FilePart(NamedTuple):
+    descriptor: int
+    offset: int
+    length: int
+
+
+class AsgiExchange:
+    """See ``Exchange``."""
+
+    def __init__(self, request: RequestInfo, messages: Messages) -> None:
+        self.request = request
+        self.started = False
+        self.finished = False
+        self.ended = False
+        self._messages = messages
+        self._parts: deque[MutableMapping[str, Any] | _FilePart] = deque()
+        self._buffered = 0
+        self._failed = False
+        self._changed = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+
+    # ---- the handler's side ----
+
+    def respond(self, status: int, headers: Pairs, body: bytes) -> None:
+        self.start(status, headers, len(body))
+        self._put_body(body)
+        self.finish()
+
+    def respond_with_file(self, status: int, headers: Pairs, path: str) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            self._respond_with(status, headers, _FilePart(descriptor, 0, os.fstat(descriptor).st_size))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def respond_with_found(self, status: int, headers: Pairs, text: str, file: tuple[int, int, int] | None) -> None:
+        """What the engine has found for a files route."""
+        if file is None:
+            self.respond(status, headers, text.encode())
+        else:
+            self._respond_with(status, headers, _FilePart(*file))
+
+    def answer(self, status: int, text: str, headers: Pairs | None = None) -> None:
+        """A refusal in words."""
+        self.respond(status, [*(headers or []), _TEXT], (text + "\n").encode())
+
+    def start(self, status: int, headers: Pairs, content_length: int | None) -> None:
+        if self.started:
+            raise RuntimeError("the response has been started already")
+        self.started = True
+        fields = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers]
+        if content_length is not None and status not in (204, 304):
+            fields.append((b"content-length", str(content_length).encode()))
+        self._put({"type": "http.response.start", "status": status, "headers": fields})
+
+    async def write(self, data: bytes) -> bool:
+        self._put_body(data)
+        while self._buffered > _HIGH_WATER and not self.ended:
+            self._drained.clear()
+            await self._drained.wait()
+        return not self.ended
+
+    def finish(self) -> None:
+        self.finished = True
+        self._put({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def fail(self) -> None:
+        if self.finished:
+            return
+        if self.started:
+            self._failed = self.finished = True
+            self._changed.set()
+        else:
+            self.respond(500, [_TEXT], b"Internal Server Error\n")
+
+    # ---- the server's side ----
+
+    async def pump(self, pool: ThreadPool) -> None:
+        """Sends the response's parts until it is whole. A response that failed stays without its end: the server cuts
+        the connection."""
+        try:
+            while not self._failed:
+                while self._parts and not self.ended:
+                    await self._send(self._parts.popleft(), pool)
+                if self.finished or self.ended:
+                    return
+                if self.started and self._watcher is None:
+                    self._watcher = asyncio.ensure_future(self._watch())
+                self._changed.clear()
+                await self._changed.wait()
+        except OSError:
+            self._end()
+        finally:
+            if self._watcher is not None:
+                self._watcher.cancel()
+            for part in self._parts:
+                if isinstance(part, _FilePart):
+                    os.close(part.descriptor)
+
+    async def _send(self, part: MutableMapping[str, Any] | _FilePart, pool: ThreadPool) -> None:
+        if isinstance(part, _FilePart):
+            await self._send_file(part, pool)
+            return
+        await self._messages.send(part)
+        self._buffered -= len(part.get("body", b""))
+        self._drained.set()
+
+    async def _send_file(self, file: _FilePart, pool: ThreadPool) -> None:
+        descriptor, offset, length = file
+        try:
+            while length:
+                data = await pool.run(os.pread, descriptor, min(length, _FILE_PART), offset)
+                if not data:  # it has become shorter than its announced length
+                    self._failed = True
+                    return
+                await self._messages.send({"type": "http.response.body", "body": data, "more_body": True})
+                offset += len(data)
+                length -= len(data)
+        finally:
+            os.close(descriptor)
+
+    async def _watch(self) -> None:
+        """A streamed response ends when the client is gone."""
+        while (await self._messages.receive())["type"] != "http.disconnect":
+            pass
+        self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._drained.set()
+        self._changed.set()
+
+    def _respond_with(self, status: int, headers: Pairs, file: _FilePart) -> None:
+        self.start(status, headers, file.length)
+        if self.request.method == "HEAD":
+            os.close(file.descriptor)
+        else:
+            self._put(file)
+        self.finish()
+
+    def _put_body(self, data: bytes) -> None:
+        if data and self.request.method != "HEAD":
+            self._buffered += len(data)
+            self._put({"type": "http.response.body", "body": data, "more_body": True})
+
+    def _put(self, part: MutableMapping[str, Any] | _FilePart) -> None:
+        self._parts.append(part)
+        self._changed.set()

@@ -1,0 +1,248 @@
+"""``workers=N``: processes that share a port, under a supervisor.
+
+The supervisor forks before any event loop exists, starts a dead worker anew (at most one a second, ever later where
+workers die young), passes SIGINT and SIGTERM on, and ends when its workers have. Workers hold the end of a pipe: when
+the supervisor is gone, however it went, they stop gracefully.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from . import runner
+from .log import logger
+from .server import Addresses, ListenError
+
+if TYPE_CHECKING:
+    from .app import ProAPI
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (*_STOPPING, signal.SIGCHLD)
+_MIN_RESTART_S = 1.0
+_MAX_BACKOFF_S = 30.0
+_YOUNG_S = 10.0
+_KILL_MARGIN_S = 2.0
+
+
+@dataclass
+class _Worker:
+    number: int
+    pid: int = 0
+    started_at: float = 0.0
+    due_at: float = 0.0
+    young_deaths: int = 0
+    is_ready: bool = False
+    ready_fd: int = field(default=-1, repr=False)
+
+
+class Supervisor:
+    """Runs until told to stop; see the module."""
+
+    def __init__(self, app: "ProAPI", options: runner.Options) -> None:
+        self._app = app
+        self._options = options
+        self._workers = [_Worker(number) for number in range(1, options.workers + 1)]
+        self._stop_signal = 0
+        self._kill_at = 0.0
+        self._next_restart_at = 0.0
+        self._announced = False
+
+    def run(self) -> None:
+        with ExitStack() as stack:
+            self._reserved = [stack.enter_context(each) for each in reserve_port(self._options)]
+            self._addresses: Addresses = [each.getsockname()[:2] for each in self._reserved]
+            self._lifeline, self._lifeline_end = os.pipe()
+            stack.callback(os.close, self._lifeline)
+            stack.callback(os.close, self._lifeline_end)
+            self._wake, self._wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            stack.callback(os.close, self._wake)
+            stack.callback(os.close, self._wake_end)
+            for number in _SIGNALS:
+                stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
+            stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False))
+            self._supervise()
+
+    def _supervise(self) -> None:
+        for worker in self._workers:
+            self._start(worker)
+        while any(worker.pid for worker in self._workers) or not self._stop_signal:
+            self._wait()
+            self._take_signals()
+            self._reap()
+            now = time.monotonic()
+            if self._stop_signal:
+                if now >= self._kill_at:
+                    self._signal_all(signal.SIGKILL)
+                continue
+            for worker in self._workers:
+                if not worker.pid and now >= max(worker.due_at, self._next_restart_at):
+                    self._start(worker)
+                    self._next_restart_at = now + _MIN_RESTART_S
+
+    def _wait(self) -> None:
+        """For a signal, a worker that has become ready, or the time of the next start."""
+        due = [max(worker.due_at, self._next_restart_at) for worker in self._workers if not worker.pid]
+        until = self._kill_at if self._stop_signal else min(due, default=None)
+        timeout = None if until is None else max(0.0, until - time.monotonic())
+        starting = {worker.ready_fd: worker for worker in self._workers if worker.ready_fd >= 0}
+        readable, _, _ = select.select([self._wake, *starting], [], [], timeout)
+        for fd in readable:
+            if worker := starting.get(fd):
+                worker.is_ready = bool(os.read(fd, 1))
+                os.close(fd)
+                worker.ready_fd = -1
+        if not self._announced and all(worker.is_ready for worker in self._workers):
+            self._announced = True
+            runner.announce(self._addresses)
+
+    def _take_signals(self) -> None:
+        try:
+            numbers = os.read(self._wake, 4096)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            if number not in _STOPPING:
+                continue
+            # Also the second one: a worker that is told twice ends at once.
+            self._signal_all(signal.SIGTERM)
+            if self._stop_signal:
+                runner.end_process(128 + number)
+            self._begin_stop(number)
+
+    def _begin_stop(self, number: int) -> None:
+        self._stop_signal = number
+        self._kill_at = time.monotonic() + self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
+
+    def _signal_all(self, number: int) -> None:
+        for worker in self._workers:
+            if worker.pid:
+                os.kill(worker.pid, number)
+
+    def _reap(self) -> None:
+        for worker in self._workers:
+            if not worker.pid:
+                continue
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid == worker.pid:
+                self._on_death(worker, os.waitstatus_to_exitcode(status))
+
+    def _on_death(self, worker: _Worker, exit_code: int) -> None:
+        pid, worker.pid = worker.pid, 0
+        if worker.ready_fd >= 0:  # whether it was ready stands in the pipe
+            worker.is_ready = bool(os.read(worker.ready_fd, 1))
+            os.close(worker.ready_fd)
+            worker.ready_fd = -1
+        if self._stop_signal:
+            return
+        if not worker.is_ready and not self._announced:
+            # It has said why on stderr, and would say so again.
+            self._signal_all(signal.SIGTERM)
+            for other in self._workers:
+                if other.pid:
+                    os.waitpid(other.pid, 0)
+            raise SystemExit(1)
+        lived = time.monotonic() - worker.started_at
+        worker.young_deaths = worker.young_deaths + 1 if lived < _YOUNG_S else 0
+        delay = min(_MAX_BACKOFF_S, 2.0 ** (worker.young_deaths - 1)) if worker.young_deaths > 1 else 0.0
+        worker.due_at = time.monotonic() + delay
+        how = f"was ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended with status {exit_code}"
+        logger.error("worker %d (pid %d) %s after %.1f s; a new one is started", worker.number, pid, how, lived)
+
+    def _start(self, worker: _Worker) -> None:
+        worker.ready_fd, ready_end = os.pipe()
+        worker.is_ready = False
+        worker.started_at = time.monotonic()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            worker.pid = os.fork()
+            if worker.pid == 0:
+                self._be_worker(ready_end)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os.close(ready_end)
+
+    def _be_worker(self, ready_end: int) -> NoReturn:
+        """The child's whole life."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            # The terminal's Ctrl-C reaches the whole group; the supervisor passes it on as SIGTERM.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            for fd in (self._lifeline_end, self._wake, self._wake_end):
+                os.close(fd)
+            for each in self._workers:
+                if each.ready_fd >= 0:
+                    os.close(each.ready_fd)
+            for reserved in self._reserved:
+                reserved.close()
+
+            def on_listening(_: Addresses) -> None:
+                os.write(ready_end, b"1")
+                os.close(ready_end)
+
+            self._serve(on_listening)
+            status = 0
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else 1
+        except ListenError as error:
+            print(f"proapi: {error}", file=sys.stderr)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        runner.end_process(status)
+
+    def _serve(self, on_listening: "runner.OnListening") -> None:
+        options = runner.Options(
+            host=self._options.host,
+            port=self._addresses[0][1],
+            fast=self._options.fast,
+            workers=1,
+            loop=self._options.loop,
+        )
+        runner.run_server(self._app, options, share_port=True, on_listening=on_listening, lifeline=self._lifeline)
+
+
+def reserve_port(options: runner.Options) -> list[socket.socket]:
+    """Sockets bound to the address, which no foreign process can take while they are open. They don't listen, so that
+    no connection ever waits in them."""
+    try:
+        found = socket.getaddrinfo(options.host or None, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenError(f"host {options.host!r}: {error.strerror}") from None
+    sockets: list[socket.socket] = []
+    port = options.port
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        here = (address[0], port, *address[2:])
+        try:
+            # Whoever listens there already would share the port without a word.
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(here)
+            bound = socket.socket(family, kind, protocol)
+            sockets.append(bound)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind(here)
+            port = bound.getsockname()[1]
+        except OSError as error:
+            for each in sockets:
+                each.close()
+            raise ListenError(
+                f"cannot listen on {options.host}:{options.port}: {error.strerror}; choose another port or end the"
+                " program that has it"
+            ) from None
+    return sockets
