@@ -29,6 +29,7 @@ class ProAPI:
         after. ValueError: a setting that does not exist or is out of range."""
         self.routes = RouteTable()
         self.lifespan = Lifespan(self, lifespan)
+        self.servers: set[Server] = set()
         self._asgi: AsgiFront | None = None
         self.configure(**settings)
 
@@ -43,6 +44,19 @@ class ProAPI:
     def limits(self) -> dict[str, float]:
         """Every limit in effect, by name; times in seconds."""
         return self.routes.site.effective_settings()
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What this process's own servers count: connections accepted, refused, open, and WebSockets closed by code."""
+        total: dict[str, Any] = {"accepted": 0, "refused": 0, "open": 0, "closed": {}}
+        for server in self.servers:
+            for name, value in server.engine.counts.items():
+                if isinstance(value, dict):
+                    for code, count in value.items():
+                        total[name][code] = total[name].get(code, 0) + count
+                else:
+                    total[name] += value
+        return total
 
     def on_startup(self, function: _H) -> _H:
         """Decorator: called, async or not, before the application serves."""

@@ -22,6 +22,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_MAX_DROPPED = 1024 * 1024
+
 
 class AsgiFront:
     """One application on one event loop of an ASGI server."""
@@ -46,7 +48,7 @@ class AsgiFront:
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = int(self.app.limits["max_body"])
         messages = Messages(receive, send)
-        body = await _read_body(scope, receive, limit)
+        body = await _read_body(receive, limit)
         if body is None:
             exchange = AsgiExchange(read_request(self.app, scope), messages)
             exchange.answer(413, f"The body is longer than max_body, {limit} octets.")
@@ -109,24 +111,24 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
     )
 
 
-async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
-    """None: it is longer than ``limit``."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
-            return None
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """None: it is longer than ``limit``. Some of what is too long is read all the same, and dropped: a client that is
+    still sending may not see an answer."""
     parts: list[bytes] = []
     size = 0
-    while True:
+    while size <= limit + _MAX_DROPPED:
         message = await receive()
         if message["type"] != "http.request":  # the client is gone: nobody will see the answer
             return b""
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            return None
-        parts.append(part)
+            parts.clear()
+        else:
+            parts.append(part)
         if not message.get("more_body", False):
-            return b"".join(parts)
+            break
+    return b"".join(parts) if size <= limit else None
 
 
 def _answer_unmatched(exchange: AsgiExchange) -> None:

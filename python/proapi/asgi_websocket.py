@@ -1,6 +1,7 @@
 """A WebSocket over an ASGI server: two pumps between the server's messages and the engine's connection object."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,15 @@ class _AsgiWebSocket:
         own_limit = front.app.routes.settings[request.route].get("max_message_size", limits["max_message_size"])
         self._max_message_size = int(float(setting_text(own_limit)))
         self._close_timeout = limits["close_timeout"]
-        self._bridge = WebSocketBridge(front.app.routes.site, request, self._schedule)
+        # Weak, so that neither keeps the other.
+        schedule = weakref.WeakMethod(self._schedule)
+        self._bridge = WebSocketBridge(front.app.routes.site, request, lambda: (call := schedule()) and call())
 
     async def run(self) -> None:
         handler = self._front.dispatcher.open_websocket(self._bridge.connection, self._route)
         reader = asyncio.ensure_future(self._read())
         try:
-            if await self._write():
+            if await self._write() and self._bridge.connection.accepted:
                 # Ours was the first Close: the peer's answer is the end.
                 await asyncio.wait({reader}, timeout=self._close_timeout)
             self._end(_ABNORMAL)
@@ -98,7 +101,9 @@ class _AsgiWebSocket:
             text = message.get("text")
             data = message["bytes"] if text is None else text
             if self._is_too_big(data):
-                self._bridge.connection.close(_TOO_BIG, f"max_message_size is {self._max_message_size}")
+                self._bridge.connection.close(
+                    _TOO_BIG, f"expected at most {self._max_message_size} octets (max_message_size)"
+                )
             else:
                 self._bridge.feed(data)
 

@@ -25,11 +25,13 @@ class RouteTable:
         self.site = Site()
         self.handlers: list[Handler | None] = []
         self.settings: list[Mapping[str, object]] = []
+        self.servers_running = 0
         self._places: dict[tuple[str, _Shape], str] = {}
 
     def add(self, method: str, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
         """RouteError, naming the handler's place, for whatever is wrong with it."""
         place = place_of(function) if callable(function) else "<no function>"
+        self._refuse_late(f"{place}: ")
         route = f"{'websocket' if method == WEBSOCKET else method} {path!r}"
         try:
             handler = self._check(method, path, function)
@@ -42,6 +44,7 @@ class RouteTable:
 
     def add_files(self, path: str, directory: str | os.PathLike[str]) -> None:
         """Serves the files below ``directory`` at and below ``path``."""
+        self._refuse_late(f"static {path!r}: ")
         folder = os.path.abspath(directory)
         if not os.path.isdir(folder):
             raise RouteError(f"static {path!r}: expected a directory, got {os.fspath(directory)!r}")
@@ -56,6 +59,10 @@ class RouteTable:
                 raise RouteError(f"static {path!r}: {error}") from None
             self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
             self._append(number, None, {})
+
+    def _refuse_late(self, what: str) -> None:
+        if self.servers_running:
+            raise RouteError(f"{what}expected every route to be added before the application serves")
 
     def _append(self, number: int, handler: Handler | None, settings: Mapping[str, object]) -> None:
         assert number == len(self.handlers)

@@ -26,6 +26,7 @@ LoopName = Literal["asyncio", "uvloop"]
 OnListening = Callable[[Addresses], object]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MAX_PORT = 65535
+_MAX_LAST_TASKS_S = 1.0
 
 
 class OptionError(ValueError):
@@ -109,11 +110,24 @@ def run_server(
             finally:
                 if lifeline is not None:
                     loop.remove_reader(lifeline)
+            await _end_other_tasks(server)
 
         runner.run(serve())
     if server.busy_threads:
         log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
         end_process(0)
+
+
+async def _end_other_tasks(server: Server) -> None:
+    """asyncio's runner would wait for ever for a task that ignores its cancellation; handlers have had their time."""
+    if not server.busy_handlers:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if not others or not (await asyncio.wait(others, timeout=_MAX_LAST_TASKS_S))[1]:
+            return
+    log.logger.warning("%d tasks ignored their cancellation: left", len(asyncio.all_tasks()) - 1)
+    end_process(0)
 
 
 def announce(addresses: Addresses) -> None:

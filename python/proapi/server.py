@@ -37,6 +37,11 @@ class Server:
         """Sync handlers that still run; after the stop, those that could not be waited for."""
         return self._dispatcher.pool.running
 
+    @property
+    def busy_handlers(self) -> int:
+        """Handlers that still run; after the stop, those that have ignored their cancellation."""
+        return len(self._dispatcher.tasks)
+
     async def serve(
         self,
         host: str,
@@ -48,26 +53,47 @@ class Server:
     ) -> None:
         """Until it is cancelled; then it stops gracefully and raises CancelledError. A second cancellation stops it at
         once. ListenError: nothing is served."""
+        cancelled: asyncio.CancelledError | None = None
         async with self._app.lifespan.run():
-            self._dispatcher.start()
-            if not drives_loop:
-                self._join(asyncio.get_running_loop())
             try:
-                try:
-                    self.engine.listen(host, port, share_port=share_port)
-                except OSError as error:
-                    raise ListenError(str(error)) from None
-                if on_listening is not None:
-                    on_listening(self.engine.addresses)
-                await asyncio.get_running_loop().create_future()
+                await self._serve(host, port, share_port, drives_loop, on_listening)
+            except asyncio.CancelledError as error:
+                cancelled = error  # to the lifespan, this is a normal end
+        if cancelled is not None:
+            raise cancelled
+
+    async def _serve(
+        self,
+        host: str,
+        port: int,
+        share_port: bool,
+        drives_loop: bool,
+        on_listening: Callable[[Addresses], object] | None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._dispatcher.start()
+        self._app.servers.add(self)
+        self._app.routes.servers_running += 1
+        if not drives_loop:
+            self._join(loop)
+        try:
+            try:
+                self.engine.listen(host, port, share_port=share_port)
+            except OSError as error:
+                raise ListenError(str(error)) from None
+            if on_listening is not None:
+                on_listening(self.engine.addresses)
+            await loop.create_future()
+        finally:
+            try:
+                await self._stop()
             finally:
-                try:
-                    await self._stop()
-                finally:
-                    self._dispatcher.close()
-                    await self._abort()
-                    if not drives_loop:
-                        self._leave(asyncio.get_running_loop())
+                self._dispatcher.close()
+                await self._abort()
+                self._app.servers.discard(self)
+                self._app.routes.servers_running -= 1
+                if not drives_loop:
+                    self._leave(loop)
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)

@@ -58,9 +58,12 @@ def _find_connection(
     listed = ", ".join(str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in parameters)
     got = f"got ({listed})"
     in_path = ", ".join(path_parameters) or "none"
+    bound = function.keywords if isinstance(function, functools.partial) else {}
     takes_rest = False
     names: list[str] = []
     for parameter in parameters:
+        if parameter.name in bound:
+            continue
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             takes_rest = True
         elif parameter.kind in _PASSED_BY_NAME:

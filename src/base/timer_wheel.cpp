@@ -21,8 +21,8 @@ void TimerWheel::start(Timer& timer, std::uint64_t deadline_ms) noexcept {
 
 // The level is where deadline and present first differ, so that a slot's range never holds the present.
 void TimerWheel::place(Timer& timer) noexcept {
-    constexpr std::uint64_t horizon = (std::uint64_t{1} << (bits_per_level * levels)) - 1;
-    const std::uint64_t when = std::min(timer.deadline_, now_ | horizon);
+    constexpr std::uint64_t horizon = (std::uint64_t{1} << (bits_per_level * levels)) - 1;  // 36 million years
+    const std::uint64_t when = std::min(timer.deadline_, horizon);
     const auto differing = static_cast<unsigned>(std::bit_width((when ^ now_) | (slots - 1)));
     timer.level_ = static_cast<std::uint8_t>((differing - 1) / bits_per_level);
     timer.slot_ = static_cast<std::uint8_t>((when >> (timer.level_ * bits_per_level)) & (slots - 1));

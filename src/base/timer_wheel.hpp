@@ -1,6 +1,6 @@
-// Timers by the million, each an object of its owner: a hierarchical wheel of 6 levels with 64 slots each and ticks
-// of one millisecond. Starting and cancelling are O(1) and allocate nothing; a timer moves down a level at most five
-// times before it fires. It knows no clock: the caller says what time it is.
+// Timers by the million, each an object of its owner: a hierarchical wheel of 64 slots a level and ticks of one
+// millisecond. Starting and cancelling are O(1) and allocate nothing; a timer of up to a day moves down a level at most
+// four times before it fires. It knows no clock: the caller says what time it is.
 #pragma once
 
 #include <array>
@@ -45,7 +45,7 @@ public:
 
 private:
     friend class Timer;
-    static constexpr unsigned bits_per_level = 6, levels = 6, slots = 1U << bits_per_level;
+    static constexpr unsigned bits_per_level = 6, levels = 10, slots = 1U << bits_per_level;
     struct Expiry {
         unsigned level, slot;
         std::uint64_t at;

@@ -95,15 +95,18 @@ public:
         if (timeout_s) until = Clock::now() + std::chrono::microseconds(std::llround(std::max(*timeout_s, 0.0) * 1e6));
         const nb::object timers = loop.attr("_scheduled");
         const std::size_t scheduled = nb::len(timers);
+        // What a handler asked of the loop is the loop's to do: its callbacks, its timers, its end.
+        const auto loop_has_work = [&] {
+            return nb::len(ready) > 0 || nb::len(timers) != scheduled || nb::cast<bool>(loop.attr("_stopping"));
+        };
         while (true) {
-            reactor_.turn(time_left(until));
+            // Hooks left by the loop's own callbacks may wake handlers: what those ask of the loop can't wait for a socket.
+            reactor_.finish_turn();
+            reactor_.turn(loop_has_work() ? net::Duration(0) : time_left(until));
             raise_what_was_kept();
             if (PyErr_CheckSignals() != 0) throw nb::python_error();
-            // What a handler asked of the loop is the loop's to do: its callbacks, its timers, its end.
             const bool due = until && Clock::now() >= *until;
-            if (due || !reactor_.foreign_events().empty() || nb::len(ready) > 0 ||
-                nb::len(timers) != scheduled || nb::cast<bool>(loop.attr("_stopping")))
-                break;
+            if (due || !reactor_.foreign_events().empty() || loop_has_work()) break;
         }
         nb::list events;
         for (const auto& [fd, bits] : reactor_.foreign_events()) events.append(nb::make_tuple(fd, bits));

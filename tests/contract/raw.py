@@ -77,7 +77,9 @@ def close_frame(code: int | None = 1000, reason: str | bytes = b"") -> bytes:
     return frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + text)
 
 
-def request(method: str, target: str, headers: Headers = (), body: bytes = b"", *, host: str | None = "localhost") -> bytes:
+def request(
+    method: str, target: str, headers: Headers = (), body: bytes = b"", *, host: str | None = "localhost"
+) -> bytes:
     """A request; Content-Length is added where there is a body and no framing is given."""
     fields = [("Host", host), *headers] if host is not None else list(headers)
     names = {name.lower() for name, _ in fields}
@@ -328,21 +330,28 @@ class WebSocket(Peer):
         receive_buffer: int | None = None,
         subprotocols: Iterable[str] = (),
         then: bytes = b"",
+        wait: bool = True,
     ) -> None:
-        """``then`` goes out in the same segment as the handshake."""
+        """``then`` goes out in the same segment as the handshake; ``wait``: for the 101, else see ``read_accept``."""
         super().__init__(port, receive_buffer=receive_buffer)
         offered = ", ".join(subprotocols)
         fields = [*headers, ("Sec-WebSocket-Protocol", offered)] if offered else headers
         self.pings: list[bytes] = []
         self.pongs: list[bytes] = []
+        self.response: Response
         try:
             self.send(upgrade(path, fields) + then)
-            self.response = self.read_head()
-            assert self.response.status == 101, f"expected 101, got {self.response}"
-            check_accept(self.response)
+            if wait:
+                self.read_accept()
         except BaseException:
             self.disconnect()
             raise
+
+    def read_accept(self) -> Response:
+        self.response = self.read_head()
+        assert self.response.status == 101, f"expected 101, got {self.response} and {shown(self.buffer)}"
+        check_accept(self.response)
+        return self.response
 
     def send_frame(self, opcode: int, payload: bytes = b"", **details: Any) -> None:
         self.send(frame(opcode, payload, **details))

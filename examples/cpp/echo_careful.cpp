@@ -1,0 +1,23 @@
+// The echo server that minds how a connection ends. C++ has no `finally`: what is to happen in any case stands behind the
+// try block, since a catch block can't await.
+#include <iostream>
+#include <proapi/proapi.hpp>
+
+int main() {
+    proapi::ProAPI app;
+
+    app.websocket("/ws", [](proapi::WebSocketConnection websocket) -> proapi::Task<> {
+        co_await websocket.accept();
+        try {
+            while (true) {
+                auto message = co_await websocket.receive_text();
+                co_await websocket.send_text("Echo: " + message);
+            }
+        } catch (const std::exception& e) {
+            std::cout << "WebSocket error: " << e.what() << std::endl;
+        }
+        if (!websocket.closed()) co_await websocket.close();
+    });
+
+    app.run({.fast = true});
+}

@@ -1,0 +1,222 @@
+// Waiting for several things, or for a limited time: sleep, wait_for, when_all, when_any. A child that is no longer
+// wanted is cancelled and waited for, so that nothing runs on behind the caller's back.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+#include <optional>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "proapi/errors.hpp"
+#include "proapi/task.hpp"
+
+namespace proapi {
+
+namespace detail {
+
+class Sleeping final : public Leaf {
+public:
+    explicit Sleeping(std::chrono::milliseconds duration) noexcept : duration_(duration) {}
+    [[nodiscard]] bool await_ready() {
+        check_cancelled();
+        return false;
+    }
+    void await_suspend(std::coroutine_handle<> waiting);
+    void await_resume() const { throw_if_cancelled(); }
+
+private:
+    std::chrono::milliseconds duration_;
+};
+
+class Join;
+
+// One of those a Join waits for.
+class ChildBase : public Root {
+public:
+    explicit ChildBase(Join& join) noexcept : join_(join) {}
+    std::coroutine_handle<> on_done() noexcept final;
+    virtual void start() = 0;
+    [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
+    // Whether it ended by Cancelled.
+    [[nodiscard]] bool was_cancelled() const noexcept;
+    [[nodiscard]] bool is_running() const noexcept { return started_ && !done_; }
+    [[nodiscard]] bool is_done() const noexcept { return done_; }
+
+protected:
+    ~ChildBase() = default;
+
+private:
+    friend class Join;
+    Join& join_;
+    bool started_ = false, done_ = false;
+};
+
+template <class T>
+class Child final : public ChildBase {
+public:
+    Child(Join& join, Task<T> task) noexcept : ChildBase(join), task_(std::move(task)) {}
+    void start() override { TaskAccess::start(task_, *this); }
+    [[nodiscard]] std::exception_ptr error() const noexcept override { return TaskAccess::error(task_); }
+    T take() { return TaskAccess::take(task_); }
+
+private:
+    Task<T> task_;
+};
+
+// Runs children and waits for all of them. Children are added before it is awaited, and outlive it.
+class Join final : public Leaf {
+public:
+    // When the rest is cancelled: once a child has failed, or once any has ended.
+    enum class Until : std::uint8_t { first_error, first_end };
+    explicit Join(Until until) noexcept : until_(until) {}
+    ~Join() override { wait_.reset(); }
+
+    void add(ChildBase& child) { children_.push_back(&child); }
+    // Cancels the children when that time is over.
+    void set_timeout(std::chrono::milliseconds timeout) noexcept { timeout_ = timeout; }
+    [[nodiscard]] bool has_timed_out() const noexcept { return timed_out_; }
+    // The child that ended first, or failed first; null where there is none.
+    [[nodiscard]] ChildBase* decisive() const noexcept { return decisive_; }
+
+    [[nodiscard]] bool await_ready() {
+        check_cancelled();
+        return children_.empty();
+    }
+    bool await_suspend(std::coroutine_handle<> waiting);
+    void await_resume() const { throw_if_cancelled(); }
+
+    void on_cancel() override;
+    void on_timeout();
+    [[nodiscard]] std::coroutine_handle<> on_child_done(ChildBase& child) noexcept;
+
+private:
+    void cancel_children() noexcept;
+    void resume_if_over();
+
+    std::vector<ChildBase*> children_;
+    ChildBase* decisive_ = nullptr;
+    std::size_t running_ = 0;
+    std::chrono::milliseconds timeout_{-1};
+    Until until_;
+    bool timed_out_ = false, stopping_ = false;
+    int busy_ = 0;  // loops over children are on the stack: whoever ends in them does not resume the waiting coroutine
+};
+
+template <class A>
+struct AwaitResult {
+    using type = decltype(std::declval<A&>().await_resume());
+};
+template <class T>
+struct AwaitResult<Task<T>> {
+    using type = T;
+};
+
+template <class A>
+Task<typename AwaitResult<A>::type> as_task(A awaitable) {
+    co_return co_await std::move(awaitable);
+}
+template <class T>
+Task<T> as_task(Task<T> task) {
+    return task;
+}
+
+template <class T>
+using ResultOf = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class T>
+ResultOf<T> take_result(Child<T>& child) {
+    if constexpr (std::is_void_v<T>) {
+        child.take();
+        return {};
+    } else {
+        return child.take();
+    }
+}
+
+template <class T>
+Task<T> wait_for_task(Task<T> task, std::chrono::milliseconds timeout) {
+    Join join(Join::Until::first_error);
+    Child<T> child(join, std::move(task));
+    join.add(child);
+    join.set_timeout(timeout);
+    co_await join;
+    if (join.has_timed_out() && child.was_cancelled()) throw TimeoutError();
+    co_return child.take();
+}
+
+// Whole milliseconds, never shorter than asked.
+template <class Rep, class Period>
+[[nodiscard]] std::chrono::milliseconds in_milliseconds(std::chrono::duration<Rep, Period> duration) noexcept {
+    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(duration);
+    return std::max(rounded, std::chrono::milliseconds(0));
+}
+
+}  // namespace detail
+
+// Waits that long; at least one turn of the loop, so that others get theirs.
+template <class Rep, class Period>
+[[nodiscard]] detail::Sleeping sleep(std::chrono::duration<Rep, Period> duration) noexcept {
+    return detail::Sleeping(detail::in_milliseconds(duration));
+}
+
+// The result of `awaitable` (a Task, or a call such as websocket.receive_text()), or TimeoutError once `timeout` is
+// over and the operation is cancelled: a receive loses no message by it, a waiting send neither loses nor doubles its
+// message. What is there at once is given even with a timeout of 0. Not for two threads.
+template <class A, class Rep, class Period>
+[[nodiscard]] Task<typename detail::AwaitResult<A>::type> wait_for(A awaitable,
+                                                                   std::chrono::duration<Rep, Period> timeout) {
+    return detail::wait_for_task(detail::as_task(std::move(awaitable)), detail::in_milliseconds(timeout));
+}
+
+// Runs all of them and gives their results as a tuple, std::monostate for those that give nothing. Once one fails, the
+// rest is cancelled, and when all have ended its exception is thrown.
+template <class... Ts>
+[[nodiscard]] Task<std::tuple<detail::ResultOf<Ts>...>> when_all(Task<Ts>... tasks) {
+    detail::Join join(detail::Join::Until::first_error);
+    std::tuple<std::optional<detail::Child<Ts>>...> children;
+    std::apply([&](auto&... each) { (join.add(each.emplace(join, std::move(tasks))), ...); }, children);
+    co_await join;
+    if (join.decisive()) std::rethrow_exception(join.decisive()->error());
+    co_return std::apply(
+        [](auto&... each) { return std::tuple<detail::ResultOf<Ts>...>{detail::take_result(*each)...}; }, children);
+}
+
+// The same for any number of equal ones: gives a vector of results, or nothing for Task<>.
+template <class T>
+[[nodiscard]] Task<std::conditional_t<std::is_void_v<T>, void, std::vector<detail::ResultOf<T>>>> when_all(
+    std::vector<Task<T>> tasks) {
+    detail::Join join(detail::Join::Until::first_error);
+    std::list<detail::Child<T>> children;
+    for (Task<T>& task : tasks) join.add(children.emplace_back(join, std::move(task)));
+    co_await join;
+    if (join.decisive()) std::rethrow_exception(join.decisive()->error());
+    if constexpr (!std::is_void_v<T>) {
+        std::vector<T> results;
+        results.reserve(children.size());
+        for (detail::Child<T>& child : children) results.push_back(child.take());
+        co_return results;
+    }
+}
+
+// Runs all of them until one ends, cancels the rest, and gives the number of that one with its result (its exception is
+// thrown). Throws std::invalid_argument for none.
+template <class T>
+[[nodiscard]] Task<std::pair<std::size_t, detail::ResultOf<T>>> when_any(std::vector<Task<T>> tasks) {
+    if (tasks.empty()) throw std::invalid_argument("when_any(): expected at least one task, got none");
+    detail::Join join(detail::Join::Until::first_end);
+    std::list<detail::Child<T>> children;
+    for (Task<T>& task : tasks) join.add(children.emplace_back(join, std::move(task)));
+    co_await join;
+    std::size_t index = 0;
+    for (detail::Child<T>& child : children) {
+        if (&child == join.decisive())
+            co_return std::pair<std::size_t, detail::ResultOf<T>>(index, detail::take_result(child));
+        ++index;
+    }
+    throw Cancelled();  // not reached: a join that is over has a decisive child
+}
+
+}  // namespace proapi

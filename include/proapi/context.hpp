@@ -1,0 +1,113 @@
+// What stands under the coroutines: a Context for each line of execution, and Leaf, the operations in which one can be
+// suspended. A coroutine is cancelled through its Context: the operation that is under way throws Cancelled.
+// Applications meet neither; they are here because Task is a template. One thread, the connection's reactor.
+#pragma once
+
+#include <coroutine>
+#include <memory>
+
+namespace proapi::detail {
+
+class ConnectionState;
+class Leaf;
+
+// A handler, a spawned task, or a child of when_all() or wait_for(), with all the coroutines that it awaits.
+class Context {
+public:
+    explicit Context(std::shared_ptr<ConnectionState> owner) noexcept;
+    // Of the same owner as the context that runs now; of none where none does.
+    Context();
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    // The one that this thread runs now; null outside of any.
+    [[nodiscard]] static Context* current() noexcept;
+
+    // Makes the operation under way throw Cancelled; where none is, the next one that would wait.
+    void cancel();
+    [[nodiscard]] const ConnectionState* owner() const noexcept { return owner_.get(); }
+    [[nodiscard]] const std::shared_ptr<ConnectionState>& shared_owner() const noexcept { return owner_; }
+
+    // Makes `context` the current one for as long as this object lives.
+    class Scope {
+    public:
+        explicit Scope(Context* context) noexcept;
+        ~Scope();
+        Scope(const Scope&) = delete;
+        Scope& operator=(const Scope&) = delete;
+
+    private:
+        Context* previous_;
+    };
+
+private:
+    friend class Leaf;
+    std::shared_ptr<ConnectionState> owner_;
+    Leaf* pending_ = nullptr;
+    bool cancel_requested_ = false;
+};
+
+// Something that calls Leaf::complete() once, unless it is destroyed before: a timer, a waiter's place in a list.
+class Wait {
+public:
+    Wait() = default;
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+    virtual ~Wait() = default;
+};
+
+// An operation that a coroutine waits for: the base of all awaitables that are no coroutines themselves. It may be
+// moved until it is awaited.
+class Leaf {
+public:
+    Leaf() noexcept = default;
+    Leaf(Leaf&&) noexcept {}  // before it is awaited, there is nothing to move
+    Leaf& operator=(Leaf&&) = delete;
+    virtual ~Leaf();
+
+    // Called by the promise of the coroutine that awaits it.
+    void set_context(Context* context) noexcept { context_ = context; }
+    // Resumes the coroutine. The leaf may be gone afterwards.
+    void complete();
+    // The context is cancelled while the coroutine waits.
+    virtual void on_cancel();
+
+protected:
+    // Before waiting: throws Cancelled where the context was cancelled meanwhile.
+    void check_cancelled();
+    void suspend(std::coroutine_handle<> waiting) noexcept;
+    // After waiting: throws Cancelled where that is why it ended.
+    void throw_if_cancelled() const;
+    [[nodiscard]] bool is_waiting() const noexcept { return static_cast<bool>(waiting_); }
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    [[nodiscard]] Context* context() const noexcept { return context_; }
+    // The coroutine to go on with, for symmetric transfer; ends the waiting and makes its context the current one.
+    [[nodiscard]] std::coroutine_handle<> take_waiting() noexcept;
+    void mark_cancelled() noexcept { cancelled_ = true; }
+
+    std::unique_ptr<Wait> wait_;  // what will call complete(), where that is an object of its own
+
+private:
+    std::coroutine_handle<> waiting_;
+    Context* context_ = nullptr;
+    bool cancelled_ = false;
+};
+
+// A line of execution that ends: told by the last of its coroutines.
+class Root {
+public:
+    Root() = default;
+    explicit Root(std::shared_ptr<ConnectionState> owner) noexcept : context_(std::move(owner)) {}
+    // The task has ended; gives what to go on with. May destroy the task and the root.
+    virtual std::coroutine_handle<> on_done() noexcept = 0;
+    [[nodiscard]] Context& context() noexcept { return context_; }
+
+protected:
+    ~Root() = default;
+
+private:
+    Context context_;
+};
+
+}  // namespace proapi::detail

@@ -1,0 +1,259 @@
+// How a handler's signature is read: what it takes, what it gives, and whether that fits the route's parameters.
+// Everything here happens while a program is compiled or a route is registered.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include "proapi/request.hpp"
+#include "proapi/response.hpp"
+#include "proapi/uuid.hpp"
+#include "proapi/websocket_connection.hpp"
+
+namespace proapi::detail {
+
+// What a path parameter's text can be made into, by the converter that its route names.
+enum class ParameterKind : std::uint8_t { text, integer, floating, uuid };
+
+template <class T>
+struct ParameterOf {
+    static constexpr bool is_known = false;
+};
+template <>
+struct ParameterOf<std::string> {
+    static constexpr bool is_known = true;
+    static constexpr ParameterKind kind = ParameterKind::text;
+    static bool read(const std::string& text, std::string& value) {
+        value = text;
+        return true;
+    }
+};
+[[nodiscard]] bool read_integer(const std::string& text, std::int64_t& value) noexcept;
+template <class T>
+    requires(std::signed_integral<T> && sizeof(T) >= sizeof(int))
+struct ParameterOf<T> {
+    static constexpr bool is_known = true;
+    static constexpr ParameterKind kind = ParameterKind::integer;
+    static bool read(const std::string& text, T& value) noexcept {
+        std::int64_t wide = 0;
+        if (!read_integer(text, wide) || !std::in_range<T>(wide)) return false;
+        value = static_cast<T>(wide);
+        return true;
+    }
+};
+template <>
+struct ParameterOf<double> {
+    static constexpr bool is_known = true;
+    static constexpr ParameterKind kind = ParameterKind::floating;
+    static bool read(const std::string& text, double& value) noexcept;
+};
+template <>
+struct ParameterOf<Uuid> {
+    static constexpr bool is_known = true;
+    static constexpr ParameterKind kind = ParameterKind::uuid;
+    static bool read(const std::string& text, Uuid& value) noexcept;
+};
+
+// The values of a path's parameters, in the order of its pattern.
+using PathValues = std::vector<std::pair<std::string, std::string>>;
+
+// False where one can't be held by the type that the handler takes: no such page.
+template <class... Args>
+bool read_parameters([[maybe_unused]] const PathValues& values, std::tuple<Args...>& arguments) {
+    [[maybe_unused]] std::size_t index = 0;
+    return std::apply([&](auto&... each) { return (ParameterOf<Args>::read(values[index++].second, each) && ...); },
+                      arguments);
+}
+
+template <class... Ts>
+struct TypeList {};
+
+template <class F>
+struct SignatureOf;
+template <class R, class... A>
+struct SignatureOf<R(A...)> {
+    using result = R;
+    using arguments = TypeList<std::remove_cvref_t<A>...>;
+    static constexpr bool takes_references = (std::is_reference_v<A> || ...);
+};
+template <class R, class... A>
+struct SignatureOf<R (*)(A...)> : SignatureOf<R(A...)> {};
+template <class R, class C, class... A>
+struct SignatureOf<R (C::*)(A...)> : SignatureOf<R(A...)> {};
+template <class R, class C, class... A>
+struct SignatureOf<R (C::*)(A...) const> : SignatureOf<R(A...)> {};
+template <class R, class... A>
+struct SignatureOf<R (*)(A...) noexcept> : SignatureOf<R(A...)> {};
+template <class R, class C, class... A>
+struct SignatureOf<R (C::*)(A...) noexcept> : SignatureOf<R(A...)> {};
+template <class R, class C, class... A>
+struct SignatureOf<R (C::*)(A...) const noexcept> : SignatureOf<R(A...)> {};
+
+template <class F>
+struct CallableSignature {
+    static_assert(std::is_pointer_v<F> || requires { &F::operator(); },
+                  "a handler is a function or a lambda whose parameters have types (not auto)");
+    using type = SignatureOf<F>;
+};
+template <class F>
+    requires requires { &F::operator(); }
+struct CallableSignature<F> {
+    using type = SignatureOf<decltype(&F::operator())>;
+};
+template <class F>
+using HandlerSignature = typename CallableSignature<std::decay_t<F>>::type;
+
+// The arguments behind the first one, if that is `First`.
+template <class First, class List>
+struct PathArguments;
+template <class First, class... A>
+struct PathArguments<First, TypeList<A...>> {
+    static constexpr bool has_first = false;
+    using list = TypeList<A...>;
+};
+template <class First, class... A>
+struct PathArguments<First, TypeList<First, A...>> {
+    static constexpr bool has_first = true;
+    using list = TypeList<A...>;
+};
+
+template <class T>
+struct TaskResult {
+    static constexpr bool is_task = false;
+    using type = T;
+};
+template <class T>
+struct TaskResult<Task<T>> {
+    static constexpr bool is_task = true;
+    using type = T;
+};
+
+// What a route needs to know of its handler, and how it is called.
+class WebSocketHandler {
+public:
+    virtual ~WebSocketHandler() = default;
+    [[nodiscard]] virtual std::vector<ParameterKind> parameters() const = 0;
+    // Nothing where a path parameter does not fit its type.
+    [[nodiscard]] virtual std::optional<Task<>> call(WebSocketConnection websocket, const PathValues& values) = 0;
+};
+
+class HttpHandler {
+public:
+    virtual ~HttpHandler() = default;
+    [[nodiscard]] virtual std::vector<ParameterKind> parameters() const = 0;
+    [[nodiscard]] virtual std::optional<Task<Response>> call(Request request, const PathValues& values) = 0;
+};
+
+template <class F, class List>
+class TypedWebSocketHandler;
+template <class F, class... Args>
+class TypedWebSocketHandler<F, TypeList<Args...>> final : public WebSocketHandler {
+    static_assert((ParameterOf<Args>::is_known && ...),
+                  "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid");
+
+public:
+    explicit TypedWebSocketHandler(F function) : function_(std::move(function)) {}
+    std::vector<ParameterKind> parameters() const override { return {ParameterOf<Args>::kind...}; }
+    std::optional<Task<>> call(WebSocketConnection websocket, const PathValues& values) override {
+        std::tuple<Args...> arguments;
+        if (!read_parameters(values, arguments)) return std::nullopt;
+        return std::apply([&](Args&... each) { return function_(std::move(websocket), std::move(each)...); },
+                          arguments);
+    }
+
+private:
+    F function_;
+};
+
+template <class T>
+Task<Response> respond_with(Task<T> task) {
+    if constexpr (std::is_void_v<T>) {
+        co_await std::move(task);
+        co_return Response(std::string(), 204, {}, {});
+    } else {
+        co_return to_response(co_await std::move(task));
+    }
+}
+
+template <class F, bool has_request, class List>
+class TypedHttpHandler;
+template <class F, bool has_request, class... Args>
+class TypedHttpHandler<F, has_request, TypeList<Args...>> final : public HttpHandler {
+    static_assert((ParameterOf<Args>::is_known && ...),
+                  "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; proapi::Request comes "
+                  "first");
+
+public:
+    explicit TypedHttpHandler(F function) : function_(std::move(function)) {}
+    std::vector<ParameterKind> parameters() const override { return {ParameterOf<Args>::kind...}; }
+    std::optional<Task<Response>> call(Request request, const PathValues& values) override {
+        std::tuple<Args...> arguments;
+        if (!read_parameters(values, arguments)) return std::nullopt;
+        return run(std::move(request), std::move(arguments));
+    }
+
+private:
+    using Result = typename HandlerSignature<F>::result;
+
+    decltype(auto) invoke(Request& request, std::tuple<Args...>& arguments) {
+        return std::apply(
+            [&](Args&... each) -> Result {
+                if constexpr (has_request) {
+                    return function_(std::move(request), std::move(each)...);
+                } else {
+                    return function_(std::move(each)...);
+                }
+            },
+            arguments);
+    }
+    Task<Response> run(Request request, std::tuple<Args...> arguments) {
+        if constexpr (TaskResult<Result>::is_task) {
+            return respond_with(invoke(request, arguments));
+        } else {
+            return run_sync(std::move(request), std::move(arguments));
+        }
+    }
+    Task<Response> run_sync(Request request, std::tuple<Args...> arguments) {
+        if constexpr (std::is_void_v<Result>) {
+            invoke(request, arguments);
+            co_return Response(std::string(), 204, {}, {});
+        } else {
+            co_return to_response(invoke(request, arguments));
+        }
+    }
+
+    F function_;
+};
+
+template <class F>
+[[nodiscard]] std::unique_ptr<WebSocketHandler> make_websocket_handler(F function) {
+    using Signature = HandlerSignature<F>;
+    using Path = PathArguments<WebSocketConnection, typename Signature::arguments>;
+    static_assert(Path::has_first, "a WebSocket handler takes a proapi::WebSocketConnection first");
+    static_assert(std::is_same_v<typename Signature::result, Task<>>, "a WebSocket handler returns proapi::Task<>");
+    static_assert(!Signature::takes_references,
+                  "a coroutine outlives the call that starts it: take the handler's parameters by value");
+    return std::make_unique<TypedWebSocketHandler<F, typename Path::list>>(std::move(function));
+}
+
+template <class F>
+[[nodiscard]] std::unique_ptr<HttpHandler> make_http_handler(F function) {
+    using Signature = HandlerSignature<F>;
+    using Path = PathArguments<Request, typename Signature::arguments>;
+    using Result = TaskResult<typename Signature::result>;
+    static_assert(is_response_value<typename Result::type>,
+                  "an HTTP handler returns proapi::Response, text, proapi::Json, proapi::Bytes or nothing, or a Task of "
+                  "one of them");
+    static_assert(!Result::is_task || !Signature::takes_references,
+                  "a coroutine outlives the call that starts it: take the handler's parameters by value");
+    return std::make_unique<TypedHttpHandler<F, Path::has_first, typename Path::list>>(std::move(function));
+}
+
+}  // namespace proapi::detail

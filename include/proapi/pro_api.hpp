@@ -1,0 +1,135 @@
+// ProAPI: an application: its routes, its settings, and running it.
+//
+//   proapi::ProAPI app;
+//   app.websocket("/ws", [](proapi::WebSocketConnection websocket) -> proapi::Task<> {
+//       co_await websocket.accept();
+//       while (true) co_await websocket.send_text("Echo: " + co_await websocket.receive_text());
+//   });
+//   app.run({.port = 8000});
+//
+// Patterns: "/chat/{room}", "/page/{number:int}", converters int, float, uuid, path. Path parameters are given to the
+// handler by position, behind the connection or the optional Request.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+#include "proapi/handler.hpp"
+#include "proapi/settings.hpp"
+
+namespace proapi {
+
+namespace detail {
+class Site;
+class Serving;
+}  // namespace detail
+
+// A server that runs in threads of its own. Stops when it is destroyed.
+class RunningServer {
+public:
+    RunningServer(RunningServer&&) noexcept;
+    RunningServer& operator=(RunningServer&&) noexcept;
+    ~RunningServer();
+
+    // The one that was asked for, or the one that was free.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+    // "http://127.0.0.1:8000"
+    [[nodiscard]] std::string url() const;
+    // Stops to accept, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, cancels those that are
+    // left. Gives back at once; any thread.
+    void stop();
+    // Until it has stopped. Not from a handler.
+    void wait();
+
+private:
+    friend class ProAPI;
+    explicit RunningServer(std::unique_ptr<detail::Serving> serving) noexcept;
+    std::unique_ptr<detail::Serving> serving_;
+};
+
+// Routes and settings are given before it runs, from one thread. Registering what can't work throws RouteError.
+class ProAPI {
+public:
+    ProAPI();
+    ~ProAPI();
+    ProAPI(const ProAPI&) = delete;
+    ProAPI& operator=(const ProAPI&) = delete;
+
+    // handler: Task<>(WebSocketConnection, path parameters...). `settings`: limits of this route alone.
+    template <class F>
+    void websocket(std::string_view pattern, F handler, const Settings& settings = {},
+                   std::source_location where = std::source_location::current()) {
+        add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), settings, where);
+    }
+
+    // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A handler
+    // that is no coroutine runs on the reactor's thread and should be quick.
+    template <class F>
+    void route(std::string_view method, std::string_view pattern, F handler,
+               std::source_location where = std::source_location::current()) {
+        add_http(method, pattern, detail::make_http_handler(std::move(handler)), where);
+    }
+    // Serves HEAD too, unless that has a handler.
+    template <class F>
+    void get(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("GET", pattern, std::move(handler), where);
+    }
+    template <class F>
+    void post(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("POST", pattern, std::move(handler), where);
+    }
+    template <class F>
+    void put(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("PUT", pattern, std::move(handler), where);
+    }
+    template <class F>
+    void patch(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("PATCH", pattern, std::move(handler), where);
+    }
+    // DELETE, which C++ keeps for itself.
+    template <class F>
+    void del(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("DELETE", pattern, std::move(handler), where);
+    }
+    template <class F>
+    void head(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("HEAD", pattern, std::move(handler), where);
+    }
+    template <class F>
+    void options(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
+        route("OPTIONS", pattern, std::move(handler), where);
+    }
+
+    // The files below `directory` (and none outside), at paths that begin with `prefix`.
+    void static_files(std::string_view prefix, const std::filesystem::path& directory,
+                      std::source_location where = std::source_location::current());
+    // Python's name for it, as far as C++ lets us.
+    void static_(std::string_view prefix, const std::filesystem::path& directory,
+                 std::source_location where = std::source_location::current()) {
+        static_files(prefix, directory, where);
+    }
+
+    // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is wrong.
+    void setting(std::string_view name, std::string_view value);
+    // Throws std::invalid_argument where settings contradict each other, such as low_water above high_water.
+    void check_settings() const;
+
+    // Serves until SIGINT or SIGTERM, then stops gracefully; a second signal exits at once with 128 + its number.
+    // Prints where it serves. What is wrong (a busy port, a bad option) is one line on stderr and exit status 1.
+    void run(const RunOptions& options = {});
+    // Serves in threads of its own. Throws std::runtime_error in the cases above. The application must outlive it.
+    [[nodiscard]] RunningServer start(const RunOptions& options = {});
+
+private:
+    void add_websocket(std::string_view pattern, std::unique_ptr<detail::WebSocketHandler> handler,
+                       const Settings& settings, std::source_location where);
+    void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
+                  std::source_location where);
+
+    std::shared_ptr<detail::Site> site_;
+};
+
+}  // namespace proapi

@@ -1,0 +1,104 @@
+// Response: what an HTTP handler gives back: text, JSON, octets, a file, or a body that is written while it goes.
+// Handlers may return std::string (HTML), Json, Bytes or nothing (204) instead.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "proapi/errors.hpp"
+#include "proapi/fields.hpp"
+#include "proapi/json.hpp"
+#include "proapi/task.hpp"
+
+namespace proapi {
+
+namespace detail {
+
+class StreamState;
+
+// Written when it was made; awaiting it waits while the outgoing buffer is above high water. Gives whether the client
+// is still there.
+class Writing final : public Leaf {
+public:
+    Writing(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept;
+    Writing(Writing&&) noexcept;
+    ~Writing() override;
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiting);
+    bool await_resume() const;
+
+private:
+    std::shared_ptr<StreamState> state_;
+    bool is_full_, has_ended_;
+};
+
+}  // namespace detail
+
+// The body of a streamed response.
+class BodyWriter {
+public:
+    // Sends the next part, at once. `co_await` it to be slowed down to the client's pace and to learn whether it is
+    // still there.
+    detail::Writing write(std::string_view part) const;
+
+    explicit BodyWriter(std::shared_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
+
+private:
+    std::shared_ptr<detail::StreamState> state_;
+};
+
+struct Response {
+    using Stream = std::function<Task<>(BodyWriter)>;
+
+    // The body: octets, a file's path, or a coroutine function that writes it.
+    std::variant<std::string, std::filesystem::path, Stream> body;
+    int status = 200;
+    Headers headers;
+    // Empty: by the file's ending for a file, none for octets.
+    std::string content_type;
+
+    Response() = default;
+    explicit Response(std::string text, int with_status = 200, Headers with_headers = {},
+                      std::string with_content_type = "text/html; charset=utf-8")
+        : body(std::move(text)),
+          status(with_status),
+          headers(std::move(with_headers)),
+          content_type(std::move(with_content_type)) {}
+
+    // Throws std::invalid_argument (see write_json).
+    [[nodiscard]] static Response json(const Json& value, int status = 200);
+    // With validators, conditional requests and ranges; a file that is not there: 404.
+    [[nodiscard]] static Response file(std::filesystem::path path, std::string content_type = {});
+    [[nodiscard]] static Response stream(Stream write, std::string content_type = "application/octet-stream");
+};
+
+namespace detail {
+
+template <class R>
+inline constexpr bool is_response_value =
+    std::is_void_v<R> || std::is_same_v<R, Response> || std::is_same_v<R, Bytes> || std::is_same_v<R, Json> ||
+    std::is_convertible_v<R, std::string_view>;
+
+template <class R>
+[[nodiscard]] Response to_response(R&& value) {
+    using V = std::remove_cvref_t<R>;
+    if constexpr (std::is_same_v<V, Response>) {
+        return std::forward<R>(value);
+    } else if constexpr (std::is_same_v<V, Json>) {
+        return Response::json(value);
+    } else if constexpr (std::is_same_v<V, Bytes>) {
+        return Response(std::string(reinterpret_cast<const char*>(value.data()), value.size()), 200, {},
+                        "application/octet-stream");
+    } else {
+        return Response(std::string(std::string_view(value)));
+    }
+}
+
+}  // namespace detail
+}  // namespace proapi

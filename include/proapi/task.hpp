@@ -1,0 +1,184 @@
+// Task: a coroutine that gives a T. It starts when it is awaited (or spawned), its exceptions come out of co_await,
+// and however many tasks are awaited in a loop, the stack does not grow, in debug builds neither.
+//
+//   proapi::Task<int> answer() { co_await proapi::sleep(std::chrono::seconds(1)); co_return 42; }
+//   int n = co_await answer();
+//
+// Tasks belong to one thread: the reactor's on which they were started.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "proapi/context.hpp"
+
+namespace proapi {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+struct TaskAccess;
+
+class PromiseBase {
+public:
+    struct FinalAwaiter {
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
+            PromiseBase& promise = ended.promise();
+            // The awaiting coroutine is still on the stack, below us: it goes on by itself.
+            if (promise.runs_inline_) return std::noop_coroutine();
+            if (promise.root_) return promise.root_->on_done();
+            return promise.continuation_ ? promise.continuation_ : std::noop_coroutine();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    FinalAwaiter final_suspend() const noexcept { return {}; }
+
+    // Whatever is awaited learns on whose behalf.
+    template <class Awaitable>
+    Awaitable&& await_transform(Awaitable&& awaitable) const noexcept {
+        if constexpr (requires { awaitable.set_context(context_); }) awaitable.set_context(context_);
+        return std::forward<Awaitable>(awaitable);
+    }
+
+private:
+    friend struct TaskAccess;
+    std::coroutine_handle<> continuation_;
+    Context* context_ = nullptr;
+    Root* root_ = nullptr;
+    bool runs_inline_ = false;
+};
+
+template <class T>
+class Promise final : public PromiseBase {
+public:
+    Task<T> get_return_object() noexcept;
+    template <class U>
+        requires std::is_convertible_v<U&&, T>
+    void return_value(U&& value) {
+        value_.emplace(std::forward<U>(value));
+    }
+    void unhandled_exception() noexcept { error_ = std::current_exception(); }
+    [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
+    T take() {
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+        return std::move(*value_);
+    }
+
+private:
+    std::optional<T> value_;
+    std::exception_ptr error_;
+};
+
+template <>
+class Promise<void> final : public PromiseBase {
+public:
+    Task<void> get_return_object() noexcept;
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { error_ = std::current_exception(); }
+    [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
+    void take() {
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+
+private:
+    std::exception_ptr error_;
+};
+
+// What the framework may do with a task beyond awaiting it.
+struct TaskAccess {
+    // Runs the task on behalf of `root` until it first waits. root.on_done() is called at its end, maybe within.
+    template <class T>
+    static void start(Task<T>& task, Root& root) {
+        PromiseBase& promise = task.coroutine_.promise();
+        promise.context_ = &root.context();
+        promise.root_ = &root;
+        const Context::Scope scope(&root.context());
+        task.coroutine_.resume();
+    }
+    template <class T>
+    [[nodiscard]] static std::exception_ptr error(const Task<T>& task) noexcept {
+        return task.coroutine_.promise().error();
+    }
+    template <class T>
+    static T take(Task<T>& task) {
+        return task.coroutine_.promise().take();
+    }
+    // Runs `awaited` until it ends or waits; whether it waits.
+    template <class T>
+    static bool run_inline(std::coroutine_handle<Promise<T>> awaited, std::coroutine_handle<> awaiting) {
+        PromiseBase& promise = awaited.promise();
+        promise.continuation_ = awaiting;
+        promise.runs_inline_ = true;
+        awaited.resume();
+        promise.runs_inline_ = false;
+        return !awaited.done();
+    }
+    static void set_context(PromiseBase& promise, Context* context) noexcept { promise.context_ = context; }
+};
+
+}  // namespace detail
+
+template <class T>
+class [[nodiscard]] Task {
+public:
+    using promise_type = detail::Promise<T>;
+    using value_type = T;
+
+    Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+    Task& operator=(Task&& other) noexcept {
+        std::swap(coroutine_, other.coroutine_);
+        return *this;
+    }
+    // Destroys the coroutine: a task that still waits gives up what it waits for.
+    ~Task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+
+    // Awaited once, as `co_await task()` or `co_await std::move(task)`; moved-from tasks can't be.
+    auto operator co_await() && noexcept {
+        struct Awaiter {
+            std::coroutine_handle<promise_type> coroutine;
+            [[nodiscard]] bool await_ready() const noexcept { return false; }
+            bool await_suspend(std::coroutine_handle<> awaiting) const {
+                return detail::TaskAccess::run_inline(coroutine, awaiting);
+            }
+            T await_resume() const { return coroutine.promise().take(); }
+        };
+        return Awaiter{coroutine_};
+    }
+
+    // Called by the promise of the coroutine that awaits it.
+    void set_context(detail::Context* context) noexcept {
+        detail::TaskAccess::set_context(coroutine_.promise(), context);
+    }
+
+private:
+    friend struct detail::TaskAccess;
+    friend promise_type;
+    explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+template <class T>
+Task<T> detail::Promise<T>::get_return_object() noexcept {
+    return Task<T>(std::coroutine_handle<Promise<T>>::from_promise(*this));
+}
+inline Task<void> detail::Promise<void>::get_return_object() noexcept {
+    return Task<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
+}
+
+// Runs `task` beside its caller: at once until it first waits, then whenever that is over. It belongs to the connection
+// whose handler (or task) started it. An exception that leaves it is logged. Throws std::logic_error outside of a
+// handler or task.
+void spawn(Task<> task);
+
+}  // namespace proapi

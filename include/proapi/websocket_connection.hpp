@@ -1,0 +1,242 @@
+// WebSocketConnection: one connection, as a handler and everyone it tells about it hold it. A cheap handle: copying,
+// comparing, hashing and keeping it after the connection is gone are safe.
+//
+// A connection belongs to the thread of its handler. send_*(), close(), closed(), path() and the rest of what the
+// request said may be called from any thread; everything else on the connection's own only.
+//
+// The end of a connection is raised in its own handler and the tasks which that started (WebSocketDisconnect). Anywhere
+// else a send to an ended connection is dropped and gives false: one user's leaving never breaks another's handler.
+#pragma once
+
+#include <any>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "proapi/context.hpp"
+#include "proapi/errors.hpp"
+#include "proapi/fields.hpp"
+#include "proapi/json.hpp"
+
+namespace proapi {
+
+// Whether JSON goes as a text or a binary message.
+enum class JsonMode : std::uint8_t { text, binary };
+
+namespace detail {
+
+class RemoteSend;
+
+// An operation that was done when it was called; awaiting it is allowed and never waits.
+class Done {
+public:
+    [[nodiscard]] bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    void await_resume() const noexcept {}
+};
+
+// A message that was sent when this was made. Awaiting it waits, if the outgoing buffer is above its high-water mark,
+// until that has drained, and gives whether the connection took the message.
+class Sending final : public Leaf {
+public:
+    Sending(Sending&&) noexcept;
+    ~Sending() override;
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiting);
+    bool await_resume();
+
+private:
+    friend class ConnectionState;
+    enum class Outcome : std::uint8_t { sent, full, ended, remote };
+    Sending() noexcept;
+
+    std::shared_ptr<ConnectionState> state_;  // none where it is sent
+    std::shared_ptr<RemoteSend> remote_;
+    Outcome outcome_ = Outcome::sent;
+};
+
+// The Close frame was queued when this was made; awaiting it waits until it has gone to the kernel.
+class Closing final : public Leaf {
+public:
+    explicit Closing(std::shared_ptr<ConnectionState> state) noexcept;
+    Closing(Closing&&) noexcept;
+    ~Closing() override;
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiting);
+    void await_resume() const { throw_if_cancelled(); }
+
+private:
+    std::shared_ptr<ConnectionState> state_;  // none where there is nothing to wait for
+};
+
+// Waits until the connection is gone.
+class WaitingForEnd final : public Leaf {
+public:
+    explicit WaitingForEnd(std::shared_ptr<ConnectionState> state) noexcept;
+    WaitingForEnd(WaitingForEnd&&) noexcept;
+    ~WaitingForEnd() override;
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiting);
+    void await_resume() const { throw_if_cancelled(); }
+
+private:
+    std::shared_ptr<ConnectionState> state_;
+};
+
+// Waits for the next message, which is made straight from the octets that were read. Acts when it is awaited.
+class ReceivingBase : public Leaf {
+public:
+    explicit ReceivingBase(ConnectionState& state) noexcept : state_(&state) {}
+    ReceivingBase(ReceivingBase&& other) noexcept;
+    ~ReceivingBase() override;
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiting) noexcept;
+    void on_cancel() override;
+
+    // The connection's side: where the message goes, and that it is there.
+    [[nodiscard]] Message& message() noexcept { return message_; }
+    void on_received() {
+        received_ = true;
+        complete();
+    }
+
+protected:
+    // Throws what came instead of a message.
+    void check_received() const;
+    [[nodiscard]] std::string take_text();
+    [[nodiscard]] Bytes take_bytes();
+    [[nodiscard]] Json take_json();
+    [[noreturn]] void refuse_content(const std::string& text);
+
+private:
+    ConnectionState* state_;                // alive in the expression in which receive_*() was called
+    std::shared_ptr<ConnectionState> own_;  // and beyond it, once this was moved
+    Message message_;
+    bool received_ = false;
+};
+
+class ReceivingText final : public ReceivingBase {
+public:
+    using ReceivingBase::ReceivingBase;
+    std::string await_resume() { return take_text(); }
+};
+
+class ReceivingBytes final : public ReceivingBase {
+public:
+    using ReceivingBase::ReceivingBase;
+    Bytes await_resume() { return take_bytes(); }
+};
+
+class ReceivingAny final : public ReceivingBase {
+public:
+    using ReceivingBase::ReceivingBase;
+    Message await_resume() {
+        check_received();
+        return std::move(message());
+    }
+};
+
+template <class T>
+class ReceivingJson final : public ReceivingBase {
+public:
+    using ReceivingBase::ReceivingBase;
+    T await_resume() {
+        Json value = take_json();
+        if constexpr (std::is_same_v<T, Json>) {
+            return value;
+        } else {
+            try {
+                return value.get<T>();
+            } catch (const Json::exception& error) {
+                refuse_content(error.what());
+            }
+        }
+    }
+};
+
+}  // namespace detail
+
+class WebSocketConnection {
+public:
+    // Sends the 101 response, at once. Throws std::invalid_argument for a subprotocol that the client did not offer and
+    // for headers that the handshake writes itself, WebSocketStateError for a second call, WebSocketDisconnect where the
+    // peer has gone already.
+    detail::Done accept(std::optional<std::string_view> subprotocol = {}, const Headers& headers = {}) const;
+    // Refuses the handshake with an ordinary HTTP response of status 300-599.
+    detail::Done reject(int status = 403, std::string_view body = {}, const Headers& headers = {}) const;
+    // Queues a Close frame behind everything sent before, at once; awaiting it waits until the kernel has it all. The
+    // closing handshake ends in the background, within close_timeout. Codes 1000-1003, 1007-1014, 3000-4999, a reason
+    // of at most 123 octets of UTF-8; else std::invalid_argument and the connection stays open. A second call does
+    // nothing. Before accept(): HTTP 403. Any thread; from another one it is done soon.
+    detail::Closing close(std::uint16_t code = 1000, std::string_view reason = {}) const;
+
+    // The next message. Each throws WebSocketDisconnect once the connection has ended and no message is left,
+    // WebSocketMessageError for a message of another kind (the next call gets the next message), WebSocketStateError
+    // before accept() and while another task receives.
+    [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(*state_); }
+    [[nodiscard]] detail::ReceivingBytes receive_bytes() const { return detail::ReceivingBytes(*state_); }
+    // From a text or binary message. T: anything that nlohmann::json converts to.
+    template <class T = Json>
+    [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
+        return detail::ReceivingJson<T>(*state_);
+    }
+    // Of either kind.
+    [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(*state_); }
+
+    // Send at once, in call order, also where the result is not awaited: then nothing keeps the sender from filling the
+    // buffer beyond max_buffered, which closes the connection with 1008. Awaited, they give whether the connection took
+    // the message. Throw std::invalid_argument for text that is not UTF-8 and JSON that can't be written (see
+    // write_json), WebSocketStateError before accept(). Any thread.
+    detail::Sending send_text(std::string_view text) const;
+    detail::Sending send_bytes(std::span<const std::byte> bytes) const;
+    detail::Sending send_json(const Json& value, JsonMode mode = JsonMode::text) const;
+
+    // Of the request: valid before accept() and after the end. Any thread.
+    [[nodiscard]] const std::string& path() const;  // decoded
+    [[nodiscard]] const Params& path_params() const;
+    [[nodiscard]] const Params& query_params() const;
+    [[nodiscard]] const Headers& headers() const;
+    [[nodiscard]] const Params& cookies() const;
+    [[nodiscard]] const std::vector<std::string>& subprotocols() const;  // as offered
+    [[nodiscard]] const Client& client() const;
+    [[nodiscard]] const std::string& url() const;  // "ws://localhost:8000/chat/lobby?name=a"
+
+    // Whatever the application wants to remember with the connection.
+    [[nodiscard]] std::unordered_map<std::string, std::any>& user_data() const;
+
+    // True from the moment no further message can be delivered: Close sent or received, or the connection lost. From
+    // another thread: true once the connection is gone.
+    [[nodiscard]] bool closed() const noexcept;
+    // None while it is not closed.
+    [[nodiscard]] std::optional<std::uint16_t> close_code() const;
+    [[nodiscard]] const std::string& close_reason() const;
+    [[nodiscard]] const std::string& subprotocol() const;  // empty: none
+    // Octets that wait to be sent.
+    [[nodiscard]] std::size_t buffered_amount() const;
+    // Waits until the connection is gone.
+    [[nodiscard]] detail::WaitingForEnd wait_closed() const { return detail::WaitingForEnd(state_); }
+
+    friend bool operator==(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
+    friend auto operator<=>(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
+
+    explicit WebSocketConnection(std::shared_ptr<detail::ConnectionState> state) noexcept : state_(std::move(state)) {}
+
+private:
+    friend struct std::hash<WebSocketConnection>;
+    std::shared_ptr<detail::ConnectionState> state_;
+};
+
+}  // namespace proapi
+
+template <>
+struct std::hash<proapi::WebSocketConnection> {
+    std::size_t operator()(const proapi::WebSocketConnection& connection) const noexcept {
+        return std::hash<const void*>()(connection.state_.get());
+    }
+};

@@ -1,0 +1,142 @@
+#include "app/connection_state.hpp"
+
+#include "app/remote_send.hpp"
+#include "base/utf8.hpp"
+
+namespace proapi::detail {
+
+void make_message(server::MessageView from, Message& to) {
+    if (from.kind == server::MessageKind::text) {
+        to.emplace<std::string>(base::as_text(from.payload));
+    } else {
+        const auto* begin = reinterpret_cast<const std::byte*>(from.payload.data());
+        to.emplace<Bytes>(begin, begin + from.payload.size());
+    }
+}
+
+void ConnectionState::begin() {
+    self_ = shared_from_this();
+    worker().add(*this);
+    websocket_->wait_closed(*this);
+}
+
+server::WebSocket& ConnectionState::websocket(const char* call) const {
+    if (!is_here())
+        throw WebSocketStateError(std::string(call) +
+                                  ": expected to be called on the connection's own thread, got another one");
+    return *websocket_;
+}
+
+const RequestView& ConnectionState::view() {
+    std::call_once(view_once_, [this] {
+        view_ = std::make_unique<RequestView>(websocket_->request(), server::UrlKind::websocket);
+    });
+    return *view_;
+}
+
+std::unordered_map<std::string, std::any>& ConnectionState::user_data() {
+    if (!user_data_) user_data_ = std::make_unique<std::unordered_map<std::string, std::any>>();
+    return *user_data_;
+}
+
+void ConnectionState::raise_disconnect() const {
+    throw WebSocketDisconnect(websocket_->close_code().value_or(ws::close_code::abnormal_closure),
+                              websocket_->close_reason());
+}
+
+void ConnectionState::raise(const server::Problem& problem) const {
+    switch (problem.kind) {
+        case server::Problem::Kind::none:
+            return;
+        case server::Problem::Kind::state:
+            throw WebSocketStateError(problem.text);
+        case server::Problem::Kind::value:
+            throw std::invalid_argument(problem.text);
+        case server::Problem::Kind::disconnect:
+            raise_disconnect();
+    }
+}
+
+Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
+    if (kind == server::MessageKind::text && !base::is_valid_utf8(payload))
+        throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
+    Sending sending;
+    if (!is_here()) {
+        sending.state_ = shared_from_this();
+        if (has_ended()) {
+            sending.outcome_ = Sending::Outcome::ended;
+        } else {
+            sending.outcome_ = Sending::Outcome::remote;
+            sending.remote_ = RemoteSend::start(sending.state_, kind, payload);
+        }
+        return sending;
+    }
+    auto result = server::SendResult::sent;
+    raise(websocket_->send(kind, payload, result));
+    if (result == server::SendResult::sent) [[likely]]
+        return sending;
+    sending.state_ = shared_from_this();
+    sending.outcome_ = result == server::SendResult::full ? Sending::Outcome::full : Sending::Outcome::ended;
+    if (result == server::SendResult::ended) worker().count_dropped();
+    return sending;
+}
+
+bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
+    if (is_here()) {
+        raise(websocket_->close(code, reason));
+        return true;
+    }
+    // What is wrong with the arguments is said here and now; the rest happens there.
+    if (!ws::is_sendable_close_code(code) || reason.size() > ws::max_close_reason_bytes ||
+        !base::is_valid_utf8(base::as_bytes(reason)))
+        throw std::invalid_argument(
+            "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999 and a reason of at most 123 octets of UTF-8, "
+            "got " +
+            std::to_string(code) + " and " + std::to_string(reason.size()) + " octets");
+    worker().post([state = shared_from_this(), code, text = std::string(reason)] {
+        static_cast<void>(state->websocket_->close(code, text));
+    });
+    return false;
+}
+
+bool ConnectionState::try_receive(Message& message) const {
+    std::optional<server::Message> queued;
+    if (const server::Problem problem = websocket("receive").try_receive(queued)) raise(problem);
+    if (!queued) return false;
+    if (queued->kind == server::MessageKind::text) {
+        message.emplace<std::string>(std::move(queued->data));
+    } else {
+        make_message(queued->view(), message);
+    }
+    return true;
+}
+
+void ConnectionState::wait_message(ReceivingBase& receiving) noexcept {
+    receiving_ = &receiving;
+    websocket_->wait_message(*this);
+}
+
+void ConnectionState::cancel_receive(ReceivingBase& receiving) noexcept {
+    if (receiving_ != &receiving) return;
+    receiving_ = nullptr;
+    websocket_->cancel_receive(*this);
+}
+
+void ConnectionState::on_message(server::MessageView message) {
+    ReceivingBase* receiving = std::exchange(receiving_, nullptr);
+    make_message(message, receiving->message());
+    receiving->on_received();
+}
+
+void ConnectionState::on_end() {
+    const auto self = shared_from_this();  // the handler that is woken may hold the last handle
+    std::exchange(receiving_, nullptr)->complete();
+}
+
+void ConnectionState::on_ready() {
+    ended_.store(true, std::memory_order_release);
+    worker().remove(*this);
+    self_.reset();
+}
+
+}  // namespace proapi::detail

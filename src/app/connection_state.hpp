@@ -1,0 +1,71 @@
+// What all handles of one WebSocket share: the engine's WebSocket, the receive that waits for it, and what the
+// application has put beside it. Sends from other threads are brought to its own.
+#pragma once
+
+#include <any>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "app/request_view.hpp"
+#include "app/worker.hpp"
+#include "proapi/websocket_connection.hpp"
+#include "server/websocket.hpp"
+
+namespace proapi::detail {
+
+class ConnectionState final : public std::enable_shared_from_this<ConnectionState>,
+                              public StateLink,
+                              private server::Receiver,
+                              private server::Waiter {
+public:
+    ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::WebSocket> websocket) noexcept
+        : websocket_(std::move(worker), std::move(websocket)) {}
+    // Keeps itself until the connection is gone.
+    void begin();
+
+    [[nodiscard]] bool is_here() const noexcept { return websocket_.home()->is_here(); }
+    [[nodiscard]] Worker& worker() const noexcept { return *websocket_.home(); }
+    // On its own thread only; throws WebSocketStateError, naming the call, elsewhere.
+    [[nodiscard]] server::WebSocket& websocket(const char* call) const;
+    // The same without the check.
+    [[nodiscard]] server::WebSocket& websocket() const noexcept { return *websocket_; }
+    // Its transport is gone. Any thread.
+    [[nodiscard]] bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+    [[nodiscard]] const RequestView& view();
+    [[nodiscard]] std::unordered_map<std::string, std::any>& user_data();
+
+    [[nodiscard]] Sending send(server::MessageKind kind, base::Bytes payload);
+    // False where there is nothing to wait for: closed already, or done on another thread.
+    bool close(std::uint16_t code, std::string_view reason);
+
+    // Whether a message was there.
+    [[nodiscard]] bool try_receive(Message& message) const;
+    void wait_message(ReceivingBase& receiving) noexcept;
+    void cancel_receive(ReceivingBase& receiving) noexcept;
+
+    // Throws what the engine has found wrong.
+    void raise(const server::Problem& problem) const;
+    [[noreturn]] void raise_disconnect() const;
+
+private:
+    void on_message(server::MessageView message) override;
+    void on_end() override;
+    void on_ready() override;  // the connection is gone
+
+    HomePtr<server::WebSocket> websocket_;
+    ReceivingBase* receiving_ = nullptr;
+    std::shared_ptr<ConnectionState> self_;
+    std::unique_ptr<RequestView> view_;
+    std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
+    std::once_flag view_once_;
+    std::atomic<bool> ended_ = false;
+};
+
+// Makes a message of what the engine has; the octets are copied once.
+void make_message(server::MessageView from, Message& to);
+
+}  // namespace proapi::detail

@@ -1,0 +1,43 @@
+#include "proapi/fields.hpp"
+
+#include <stdexcept>
+
+#include "http/headers.hpp"
+
+namespace proapi {
+
+bool Fields::is_same(std::string_view a, std::string_view b) const noexcept {
+    return rule_ == Case::sensitive ? a == b : http::equals_ignoring_case(a, b);
+}
+
+const Fields::Field* Fields::find(std::string_view name) const noexcept {
+    for (auto field = fields_.rbegin(); field != fields_.rend(); ++field)
+        if (is_same(field->first, name)) return &*field;
+    return nullptr;
+}
+
+std::optional<std::string_view> Fields::get(std::string_view name) const noexcept {
+    const Field* field = find(name);
+    return field ? std::optional<std::string_view>(field->second) : std::nullopt;
+}
+
+std::string Fields::get(std::string_view name, std::string_view fallback) const {
+    return std::string(get(name).value_or(fallback));
+}
+
+const std::string& Fields::operator[](std::string_view name) const {
+    if (const Field* field = find(name)) return field->second;
+    std::string names;
+    for (const auto& [known, value] : fields_) names += (names.empty() ? "" : ", ") + known;
+    throw std::out_of_range("expected a field named '" + std::string(name) + "', got " +
+                            (names.empty() ? "none at all" : names));
+}
+
+std::vector<std::string_view> Fields::getlist(std::string_view name) const {
+    std::vector<std::string_view> values;
+    for (const auto& [known, value] : fields_)
+        if (is_same(known, name)) values.emplace_back(value);
+    return values;
+}
+
+}  // namespace proapi

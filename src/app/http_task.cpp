@@ -1,0 +1,58 @@
+#include "app/http_task.hpp"
+
+#include "app/request_state.hpp"
+#include "app/response_writer.hpp"
+
+namespace proapi::detail {
+
+namespace {
+
+constexpr std::string_view text_type = "text/plain; charset=utf-8";
+
+void respond_with_text(server::Exchange& exchange, int status, std::string_view text) {
+    if (exchange.is_started()) return exchange.fail();
+    // A status that no response may have is the handler's mistake.
+    if (exchange.respond(status, {{"Content-Type", std::string(text_type)}}, text)) exchange.fail();
+}
+
+// No exception leaves it: each becomes a response.
+Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Worker> worker, HttpHandler* handler,
+              const std::string* name) {
+    try {
+        auto running = handler->call(Request(std::make_shared<const RequestState>(worker, exchange)),
+                                     exchange->request().match.parameters);
+        if (!running) {
+            respond_with_text(*exchange, 404, "Nothing is served at this address.\n");
+            co_return;
+        }
+        Response response = co_await std::move(*running);
+        co_await write_response(std::move(worker), exchange, std::move(response));
+    } catch (const HttpError& error) {
+        respond_with_text(*exchange, error.status(), error.what());
+    } catch (const Cancelled&) {
+        respond_with_text(*exchange, 503, "The server is stopping.\n");
+    } catch (...) {
+        logger().error("{}: the handler failed: {}", *name, describe(std::current_exception()));
+        exchange->fail();
+    }
+}
+
+class HttpTask final : public Detached {
+public:
+    using Detached::Detached;
+
+private:
+    void on_end(const std::exception_ptr&) noexcept override {}
+};
+
+}  // namespace
+
+void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchange) {
+    const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
+    // It deletes itself when it ends.
+    auto* running = new HttpTask(
+        worker, nullptr, answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
+    running->start();
+}
+
+}  // namespace proapi::detail

@@ -1,0 +1,77 @@
+#include "app/waits.hpp"
+#include "proapi/concurrency.hpp"
+
+namespace proapi::detail {
+
+std::coroutine_handle<> ChildBase::on_done() noexcept { return join_.on_child_done(*this); }
+
+bool ChildBase::was_cancelled() const noexcept {
+    const std::exception_ptr why = error();
+    if (!why) return false;
+    try {
+        std::rethrow_exception(why);
+    } catch (const Cancelled&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+bool Join::await_suspend(std::coroutine_handle<> waiting) {
+    suspend(waiting);
+    ++busy_;
+    for (ChildBase* child : children_) {
+        if (stopping_) break;
+        child->started_ = true;
+        ++running_;
+        child->start();
+    }
+    --busy_;
+    if (running_ == 0) {
+        static_cast<void>(take_waiting());
+        return false;
+    }
+    if (timeout_.count() >= 0)
+        wait_ = std::make_unique<TimerWait>(*this, timeout_, [](Leaf& leaf) { static_cast<Join&>(leaf).on_timeout(); });
+    return true;
+}
+
+std::coroutine_handle<> Join::on_child_done(ChildBase& child) noexcept {
+    child.done_ = true;
+    --running_;
+    if (!decisive_ && (until_ == Until::first_end || child.error())) {
+        decisive_ = &child;
+        cancel_children();
+    }
+    if (busy_ > 0 || running_ > 0) return std::noop_coroutine();
+    wait_.reset();
+    return take_waiting();
+}
+
+void Join::cancel_children() noexcept {
+    stopping_ = true;
+    ++busy_;
+    for (ChildBase* child : children_)
+        if (child->is_running()) child->context().cancel();
+    --busy_;
+}
+
+void Join::resume_if_over() {
+    if (running_ > 0 || busy_ > 0) return;
+    wait_.reset();
+    complete();
+}
+
+void Join::on_cancel() {
+    mark_cancelled();
+    cancel_children();
+    resume_if_over();
+}
+
+void Join::on_timeout() {
+    timed_out_ = true;
+    cancel_children();
+    resume_if_over();
+}
+
+}  // namespace proapi::detail

@@ -1,0 +1,44 @@
+#include "proapi/pro_api.hpp"
+
+#include "app/serving.hpp"
+#include "app/site.hpp"
+
+namespace proapi {
+
+RunningServer::RunningServer(std::unique_ptr<detail::Serving> serving) noexcept : serving_(std::move(serving)) {}
+RunningServer::RunningServer(RunningServer&&) noexcept = default;
+RunningServer& RunningServer::operator=(RunningServer&&) noexcept = default;
+RunningServer::~RunningServer() = default;
+
+std::uint16_t RunningServer::port() const noexcept { return serving_->port(); }
+std::string RunningServer::url() const { return serving_->url(); }
+void RunningServer::stop() { serving_->stop(); }
+void RunningServer::wait() { serving_->wait(); }
+
+ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {}
+ProAPI::~ProAPI() = default;
+
+void ProAPI::add_websocket(std::string_view pattern, std::unique_ptr<detail::WebSocketHandler> handler,
+                           const Settings& settings, std::source_location where) {
+    site_->add_websocket(pattern, std::move(handler), settings, where);
+}
+
+void ProAPI::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
+                      std::source_location where) {
+    site_->add_http(method, pattern, std::move(handler), where);
+}
+
+void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory,
+                          std::source_location where) {
+    site_->add_files(prefix, directory.string(), where);
+}
+
+void ProAPI::setting(std::string_view name, std::string_view value) { site_->set(name, value); }
+
+void ProAPI::check_settings() const { site_->apply_settings(); }
+
+RunningServer ProAPI::start(const RunOptions& options) {
+    return RunningServer(std::make_unique<detail::Serving>(site_, options));
+}
+
+}  // namespace proapi

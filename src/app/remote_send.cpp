@@ -1,0 +1,52 @@
+#include "app/remote_send.hpp"
+
+namespace proapi::detail {
+
+namespace {
+
+[[nodiscard]] std::shared_ptr<Worker> current_worker() {
+    Worker* worker = Worker::current();
+    return worker ? worker->shared_from_this() : nullptr;
+}
+
+}  // namespace
+
+RemoteSend::RemoteSend(std::shared_ptr<ConnectionState> target, server::MessageKind kind, base::Bytes payload)
+    : target_(std::move(target)), origin_(current_worker()), kind_(kind), data_(base::as_text(payload)) {}
+
+std::shared_ptr<RemoteSend> RemoteSend::start(const std::shared_ptr<ConnectionState>& target, server::MessageKind kind,
+                                              base::Bytes payload) {
+    auto operation = std::make_shared<RemoteSend>(target, kind, payload);
+    const bool posted = target->worker().post([operation] { operation->send(); });
+    if (!posted) operation->done_ = true;  // that thread has ended, and with it the connection
+    return operation;
+}
+
+void RemoteSend::send() {
+    auto result = server::SendResult::ended;
+    const server::Problem problem = target_->websocket().send(kind_, base::as_bytes(data_), result);
+    data_ = {};
+    if (problem || result == server::SendResult::ended) {
+        target_->worker().count_dropped();
+        return finish(false);
+    }
+    if (result == server::SendResult::sent || !origin_) return finish(true);
+    self_ = shared_from_this();
+    target_->websocket().wait_drained(*this);
+}
+
+void RemoteSend::on_ready() {
+    const auto self = std::move(self_);
+    finish(!target_->websocket().is_closed());
+}
+
+void RemoteSend::finish(bool delivered) {
+    if (!origin_) return;
+    origin_->post([self = shared_from_this(), delivered] {
+        self->done_ = true;
+        self->delivered_ = delivered;
+        if (Leaf* leaf = std::exchange(self->waiting_, nullptr)) leaf->complete();
+    });
+}
+
+}  // namespace proapi::detail

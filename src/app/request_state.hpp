@@ -1,0 +1,28 @@
+// What a Request's copies share: the exchange under it and the view of what it said.
+#pragma once
+
+#include <optional>
+
+#include "app/request_view.hpp"
+#include "app/worker.hpp"
+#include "server/exchange.hpp"
+
+namespace proapi::detail {
+
+class RequestState {
+public:
+    RequestState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange) noexcept
+        : exchange_(std::move(worker), std::move(exchange)) {}
+
+    [[nodiscard]] const server::RequestInfo& info() const noexcept { return exchange_->request(); }
+    [[nodiscard]] const RequestView& view() const {
+        if (!view_) view_.emplace(info(), server::UrlKind::http);
+        return *view_;
+    }
+
+private:
+    HomePtr<server::Exchange> exchange_;
+    mutable std::optional<RequestView> view_;
+};
+
+}  // namespace proapi::detail

@@ -1,0 +1,20 @@
+// What a request said, in the public API's terms: made from the engine's view once somebody asks.
+#pragma once
+
+#include <string>
+
+#include "proapi/fields.hpp"
+#include "server/request_info.hpp"
+
+namespace proapi::detail {
+
+struct RequestView {
+    RequestView(const server::RequestInfo& request, server::UrlKind kind);
+
+    std::string path, url;
+    Params path_params, query_params, cookies;
+    Headers headers;
+    Client client;
+};
+
+}  // namespace proapi::detail

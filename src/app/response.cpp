@@ -1,0 +1,120 @@
+#include "proapi/response.hpp"
+
+#include "app/response_writer.hpp"
+#include "app/waits.hpp"
+#include "server/static_files.hpp"
+
+namespace proapi {
+
+Response Response::json(const Json& value, int status) {
+    return Response(write_json(value), status, {}, "application/json");
+}
+
+Response Response::file(std::filesystem::path path, std::string content_type) {
+    Response response;
+    response.body = std::move(path);
+    response.content_type = std::move(content_type);
+    return response;
+}
+
+Response Response::stream(Stream write, std::string content_type) {
+    Response response;
+    response.body = std::move(write);
+    response.content_type = std::move(content_type);
+    return response;
+}
+
+namespace detail {
+
+namespace {
+
+void raise(const server::Problem& problem) {
+    if (problem.kind == server::Problem::Kind::value) throw std::invalid_argument(problem.text);
+    if (problem) throw std::logic_error(problem.text);
+}
+
+// The caller's fields, with the content type unless they have one.
+[[nodiscard]] http::Headers engine_headers(const Response& response) {
+    http::Headers fields;
+    for (const auto& [name, value] : response.headers) fields.add(name, value);
+    if (!response.content_type.empty() && !fields.contains("content-type"))
+        fields.add("Content-Type", response.content_type);
+    return fields;
+}
+
+void write_file(server::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
+    const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
+    server::StaticFile found =
+        server::find_static_file(directory, path.filename().string(), exchange.request().head);
+    http::Headers headers = engine_headers(response);
+    const bool is_whole = found.status == 200;
+    for (const auto& [name, value] : found.headers)
+        if (!headers.contains(name) || !found.file) headers.set(name, value);
+    if (!found.file) return raise(exchange.respond(found.status, headers, found.text));
+    raise(exchange.respond_with_file(is_whole ? response.status : found.status, headers, std::move(*found.file)));
+}
+
+}  // namespace
+
+// What a stream's writers share.
+class StreamState {
+public:
+    StreamState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange) noexcept
+        : exchange_(std::move(worker), std::move(exchange)) {}
+
+    [[nodiscard]] server::Exchange& exchange() const {
+        if (!exchange_.home()->is_here())
+            throw std::logic_error("write(): expected to be called on the handler's thread, got another one");
+        return *exchange_;
+    }
+
+private:
+    HomePtr<server::Exchange> exchange_;
+};
+
+Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange,
+                      Response response) {
+    if (const auto* text = std::get_if<std::string>(&response.body)) {
+        raise(exchange->respond(response.status, engine_headers(response), *text));
+    } else if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
+        write_file(*exchange, response, *path);
+    } else {
+        raise(exchange->start(response.status, engine_headers(response), std::nullopt));
+        BodyWriter writer(std::make_shared<StreamState>(std::move(worker), exchange));
+        co_await std::get<Response::Stream>(response.body)(std::move(writer));
+        raise(exchange->finish());
+    }
+}
+
+Writing::Writing(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept
+    : state_(std::move(state)), is_full_(is_full), has_ended_(has_ended) {}
+Writing::Writing(Writing&&) noexcept = default;
+Writing::~Writing() = default;
+
+bool Writing::await_ready() {
+    if (!is_full_ || state_->exchange().has_ended()) return true;
+    check_cancelled();
+    return false;
+}
+
+void Writing::await_suspend(std::coroutine_handle<> waiting) {
+    auto wait = std::make_unique<WaiterWait>(*this);
+    state_->exchange().wait_drained(*wait);
+    wait_ = std::move(wait);
+    suspend(waiting);
+}
+
+bool Writing::await_resume() const {
+    throw_if_cancelled();
+    return !has_ended_ && !state_->exchange().has_ended();
+}
+
+}  // namespace detail
+
+detail::Writing BodyWriter::write(std::string_view part) const {
+    auto result = server::SendResult::sent;
+    detail::raise(state_->exchange().write(base::as_bytes(part), result));
+    return detail::Writing(state_, result == server::SendResult::full, result == server::SendResult::ended);
+}
+
+}  // namespace proapi

@@ -1,0 +1,83 @@
+// app.run(): serving until a signal comes, with the process's exit status.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <stdexcept>
+#include <thread>
+
+#include "net/descriptor.hpp"
+#include "proapi/pro_api.hpp"
+
+namespace proapi {
+
+namespace {
+
+// Written by the signal handler, which may do nothing else.
+volatile sig_atomic_t wake_pipe = -1;
+volatile sig_atomic_t signals_seen = 0;
+
+void on_signal(int number) {
+    if (signals_seen != 0) ::_exit(128 + number);
+    signals_seen = 1;
+    const int kept = errno;
+    const char octet = 's';
+    [[maybe_unused]] const auto written = ::write(wake_pipe, &octet, 1);
+    errno = kept;
+}
+
+// SIGINT and SIGTERM wake wait(); restores what stood before.
+class StopSignals {
+public:
+    StopSignals() {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("can't make a pipe: " + net::error_text(errno));
+        read_end_ = net::Descriptor(ends[0]);
+        write_end_ = net::Descriptor(ends[1]);
+        wake_pipe = ends[1];
+        signals_seen = 0;
+        struct sigaction action {};
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        ::sigaction(SIGINT, &action, &old_int_);
+        ::sigaction(SIGTERM, &action, &old_term_);
+    }
+    ~StopSignals() {
+        ::sigaction(SIGINT, &old_int_, nullptr);
+        ::sigaction(SIGTERM, &old_term_, nullptr);
+        wake_pipe = -1;
+    }
+    StopSignals(const StopSignals&) = delete;
+    StopSignals& operator=(const StopSignals&) = delete;
+
+    void wait() const {
+        char octet = 0;
+        while (::read(read_end_.get(), &octet, 1) < 0 && errno == EINTR) continue;
+    }
+
+private:
+    net::Descriptor read_end_, write_end_;
+    struct sigaction old_int_ {}, old_term_ {};
+};
+
+}  // namespace
+
+void ProAPI::run(const RunOptions& options) {
+    try {
+        const StopSignals signals;
+        RunningServer server = start(options);
+        std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)" << std::endl;
+        signals.wait();
+        server.stop();
+        server.wait();
+    } catch (const std::runtime_error& error) {
+        std::cerr << "proapi: " << error.what() << std::endl;
+        std::exit(1);
+    }
+}
+
+}  // namespace proapi

@@ -1,0 +1,104 @@
+#include "app/serving.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace proapi::detail {
+
+namespace {
+
+constexpr int max_workers = 1024;
+
+[[nodiscard]] std::string host_of(const RunOptions& options) {
+    if (options.host) return *options.host;
+    const char* host = std::getenv("PROAPI_HOST");
+    return host && *host ? host : "127.0.0.1";
+}
+
+[[nodiscard]] std::uint16_t port_of(const RunOptions& options) {
+    int port = 8000;
+    std::string from = "port", text;
+    if (options.port) {
+        port = *options.port;
+        text = std::to_string(port);
+    } else if (const char* set = std::getenv("PROAPI_PORT"); set && *set) {
+        from = "PROAPI_PORT";
+        text = set;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+        if (error != std::errc() || end != text.data() + text.size()) port = -1;
+    }
+    if (port < 0 || port > 65535) throw std::runtime_error(from + ": expected 0 to 65535, got " + text);
+    return static_cast<std::uint16_t>(port);
+}
+
+// Sharing a port means that somebody else's program may share it too: found out by asking for it alone, for a moment.
+void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& host, std::uint16_t port) {
+    if (port == 0) return;
+    struct NoApplication final : server::Application {
+        void on_websocket(base::IntrusivePtr<server::WebSocket>) override {}
+        void on_request(base::IntrusivePtr<server::Exchange>) override {}
+    } none;
+    EngineLog log;
+    net::Reactor reactor;
+    server::Server probe(reactor, site->routes(), none, log);
+    const std::string wrong = probe.listen(host, port, net::Listener::PortSharing::exclusive);
+    if (!wrong.empty()) throw std::runtime_error(wrong);
+}
+
+}  // namespace
+
+Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
+    : host_(host_of(options)), port_(port_of(options)) {
+    if (options.workers < 1 || options.workers > max_workers)
+        throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
+                                 std::to_string(options.workers));
+    try {
+        site->apply_settings();
+    } catch (const std::invalid_argument& error) {
+        throw std::runtime_error(error.what());
+    }
+    auto sharing = net::Listener::PortSharing::exclusive;
+    if (options.workers > 1) {
+        check_port_is_free(site, host_, port_);
+        sharing = net::Listener::PortSharing::shared;
+    }
+    try {
+        for (int i = 0; i < options.workers; ++i) start_worker(site, sharing);
+    } catch (...) {
+        stop();
+        wait();
+        throw;
+    }
+}
+
+Serving::~Serving() {
+    stop();
+    wait();
+}
+
+void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
+    auto worker = std::make_shared<Worker>(site);
+    std::promise<Worker::Listening> listening;
+    auto result = listening.get_future();
+    // The promise is theirs: this function may be over before set_value() gives back.
+    threads_.emplace_back([worker, place = Worker::Place{host_, port_, sharing},
+                           promise = std::move(listening)]() mutable { worker->run(place, promise); });
+    const Worker::Listening found = result.get();
+    if (!found.error.empty()) throw std::runtime_error(found.error);
+    workers_.push_back(std::move(worker));
+    port_ = found.port;
+}
+
+std::string Serving::url() const { return "http://" + net::to_string(net::Address{host_, port_}); }
+
+void Serving::stop() {
+    for (const auto& worker : workers_) worker->stop();
+}
+
+void Serving::wait() {
+    for (std::thread& thread : threads_)
+        if (thread.joinable()) thread.join();
+}
+
+}  // namespace proapi::detail

@@ -1,0 +1,38 @@
+// The workers of a running application and their threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/worker.hpp"
+#include "proapi/settings.hpp"
+
+namespace proapi::detail {
+
+class Serving {
+public:
+    // Listens and starts the threads. Throws std::runtime_error with one line that says what is wrong.
+    Serving(const std::shared_ptr<Site>& site, const RunOptions& options);
+    ~Serving();
+    Serving(const Serving&) = delete;
+    Serving& operator=(const Serving&) = delete;
+
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    [[nodiscard]] std::string url() const;
+    // Any thread; gives back at once.
+    void stop();
+    // Until all threads have ended. One thread.
+    void wait();
+
+private:
+    void start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing);
+
+    std::string host_;
+    std::uint16_t port_ = 0;
+    std::vector<std::shared_ptr<Worker>> workers_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace proapi::detail

@@ -1,0 +1,139 @@
+#include "app/site.hpp"
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace proapi::detail {
+
+namespace {
+
+[[nodiscard]] std::string_view name_of(ParameterKind kind) noexcept {
+    switch (kind) {
+        case ParameterKind::text:
+            return "std::string";
+        case ParameterKind::integer:
+            return "an integer";
+        case ParameterKind::floating:
+            return "double";
+        case ParameterKind::uuid:
+            return "proapi::Uuid";
+    }
+    return "";
+}
+
+[[nodiscard]] std::string_view name_of(http::Converter converter) noexcept {
+    switch (converter) {
+        case http::Converter::text:
+            return "";
+        case http::Converter::integer:
+            return ":int";
+        case http::Converter::floating:
+            return ":float";
+        case http::Converter::uuid:
+            return ":uuid";
+        case http::Converter::path:
+            return ":path";
+    }
+    return "";
+}
+
+// Text holds everything, and a double what an int converter lets through.
+[[nodiscard]] bool fits(http::Converter converter, ParameterKind kind) noexcept {
+    switch (kind) {
+        case ParameterKind::text:
+            return true;
+        case ParameterKind::integer:
+            return converter == http::Converter::integer;
+        case ParameterKind::floating:
+            return converter == http::Converter::floating || converter == http::Converter::integer;
+        case ParameterKind::uuid:
+            return converter == http::Converter::uuid;
+    }
+    return false;
+}
+
+void check_signature(std::string_view pattern, const std::vector<ParameterKind>& kinds, std::source_location where) {
+    const http::Pattern parsed = http::parse_pattern(pattern);
+    if (!parsed.error.empty()) throw RouteError(parsed.error, where);
+    const auto parameters = parsed.parameters();
+    const std::string route = "route \"" + std::string(pattern) + "\": ";
+    if (parameters.size() != kinds.size())
+        throw RouteError(route + "expected a handler of " + std::to_string(parameters.size()) +
+                             " path parameters, got one of " + std::to_string(kinds.size()),
+                         where);
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        if (fits(parameters[i].converter, kinds[i])) continue;
+        throw RouteError(route + "expected the handler's parameter " + std::to_string(i + 1) + " to hold {" +
+                             parameters[i].name + std::string(name_of(parameters[i].converter)) + "}, got " +
+                             std::string(name_of(kinds[i])),
+                         where);
+    }
+}
+
+[[nodiscard]] server::Route make_route(server::Route::Kind kind) {
+    server::Route route;
+    route.kind = kind;
+    return route;
+}
+
+}  // namespace
+
+void Site::add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
+               std::source_location where) {
+    if (const std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty())
+        throw RouteError(wrong, where);
+    entry.name = std::string(method) + " " + std::string(pattern);
+    site_.routes.push_back(std::move(route));
+    entries_.push_back(std::move(entry));
+}
+
+void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const Settings& settings,
+                         std::source_location where) {
+    check_signature(pattern, handler->parameters(), where);
+    server::WebSocketSettings trial;
+    for (const auto& [name, value] : settings)
+        if (const std::string wrong = server::set_setting(trial, name, value); !wrong.empty())
+            throw RouteError("route \"" + std::string(pattern) + "\": " + wrong, where);
+    add(http::websocket_method, pattern, make_route(server::Route::Kind::websocket),
+        {.name = {}, .settings = settings, .websocket = std::move(handler), .http = nullptr}, where);
+}
+
+void Site::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
+                    std::source_location where) {
+    check_signature(pattern, handler->parameters(), where);
+    if (!http::is_token(method) || method == http::websocket_method)
+        throw RouteError("expected an HTTP method, got \"" + std::string(method) + "\"", where);
+    add(method, pattern, make_route(server::Route::Kind::http),
+        {.name = {}, .settings = {}, .websocket = nullptr, .http = std::move(handler)}, where);
+}
+
+void Site::add_files(std::string_view prefix, const std::string& directory, std::source_location where) {
+    if (!std::filesystem::is_directory(directory))
+        throw RouteError("expected a directory to serve, got \"" + directory + "\"", where);
+    server::Route route = make_route(server::Route::Kind::files);
+    route.directory = directory;
+    std::string root(prefix);
+    if (!root.ends_with('/')) root += '/';
+    add("GET", root, route, {}, where);
+    add("GET", root + "{path:path}", route, {}, where);
+}
+
+void Site::set(std::string_view name, std::string_view value) {
+    if (const std::string wrong = server::set_setting(site_.settings, name, value); !wrong.empty())
+        throw std::invalid_argument(wrong);
+}
+
+void Site::apply_settings() {
+    if (const std::string wrong = server::check_settings(site_.settings); !wrong.empty())
+        throw std::invalid_argument(wrong);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        server::WebSocketSettings& settings = site_.routes[i].settings;
+        settings = site_.settings;
+        for (const auto& [name, value] : entries_[i].settings)
+            static_cast<void>(server::set_setting(settings, name, value));  // checked when it was registered
+        if (const std::string wrong = server::check_settings(settings); !wrong.empty())
+            throw std::invalid_argument(entries_[i].name + ": " + wrong);
+    }
+}
+
+}  // namespace proapi::detail

@@ -1,0 +1,47 @@
+// The routes of an application as they are registered: the server's table of them, and their handlers beside it.
+#pragma once
+
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proapi/handler.hpp"
+#include "proapi/settings.hpp"
+#include "server/site.hpp"
+
+namespace proapi::detail {
+
+class Site {
+public:
+    struct Entry {
+        std::string name;  // "WEBSOCKET /chat/{room}", for log lines
+        Settings settings;
+        std::unique_ptr<WebSocketHandler> websocket;  // one of the two, none for files
+        std::unique_ptr<HttpHandler> http;
+    };
+
+    // Each throws RouteError.
+    void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const Settings& settings,
+                       std::source_location where);
+    void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
+                  std::source_location where);
+    void add_files(std::string_view prefix, const std::string& directory, std::source_location where);
+    void set(std::string_view name, std::string_view value);
+
+    // Gives each route the application's settings and its own on top. Throws std::invalid_argument.
+    void apply_settings();
+
+    [[nodiscard]] const server::Site& routes() const noexcept { return site_; }
+    [[nodiscard]] const Entry& entry(std::size_t route) const noexcept { return entries_[route]; }
+
+private:
+    void add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
+             std::source_location where);
+
+    server::Site site_;
+    std::vector<Entry> entries_;  // parallel to site_.routes
+};
+
+}  // namespace proapi::detail

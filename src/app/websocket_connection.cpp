@@ -1,0 +1,239 @@
+#include "proapi/websocket_connection.hpp"
+
+#include "app/connection_state.hpp"
+#include "app/remote_send.hpp"
+#include "app/waits.hpp"
+
+namespace proapi {
+
+namespace {
+
+[[nodiscard]] http::Headers engine_headers(const Headers& headers) {
+    http::Headers fields;
+    for (const auto& [name, value] : headers) fields.add(name, value);
+    return fields;
+}
+
+}  // namespace
+
+namespace detail {
+
+// ---- sending ----------------------------------------------------------------------------------------------------
+
+Sending::Sending() noexcept = default;
+Sending::Sending(Sending&&) noexcept = default;
+Sending::~Sending() {
+    if (is_waiting() && remote_) remote_->wait(nullptr);
+}
+
+bool Sending::await_ready() {
+    switch (outcome_) {
+        case Outcome::sent:
+        case Outcome::ended:
+            return true;
+        case Outcome::full:
+            if (!state_->websocket().is_above_low_water()) return true;
+            break;
+        case Outcome::remote:
+            if (!Worker::current() || remote_->is_done()) return true;
+            break;
+    }
+    check_cancelled();
+    return false;
+}
+
+void Sending::await_suspend(std::coroutine_handle<> waiting) {
+    if (remote_) {
+        remote_->wait(this);
+    } else {
+        auto wait = std::make_unique<WaiterWait>(*this);
+        state_->websocket().wait_drained(*wait);
+        wait_ = std::move(wait);
+    }
+    suspend(waiting);
+}
+
+bool Sending::await_resume() {
+    if (is_cancelled() && remote_) remote_->wait(nullptr);
+    throw_if_cancelled();
+    if (outcome_ == Outcome::sent) return true;
+    if (outcome_ == Outcome::remote) return !remote_->is_done() || remote_->was_delivered();
+    if (!state_->websocket().is_closed()) return true;
+    if (context() && context()->owner() == state_.get()) state_->raise_disconnect();
+    return false;
+}
+
+// ---- closing ----------------------------------------------------------------------------------------------------
+
+Closing::Closing(std::shared_ptr<ConnectionState> state) noexcept : state_(std::move(state)) {}
+Closing::Closing(Closing&&) noexcept = default;
+Closing::~Closing() = default;
+
+bool Closing::await_ready() {
+    if (!state_ || state_->websocket().buffered_amount() == 0) return true;
+    check_cancelled();
+    return false;
+}
+
+void Closing::await_suspend(std::coroutine_handle<> waiting) {
+    auto wait = std::make_unique<WaiterWait>(*this);
+    state_->websocket().wait_flushed(*wait);
+    wait_ = std::move(wait);
+    suspend(waiting);
+}
+
+WaitingForEnd::WaitingForEnd(std::shared_ptr<ConnectionState> state) noexcept : state_(std::move(state)) {}
+WaitingForEnd::WaitingForEnd(WaitingForEnd&&) noexcept = default;
+WaitingForEnd::~WaitingForEnd() = default;
+
+bool WaitingForEnd::await_ready() {
+    if (state_->websocket("wait_closed()").has_ended()) return true;
+    check_cancelled();
+    return false;
+}
+
+void WaitingForEnd::await_suspend(std::coroutine_handle<> waiting) {
+    auto wait = std::make_unique<WaiterWait>(*this);
+    state_->websocket().wait_closed(*wait);
+    wait_ = std::move(wait);
+    suspend(waiting);
+}
+
+// ---- receiving --------------------------------------------------------------------------------------------------
+
+ReceivingBase::ReceivingBase(ReceivingBase&& other) noexcept
+    : Leaf(std::move(other)), state_(other.state_), own_(other.state_->shared_from_this()) {}
+
+ReceivingBase::~ReceivingBase() {
+    if (is_waiting()) state_->cancel_receive(*this);
+}
+
+bool ReceivingBase::await_ready() {
+    received_ = state_->try_receive(message_);
+    if (!received_) check_cancelled();
+    return received_;
+}
+
+void ReceivingBase::await_suspend(std::coroutine_handle<> waiting) noexcept {
+    suspend(waiting);
+    state_->wait_message(*this);
+}
+
+void ReceivingBase::on_cancel() {
+    state_->cancel_receive(*this);
+    Leaf::on_cancel();
+}
+
+void ReceivingBase::check_received() const {
+    if (received_) return;
+    throw_if_cancelled();
+    state_->raise_disconnect();
+}
+
+std::string ReceivingBase::take_text() {
+    check_received();
+    if (auto* text = std::get_if<std::string>(&message_)) return std::move(*text);
+    throw WebSocketMessageError(WebSocketMessageError::Fault::kind,
+                                "receive_text(): expected a text message, got a binary one; receive() takes both",
+                                std::move(message_));
+}
+
+Bytes ReceivingBase::take_bytes() {
+    check_received();
+    if (auto* bytes = std::get_if<Bytes>(&message_)) return std::move(*bytes);
+    throw WebSocketMessageError(WebSocketMessageError::Fault::kind,
+                                "receive_bytes(): expected a binary message, got a text; receive() takes both",
+                                std::move(message_));
+}
+
+Json ReceivingBase::take_json() {
+    check_received();
+    std::string_view octets;
+    if (const auto* text = std::get_if<std::string>(&message_)) {
+        octets = *text;
+    } else if (const auto& bytes = std::get<Bytes>(message_); !bytes.empty()) {
+        octets = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+    try {
+        return parse_json(octets);
+    } catch (const std::invalid_argument& error) {
+        refuse_content(error.what());
+    }
+}
+
+void ReceivingBase::refuse_content(const std::string& text) {
+    throw WebSocketMessageError(WebSocketMessageError::Fault::content, "receive_json(): " + text, std::move(message_));
+}
+
+}  // namespace detail
+
+// ---- the handle -------------------------------------------------------------------------------------------------
+
+detail::Done WebSocketConnection::accept(std::optional<std::string_view> subprotocol, const Headers& headers) const {
+    state_->raise(state_->websocket("accept()").accept(subprotocol, engine_headers(headers)));
+    return {};
+}
+
+detail::Done WebSocketConnection::reject(int status, std::string_view body, const Headers& headers) const {
+    state_->raise(state_->websocket("reject()").reject(status, body, engine_headers(headers)));
+    return {};
+}
+
+detail::Closing WebSocketConnection::close(std::uint16_t code, std::string_view reason) const {
+    return detail::Closing(state_->close(code, reason) ? state_ : nullptr);
+}
+
+detail::Sending WebSocketConnection::send_text(std::string_view text) const {
+    return state_->send(server::MessageKind::text, base::as_bytes(text));
+}
+
+detail::Sending WebSocketConnection::send_bytes(std::span<const std::byte> bytes) const {
+    return state_->send(server::MessageKind::binary,
+                        {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+detail::Sending WebSocketConnection::send_json(const Json& value, JsonMode mode) const {
+    const std::string text = write_json(value);
+    return state_->send(mode == JsonMode::text ? server::MessageKind::text : server::MessageKind::binary,
+                        base::as_bytes(text));
+}
+
+const std::string& WebSocketConnection::path() const { return state_->view().path; }
+const Params& WebSocketConnection::path_params() const { return state_->view().path_params; }
+const Params& WebSocketConnection::query_params() const { return state_->view().query_params; }
+const Headers& WebSocketConnection::headers() const { return state_->view().headers; }
+const Params& WebSocketConnection::cookies() const { return state_->view().cookies; }
+const Client& WebSocketConnection::client() const { return state_->view().client; }
+const std::string& WebSocketConnection::url() const { return state_->view().url; }
+const std::vector<std::string>& WebSocketConnection::subprotocols() const {
+    return state_->websocket().request().subprotocols;
+}
+
+std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() const { return state_->user_data(); }
+
+bool WebSocketConnection::closed() const noexcept {
+    return state_->is_here() ? state_->websocket().is_closed() : state_->has_ended();
+}
+
+std::optional<std::uint16_t> WebSocketConnection::close_code() const {
+    // Once it has ended, nothing of it changes any more: any thread may look.
+    if (state_->has_ended()) return state_->websocket().close_code();
+    return state_->websocket("close_code()").close_code();
+}
+
+const std::string& WebSocketConnection::close_reason() const {
+    if (state_->has_ended()) return state_->websocket().close_reason();
+    return state_->websocket("close_reason()").close_reason();
+}
+
+const std::string& WebSocketConnection::subprotocol() const {
+    if (state_->has_ended()) return state_->websocket().subprotocol();
+    return state_->websocket("subprotocol()").subprotocol();
+}
+
+std::size_t WebSocketConnection::buffered_amount() const {
+    if (state_->has_ended()) return 0;
+    return state_->websocket("buffered_amount()").buffered_amount();
+}
+
+}  // namespace proapi

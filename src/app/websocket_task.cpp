@@ -1,0 +1,67 @@
+#include "app/websocket_task.hpp"
+
+#include "app/connection_state.hpp"
+
+namespace proapi::detail {
+
+namespace {
+
+// What a handler's exception means for its connection:
+//   none, WebSocketDisconnect   1000, before accept() 403
+//   WebSocketMessageError       1003 or 1007, one log line
+//   anything else               1011, before accept() 500; logged
+class WebSocketTask final : public Detached {
+public:
+    using Detached::Detached;
+
+    static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
+        server::WebSocket& websocket = state.websocket();
+        const std::string& name = state.worker().site().entry(websocket.request().match.route).name;
+        try {
+            if (error) std::rethrow_exception(error);
+            static_cast<void>(websocket.close(ws::close_code::normal, {}));
+        } catch (const WebSocketDisconnect&) {
+            static_cast<void>(websocket.close(ws::close_code::normal, {}));
+        } catch (const Cancelled&) {
+            static_cast<void>(websocket.close(ws::close_code::going_away, "the server is stopping"));
+        } catch (const WebSocketMessageError& fault) {
+            logger().info("{}: {}", name, describe(error));
+            fail(websocket, fault.close_code(), "the message is not what was expected");
+        } catch (...) {
+            logger().error("{}: the handler failed: {}", name, describe(error));
+            fail(websocket, ws::close_code::internal_error, "internal error");
+        }
+    }
+
+private:
+    void on_end(const std::exception_ptr& error) noexcept override { end(*context().shared_owner(), error); }
+
+    static void fail(server::WebSocket& websocket, std::uint16_t code, std::string_view reason) {
+        if (websocket.is_accepted()) {
+            static_cast<void>(websocket.close(code, reason));
+        } else {
+            static_cast<void>(websocket.reject(500, "Internal Server Error\n", {}));
+        }
+    }
+};
+
+}  // namespace
+
+void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> websocket) {
+    const http::Match& match = websocket->request().match;
+    WebSocketHandler& handler = *worker.site().entry(match.route).websocket;
+    auto state = std::make_shared<ConnectionState>(worker.shared_from_this(), websocket);
+    state->begin();
+    std::optional<Task<>> task;
+    try {
+        task = handler.call(WebSocketConnection(state), match.parameters);
+    } catch (...) {  // a handler that is no coroutine itself
+        return WebSocketTask::end(*state, std::current_exception());
+    }
+    if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
+    // It deletes itself when it ends.
+    auto* running = new WebSocketTask(worker, std::move(state), std::move(*task));
+    running->start();
+}
+
+}  // namespace proapi::detail

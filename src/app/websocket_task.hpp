@@ -1,0 +1,11 @@
+// Runs a WebSocket handler and ends the connection as the handler ended.
+#pragma once
+
+#include "app/worker.hpp"
+#include "server/websocket.hpp"
+
+namespace proapi::detail {
+
+void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> websocket);
+
+}  // namespace proapi::detail

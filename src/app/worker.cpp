@@ -1,0 +1,199 @@
+#include "app/worker.hpp"
+
+#include <stdexcept>
+
+#include "app/connection_state.hpp"
+#include "app/http_task.hpp"
+#include "app/websocket_task.hpp"
+
+namespace proapi {
+
+namespace detail {
+
+namespace {
+
+thread_local Worker* current_worker = nullptr;
+
+// A task that a handler has started and nobody awaits.
+class SpawnedTask final : public Detached {
+public:
+    using Detached::Detached;
+
+private:
+    void on_end(const std::exception_ptr& error) noexcept override {
+        if (!error) return;
+        try {
+            std::rethrow_exception(error);
+        } catch (const Cancelled&) {
+        } catch (const WebSocketDisconnect&) {  // its connection has ended, and it with it
+        } catch (...) {
+            logger().error("a spawned task failed: {}", describe(error));
+        }
+    }
+};
+
+}  // namespace
+
+// ---- tasks ------------------------------------------------------------------------------------------------------
+
+Detached::Detached(Worker& worker, std::shared_ptr<ConnectionState> owner, Task<> task)
+    : Root(std::move(owner)), worker_(worker), task_(std::move(task)) {
+    worker_.add(*this);
+}
+
+Detached::~Detached() { worker_.remove(*this); }
+
+std::coroutine_handle<> Detached::on_done() noexcept {
+    on_end(TaskAccess::error(task_));
+    delete this;
+    return std::noop_coroutine();
+}
+
+Worker::~Worker() = default;
+
+Worker* Worker::current() noexcept { return current_worker; }
+
+void Worker::add(Detached& task) noexcept {
+    tasks_.push_back(task);
+    ++task_count_;
+}
+
+void Worker::remove(Detached& task) noexcept {
+    static_cast<DetachedLink&>(task).unlink();
+    --task_count_;
+    if (stopping_) end_if_idle();
+}
+
+void Worker::add(ConnectionState& state) noexcept {
+    states_.push_back(state);
+    ++state_count_;
+}
+
+void Worker::remove(ConnectionState& state) noexcept {
+    static_cast<StateLink&>(state).unlink();
+    --state_count_;
+}
+
+// ---- requests ---------------------------------------------------------------------------------------------------
+
+void Worker::on_websocket(base::IntrusivePtr<server::WebSocket> websocket) {
+    start_websocket_task(*this, std::move(websocket));
+}
+
+void Worker::on_request(base::IntrusivePtr<server::Exchange> exchange) {
+    start_http_task(*this, std::move(exchange));
+}
+
+// ---- the thread -------------------------------------------------------------------------------------------------
+
+void Worker::run(const Place& place, std::promise<Listening>& listening) {
+    current_worker = this;
+    Listening result;
+    try {
+        reactor_.emplace();
+        server_.emplace(*reactor_, site_->routes(), *this, log_);
+        result.error = server_->listen(place.host, place.port, place.sharing);
+        if (result.error.empty()) result.port = server_->addresses().front().port;
+    } catch (const std::exception& error) {
+        result.error = error.what();
+    }
+    {
+        const std::lock_guard lock(post_mutex_);
+        takes_posts_ = result.error.empty();
+    }
+    const bool serves = result.error.empty();
+    listening.set_value(std::move(result));
+    if (serves) {
+        reactor_->run();
+        finish();
+    }
+    server_.reset();
+    shutdown_timer_.reset();
+    reactor_.reset();
+    current_worker = nullptr;
+}
+
+bool Worker::post(std::function<void()> task) {
+    const std::lock_guard lock(post_mutex_);
+    if (takes_posts_) reactor_->post(std::move(task));
+    return takes_posts_;
+}
+
+void Worker::stop() {
+    post([this] { begin_stop(); });
+}
+
+void Worker::begin_stop() {
+    if (std::exchange(stopping_, true)) return;
+    shutdown_timer_.emplace([](void* self) { static_cast<Worker*>(self)->reactor_->stop(); }, this);
+    reactor_->start_timer(*shutdown_timer_, site_->routes().settings.shutdown_timeout);
+    server_->stop([this] {
+        connections_gone_ = true;
+        end_if_idle();
+    });
+}
+
+void Worker::end_if_idle() {
+    if (connections_gone_ && task_count_ == 0) reactor_->stop();
+}
+
+// Whoever is left after shutdown_timeout: first asked (Cancelled), then taken away.
+void Worker::cancel_tasks() {
+    if (task_count_ > 0) logger().warn("shutdown_timeout is over: {} tasks are cancelled", task_count_);
+    base::IntrusiveList<Detached, DetachedLink> left;
+    left.splice(tasks_);
+    while (Detached* task = left.pop_front()) {
+        tasks_.push_back(*task);
+        task->context().cancel();
+    }
+}
+
+void Worker::finish() {
+    cancel_tasks();
+    server_->abort();
+    // Two turns let what was queued by them go out and what was posted run.
+    reactor_->turn(net::Duration(0));
+    reactor_->turn(net::Duration(0));
+    {
+        const std::lock_guard lock(post_mutex_);
+        takes_posts_ = false;
+    }
+    reactor_->turn(net::Duration(0));
+    while (Detached* task = tasks_.front()) delete task;
+}
+
+Statistics Worker::statistics() {
+    const server::ServerCounts& counts = server_->counts();
+    Statistics found;
+    found.accepted = counts.accepted;
+    found.refused = counts.refused;
+    found.connections = counts.open;
+    found.websockets = state_count_;
+    found.tasks = task_count_;
+    found.dropped = dropped_;
+    found.closed = counts.closed;
+    found.limits = server::effective_settings(site_->routes().settings);
+    states_.for_each(
+        [&](ConnectionState& state) { found.send_queued_bytes += state.websocket().buffered_amount(); });
+    return found;
+}
+
+}  // namespace detail
+
+void spawn(Task<> task) {
+    detail::Worker* worker = detail::Worker::current();
+    if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
+    const detail::Context* context = detail::Context::current();
+    // It deletes itself when it ends.
+    auto* detached =
+        new detail::SpawnedTask(*worker, context ? context->shared_owner() : nullptr, std::move(task));
+    detached->start();
+}
+
+Statistics statistics() {
+    detail::Worker* worker = detail::Worker::current();
+    if (!worker) throw std::logic_error("statistics(): expected to be called in a handler or a task of one");
+    return worker->statistics();
+}
+
+}  // namespace proapi

@@ -1,0 +1,129 @@
+// Worker: one thread with a reactor and a server on it, and the handlers and tasks that run there. Objects of that
+// thread are let go on it, whoever held them last.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "app/log.hpp"
+#include "app/site.hpp"
+#include "base/intrusive_list.hpp"
+#include "proapi/settings.hpp"
+#include "proapi/task.hpp"
+#include "server/server.hpp"
+
+namespace proapi::detail {
+
+class ConnectionState;
+class Worker;
+
+struct DetachedLink : base::ListLink {};
+struct StateLink : base::ListLink {};
+
+// A task that nobody awaits: a handler or a spawned one. Deletes itself at its end, if the worker does not before.
+class Detached : public Root, public DetachedLink {
+public:
+    Detached(Worker& worker, std::shared_ptr<ConnectionState> owner, Task<> task);
+    virtual ~Detached();
+    void start() { TaskAccess::start(task_, *this); }
+    std::coroutine_handle<> on_done() noexcept final;
+
+protected:
+    // The task has ended; `error` is null where it returned.
+    virtual void on_end(const std::exception_ptr& error) noexcept = 0;
+
+private:
+    Worker& worker_;
+    Task<> task_;
+};
+
+class Worker final : public server::Application, public std::enable_shared_from_this<Worker> {
+public:
+    explicit Worker(std::shared_ptr<const Site> site) noexcept : site_(std::move(site)) {}
+    ~Worker();
+
+    // The worker that this thread is; null on any other thread.
+    [[nodiscard]] static Worker* current() noexcept;
+    [[nodiscard]] bool is_here() const noexcept { return current() == this; }
+
+    struct Place {
+        std::string host;
+        std::uint16_t port;
+        net::Listener::PortSharing sharing;
+    };
+    struct Listening {
+        std::string error;  // empty: it listens
+        std::uint16_t port = 0;
+    };
+    // The thread's function: listens, tells how that went, and serves until stop().
+    void run(const Place& place, std::promise<Listening>& listening);
+    // Stops gracefully, at most for shutdown_timeout. Any thread.
+    void stop();
+
+    // Runs `task` on the worker's thread; false where that has ended. Any thread.
+    bool post(std::function<void()> task);
+
+    [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
+    [[nodiscard]] const Site& site() const noexcept { return *site_; }
+    [[nodiscard]] Statistics statistics();
+    void count_dropped() noexcept { ++dropped_; }
+
+    // --- for connections and tasks ---
+    void add(Detached& task) noexcept;
+    void remove(Detached& task) noexcept;
+    void add(ConnectionState& state) noexcept;
+    void remove(ConnectionState& state) noexcept;
+
+private:
+    void on_websocket(base::IntrusivePtr<server::WebSocket> websocket) override;
+    void on_request(base::IntrusivePtr<server::Exchange> exchange) override;
+    void begin_stop();
+    void end_if_idle();
+    void cancel_tasks();
+    void finish();
+
+    std::shared_ptr<const Site> site_;
+    EngineLog log_;
+    std::optional<net::Reactor> reactor_;
+    std::optional<server::Server> server_;
+    std::optional<base::Timer> shutdown_timer_;
+    base::IntrusiveList<Detached, DetachedLink> tasks_;
+    base::IntrusiveList<ConnectionState, StateLink> states_;
+    std::size_t task_count_ = 0, state_count_ = 0;
+    std::uint64_t dropped_ = 0;
+    bool stopping_ = false, connections_gone_ = false;
+    std::mutex post_mutex_;
+    bool takes_posts_ = false;
+};
+
+// A reference to an object of a worker's thread that is let go there.
+template <class T>
+class HomePtr {
+public:
+    HomePtr(std::shared_ptr<Worker> home, base::IntrusivePtr<T> object) noexcept
+        : home_(std::move(home)), object_(std::move(object)) {}
+    HomePtr(const HomePtr&) = delete;
+    HomePtr& operator=(const HomePtr&) = delete;
+    ~HomePtr() {
+        if (home_->is_here()) return;
+        // The count is not atomic: it may be touched by its own thread only, or by anyone once that has ended.
+        auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
+        if (!home_->post([box] { box->reset(); })) box->reset();
+    }
+
+    T* operator->() const noexcept { return object_.get(); }
+    T& operator*() const noexcept { return *object_; }
+    [[nodiscard]] const base::IntrusivePtr<T>& get() const noexcept { return object_; }
+    [[nodiscard]] const std::shared_ptr<Worker>& home() const noexcept { return home_; }
+
+private:
+    std::shared_ptr<Worker> home_;
+    base::IntrusivePtr<T> object_;
+};
+
+}  // namespace proapi::detail

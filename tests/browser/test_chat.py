@@ -1,0 +1,234 @@
+"""The chat example as people see it: two browsers, one server, in every way in which it can be served."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import TIMEOUT_MS, People
+from playwright.sync_api import Locator, Page, expect
+from system_servers import ROOT, Process, built, python
+
+CHAT = ROOT / "examples" / "python" / "chat.py"
+SCREENSHOT = ROOT / "docs" / "images" / "chat.png"
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+# chat.py runs in fast mode by itself; the same application in standard mode is run from outside.
+_STANDARD = f"import runpy; runpy.run_path({str(CHAT)!r})['app'].run()"
+
+Command = list[str | Path]
+COMMANDS: dict[str, Callable[[int], Command]] = {
+    "python-fast": lambda port: python(CHAT),
+    "python-standard": lambda port: [sys.executable, "-c", _STANDARD],
+    "asgi": lambda port: [
+        *(
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--app-dir",
+            CHAT.parent,
+            "--port",
+            str(port),
+            "--timeout-graceful-shutdown",
+        ),
+        *("2", "chat:app"),
+    ],
+    "cpp": lambda port: built("examples/cpp/chat"),
+}
+
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+class Chat:
+    """The server, which can die and come back on the same port."""
+
+    def __init__(self, name: str) -> None:
+        self._command = COMMANDS[name]
+        self._process = Process(self._command(0))
+        self.port = self._process.port
+
+    def url(self, room: str, name: str | None = None) -> str:
+        return f"http://localhost:{self.port}/?room={room}" + (f"&name={name}" if name else "")
+
+    def kill(self) -> None:
+        self._process.popen.kill()
+        self._process.wait()
+        self._process.stop()
+
+    def restart(self) -> None:
+        self._process = Process(self._command(self.port), port=self.port)
+
+    def stop(self) -> None:
+        self._process.stop()
+
+
+@pytest.fixture(params=list(COMMANDS))
+def chat(request: pytest.FixtureRequest) -> Iterator[Chat]:
+    chat = Chat(request.param)
+    yield chat
+    chat.stop()
+
+
+def be_connected(page: Page) -> Page:
+    expect(page.get_by_test_id("status")).to_have_attribute("data-state", "connected")
+    return page
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_test_id("composer-input").fill(text)
+    page.get_by_test_id("composer-send").click()
+
+
+def messages(page: Page, name: str) -> Locator:
+    return page.locator(f'[data-testid="message"][data-name="{name}"] [data-testid="message-text"]')
+
+
+def system_line(page: Page, text: str) -> Locator:
+    return page.get_by_test_id("system-line").filter(has_text=text)
+
+
+def test_two_users_talk_in_one_room(chat: Chat, people: People) -> None:
+    ada = be_connected(people.open(chat.url("lobby", "Ada")))
+    expect(ada.get_by_test_id("user-count")).to_have_text("1 here")
+    grace = be_connected(people.open(chat.url("lobby", "Grace")))
+
+    for page in (ada, grace):
+        expect(page.get_by_test_id("user-count")).to_have_text("2 here")
+    expect(system_line(ada, "Grace joined")).to_have_count(1)
+
+    say(ada, "Hello Grace")
+    expect(messages(grace, "Ada")).to_have_text(["Hello Grace"])
+    say(grace, "Hello Ada, ¿qué tal? 👋🏽")
+    expect(messages(ada, "Grace")).to_have_text(["Hello Ada, ¿qué tal? 👋🏽"])
+    say(ada, "<b onclick='alert(1)'>not markup</b>")
+    expect(messages(grace, "Ada")).to_have_text(["Hello Grace", "<b onclick='alert(1)'>not markup</b>"])
+
+    # Each page knows its own messages, and all of them have been echoed.
+    for page, own in ((ada, 2), (grace, 1)):
+        expect(page.locator('[data-testid="message"][data-own="true"]')).to_have_count(own)
+        expect(page.locator('[data-testid="message"][data-own="false"]')).to_have_count(3 - own)
+        expect(page.locator('[data-testid="message"][data-state="sent"]')).to_have_count(3)
+
+    grace.context.close()
+    expect(system_line(ada, "Grace left")).to_have_count(1)
+    expect(ada.get_by_test_id("user-count")).to_have_text("1 here")
+    say(ada, "Alone again")
+    expect(messages(ada, "Ada")).to_have_text(["Hello Grace", "<b onclick='alert(1)'>not markup</b>", "Alone again"])
+
+
+def test_rooms_do_not_hear_each_other(chat: Chat, people: People) -> None:
+    ada = be_connected(people.open(chat.url("engine-room", "Ada")))
+    grace = be_connected(people.open(chat.url("kaffee%20%26%20kuchen%2F%C3%BC", "Grace")))
+    say(ada, "Only engines here")
+    expect(messages(ada, "Ada")).to_have_text(["Only engines here"])
+    say(grace, "Only cake here")
+    expect(messages(grace, "Grace")).to_have_text(["Only cake here"])
+
+    # One goes over to the other, by name.
+    grace.get_by_test_id("room-input").fill("engine-room")
+    grace.get_by_test_id("room-input").press("Enter")
+    be_connected(grace)
+    expect(system_line(ada, "Grace joined")).to_have_count(1)
+    expect(grace.get_by_test_id("user-count")).to_have_text("2 here")
+    say(ada, "Welcome")
+    expect(messages(grace, "Ada")).to_have_text(["Welcome"])
+    expect(messages(ada, "Grace")).to_have_count(0)
+
+    # And on to a third, by its link: the first room sees it leave.
+    grace.locator('[data-testid="room-link"][data-room="coffee"]').click()
+    expect(system_line(ada, "Grace left")).to_have_count(1)
+    expect(grace.get_by_test_id("user-count")).to_have_text("1 here")
+
+
+def test_a_killed_server_comes_back(chat: Chat, people: People) -> None:
+    ada = be_connected(people.open(chat.url("lobby", "Ada")))
+    grace = be_connected(people.open(chat.url("lobby", "Grace")))
+    say(ada, "Before")
+    expect(messages(grace, "Ada")).to_have_text(["Before"])
+
+    chat.kill()
+    for page in (ada, grace):
+        expect(page.get_by_test_id("status")).to_have_attribute("data-state", "reconnecting")
+    say(ada, "Meanwhile")
+    pending = ada.locator('[data-testid="message"][data-state="pending"]')
+    expect(pending).to_have_count(1)
+
+    chat.restart()
+    be_connected(ada)
+    be_connected(grace)
+    expect(pending).to_have_count(0)
+    say(ada, "After")
+    # Who came back second may have missed what the first one had waiting; neither message comes twice.
+    expect(messages(grace, "Ada").filter(has_text="After")).to_have_count(1)
+    expect(messages(ada, "Ada")).to_have_text(["Before", "Meanwhile", "After"])
+    say(grace, "Both here")
+    expect(messages(ada, "Grace")).to_have_text(["Both here"])
+    expect(ada.get_by_test_id("user-count")).to_have_text("2 here")
+
+
+def test_a_message_typed_while_the_server_is_away_reaches_the_others(chat: Chat, people: People) -> None:
+    ada = be_connected(people.open(chat.url("lobby", "Ada")))
+    chat.kill()
+    expect(ada.get_by_test_id("status")).to_have_attribute("data-state", "reconnecting")
+    # She is kept away until somebody is there to hear it.
+    ada.context.set_offline(True)
+    say(ada, "Is anybody there?")
+    chat.restart()
+    grace = be_connected(people.open(chat.url("lobby", "Grace")))
+    ada.context.set_offline(False)
+    be_connected(ada)
+    expect(messages(grace, "Ada")).to_have_text(["Is anybody there?"])
+    expect(ada.locator('[data-testid="message"][data-state="sent"]')).to_have_count(1)
+
+
+def test_on_a_phone(chat: Chat, people: People) -> None:
+    page = people.open(chat.url("lobby"), **PHONE)
+    page.get_by_test_id("name-input").fill("Lin")
+    page.get_by_test_id("name-submit").tap()
+    be_connected(page)
+    other = be_connected(people.open(chat.url("lobby", "Ada")))
+    say(other, "A line that is longer than a phone is wide, " * 4)
+    expect(messages(page, "Ada")).to_have_count(1)
+    say(page, "From the bus")
+    expect(messages(other, "Lin")).to_have_text(["From the bus"])
+
+    # Nothing sticks out at the side, and what one types into is in view.
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.get_by_test_id("composer-input")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_test_id("composer-send")).to_be_in_viewport(ratio=1)
+
+    link = page.locator('[data-testid="room-link"][data-room="python"]')
+    expect(link).not_to_be_in_viewport()
+    page.get_by_test_id("sidebar-open").tap()
+    expect(link).to_be_in_viewport(ratio=1)
+    link.tap()
+    expect(link).not_to_be_in_viewport()
+    be_connected(page)
+    expect(page.get_by_test_id("user-count")).to_have_text("1 here")
+    expect(system_line(other, "Lin left")).to_have_count(1)
+
+
+@pytest.mark.skipif(os.environ.get("PROAPI_UPDATE_SCREENSHOT") != "1", reason="only with PROAPI_UPDATE_SCREENSHOT=1")
+def test_screenshot(people: People) -> None:
+    chat = Chat("python-fast")
+    try:
+        size = {"viewport": {"width": 1180, "height": 700}, "device_scale_factor": 1.5, "color_scheme": "light"}
+        ada = be_connected(people.open(chat.url("lobby", "Ada"), **size))
+        grace = be_connected(people.open(chat.url("lobby", "Grace")))
+        talk = [
+            (ada, "Morning! Is this the WebSocket thing?"),
+            (grace, "It is. Open a second window and you are two."),
+            (grace, "Or kill the server and start it again: what you type meanwhile is sent once it is back."),
+            (ada, "No JavaScript library, no broker?"),
+            (grace, "One Python file, or one in C++, and this page."),
+            (ada, "👍 See you in #engine-room"),
+        ]
+        for count, (page, text) in enumerate(talk, 1):
+            say(page, text)
+            for each in (ada, grace):
+                expect(each.locator('[data-testid="message"][data-state="sent"]')).to_have_count(count)
+        SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
+        ada.screenshot(path=SCREENSHOT, animations="disabled")
+    finally:
+        chat.stop()

@@ -1,0 +1,142 @@
+"""One suite for every front end: fixtures that start the servers, and the table of who is asked what.
+
+A test that takes ``server`` (or ``front_end``) runs once for each front end that the table in engine_only.py does not
+excuse. Servers are started when first needed and shared by all tests; one with limits or environment of its own comes
+from ``start_server``. Stopping one checks its exit status and its log.
+"""
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from driver import Subject
+from engine_only import ENGINE_ONLY, HYPERCORN
+from front_ends import FRONT_ENDS, Server
+
+TEST_S = 60
+
+_results: dict[str, Counter[str]] = {name: Counter() for name in FRONT_ENDS}
+_used_keys: set[str] = set()
+_unstartable: set[str] = set()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--front-end", action="append", choices=list(FRONT_ENDS), help="only this one; may be repeated")
+
+
+def _front_ends_of(module: str, test: str) -> list[str]:
+    keys = {module, f"{module}::{test}"}
+    excused = keys & ENGINE_ONLY.keys()
+    _used_keys.update(excused, keys & HYPERCORN)
+    names = [name for name, front_end in FRONT_ENDS.items() if front_end.is_engine]
+    if not excused:
+        names.append("asgi")
+    if keys & HYPERCORN:
+        names.append("hypercorn")
+    return names
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "front_end" in metafunc.fixturenames:
+        names = _front_ends_of(metafunc.module.__name__, metafunc.function.__name__)
+        chosen = metafunc.config.getoption("--front-end") or names
+        metafunc.parametrize("front_end", [name for name in names if name in chosen], scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    modules = {item.module.__name__ for item in items if isinstance(item, pytest.Function)}
+    tests = {f"{i.module.__name__}::{i.function.__name__}" for i in items if isinstance(i, pytest.Function)}
+    if any("::" in argument for argument in config.args) or config.getoption("keyword"):
+        return  # a part of a file: keys of the other part match nothing
+    unused = {key for key in ENGINE_ONLY.keys() | HYPERCORN if key.partition("::")[0] in modules} - _used_keys - tests
+    if unused:
+        raise pytest.UsageError(f"engine_only.py: no test is called {sorted(unused)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
+    report = yield
+    name = item.callspec.params.get("front_end") if hasattr(item, "callspec") else None
+    if name and (report.when == "call" or report.outcome == "failed"):
+        _results[name][report.outcome] += 1
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.section("front ends")
+    for name, counts in _results.items():
+        if counts:
+            terminalreporter.line(f"{name:12} " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+
+
+@pytest.fixture(autouse=True)
+def _deadline() -> Iterator[None]:
+    def expire(*_: object) -> None:
+        raise TimeoutError(f"the test took more than {TEST_S} s")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(TEST_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def _shared_servers() -> Iterator[dict[str, Server]]:
+    servers: dict[str, Server] = {}
+    try:
+        yield servers
+        for server in servers.values():
+            server.stop()
+    finally:
+        for server in servers.values():
+            server.kill()
+
+
+@pytest.fixture
+def server(front_end: str, _shared_servers: dict[str, Server]) -> Server:
+    """The front end's server, shared: its state is everybody's."""
+    if front_end in _unstartable:
+        pytest.fail(f"{front_end} could not be started, see the first error", pytrace=False)
+    if front_end not in _shared_servers:
+        _unstartable.add(front_end)
+        _shared_servers[front_end] = Server(front_end)
+        _unstartable.discard(front_end)
+    return _shared_servers[front_end]
+
+
+@pytest.fixture
+def start_server(front_end: str) -> Iterator[Callable[..., Server]]:
+    """``start_server(limits={...}, env={...})``: one of the test's own, stopped and checked at its end."""
+    servers: list[Server] = []
+
+    def start(**details: Any) -> Server:
+        servers.append(Server(front_end, **details))
+        return servers[-1]
+
+    try:
+        yield start
+        for server in servers:
+            if server.process.returncode is None:
+                server.stop()
+    finally:
+        for server in servers:
+            server.kill()
+
+
+@pytest.fixture
+def subject(server: Server) -> Iterator[Callable[..., Subject]]:
+    """``subject(...)``: a connection whose handler does what the test says, see driver.py."""
+    subjects: list[Subject] = []
+
+    def make(**details: Any) -> Subject:
+        subjects.append(Subject(server.port, **details))
+        return subjects[-1]
+
+    yield make
+    for each in subjects:
+        each.disconnect()

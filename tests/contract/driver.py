@@ -1,0 +1,120 @@
+"""A connection whose handler does what a test says: every row of the connection object's contract, from outside.
+
+Three WebSockets belong together. ``peer`` is the connection under test. Its handler takes commands from a second one,
+the control connection, and answers there what each call gave or raised. ``foreign`` takes commands of the same kind and
+carries them out from the handler of another connection.
+"""
+
+import itertools
+import json
+import os
+from typing import Any
+
+from raw import Headers, WebSocket
+
+_numbers = itertools.count()
+
+
+class RemoteError(Exception):
+    """What the call raised in the handler."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer["error"], answer["text"])
+        self.name: str = answer["error"]
+        self.text: str = answer["text"]
+        self.bases: list[str] = answer["bases"]
+        self.data = _value(answer.get("data"))
+        self.code: int | None = answer.get("code")
+        self.reason: str | None = answer.get("reason")
+
+
+class Commands:
+    """A WebSocket over which a handler is told what to call."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.websocket = websocket
+        self._answers: dict[int, dict[str, Any]] = {}
+
+    def begin(self, call: str, /, **arguments: Any) -> int:
+        """The call runs in a task of its own; ``end`` takes what it gave."""
+        return self._send(call, {**arguments, "in_task": True})
+
+    def do(self, call: str, /, **arguments: Any) -> Any:
+        return self.end(self._send(call, arguments))
+
+    def tell(self, call: str, /, **arguments: Any) -> None:
+        """For a call that has no answer: the handler ends by it."""
+        self._send(call, arguments)
+
+    def end(self, number: int) -> Any:
+        while number not in self._answers:
+            answer = self.websocket.receive_json()
+            self._answers[answer["id"]] = answer
+        answer = self._answers.pop(number)
+        if "error" in answer:
+            raise RemoteError(answer)
+        return _value(answer["value"])
+
+    def fails(self, call: str, /, **arguments: Any) -> RemoteError:
+        try:
+            value = self.do(call, **arguments)
+        except RemoteError as error:
+            return error
+        raise AssertionError(f"{call} {arguments} gave {value!r}, not an error")
+
+    def _send(self, call: str, arguments: dict[str, Any]) -> int:
+        number = next(_numbers)
+        sent = {key: {"hex": value.hex()} if isinstance(value, bytes) else value for key, value in arguments.items()}
+        self.websocket.send_message(json.dumps({"id": number, "call": call, **sent}))
+        return number
+
+
+class Subject(Commands):
+    """``accepted=False``: the handler has been called, and that is all."""
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        accepted: bool = True,
+        headers: Headers = (),
+        query: str = "",
+        subprotocols: tuple[str, ...] = (),
+        receive_buffer: int | None = None,
+    ) -> None:
+        self.port = port
+        self.name = f"{os.getpid()}-{next(_numbers)}"
+        super().__init__(WebSocket(port, f"/features/control/{self.name}"))
+        self.peer = WebSocket(
+            port,
+            f"/features/own/{self.name}{query and '?' + query}",
+            headers,
+            subprotocols=subprotocols,
+            receive_buffer=receive_buffer,
+            wait=False,
+        )
+        self._foreign: Commands | None = None
+        if accepted:
+            self.accept()
+
+    def accept(self, **arguments: Any) -> None:
+        assert self.do("accept", **arguments) is None
+        self.peer.read_accept()
+
+    @property
+    def foreign(self) -> Commands:
+        """Calls from another connection's handler."""
+        if self._foreign is None:
+            self.do("state")  # the subject's handler runs: it can be found
+            self._foreign = Commands(WebSocket(self.port, f"/features/foreign/{self.name}"))
+        return self._foreign
+
+    def disconnect(self) -> None:
+        self.peer.disconnect()
+        self.websocket.disconnect()
+        if self._foreign is not None:
+            self._foreign.websocket.disconnect()
+
+
+def _value(value: Any) -> Any:
+    return bytes.fromhex(value["hex"]) if isinstance(value, dict) and value.keys() == {"hex"} else value

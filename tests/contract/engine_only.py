@@ -1,0 +1,19 @@
+"""Where the front ends are documented to differ: the one table of what is not asked of which of them, and why.
+
+Under an ASGI server the application is the same, but HTTP parsing, the handshake, frames, timeouts and limits below the
+application are that server's. A key is a test file or ``file::test``; a key that matches no test is an error.
+"""
+
+_SOCKETS = "bytes on the wire are the ASGI server's: its HTTP parser, its frames, its limits and timeouts"
+_LIMITS = "the limit belongs to the engine's sockets"
+_ITSELF = "run() is about the engine's own server"
+
+ENGINE_ONLY: dict[str, str] = {
+    "test_frames": _SOCKETS,
+    "test_handshake": _SOCKETS,
+    "test_limits": _LIMITS,
+    "test_modes": _ITSELF,
+}
+
+# Under hypercorn a subset runs: that a second ASGI server works, not that it is a good one.
+HYPERCORN: set[str] = set()

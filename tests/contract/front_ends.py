@@ -1,0 +1,193 @@
+"""The front ends that the suite runs against, and one running server of each."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/release")
+START_S, STOP_S = 20.0, 20.0
+
+_PLACE = re.compile(r"https?://(?:\[[^\]]*\]|[^\s:/]+):(\d+)")
+# What no log may hold unless a test has caused it on purpose.
+_FAULT = re.compile(
+    r"Traceback|Exception ignored|\bERROR\b|\bCRITICAL\b|runtime error|Sanitizer|terminate called"
+    r"|never awaited|was destroyed but|never retrieved|leaked|double free|Aborted|Fatal Python"
+)
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    name: str
+    command: Callable[[], list[str]]
+    is_engine: bool  # its sockets are the engine's own
+    # What the process ends with after SIGTERM; uvicorn raises the signal again once it has stopped.
+    stop_status: int = 0
+
+
+def _contract_app() -> list[str]:
+    program = BUILD / "contract_app"
+    if not program.exists():
+        raise FileNotFoundError(f"{program}: build it first, or name its directory in PROAPI_BUILD_DIR")
+    return [str(program), "--port", "0"]
+
+
+def _app_py(*options: str) -> Callable[[], list[str]]:
+    return lambda: [sys.executable, str(HERE / "app.py"), "--port", "0", *options]
+
+
+def _uvicorn() -> list[str]:
+    return [sys.executable, "-m", "uvicorn", "--port", "0", "--timeout-graceful-shutdown", "10", "app:app"]
+
+
+def _hypercorn() -> list[str]:
+    return [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "--graceful-timeout", "10", "app:app"]
+
+
+FRONT_ENDS = {
+    front_end.name: front_end
+    for front_end in (
+        FrontEnd("cpp", _contract_app, True),
+        FrontEnd("python", _app_py(), True),
+        FrontEnd("python-fast", _app_py("--fast"), True),
+        FrontEnd("asgi", _uvicorn, False, -signal.SIGTERM),
+        FrontEnd("hypercorn", _hypercorn, False),
+    )
+}
+
+
+class Program:
+    """A child process; what it prints, both streams, is kept and can be waited for."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str] | None = None, cwd: Path = HERE) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    @property
+    def log(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_for_line(self, pattern: str | re.Pattern[str], within_s: float = 10.0, *, after: int = 0) -> re.Match[str]:
+        """The first line, from number ``after`` on, in which ``pattern`` is found."""
+        end, seen = time.monotonic() + within_s, after
+        with self._news:
+            while True:
+                for line in self.lines[seen:]:
+                    if match := re.search(pattern, line):
+                        return match
+                seen = len(self.lines)
+                if not self._reader.is_alive() or not self._news.wait(end - time.monotonic()):
+                    raise AssertionError(f"no line with {pattern!r} in the log:\n{self.log}")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, within_s: float = STOP_S) -> int:
+        """The exit status."""
+        status = self.process.wait(within_s)
+        self._reader.join(within_s)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return status
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+
+class Server(Program):
+    """A front end's contract application on a port of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        limits: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self.front_end = FRONT_ENDS[name]
+        command = [*self.front_end.command(), *options]
+        for limit, value in (limits or {}).items():
+            assert self.front_end.is_engine, f"{name} takes no limits: put the test into the table engine_only"
+            command += ["--limit", f"{limit}={value}"]
+        super().__init__(command, env)
+        self.expected_faults: set[str] = set()
+        try:
+            self.port = int(self.wait_for_line(_PLACE, START_S)[1])
+        except BaseException:
+            self.kill()
+            raise
+
+    def expect_fault(self, pattern: str) -> None:
+        """A line that the log may hold: a test is about to make a handler fail."""
+        self.expected_faults.add(pattern)
+
+    def stop(self) -> None:
+        """SIGTERM, and then: the right exit status, and nothing in the log that no test has asked for."""
+        assert self.process.poll() is None, f"{self.front_end.name} has ended by itself:\n{self.log}"
+        self.signal(signal.SIGTERM)
+        try:
+            status = self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.front_end.name} did not stop within {STOP_S} s:\n{self.log}") from None
+        assert status == self.front_end.stop_status, f"{self.front_end.name} ended with {status}:\n{self.log}"
+        self.check_log()
+
+    def check_log(self) -> None:
+        faults = [block for block in _blocks(self.lines) if not self._is_expected(block)]
+        assert not faults, f"{self.front_end.name} has logged:\n" + "\n\n".join("\n".join(block) for block in faults)
+
+    def _is_expected(self, block: list[str]) -> bool:
+        return any(re.search(pattern, line) for line in block for pattern in self.expected_faults)
+
+
+def _blocks(lines: list[str]) -> list[list[str]]:
+    """Each faulty line with the lines that belong to it: the indented ones, and a traceback's last."""
+    blocks: list[list[str]] = []
+    in_block = False
+    for line in lines:
+        if _FAULT.search(line) and not (in_block and line.startswith((" ", "Traceback"))):
+            blocks.append([line])
+            in_block = True
+        elif in_block:
+            blocks[-1].append(line)
+            in_block = line.startswith((" ", "Traceback", "During handling", "The above exception")) or not line
+    return blocks

@@ -1,0 +1,225 @@
+"""How connections end, and who is told: in the handler an exception, elsewhere nothing that could hurt."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from driver import RemoteError, Subject
+from front_ends import Server
+from raw import Peer, WebSocket, upgrade
+
+New = Callable[..., Subject]
+
+RECEIVES = ["receive", "receive_text", "receive_bytes", "receive_json"]
+SENDS = [("send_text", "x"), ("send_bytes", b"x"), ("send_json", [])]
+
+
+def close_by_peer(s: Subject) -> tuple[int, str]:
+    s.peer.send_frame(8, (4100).to_bytes(2, "big") + b"bye")
+    s.peer.expect_close(4100)
+    return 4100, "bye"
+
+
+def close_by_us(s: Subject) -> tuple[int, str]:
+    s.do("close", code=4200, reason="enough")
+    s.peer.expect_close(4200, "enough")
+    return 4200, "enough"
+
+
+def lose(s: Subject) -> tuple[int, str]:
+    s.peer.send_frame(1, mask=None)  # a protocol error
+    s.peer.expect_close(1002)
+    return 1002, ""
+
+
+ENDINGS = [close_by_peer, close_by_us, lose]
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_after_the_end_the_owner_is_told(subject: New, end: Callable[[Subject], tuple[int, str]]) -> None:
+    s = subject()
+    code, reason = end(s)
+    s.do("wait_closed")
+    for call, data in [*((name, None) for name in RECEIVES), *SENDS]:
+        for _ in range(2):
+            error = s.fails(call, data=data)
+            assert error.name == "WebSocketDisconnect"
+            assert "WebSocketError" in error.bases
+            assert (error.code, error.reason if reason else reason) == (code, reason)
+            assert str(code) in error.text
+
+
+def test_a_waiting_receive_is_told(subject: New) -> None:
+    s = subject()
+    number = s.begin("receive")
+    s.peer.send_frame(8, (4100).to_bytes(2, "big") + b"bye")
+    with pytest.raises(RemoteError, match="WebSocketDisconnect") as raised:
+        s.end(number)
+    assert (raised.value.code, raised.value.reason) == (4100, "bye")
+
+
+def test_tasks_that_the_handler_started_are_told(subject: New) -> None:
+    s = subject()
+    close_by_peer(s)
+    s.do("wait_closed")
+    number = s.begin("send_text", data="x")
+    with pytest.raises(RemoteError, match="WebSocketDisconnect"):
+        s.end(number)
+
+
+def test_what_came_before_the_end_is_received_first(subject: New) -> None:
+    s = subject()
+    for n in range(5):
+        s.peer.send_message(str(n))
+    s.peer.send_frame(8, b"\x03\xe8")
+    s.peer.expect_close(1000)
+    assert [s.do("receive") for _ in range(5)] == ["0", "1", "2", "3", "4"]
+    assert s.fails("receive").name == "WebSocketDisconnect"
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_elsewhere_a_send_is_dropped(subject: New, end: Callable[[Subject], tuple[int, str]]) -> None:
+    s = subject()
+    assert s.foreign.do("send_text", data="from another handler") is True
+    assert s.peer.receive() == "from another handler"
+    end(s)
+    for call, data in SENDS:
+        assert s.foreign.do(call, data=data) is False
+    assert s.foreign.do("close") is None
+    assert s.foreign.do("wait_closed") is None
+    assert s.foreign.do("state")["closed"] is True
+
+
+def test_elsewhere_a_close_closes(subject: New) -> None:
+    s = subject()
+    number = s.begin("receive")
+    s.foreign.do("close", code=4003, reason="kicked out")
+    s.peer.expect_close(4003, "kicked out")
+    with pytest.raises(RemoteError, match="WebSocketDisconnect") as raised:
+        s.end(number)
+    assert raised.value.code == 4003
+
+
+def test_wait_closed(subject: New) -> None:
+    s = subject()
+    numbers = [s.begin("wait_closed") for _ in range(3)]
+    s.do("state")
+    close_by_peer(s)
+    assert [s.end(number) for number in numbers] == [None, None, None]
+    assert s.do("wait_closed") is None
+
+
+# ---- what leaves the handler ----------------------------------------------------------------------------------------
+
+
+def test_the_handler_returns(subject: New) -> None:
+    s = subject()
+    s.tell("return")
+    s.peer.expect_close(1000, "")
+
+
+def test_the_handler_returns_without_accept(subject: New) -> None:
+    s = subject(accepted=False)
+    s.tell("return")
+    response = s.peer.read_response()
+    assert response.status == 403
+    s.peer.expect_end()
+
+
+def test_the_handler_fails(server: Server, subject: New) -> None:
+    server.expect_fault("raised as asked")
+    s = subject()
+    lines = len(server.lines)
+    s.tell("raise", what="error")
+    s.peer.expect_close(1011)
+    server.wait_for_line("raised as asked", after=lines)
+
+
+def test_the_handler_fails_without_accept(server: Server, subject: New) -> None:
+    server.expect_fault("raised as asked")
+    s = subject(accepted=False)
+    s.tell("raise", what="error")
+    assert s.peer.read_response().status == 500
+    s.peer.expect_end()
+
+
+def test_the_wrong_kind_leaves_the_handler(server: Server, subject: New) -> None:
+    s = subject()
+    lines = len(server.lines)
+    s.peer.send_message(b"bytes")
+    s.tell("raise", what="wrong kind")
+    s.peer.expect_close(1003)
+    server.wait_for_line("1003", after=lines)
+    assert "Traceback" not in "\n".join(server.lines[lines:])
+
+
+def test_what_is_not_json_leaves_the_handler(server: Server, subject: New) -> None:
+    s = subject()
+    lines = len(server.lines)
+    s.peer.send_message("{")
+    s.tell("raise", what="not JSON")
+    s.peer.expect_close(1007)
+    server.wait_for_line("1007", after=lines)
+    assert "Traceback" not in "\n".join(server.lines[lines:])
+
+
+@pytest.mark.parametrize("what", ["wrong kind", "not JSON", "group"])
+def test_the_end_leaves_the_handler(server: Server, subject: New, what: str) -> None:
+    s = subject()
+    lines = len(server.lines)
+    s.tell("raise", what=what)
+    s.peer.finish(4100)
+    WebSocket(server.port, f"/features/control/{s.name}-next").disconnect()
+    assert "Traceback" not in "\n".join(server.lines[lines:])
+
+
+@pytest.mark.parametrize(("at", "code"), [("recv", 1011), ("send", 1011), ("close", 1000)])
+def test_raise(server: Server, at: str, code: int) -> None:
+    """Its ``finally`` closes with 1000, so what is raised later can't change the code."""
+    server.expect_fault(f"raised at {at}, as asked")
+    with WebSocket(server.port, f"/raise?at={at}") as websocket, WebSocket(server.port, "/echo") as other:
+        websocket.send_message("x")
+        if at != "recv":
+            assert websocket.receive() == "x"
+        websocket.expect_close(1000)
+        assert other.ask("goes on") == "goes on"
+    assert code
+
+
+def test_raise_at_open(server: Server) -> None:
+    server.expect_fault("raised at open, as asked")
+    with Peer(server.port) as peer:
+        peer.send(upgrade("/raise?at=open"))
+        assert peer.read_response().status == 500
+
+
+# ---- many come and go -----------------------------------------------------------------------------------------------
+
+
+def test_leaving_breaks_nobody_else(server: Server) -> None:
+    """Members leave in every way there is, in the middle of broadcasts; those who stay see every message."""
+    stay = [WebSocket(server.port, f"/room/leaving?id=stay{n}") for n in range(4)]
+    seen: list[list[str]] = [[] for _ in stay]
+    sent = []
+    for turn in range(30):
+        leaver = WebSocket(server.port, f"/room/leaving?id=leaver{turn}")
+        leaver.send_message(f"hello {turn}")
+        sent.append(f"hello {turn}")
+        if turn % 3 == 0:
+            leaver.send_frame(8, b"\x03\xe8")
+        elif turn % 3 == 1:
+            leaver.end_sending()
+        for number in (turn % 4, (turn + 1) % 4):
+            stay[number].send_message(f"{turn} from {number}")
+            sent.append(f"{turn} from {number}")
+        read_until_all(stay, seen, len(sent))
+        leaver.reset()
+    for websocket, messages in zip(stay, seen, strict=True):
+        assert sorted(messages) == sorted(sent)
+        websocket.finish()
+
+
+def read_until_all(websockets: list[WebSocket], seen: list[list[str]], count: int) -> None:
+    for websocket, messages in zip(websockets, seen, strict=True):
+        while len(messages) < count:
+            messages.append(json.loads(websocket.receive())["data"])

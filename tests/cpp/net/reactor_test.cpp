@@ -1,0 +1,126 @@
+// The reactor's turn: the order of its parts, posting from other threads, timers, and driven by another loop.
+#include "net/reactor.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <thread>
+
+namespace proapi::net {
+namespace {
+
+struct Hook final : TurnEndHook {
+    explicit Hook(std::function<void()> what) : run(std::move(what)) {}
+    void on_turn_end() override { run(); }
+    std::function<void()> run;
+};
+
+[[nodiscard]] bool is_readable(int fd, int timeout_ms) {
+    pollfd entry{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&entry, 1, timeout_ms) == 1;
+}
+
+TEST(Reactor, RunsPostedFunctionsInOrderOnItsThread) {
+    Reactor reactor;
+    std::vector<int> seen;
+    const auto own = std::this_thread::get_id();
+    std::thread other([&] {
+        for (int i = 0; i < 100; ++i)
+            reactor.post([&, i] {
+                EXPECT_EQ(std::this_thread::get_id(), own);
+                seen.push_back(i);
+                if (i == 99) reactor.stop();
+            });
+    });
+    reactor.run();
+    other.join();
+    ASSERT_EQ(seen.size(), 100U);
+    EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST(Reactor, HooksRunOncePerTurnAndOnesQueuedByAHookInTheNext) {
+    Reactor reactor;
+    int count = 0;
+    Hook hook([&] {
+        if (++count < 3) reactor.at_turn_end(hook);
+    });
+    reactor.at_turn_end(hook);
+    reactor.at_turn_end(hook);
+    EXPECT_TRUE(reactor.has_work());
+    reactor.finish_turn();
+    EXPECT_EQ(count, 1);
+    reactor.finish_turn();
+    EXPECT_EQ(count, 2);
+    reactor.finish_turn();
+    EXPECT_EQ(count, 3);
+    EXPECT_FALSE(reactor.has_work());
+}
+
+TEST(Reactor, AHookThatIsGoneDoesNotRun) {
+    Reactor reactor;
+    int count = 0;
+    {
+        Hook hook([&] { ++count; });
+        reactor.at_turn_end(hook);
+        hook.cancel_turn_end();
+    }
+    reactor.finish_turn();
+    EXPECT_EQ(count, 0);
+}
+
+TEST(Reactor, WaitsNoLongerThanTheFirstTimer) {
+    Reactor reactor;
+    bool fired = false;
+    base::Timer timer([](void* flag) { *static_cast<bool*>(flag) = true; }, &fired);
+    reactor.start_timer(timer, Duration(5));
+    while (!fired) reactor.turn(std::nullopt);
+    EXPECT_TRUE(fired);
+}
+
+TEST(Reactor, ALoopThatDrivesItSeesTimersThroughTheDescriptor) {
+    Reactor reactor;
+    bool fired = false;
+    base::Timer timer([](void* flag) { *static_cast<bool*>(flag) = true; }, &fired);
+    reactor.start_timer(timer, Duration(5));
+    reactor.arm_guest_timer();
+    while (!fired) {
+        ASSERT_TRUE(is_readable(reactor.descriptor(), 5000));
+        reactor.turn(Duration(0));
+        reactor.arm_guest_timer();
+    }
+}
+
+TEST(Reactor, TellsADrivingLoopOfWorkQueuedOutsideOfATurn) {
+    Reactor reactor;
+    int told = 0;
+    reactor.set_outside_work_callback([](void* count) { ++*static_cast<int*>(count); }, &told);
+    Hook second([] {});
+    Hook first([&] { reactor.at_turn_end(second); });
+    reactor.at_turn_end(first);
+    EXPECT_EQ(told, 1);
+    reactor.finish_turn();
+    EXPECT_EQ(told, 1) << "a hook queued inside a turn is the turn's own business";
+    EXPECT_TRUE(reactor.has_work());
+}
+
+TEST(Reactor, ReportsForeignDescriptorsAndForgetsThem) {
+    Reactor reactor;
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const Descriptor reader(ends[0]), writer(ends[1]);
+    ASSERT_EQ(reactor.watch_foreign(reader.get(), EPOLLIN, false), 0);
+    reactor.turn(Duration(0));
+    EXPECT_TRUE(reactor.foreign_events().empty());
+    ASSERT_EQ(::write(writer.get(), "x", 1), 1);
+    reactor.turn(Duration(1000));
+    ASSERT_EQ(reactor.foreign_events().size(), 1U);
+    EXPECT_EQ(reactor.foreign_events()[0].fd, reader.get());
+    EXPECT_TRUE(reactor.foreign_events()[0].events & EPOLLIN);
+    ASSERT_EQ(reactor.watch_foreign(reader.get(), 0, true), 0);
+    reactor.turn(Duration(0));
+    EXPECT_TRUE(reactor.foreign_events().empty());
+}
+
+}  // namespace
+}  // namespace proapi::net

@@ -1,0 +1,77 @@
+// Settings by name: what is set, what is refused and with which words, and that every limit is finite.
+#include "server/settings.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+namespace proapi::server {
+namespace {
+
+TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
+    std::set<std::string> names;
+    for (const auto& [name, value] : effective_settings(Settings{})) {
+        EXPECT_TRUE(std::isfinite(value)) << name;
+        EXPECT_TRUE(value > 0) << name;
+        EXPECT_TRUE(names.insert(name).second) << name << " stands twice";
+    }
+    EXPECT_GE(names.size(), 25U);
+}
+
+TEST(Settings, EveryNameThatIsListedCanBeSet) {
+    for (const auto& [name, value] : effective_settings(Settings{})) {
+        Settings settings;
+        EXPECT_EQ(set_setting(settings, name, std::to_string(value)), "") << name;
+    }
+}
+
+TEST(Settings, TimesAreSeconds) {
+    Settings settings;
+    EXPECT_EQ(set_setting(settings, "ping_interval", "0.25"), "");
+    EXPECT_EQ(settings.ping_interval, Duration(250));
+}
+
+TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
+    Settings settings;
+    for (const char* value : {"", "x", "1x", "-1", "0.5", "nan", "inf", "1e99"}) {
+        const std::string wrong = set_setting(settings, "max_message_size", value);
+        EXPECT_NE(wrong.find("max_message_size: expected a whole number from 1 to"), std::string::npos) << value;
+        EXPECT_NE(wrong.find(std::string("got ") + value), std::string::npos) << wrong;
+    }
+    EXPECT_EQ(settings.max_message_size, Settings{}.max_message_size);
+    EXPECT_NE(set_setting(settings, "max_mesage_size", "1").find("not a setting"), std::string::npos);
+}
+
+TEST(Settings, AServerWideOneIsNoRoutes) {
+    WebSocketSettings route;
+    EXPECT_EQ(set_setting(route, "max_message_size", "10"), "");
+    EXPECT_EQ(route.max_message_size, 10U);
+    EXPECT_NE(set_setting(route, "max_connections", "10").find("whole application"), std::string::npos);
+}
+
+TEST(Settings, WaterMarksMustBeInOrder) {
+    WebSocketSettings settings;
+    EXPECT_EQ(check_settings(settings), "");
+    settings.low_water = settings.high_water + 1;
+    EXPECT_NE(check_settings(settings).find("low_water"), std::string::npos);
+    settings.low_water = 0;
+    settings.high_water = settings.max_buffered + 1;
+    EXPECT_NE(check_settings(settings).find("max_buffered"), std::string::npos);
+}
+
+TEST(Settings, OriginsAreAList) {
+    Settings settings;
+    EXPECT_EQ(set_setting(settings, "allowed_origins", "https://a.example, https://b.example"), "");
+    EXPECT_EQ(settings.allowed_origins, (std::vector<std::string>{"https://a.example", "https://b.example"}));
+}
+
+TEST(Settings, ConnectionsAreBoundedByTheDescriptorLimit) {
+    EXPECT_GT(effective_max_connections(Settings{}), 0U);
+    Settings settings;
+    settings.max_connections = 7;
+    EXPECT_EQ(effective_max_connections(settings), 7U);
+}
+
+}  // namespace
+}  // namespace proapi::server

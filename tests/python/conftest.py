@@ -1,0 +1,55 @@
+"""Servers inside the test's own process, on a free port."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from proapi import ProAPI
+
+Serve = Callable[[ProAPI], Awaitable[int]]
+
+
+@asynccontextmanager
+async def serving(app: ProAPI) -> AsyncIterator[int]:
+    """The port of ``app``, which is a guest of the running loop."""
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(app.serve(port=0, on_listening=lambda addresses: port.set_result(addresses[0][1])))
+    either: set[asyncio.Future[Any]] = {server, port}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if server.done():
+        server.result()
+    try:
+        yield await port
+    finally:
+        server.cancel()
+        await asyncio.wait({server})
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def start(app: ProAPI) -> int:
+            return await stack.enter_async_context(serving(app))
+
+        yield start
+
+
+async def http(port: int, method: str, path: str, *, headers: str = "", body: bytes = b"") -> tuple[int, str, bytes]:
+    """Status (0: none came), head in lower case, and body of one request on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}{headers}\r\n".encode())
+    writer.write(body)
+    received = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while part := await reader.read(65536):
+            received += part
+        writer.close()
+        await writer.wait_closed()
+    head, _, answer = bytes(received).partition(b"\r\n\r\n")
+    return int(head.split()[1]) if head else 0, head.decode().lower(), answer

@@ -1,0 +1,281 @@
+"""What a handler's end means for its peer, and what it is called with."""
+
+import asyncio
+import contextlib
+import logging
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from conftest import Serve, http
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from proapi import (
+    HTTPException,
+    ProAPI,
+    Request,
+    RouteError,
+    StreamingResponse,
+    WebSocketConnection,
+    WebSocketDisconnect,
+    WebSocketMessageError,
+)
+
+
+async def end_of(port: int, path: str, *messages: str | bytes) -> tuple[int | None, str | None]:
+    async with connect(f"ws://127.0.0.1:{port}{path}") as client:
+        with contextlib.suppress(ConnectionClosed):
+            for message in messages:
+                await client.send(message)
+        await client.wait_closed()
+        return client.close_code, client.close_reason
+
+
+def app_that(end: Any) -> ProAPI:
+    app = ProAPI()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await end(websocket)
+
+    @app.websocket("/before")
+    async def before(websocket: WebSocketConnection) -> None:
+        await end(websocket)
+
+    return app
+
+
+async def returns(websocket: WebSocketConnection) -> None: ...
+
+
+async def disconnects(websocket: WebSocketConnection) -> None:
+    raise WebSocketDisconnect
+
+
+async def fails(websocket: WebSocketConnection) -> None:
+    raise KeyError("a")
+
+
+class OwnError(BaseException):
+    pass
+
+
+async def fails_badly(websocket: WebSocketConnection) -> None:
+    raise OwnError
+
+
+async def wants_text(websocket: WebSocketConnection) -> None:
+    await websocket.receive_text()
+
+
+async def wants_json(websocket: WebSocketConnection) -> None:
+    await websocket.receive_json(list[int])
+
+
+async def closes(websocket: WebSocketConnection) -> None:
+    await websocket.close(4000, "own")
+
+
+async def cancels_itself(websocket: WebSocketConnection) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(1)
+
+
+async def group_of_disconnects(websocket: WebSocketConnection) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(disconnects(websocket))
+        group.create_task(wants_text(websocket))
+
+
+async def group_with_a_failure(websocket: WebSocketConnection) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(disconnects(websocket))
+        group.create_task(fails(websocket))
+
+
+async def group_with_a_message_error(websocket: WebSocketConnection) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wants_text(websocket))
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "level"),
+    [
+        (returns, 1000, None),
+        (disconnects, 1000, None),
+        (closes, 4000, None),
+        (group_of_disconnects, 1000, None),
+        (fails, 1011, logging.ERROR),
+        (fails_badly, 1011, logging.ERROR),
+        (group_with_a_failure, 1011, logging.ERROR),
+        (wants_text, 1003, logging.INFO),
+        (wants_json, 1007, logging.INFO),
+        (group_with_a_message_error, 1003, logging.INFO),
+        (cancels_itself, 1011, logging.WARNING),
+    ],
+)
+async def test_end_of_a_handler(
+    end: Any, code: int, level: int | None, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "proapi")
+    port = await serve(app_that(end))
+    assert (await end_of(port, "/", b"[]x"))[0] == code
+    assert [record.levelno for record in caplog.records] == ([] if level is None else [level])
+    assert bool([record for record in caplog.records if record.exc_info]) == (level == logging.ERROR)
+
+
+@pytest.mark.parametrize(("end", "status"), [(returns, 403), (fails, 500), (disconnects, 403), (closes, 403)])
+async def test_end_of_a_handler_before_accept(end: Any, status: int, serve: Serve) -> None:
+    port = await serve(app_that(end))
+    with pytest.raises(InvalidStatus) as caught:
+        await end_of(port, "/before")
+    assert caught.value.response.status_code == status
+
+
+async def test_message_error_has_the_message_and_the_connection_stays(serve: Serve) -> None:
+    async def end(websocket: WebSocketConnection) -> None:
+        with pytest.raises(WebSocketMessageError) as caught:
+            await websocket.receive_text()
+        assert caught.value.data == b"\0"
+        await websocket.send_text(await websocket.receive_text())
+
+    async with connect(f"ws://127.0.0.1:{await serve(app_that(end))}/") as client:
+        await client.send(b"\0")
+        await client.send("next")
+        assert await client.recv() == "next"
+
+
+async def test_routes_are_added_before_an_application_serves(serve: Serve) -> None:
+    app = ProAPI()
+    await serve(app)
+    with pytest.raises(RouteError, match="before the application serves"):
+        app.get("/")(lambda: "")
+
+
+async def test_shutdown_cancels_what_does_not_end(serve: Serve) -> None:
+    app = ProAPI(shutdown_timeout=0.3)
+    ends = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.send_text("ready")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ends.append((websocket.closed, websocket.close_code))
+
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(app.serve(port=0, on_listening=lambda all: port.set_result(all[0][1])))
+    async with connect(f"ws://127.0.0.1:{await port}/") as client:
+        await client.recv()
+        server.cancel()
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert client.close_code == 1001
+        await asyncio.wait({server}, timeout=1)
+        assert server.cancelled()
+    assert ends == [(True, 1001)]
+
+
+# ---- HTTP ----
+
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+def http_app() -> ProAPI:
+    app = ProAPI()
+
+    @app.on_startup
+    async def startup() -> None:
+        variable.set("from startup")
+
+    @app.get("/sync/{n:int}")
+    def sync(request: Request, n: int) -> dict[str, Any]:
+        return {"n": n, "content": len(request.content), "variable": variable.get()}
+
+    @app.post("/json")
+    async def json(request: Request) -> Any:
+        return {"got": await request.json(list[int])}
+
+    @app.post("/form")
+    async def form(request: Request) -> Any:
+        return (await request.form()).multi_items()
+
+    @app.get("/all")
+    async def everything(req: Request) -> Any:
+        return [req.method, req.path, dict(req.query_params), req.headers["X-A"], req.cookies, req.url, req.client]
+
+    @app.get("/missing")
+    async def missing() -> None:
+        raise HTTPException(404, "no such thing", {"X-Why": "because"})
+
+    @app.get("/stop")
+    def stop() -> None:
+        raise StopIteration
+
+    @app.get("/bad")
+    async def bad() -> object:
+        return object()
+
+    @app.get("/broken")
+    async def broken() -> StreamingResponse:
+        async def parts() -> Any:
+            yield "part"
+            raise KeyError("a")
+
+        return StreamingResponse(parts())
+
+    return app
+
+
+async def test_http_handlers(serve: Serve) -> None:
+    port = await serve(http_app())
+    status, head, body = await http(port, "GET", "/sync/7")
+    assert (status, body) == (200, b'{"n":7,"content":0,"variable":"from startup"}')
+    assert "content-type: application/json" in head
+    assert (await http(port, "POST", "/json", body=b"[1,2]"))[2] == b'{"got":[1,2]}'
+    status, _, body = await http(port, "POST", "/json", body=b'["a"]')
+    assert status == 400
+    assert b"Expected `int`" in body
+    form = "Content-Type: application/x-www-form-urlencoded\r\n"
+    assert (await http(port, "POST", "/form", headers=form, body=b"a=1&a=%20+"))[2] == b'[["a","1"],["a","  "]]'
+    assert (await http(port, "POST", "/form", body=b"a=1"))[0] == 415
+    _, _, body = await http(port, "GET", "/all?q=%C3%A9", headers="X-A: b\r\nCookie: c=d\r\n")
+    assert body.startswith(
+        '["GET","/all",{"q":"é"},"b",{"c":"d"},"http://localhost/all?q=%C3%A9",["127.0.0.1",'.encode()
+    )
+
+
+async def test_http_failures(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    port = await serve(http_app())
+    status, head, body = await http(port, "GET", "/missing")
+    assert (status, body) == (404, b"no such thing\n")
+    assert "x-why: because" in head
+    assert not caplog.records
+    for path in ("/stop", "/bad"):
+        caplog.clear()
+        assert (await http(port, "GET", path))[0] == 500
+        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    _, _, body = await http(port, "GET", "/broken")
+    assert not body.endswith(b"0\r\n\r\n")  # no last chunk: it must not look whole
+
+
+async def test_sync_handlers_run_beside_each_other(serve: Serve) -> None:
+    import threading
+
+    app = ProAPI()
+    both = threading.Barrier(2, timeout=5)
+
+    @app.get("/")
+    def wait() -> str:
+        both.wait()
+        return "together"
+
+    port = await serve(app)
+    answers = await asyncio.gather(http(port, "GET", "/"), http(port, "GET", "/"))
+    assert [body for _, _, body in answers] == [b"together"] * 2

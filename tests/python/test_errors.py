@@ -1,0 +1,49 @@
+"""The exceptions' places in the hierarchy, their attributes and texts."""
+
+import pickle
+
+import pytest
+
+from proapi import (
+    HTTPException,
+    RequestBodyError,
+    RouteError,
+    WebSocketDisconnect,
+    WebSocketError,
+    WebSocketMessageError,
+    WebSocketStateError,
+)
+
+
+def test_hierarchy() -> None:
+    assert issubclass(WebSocketStateError, WebSocketError)
+    assert issubclass(WebSocketStateError, RuntimeError)
+    assert issubclass(WebSocketMessageError, WebSocketError)
+    assert issubclass(WebSocketMessageError, ValueError)
+    assert issubclass(WebSocketDisconnect, WebSocketError)
+    assert issubclass(RequestBodyError, HTTPException)
+    assert issubclass(RequestBodyError, ValueError)
+    assert issubclass(RouteError, ValueError)
+
+
+def test_disconnect() -> None:
+    error = WebSocketDisconnect(1001, "bye")
+    assert (error.code, error.reason) == (1001, "bye")
+    assert str(error) == "the connection has ended with code 1001 (bye)"
+    assert str(WebSocketDisconnect(1006)) == "the connection has ended with code 1006"
+    assert WebSocketDisconnect().reason == ""
+
+
+def test_message_error() -> None:
+    error = WebSocketMessageError("expected text, got binary", b"\0", 1003)
+    assert (str(error), error.data, error.close_code) == ("expected text, got binary", b"\0", 1003)
+
+
+@pytest.mark.parametrize(
+    "error", [WebSocketDisconnect(1001, "bye"), WebSocketMessageError("text", b"\0", 1003), HTTPException(404, "none")]
+)
+def test_errors_can_be_pickled(error: Exception) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert vars(again) == vars(error)
+    assert str(again) == str(error)

@@ -1,0 +1,224 @@
+"""In fast mode the engine waits for asyncio, too: everything of asyncio goes on working."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from proapi import ProAPI, WebSocketConnection
+from proapi.fast import FastLoop
+from proapi.server import Server
+
+TEST_S = 10
+
+
+def run(test: Callable[[], Awaitable[Any]], app: ProAPI | None = None, *, debug: bool = False) -> Any:
+    """Runs ``test`` on a fast loop; with an app, ``test(port)`` while it is served."""
+    server = Server(app or ProAPI())
+
+    async def main() -> Any:
+        if app is None:
+            return await asyncio.wait_for(test(), TEST_S)
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(
+            server.serve("127.0.0.1", 0, drives_loop=True, on_listening=lambda all: port.set_result(all[0][1]))
+        )
+        try:
+            return await asyncio.wait_for(test(await port), TEST_S)  # type: ignore[call-arg]
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+
+    with asyncio.Runner(loop_factory=lambda: FastLoop(server.engine), debug=debug) as runner:
+        return runner.run(main())
+
+
+def test_timers() -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.gather(asyncio.sleep(0.03), asyncio.sleep(0.01), asyncio.sleep(0))
+        assert 0.03 <= loop.time() - began < 1
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await loop.create_future()
+
+    run(test)
+    run(test, debug=True)
+
+
+def test_calls_from_threads_and_executors() -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        called = loop.create_future()
+        threading.Timer(0.01, lambda: loop.call_soon_threadsafe(called.set_result, 1)).start()
+        assert await called == 1
+        assert await asyncio.gather(*(asyncio.to_thread(pow, 2, n) for n in range(20))) == [2**n for n in range(20)]
+
+    run(test)
+
+
+def test_streams() -> None:
+    async def test() -> None:
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        data = os.urandom(3_000_000)
+
+        async def send() -> None:
+            writer.write(data)
+            await writer.drain()
+            writer.write_eof()
+
+        sending = asyncio.create_task(send())
+        assert await reader.read(-1) == data
+        await sending
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+    run(test)
+
+
+def test_subprocesses() -> None:
+    async def test() -> None:
+        program = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.exit(3)"
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdin=pipe, stdout=pipe)
+        assert (await process.communicate(b"abc"))[0] == b"ABC"
+        assert process.returncode == 3
+
+    run(test)
+
+
+def test_signals() -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        seen = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, seen.set)
+        loop.call_later(0.01, os.kill, os.getpid(), signal.SIGUSR1)
+        await seen.wait()
+        assert loop.remove_signal_handler(signal.SIGUSR1)
+
+    run(test)
+
+
+def test_plain_signal_handlers_run_while_it_waits() -> None:
+    seen = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+
+    async def test() -> None:
+        timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        await asyncio.sleep(0.05)
+        assert seen == [1]
+
+    try:
+        run(test)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_readers_and_writers() -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        a, b = socket.socketpair()
+        a.setblocking(False)
+        b.setblocking(False)
+        seen: list[str] = []
+        done = asyncio.Event()
+
+        def on_readable() -> None:
+            seen.append(f"read {b.recv(10)!r}")
+            done.set()
+
+        def on_writable() -> None:
+            seen.append("write")
+            loop.remove_writer(b)
+
+        loop.add_reader(b, on_readable)
+        loop.add_writer(b, on_writable)
+        await asyncio.sleep(0)
+        a.send(b"x")
+        await done.wait()
+        assert sorted(seen) == ["read b'x'", "write"]
+        assert loop.remove_reader(b)
+        assert not loop.remove_reader(b)
+        assert not loop.remove_writer(b)
+        await loop.sock_sendall(a, b"y")
+        assert await loop.sock_recv(b, 10) == b"y"
+
+        loop.add_reader(b.fileno(), lambda: None)
+        descriptor = b.fileno()
+        b.close()  # before it is removed: a mistake, but not one to die of
+        assert loop.remove_reader(descriptor)
+        a.close()
+
+    run(test)
+
+
+def test_a_timer_set_by_a_handler_is_kept() -> None:
+    app = ProAPI()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        async for message in websocket.iter_text():
+            await asyncio.sleep(float(message))
+            await websocket.send_text("slept")
+
+    async def test(port: int) -> None:
+        # The client lives in another thread: on this loop nothing else would end the wait.
+        def client() -> list[Any]:
+            async def talk() -> list[Any]:
+                async with connect(f"ws://127.0.0.1:{port}/") as websocket:
+                    answers = []
+                    for pause in ("0.01", "0", "0.02"):
+                        await websocket.send(pause)
+                        answers.append(await asyncio.wait_for(websocket.recv(), 5))
+                    return answers
+
+            return asyncio.run(talk())
+
+        assert await asyncio.to_thread(client) == ["slept"] * 3
+
+    run(test, app)  # type: ignore[arg-type]
+
+
+def test_an_idle_server_stops_at_once() -> None:
+    async def test(port: int) -> float:
+        return asyncio.get_running_loop().time()
+
+    loop_time = run(test, ProAPI(shutdown_timeout=30))  # type: ignore[arg-type]
+    assert time.monotonic() - loop_time < 5
+
+
+def test_exceptions_leave_the_loop() -> None:
+    async def exits() -> None:
+        asyncio.get_running_loop().call_soon(sys.exit, 7)
+        await asyncio.sleep(5)
+
+    with pytest.raises(SystemExit) as caught:
+        run(exits)
+    assert caught.value.code == 7
+
+    async def interrupted() -> None:
+        asyncio.get_running_loop().call_later(0.01, os.kill, os.getpid(), signal.SIGINT)
+        await asyncio.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupted)

@@ -1,0 +1,210 @@
+"""Responses: what handlers may give back, headers and cookies that can't break the message, streams."""
+
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from proapi import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from proapi.response import to_response
+from proapi.threads import ThreadPool
+
+
+@dataclass
+class Item:
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "content_type", "body"),
+    [
+        ("<p>é", 200, "text/html; charset=utf-8", "<p>é".encode()),
+        (b"\0", 200, "application/octet-stream", b"\0"),
+        (memoryview(b"ab"), 200, "application/octet-stream", b"ab"),
+        ({"a": 1}, 200, "application/json", b'{"a":1}'),
+        ([], 200, "application/json", b"[]"),
+        (Item("x"), 200, "application/json", b'{"name":"x"}'),
+        (None, 204, None, b""),
+        (Response("x", 201, content_type="text/css"), 201, "text/css", b"x"),
+        (PlainTextResponse("x"), 200, "text/plain; charset=utf-8", b"x"),
+        (HTMLResponse("x"), 200, "text/html; charset=utf-8", b"x"),
+        (JSONResponse(1, status=202), 202, "application/json", b"1"),
+    ],
+)
+def test_results(result: Any, status: int, content_type: str | None, body: bytes) -> None:
+    response = to_response(result)
+    assert response.status == status
+    assert dict(response.headers).get("Content-Type") == content_type
+    assert response.body == body
+
+
+@pytest.mark.parametrize("result", [1, object(), ("a", 200), Item])
+def test_other_results_are_refused(result: Any) -> None:
+    with pytest.raises(TypeError, match=r"JSONResponse takes any other value|unsupported"):
+        to_response(result)
+
+
+def test_headers() -> None:
+    response = Response("x", headers=[("X-A", "1"), ("X-A", "2"), ("content-type", "text/plain")])
+    assert response.headers == [("X-A", "1"), ("X-A", "2"), ("content-type", "text/plain")]
+    assert Response(headers={"X-A": "1"}).headers == [("X-A", "1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-A", "a\r\nSet-Cookie: b"),
+        ("X-A", "a\nb"),
+        ("X-A", "a\0"),
+        ("X-A", "é"),
+        ("X-A", " a"),
+        ("X A", "a"),
+        ("", "a"),
+        ("X-A:", "a"),
+        ("Content-Length", "1"),
+        ("transfer-encoding", "chunked"),
+        ("Connection", "close"),
+        ("Date", "now"),
+    ],
+)
+def test_refuses_headers_that_would_break_the_message(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="header"):
+        Response(headers=[(name, value)])
+
+
+@pytest.mark.parametrize("status", [0, 100, 199, 600, "200", True, None])
+def test_refuses_bad_statuses(status: Any) -> None:
+    with pytest.raises(ValueError, match="expected a status from 200 to 599"):
+        Response(status=status)
+
+
+def test_refuses_a_body_of_another_type() -> None:
+    with pytest.raises(TypeError, match="expected str or bytes as body, got dict"):
+        Response({})  # type: ignore[arg-type]
+
+
+def cookie(*args: Any, **options: Any) -> str:
+    response = Response()
+    response.set_cookie(*args, **options)
+    return response.headers[0][1]
+
+
+def test_cookies() -> None:
+    assert cookie("a", "b") == "a=b; Path=/; SameSite=Lax"
+    expires = datetime(2030, 1, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert cookie(
+        "a", "b", max_age=60, expires=expires, path="/x", domain="a.example", secure=True, httponly=True, samesite=None
+    ) == ("a=b; Max-Age=60; Expires=Tue, 01 Jan 2030 12:00:00 GMT; Path=/x; Domain=a.example; Secure; HttpOnly")
+    response = Response()
+    response.delete_cookie("a")
+    assert "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" in response.headers[0][1]
+
+
+@pytest.mark.parametrize(
+    ("args", "options"),
+    [
+        (("a b", ""), {}),
+        (("", ""), {}),
+        (("a", "b;c"), {}),
+        (("a", "b c"), {}),
+        (("a", 'b"'), {}),
+        (("a", "é"), {}),
+        (("a", "b\r\n"), {}),
+        (("a", "b"), {"path": "/;Domain=evil"}),
+        (("a", "b"), {"domain": "a\r\nb"}),
+        (("a", "b"), {"samesite": "Lax;"}),
+        (("a", "b"), {"samesite": "none"}),
+        (("a", "b"), {"expires": datetime(2030, 1, 1)}),
+    ],
+)
+def test_refuses_cookies_that_browsers_would_misread(args: tuple[str, str], options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="cookie"):
+        cookie(*args, **options)
+
+
+def test_redirect_quotes_its_url() -> None:
+    assert RedirectResponse("/a b?c=é#d").headers == [("Location", "/a%20b?c=%C3%A9#d")]
+    assert RedirectResponse("https://a.example/%20", 303).status == 303
+    assert RedirectResponse("/\r\nX: y").headers == [("Location", "/%0D%0AX:%20y")]
+
+
+def test_file_names_its_type() -> None:
+    assert dict(FileResponse("a.html").headers)["Content-Type"] == "text/html; charset=utf-8"
+    assert dict(FileResponse("a.png").headers)["Content-Type"] == "image/png"
+    assert dict(FileResponse("a.tar.gz").headers)["Content-Type"] == "application/octet-stream"
+    named = dict(FileResponse("x", filename='é".txt').headers)
+    assert named["Content-Disposition"] == "attachment; filename*=UTF-8''%C3%A9%22.txt"
+
+
+class Recorder:
+    """An exchange that keeps what it is told."""
+
+    def __init__(self, parts_wanted: int = 100) -> None:
+        self.request: Any = None
+        self.started = self.finished = False
+        self.parts: list[bytes] = []
+        self.parts_wanted = parts_wanted
+
+    def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+    def respond_with_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None: ...
+    def fail(self) -> None: ...
+
+    def start(self, status: int, headers: list[tuple[str, str]], content_length: int | None) -> None:
+        self.started = True
+
+    def write(self, data: bytes) -> Awaitable[bool]:
+        async def write() -> bool:
+            self.parts.append(data)
+            return len(self.parts) < self.parts_wanted
+
+        return write()
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize("parts_wanted", [100, 2])
+async def test_streams_and_closes_the_iterator(is_async: bool, parts_wanted: int) -> None:
+    closed = False
+
+    def parts() -> Iterator[str | bytes]:
+        nonlocal closed
+        try:
+            yield from ("a", b"b", "é")
+        finally:
+            closed = True
+
+    async def async_parts() -> AsyncIterator[str | bytes]:
+        nonlocal closed
+        try:
+            for part in ("a", b"b", "é"):
+                yield part
+        finally:
+            closed = True
+
+    exchange = Recorder(parts_wanted)
+    await StreamingResponse(async_parts() if is_async else parts()).send_to(exchange, ThreadPool())
+    assert exchange.parts == [b"a", b"b", "é".encode()][:parts_wanted]
+    assert exchange.finished
+    assert closed
+
+
+@pytest.mark.parametrize("parts", ["text", b"octets", 1, None])
+def test_refuses_what_is_no_iterator_of_parts(parts: Any) -> None:
+    with pytest.raises(TypeError, match="expected an iterator"):
+        StreamingResponse(parts)
+
+
+def test_times_are_utc() -> None:
+    assert "GMT" in cookie("a", "b", expires=datetime.now(UTC))

@@ -1,0 +1,225 @@
+"""``app.run()`` from outside: what it prints, exit statuses, signals, workers."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+PROGRAM = """
+import os, sys, time
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=2)
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+@app.get("/sleep/{s:float}")
+def sleep(s):
+    time.sleep(s)
+    return "slept"
+
+@app.get("/exit")
+async def leave():
+    os._exit(9)
+
+app.run(**eval(sys.argv[1]))
+print("run has returned", flush=True)
+"""
+MODES = ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)", "dict(workers=2, fast=True)"]
+
+
+class Program:
+    def __init__(self, options: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PROAPI_PORT": "0", **environment},
+        )
+        assert self.process.stdout
+        self.first_line = self.process.stdout.readline()
+        found = re.fullmatch(r"ProAPI serves (http://127\.0\.0\.1:\d+) \(Ctrl-C stops\)\n", self.first_line)
+        self.url = found[1] if found else ""
+
+    def get(self, path: str) -> str:
+        with urlopen(self.url + path, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def end(self, timeout_s: float = 10) -> tuple[int, str, str]:
+        """Exit status, the rest of stdout, and stderr."""
+        try:
+            out, err = self.process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def programs() -> Iterator[list[Program]]:
+    """Ended, whatever the test does."""
+    started: list[Program] = []
+    yield started
+    for program in started:
+        program.process.kill()
+        program.process.communicate()
+
+
+@pytest.mark.parametrize("options", MODES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_gracefully(options: str, number: int, programs: list[Program]) -> None:
+    program = Program(options)
+    programs.append(program)
+    assert program.get("/pid").isdecimal()
+    program.process.send_signal(number)
+    assert program.end() == (0, "run has returned\n", "")
+
+
+@pytest.mark.parametrize("options", MODES)
+def test_a_second_signal_ends_at_once(options: str, programs: list[Program]) -> None:
+    program = Program(options.replace("dict(", "dict(shutdown_timeout=30, "))
+    programs.append(program)
+    with socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2]))) as client:
+        client.sendall(b"GET /sleep/20 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        program.get("/pid")  # by now the other request may have begun
+        program.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            program.process.wait(0.5)
+        program.process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert program.end()[0] == 130
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)"])
+def test_shutdown_never_takes_longer_than_its_timeout(options: str, programs: list[Program]) -> None:
+    program = Program(options)
+    programs.append(program)
+    with socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2]))) as client:
+        client.sendall(b"GET /sleep/20 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        program.get("/pid")
+        began = time.monotonic()
+        program.process.send_signal(signal.SIGTERM)
+        status, _, err = program.end()
+        assert status == 0
+        assert time.monotonic() - began < 3
+        assert "cancelled" in err
+
+
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(workers=2)"])
+def test_a_busy_port_is_one_line(options: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        program = Program(options, PROAPI_PORT=port)
+        status, _, err = program.end()
+    assert (status, program.first_line) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("proapi: ")
+    assert port in err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("dict(port=70000)", "port: expected a number from 0 to 65535, got 70000"),
+        ("dict(workers=0)", "workers: expected a number from 1 to 1024, got 0"),
+        ("dict(loop='x')", "loop: expected 'asyncio' or 'uvloop', got 'x'"),
+        ("dict(fast=True, loop='uvloop')", "leave out loop='uvloop'"),
+        ("dict(nothing=1)", "'nothing' is not a setting"),
+        ("dict(max_body='much')", "max_body: expected a whole number"),
+        ("dict(host='203.0.113.7')", "203.0.113.7"),
+        ("dict(host='203.0.113.7', workers=2)", "203.0.113.7"),
+    ],
+)
+def test_a_bad_option_is_one_line(options: str, expected: str) -> None:
+    status, _, err = Program(options).end()
+    assert status == 1
+    assert err.count("\n") == 1
+    assert expected in err
+
+
+def test_a_bad_environment_is_one_line() -> None:
+    status, _, err = Program("dict()", PROAPI_PORT="8x").end()
+    assert (status, err) == (1, "proapi: PROAPI_PORT: expected a number from 0 to 65535, got '8x'\n")
+
+
+def test_a_dead_worker_is_replaced(programs: list[Program]) -> None:
+    program = Program("dict(workers=1 + 1)")
+    programs.append(program)
+    before = {program.get("/pid") for _ in range(50)}
+    os.kill(int(before.pop()), signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if len({program.get("/pid") for _ in range(50)} - before) == 1:
+                break
+        except OSError:
+            continue
+    else:
+        pytest.fail("no new worker within 5 s")
+    program.process.send_signal(signal.SIGTERM)
+    status, _, err = program.end()
+    assert status == 0
+    assert re.search(r"worker \d \(pid \d+\) was ended by SIGKILL", err)
+
+
+def test_workers_that_die_young_are_no_fork_bomb(programs: list[Program]) -> None:
+    program = Program("dict(workers=2)")
+    programs.append(program)
+    began = time.monotonic()
+    deaths = 0
+    while time.monotonic() - began < 4:
+        try:
+            program.get("/exit")
+        except OSError:
+            deaths += 1
+            time.sleep(0.02)
+    program.process.send_signal(signal.SIGTERM)
+    status, _, err = program.end()
+    assert status == 0
+    assert err.count("ended with status 9") <= 2 + 5
+
+
+def test_workers_stop_when_the_supervisor_is_killed(programs: list[Program]) -> None:
+    program = Program("dict(workers=2)")
+    programs.append(program)
+    workers = {int(program.get("/pid")) for _ in range(50)}
+    program.process.kill()
+    program.process.communicate()
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}/status").exists() and _is_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline, f"{workers} go on without their supervisor"
+        time.sleep(0.02)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def test_startup_failure_ends_workers_and_supervisor() -> None:
+    program = PROGRAM.replace("@app.get", "@app.on_startup\ndef fails():\n    raise KeyError('a')\n\n@app.get", 1)
+    for options in ("dict()", "dict(workers=2)", "dict(fast=True)"):
+        result = subprocess.run(
+            [sys.executable, "-c", program, options],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            env={**os.environ, "PROAPI_PORT": "0"},
+        )
+        assert result.returncode == 1
+        assert result.stdout == ""
+        assert "KeyError: 'a'" in result.stderr

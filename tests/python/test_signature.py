@@ -1,0 +1,174 @@
+"""Wrong handlers and routes are found when they are registered, with the handler's place and what was expected."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proapi import ProAPI, RouteError
+
+
+def refused(register: Callable[[ProAPI], object]) -> str:
+    with pytest.raises(RouteError) as caught:
+        register(ProAPI())
+    return str(caught.value)
+
+
+def test_names_file_and_line_of_the_handler() -> None:
+    async def handler(websocket: Any, room: str) -> None: ...
+
+    line = inspect.getsourcelines(handler)[1]
+    text = refused(lambda app: app.websocket("/chat")(handler))
+    assert text.startswith(f"{__file__}:{line}: websocket '/chat': ")
+    assert "expected one parameter for the connection and the path's (none)" in text
+    assert "'websocket' and 'room' are not in the path" in text
+    assert text.endswith("got (websocket, room)")
+
+
+async def none() -> None: ...
+async def only_path(room: str) -> None: ...
+async def star(websocket: Any, *rest: str) -> None: ...
+async def positional(websocket: Any, /) -> None: ...
+async def without_room(websocket: Any) -> None: ...
+async def generator(websocket: Any) -> Any:
+    yield websocket
+
+
+def not_async(websocket: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("path", "handler", "expected"),
+    [
+        ("/{room}", none, "expected a parameter for each of the path's (room), but 'room' is missing; got ()"),
+        ("/", none, "expected one parameter for the connection beside the path's (none); got ()"),
+        ("/{room}", only_path, "expected one parameter for the connection beside the path's (room); got (room)"),
+        ("/{room}", without_room, "but 'room' is missing; got (websocket)"),
+        ("/", star, "expected parameters that can be passed by name, but '*rest' can't be"),
+        ("/", positional, "expected parameters that can be passed by name, but 'websocket' can't be"),
+        ("/", not_async, "expected an 'async def' handler, got not_async, which is not async"),
+        ("/", generator, "expected an 'async def' handler, got generator"),
+        ("/{room", without_room, 'got "{room"'),
+        ("/{room:number}", without_room, 'expected int, float, uuid, path or str as converter, got "number"'),
+        ("chat", without_room, 'expected a path that begins with "/", got "chat"'),
+        ("/{a}/{a}", without_room, 'got "a" twice'),
+        (7, without_room, "expected a path, got 7"),
+        ("/", "handler", "expected a function, got 'handler'"),
+    ],
+)
+def test_says_what_was_expected(path: Any, handler: Any, expected: str) -> None:
+    assert expected in refused(lambda app: app.websocket(path)(handler))
+
+
+def test_duplicate_names_the_first_ones_place() -> None:
+    app = ProAPI()
+
+    @app.websocket("/chat/{room}")
+    async def first(websocket: Any, room: str) -> None: ...
+
+    async def second(websocket: Any, name: str) -> None: ...
+
+    with pytest.raises(RouteError, match=r"has one already: .*first at .*test_signature.py:"):
+        app.websocket("/chat/{name:str}")(second)
+
+    async def other(websocket: Any, room: int) -> None: ...
+
+    app.websocket("/chat/{room:int}")(other)
+    app.get("/chat/{name}")(lambda name: name)
+    with pytest.raises(RouteError, match="one handler for each path and method"):
+        app.get("/chat/{room}")(lambda room: room)
+    app.post("/chat/{room}")(lambda room: room)
+
+
+def test_escapes_that_change_a_path_make_no_duplicate() -> None:
+    app = ProAPI()
+    app.get("/a%2Fb")(lambda: "")
+    app.get("/a/b")(lambda: "")
+    with pytest.raises(RouteError):
+        app.get("/%61/b")(lambda: "")
+
+
+def test_any_name_and_order_will_do() -> None:
+    app = ProAPI()
+
+    @app.websocket("/1/{room}/{page:int}")
+    async def by_any_name(page: int, ws: Any, *, room: str) -> None: ...
+
+    @app.websocket("/2/{room}")
+    async def the_rest(ws: Any, **path: str) -> None: ...
+
+    @app.get("/3/{room}")
+    def without_request(room: str) -> str:
+        return room
+
+    class Handler:
+        async def __call__(self, websocket: Any) -> None: ...
+
+        async def method(self, websocket: Any) -> None: ...
+
+    app.websocket("/4")(Handler())
+    app.websocket("/5")(Handler().method)
+    app.websocket("/6")(functools.partial(by_any_name, room="", page=1))
+
+
+def test_partial_that_fills_a_parameter_leaves_the_connection() -> None:
+    async def handler(setting: int, websocket: Any) -> None: ...
+
+    ProAPI().websocket("/")(functools.partial(handler, 1))
+
+
+def test_decorated_handlers_show_their_own_place() -> None:
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await function(*args, **kwargs)
+
+        return wrapper
+
+    @decorate
+    async def handler(websocket: Any, too_many: int) -> None: ...
+
+    line = inspect.getsourcelines(handler)[1]
+    assert f"{__file__}:{line}: " in refused(lambda app: app.websocket("/")(handler))
+
+
+def test_http_routes_are_checked_too() -> None:
+    assert "expected one parameter for the request" in refused(lambda app: app.get("/")(lambda request, other: ""))
+    assert "expected an HTTP method, got 'NO METHOD'" in refused(lambda app: app.route("/", ["no method"])(lambda: ""))
+
+
+def test_decorators_give_the_handler_back() -> None:
+    app = ProAPI()
+
+    async def handler(websocket: Any) -> None: ...
+
+    assert app.websocket("/")(handler) is handler
+    assert app.get("/")(without_room) is without_room
+
+
+def test_route_settings_are_checked() -> None:
+    async def handler(websocket: Any) -> None: ...
+
+    assert "max_message_size" in refused(lambda app: app.websocket("/", max_message_size=0)(handler))
+    assert "not of one route" in refused(
+        lambda app: app.websocket("/", head_timeout=1.0)(handler)  # type: ignore[call-arg]
+    )
+    ProAPI().websocket("/", max_message_size=1, allowed_origins=["https://a.example", "https://b.example"])(handler)
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="'nothing' is not a setting"):
+        ProAPI(nothing=1)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="close_timeout: expected seconds"):
+        ProAPI(close_timeout=0)
+    app = ProAPI(max_body=7, close_timeout=0.5)
+    assert (app.limits["max_body"], app.limits["close_timeout"]) == (7, 0.5)
+
+
+def test_static_needs_a_directory(tmp_path: Path) -> None:
+    assert "expected a directory" in refused(lambda app: app.static("/", tmp_path / "none"))
+    assert "expected a path without parameters" in refused(lambda app: app.static("/{name}", tmp_path))
+    ProAPI().static("/", tmp_path)

@@ -1,0 +1,159 @@
+"""Programs under test as processes on a free port of the loopback interface, and what the kernel knows of them."""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PROAPI_BUILD_DIR", ROOT / "build" / "release"))
+SYSTEM_APP = Path(__file__).with_name("system_app.py")
+CONTRACT = ROOT / "tests" / "contract"
+START_S, END_S = 20.0, 20.0
+
+# An address in the line in which a server says where it serves; uvicorn and hypercorn say it on stderr.
+_SERVES = re.compile(r"https?://[^ ]*?:(\d+)")
+
+
+class Process:
+    """A server that has said where it serves; what it prints is kept."""
+
+    def __init__(self, command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> None:
+        environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1")
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")]))
+
+        def limit() -> None:
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            wanted = descriptors or min(hard, 8192)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard) if descriptors is None else wanted))
+
+        self.popen = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environment,
+            preexec_fn=limit,
+        )
+        self.pid = self.popen.pid
+        self._output = bytearray()
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self.port = int(self.wait_for_output(_SERVES, START_S)[1])
+        except AssertionError:
+            self.stop()
+            raise
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        while part := os.read(self.popen.stdout.fileno(), 65536):
+            with self._news:
+                self._output += part
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    def wait_for_output(self, pattern: re.Pattern[str], timeout_s: float = END_S) -> re.Match[str]:
+        until = time.monotonic() + timeout_s
+        with self._news:
+            while not (found := pattern.search(self.output)):
+                in_time = self._news.wait(max(0.0, until - time.monotonic()))
+                if not in_time or not self._reader.is_alive():
+                    raise AssertionError(f"no {pattern.pattern!r} in the output:\n{self.output}")
+        return found
+
+    @property
+    def output(self) -> str:
+        """What it has printed, both streams."""
+        return self._output.decode(errors="replace")
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, timeout_s: float = END_S) -> int:
+        """The exit status, once all its output is there."""
+        status = self.popen.wait(timeout_s)
+        self._reader.join(END_S)
+        return status
+
+    def stop(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(END_S)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        self._reader.join(END_S)
+        if self.popen.stdout is not None:
+            self.popen.stdout.close()
+
+    # ---- what the kernel knows ----
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def rss_bytes(self) -> int:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def package_path() -> str | None:
+    """The source tree's package, where its extension has been built in place; else the installed one serves."""
+    package = ROOT / "python"
+    return str(package) if any(package.glob("proapi/_engine*.so")) else None
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> Iterator[Process]:
+    process = Process(command, port=port, descriptors=descriptors)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def python(program: Path, *arguments: str) -> list[str | Path]:
+    return [sys.executable, program, *arguments]
+
+
+def built(program: str) -> list[str | Path]:
+    """A C++ program of the build that PROAPI_BUILD_DIR names."""
+    path = BUILD / program
+    assert path.exists(), f"{path} is not built: make cpp, or name the build's directory in PROAPI_BUILD_DIR"
+    return [path]
+
+
+def front_end(name: str) -> list[str | Path]:
+    """The contract application: as python, python-fast, asgi (uvicorn), hypercorn or cpp."""
+    app = CONTRACT / "app.py"
+    match name:
+        case "python":
+            return python(app, "--port", "0")
+        case "python-fast":
+            return python(app, "--port", "0", "--fast")
+        case "asgi":
+            return [sys.executable, "-m", "uvicorn", "--app-dir", CONTRACT, "--port", "0", "app:app"]
+        case "hypercorn":
+            return [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", f"{CONTRACT}/app:app"]
+        case _:
+            return [*built("contract_app"), "--port", "0"]
+
+
+def raise_descriptor_limit(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

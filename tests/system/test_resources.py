@@ -1,0 +1,145 @@
+"""What connections take they give back, and a server without descriptors stays a good neighbour."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import urllib.request
+from typing import Any
+
+import pytest
+from lean_client import Ended, LeanWebSocket, Refused
+from system_servers import SYSTEM_APP, Process, python, serving
+
+ROUNDS, AT_ONCE = 2000, 50
+MODES = [pytest.param(False, id="standard"), pytest.param(True, id="fast")]
+
+
+def state_of(server: Process) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/state") as response:
+        state: dict[str, Any] = json.load(response)
+    return state
+
+
+async def until_idle(server: Process, descriptors: int = 0) -> dict[str, Any]:
+    """Asks until every handler of an echo has ended, and until no more descriptors are open than before."""
+    until = asyncio.get_running_loop().time() + 10
+    while True:
+        state = await asyncio.to_thread(state_of, server)
+        is_over = asyncio.get_running_loop().time() > until
+        if is_over or (not state["running"].get("echo") and server.descriptors() <= (descriptors or 10**6)):
+            return state
+
+
+async def come_and_go(server: Process, count: int) -> None:
+    """Users in every manner of leaving: with a close frame, by FIN, by RST, in the middle of a message."""
+
+    async def one(number: int) -> None:
+        client = await LeanWebSocket.connect(server.port, "/echo")
+        client.send_text(f"hello {number}")
+        assert await client.receive() == b"hello %d" % number
+        match number % 4:
+            case 0:
+                await client.close()
+            case 1:
+                client.hang_up()
+            case 2:
+                client.abort()
+            case 3:
+                client.send_raw(b"\x01\x8a\0\0\0\0half")
+                client.hang_up()
+        await client.ended
+
+    async def worker(first: int) -> None:
+        for number in range(first, count, AT_ONCE):
+            await one(number)
+
+    await asyncio.gather(*map(worker, range(AT_ONCE)))
+
+
+@pytest.mark.parametrize("fast", MODES)
+def test_descriptors_objects_and_tasks_return(fast: bool) -> None:
+    async def scenario(server: Process) -> None:
+        await come_and_go(server, 2 * AT_ONCE)  # what is made once and kept is there now
+        before, descriptors = await until_idle(server), server.descriptors()
+        await come_and_go(server, ROUNDS)
+        after = await until_idle(server, descriptors)
+        assert after["ended"]["echo"] - before["ended"]["echo"] == ROUNDS
+        assert after["tasks"] == before["tasks"]
+        # One object left behind by a connection would be 2,000.
+        assert after["objects"] - before["objects"] < ROUNDS // 20
+        assert server.descriptors() <= descriptors
+
+    with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
+        asyncio.run(scenario(server))
+        assert "Traceback" not in server.output, server.output
+
+
+async def fill(server: Process) -> list[LeanWebSocket]:
+    """As many connections as there can be."""
+    inside: list[LeanWebSocket] = []
+    with contextlib.suppress(Refused, Ended, OSError):
+        while len(inside) < 10_000:
+            inside.append(await LeanWebSocket.connect(server.port, "/echo"))
+    return inside
+
+
+async def status_of_newcomer(server: Process) -> int:
+    try:
+        client = await LeanWebSocket.connect(server.port, "/echo")
+    except Refused as refusal:
+        return refusal.status
+    except (Ended, OSError):
+        return 0
+    client.abort()
+    return 101
+
+
+async def echoes(client: LeanWebSocket, text: str) -> None:
+    client.send_text(text)
+    assert await client.receive() == text.encode()
+
+
+@pytest.mark.parametrize("setting", ["max_connections", "EMFILE"])
+@pytest.mark.parametrize("fast", MODES)
+def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(fast: bool, setting: str) -> None:
+    """Once with the limit that follows from the descriptors, once with one that promises more than there are."""
+    limits = {"fast": fast, "ping_interval": 60} | ({"max_connections": 100_000} if setting == "EMFILE" else {})
+
+    async def scenario(server: Process) -> None:
+        inside = await fill(server)
+        assert len(inside) >= 20
+        waiting = [await status_of_newcomer(server) for _ in range(50)]
+        assert set(waiting) <= {503, 0}
+        assert 503 in waiting
+        # Some who never speak stand in the queue as well.
+        silent = []
+        for _ in range(20):
+            sock = socket.create_connection(("127.0.0.1", server.port))
+            sock.setblocking(False)
+            silent.append(sock)
+        for number, client in enumerate(inside):
+            await echoes(client, f"still here {number}")
+
+        # Nothing happens for a second: whatever the server computes in it, it computes for nothing.
+        before = server.cpu_s()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(inside[0].receive(), 1)
+        assert server.cpu_s() - before < 0.2
+
+        for sock in silent:
+            sock.close()
+        for client in inside[1:]:
+            await client.close()
+        # The descriptors are back some turns later.
+        while await status_of_newcomer(server) != 101:
+            pass
+        await echoes(inside[0], "last")
+        await inside[0].close()
+
+    with serving(python(SYSTEM_APP, json.dumps(limits)), descriptors=90) as server:
+        asyncio.run(scenario(server))
+        lines = server.output.splitlines()
+        reason = "Too many open files" if setting == "EMFILE" else "max_connections"
+        assert any("refused with 503" in line and reason in line for line in lines), server.output
+        assert len(lines) < 200
