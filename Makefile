@@ -43,7 +43,7 @@ $(STAMPS)/python: $(STAMPS)/venv $(cpp_sources) $(python_sources)
 	@touch $@
 
 $(STAMPS)/python-test: $(STAMPS)/python $(STAMPS)/system-test tests/contract/package.json
-	$(PYTHON) -m pip install -q '.[test]' --no-build-isolation --config-settings=build-dir=build/python
+	$(PYTHON) -m pip install -q --no-build-isolation --config-settings=build-dir=build/python '.[test]'
 	cd tests/contract && npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -58,7 +58,7 @@ cpp: $(STAMPS)/system-test
 
 ifeq ($(APP),cpp)
 demo: cpp
-	PROAPI_PORT=$(PORT) build/release/examples/cpp/chat
+	PROAPI_PORT=$(PORT) build/release/examples/chat
 else
 demo: python
 	PROAPI_PORT=$(PORT) $(PYTHON) examples/python/chat.py

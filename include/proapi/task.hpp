@@ -9,6 +9,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -176,9 +177,26 @@ inline Task<void> detail::Promise<void>::get_return_object() noexcept {
     return Task<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
 }
 
+namespace detail {
+struct SpawnState;
+}
+
+// A task that runs beside the one that spawned it. Dropping the handle leaves it running.
+class TaskHandle {
+public:
+    // Makes what it waits for throw Cancelled. On a task that has ended it does nothing. On the task's own thread.
+    void cancel() const;
+    [[nodiscard]] bool is_done() const noexcept;
+
+    explicit TaskHandle(std::shared_ptr<detail::SpawnState> state) noexcept : state_(std::move(state)) {}
+
+private:
+    std::shared_ptr<detail::SpawnState> state_;
+};
+
 // Runs `task` beside its caller: at once until it first waits, then whenever that is over. It belongs to the connection
 // whose handler (or task) started it. An exception that leaves it is logged. Throws std::logic_error outside of a
 // handler or task.
-void spawn(Task<> task);
+TaskHandle spawn(Task<> task);
 
 }  // namespace proapi

@@ -96,7 +96,9 @@ class _AsgiWebSocket:
                 await self._news_in.wait()
             message = await self._receive()
             if message["type"] != "websocket.receive":
-                self._end(message.get("code") or _NO_STATUS, message.get("reason") or "")
+                while self._turn_is_due:  # what came before the end is handed over before it
+                    await asyncio.sleep(0)
+                self._end(_close_code_of(message), message.get("reason") or "")
                 return
             text = message.get("text")
             data = message["bytes"] if text is None else text
@@ -144,6 +146,12 @@ class _AsgiWebSocket:
                 await _refuse(self._send, status, headers, body, can_respond=self._can_respond)
                 return True
         return False
+
+
+def _close_code_of(message: _Message) -> int:
+    """A connection that was lost is 1005 to uvicorn, which then gives no reason; with a Close frame it gives one."""
+    code = message.get("code") or _NO_STATUS
+    return _ABNORMAL if code == _NO_STATUS and "reason" not in message else int(code)
 
 
 async def _refuse(send: _Send, status: int, headers: Pairs, body: bytes, *, can_respond: bool) -> None:

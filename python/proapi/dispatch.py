@@ -87,7 +87,7 @@ class Dispatcher:
             code = error.close_code if error.close_code in _CLOSE_REASONS else 1007
             client = connection.client[0] if connection.client else "a client"
             text = escape(f"{connection.path}: closed {client} with {code}: {error}")
-            self._peer_faults.write(logging.INFO, text)
+            self._peer_faults.write(logging.WARNING, text)
             connection.close(code, _CLOSE_REASONS[code])
         else:
             logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)

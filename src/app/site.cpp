@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "http/headers.hpp"
+
 namespace proapi::detail {
 
 namespace {

@@ -14,24 +14,6 @@ namespace {
 
 thread_local Worker* current_worker = nullptr;
 
-// A task that a handler has started and nobody awaits.
-class SpawnedTask final : public Detached {
-public:
-    using Detached::Detached;
-
-private:
-    void on_end(const std::exception_ptr& error) noexcept override {
-        if (!error) return;
-        try {
-            std::rethrow_exception(error);
-        } catch (const Cancelled&) {
-        } catch (const WebSocketDisconnect&) {  // its connection has ended, and it with it
-        } catch (...) {
-            logger().error("a spawned task failed: {}", describe(error));
-        }
-    }
-};
-
 }  // namespace
 
 // ---- tasks ------------------------------------------------------------------------------------------------------
@@ -179,16 +161,6 @@ Statistics Worker::statistics() {
 }
 
 }  // namespace detail
-
-void spawn(Task<> task) {
-    detail::Worker* worker = detail::Worker::current();
-    if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
-    const detail::Context* context = detail::Context::current();
-    // It deletes itself when it ends.
-    auto* detached =
-        new detail::SpawnedTask(*worker, context ? context->shared_owner() : nullptr, std::move(task));
-    detached->start();
-}
 
 Statistics statistics() {
     detail::Worker* worker = detail::Worker::current();

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from people import People
+from playwright.sync_api import Browser, sync_playwright
 
 # The processes under test are those of the system tests.
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
@@ -21,7 +22,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-TIMEOUT_MS = 15_000
 
 
 @pytest.fixture(scope="session")
@@ -32,28 +32,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
-
-
-class People:
-    """Opens pages, each in a browser profile of its own, and keeps what went wrong in them."""
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._contexts: list[BrowserContext] = []
-        self.errors: list[str] = []
-
-    def open(self, url: str, **options: object) -> Page:
-        context = self._browser.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]
-        context.set_default_timeout(TIMEOUT_MS)
-        self._contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(url)
-        return page
-
-    def close(self) -> None:
-        for context in self._contexts:
-            context.close()
 
 
 @pytest.fixture

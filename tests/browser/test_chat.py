@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TIMEOUT_MS, People
+from people import TIMEOUT_MS, People
 from playwright.sync_api import Locator, Page, expect
 from system_servers import ROOT, Process, built, python
 
@@ -222,7 +222,7 @@ def test_screenshot(people: People) -> None:
             (grace, "Or kill the server and start it again: what you type meanwhile is sent once it is back."),
             (ada, "No JavaScript library, no broker?"),
             (grace, "One Python file, or one in C++, and this page."),
-            (ada, "👍 See you in #engine-room"),
+            (ada, "Good. See you in #engine-room."),
         ]
         for count, (page, text) in enumerate(talk, 1):
             say(page, text)

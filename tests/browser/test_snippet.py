@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import People
+from people import People
 from playwright.sync_api import ConsoleMessage
 from system_servers import ROOT, Process, built, python, serving
 

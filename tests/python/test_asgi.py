@@ -324,3 +324,45 @@ async def test_lifespan_failure() -> None:
     peer.put("lifespan.startup")
     assert await peer.get() == {"type": "lifespan.startup.failed", "message": "KeyError: 'a'"}
     await peer.end()
+
+
+async def test_a_message_is_handled_before_the_end_that_follows_it() -> None:
+    app = ProAPI()
+    seen: list[object] = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        while True:
+            seen.append(await websocket.receive())
+            seen.append(websocket.closed)
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.put("websocket.receive", text="last")
+    peer.put("websocket.disconnect", code=1000, reason="")
+    await peer.end()
+    assert seen == ["last", False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({"code": 1005}, 1006), ({"code": 1005, "reason": ""}, 1005), ({"code": 4000}, 4000), ({}, 1006)],
+)
+async def test_close_code(fields: dict[str, Any], code: int) -> None:
+    app = ProAPI()
+    seen = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.wait_closed()
+        seen.append(websocket.close_code)
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.put("websocket.disconnect", **fields)
+    await peer.end()
+    assert seen == [code]

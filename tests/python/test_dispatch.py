@@ -112,9 +112,9 @@ async def group_with_a_message_error(websocket: WebSocketConnection) -> None:
         (fails, 1011, logging.ERROR),
         (fails_badly, 1011, logging.ERROR),
         (group_with_a_failure, 1011, logging.ERROR),
-        (wants_text, 1003, logging.INFO),
-        (wants_json, 1007, logging.INFO),
-        (group_with_a_message_error, 1003, logging.INFO),
+        (wants_text, 1003, logging.WARNING),
+        (wants_json, 1007, logging.WARNING),
+        (group_with_a_message_error, 1003, logging.WARNING),
         (cancels_itself, 1011, logging.WARNING),
     ],
 )
