@@ -121,19 +121,19 @@ private:
     bool received_ = false;
 };
 
-class ReceivingText final : public ReceivingBase {
+class ReceivingText : public ReceivingBase {
 public:
     using ReceivingBase::ReceivingBase;
     std::string await_resume() { return take_text(); }
 };
 
-class ReceivingBytes final : public ReceivingBase {
+class ReceivingBytes : public ReceivingBase {
 public:
     using ReceivingBase::ReceivingBase;
     Bytes await_resume() { return take_bytes(); }
 };
 
-class ReceivingAny final : public ReceivingBase {
+class ReceivingAny : public ReceivingBase {
 public:
     using ReceivingBase::ReceivingBase;
     Message await_resume() {
@@ -143,7 +143,7 @@ public:
 };
 
 template <class T>
-class ReceivingJson final : public ReceivingBase {
+class ReceivingJson : public ReceivingBase {
 public:
     using ReceivingBase::ReceivingBase;
     T await_resume() {
@@ -156,6 +156,21 @@ public:
             } catch (const Json::exception& error) {
                 refuse_content(error.what());
             }
+        }
+    }
+};
+
+// The same, with nothing in place of WebSocketDisconnect where the end is a normal one: 1000, 1001, or no code given.
+template <class Receiving>
+class Next final : public Receiving {
+public:
+    using Receiving::Receiving;
+    auto await_resume() -> std::optional<decltype(std::declval<Receiving&>().await_resume())> {
+        try {
+            return Receiving::await_resume();
+        } catch (const WebSocketDisconnect& end) {
+            if (end.code() != 1000 && end.code() != 1001 && end.code() != 1005) throw;
+            return std::nullopt;
         }
     }
 };
@@ -188,6 +203,20 @@ public:
     }
     // Of either kind.
     [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(*state_); }
+
+    // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect (Python's
+    // `async for` and iter_text()); everything else is as above.
+    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const { return detail::Next<detail::ReceivingAny>(*state_); }
+    [[nodiscard]] detail::Next<detail::ReceivingText> next_text() const {
+        return detail::Next<detail::ReceivingText>(*state_);
+    }
+    [[nodiscard]] detail::Next<detail::ReceivingBytes> next_bytes() const {
+        return detail::Next<detail::ReceivingBytes>(*state_);
+    }
+    template <class T = Json>
+    [[nodiscard]] detail::Next<detail::ReceivingJson<T>> next_json() const {
+        return detail::Next<detail::ReceivingJson<T>>(*state_);
+    }
 
     // Send at once, in call order, also where the result is not awaited: then nothing keeps the sender from filling the
     // buffer beyond max_buffered, which closes the connection with 1008. Awaited, they give whether the connection took

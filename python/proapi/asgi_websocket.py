@@ -96,8 +96,9 @@ class _AsgiWebSocket:
                 await self._news_in.wait()
             message = await self._receive()
             if message["type"] != "websocket.receive":
-                while self._turn_is_due:  # what came before the end is handed over before it
-                    await asyncio.sleep(0)
+                if self._turn_is_due:  # what came before the end is handed over before it
+                    self._news_in.clear()
+                    await self._news_in.wait()
                 self._end(_close_code_of(message), message.get("reason") or "")
                 return
             text = message.get("text")
@@ -150,8 +151,10 @@ class _AsgiWebSocket:
 
 def _close_code_of(message: _Message) -> int:
     """A connection that was lost is 1005 to uvicorn, which then gives no reason; with a Close frame it gives one."""
-    code = message.get("code") or _NO_STATUS
-    return _ABNORMAL if code == _NO_STATUS and "reason" not in message else int(code)
+    code = message.get("code")
+    if code == _NO_STATUS and "reason" not in message:
+        return _ABNORMAL
+    return int(code or _NO_STATUS)
 
 
 async def _refuse(send: _Send, status: int, headers: Pairs, body: bytes, *, can_respond: bool) -> None:

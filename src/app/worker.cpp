@@ -121,7 +121,8 @@ void Worker::end_if_idle() {
 
 // Whoever is left after shutdown_timeout: first asked (Cancelled), then taken away.
 void Worker::cancel_tasks() {
-    if (task_count_ > 0) logger().warn("shutdown_timeout is over: {} tasks are cancelled", task_count_);
+    if (task_count_ > 0)
+        logger().warn("{} handlers did not end within shutdown_timeout: they are cancelled", task_count_);
     base::IntrusiveList<Detached, DetachedLink> left;
     left.splice(tasks_);
     while (Detached* task = left.pop_front()) {

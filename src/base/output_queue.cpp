@@ -1,18 +1,53 @@
 #include "base/output_queue.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace proapi::base {
 
+namespace {
+
+// Blocks that queues of this thread have given back, for the next queue that needs one.
+class BlockStock {
+public:
+    [[nodiscard]] std::unique_ptr<std::uint8_t[]> take() {
+        if (count_ > 0) return std::move(blocks_[--count_]);
+        return std::make_unique_for_overwrite<std::uint8_t[]>(OutputQueue::block_size_bytes);
+    }
+    void give_back(std::unique_ptr<std::uint8_t[]> block) noexcept {
+        if (count_ < blocks_.size()) blocks_[count_++] = std::move(block);
+    }
+
+private:
+    std::array<std::unique_ptr<std::uint8_t[]>, 64> blocks_;
+    std::size_t count_ = 0;
+};
+
+thread_local BlockStock stock;
+
+}  // namespace
+
+OutputQueue::OutputQueue(OutputQueue&& other) noexcept
+    : pieces_(std::exchange(other.pieces_, {})),
+      first_(std::exchange(other.first_, 0)),
+      size_(std::exchange(other.size_, 0)) {}
+
+OutputQueue& OutputQueue::operator=(OutputQueue&& other) noexcept {
+    std::swap(pieces_, other.pieces_);
+    std::swap(first_, other.first_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
 std::uint8_t* OutputQueue::append_uninitialized(std::size_t count) {
-    if (!pieces_) pieces_ = std::make_unique<std::deque<Piece>>();
-    if (pieces_->empty() || !pieces_->back().block || pieces_->back().capacity - pieces_->back().end < count) {
+    if (pieces_.empty() || !pieces_.back().block || pieces_.back().capacity - pieces_.back().end < count) {
         Piece piece;
         piece.capacity = std::max(block_size_bytes, count);
-        piece.block = std::make_unique_for_overwrite<std::uint8_t[]>(piece.capacity);
-        pieces_->push_back(std::move(piece));
+        piece.block = count <= block_size_bytes ? stock.take() : std::make_unique_for_overwrite<std::uint8_t[]>(count);
+        pieces_.push_back(std::move(piece));
     }
-    Piece& last = pieces_->back();
+    Piece& last = pieces_.back();
     std::uint8_t* room = last.block.get() + last.end;
     last.end += count;
     size_ += count;
@@ -26,29 +61,37 @@ void OutputQueue::append(Bytes bytes) {
 
 void OutputQueue::append(Slice slice) {
     if (slice.size() <= block_size_bytes / 4) return append(slice.bytes());
-    if (!pieces_) pieces_ = std::make_unique<std::deque<Piece>>();
     size_ += slice.size();
     Piece piece;
     piece.shared = std::move(slice);
-    pieces_->push_back(std::move(piece));
+    pieces_.push_back(std::move(piece));
 }
 
 std::size_t OutputQueue::gather(iovec* entries, std::size_t capacity) const noexcept {
     std::size_t filled = 0;
-    if (!pieces_) return 0;
-    for (const Piece& piece : *pieces_) {
-        if (filled == capacity) break;
-        const Bytes bytes = piece.bytes();
+    for (std::size_t i = first_; i < pieces_.size() && filled < capacity; ++i) {
+        const Bytes bytes = pieces_[i].bytes();
         if (bytes.empty()) continue;
         entries[filled++] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
     }
     return filled;
 }
 
+void OutputQueue::drop_first() noexcept {
+    Piece& gone = pieces_[first_++];
+    if (gone.block && gone.capacity == block_size_bytes) stock.give_back(std::move(gone.block));
+    gone = Piece{};
+    // What is gone is at most half of the list: dropping stays O(1) on average, and a queue that never drains bounded.
+    if (first_ * 2 > pieces_.size()) {
+        pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
+        first_ = 0;
+    }
+}
+
 void OutputQueue::consume(std::size_t count) noexcept {
     size_ -= count;
     while (count > 0) {
-        Piece& first = pieces_->front();
+        Piece& first = pieces_[first_];
         const std::size_t available = first.bytes().size();
         const std::size_t taken = std::min(count, available);
         if (first.block) {
@@ -57,18 +100,14 @@ void OutputQueue::consume(std::size_t count) noexcept {
             first.shared.remove_prefix(taken);
         }
         count -= taken;
-        if (taken < available) break;
-        // The last block of a connection that keeps talking is kept and filled from its start again.
-        if (size_ == 0 && first.block && pieces_->size() == 1 && first.capacity == block_size_bytes) {
-            first.begin = first.end = 0;
-            break;
-        }
-        pieces_->pop_front();
+        if (taken == available) drop_first();
     }
+    if (size_ == 0) clear();
 }
 
 void OutputQueue::clear() noexcept {
-    pieces_.reset();
+    while (!pieces_.empty()) drop_first();
+    std::vector<Piece>().swap(pieces_);
     size_ = 0;
 }
 

@@ -1,13 +1,13 @@
 // Octets on their way out of a protocol machine, in order: small pieces are copied together into blocks, large ones
 // and shared ones are held by reference. What `gather` has shown stays where it is until it is consumed, so that a
-// write in flight may go on while more is appended. A queue that was never used owns nothing; one that has drained
-// keeps its last block for the next message.
+// write in flight may go on while more is appended. An empty queue owns nothing, so that an idle connection costs
+// nothing: blocks of the usual size go back to a small stock of the thread.
 #pragma once
 
 #include <sys/uio.h>
 
-#include <deque>
 #include <memory>
+#include <vector>
 
 #include "base/slice.hpp"
 
@@ -20,8 +20,9 @@ public:
     OutputQueue() noexcept = default;
     OutputQueue(const OutputQueue&) = delete;
     OutputQueue& operator=(const OutputQueue&) = delete;
-    OutputQueue(OutputQueue&&) noexcept = default;
-    OutputQueue& operator=(OutputQueue&&) noexcept = default;
+    OutputQueue(OutputQueue&& other) noexcept;
+    OutputQueue& operator=(OutputQueue&& other) noexcept;
+    ~OutputQueue() { clear(); }
 
     // Copies `bytes` to the end.
     void append(Bytes bytes);
@@ -42,16 +43,18 @@ public:
 
 private:
     struct Piece {
-        Slice shared;                                // a shared piece, or empty
-        std::unique_ptr<std::uint8_t[]> block;       // an own block, or null
+        Slice shared;                           // a shared piece, or empty
+        std::unique_ptr<std::uint8_t[]> block;  // an own block, or null
         std::size_t begin = 0, end = 0, capacity = 0;  // what of the block is filled
 
         [[nodiscard]] Bytes bytes() const noexcept {
             return block ? Bytes{block.get() + begin, end - begin} : shared.bytes();
         }
     };
-    // A deque of one element still allocates 512 octets and a map: an idle connection must own nothing.
-    std::unique_ptr<std::deque<Piece>> pieces_;
+    void drop_first() noexcept;
+
+    std::vector<Piece> pieces_;
+    std::size_t first_ = 0;  // of the pieces, those before are gone
     std::size_t size_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <cstddef>
 #include <cstring>
 
 namespace proapi::net {
@@ -23,6 +24,16 @@ Address SocketAddress::address() const {
         return {text, ntohs(in.sin6_port)};
     }
     return {};
+}
+
+SocketAddress SocketAddress::with_port(std::uint16_t port) const {
+    SocketAddress changed = *this;
+    // Both families have the port at the same place.
+    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+    const std::uint16_t network_order = htons(port);
+    std::memcpy(reinterpret_cast<char*>(&changed.storage) + offsetof(sockaddr_in, sin_port), &network_order,
+                sizeof network_order);
+    return changed;
 }
 
 std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port, std::string& error) {

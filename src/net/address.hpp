@@ -20,6 +20,7 @@ struct SocketAddress {
     socklen_t length = 0;
 
     [[nodiscard]] Address address() const;
+    [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
 };
 
 // What `host` names, for listening; empty with `error` filled where it names nothing.

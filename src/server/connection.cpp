@@ -64,7 +64,7 @@ void Connection::flush() {
         output.consume(result.written);
         progress = true;
     }
-    if (progress && phase_ == Phase::serving) protocol_->on_output_written();
+    if (progress && phase_ != Phase::gone) protocol_->on_output_written();
     if (phase_ == Phase::finishing && output.empty()) linger();
 }
 
@@ -72,7 +72,7 @@ void Connection::on_written(std::size_t count) {
     protocol_->output().consume(count);
     last_progress_ms_ = server_.reactor().now_ms();
     if (protocol_->output().empty()) deadline_.cancel();
-    if (phase_ == Phase::serving) protocol_->on_output_written();
+    if (phase_ != Phase::gone) protocol_->on_output_written();
     flush();
 }
 

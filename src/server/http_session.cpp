@@ -64,7 +64,8 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         case http::ParseState::need_data:
             if (phase_ == Phase::idle && parser_.has_begun()) {
                 phase_ = Phase::head;
-                start_timer(settings().head_timeout);
+                // The first head's time runs since the connection was opened.
+                if (has_served_) start_timer(settings().head_timeout);
             }
             return {};
         case http::ParseState::failed:
@@ -167,6 +168,7 @@ void HttpSession::refuse_upgrade(const ws::Refusal& refusal) {
 
 void HttpSession::on_request() {
     phase_ = Phase::responding;
+    release_exchange();  // the one before may have been answered in this very turn
     Server& server = connection_.server();
     const Route& route = server.site().routes[request_.match.route];
     exchange_ = base::IntrusivePtr<Exchange>(
@@ -205,8 +207,7 @@ void HttpSession::answer(int status, std::string_view text, http::Headers header
     phase_ = Phase::responding;
     headers.add("Content-Type", "text/plain; charset=utf-8");
     const std::string body = std::string(text) + "\n";
-    // The exchange that would know it does not exist: the head is still in request_.
-    exchange_.reset();
+    release_exchange();  // this request has none: its head is still in request_
     write_head(status, headers, body.size());
     write_body(base::as_bytes(body));
     finish_response();
@@ -257,6 +258,7 @@ void HttpSession::pump_file() {
 }
 
 void HttpSession::finish_response() {
+    has_served_ = true;
     if (in_chunks_) output_.append(http::last_chunk);
     in_chunks_ = false;
     if (keep_alive_) {

@@ -72,7 +72,7 @@ private:
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
-    bool peer_finished_ = false, stopping_ = false;
+    bool peer_finished_ = false, stopping_ = false, has_served_ = false;
 };
 
 }  // namespace proapi::server

@@ -34,16 +34,29 @@ std::string Server::listen(const std::string& host, std::uint16_t port, net::Lis
     std::string error;
     const auto found = net::resolve(host, port, error);
     if (found.empty()) return "can't listen on " + place + ": " + error + "; check host";
+    const std::size_t before = listeners_.size();
+    std::error_code failure;
+    for (const net::SocketAddress& address : found) {
+        // A name of two families gets one port for both, where the kernel chooses it.
+        const bool follows = port == 0 && listeners_.size() > before;
+        const std::error_code code = add_listener(follows ? address.with_port(addresses().back().port) : address, sharing);
+        if (code == std::errc::address_in_use) failure = code;
+        if (code && listeners_.size() == before) failure = code;
+    }
+    if (listeners_.size() > before && failure != std::errc::address_in_use) return {};
+    listeners_.resize(before);
+    return "can't listen on " + place + ": " + failure.message() +
+           (failure == std::errc::address_in_use ? "; stop what listens there or choose another port"
+                                                 : "; check host and port");
+}
+
+std::error_code Server::add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing) {
     net::ListenerHandler& handler = *this;
     try {
-        for (const net::SocketAddress& address : found)
-            listeners_.push_back(std::make_unique<net::Listener>(
-                reactor_, address, sharing, static_cast<int>(settings().backlog), handler, std::string(too_many)));
-    } catch (const std::system_error& failure) {
-        listeners_.clear();
-        const bool busy = failure.code() == std::errc::address_in_use;
-        return "can't listen on " + place + ": " + net::error_text(failure.code().value()) +
-               (busy ? "; stop what listens there or choose another port" : "; check host and port");
+        listeners_.push_back(std::make_unique<net::Listener>(
+            reactor_, address, sharing, static_cast<int>(settings().backlog), handler, std::string(too_many)));
+    } catch (const std::system_error& error) {
+        return error.code();
     }
     return {};
 }

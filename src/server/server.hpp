@@ -29,7 +29,7 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Listens on every address of `host`. Gives what is wrong, in one line that says what to change; empty: it does.
+    // Listens on every address of `host` that this machine has. Gives what is wrong, in one line that says what to change; empty: it does.
     [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
     [[nodiscard]] std::vector<net::Address> addresses() const;
 
@@ -55,6 +55,7 @@ public:
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
 
 private:
+    [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
     void on_accept(net::Descriptor socket, const net::SocketAddress& peer) override;
     void on_accept_refused(int error) override;
     void on_turn_end() override;

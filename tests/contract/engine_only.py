@@ -6,9 +6,14 @@ application are that server's. A key is a test file or ``file::test``; a key tha
 
 _SOCKETS = "bytes on the wire are the ASGI server's: its HTTP parser, its frames, its limits and timeouts"
 _LIMITS = "the limit belongs to the engine's sockets"
+_CODE = "uvicorn tells an application of a lost connection with code 1005"
+_LOG = "which lines are shown is up to the ASGI server's configuration of logging"
 _ITSELF = "run() is about the engine's own server"
 
 ENGINE_ONLY: dict[str, str] = {
+    "test_connection::test_lost": _CODE,
+    "test_connection::test_iterator_at_an_abnormal_end": _CODE,
+    "test_endings::test_the_peers_fault_is_one_line": _LOG,
     "test_frames": _SOCKETS,
     "test_handshake": _SOCKETS,
     "test_limits": _LIMITS,

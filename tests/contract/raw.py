@@ -398,6 +398,7 @@ class WebSocket(Peer):
                 assert closed.reason == reason
             self.send_unless_closed(frame(CLOSE, b"" if code == 1005 else code.to_bytes(2, "big")))
             self.expect_end(within_s)
+            self.disconnect()
             return closed.reason
         raise AssertionError(f"expected Close {code}, got the message {shown(message)}")
 
@@ -405,7 +406,6 @@ class WebSocket(Peer):
         """The closing handshake, begun here."""
         self.send(close_frame(code, reason))
         self.expect_close(code)
-        self.disconnect()
 
 
 def parse_close(payload: bytes) -> ClosedError:

@@ -348,7 +348,7 @@ async def test_a_message_is_handled_before_the_end_that_follows_it() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "code"),
-    [({"code": 1005}, 1006), ({"code": 1005, "reason": ""}, 1005), ({"code": 4000}, 4000), ({}, 1006)],
+    [({"code": 1005}, 1006), ({"code": 1005, "reason": ""}, 1005), ({"code": 4000}, 4000), ({}, 1005)],
 )
 async def test_close_code(fields: dict[str, Any], code: int) -> None:
     app = ProAPI()

@@ -1,0 +1,499 @@
+// The twin of features.py: connections that do what a test says, routes of every kind, HTTP handlers of every kind.
+// Exceptions are told under the names that the suite knows them by. One worker only: what is shared has no lock.
+#include "features.hpp"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using proapi::Json;
+using proapi::Message;
+using proapi::Task;
+using proapi::WebSocketConnection;
+using std::chrono::milliseconds;
+
+// ---- values ---------------------------------------------------------------------------------------------------------
+
+// Python's TypeError: what C++ refuses when it is compiled.
+class TypeError : public std::invalid_argument {
+public:
+    using std::invalid_argument::invalid_argument;
+};
+
+Json shown(const proapi::Bytes& bytes) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string hex;
+    for (const std::byte octet : bytes) {
+        hex += digits[std::to_integer<unsigned>(octet) >> 4];
+        hex += digits[std::to_integer<unsigned>(octet) & 15];
+    }
+    return {{"hex", hex}};
+}
+
+Json shown(const Message& message) {
+    if (const auto* text = std::get_if<std::string>(&message)) return *text;
+    return shown(std::get<proapi::Bytes>(message));
+}
+
+bool is_bytes(const Json& value) { return value.is_object() && value.contains("hex"); }
+
+proapi::Bytes bytes_of(const Json& value) {
+    if (!is_bytes(value)) throw TypeError("send_bytes() takes bytes");
+    const std::string hex = value["hex"];
+    proapi::Bytes bytes;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        bytes.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    return bytes;
+}
+
+std::string text_of(const Json& value) {
+    if (!value.is_string()) throw TypeError("send_text() takes str");
+    return value;
+}
+
+std::string text_or(const Json& command, const char* name, const char* fallback) {
+    const Json value = command.value(name, Json());
+    return value.is_string() ? value.get<std::string>() : fallback;
+}
+
+proapi::Headers headers_of(const Json& command) {
+    proapi::Headers headers;
+    const Json given = command.value("headers", Json());
+    if (given.is_null()) return headers;
+    for (const Json& field : given) headers.add(field[0], field[1]);
+    return headers;
+}
+
+// name -> all its values
+Json grouped(const proapi::Fields& fields, bool lower_case) {
+    Json all = Json::object();
+    for (const auto& [name, value] : fields) {
+        std::string key = name;
+        if (lower_case)
+            for (char& c : key) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        all[key].push_back(value);
+    }
+    return all;
+}
+
+Json last_values(const proapi::Fields& fields) {
+    Json all = Json::object();
+    for (const auto& [name, value] : fields) all[name] = value;
+    return all;
+}
+
+Json client_of(const proapi::Client& client) { return Json::array({client.host, client.port}); }
+
+// ---- connections that do what a test says ---------------------------------------------------------------------------
+
+std::map<std::string, WebSocketConnection> controls, subjects;
+
+// Keeps a connection where others find it, as long as its handler runs.
+class Listed {
+public:
+    Listed(std::map<std::string, WebSocketConnection>& all, std::string name, WebSocketConnection websocket)
+        : all_(all), name_(std::move(name)) {
+        all_.insert_or_assign(name_, std::move(websocket));
+    }
+    ~Listed() { all_.erase(name_); }
+    Listed(const Listed&) = delete;
+    Listed& operator=(const Listed&) = delete;
+
+private:
+    std::map<std::string, WebSocketConnection>& all_;
+    std::string name_;
+};
+
+Json error(std::string name, std::string text, std::vector<std::string> bases) {
+    bases.push_back(name);
+    return {{"error", name}, {"text", text}, {"bases", bases}};
+}
+
+Json told(const std::exception_ptr& thrown, const std::string& call) {
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const proapi::Cancelled&) {
+        return error("CancelledError", "", {});
+    } catch (const proapi::WebSocketDisconnect& e) {
+        Json result = error("WebSocketDisconnect", e.what(), {"WebSocketError"});
+        result["code"] = e.code();
+        result["reason"] = e.reason();
+        return result;
+    } catch (const proapi::WebSocketStateError& e) {
+        return error("WebSocketStateError", e.what(), {"WebSocketError", "RuntimeError"});
+    } catch (const proapi::WebSocketMessageError& e) {
+        Json result = error("WebSocketMessageError", e.what(), {"WebSocketError", "ValueError"});
+        result["data"] = shown(e.data());
+        return result;
+    } catch (const proapi::TimeoutError& e) {
+        return error("TimeoutError", e.what(), {});
+    } catch (const TypeError& e) {
+        return error("TypeError", e.what(), {});
+    } catch (const std::invalid_argument& e) {
+        if (call == "send_surrogate") return error("UnicodeEncodeError", e.what(), {"ValueError"});
+        return error("ValueError", e.what(), {});
+    } catch (const std::exception& e) {
+        return error("RuntimeError", e.what(), {});
+    }
+}
+
+Json state(const WebSocketConnection& ws) {
+    const bool closed = ws.closed();
+    const auto code = ws.close_code();
+    return {{"path", ws.path()},
+            {"path_params", last_values(ws.path_params())},
+            {"query", grouped(ws.query_params(), false)},
+            {"last", last_values(ws.query_params())},
+            {"headers", grouped(ws.headers(), true)},
+            {"cookies", last_values(ws.cookies())},
+            {"subprotocols", ws.subprotocols()},
+            {"client", client_of(ws.client())},
+            {"url", ws.url()},
+            {"closed", closed},
+            {"close_code", code ? Json(*code) : Json()},
+            {"close_reason", closed ? Json(ws.close_reason()) : Json()},
+            {"subprotocol", ws.subprotocol().empty() ? Json() : Json(ws.subprotocol())},
+            {"buffered_amount", ws.buffered_amount()}};
+}
+
+std::string padded(int index, std::size_t size) {
+    std::string text = std::to_string(index) + " ";
+    if (text.size() < size) text.resize(size, '.');
+    return text;
+}
+
+Task<Json> iterate(WebSocketConnection ws, Json command) {
+    const std::string kind = command["kind"];
+    Json seen = Json::array();
+    if (kind == "any")
+        while (auto message = co_await ws.next()) seen.push_back(shown(*message));
+    if (kind == "text")
+        while (auto message = co_await ws.next_text()) seen.push_back(*message);
+    if (kind == "bytes")
+        while (auto message = co_await ws.next_bytes()) seen.push_back(shown(*message));
+    if (kind == "json")
+        while (auto message = co_await ws.next_json()) seen.push_back(*message);
+    co_return seen;
+}
+
+Task<Json> send_many(WebSocketConnection ws, Json command) {
+    int completed = 0;
+    const std::size_t size = command["size"];
+    for (int index = 0; index < command["count"].get<int>(); ++index)
+        completed += co_await ws.send_text(padded(index, size)) ? 1 : 0;
+    co_return completed;
+}
+
+Task<Json> send_unawaited(WebSocketConnection ws, Json command) {
+    const std::size_t size = command["size"];
+    const int count = command["count"];
+    for (int index = 0; index < count; ++index) {
+        if (ws.closed()) co_return index;
+        ws.send_text(padded(index, size));
+    }
+    co_return count;
+}
+
+Task<Json> user_data(WebSocketConnection ws, Json command) {
+    const Json set = command.value("set", Json::object());
+    for (const auto& [name, value] : set.items()) ws.user_data()[name] = value;
+    Json all = Json::object();
+    for (const auto& [name, value] : ws.user_data()) all[name] = std::any_cast<Json>(value);
+    co_return all;
+}
+
+Task<Json> receive_points(WebSocketConnection ws, Json) {
+    const auto points = co_await ws.receive_json<std::map<std::string, int>>();
+    Json all = Json::array();
+    for (const auto& [name, value] : points) all.push_back(Json::array({name, value}));
+    co_return all;
+}
+
+Task<Json> accept(WebSocketConnection ws, Json command) {
+    const std::string subprotocol = text_or(command, "subprotocol", "");
+    const proapi::Headers headers = headers_of(command);
+    std::optional<std::string_view> chosen;
+    if (!subprotocol.empty()) chosen = subprotocol;
+    co_await ws.accept(chosen, headers);
+    co_return Json();
+}
+
+Task<Json> close(WebSocketConnection ws, Json command) {
+    const std::string reason = text_or(command, "reason", "");
+    const int code = command.value("code", 1000);
+    co_await ws.close(static_cast<std::uint16_t>(code), reason);
+    co_return Json();
+}
+
+Task<Json> reject(WebSocketConnection ws, Json command) {
+    const std::string body = text_or(command, "body", "");
+    const proapi::Headers headers = headers_of(command);
+    co_await ws.reject(command.value("status", 403), body, headers);
+    co_return Json();
+}
+
+Task<Json> wait_closed(WebSocketConnection ws, Json) {
+    co_await ws.wait_closed();
+    co_return Json();
+}
+
+Task<Json> receive(WebSocketConnection ws, Json command) {
+    const std::string call = command["call"];
+    if (call == "receive_text") co_return co_await ws.receive_text();
+    if (call == "receive_json") co_return co_await ws.receive_json();
+    if (call == "receive_bytes") {
+        const proapi::Bytes bytes = co_await ws.receive_bytes();
+        co_return shown(bytes);
+    }
+    const milliseconds limit(command.value("ms", 0));
+    Message message;
+    if (call == "receive_within") {
+        message = co_await proapi::wait_for(ws.receive(), limit);
+    } else {
+        message = co_await ws.receive();
+    }
+    co_return shown(message);
+}
+
+Task<Json> send(WebSocketConnection ws, Json command) {
+    const std::string call = command["call"];
+    const Json data = command.value("data", Json());
+    if (call == "send_text") co_return co_await ws.send_text(text_of(data));
+    if (call == "send_surrogate") co_return co_await ws.send_text("\xED\xA0\x80");
+    if (call == "send_number") {
+        const bool is_nan = command["name"] == "nan";
+        const double value = is_nan ? std::nan("") : std::numeric_limits<double>::infinity();
+        const Json numbers = Json::array({Json{{"x", value}}});
+        co_return co_await ws.send_json(numbers);
+    }
+    if (call == "send_json") {
+        const bool binary = text_or(command, "mode", "text") == "binary";
+        co_return co_await ws.send_json(data, binary ? proapi::JsonMode::binary : proapi::JsonMode::text);
+    }
+    const proapi::Bytes bytes = bytes_of(data);
+    co_return co_await ws.send_bytes(bytes);
+}
+
+Task<Json> handle(WebSocketConnection ws, Json) {
+    const std::hash<WebSocketConnection> hash;
+    const WebSocketConnection copy = ws;
+    co_return ws == copy && hash(ws) == hash(copy) && ws != controls.begin()->second;
+}
+
+Task<Json> show_state(WebSocketConnection ws, Json) { co_return state(ws); }
+
+using Call = Task<Json> (*)(WebSocketConnection, Json);
+const std::map<std::string, Call> calls = {
+    {"state", show_state},         {"handle", handle},
+    {"user_data", user_data},      {"accept", accept},
+    {"close", close},              {"reject", reject},
+    {"wait_closed", wait_closed},  {"receive", receive},
+    {"receive_text", receive},     {"receive_bytes", receive},
+    {"receive_json", receive},     {"receive_points", receive_points},
+    {"receive_within", receive},   {"iterate", iterate},
+    {"send_text", send},           {"send_bytes", send},
+    {"send_view", send},           {"send_surrogate", send},
+    {"send_json", send},           {"send_number", send},
+    {"send_many", send_many},      {"send_unawaited", send_unawaited},
+};
+
+Task<> carry_out(WebSocketConnection control, WebSocketConnection subject, Json command) {
+    Json result = {{"id", command["id"]}};
+    const std::string call = command["call"];
+    try {
+        Json value = co_await calls.at(call)(subject, command);
+        result["value"] = std::move(value);
+    } catch (...) {
+        result.update(told(std::current_exception(), call));
+    }
+    co_await control.send_json(result);
+}
+
+// Lets an exception leave the handler.
+Task<> leave(WebSocketConnection subject, std::string what) {
+    if (what == "error") throw std::runtime_error("raised as asked");
+    if (what == "wrong kind") co_await subject.receive_text();
+    if (what == "not JSON") co_await subject.receive_json();
+    if (what == "group") co_await proapi::when_all(proapi::wait_for(subject.receive(), std::chrono::hours(1)));
+}
+
+// Carries out on `subject` what comes over `control`.
+Task<> follow(WebSocketConnection control, WebSocketConnection subject) {
+    std::map<std::int64_t, proapi::TaskHandle> tasks;
+    while (true) {
+        const Json command = co_await control.receive_json();
+        const std::string call = command["call"];
+        if (call == "return") co_return;
+        if (call == "raise") {
+            co_await leave(subject, command["what"]);
+        } else if (call == "cancel") {
+            tasks.at(command["of"]).cancel();
+            const Json result = {{"id", command["id"]}, {"value", nullptr}};
+            co_await control.send_json(result);
+        } else if (command.value("in_task", false)) {
+            tasks.insert_or_assign(command["id"], proapi::spawn(carry_out(control, subject, command)));
+        } else {
+            co_await carry_out(control, subject, command);
+        }
+    }
+}
+
+void register_driven(proapi::ProAPI& app) {
+    app.websocket("/features/control/{name}", [](WebSocketConnection websocket, std::string name) -> Task<> {
+        const Listed listed(controls, name, websocket);
+        co_await websocket.accept();
+        co_await websocket.wait_closed();
+    });
+    app.websocket("/features/own/{name}", [](WebSocketConnection websocket, std::string name) -> Task<> {
+        const Listed listed(subjects, name, websocket);
+        co_await follow(controls.at(name), websocket);
+    });
+    app.websocket("/features/foreign/{name}", [](WebSocketConnection websocket, std::string name) -> Task<> {
+        const WebSocketConnection subject = subjects.at(name);
+        co_await websocket.accept();
+        co_await follow(websocket, subject);
+    });
+}
+
+// ---- routes ---------------------------------------------------------------------------------------------------------
+
+Task<> tell(WebSocketConnection websocket, Json what) {
+    co_await websocket.accept();
+    co_await websocket.send_json(what);
+}
+
+Json named(const char* which, const char* name, Json value) {
+    return Json::array({which, Json{{name, std::move(value)}}});
+}
+
+// The same shapes for both kinds of route, in an order that would be wrong if order mattered.
+void register_routes(proapi::ProAPI& app) {
+    using WS = WebSocketConnection;
+    using proapi::Uuid;
+    app.websocket("/features/route/{rest:path}",
+                  [](WS ws, std::string rest) { return tell(ws, named("path", "rest", rest)); });
+    app.websocket("/features/route/{name}",
+                  [](WS ws, std::string name) { return tell(ws, named("plain", "name", name)); });
+    app.websocket("/features/route/{id:uuid}",
+                  [](WS ws, Uuid id) { return tell(ws, named("uuid", "id", id.to_string())); });
+    app.websocket("/features/route/{x:float}", [](WS ws, double x) { return tell(ws, named("float", "x", x)); });
+    app.websocket("/features/route/{n:int}", [](WS ws, std::int64_t n) { return tell(ws, named("int", "n", n)); });
+    app.websocket("/features/route/literal", [](WS ws) { return tell(ws, Json::array({"literal", Json::object()})); });
+    app.websocket("/features/route/{a}/{b:int}", [](WS ws, std::string a, int b) {
+        return tell(ws, Json::array({"two", Json{{"a", a}, {"b", b}}}));
+    });
+
+    app.get("/features/route-http/{rest:path}", [](std::string rest) { return named("path", "rest", rest); });
+    app.get("/features/route-http/{name}", [](std::string name) { return named("plain", "name", name); });
+    app.get("/features/route-http/{id:uuid}", [](Uuid id) { return named("uuid", "id", id.to_string()); });
+    app.get("/features/route-http/{x:float}", [](double x) { return named("float", "x", x); });
+    app.get("/features/route-http/{n:int}", [](std::int64_t n) { return named("int", "n", n); });
+    app.get("/features/route-http/literal", [] { return Json(Json::array({"literal", Json::object()})); });
+    app.get("/features/route-http/{a}/{b:int}",
+            [](std::string a, int b) { return Json(Json::array({"two", Json{{"a", a}, {"b", b}}})); });
+
+    app.websocket("/features/named/{room}", [](WS connection, std::string room) -> Task<> {
+        co_await connection.accept();
+        co_await connection.send_text(room);
+    });
+    app.get("/features/both", [] { return "page"; });
+    app.websocket("/features/both", [](WS websocket) -> Task<> {
+        co_await websocket.accept();
+        co_await websocket.send_text("socket");
+    });
+}
+
+// ---- HTTP -----------------------------------------------------------------------------------------------------------
+
+// Each octet as the character of that number.
+std::string latin_1(std::string_view octets) {
+    std::string text;
+    for (const char character : octets) {
+        const auto octet = static_cast<unsigned char>(character);
+        if (octet < 0x80) {
+            text += character;
+        } else {
+            text += static_cast<char>(0xC0 | (octet >> 6));
+            text += static_cast<char>(0x80 | (octet & 0x3F));
+        }
+    }
+    return text;
+}
+
+Json describe(proapi::Request request) {
+    return {{"method", request.method()},
+            {"path", request.path()},
+            {"query", grouped(request.query_params(), false)},
+            {"headers", grouped(request.headers(), true)},
+            {"cookies", last_values(request.cookies())},
+            {"client", client_of(request.client())},
+            {"url", request.url()},
+            {"body", latin_1(request.body())}};
+}
+
+proapi::Response stream(proapi::Request request) {
+    const int count = std::stoi(request.query_params()["count"]);
+    const auto size = static_cast<std::size_t>(std::stoul(request.query_params()["size"]));
+    const bool fails = request.query_params().contains("fail");
+    return proapi::Response::stream([count, size, fails](proapi::BodyWriter body) -> Task<> {
+        for (int index = 0; index < count; ++index) co_await body.write(padded(index, size));
+        if (fails) throw std::runtime_error("raised as asked");
+    });
+}
+
+void register_requests(proapi::ProAPI& app) {
+    for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+        app.route(method, "/features/request", describe);
+    app.post("/features/form", [](proapi::Request request) {
+        Json items = Json::array();
+        for (const auto& [name, value] : request.form()) items.push_back(Json::array({name, value}));
+        return items;
+    });
+    app.post("/features/json", [](proapi::Request request) { return Json{{"got", request.json()}}; });
+}
+
+void register_responses(proapi::ProAPI& app) {
+    app.get("/features/list", []() -> Task<Json> { co_return Json::parse(R"([1, "zwei", null, {"drei": 3.5}])"); });
+    app.get("/features/html", [] { return "<p>\u20ac</p>"; });
+    app.get("/features/bytes", []() -> Task<proapi::Bytes> {
+        proapi::Bytes octets = {std::byte{0}, std::byte{0xFF}};
+        co_return octets;
+    });
+    app.get("/features/nothing", [] {});
+    app.get("/features/answer/{status:int}", [](int status) {
+        proapi::Headers headers;
+        headers.add("X-Status", std::to_string(status));
+        return proapi::Response("<" + std::to_string(status) + ">", status, headers, "text/x-status");
+    });
+    app.get("/features/cookies", [] {
+        proapi::Response response("ok");
+        response.headers.add("Set-Cookie", "a=1; Path=/; HttpOnly; SameSite=Lax");
+        response.headers.add("Set-Cookie", "b=2; Max-Age=60; Path=/features; SameSite=Lax");
+        return response;
+    });
+    app.get("/features/file", [] { return proapi::Response::file(PROAPI_CONTRACT_FILES "/package.json"); });
+    app.get("/features/stream", stream);
+    app.get("/features/fail", []() -> Task<> {
+        throw std::runtime_error("raised as asked");
+        co_return;
+    });
+    app.get("/features/wrong", [] {
+        proapi::Response response("x");
+        response.headers.add("X-Bad", "a\r\nSet-Cookie: b=c");
+        return response;
+    });
+}
+
+}  // namespace
+
+void register_features(proapi::ProAPI& app) {
+    register_driven(app);
+    register_routes(app);
+    register_requests(app);
+    register_responses(app);
+}

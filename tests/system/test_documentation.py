@@ -1,0 +1,114 @@
+"""The documentation keeps its word: its programs load, its links lead somewhere, its settings are the engine's."""
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from system_servers import ROOT
+
+from proapi import ProAPI
+from proapi.settings import RouteSettings
+
+TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") for path in folder.glob("*.md"))
+SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(language: str) -> list[object]:
+    found = []
+    for path in TEXTS:
+        for number, match in enumerate(_BLOCK.finditer(path.read_text())):
+            if match[1] == language:
+                found.append(pytest.param(match[2], id=f"{name_of(path)}:{number}"))
+    return found
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_programs_in_python_load(program: str, tmp_path: Path) -> None:
+    """Every route of theirs registers; nothing is served."""
+    path = tmp_path / "main.py"
+    path.write_text(program)
+    namespace = {"__name__": "main", "__file__": str(path)}
+    exec(compile(program, str(path), "exec"), namespace)
+    assert isinstance(namespace["app"], ProAPI)
+
+
+def test_the_tutorials_test_passes(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    program = next(match[2] for match in _BLOCK.finditer(text) if "def test_echo" in match[2])
+    namespace: dict[str, object] = {"__name__": "main"}
+    exec(program, namespace)
+    thread = threading.Thread(target=namespace["test_echo"])  # type: ignore[arg-type]
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def anchors(path: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in TEXTS])
+def test_links_lead_somewhere(path: Path) -> None:
+    missing = []
+    for link in _LINK.findall(_BLOCK.sub("", path.read_text())):
+        place, _, anchor = link.partition("#")
+        if place.startswith("https:"):
+            continue
+        target = (path.parent / place).resolve() if place else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            missing.append(link)
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in TEXTS])
+def test_files_that_are_named_exist(path: Path) -> None:
+    """`src/...` and the like in running text."""
+    named = re.findall(r"`((?:src|python|tests|include|examples|contract|scripts)/[\w./-]+)`", path.read_text())
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def number(text: str) -> float:
+    """64 KiB, 65,536, 20 s, 1,024 a second"""
+    value, unit = re.match(r"([\d,.]+) ?(\w*)", text).groups()  # type: ignore[union-attr]
+    return float(value.replace(",", "")) * SIZES.get(unit, 1)
+
+
+def test_the_table_of_settings_is_the_engines() -> None:
+    section = (ROOT / "docs" / "reference.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.M)
+    documented = {name: number(default) for name, default in rows if name not in ("allowed_origins", "max_connections")}
+    in_effect = {name: value for name, value in ProAPI().limits.items() if name != "max_connections"}
+    assert documented == in_effect
+    of_routes = set(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| yes \|", section, re.M))
+    assert of_routes == set(RouteSettings.__annotations__)
+
+
+def test_the_package_says_its_version() -> None:
+    version = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    said = subprocess.run(
+        [sys.executable, "-c", "import proapi; print(proapi.__version__)"], capture_output=True, text=True, check=True
+    )
+    assert version is not None
+    assert said.stdout.strip() == version[1]
+
+
+def test_tests_that_the_contract_names_exist() -> None:
+    """`test_x.py::test_y`, which is in one of the three suites over sockets."""
+    missing = []
+    for file, test in re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", (ROOT / "docs" / "contract.md").read_text()):
+        found = list((ROOT / "tests").glob(f"[!n]*/{file}"))
+        if not found or (test and not re.search(rf"def {test}\b", found[0].read_text())):
+            missing.append(f"{file}::{test}")
+    assert missing == []
