@@ -58,7 +58,7 @@ cpp: $(STAMPS)/system-test
 
 ifeq ($(APP),cpp)
 demo: cpp
-	PROAPI_PORT=$(PORT) build/release/examples/chat
+	PROAPI_PORT=$(PORT) build/release/examples/cpp/chat
 else
 demo: python
 	PROAPI_PORT=$(PORT) $(PYTHON) examples/python/chat.py

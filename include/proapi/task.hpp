@@ -25,6 +25,18 @@ namespace detail {
 
 struct TaskAccess;
 
+// Awaits something where it stands; g++ 12 would make a copy of it.
+template <class Awaiter>
+struct AwaiterRef {
+    Awaiter& awaiter;
+    [[nodiscard]] bool await_ready() const { return awaiter.await_ready(); }
+    template <class Promise>
+    auto await_suspend(std::coroutine_handle<Promise> waiting) const {
+        return awaiter.await_suspend(waiting);
+    }
+    decltype(auto) await_resume() const { return awaiter.await_resume(); }
+};
+
 class PromiseBase {
 public:
     struct FinalAwaiter {
@@ -45,9 +57,13 @@ public:
 
     // Whatever is awaited learns on whose behalf.
     template <class Awaitable>
-    Awaitable&& await_transform(Awaitable&& awaitable) const noexcept {
+    auto await_transform(Awaitable&& awaitable) const noexcept {
         if constexpr (requires { awaitable.set_context(context_); }) awaitable.set_context(context_);
-        return std::forward<Awaitable>(awaitable);
+        if constexpr (requires { std::forward<Awaitable>(awaitable).operator co_await(); }) {
+            return std::forward<Awaitable>(awaitable).operator co_await();
+        } else {
+            return AwaiterRef<std::remove_reference_t<Awaitable>>{awaitable};
+        }
     }
 
 private:

@@ -155,3 +155,5 @@ class ProAPI:
         if self._asgi is None or self._asgi.loop is not asyncio.get_running_loop():
             self._asgi = AsgiFront(self)
         await self._asgi.serve(scope, receive, send)
+        if scope["type"] == "lifespan":  # a later one begins afresh
+            self._asgi = None

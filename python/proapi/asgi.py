@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ._binding import RequestInfo
 from .asgi_exchange import AsgiExchange, Messages
-from .asgi_websocket import serve_websocket
+from .asgi_websocket import BAD_PATH, NOT_FOUND, serve_websocket
 from .dispatch import Dispatcher
 from .log import logger
 from .routing import WEBSOCKET
@@ -51,7 +51,7 @@ class AsgiFront:
         body = await _read_body(receive, limit)
         if body is None:
             exchange = AsgiExchange(read_request(self.app, scope), messages)
-            exchange.answer(413, f"The body is longer than max_body, {limit} octets.")
+            exchange.answer(413, b"The body is longer than max_body, %d octets.\n" % limit)
             await exchange.pump(self.dispatcher.pool)
             return
         request = read_request(self.app, scope, body)
@@ -135,11 +135,11 @@ def _answer_unmatched(exchange: AsgiExchange) -> None:
     """In the engine's words."""
     request = exchange.request
     if request.match_kind == "bad_path":
-        exchange.answer(400, "The path is not percent-encoded UTF-8 without NUL.")
+        exchange.answer(400, BAD_PATH)
     elif request.match_kind == "not_found":
-        exchange.answer(404, "Nothing is served at this address.")
+        exchange.answer(404, NOT_FOUND)
     elif request.websocket_only:
-        exchange.answer(426, "This address speaks WebSocket.", [("Upgrade", "websocket")])
+        exchange.answer(426, b"This address speaks WebSocket.\n", [("Upgrade", "websocket")])
     else:
         allowed = ", ".join(request.allowed_methods)
-        exchange.answer(405, "This address does not serve that method.", [("Allow", allowed)])
+        exchange.answer(405, b"This address does not serve that method.\n", [("Allow", allowed)])

@@ -66,9 +66,9 @@ class AsgiExchange:
         else:
             self._respond_with(status, headers, _FilePart(*file))
 
-    def answer(self, status: int, text: str, headers: Pairs | None = None) -> None:
+    def answer(self, status: int, text: bytes, headers: Pairs | None = None) -> None:
         """A refusal in words."""
-        self.respond(status, [*(headers or []), _TEXT], (text + "\n").encode())
+        self.respond(status, [*(headers or []), _TEXT], text)
 
     def start(self, status: int, headers: Pairs, content_length: int | None) -> None:
         if self.started:

@@ -18,6 +18,9 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 _ABNORMAL, _NO_STATUS, _TOO_BIG = 1006, 1005, 1009
+# In the engine's words.
+BAD_PATH = b"The path is not percent-encoded UTF-8 without NUL.\n"
+NOT_FOUND = b"Nothing is served at this address.\n"
 _TEXT: Pairs = [("Content-Type", "text/plain; charset=utf-8")]
 
 
@@ -28,8 +31,10 @@ async def serve_websocket(
     await receive()  # websocket.connect
     can_respond = "websocket.http.response" in (scope.get("extensions") or {})
     if request.match_kind != "matched":
-        status = 400 if request.match_kind == "bad_path" else 404
-        await _refuse(send, status, _TEXT, b"Nothing is served at this address.\n", can_respond=can_respond)
+        if request.match_kind == "bad_path":
+            await _refuse(send, 400, _TEXT, BAD_PATH, can_respond=can_respond)
+        else:
+            await _refuse(send, 404, _TEXT, NOT_FOUND, can_respond=can_respond)
         return
     if problem := request.origin_problem():
         logger.warning("403 %s: %s", escape(request.path), problem)

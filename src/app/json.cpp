@@ -3,6 +3,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "server/log.hpp"
+
 namespace proapi {
 
 namespace {
@@ -46,7 +48,7 @@ std::string write_json(const Json& value) {
     try {
         return value.dump();
     } catch (const Json::exception& error) {
-        throw std::invalid_argument(std::string("expected JSON, got ") + error.what());
+        throw std::invalid_argument("expected JSON, got " + server::escape_for_log(error.what(), 512));
     }
 }
 
@@ -55,7 +57,7 @@ Json parse_json(std::string_view text) {
     try {
         return Json::parse(text.begin(), text.end());
     } catch (const Json::exception& error) {
-        throw std::invalid_argument(std::string("expected JSON: ") + error.what());
+        throw std::invalid_argument("expected JSON: " + server::escape_for_log(error.what(), 512));
     }
 }
 

@@ -271,7 +271,7 @@ Task<> raise_somewhere(Session session) {
     reach(session.websocket, "close");
 }
 
-Task<> close(Session session) {
+Task<> close_as_told(Session session) {
     co_await session.websocket.accept();
     const std::string reason = session.websocket.query_params().get("reason", "");
     co_await session.websocket.close(static_cast<std::uint16_t>(number(session.websocket, "code", 1000)), reason);
@@ -417,7 +417,7 @@ int main(int argc, char** argv) {
     });
     add_websocket(app, "/poll", poll);
     add_websocket(app, "/raise", raise_somewhere);
-    add_websocket(app, "/close", close);
+    add_websocket(app, "/close", close_as_told);
     add_websocket(app, "/many", many);
     register_http(app);
     register_features(app);

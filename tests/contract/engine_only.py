@@ -18,6 +18,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_handshake": _SOCKETS,
     "test_limits": _LIMITS,
     "test_modes": _ITSELF,
+    "test_refusals": _SOCKETS,
 }
 
 # Under hypercorn a subset runs: that a second ASGI server works, not that it is a good one.

@@ -66,6 +66,7 @@ async def follow(control: WebSocketConnection, subject: WebSocketConnection) -> 
         if command["call"] == "raise":
             await leave(subject, command["what"])
         elif command["call"] == "cancel":
+            await asyncio.sleep(0)  # it has begun
             tasks.pop(command["of"]).cancel()
             await answer(control, command, {"value": None})
         elif command.get("in_task"):

@@ -303,14 +303,16 @@ async def test_lifespan() -> None:
     app = ProAPI()
     app.on_startup(lambda: seen.append("startup"))
     app.on_shutdown(lambda: seen.append("shutdown"))
-    peer = Peer(app, {"type": "lifespan"})
-    peer.put("lifespan.startup")
-    assert (await peer.get())["type"] == "lifespan.startup.complete"
-    assert seen == ["startup"]
-    peer.put("lifespan.shutdown")
-    assert (await peer.get())["type"] == "lifespan.shutdown.complete"
-    assert seen == ["startup", "shutdown"]
-    await peer.end()
+    app.get("/")(lambda: "page")
+    for turn in (1, 2):
+        peer = Peer(app, {"type": "lifespan"})
+        peer.put("lifespan.startup")
+        assert (await peer.get())["type"] == "lifespan.startup.complete"
+        assert (await http(app, "/"))[2] == b"page"
+        peer.put("lifespan.shutdown")
+        assert (await peer.get())["type"] == "lifespan.shutdown.complete"
+        assert seen == ["startup", "shutdown"] * turn
+        await peer.end()
 
 
 async def test_lifespan_failure() -> None:

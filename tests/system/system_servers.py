@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("PROAPI_BUILD_DIR", ROOT / "build" / "release"))
+BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/release")
 SYSTEM_APP = Path(__file__).with_name("system_app.py")
 CONTRACT = ROOT / "tests" / "contract"
 START_S, END_S = 20.0, 20.0

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def blocks(language: str) -> list[object]:
+def blocks(language: str) -> Sequence[object]:
     found = []
     for path in TEXTS:
         for number, match in enumerate(_BLOCK.finditer(path.read_text())):
@@ -36,7 +37,7 @@ def blocks(language: str) -> list[object]:
 def test_programs_in_python_load(program: str, tmp_path: Path) -> None:
     """Every route of theirs registers; nothing is served."""
     path = tmp_path / "main.py"
-    path.write_text(program)
+    (tmp_path / "public").mkdir()
     namespace = {"__name__": "main", "__file__": str(path)}
     exec(compile(program, str(path), "exec"), namespace)
     assert isinstance(namespace["app"], ProAPI)

@@ -117,3 +117,23 @@ def test_a_second_signal_ends_at_once(fast: bool) -> None:
         told_at = time.monotonic()
         assert server.wait() == 128 + signal.SIGTERM
         assert time.monotonic() - told_at < SLACK_S
+
+
+@pytest.mark.parametrize("fast", MODES)
+def test_with_nobody_there_it_stops_at_once(fast: bool) -> None:
+    """Once when nobody has been there at all, once when everybody has gone."""
+
+    async def visit(server: Process) -> None:
+        for client in await open_all(server, "/echo", 5):
+            client.send_text("hello")
+            assert await client.receive() == b"hello"
+            await client.close()
+
+    for visits in (0, 1):
+        with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=60))) as server:
+            if visits:
+                asyncio.run(visit(server))
+            server.signal(signal.SIGTERM)
+            told_at = time.monotonic()
+            assert server.wait() == 0, server.output
+            assert time.monotonic() - told_at < SLACK_S

@@ -73,7 +73,7 @@ TEST_F(Allocation, AnIdleConnectionIsSmall) {
     const Connection connection{Role::server, {}};
     const std::size_t size = sizeof connection + allocated_bytes - before;
     std::cout << "an idle connection: " << sizeof connection << " + " << allocated_bytes - before << " bytes\n";
-    EXPECT_LT(size, 300U);
+    EXPECT_LT(size, 320U);
 }
 
 TEST_F(Allocation, WholeFramesTakeNothingAndAreNotCopied) {
@@ -104,7 +104,8 @@ TEST_F(Allocation, WholeFramesTakeNothingAndAreNotCopied) {
     EXPECT_TRUE(views) << "a payload lies in the buffer that was fed";
 }
 
-TEST_F(Allocation, EchoingSmallMessagesTakesOneBlockForever) {
+// The queue's list of pieces; the block itself comes from the thread's stock and goes back when it has drained.
+TEST_F(Allocation, EchoingSmallMessagesTakesOneSmallAllocationATurn) {
     Connection connection{Role::server, {}};
     const Octets frame = masked_frame(Opcode::text, base::as_bytes("twenty octets of it."));
     std::size_t before = 0;
@@ -118,7 +119,7 @@ TEST_F(Allocation, EchoingSmallMessagesTakesOneBlockForever) {
         ASSERT_EQ(connection.next_event().kind, EventKind::need_data);
         connection.output().consume(connection.output().size_bytes());
         if (i > 0) {
-            ASSERT_EQ(allocations, own);
+            ASSERT_LE(allocations, own + 1);
         }
     }
     EXPECT_GT(allocations, before);

@@ -1,0 +1,355 @@
+"""HTTP/1.1: what handlers are told, what they may answer, and the protocol around both."""
+
+import os
+import re
+import socket
+from email.utils import parsedate_to_datetime
+
+import pytest
+from front_ends import Server
+from raw import Peer, exchange, http, request
+
+BIG = bytes(range(256)) * (4 * 1024 * 1024 // 256)
+
+
+# ---- what a handler is told -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_request(server: Server, method: str) -> None:
+    target = "/features/request?a=1&a=2&b=x%20y+z&c"
+    headers = [("X-Twice", "1"), ("x-twice", "2"), ("Cookie", 'one=1; two="zwei"')]
+    with Peer(server.port) as peer:
+        told = peer.ask(method, target, headers, b"" if method == "GET" else b"the body").json()
+        assert told["client"] == list(peer.socket.getsockname())
+    assert (told["method"], told["path"]) == (method, "/features/request")
+    assert told["query"] == {"a": ["1", "2"], "b": ["x y z"], "c": [""]}
+    assert told["headers"]["x-twice"] == ["1", "2"]
+    assert told["cookies"] == {"one": "1", "two": "zwei"}
+    assert told["url"] == f"http://localhost{target}"
+    assert told["body"] == ("" if method == "GET" else "the body")
+
+
+def test_form(server: Server) -> None:
+    form = [("Content-Type", "application/x-www-form-urlencoded")]
+    told = http(server.port, "POST", "/features/form", form, b"a=1&b=x+y%26&a=%E2%82%AC").json()
+    assert told == [["a", "1"], ["b", "x y&"], ["a", "\u20ac"]]
+    assert http(server.port, "POST", "/features/form", [("Content-Type", "text/plain")], b"a=1").status == 415
+
+
+def test_json(server: Server) -> None:
+    json = [("Content-Type", "application/json")]
+    assert http(server.port, "POST", "/features/json", json, b'{"a":[1]}').json() == {"got": {"a": [1]}}
+    for wrong in (b"{", b"\xff", b"NaN", b"1 2"):
+        assert http(server.port, "POST", "/features/json", json, wrong).status == 400
+
+
+# ---- what a handler may answer --------------------------------------------------------------------------------------
+
+
+def test_kinds_of_answers(server: Server) -> None:
+    assert http(server.port, "GET", "/features/list").json() == [1, "zwei", None, {"drei": 3.5}]
+    html = http(server.port, "GET", "/features/html")
+    assert (html.get("content-type"), html.body) == ("text/html; charset=utf-8", "<p>\u20ac</p>".encode())
+    octets = http(server.port, "GET", "/features/bytes")
+    assert (octets.get("content-type"), octets.body) == ("application/octet-stream", b"\0\xff")
+    assert http(server.port, "GET", "/features/nothing").status == 204
+
+
+@pytest.mark.parametrize("status", [200, 201, 299, 400, 404, 418, 503, 599])
+def test_statuses(server: Server, status: int) -> None:
+    response = http(server.port, "GET", f"/features/answer/{status}")
+    assert (response.status, response.body) == (status, f"<{status}>".encode())
+    assert (response.get("x-status"), response.get("content-type")) == (str(status), "text/x-status")
+
+
+def test_cookies(server: Server) -> None:
+    first, second = http(server.port, "GET", "/features/cookies").getlist("set-cookie")
+    assert first.startswith("a=1;")
+    assert "httponly" in first.lower()
+    assert second.startswith("b=2;")
+    assert {"path=/features", "max-age=60"} <= {part.strip().lower() for part in second.split(";")}
+
+
+def test_the_handler_fails(server: Server) -> None:
+    server.expect_fault("raised as asked")
+    with Peer(server.port) as peer:
+        assert peer.ask("GET", "/features/fail").status == 500
+        if not peer.ended:
+            assert http(server.port, "GET", "/livez").status == 200
+
+
+def test_headers_that_would_split_the_response(server: Server) -> None:
+    server.expect_fault("X-Bad")
+    response = http(server.port, "GET", "/features/wrong")
+    assert response.status == 500
+    assert response.getlist("set-cookie") == response.getlist("x-bad") == []
+
+
+@pytest.mark.parametrize("value", ["a%0d%0aSet-Cookie:%20b=c", "a%0a", "a%0d", "a%00"])
+def test_headers_from_a_query(server: Server, value: str) -> None:
+    server.expect_fault("header|Header|X-Test")
+    response = http(server.port, "GET", f"/hdr?n=X-Test&v={value}")
+    assert response.status == 500
+    assert response.getlist("set-cookie") == response.getlist("x-test") == []
+    assert http(server.port, "GET", "/hdr?n=X-Test&v=fine").get("x-test") == "fine"
+
+
+def test_stream(server: Server) -> None:
+    response = http(server.port, "GET", "/features/stream?count=300&size=10000")
+    assert response.get("transfer-encoding") == "chunked"
+    assert response.body == b"".join(f"{n} ".ljust(10000, ".").encode() for n in range(300))
+
+
+def test_a_stream_that_fails_does_not_look_whole(server: Server) -> None:
+    server.expect_fault("raised as asked")
+    with Peer(server.port) as peer:
+        peer.send(request("GET", "/features/stream?count=3&size=10&fail"))
+        data = b""
+        try:
+            while peer.fill():
+                pass
+        except Exception as error:
+            assert "reset" in str(error)
+        data = peer.buffer
+    assert not data.endswith(b"0\r\n\r\n")
+
+
+def test_streams_to_those_who_leave(server: Server) -> None:
+    for _ in range(5):
+        with Peer(server.port, receive_buffer=4096) as peer:
+            peer.send(request("GET", "/features/stream?count=100000&size=10000"))
+            assert peer.read_head().status == 200
+            peer.reset()
+    assert http(server.port, "GET", "/livez").status == 200
+
+
+def test_a_stream_to_http_1_0_ends_with_the_connection(server: Server) -> None:
+    with Peer(server.port) as peer:
+        peer.send(b"GET /features/stream?count=3&size=4 HTTP/1.0\r\n\r\n")
+        response = peer.read_response()
+        assert not response.getlist("transfer-encoding")
+        assert response.body == b"0 ..1 ..2 .."
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file(server: Server) -> None:
+    response = http(server.port, "GET", "/static/big.bin")
+    assert response.body == BIG
+    assert response.get("content-type") == "application/octet-stream"
+    assert response.get("accept-ranges") == "bytes"
+    assert response.get("x-content-type-options") == "nosniff"
+    assert re.fullmatch(r'(W/)?"[^"]+"', response.get("etag"))
+    assert parsedate_to_datetime(response.get("last-modified"))
+
+
+def test_an_index_file(server: Server) -> None:
+    for path in ("/static/", "/static/index.html"):
+        response = http(server.port, "GET", path)
+        assert (response.status, response.get("content-type")) == (200, "text/html; charset=utf-8")
+
+
+def test_head_of_a_file(server: Server) -> None:
+    response = http(server.port, "HEAD", "/static/big.bin")
+    assert (response.get("content-length"), response.body) == (str(len(BIG)), b"")
+
+
+@pytest.mark.parametrize(
+    ("field", "begin", "end"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=5-9", 5, 10),
+        ("bytes=100-", 100, len(BIG)),
+        ("bytes=-1", len(BIG) - 1, len(BIG)),
+        (f"bytes=-{len(BIG) * 2}", 0, len(BIG)),
+        (f"bytes=4000000-{10**15}", 4000000, len(BIG)),
+    ],
+)
+def test_a_range(server: Server, field: str, begin: int, end: int) -> None:
+    response = http(server.port, "GET", "/static/big.bin", [("Range", field)])
+    assert response.status == 206
+    assert response.get("content-range") == f"bytes {begin}-{end - 1}/{len(BIG)}"
+    assert response.body == BIG[begin:end]
+
+
+@pytest.mark.parametrize("field", [f"bytes={len(BIG)}-", "bytes=-0", f"bytes={2**62}-{2**63 - 1}"])
+def test_a_range_beyond_the_end(server: Server, field: str) -> None:
+    response = http(server.port, "GET", "/static/big.bin", [("Range", field)])
+    assert (response.status, response.get("content-range")) == (416, f"bytes */{len(BIG)}")
+
+
+@pytest.mark.parametrize("field", ["bytes=9-5", "bytes=a-b", "lines=1-2", "bytes=--1", "bytes=0-1,3-4" + ",5-6" * 1000])
+def test_a_range_that_is_ignored(server: Server, field: str) -> None:
+    response = http(server.port, "GET", "/static/index.html", [("Range", field)])
+    assert response.status in (200, 206)
+    assert response.status == 200 or "," in field
+
+
+def test_conditions(server: Server) -> None:
+    first = http(server.port, "GET", "/static/index.html")
+    etag, modified = first.get("etag"), first.get("last-modified")
+    for name, value, status in (
+        ("If-None-Match", etag, 304),
+        ("If-None-Match", f'"other", {etag}', 304),
+        ("If-None-Match", "*", 304),
+        ("If-None-Match", '"other"', 200),
+        ("If-Modified-Since", modified, 304),
+        ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT", 200),
+    ):
+        response = http(server.port, "GET", "/static/index.html", [(name, value)])
+        assert (response.status, response.body) == (status, b"" if status == 304 else first.body), (name, value)
+        assert response.get("etag") == etag
+    for condition, status in ((etag, 206), ('"other"', 200)):
+        fields = [("Range", "bytes=0-3"), ("If-Range", condition)]
+        assert http(server.port, "GET", "/static/index.html", fields).status == status
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../app.py",
+        "../../../../../../etc/passwd",
+        "%2e%2e/app.py",
+        "..%2fapp.py",
+        "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "..%5capp.py",
+        "%252e%252e/app.py",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "big.bin/",
+        "big.bin/..",
+        "big.bin%00.html",
+        "big.bin.",
+        ".",
+        "..",
+        "x" * 256,
+        "nothing",
+    ],
+)
+def test_files_outside(server: Server, path: str) -> None:
+    response = http(server.port, "GET", f"/static/{path}")
+    assert response.status in (400, 404), response
+    assert b"root:" not in response.body
+
+
+def test_a_file_to_a_slow_reader(server: Server) -> None:
+    with Peer(server.port, receive_buffer=4096) as slow:
+        slow.send(request("GET", "/static/big.bin"))
+        assert slow.read_head().status == 200
+        assert http(server.port, "GET", "/livez").status == 200
+        assert slow.read(len(BIG)) == BIG
+
+
+def test_one_file(server: Server) -> None:
+    response = http(server.port, "GET", "/features/file")
+    assert (response.status, response.get("content-type")) == (200, "application/json")
+    with open(os.path.join(os.path.dirname(__file__), "package.json"), "rb") as file:
+        assert response.body == file.read()
+
+
+# ---- bodies and connections -----------------------------------------------------------------------------------------
+
+
+def test_a_body_in_chunks(server: Server) -> None:
+    chunks = b"5\r\nhello\r\n1;ext=1\r\n \r\n00006\r\nworld!\r\n0\r\nX-Trailer: x\r\n\r\n"
+    with Peer(server.port) as peer:
+        peer.send(request("POST", "/body", [("Transfer-Encoding", "chunked")]) + chunks)
+        assert peer.read_response().body == b"hello world!"
+        assert peer.ask("POST", "/body", body=b"next").body == b"next"
+
+
+def test_a_body_octet_by_octet(server: Server) -> None:
+    with Peer(server.port) as peer:
+        for octet in request("POST", "/body", body=b"slow"):
+            peer.send(bytes([octet]))
+        assert peer.read_response().body == b"slow"
+
+
+def test_a_body_of_the_greatest_size(server: Server) -> None:
+    body = os.urandom(1024 * 1024)
+    assert http(server.port, "POST", "/body", body=body).body == body
+
+
+def test_keep_alive(server: Server) -> None:
+    with Peer(server.port) as peer:
+        for number in range(20):
+            body = str(number).encode()
+            assert peer.ask("POST", "/body", body=body).body == body
+
+
+def test_connection_close(server: Server) -> None:
+    with Peer(server.port) as peer:
+        response = peer.ask("GET", "/livez", [("Connection", "close")])
+        assert (response.status, response.closes) == (200, True)
+        peer.expect_end()
+
+
+def test_http_1_0_closes(server: Server) -> None:
+    with Peer(server.port) as peer:
+        peer.send(b"GET /livez HTTP/1.0\r\n\r\n")
+        assert peer.read_response().body == b"ok"
+        peer.expect_end()
+
+
+def test_pipelining(server: Server) -> None:
+    """More than may be in flight at once; slow ones hold up those behind them, and nothing is out of order."""
+    with Peer(server.port) as peer:
+        bodies = [str(n).encode() for n in range(100)]
+        peer.send(b"".join(request("POST", f"/body?ms={(n % 10 == 3) * 10}", body=b) for n, b in enumerate(bodies)))
+        assert [peer.read_response().body for _ in bodies] == bodies
+
+
+def test_a_client_that_ends_its_side(server: Server) -> None:
+    with Peer(server.port) as peer:
+        peer.send(request("POST", "/body?ms=30", body=b"answer me"))
+        peer.end_sending()
+        assert peer.read_response().body == b"answer me"
+        peer.expect_end()
+
+
+def test_a_body_that_nobody_reads(server: Server) -> None:
+    """It is drained, or the connection closed: never taken for the next request."""
+    poison = request("GET", "/features/html")
+    with Peer(server.port) as peer:
+        response = peer.ask("GET", "/livez", body=poison)
+        assert response.body == b"ok"
+        if response.closes:
+            peer.expect_end()
+        else:
+            assert peer.ask("GET", "/readyz").body == b"ok"
+
+
+def test_expect_continue(server: Server) -> None:
+    head = request("POST", "/body", [("Expect", "100-continue"), ("Content-Length", "5")])
+    with Peer(server.port) as peer:
+        peer.send(head)
+        assert peer.read_response().status == 100
+        peer.send(b"hello")
+        assert peer.read_response().body == b"hello"
+    with Peer(server.port) as peer:  # no interim answer where none is needed
+        peer.send(head.replace(b"/body", b"/nowhere"))
+        assert peer.read_response().status in (404, 417)
+
+
+def test_head_and_204_and_304_have_no_body(server: Server) -> None:
+    etag = http(server.port, "GET", "/static/index.html").get("etag")
+    with Peer(server.port) as peer:
+        peer.send(
+            request("HEAD", "/static/big.bin")
+            + request("GET", "/features/nothing")
+            + request("GET", "/static/index.html", [("If-None-Match", etag)])
+            + request("GET", "/livez")
+        )
+        assert peer.read_response("HEAD").get("content-length") == str(len(BIG))
+        assert [peer.read_response().status for _ in range(3)] == [204, 304, 200]
+
+
+def test_absolute_form(server: Server) -> None:
+    assert exchange(server.port, request("GET", "http://localhost/livez")).body == b"ok"
+
+
+def test_a_connection_that_says_nothing(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)), Peer(server.port) as other:
+        assert other.ask("GET", "/livez").status == 200

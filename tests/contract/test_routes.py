@@ -1,0 +1,117 @@
+"""Whom a request is for: precedence, converters, percent-decoding, and the answers where nobody is."""
+
+import pytest
+from front_ends import Server
+from raw import Peer, Response, WebSocket, http, upgrade
+
+UUID = "123e4567-e89b-12d3-a456-426614174000"
+
+# What is asked for, below the route's prefix, and the route and the parameters that it finds.
+FOUND = [
+    ("literal", "literal", {}),
+    ("liter%61l", "literal", {}),
+    ("Literal", "plain", {"name": "Literal"}),
+    ("42", "int", {"n": 42}),
+    ("-7", "int", {"n": -7}),
+    ("0", "int", {"n": 0}),
+    ("2.5", "float", {"x": 2.5}),
+    ("-0.25", "float", {"x": -0.25}),
+    (UUID, "uuid", {"id": UUID}),
+    (UUID.upper(), "uuid", {"id": UUID}),
+    (UUID[:-1], "plain", {"name": UUID[:-1]}),
+    ("name", "plain", {"name": "name"}),
+    ("a%20b", "plain", {"name": "a b"}),
+    ("a+b", "plain", {"name": "a+b"}),
+    ("%E2%82%AC", "plain", {"name": "\u20ac"}),
+    ("a%2Fb", "plain", {"name": "a/b"}),
+    ("%252F", "plain", {"name": "%2F"}),
+    ("a/5", "two", {"a": "a", "b": 5}),
+    ("a/b", "path", {"rest": "a/b"}),
+    ("a/b/c%20d", "path", {"rest": "a/b/c d"}),
+    ("literal/", "path", {"rest": "literal/"}),
+]
+
+
+def websocket_answer(port: int, path: str) -> Response:
+    with Peer(port) as peer:
+        peer.send(upgrade(path))
+        return peer.read_response()
+
+
+@pytest.mark.parametrize(("path", "which", "parameters"), FOUND)
+def test_websocket_routes(server: Server, path: str, which: str, parameters: dict[str, object]) -> None:
+    with WebSocket(server.port, f"/features/route/{path}") as websocket:
+        assert websocket.receive_json() == [which, parameters]
+        websocket.expect_close(1000)
+
+
+@pytest.mark.parametrize(("path", "which", "parameters"), FOUND)
+def test_http_routes(server: Server, path: str, which: str, parameters: dict[str, object]) -> None:
+    assert http(server.port, "GET", f"/features/route-http/{path}").json() == [which, parameters]
+
+
+def test_a_query_is_not_part_of_the_path(server: Server) -> None:
+    with WebSocket(server.port, "/features/route/42?x=/a/b") as websocket:
+        assert websocket.receive_json() == ["int", {"n": 42}]
+    assert http(server.port, "GET", "/features/route-http/42?x=/a/b").json() == ["int", {"n": 42}]
+
+
+def test_the_connection_may_have_any_name(server: Server) -> None:
+    with WebSocket(server.port, "/features/named/lobby") as websocket:
+        assert websocket.receive() == "lobby"
+        websocket.expect_close(1000)
+
+
+def test_one_path_for_a_page_and_a_socket(server: Server) -> None:
+    assert http(server.port, "GET", "/features/both").body == b"page"
+    with WebSocket(server.port, "/features/both") as websocket:
+        assert websocket.receive() == "socket"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/", "/echo/", "/echo/x", "/features", "/Echo", "//echo"])
+def test_nothing_there(server: Server, path: str) -> None:
+    assert http(server.port, "GET", path).status == 404
+    assert websocket_answer(server.port, path).status == 404
+
+
+def test_an_empty_segment_is_no_parameter(server: Server) -> None:
+    assert http(server.port, "GET", "/room/").status == 404
+    assert websocket_answer(server.port, "/room/").status == 404
+
+
+def test_a_plain_get_on_a_websocket_route(server: Server) -> None:
+    response = http(server.port, "GET", "/echo")
+    assert response.status == 426
+    assert response.get("upgrade").lower() == "websocket"
+    assert "upgrade" in response.tokens("connection")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_another_method(server: Server, method: str) -> None:
+    response = http(server.port, method, "/body")
+    assert response.status == 405
+    assert response.tokens("allow") == ["post"]
+
+
+def test_allow_names_every_method(server: Server) -> None:
+    response = http(server.port, "TRACE", "/features/request")
+    assert response.status == 405
+    assert set(response.tokens("allow")) >= {"get", "post", "put", "patch", "delete", "options"}
+
+
+def test_a_websocket_handshake_on_an_http_route(server: Server) -> None:
+    """Upgrade is an offer that a server may ignore (RFC 9110 section 7.8)."""
+    assert websocket_answer(server.port, "/livez").status == 200
+
+
+@pytest.mark.parametrize("path", ["/room/%zz", "/room/%", "/room/%4", "/room/%00", "/room/a%00b", "/room/%ff"])
+def test_paths_that_can_not_be_decoded(server: Server, path: str) -> None:
+    assert http(server.port, "GET", path).status == 400
+    assert websocket_answer(server.port, path).status == 400
+
+
+def test_get_serves_head(server: Server) -> None:
+    get = http(server.port, "GET", "/livez")
+    head = http(server.port, "HEAD", "/livez")
+    assert (head.status, head.body) == (200, b"")
+    assert head.get("content-length") == get.get("content-length") == "2"
