@@ -51,6 +51,17 @@ public:
         if (raise_kept_exception()) throw nb::python_error();
     }
 
+    int traverse(visitproc visit, void* arg) {
+        Py_VISIT(schedule_.ptr());
+        Py_VISIT(connection_.ptr());
+        for (const Command& command : commands_) Py_VISIT(command.tuple.ptr());
+        return 0;
+    }
+    void clear() {
+        schedule_ = nb::object();
+        commands_.clear();
+    }
+
     // The one given last is carried out: what it held is no longer buffered.
     nb::object next_command() {
         const std::size_t done = std::exchange(in_flight_bytes_, 0);
@@ -80,10 +91,14 @@ private:
         return {bytes.c_str(), bytes.size()};
     }
 
+    void ask_for_notify() {
+        if (schedule_.is_valid()) schedule_();
+    }
+
     void push(nb::object tuple, std::size_t bytes) {
         commands_.push_back({std::move(tuple), bytes});
         buffered_bytes_ += bytes;
-        schedule_();
+        ask_for_notify();
     }
 
     void accept(std::string_view subprotocol, const http::Headers& headers) override {
@@ -106,10 +121,10 @@ private:
         push(nb::make_tuple("close", code, take(to_str(reason))), 0);
     }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }
-    void resume_reading() override { schedule_(); }
-    void schedule_notify() override { schedule_(); }
+    void resume_reading() override { ask_for_notify(); }
+    void schedule_notify() override { ask_for_notify(); }
 
-    nb::callable schedule_;
+    nb::object schedule_;  // none once the collector has taken it
     base::IntrusivePtr<server::WebSocket> websocket_;
     nb::object connection_;
     std::deque<Command> commands_;
@@ -120,7 +135,7 @@ private:
 }  // namespace
 
 void add_bridge(nb::module_& module) {
-    nb::class_<WebSocketBridge>(module, "WebSocketBridge")
+    nb::class_<WebSocketBridge>(module, "WebSocketBridge", nb::type_slots(collectable<WebSocketBridge>))
         .def(nb::init<const nb::object&, const RequestObject&, nb::callable>())
         .def_prop_ro("connection", &WebSocketBridge::connection)
         .def_prop_ro("wants_messages", &WebSocketBridge::wants_messages)

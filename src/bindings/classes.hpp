@@ -50,6 +50,20 @@ void check(const server::Problem& problem);
     return nb::steal(object);
 }
 
+// For a class that holds Python objects: lets the collector see them (traverse) and part them (clear).
+template <class T>
+inline PyType_Slot collectable[] = {
+    {Py_tp_traverse, reinterpret_cast<void*>(+[](PyObject* self, visitproc visit, void* arg) -> int {
+         Py_VISIT(Py_TYPE(self));
+         return nb::inst_ready(self) ? nb::inst_ptr<T>(self)->traverse(visit, arg) : 0;
+     })},
+    {Py_tp_clear, reinterpret_cast<void*>(+[](PyObject* self) -> int {
+         if (nb::inst_ready(self)) nb::inst_ptr<T>(self)->clear();
+         return 0;
+     })},
+    {0, nullptr},
+};
+
 [[nodiscard]] nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop);
 
 }  // namespace proapi::bindings

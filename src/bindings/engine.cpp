@@ -93,12 +93,8 @@ public:
         using Clock = std::chrono::steady_clock;
         std::optional<Clock::time_point> until;
         if (timeout_s) until = Clock::now() + std::chrono::microseconds(std::llround(std::max(*timeout_s, 0.0) * 1e6));
-        const nb::object timers = loop.attr("_scheduled");
-        const std::size_t scheduled = nb::len(timers);
-        // What a handler asked of the loop is the loop's to do: its callbacks, its timers, its end.
-        const auto loop_has_work = [&] {
-            return nb::len(ready) > 0 || nb::len(timers) != scheduled || nb::cast<bool>(loop.attr("_stopping"));
-        };
+        // What a handler asked of the loop is the loop's to do: its callbacks (a timer adds one), its end.
+        const auto loop_has_work = [&] { return nb::len(ready) > 0 || nb::cast<bool>(loop.attr("_stopping")); };
         while (true) {
             // Hooks left by the loop's own callbacks may wake handlers: what those ask of the loop can't wait for a socket.
             reactor_.finish_turn();
@@ -176,23 +172,10 @@ private:
     bool poll_asked_ = false;
 };
 
-PyType_Slot engine_slots[] = {
-    {Py_tp_traverse,
-     reinterpret_cast<void*>(+[](PyObject* self, visitproc visit, void* arg) -> int {
-         Py_VISIT(Py_TYPE(self));
-         return nb::inst_ready(self) ? nb::inst_ptr<Engine>(self)->traverse(visit, arg) : 0;
-     })},
-    {Py_tp_clear, reinterpret_cast<void*>(+[](PyObject* self) -> int {
-         if (nb::inst_ready(self)) nb::inst_ptr<Engine>(self)->clear();
-         return 0;
-     })},
-    {0, nullptr},
-};
-
 }  // namespace
 
 void add_engine(nb::module_& module) {
-    nb::class_<Engine>(module, "Engine", nb::type_slots(engine_slots))
+    nb::class_<Engine>(module, "Engine", nb::type_slots(collectable<Engine>))
         .def(nb::init<nb::object, nb::callable, nb::callable, nb::callable>(), nb::arg("site"),
              nb::arg("on_websocket"), nb::arg("on_request"), nb::arg("log"))
         .def("listen", &Engine::listen, nb::arg("host"), nb::arg("port"), nb::kw_only(), nb::arg("share_port"))

@@ -144,7 +144,7 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
     if (!handshake) return refuse_upgrade(refusal), true;
     const WebSocketSettings& limits = server.site().routes[match.route].settings;
     if (const std::string wrong = check_origin(request_.head, limits.allowed_origins); !wrong.empty()) {
-        server.log().write(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path) + ": " + wrong);
+        server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path) + ": " + wrong);
         answer(403, "This origin may not connect.");
         return true;
     }

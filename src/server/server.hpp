@@ -53,14 +53,14 @@ public:
     void retire(Connection& connection);
     void count_close(std::uint16_t code) { ++counts_.closed[code]; }
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
+    // At most a few lines a second of what peers can cause at will; the rest is counted.
+    void log_limited(LogLevel level, std::string_view line);
 
 private:
     [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
     void on_accept(net::Descriptor socket, const net::SocketAddress& peer) override;
     void on_accept_refused(int error) override;
     void on_turn_end() override;
-    // At most a few lines a second of what peers can cause at will; the rest is counted.
-    void log_limited(LogLevel level, std::string_view line);
 
     net::Reactor& reactor_;
     const Site& site_;

@@ -83,7 +83,10 @@ def test_a_plain_get_on_a_websocket_route(server: Server) -> None:
     response = http(server.port, "GET", "/echo")
     assert response.status == 426
     assert response.get("upgrade").lower() == "websocket"
-    assert "upgrade" in response.tokens("connection")
+
+
+def test_the_connection_field_of_426(server: Server) -> None:
+    assert "upgrade" in http(server.port, "GET", "/echo").tokens("connection")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

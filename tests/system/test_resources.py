@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lean_client import Ended, LeanWebSocket, Refused
-from system_servers import SYSTEM_APP, Process, python, serving
+from system_servers import SYSTEM_APP, Process, front_end, python, serving
 
 ROUNDS, AT_ONCE = 2000, 50
 MODES = [pytest.param(False, id="standard"), pytest.param(True, id="fast")]
@@ -101,10 +101,16 @@ async def echoes(client: LeanWebSocket, text: str) -> None:
 
 
 @pytest.mark.parametrize("setting", ["max_connections", "EMFILE"])
-@pytest.mark.parametrize("fast", MODES)
-def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(fast: bool, setting: str) -> None:
+@pytest.mark.parametrize("name", ["standard", "fast", "cpp"])
+def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: str, setting: str) -> None:
     """Once with the limit that follows from the descriptors, once with one that promises more than there are."""
-    limits = {"fast": fast, "ping_interval": 60} | ({"max_connections": 100_000} if setting == "EMFILE" else {})
+    limits = {"ping_interval": 60} | ({"max_connections": 100_000} if setting == "EMFILE" else {})
+    if name == "cpp":
+        command = front_end("cpp")
+        for limit, value in limits.items():
+            command += ["--limit", f"{limit}={value}"]
+    else:
+        command = python(SYSTEM_APP, json.dumps({"fast": name == "fast", **limits}))
 
     async def scenario(server: Process) -> None:
         inside = await fill(server)
@@ -137,7 +143,7 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(fast: 
         await echoes(inside[0], "last")
         await inside[0].close()
 
-    with serving(python(SYSTEM_APP, json.dumps(limits)), descriptors=90) as server:
+    with serving(command, descriptors=90) as server:
         asyncio.run(scenario(server))
         lines = server.output.splitlines()
         reason = "Too many open files" if setting == "EMFILE" else "max_connections"
