@@ -21,6 +21,8 @@ Connection::~Connection() { cancel_turn_end(); }
 void Connection::start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover) {
     previous_protocol_ = std::move(protocol_);  // it may be what calls us: it goes at the turn's end
     protocol_ = std::move(protocol);
+    // What the old one has said goes out first. Its octets stay where they are: a write may be in flight.
+    if (previous_protocol_) protocol_->output() = std::move(previous_protocol_->output());
     flush_soon();
     protocol_->on_start(leftover);
 }

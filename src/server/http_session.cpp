@@ -152,6 +152,7 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
     request_.subprotocols = std::move(handshake->subprotocols);
     phase_ = Phase::finished;
     timer_.cancel();
+    release_exchange();  // of the request before, if it was answered in this very turn
     auto session = std::make_unique<WebSocketSession>(connection_, std::move(request_), std::move(handshake->key), limits);
     auto websocket = session->websocket();
     connection_.start(std::move(session), rest);

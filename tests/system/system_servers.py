@@ -1,5 +1,6 @@
 """Programs under test as processes on a free port of the loopback interface, and what the kernel knows of them."""
 
+import asyncio
 import os
 import re
 import resource
@@ -8,13 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/release")
 SYSTEM_APP = Path(__file__).with_name("system_app.py")
+_T = TypeVar("_T")
 CONTRACT = ROOT / "tests" / "contract"
 START_S, END_S = 20.0, 20.0
 
@@ -26,7 +29,7 @@ class Process:
     """A server that has said where it serves; what it prints is kept."""
 
     def __init__(self, command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> None:
-        environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1")
+        environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")]))
 
         def limit() -> None:
@@ -151,6 +154,18 @@ def front_end(name: str) -> list[str | Path]:
             return [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", f"{CONTRACT}/app:app"]
         case _:
             return [*built("contract_app"), "--port", "0"]
+
+
+def run(scenario: Coroutine[Any, Any, _T], server: Process, timeout_s: float = 60.0) -> _T:
+    """The scenario's result; where it hangs, what the server was doing is in the error."""
+    try:
+        return asyncio.run(asyncio.wait_for(scenario, timeout_s))
+    except TimeoutError:
+        status = server.popen.poll()
+        doing = "has ended" if status is not None else f"has {server.descriptors()} descriptors, {server.cpu_s()} s CPU"
+        server.popen.send_signal(signal.SIGABRT)  # its faulthandler tells where it is
+        server.wait()
+        raise AssertionError(f"not over after {timeout_s} s; the server {doing} ({status}):\n{server.output}") from None
 
 
 def raise_descriptor_limit(wanted: int) -> None:

@@ -8,7 +8,7 @@ import random
 
 import pytest
 from lean_client import LeanWebSocket
-from system_servers import SYSTEM_APP, Process, front_end, python, serving
+from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 MESSAGES = int(os.environ.get("PROAPI_CANCELLATION_MESSAGES", "100000"))
 CONNECTIONS = 4
@@ -48,7 +48,7 @@ def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
         assert cancelled > MESSAGES // 100
 
     with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server, 120)
         assert "Traceback" not in server.output, server.output
 
 
@@ -84,5 +84,5 @@ def test_polling_loses_nothing_in_any_front_end(name: str) -> None:
         assert cancelled > MESSAGES // 1000
 
     with serving(front_end(name)) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server, 120)
         assert "Traceback" not in server.output, server.output

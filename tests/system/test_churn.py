@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from lean_client import Ended, LeanWebSocket, Refused
-from system_servers import ROOT, Process, built, front_end, python, raise_descriptor_limit, serving
+from system_servers import ROOT, Process, built, front_end, python, raise_descriptor_limit, run, serving
 
 SECONDS = float(os.environ.get("PROAPI_CHURN_SECONDS", "30"))
 ROOMS, USERS, STAYING_IN_ROOM = 20, 2000, 3
@@ -201,7 +201,7 @@ def test_users_come_and_go_and_nobody_else_notices(base: str, command: Callable[
     print(f"seed {seed}")
     raise_descriptor_limit(8192)
     with serving(command()) as server:
-        asyncio.run(scenario(server, base, seed))
+        run(scenario(server, base, seed), server, SECONDS * 6 + 90)
         assert "Traceback" not in server.output, server.output[-5000:]
         server.popen.terminate()
         assert server.wait() == 0, server.output[-5000:]

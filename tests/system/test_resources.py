@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lean_client import Ended, LeanWebSocket, Refused
-from system_servers import SYSTEM_APP, Process, front_end, python, serving
+from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 ROUNDS, AT_ONCE = 2000, 50
 MODES = [pytest.param(False, id="standard"), pytest.param(True, id="fast")]
@@ -71,7 +71,7 @@ def test_descriptors_objects_and_tasks_return(fast: bool) -> None:
         assert server.descriptors() <= descriptors
 
     with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server)
         assert "Traceback" not in server.output, server.output
 
 
@@ -144,7 +144,7 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
         await inside[0].close()
 
     with serving(command, descriptors=90) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server)
         lines = server.output.splitlines()
         reason = "Too many open files" if setting == "EMFILE" else "max_connections"
         assert any("refused with 503" in line and reason in line for line in lines), server.output

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from lean_client import Ended, LeanWebSocket
-from system_servers import SYSTEM_APP, Process, front_end, python, serving
+from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 CONNECTIONS = 300
 # What process start, scheduling on a busy machine and the interpreter's own end may add to a time limit.
@@ -49,7 +49,7 @@ def test_everybody_is_told_1001_and_the_status_is_0(name: str, number: signal.Si
 
     command = front_end("cpp") if name == "cpp" else python(SYSTEM_APP, options(name == "fast"))
     with serving(command) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server)
         assert server.wait() == 0, server.output
         assert "Traceback" not in server.output
 
@@ -64,7 +64,7 @@ def test_handlers_that_do_not_end_are_cancelled_in_time(fast: bool) -> None:
         assert set(await asyncio.gather(*map(code_of, clients))) == {1001}
 
     with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=1))) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server)
         told_at = time.monotonic()
         assert server.wait() == 0, server.output
         assert time.monotonic() - told_at < 1 + SLACK_S
@@ -82,7 +82,7 @@ def test_a_handler_that_ignores_cancellation_is_bounded(fast: bool) -> None:
         assert set(await asyncio.gather(*map(code_of, clients))) == {1001}
 
     with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=1))) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server)
         told_at = time.monotonic()
         assert server.wait() == 0, server.output
         assert time.monotonic() - told_at < 1 + SLACK_S
@@ -98,7 +98,7 @@ def test_a_peer_that_does_not_answer_the_close_is_bounded(fast: bool) -> None:
         return told_at
 
     with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=2, close_timeout=1))) as server:
-        told_at = asyncio.run(scenario(server))
+        told_at = run(scenario(server), server)
         assert server.wait() == 0, server.output
         assert time.monotonic() - told_at < 2 + SLACK_S
 
@@ -112,7 +112,7 @@ def test_a_second_signal_ends_at_once(fast: bool) -> None:
         assert await code_of(client) == 1001  # the first has been taken
 
     with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=60))) as server:
-        asyncio.run(scenario(server))
+        run(scenario(server), server)
         server.signal(signal.SIGTERM)
         told_at = time.monotonic()
         assert server.wait() == 128 + signal.SIGTERM
@@ -132,7 +132,7 @@ def test_with_nobody_there_it_stops_at_once(fast: bool) -> None:
     for visits in (0, 1):
         with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=60))) as server:
             if visits:
-                asyncio.run(visit(server))
+                run(visit(server), server)
             server.signal(signal.SIGTERM)
             told_at = time.monotonic()
             assert server.wait() == 0, server.output

@@ -1,0 +1,63 @@
+// A WebSocket and HTTP client for tests, with nothing of the engine in it: blocking sockets on loopback, one frame a
+// message, and a deadline on everything. And the harness that runs a coroutine where handlers run.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <proapi/proapi.hpp>
+#include <string>
+#include <string_view>
+
+namespace proapi::test {
+
+// Throws std::runtime_error where the peer does not do what the call waits for.
+class Client {
+public:
+    explicit Client(std::uint16_t port);
+    // Connects and sends the handshake; gives the status.
+    Client(std::uint16_t port, const std::string& target, const std::string& headers = "");
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+    ~Client();
+
+    void write(std::string_view octets);
+    // A whole response with Content-Length or until the end; gives status line, head and body.
+    [[nodiscard]] std::string read_response();
+    [[nodiscard]] int status() const { return status_; }
+    [[nodiscard]] const std::string& head() const { return head_; }
+
+    void send(std::string_view payload, int opcode = 1);
+    struct Frame {
+        int opcode = 0;
+        std::string payload;
+        [[nodiscard]] int close_code() const;
+    };
+    [[nodiscard]] Frame read();
+    [[nodiscard]] std::string read_text();
+    // Reads up to the Close frame; gives its code.
+    [[nodiscard]] int read_close();
+    // Answers the server's Close and waits for the end of the stream.
+    void finish(int code = 1000);
+    void reset();
+    void shrink_receive_buffer();
+
+private:
+    [[nodiscard]] std::string take(std::size_t count);
+    bool fill();
+    void read_head();
+
+    int socket_ = -1;
+    int status_ = 0;
+    std::string head_, buffer_;
+};
+
+// GET `target`, or another method with a body; gives the response as it came.
+[[nodiscard]] std::string request(std::uint16_t port, const std::string& method, const std::string& target,
+                                  const std::string& body = "", const std::string& headers = "");
+[[nodiscard]] std::string body_of(const std::string& response);
+[[nodiscard]] int status_of(const std::string& response);
+
+// Runs `body` in a handler of a server of its own, and rethrows what leaves it.
+void run_in_handler(std::function<Task<>()> body);
+
+}  // namespace proapi::test

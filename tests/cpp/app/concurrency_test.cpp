@@ -1,0 +1,156 @@
+// sleep, wait_for, when_all, when_any: results, timeouts, failures, and who is cancelled.
+#include <gtest/gtest.h>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::run_in_handler;
+
+Task<int> after(std::chrono::milliseconds pause, int number) {
+    co_await sleep(pause);
+    co_return number;
+}
+Task<int> now(int number) { co_return number; }
+Task<int> fail_after(std::chrono::milliseconds pause) {
+    co_await sleep(pause);
+    throw std::runtime_error("failed");
+}
+// Tells in `log` how it ended.
+Task<> watched(std::chrono::milliseconds pause, std::string* log) {
+    try {
+        co_await sleep(pause);
+        *log += "done ";
+    } catch (const Cancelled&) {
+        *log += "cancelled ";
+        throw;
+    }
+}
+
+TEST(WaitFor, GivesTheResultInTime) {
+    run_in_handler([]() -> Task<> {
+        EXPECT_EQ(co_await wait_for(after(1ms, 5), 10s), 5);
+        EXPECT_EQ(co_await wait_for(now(6), 0s), 6);
+    });
+}
+
+TEST(WaitFor, CancelsAndThrows) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        bool timed_out = false;
+        try {
+            co_await wait_for(watched(10s, &log), 5ms);
+        } catch (const TimeoutError&) {
+            timed_out = true;
+        }
+        EXPECT_TRUE(timed_out);
+        EXPECT_EQ(log, "cancelled ");
+    });
+}
+
+TEST(WaitFor, Nested) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        int outer = 0, inner = 0;
+        auto nested = [](std::string* text, int* count) -> Task<> {
+            try {
+                co_await wait_for(watched(10s, text), 10s);
+            } catch (const TimeoutError&) {
+                ++*count;
+            }
+        };
+        try {
+            co_await wait_for(nested(&log, &inner), 5ms);
+        } catch (const TimeoutError&) {
+            ++outer;
+        }
+        EXPECT_EQ(outer, 1);
+        EXPECT_EQ(inner, 0);
+        EXPECT_EQ(log, "cancelled ");
+    });
+}
+
+TEST(WaitFor, PassesExceptionsOn) {
+    EXPECT_THROW(run_in_handler([]() -> Task<> { co_await wait_for(fail_after(1ms), 10s); }), std::runtime_error);
+}
+
+TEST(WaitFor, ManyInARow) {
+    run_in_handler([]() -> Task<> {
+        int timeouts = 0;
+        for (int i = 0; i < 200; ++i) {
+            try {
+                co_await wait_for(sleep(1h), 0ms);
+            } catch (const TimeoutError&) {
+                ++timeouts;
+            }
+        }
+        EXPECT_EQ(timeouts, 200);
+    });
+}
+
+TEST(WhenAll, GivesAllResults) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        const auto [a, b, c] = co_await when_all(after(5ms, 1), now(2), watched(1ms, &log));
+        EXPECT_EQ(a, 1);
+        EXPECT_EQ(b, 2);
+        EXPECT_EQ(c, std::monostate());
+        std::vector<Task<int>> tasks;
+        for (int i = 0; i < 20; ++i) tasks.push_back(i % 2 ? now(i) : after(std::chrono::milliseconds(20 - i), i));
+        const std::vector<int> results = co_await when_all(std::move(tasks));
+        for (int i = 0; i < 20; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)], i);
+    });
+}
+
+TEST(WhenAll, OfNoneIsOver) {
+    run_in_handler([]() -> Task<> {
+        co_await when_all();
+        std::vector<Task<>> none;
+        co_await when_all(std::move(none));
+    });
+}
+
+TEST(WhenAll, AFailureCancelsTheRest) {
+    run_in_handler([]() -> Task<> {
+        std::string log, text;
+        try {
+            co_await when_all(watched(10s, &log), fail_after(1ms), watched(10s, &log));
+        } catch (const std::runtime_error& error) {
+            text = error.what();
+        }
+        EXPECT_EQ(text, "failed");
+        EXPECT_EQ(log, "cancelled cancelled ");
+    });
+}
+
+TEST(WhenAll, IsCancelledAsAWhole) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        auto all = [](std::string* text) -> Task<> { co_await when_all(watched(10s, text), watched(10s, text)); };
+        bool timed_out = false;
+        try {
+            co_await wait_for(all(&log), 2ms);
+        } catch (const TimeoutError&) {
+            timed_out = true;
+        }
+        EXPECT_TRUE(timed_out);
+        EXPECT_EQ(log, "cancelled cancelled ");
+    });
+}
+
+TEST(WhenAny, GivesTheFirstAndCancelsTheRest) {
+    run_in_handler([]() -> Task<> {
+        std::vector<Task<int>> tasks;
+        tasks.push_back(after(10s, 1));
+        tasks.push_back(after(1ms, 2));
+        tasks.push_back(after(10s, 3));
+        const auto [index, result] = co_await when_any(std::move(tasks));
+        EXPECT_EQ(index, 1U);
+        EXPECT_EQ(result, 2);
+    });
+}
+
+}  // namespace
+}  // namespace proapi

@@ -1,0 +1,150 @@
+// HTTP handlers: what they take, what they give, what happens when they fail.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::body_of;
+using test::Client;
+using test::request;
+using test::status_of;
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Http, WhatHandlersGive) {
+    ProAPI app;
+    app.get("/text", [] { return std::string("<p>hi</p>"); });
+    app.get("/literal", [] { return "literal"; });
+    app.get("/json", [] { return Json{{"a", 1}}; });
+    app.get("/bytes", [] { return Bytes{std::byte{1}, std::byte{0}}; });
+    app.post("/nothing", [] {});
+    app.get("/later", []() -> Task<Json> {
+        co_await sleep(1ms);
+        co_return Json::array({1, 2});
+    });
+    app.get("/response", [] { return Response("no", 418, {{"X-A", "b"}}, "text/plain"); });
+    const RunningServer server = app.start({.port = 0});
+    const std::string text = request(server.port(), "GET", "/text");
+    EXPECT_TRUE(has(text, "Content-Type: text/html; charset=utf-8\r\n")) << text;
+    EXPECT_EQ(body_of(text), "<p>hi</p>");
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/literal")), "literal");
+    const std::string json = request(server.port(), "GET", "/json");
+    EXPECT_TRUE(has(json, "Content-Type: application/json\r\n")) << json;
+    EXPECT_EQ(body_of(json), "{\"a\":1}");
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/bytes")), std::string("\1\0", 2));
+    EXPECT_EQ(status_of(request(server.port(), "POST", "/nothing")), 204);
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/later")), "[1,2]");
+    const std::string response = request(server.port(), "GET", "/response");
+    EXPECT_EQ(status_of(response), 418);
+    EXPECT_TRUE(has(response, "X-A: b\r\n")) << response;
+}
+
+TEST(Http, WhatHandlersTake) {
+    ProAPI app;
+    app.post("/{a}/{n:int}", [](Request request, std::string a, std::int64_t n) {
+        return Json{{"method", request.method()},       {"path", request.path()},
+                    {"a", a},                           {"n", n},
+                    {"q", request.query_params()["q"]}, {"x", request.headers()["X-TEST"]},
+                    {"cookie", request.cookies()["c"]}, {"body", request.json()}};
+    });
+    app.post("/form", [](Request request) -> Task<std::string> { co_return request.form()["name"]; });
+    app.get("/{id:uuid}", [](const Uuid& id) { return id.to_string(); });
+    app.get("/{x:float}", [](double x) { return Json(x * 2); });
+    app.del("/gone", [] { return "deleted"; });
+    const RunningServer server = app.start({.port = 0});
+    const std::string response = request(server.port(), "POST", "/a%20b/-5?q=1+2", "[1]", "x-test: y\r\nCookie: c=d\r\n");
+    EXPECT_EQ(Json::parse(body_of(response)), Json::parse(R"({"method": "POST", "path": "/a b/-5", "a": "a b",
+        "n": -5, "q": "1 2", "x": "y", "cookie": "d", "body": [1]})"));
+    const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    EXPECT_EQ(body_of(request(server.port(), "POST", "/form", "name=A+B", form)), "A B");
+    EXPECT_EQ(status_of(request(server.port(), "POST", "/form", "name=A+B")), 415);
+    EXPECT_EQ(status_of(request(server.port(), "POST", "/a/1?q=1", "{", "x-test: y\r\nCookie: c=d\r\n")), 400);
+    const std::string uuid = "123e4567-e89b-12d3-a456-426614174000";
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/" + uuid)), uuid);
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/1.5")), "3.0");
+    EXPECT_EQ(body_of(request(server.port(), "DELETE", "/gone")), "deleted");
+    EXPECT_EQ(status_of(request(server.port(), "POST", "/a/99999999999999999999")), 404);
+}
+
+TEST(Http, Failures) {
+    ProAPI app;
+    app.get("/throw", []() -> Task<> {
+        throw std::runtime_error("on purpose");
+        co_return;
+    });
+    app.get("/sync", []() -> std::string { throw std::runtime_error("on purpose"); });
+    app.get("/header", [] { return Response("x", 200, {{"X", "a\r\nb: c"}}); });
+    app.get("/status", [] { return Response("x", 99); });
+    app.get("/error", []() -> std::string { throw HttpError(409, "conflict\n"); });
+    const RunningServer server = app.start({.port = 0});
+    for (const char* path : {"/throw", "/sync", "/header", "/status"})
+        EXPECT_EQ(status_of(request(server.port(), "GET", path)), 500) << path;
+    const std::string error = request(server.port(), "GET", "/error");
+    EXPECT_EQ(status_of(error), 409);
+    EXPECT_EQ(body_of(error), "conflict\n");
+}
+
+TEST(Http, Streams) {
+    ProAPI app;
+    app.get("/count", [] {
+        return Response::stream([](BodyWriter body) -> Task<> {
+            for (int i = 0; i < 3; ++i) {
+                co_await body.write(std::to_string(i) + "\n");
+                co_await sleep(1ms);
+            }
+        });
+    });
+    std::atomic<bool> stopped = false;
+    app.get("/endless", [&] {
+        return Response::stream([&](BodyWriter body) -> Task<> {
+            const std::string part(100'000, 'x');
+            while (co_await body.write(part)) continue;
+            stopped = true;
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/count")), "2\r\n0\n\r\n2\r\n1\n\r\n2\r\n2\n\r\n0\r\n\r\n");
+    {
+        Client client(server.port());
+        client.write("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.reset();
+    }
+    while (!stopped) std::this_thread::sleep_for(1ms);
+}
+
+TEST(Http, Files) {
+    const auto folder = std::filesystem::temp_directory_path() / ("proapi-test-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder / "sub");
+    std::ofstream(folder / "index.html") << "index";
+    std::ofstream(folder / "sub" / "a.txt") << "0123456789";
+    ProAPI app;
+    app.static_files("/", folder);
+    app.static_("/files", folder / "sub");
+    app.get("/one", [&] { return Response::file(folder / "sub" / "a.txt"); });
+    app.get("/none", [&] { return Response::file(folder / "none"); });
+    {
+        const RunningServer server = app.start({.port = 0});
+        EXPECT_EQ(body_of(request(server.port(), "GET", "/")), "index");
+        EXPECT_EQ(body_of(request(server.port(), "GET", "/sub/a.txt")), "0123456789");
+        EXPECT_EQ(body_of(request(server.port(), "GET", "/files/a.txt")), "0123456789");
+        EXPECT_EQ(body_of(request(server.port(), "GET", "/one")), "0123456789");
+        const std::string part = request(server.port(), "GET", "/one", "", "Range: bytes=2-4\r\n");
+        EXPECT_EQ(status_of(part), 206);
+        EXPECT_EQ(body_of(part), "234");
+        EXPECT_EQ(status_of(request(server.port(), "GET", "/none")), 404);
+        EXPECT_EQ(status_of(request(server.port(), "GET", "/../etc/passwd")), 404);
+    }
+    std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace proapi

@@ -1,0 +1,54 @@
+// JSON, fields and UUIDs as values.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <proapi/proapi.hpp>
+
+namespace proapi {
+namespace {
+
+TEST(Json, IsCompactUtf8) {
+    const Json value = {{"a", {1, 2.5, nullptr, true, "\u20ac"}}};
+    EXPECT_EQ(write_json(value), "{\"a\":[1,2.5,null,true,\"\u20ac\"]}");
+    EXPECT_EQ(parse_json(write_json(value)), value);
+}
+
+TEST(Json, RefusesWhatBrowsersCantParse) {
+    for (const double number : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+        EXPECT_THROW(static_cast<void>(write_json(Json{{"x", {number}}})), std::invalid_argument);
+    EXPECT_THROW(static_cast<void>(write_json("\xff")), std::invalid_argument);
+    for (const char* text : {"", "{", "NaN", "[1,]", "1 2", "\"\xff\"", "1e999"})
+        EXPECT_THROW(static_cast<void>(parse_json(text)), std::invalid_argument) << text;
+}
+
+TEST(Json, DepthIsBounded) {
+    const std::string open(max_json_depth, '['), shut(max_json_depth, ']');
+    const Json deepest = parse_json(open + shut);
+    EXPECT_EQ(write_json(deepest), open + shut);
+    EXPECT_THROW(static_cast<void>(parse_json("[" + open + shut + "]")), std::invalid_argument);
+    EXPECT_THROW(static_cast<void>(write_json(Json::array({deepest}))), std::invalid_argument);
+    EXPECT_EQ(parse_json("\"" + std::string(1000, '[') + "\\\"[\"").get<std::string>().size(), 1002U);
+}
+
+TEST(Fields, HeadersIgnoreCaseParamsDoNot) {
+    Headers headers{{"X-A", "1"}, {"x-a", "2"}};
+    EXPECT_EQ(headers["x-A"], "2");
+    EXPECT_EQ(headers.getlist("X-a").size(), 2U);
+    EXPECT_THROW(static_cast<void>(headers["y"]), std::out_of_range);
+    EXPECT_EQ(headers.get("y", "z"), "z");
+    Params params;
+    params.add("a", "1");
+    EXPECT_TRUE(params.contains("a"));
+    EXPECT_FALSE(params.contains("A"));
+}
+
+TEST(Uuid, ThereAndBack) {
+    const std::string text = "123e4567-e89b-12d3-a456-426614174000";
+    EXPECT_EQ(Uuid::parse(text)->to_string(), text);
+    EXPECT_EQ(Uuid::parse("123E4567-E89B-12D3-A456-426614174000"), Uuid::parse(text));
+    for (const char* wrong : {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400g", "123e4567+e89b-12d3-a456-426614174000"})
+        EXPECT_FALSE(Uuid::parse(wrong)) << wrong;
+}
+
+}  // namespace
+}  // namespace proapi

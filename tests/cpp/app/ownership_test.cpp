@@ -1,0 +1,145 @@
+// The end of a connection is raised in its own handler and the tasks which that started, and nowhere else.
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Client;
+
+std::string outcome_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const WebSocketDisconnect& e) {
+        return "disconnect " + std::to_string(e.code());
+    } catch (const std::exception& e) {
+        return e.what();
+    }
+}
+
+Task<std::string> try_send(WebSocketConnection websocket) {
+    std::string outcome;
+    try {
+        outcome = co_await websocket.send_text("x") ? "sent" : "dropped";
+    } catch (...) {
+        outcome = outcome_of(std::current_exception());
+    }
+    co_return outcome;
+}
+
+// A subject that waits until it is gone and then sends in its handler, in a child and in a task that it spawns.
+struct Subject {
+    std::optional<WebSocketConnection> websocket;
+    std::promise<std::vector<std::string>> told;
+    std::promise<void> gone;
+
+    Task<> serve(WebSocketConnection connection) {
+        websocket = connection;
+        co_await connection.accept();
+        co_await connection.send_text("ready");
+        co_await connection.wait_closed();
+        std::vector<std::string> outcomes;
+        outcomes.push_back(co_await try_send(connection));
+        outcomes.push_back(std::get<0>(co_await when_all(try_send(connection))));
+        spawn(note(connection, &outcomes));
+        while (outcomes.size() < 3) co_await sleep(1ms);
+        told.set_value(outcomes);
+        gone.set_value();
+    }
+    static Task<> note(WebSocketConnection connection, std::vector<std::string>* outcomes) {
+        std::string outcome = co_await try_send(connection);
+        outcomes->push_back(outcome);
+    }
+};
+
+void expect_ownership_rule(bool peer_resets) {
+    ProAPI app;
+    Subject subject;
+    app.websocket("/subject", [&](WebSocketConnection websocket) { return subject.serve(websocket); });
+    app.get("/other", [&]() -> Task<std::string> { co_return co_await try_send(*subject.websocket); });
+    app.websocket("/neighbour", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        std::string outcome = co_await try_send(*subject.websocket);
+        co_await websocket.send_text(outcome);
+        outcome = co_await try_send(*subject.websocket);
+        co_await websocket.send_text(outcome);
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/subject");
+    EXPECT_EQ(client.read_text(), "ready");
+    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/other")), "sent");
+    EXPECT_EQ(client.read_text(), "x");
+    if (peer_resets) {
+        client.reset();
+    } else {
+        client.finish(4100);
+    }
+    const std::string code = peer_resets ? "disconnect 1006" : "disconnect 4100";
+    EXPECT_EQ(subject.told.get_future().get(), std::vector<std::string>(3, code));
+    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/other")), "dropped");
+    Client neighbour(server.port(), "/neighbour");
+    EXPECT_EQ(neighbour.read_text(), "dropped");
+    EXPECT_EQ(neighbour.read_text(), "dropped");
+    EXPECT_EQ(neighbour.read_close(), 1000);
+}
+
+TEST(Ownership, AfterAClose) { expect_ownership_rule(false); }
+TEST(Ownership, AfterALoss) { expect_ownership_rule(true); }
+
+TEST(Ownership, HandlesOutliveTheConnection) {
+    ProAPI app;
+    std::optional<WebSocketConnection> kept;
+    app.websocket("/{room}", [&](WebSocketConnection websocket, std::string) -> Task<> {
+        kept = websocket;
+        websocket.user_data()["n"] = 5;
+        co_await websocket.accept();
+        co_await websocket.receive_text();
+    });
+    {
+        const RunningServer server = app.start({.port = 0});
+        Client client(server.port(), "/lobby?a=1");
+        client.finish(1000);
+    }
+    // The server is gone too.
+    EXPECT_TRUE(kept->closed());
+    EXPECT_EQ(kept->close_code(), 1000);
+    EXPECT_EQ(kept->path(), "/lobby");
+    EXPECT_EQ(kept->query_params()["a"], "1");
+    EXPECT_EQ(std::any_cast<int>(kept->user_data()["n"]), 5);
+    EXPECT_EQ(*kept, WebSocketConnection(*kept));
+    kept->send_text("nowhere");
+    kept->close();
+    EXPECT_THROW(kept->accept(), WebSocketStateError);
+}
+
+TEST(Ownership, LeavingHandlersDoNotDisturbABroadcast) {
+    ProAPI app;
+    std::vector<WebSocketConnection> members;
+    app.websocket("/room", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        members.push_back(websocket);  // and never taken out
+        while (true) {
+            const std::string text = co_await websocket.receive_text();
+            for (const WebSocketConnection& member : std::vector<WebSocketConnection>(members))
+                co_await member.send_text(text);
+        }
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client stays(server.port(), "/room");
+    for (int i = 0; i < 50; ++i) {
+        Client leaves(server.port(), "/room");
+        leaves.send(std::to_string(i));
+        EXPECT_EQ(stays.read_text(), std::to_string(i));
+        if (i % 2) leaves.reset();
+        stays.send("to all");
+        EXPECT_EQ(stays.read_text(), "to all");
+    }
+    stays.finish();
+}
+
+}  // namespace
+}  // namespace proapi

@@ -1,0 +1,100 @@
+// Routes, handlers and settings that can't work are refused when they are registered, naming file and line.
+#include <gtest/gtest.h>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+template <class Register>
+std::string refusal(Register&& act) {
+    try {
+        act();
+    } catch (const RouteError& error) {
+        return error.what();
+    }
+    return "nothing was refused";
+}
+
+#define EXPECT_PART(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
+Task<> socket(WebSocketConnection) { co_return; }
+Task<> socket_of_text(WebSocketConnection, std::string) { co_return; }
+Task<> socket_of_number(WebSocketConnection, int) { co_return; }
+Task<> socket_of_uuid(WebSocketConnection, Uuid) { co_return; }
+
+TEST(Registration, NamesFileAndLine) {
+    ProAPI app;
+    const int line = __LINE__ + 1;
+    const std::string text = refusal([&] { app.websocket("no-slash", socket); });
+    EXPECT_PART(text, "registration_test.cpp:" + std::to_string(line) + ": ");
+    EXPECT_PART(text, "no-slash");
+}
+
+TEST(Registration, BadPatterns) {
+    ProAPI app;
+    EXPECT_PART(refusal([&] { app.websocket("/{a:number}", socket_of_text); }), "number");
+    EXPECT_PART(refusal([&] { app.get("/{a}/{a}", [](std::string, std::string) { return ""; }); }), "twice");
+    EXPECT_PART(refusal([&] { app.get("/a?b", [] { return ""; }); }), "query");
+}
+
+TEST(Registration, Duplicates) {
+    ProAPI app;
+    app.websocket("/a/{x}", socket_of_text);
+    app.get("/a/{x}", [](std::string) { return ""; });
+    EXPECT_PART(refusal([&] { app.websocket("/a/{y}", socket_of_text); }), "registration_test.cpp");
+    EXPECT_PART(refusal([&] { app.get("/a/{y}", [](std::string) { return ""; }); }), "registration_test.cpp");
+}
+
+TEST(Registration, CountOfParameters) {
+    ProAPI app;
+    const std::string text = refusal([&] { app.websocket("/{a}/{b}", socket_of_text); });
+    EXPECT_PART(text, "expected a handler of 2 path parameters, got one of 1");
+    EXPECT_PART(refusal([&] { app.websocket("/a", socket_of_text); }), "of 0 path parameters");
+    EXPECT_PART(refusal([&] { app.get("/{a}", [](Request) { return ""; }); }), "got one of 0");
+}
+
+TEST(Registration, TypesOfParameters) {
+    ProAPI app;
+    EXPECT_PART(refusal([&] { app.websocket("/{n:int}", socket_of_uuid); }), "{n:int}, got proapi::Uuid");
+    EXPECT_PART(refusal([&] { app.websocket("/{n}", socket_of_number); }), "{n}, got an integer");
+    EXPECT_PART(refusal([&] { app.websocket("/{n:float}", socket_of_number); }), "{n:float}");
+    EXPECT_PART(refusal([&] { app.get("/{n:uuid}", [](double) { return ""; }); }), "got double");
+    app.websocket("/{n:int}", socket_of_text);
+    app.get("/{n:int}", [](double) { return ""; });
+}
+
+TEST(Registration, Settings) {
+    ProAPI app;
+    EXPECT_PART(refusal([&] { app.websocket("/a", socket, {{"max_size", "1"}}); }), "'max_size' is not a setting");
+    EXPECT_PART(refusal([&] { app.websocket("/a", socket, {{"max_message_size", "x"}}); }), "max_message_size");
+    EXPECT_PART(refusal([&] { app.websocket("/a", socket, {{"backlog", "1"}}); }), "whole application");
+    app.websocket("/a", socket, {{"max_message_size", "10"}, {"ping_interval", "0.5"}});
+    EXPECT_THROW(app.setting("max_body", "-1"), std::invalid_argument);
+    EXPECT_THROW(app.setting("nothing", "1"), std::invalid_argument);
+    app.setting("low_water", "100000");
+    EXPECT_THROW(app.check_settings(), std::invalid_argument);
+}
+
+TEST(Registration, StaticFiles) {
+    ProAPI app;
+    EXPECT_PART(refusal([&] { app.static_files("/", "/no/such/directory"); }), "/no/such/directory");
+}
+
+TEST(Registration, HandlersMayBeFunctionsLambdasAndObjects) {
+    struct Object {
+        Task<> operator()(WebSocketConnection) const { co_return; }
+    };
+    ProAPI app;
+    app.websocket("/function", socket);
+    app.websocket("/pointer", &socket);
+    app.websocket("/object", Object());
+    app.websocket("/lambda", [](WebSocketConnection) -> Task<> { co_return; });
+    app.websocket("/mutable", [n = 0](WebSocketConnection) mutable -> Task<> {
+        ++n;
+        co_return;
+    });
+}
+
+}  // namespace
+}  // namespace proapi

@@ -1,0 +1,65 @@
+// run(): what it prints, the signals that stop it, and its exit status.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Run : public testing::Test {
+protected:
+    void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+
+    static void run(const RunOptions& options, int signals) {
+        ProAPI app;
+        app.websocket("/", [](WebSocketConnection) -> Task<> { co_return; });
+        app.get("/", [] { return ""; });
+        std::thread sender([&] {
+            std::this_thread::sleep_for(200ms);
+            for (int i = 0; i < signals; ++i) ::kill(::getpid(), SIGTERM);
+        });
+        if (signals == 0) sender.detach();
+        app.run(options);
+        sender.join();
+        std::exit(0);
+    }
+};
+
+TEST_F(Run, StopsAtASignal) { EXPECT_EXIT(run({.port = 0}, 1), testing::ExitedWithCode(0), ""); }
+
+TEST_F(Run, BadOptionsAreOneLineAndStatus1) {
+    EXPECT_EXIT(run({.port = 70000}, 0), testing::ExitedWithCode(1), "port: expected 0 to 65535, got 70000");
+    EXPECT_EXIT(run({.port = 0, .workers = 0}, 0), testing::ExitedWithCode(1), "workers: expected 1 to");
+    EXPECT_EXIT(run({.host = "no such host"}, 0), testing::ExitedWithCode(1), "check host");
+}
+
+TEST_F(Run, EnvironmentGivesHostAndPort) {
+    ::setenv("PROAPI_PORT", "99999", 1);
+    EXPECT_EXIT(run({}, 0), testing::ExitedWithCode(1), "PROAPI_PORT: expected 0 to 65535, got 99999");
+    ::setenv("PROAPI_PORT", "http", 1);
+    EXPECT_EXIT(run({}, 0), testing::ExitedWithCode(1), "PROAPI_PORT");
+    ::unsetenv("PROAPI_PORT");
+}
+
+TEST_F(Run, ABusyPort) {
+    ProAPI app;
+    const RunningServer server = app.start({.port = 0});
+    const int port = server.port();
+    EXPECT_EXIT(run({.port = port}, 0), testing::ExitedWithCode(1), "can't listen on 127.0.0.1:.*choose another port");
+    EXPECT_EXIT(run({.port = port, .workers = 2}, 0), testing::ExitedWithCode(1), "choose another port");
+}
+
+TEST(Start, ThrowsWhatIsWrong) {
+    ProAPI app;
+    EXPECT_THROW(static_cast<void>(app.start({.port = -1})), std::runtime_error);
+    app.setting("low_water", "100000");
+    EXPECT_THROW(static_cast<void>(app.start({.port = 0})), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace proapi

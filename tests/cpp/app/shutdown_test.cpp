@@ -1,0 +1,113 @@
+// Stopping: everybody is told, handlers are waited for, those that do not end are cancelled, and then taken away.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Client;
+
+TEST(Shutdown, TellsEverybodyAndWaitsForHandlers) {
+    ProAPI app;
+    std::atomic<int> ended = 0;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        try {
+            co_await websocket.receive_text();
+        } catch (const WebSocketDisconnect& end) {
+            EXPECT_EQ(end.code(), 1001);
+        }
+        co_await sleep(20ms);
+        ++ended;
+    });
+    RunningServer server = app.start({.port = 0});
+    Client a(server.port(), "/"), b(server.port(), "/");
+    server.stop();
+    EXPECT_EQ(a.read_close(), 1001);
+    EXPECT_EQ(b.read_close(), 1001);
+    a.finish(1001);
+    b.finish(1001);
+    a.reset();
+    b.reset();
+    server.wait();
+    EXPECT_EQ(ended, 2);
+}
+
+Task<> sleep_long() { co_await sleep(1h); }
+
+struct Witness {
+    std::atomic<int>* count;
+    ~Witness() { ++*count; }
+};
+
+TEST(Shutdown, CancelsThenTakesAwayWhatIsLeft) {
+    ProAPI app;
+    app.setting("shutdown_timeout", "0.05");
+    std::atomic<int> cancelled = 0, destroyed = 0;
+    app.websocket("/{kind}", [&](WebSocketConnection websocket, std::string kind) -> Task<> {
+        const Witness witness{&destroyed};
+        co_await websocket.accept();
+        co_await websocket.send_text("ready");
+        while (true) {
+            bool stubborn = false;
+            try {
+                co_await when_all(sleep_long(), sleep_long());
+            } catch (const Cancelled&) {
+                ++cancelled;
+                stubborn = kind == "stubborn";
+            }
+            if (!stubborn) co_return;
+        }
+    });
+    RunningServer server = app.start({.port = 0});
+    Client polite(server.port(), "/polite"), stubborn(server.port(), "/stubborn");
+    EXPECT_EQ(polite.read_text(), "ready");
+    EXPECT_EQ(stubborn.read_text(), "ready");
+    server.stop();
+    server.wait();
+    EXPECT_EQ(cancelled, 2);
+    EXPECT_EQ(destroyed, 2);
+}
+
+TEST(Shutdown, SpawnedTasksToo) {
+    ProAPI app;
+    app.setting("shutdown_timeout", "0.05");
+    std::atomic<int> destroyed = 0;
+    app.get("/", [&]() {
+        spawn([](std::atomic<int>* count) -> Task<> {
+            const Witness witness{count};
+            co_await sleep(1h);
+        }(&destroyed));
+        return "started";
+    });
+    {
+        const RunningServer server = app.start({.port = 0});
+        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "started");
+        EXPECT_EQ(destroyed, 0);
+    }
+    EXPECT_EQ(destroyed, 1);
+}
+
+TEST(Shutdown, ARequestUnderWayIsAnswered) {
+    ProAPI app;
+    std::atomic<bool> begun = false;
+    app.get("/", [&]() -> Task<std::string> {
+        begun = true;
+        co_await sleep(30ms);
+        co_return "answered";
+    });
+    RunningServer server = app.start({.port = 0});
+    Client client(server.port());
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!begun) std::this_thread::yield();
+    server.stop();
+    EXPECT_EQ(test::body_of(client.read_response()), "answered");
+}
+
+}  // namespace
+}  // namespace proapi

@@ -1,0 +1,145 @@
+// Task: when it runs, what it gives, how exceptions travel, how long values live.
+#include <gtest/gtest.h>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::run_in_handler;
+
+Task<int> value(int number) { co_return number; }
+Task<int> late_value(int number) {
+    co_await sleep(1ms);
+    co_return number;
+}
+Task<> fail() {
+    throw std::runtime_error("failed");
+    co_return;
+}
+
+TEST(Task, GivesItsValueAtOnceOrLater) {
+    run_in_handler([]() -> Task<> {
+        EXPECT_EQ(co_await value(1), 1);
+        EXPECT_EQ(co_await late_value(2), 2);
+    });
+}
+
+TEST(Task, RunsOnlyOnceAwaited) {
+    run_in_handler([]() -> Task<> {
+        bool ran = false;
+        auto make = [](bool* flag) -> Task<> {
+            *flag = true;
+            co_return;
+        };
+        Task<> task = make(&ran);
+        EXPECT_FALSE(ran);
+        co_await std::move(task);
+        EXPECT_TRUE(ran);
+    });
+}
+
+TEST(Task, ThrowsWhatLeftIt) {
+    EXPECT_THROW(run_in_handler(fail), std::runtime_error);
+    run_in_handler([]() -> Task<> {
+        bool caught = false;
+        try {
+            co_await fail();
+        } catch (const std::runtime_error&) {
+            caught = true;
+        }
+        EXPECT_TRUE(caught);
+    });
+}
+
+TEST(Task, MoveOnlyValues) {
+    run_in_handler([]() -> Task<> {
+        auto make = []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
+        const std::unique_ptr<int> number = co_await make();
+        EXPECT_EQ(*number, 7);
+    });
+}
+
+TEST(Task, ManyInALoopDoNotGrowTheStack) {
+    run_in_handler([]() -> Task<> {
+        long sum = 0;
+        for (int i = 0; i < 200'000; ++i) sum += co_await value(1);
+        EXPECT_EQ(sum, 200'000);
+    });
+}
+
+TEST(Task, ALoopThatIsResumedDoesNotGrowTheStack) {
+    run_in_handler([]() -> Task<> {
+        long sum = 0;
+        for (int i = 0; i < 50; ++i) {
+            sum += co_await late_value(1);
+            for (int k = 0; k < 2000; ++k) sum += co_await value(1);
+        }
+        EXPECT_EQ(sum, 50 + 50 * 2000);
+    });
+}
+
+struct Counter {
+    int* alive;
+    explicit Counter(int* count) : alive(count) { ++*alive; }
+    Counter(const Counter& other) : alive(other.alive) { ++*alive; }
+    Counter& operator=(const Counter&) = delete;
+    ~Counter() { --*alive; }
+};
+
+Task<> keep(Counter, std::string) { co_await sleep(1ms); }
+
+TEST(Task, ParametersAndTemporariesAreDestroyedOnce) {
+    int alive = 0;
+    run_in_handler([&alive]() -> Task<> {
+        co_await keep(Counter(&alive), std::string(100, 'x'));
+        EXPECT_EQ(alive, 0);
+        { const Task<> never_awaited = keep(Counter(&alive), "x"); }
+        EXPECT_EQ(alive, 0);
+    });
+}
+
+TEST(Spawn, RunsBesideItsCaller) {
+    run_in_handler([]() -> Task<> {
+        std::string order;
+        auto work = [](std::string* log) -> Task<> {
+            *log += "a";
+            co_await sleep(1ms);
+            *log += "c";
+        };
+        const TaskHandle handle = spawn(work(&order));
+        order += "b";
+        EXPECT_FALSE(handle.is_done());
+        while (!handle.is_done()) co_await sleep(1ms);
+        EXPECT_EQ(order, "abc");
+    });
+}
+
+TEST(Spawn, CanBeCancelled) {
+    run_in_handler([]() -> Task<> {
+        bool cancelled = false;
+        auto work = [](bool* flag) -> Task<> {
+            try {
+                co_await sleep(1h);
+            } catch (const Cancelled&) {
+                *flag = true;
+                throw;
+            }
+        };
+        const TaskHandle handle = spawn(work(&cancelled));
+        handle.cancel();
+        EXPECT_TRUE(cancelled);
+        EXPECT_TRUE(handle.is_done());
+        handle.cancel();
+        co_return;
+    });
+}
+
+TEST(Spawn, OutsideOfAHandlerIsRefused) {
+    EXPECT_THROW(spawn(fail()), std::logic_error);
+    EXPECT_THROW(static_cast<void>(statistics()), std::logic_error);
+}
+
+}  // namespace
+}  // namespace proapi

@@ -1,0 +1,131 @@
+// Sends and closes from other threads, and several workers.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Client;
+
+TEST(Threads, SendFromOthers) {
+    ProAPI app;
+    std::promise<WebSocketConnection> opened;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        opened.set_value(websocket);
+        co_await websocket.receive_text();
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    {
+        const WebSocketConnection websocket = opened.get_future().get();
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 4; ++t)
+            threads.emplace_back([websocket, t] {
+                for (int i = 0; i < 500; ++i)
+                    websocket.send_text(std::to_string(t) + ":" + std::to_string(i) + std::string(50, '.'));
+            });
+        int next[4] = {};
+        for (int i = 0; i < 2000; ++i) {
+            const std::string text = client.read_text();
+            const int t = text[0] - '0';
+            ASSERT_EQ(text, std::to_string(t) + ":" + std::to_string(next[t]++) + std::string(50, '.'));
+        }
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_THROW(static_cast<void>(websocket.buffered_amount()), WebSocketStateError);
+        EXPECT_THROW(websocket.close(5), std::invalid_argument);
+        websocket.close(4000, "from outside");
+    }
+    EXPECT_EQ(client.read_close(), 4000);
+}
+
+TEST(Threads, ARoomOverSeveralWorkers) {
+    ProAPI app;
+    std::mutex mutex;
+    std::set<WebSocketConnection> members;
+    std::set<std::thread::id> threads;
+    app.websocket("/room", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        {
+            const std::lock_guard lock(mutex);
+            members.insert(websocket);
+            threads.insert(std::this_thread::get_id());
+        }
+        co_await websocket.send_text("ready");
+        while (auto text = co_await websocket.next_text()) {
+            std::set<WebSocketConnection> all;
+            {
+                const std::lock_guard lock(mutex);
+                all = members;
+            }
+            int delivered = 0;
+            for (const WebSocketConnection& member : all) delivered += co_await member.send_text(*text) ? 1 : 0;
+            const std::string result = "delivered " + std::to_string(delivered);
+            co_await websocket.send_text(result);
+        }
+    });
+    RunningServer server = app.start({.port = 0, .workers = 4});
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 16; ++i) {
+        clients.push_back(std::make_unique<Client>(server.port(), "/room"));
+        EXPECT_EQ(clients.back()->read_text(), "ready");
+    }
+    for (int turn = 0; turn < 20; ++turn) {
+        clients[0]->send("message " + std::to_string(turn));
+        for (auto& client : clients) ASSERT_EQ(client->read_text(), "message " + std::to_string(turn));
+        ASSERT_EQ(clients[0]->read_text(), "delivered 16");
+    }
+    clients[5]->reset();
+    clients[6]->finish();
+    std::string counted;
+    do {  // until the engine has seen the reset
+        clients[0]->send("after");
+        ASSERT_EQ(clients[0]->read_text(), "after");
+        counted = clients[0]->read_text();
+    } while (counted != "delivered 14");
+    server.stop();
+    clients.clear();
+    server.wait();
+    EXPECT_GT(threads.size(), 1U);
+}
+
+TEST(Threads, ManyWorkersStopWithSendsUnderWay) {
+    for (int round = 0; round < 5; ++round) {
+        ProAPI app;
+        std::mutex mutex;
+        std::vector<WebSocketConnection> members;
+        app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+            co_await websocket.accept();
+            {
+                const std::lock_guard lock(mutex);
+                members.push_back(websocket);
+            }
+            while (true) {
+                std::vector<WebSocketConnection> all;
+                {
+                    const std::lock_guard lock(mutex);
+                    all = members;
+                }
+                for (const WebSocketConnection& member : all) co_await member.send_text(std::string(1000, 'x'));
+                co_await sleep(1ms);
+            }
+        });
+        RunningServer server = app.start({.port = 0, .workers = 3});
+        std::vector<std::unique_ptr<Client>> clients;
+        for (int i = 0; i < 6; ++i) clients.push_back(std::make_unique<Client>(server.port(), "/"));
+        for (auto& client : clients) EXPECT_EQ(client->read().opcode, 1);
+        server.stop();
+        clients.clear();
+        server.wait();
+    }
+}
+
+}  // namespace
+}  // namespace proapi
