@@ -22,13 +22,11 @@ int main() {
         } leaving{connections[room], websocket};
 
         // The loops go over copies: while a send waits for a slow member, others come and go.
-        proapi::Json welcome = {{"type", "system"},
-                                {"message", "Welcome to room: " + room},
-                                {"users", connections[room].size()}};
+        proapi::Json welcome = {
+            {"type", "system"}, {"message", "Welcome to room: " + room}, {"users", connections[room].size()}};
         co_await websocket.send_json(welcome);
-        proapi::Json news = {{"type", "system"},
-                             {"message", "A new user has joined"},
-                             {"users", connections[room].size()}};
+        proapi::Json news = {
+            {"type", "system"}, {"message", "A new user has joined"}, {"users", connections[room].size()}};
         for (auto conn : Members(connections[room])) {
             if (conn != websocket) co_await conn.send_json(news);
         }

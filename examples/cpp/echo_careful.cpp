@@ -1,5 +1,5 @@
-// The echo server that minds how a connection ends. C++ has no `finally`: what is to happen in any case stands behind the
-// try block, since a catch block can't await.
+// The echo server that minds how a connection ends. C++ has no `finally`: what is to happen in any case stands behind
+// the try block, since a catch block can't await.
 #include <iostream>
 #include <proapi/proapi.hpp>
 

@@ -68,8 +68,8 @@ public:
     TimeoutError() : std::runtime_error("the operation did not end in time") {}
 };
 
-// Thrown out of whatever a task waits for when the task is cancelled: by wait_for(), when_all(), or the server's end. It
-// is no std::exception, so that handlers which log those and go on let it pass, as they should.
+// Thrown out of whatever a task waits for when the task is cancelled: by wait_for(), when_all(), or the server's end.
+// It is no std::exception, so that handlers which log those and go on let it pass, as they should.
 class Cancelled {
 public:
     [[nodiscard]] const char* what() const noexcept { return "the task was cancelled"; }

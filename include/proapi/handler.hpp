@@ -98,8 +98,9 @@ struct SignatureOf<R (C::*)(A...) const noexcept> : SignatureOf<R(A...)> {};
 
 template <class F>
 struct CallableSignature {
-    static_assert(std::is_pointer_v<F> || requires { &F::operator(); },
-                  "a handler is a function or a lambda whose parameters have types (not auto)");
+    static_assert(
+        std::is_pointer_v<F> || requires { &F::operator(); },
+        "a handler is a function or a lambda whose parameters have types (not auto)");
     using type = SignatureOf<F>;
 };
 template <class F>
@@ -248,9 +249,10 @@ template <class F>
     using Signature = HandlerSignature<F>;
     using Path = PathArguments<Request, typename Signature::arguments>;
     using Result = TaskResult<typename Signature::result>;
-    static_assert(is_response_value<typename Result::type>,
-                  "an HTTP handler returns proapi::Response, text, proapi::Json, proapi::Bytes or nothing, or a Task of "
-                  "one of them");
+    static_assert(
+        is_response_value<typename Result::type>,
+        "an HTTP handler returns proapi::Response, text, proapi::Json, proapi::Bytes or nothing, or a Task of "
+        "one of them");
     static_assert(!Result::is_task || !Signature::takes_references,
                   "a coroutine outlives the call that starts it: take the handler's parameters by value");
     return std::make_unique<TypedHttpHandler<F, Path::has_first, typename Path::list>>(std::move(function));

@@ -65,8 +65,8 @@ public:
         add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), settings, where);
     }
 
-    // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A handler
-    // that is no coroutine runs on the reactor's thread and should be quick.
+    // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A
+    // handler that is no coroutine runs on the reactor's thread and should be quick.
     template <class F>
     void route(std::string_view method, std::string_view pattern, F handler,
                std::source_location where = std::source_location::current()) {
@@ -112,7 +112,8 @@ public:
         static_files(prefix, directory, where);
     }
 
-    // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is wrong.
+    // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is
+    // wrong.
     void setting(std::string_view name, std::string_view value);
     // Throws std::invalid_argument where settings contradict each other, such as low_water above high_water.
     void check_settings() const;

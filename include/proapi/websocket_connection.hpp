@@ -180,8 +180,8 @@ public:
 class WebSocketConnection {
 public:
     // Sends the 101 response, at once. Throws std::invalid_argument for a subprotocol that the client did not offer and
-    // for headers that the handshake writes itself, WebSocketStateError for a second call, WebSocketDisconnect where the
-    // peer has gone already.
+    // for headers that the handshake writes itself, WebSocketStateError for a second call, WebSocketDisconnect where
+    // the peer has gone already.
     detail::Done accept(std::optional<std::string_view> subprotocol = {}, const Headers& headers = {}) const;
     // Refuses the handshake with an ordinary HTTP response of status 300-599.
     detail::Done reject(int status = 403, std::string_view body = {}, const Headers& headers = {}) const;
@@ -204,9 +204,11 @@ public:
     // Of either kind.
     [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(*state_); }
 
-    // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect (Python's
-    // `async for` and iter_text()); everything else is as above.
-    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const { return detail::Next<detail::ReceivingAny>(*state_); }
+    // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect
+    // (Python's `async for` and iter_text()); everything else is as above.
+    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const {
+        return detail::Next<detail::ReceivingAny>(*state_);
+    }
     [[nodiscard]] detail::Next<detail::ReceivingText> next_text() const {
         return detail::Next<detail::ReceivingText>(*state_);
     }

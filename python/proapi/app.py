@@ -39,6 +39,7 @@ class ProAPI:
         """Sets application-wide limits by name."""
         for name, value in settings.items():
             self.routes.site.set(name, setting_text(value))
+        self.routes.site.check_settings()
 
     @property
     def limits(self) -> dict[str, float]:

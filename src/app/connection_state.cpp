@@ -90,7 +90,8 @@ bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
     if (!ws::is_sendable_close_code(code) || reason.size() > ws::max_close_reason_bytes ||
         !base::is_valid_utf8(base::as_bytes(reason)))
         throw std::invalid_argument(
-            "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999 and a reason of at most 123 octets of UTF-8, "
+            "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999 and a reason of at most 123 octets of "
+            "UTF-8, "
             "got " +
             std::to_string(code) + " and " + std::to_string(reason.size()) + " octets");
     worker().post([state = shared_from_this(), code, text = std::string(reason)] {

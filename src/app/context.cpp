@@ -21,7 +21,9 @@ Context::Context() {
 
 Context::~Context() = default;
 
-Context* Context::current() noexcept { return current_context; }
+Context* Context::current() noexcept {
+    return current_context;
+}
 
 void Context::cancel() {
     if (pending_) {
@@ -33,7 +35,9 @@ void Context::cancel() {
 
 Context::Scope::Scope(Context* context) noexcept : previous_(std::exchange(current_context, context)) {}
 
-Context::Scope::~Scope() { current_context = previous_; }
+Context::Scope::~Scope() {
+    current_context = previous_;
+}
 
 Leaf::~Leaf() {
     if (waiting_ && context_ && context_->pending_ == this) context_->pending_ = nullptr;

@@ -3,7 +3,9 @@
 
 namespace proapi::detail {
 
-std::coroutine_handle<> ChildBase::on_done() noexcept { return join_.on_child_done(*this); }
+std::coroutine_handle<> ChildBase::on_done() noexcept {
+    return join_.on_child_done(*this);
+}
 
 bool ChildBase::was_cancelled() const noexcept {
     const std::exception_ptr why = error();

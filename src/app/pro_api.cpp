@@ -10,10 +10,18 @@ RunningServer::RunningServer(RunningServer&&) noexcept = default;
 RunningServer& RunningServer::operator=(RunningServer&&) noexcept = default;
 RunningServer::~RunningServer() = default;
 
-std::uint16_t RunningServer::port() const noexcept { return serving_->port(); }
-std::string RunningServer::url() const { return serving_->url(); }
-void RunningServer::stop() { serving_->stop(); }
-void RunningServer::wait() { serving_->wait(); }
+std::uint16_t RunningServer::port() const noexcept {
+    return serving_->port();
+}
+std::string RunningServer::url() const {
+    return serving_->url();
+}
+void RunningServer::stop() {
+    serving_->stop();
+}
+void RunningServer::wait() {
+    serving_->wait();
+}
 
 ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {}
 ProAPI::~ProAPI() = default;
@@ -28,14 +36,17 @@ void ProAPI::add_http(std::string_view method, std::string_view pattern, std::un
     site_->add_http(method, pattern, std::move(handler), where);
 }
 
-void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory,
-                          std::source_location where) {
+void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory, std::source_location where) {
     site_->add_files(prefix, directory.string(), where);
 }
 
-void ProAPI::setting(std::string_view name, std::string_view value) { site_->set(name, value); }
+void ProAPI::setting(std::string_view name, std::string_view value) {
+    site_->set(name, value);
+}
 
-void ProAPI::check_settings() const { site_->apply_settings(); }
+void ProAPI::check_settings() const {
+    site_->apply_settings();
+}
 
 RunningServer ProAPI::start(const RunOptions& options) {
     return RunningServer(std::make_unique<detail::Serving>(site_, options));

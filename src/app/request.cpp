@@ -6,15 +6,33 @@
 
 namespace proapi {
 
-const std::string& Request::method() const { return state_->info().head.method; }
-const std::string& Request::path() const { return state_->view().path; }
-const Params& Request::path_params() const { return state_->view().path_params; }
-const Params& Request::query_params() const { return state_->view().query_params; }
-const Headers& Request::headers() const { return state_->view().headers; }
-const Params& Request::cookies() const { return state_->view().cookies; }
-const Client& Request::client() const { return state_->view().client; }
-const std::string& Request::url() const { return state_->view().url; }
-std::string_view Request::body() const { return state_->info().body; }
+const std::string& Request::method() const {
+    return state_->info().head.method;
+}
+const std::string& Request::path() const {
+    return state_->view().path;
+}
+const Params& Request::path_params() const {
+    return state_->view().path_params;
+}
+const Params& Request::query_params() const {
+    return state_->view().query_params;
+}
+const Headers& Request::headers() const {
+    return state_->view().headers;
+}
+const Params& Request::cookies() const {
+    return state_->view().cookies;
+}
+const Client& Request::client() const {
+    return state_->view().client;
+}
+const std::string& Request::url() const {
+    return state_->view().url;
+}
+std::string_view Request::body() const {
+    return state_->info().body;
+}
 
 Json Request::json() const {
     try {

@@ -44,8 +44,7 @@ void raise(const server::Problem& problem) {
 
 void write_file(server::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
     const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
-    server::StaticFile found =
-        server::find_static_file(directory, path.filename().string(), exchange.request().head);
+    server::StaticFile found = server::find_static_file(directory, path.filename().string(), exchange.request().head);
     http::Headers headers = engine_headers(response);
     const bool is_whole = found.status == 200;
     for (const auto& [name, value] : found.headers)

@@ -40,7 +40,7 @@ public:
         write_end_ = net::Descriptor(ends[1]);
         wake_pipe = ends[1];
         signals_seen = 0;
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_handler = on_signal;
         action.sa_flags = SA_RESTART;
         ::sigaction(SIGINT, &action, &old_int_);
@@ -61,7 +61,7 @@ public:
 
 private:
     net::Descriptor read_end_, write_end_;
-    struct sigaction old_int_ {}, old_term_ {};
+    struct sigaction old_int_{}, old_term_{};
 };
 
 }  // namespace

@@ -90,7 +90,9 @@ void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listene
     port_ = found.port;
 }
 
-std::string Serving::url() const { return "http://" + net::to_string(net::Address{host_, port_}); }
+std::string Serving::url() const {
+    return "http://" + net::to_string(net::Address{host_, port_});
+}
 
 void Serving::stop() {
     for (const auto& worker : workers_) worker->stop();

@@ -44,7 +44,9 @@ void TaskHandle::cancel() const {
     if (state_->task) state_->task->context().cancel();
 }
 
-bool TaskHandle::is_done() const noexcept { return state_->task == nullptr; }
+bool TaskHandle::is_done() const noexcept {
+    return state_->task == nullptr;
+}
 
 TaskHandle spawn(Task<> task) {
     detail::Worker* worker = detail::Worker::current();

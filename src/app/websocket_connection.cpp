@@ -198,18 +198,34 @@ detail::Sending WebSocketConnection::send_json(const Json& value, JsonMode mode)
                         base::as_bytes(text));
 }
 
-const std::string& WebSocketConnection::path() const { return state_->view().path; }
-const Params& WebSocketConnection::path_params() const { return state_->view().path_params; }
-const Params& WebSocketConnection::query_params() const { return state_->view().query_params; }
-const Headers& WebSocketConnection::headers() const { return state_->view().headers; }
-const Params& WebSocketConnection::cookies() const { return state_->view().cookies; }
-const Client& WebSocketConnection::client() const { return state_->view().client; }
-const std::string& WebSocketConnection::url() const { return state_->view().url; }
+const std::string& WebSocketConnection::path() const {
+    return state_->view().path;
+}
+const Params& WebSocketConnection::path_params() const {
+    return state_->view().path_params;
+}
+const Params& WebSocketConnection::query_params() const {
+    return state_->view().query_params;
+}
+const Headers& WebSocketConnection::headers() const {
+    return state_->view().headers;
+}
+const Params& WebSocketConnection::cookies() const {
+    return state_->view().cookies;
+}
+const Client& WebSocketConnection::client() const {
+    return state_->view().client;
+}
+const std::string& WebSocketConnection::url() const {
+    return state_->view().url;
+}
 const std::vector<std::string>& WebSocketConnection::subprotocols() const {
     return state_->websocket().request().subprotocols;
 }
 
-std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() const { return state_->user_data(); }
+std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() const {
+    return state_->user_data();
+}
 
 bool WebSocketConnection::closed() const noexcept {
     return state_->is_here() ? state_->websocket().is_closed() : state_->has_ended();

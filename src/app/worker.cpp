@@ -23,7 +23,9 @@ Detached::Detached(Worker& worker, std::shared_ptr<ConnectionState> owner, Task<
     worker_.add(*this);
 }
 
-Detached::~Detached() { worker_.remove(*this); }
+Detached::~Detached() {
+    worker_.remove(*this);
+}
 
 std::coroutine_handle<> Detached::on_done() noexcept {
     on_end(TaskAccess::error(task_));
@@ -33,7 +35,9 @@ std::coroutine_handle<> Detached::on_done() noexcept {
 
 Worker::~Worker() = default;
 
-Worker* Worker::current() noexcept { return current_worker; }
+Worker* Worker::current() noexcept {
+    return current_worker;
+}
 
 void Worker::add(Detached& task) noexcept {
     tasks_.push_back(task);
@@ -156,8 +160,7 @@ Statistics Worker::statistics() {
     found.dropped = dropped_;
     found.closed = counts.closed;
     found.limits = server::effective_settings(site_->routes().settings);
-    states_.for_each(
-        [&](ConnectionState& state) { found.send_queued_bytes += state.websocket().buffered_amount(); });
+    states_.for_each([&](ConnectionState& state) { found.send_queued_bytes += state.websocket().buffered_amount(); });
     return found;
 }
 

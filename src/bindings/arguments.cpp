@@ -1,5 +1,8 @@
 #include "bindings/arguments.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "bindings/registry.hpp"
 
 namespace proapi::bindings {
@@ -13,6 +16,15 @@ bool read_str(PyObject* object, const char* what, std::string_view& out) {
     const char* data = PyUnicode_AsUTF8AndSize(object, &size);
     if (!data) return false;
     out = {data, static_cast<std::size_t>(size)};
+    return true;
+}
+
+bool read_int(PyObject* object, int& out) {
+    // No type of error: out of range is cut off.
+    const Py_ssize_t number = PyNumber_AsSsize_t(object, nullptr);
+    if (number == -1 && PyErr_Occurred()) return false;
+    using Limits = std::numeric_limits<int>;
+    out = static_cast<int>(std::clamp<Py_ssize_t>(number, Limits::min(), Limits::max()));
     return true;
 }
 
@@ -48,15 +60,18 @@ bool append_stolen(PyObject* list, PyObject* item) {
 
 bool read_headers(PyObject* object, http::Headers& out) {
     if (!object || object == Py_None) return true;
-    PyObject* items = PyMapping_Check(object) && !PyList_Check(object) && !PyTuple_Check(object)
-                          ? PyMapping_Items(object)
-                          : Py_NewRef(object);
+    // All sequences are mappings to PyMapping_Check.
+    const bool is_sequence = PyList_Check(object) || PyTuple_Check(object) || PyUnicode_Check(object);
+    PyObject* items = !is_sequence && PyMapping_Check(object) ? PyMapping_Items(object) : Py_NewRef(object);
     PyObject* fast = items ? PySequence_Fast(items, "headers: expected a mapping or a sequence of pairs") : nullptr;
     Py_XDECREF(items);
     if (!fast) return false;
     bool good = true;
-    for (Py_ssize_t i = 0; good && i < PySequence_Fast_GET_SIZE(fast); ++i)
-        good = read_pair(PySequence_Fast_GET_ITEM(fast, i), out);
+    for (Py_ssize_t i = 0; good && i < PySequence_Fast_GET_SIZE(fast); ++i) {
+        PyObject* pair = Py_NewRef(PySequence_Fast_GET_ITEM(fast, i));  // its own code may change the list
+        good = read_pair(pair, out);
+        Py_DECREF(pair);
+    }
     Py_DECREF(fast);
     return good;
 }

@@ -13,6 +13,8 @@ namespace proapi::bindings {
 // False with TypeError set ("reason: expected str, got int"); `what` names the argument. The view lives as long as
 // `object` does. A str with lone surrogates is a UnicodeEncodeError.
 [[nodiscard]] bool read_str(PyObject* object, const char* what, std::string_view& out);
+// Any int: one that does not fit becomes the nearest that does. TypeError for what is none.
+[[nodiscard]] bool read_int(PyObject* object, int& out);
 // A mapping of str to str, or a sequence of pairs of str; None is none. Appends.
 [[nodiscard]] bool read_headers(PyObject* object, http::Headers& out);
 

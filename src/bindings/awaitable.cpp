@@ -156,7 +156,10 @@ int pending_set_blocking(PyObject* self, PyObject* value, void*) {
     return 0;
 }
 
-PyObject* pending_get_loop(PyObject* self, PyObject*) { return Py_NewRef(as_pending(self)->loop); }
+PyObject* pending_get_loop(PyObject* self, PyObject*) {
+    PyObject* loop = as_pending(self)->loop;  // null once the collector has taken it
+    return Py_NewRef(loop ? loop : Py_None);
+}
 PyObject* pending_done(PyObject* self, PyObject*) { return PyBool_FromLong(as_pending(self)->done); }
 PyObject* pending_cancelled(PyObject* self, PyObject*) { return PyBool_FromLong(as_pending(self)->cancelled); }
 
@@ -198,11 +201,12 @@ PyObject* pending_remove_done_callback(PyObject* self, PyObject* callback) {
 }
 
 // As asyncio's: the task learns of it in the loop's next turn, since whoever cancels is running now.
-PyObject* pending_cancel(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject*) {
+PyObject* pending_cancel(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
     Pending* pending = as_pending(self);
     if (pending->done) Py_RETURN_FALSE;
     pending->done = pending->cancelled = true;
-    if (count > 0) Py_XSETREF(pending->cancel_message, Py_NewRef(arguments[0]));
+    if (count > 0 || (keywords && PyTuple_GET_SIZE(keywords) > 0))  // cancel(msg), cancel(msg=msg)
+        Py_XSETREF(pending->cancel_message, Py_NewRef(arguments[0]));
     if (CancelListener* listener = std::exchange(pending->listener, nullptr)) listener->on_cancel();
     if (pending->callback) {
         PyObject* callback = std::exchange(pending->callback, nullptr);

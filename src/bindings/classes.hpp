@@ -32,6 +32,8 @@ struct SiteObject {
 
     // Route settings start from the application's; call after either has changed.
     void apply_settings();
+    // ValueError: settings that contradict each other (low_water above high_water), which may be set in any order.
+    void check_settings() const;
 };
 
 struct RequestObject {

@@ -28,7 +28,7 @@ public:
           server_(reactor_, nb::cast<const SiteObject&>(site_object_).site, *this, *this) {
         reactor_.set_wait_guard({[]() -> void* { return PyEval_SaveThread(); },
                                  [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
-        reactor_.set_outside_work_callback([](void* self) { static_cast<Engine*>(self)->ask_for_poll(); }, this);
+        reactor_.set_outside_work_callback([](void* self) { static_cast<Engine*>(self)->on_outside_work(); }, this);
     }
     virtual ~Engine() = default;
 
@@ -139,6 +139,12 @@ private:
             error.restore();
             keep_exception(function.ptr());
         }
+    }
+
+    void on_outside_work() {
+        // A send from another thread: the loop may be waiting, and its call_soon() is its own thread's.
+        if (net::Reactor::current() != &reactor_) return reactor_.post([] {});
+        ask_for_poll();
     }
 
     void ask_for_poll() {

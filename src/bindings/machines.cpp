@@ -31,12 +31,15 @@ namespace {
     return event.opcode == ws::Opcode::text ? "text" : "binary";
 }
 
+// What a client masks with in the vectors of contract/ws.
+constexpr std::uint32_t masking_key = 0x37fa213d;
+
 class WebSocketMachine {
 public:
     WebSocketMachine(const std::string& role, std::optional<std::uint64_t> max_message_size,
                      std::optional<std::uint32_t> max_fragments, std::optional<std::uint32_t> max_empty_fragments)
         : machine_(role == "client" ? ws::Role::client : ws::Role::server,
-                   limits(max_message_size, max_fragments, max_empty_fragments), [] { return std::uint32_t{0}; }) {
+                   limits(max_message_size, max_fragments, max_empty_fragments), [] { return masking_key; }) {
         if (role != "client" && role != "server") throw nb::value_error("role: expected 'server' or 'client'");
     }
 
@@ -51,6 +54,8 @@ public:
         machine_.retain_input();
         return events;
     }
+
+    void send_close(std::uint16_t code, const std::string& reason) { machine_.send_close(code, reason); }
 
     nb::bytes take_output() {
         std::string out;
@@ -113,6 +118,7 @@ void add_machines(nb::module_& module) {
              nb::arg("role"), nb::kw_only(), nb::arg("max_message_size") = nb::none(),
              nb::arg("max_fragments") = nb::none(), nb::arg("max_empty_fragments") = nb::none())
         .def("feed", &WebSocketMachine::feed)
+        .def("send_close", &WebSocketMachine::send_close)
         .def("take_output", &WebSocketMachine::take_output);
     module.def("parse_request", parse_request);
 }

@@ -1,11 +1,26 @@
 // The extension module: what the engine shows to the package, and what the package hands to the engine.
 #include "bindings/awaitable.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/guard.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/wait.hpp"
 #include "bindings/websocket_connection.hpp"
 
 namespace proapi::bindings {
+
+void set_python_error() noexcept {
+    try {
+        throw;
+    } catch (nb::python_error& error) {
+        error.restore();
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    } catch (...) {
+        PyErr_SetString(PyExc_SystemError, "the engine has failed");
+    }
+}
 
 void check(const server::Problem& problem) {
     if (!problem) return;

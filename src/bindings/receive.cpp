@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "bindings/awaitable.hpp"
+#include "bindings/guard.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/websocket_connection.hpp"
 
@@ -9,16 +10,20 @@ namespace proapi::bindings {
 
 namespace {
 
+// What a receive has come to, for the task to take. It becomes the object or the exception there: converting may run
+// the application's own code, for which the engine's turn is no place.
+enum class Outcome : std::uint8_t { none, message, no_memory, ended, taken };
+
 struct Receive {
     PyObject_HEAD
     ConnectionObject* connection;
     PyObject* json_type;  // or null
     PyObject* pending;    // while a task waits
-    PyObject* result;     // the message's object, or
-    PyObject* error;      // the exception it became
+    PyObject* message;    // str or bytes; JSON as bytes
+    server::MessageKind message_kind;
     ReceiveKind kind;
     EndOfMessages end;
-    bool finished;  // `result` or `error` is there
+    Outcome outcome;
 };
 
 PyTypeObject* receive_type = nullptr;
@@ -51,7 +56,7 @@ public:
     [[nodiscard]] Receive* waiting() const noexcept { return waiting_; }
 
 private:
-    void finish(PyObject* result);
+    void finish(Receive* receive);
 
     server::WebSocket& websocket_;
     Receive* waiting_ = nullptr;
@@ -69,26 +74,26 @@ PyObject* bytes_of(base::Bytes payload) {
                                      static_cast<Py_ssize_t>(payload.size()));
 }
 
-PyObject* natural_object(server::MessageView message) {
-    return message.kind == server::MessageKind::text ? text_of(message.payload) : bytes_of(message.payload);
+// Runs no Python code.
+void keep_message(Receive* receive, server::MessageView message) {
+    const bool as_text = message.kind == server::MessageKind::text && receive->kind != ReceiveKind::json;
+    receive->message = as_text ? text_of(message.payload) : bytes_of(message.payload);
+    receive->message_kind = message.kind;
+    receive->outcome = receive->message ? Outcome::message : Outcome::no_memory;
+    if (!receive->message) PyErr_Clear();
 }
 
 // WebSocketMessageError(text, data, close_code): the message is lost to nobody, it is the error's `data`.
-PyObject* raise_message_error(const char* text, server::MessageView message, int close_code) {
-    PyObject* data = natural_object(message);
+PyObject* raise_message_error(const char* text, PyObject* data, int close_code) {
     PyObject* error = data ? PyObject_CallFunction(registry().message_error, "sOi", text, data, close_code) : nullptr;
-    Py_XDECREF(data);
     if (error) PyErr_SetObject(registry().message_error, error);
     Py_XDECREF(error);
     return nullptr;
 }
 
-PyObject* json_object(server::MessageView message, PyObject* json_type) {
-    PyObject* data = bytes_of(message.payload);
-    if (!data) return nullptr;
+PyObject* json_object(PyObject* octets, server::MessageKind kind, PyObject* json_type) {
     PyObject* object =
-        PyObject_CallFunctionObjArgs(registry().decode_json, data, json_type ? json_type : Py_None, nullptr);
-    Py_DECREF(data);
+        PyObject_CallFunctionObjArgs(registry().decode_json, octets, json_type ? json_type : Py_None, nullptr);
     if (object || !PyErr_ExceptionMatches(PyExc_ValueError)) return object;
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
@@ -97,7 +102,11 @@ PyObject* json_object(server::MessageView message, PyObject* json_type) {
     const std::string line = std::string("receive_json: expected JSON") + (json_type ? " of the given type" : "") +
                              ", got a message that is not: " + (reason ? reason : "?");
     PyErr_Clear();
-    raise_message_error(line.c_str(), message, ws::close_code::invalid_payload);
+    PyObject* data = kind == server::MessageKind::text
+                         ? PyUnicode_DecodeUTF8(PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets), nullptr)
+                         : Py_NewRef(octets);
+    raise_message_error(line.c_str(), data, ws::close_code::invalid_payload);
+    Py_XDECREF(data);
     Py_XDECREF(text);
     Py_XDECREF(type);
     Py_XDECREF(value);
@@ -105,22 +114,23 @@ PyObject* json_object(server::MessageView message, PyObject* json_type) {
     return nullptr;
 }
 
-PyObject* convert(const Receive* receive, server::MessageView message) {
-    switch (receive->kind) {
-        case ReceiveKind::any:
-            return natural_object(message);
-        case ReceiveKind::text:
-            if (message.kind == server::MessageKind::text) return text_of(message.payload);
-            return raise_message_error("receive_text: expected a text message, got a binary one", message,
-                                       ws::close_code::unsupported_data);
-        case ReceiveKind::bytes:
-            if (message.kind == server::MessageKind::binary) return bytes_of(message.payload);
-            return raise_message_error("receive_bytes: expected a binary message, got a text one", message,
-                                       ws::close_code::unsupported_data);
-        case ReceiveKind::json:
-            return json_object(message, receive->json_type);
+// Steals `message`.
+PyObject* convert(const Receive* receive, PyObject* message) {
+    const bool is_text = receive->message_kind == server::MessageKind::text;
+    PyObject* object = nullptr;
+    if (receive->kind == ReceiveKind::json) {
+        object = json_object(message, receive->message_kind, receive->json_type);
+    } else if (receive->kind == ReceiveKind::text && !is_text) {
+        raise_message_error("receive_text: expected a text message, got a binary one", message,
+                            ws::close_code::unsupported_data);
+    } else if (receive->kind == ReceiveKind::bytes && is_text) {
+        raise_message_error("receive_bytes: expected a binary message, got a text one", message,
+                            ws::close_code::unsupported_data);
+    } else {
+        return message;
     }
-    return nullptr;
+    Py_DECREF(message);
+    return object;
 }
 
 // Normal: the peer, or this side, meant it to end here.
@@ -142,25 +152,23 @@ PyObject* raise_end(const Receive* receive, const server::Problem& problem) {
 
 }  // namespace
 
-// Takes the object, or the exception that is set, and steps the task.
-void MessageReceiver::finish(PyObject* result) {
-    Receive* receive = std::exchange(waiting_, nullptr);
-    receive->finished = true;
-    receive->result = result;
-    if (!result) {
-        PyObject *type = nullptr, *traceback = nullptr;
-        PyErr_Fetch(&type, &receive->error, &traceback);
-        PyErr_NormalizeException(&type, &receive->error, &traceback);
-        Py_XDECREF(type);
-        Py_XDECREF(traceback);
-    }
+// Steps the task.
+void MessageReceiver::finish(Receive* receive) {
     wake(receive->pending);
     Py_DECREF(receive);
 }
 
-void MessageReceiver::on_message(server::MessageView message) { finish(convert(waiting_, message)); }
+void MessageReceiver::on_message(server::MessageView message) {
+    Receive* receive = std::exchange(waiting_, nullptr);
+    keep_message(receive, message);
+    finish(receive);
+}
 
-void MessageReceiver::on_end() { finish(raise_end(waiting_, websocket_.disconnect_problem())); }
+void MessageReceiver::on_end() {
+    Receive* receive = std::exchange(waiting_, nullptr);
+    receive->outcome = Outcome::ended;
+    finish(receive);
+}
 
 namespace {
 
@@ -170,8 +178,7 @@ void receive_clear_fields(Receive* receive) {
         receive->connection->receiver->stop();
     Py_CLEAR(receive->json_type);
     Py_CLEAR(receive->pending);
-    Py_CLEAR(receive->result);
-    Py_CLEAR(receive->error);
+    Py_CLEAR(receive->message);
     Py_CLEAR(receive->connection);
 }
 
@@ -181,8 +188,7 @@ int receive_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(receive->connection);
     Py_VISIT(receive->json_type);
     Py_VISIT(receive->pending);
-    Py_VISIT(receive->result);
-    Py_VISIT(receive->error);
+    Py_VISIT(receive->message);
     return 0;
 }
 
@@ -210,12 +216,17 @@ void receive_dealloc(PyObject* self) {
 
 // The outcome, taken once; null with the exception set.
 PyObject* take_outcome(Receive* receive) {
-    if (PyObject* error = std::exchange(receive->error, nullptr)) {
-        PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
-        Py_DECREF(error);
-        return nullptr;
+    switch (std::exchange(receive->outcome, Outcome::taken)) {
+        case Outcome::message:
+            return convert(receive, std::exchange(receive->message, nullptr));
+        case Outcome::no_memory:
+            return PyErr_NoMemory();
+        case Outcome::ended:
+            return raise_end(receive, receive->connection->websocket->disconnect_problem());
+        case Outcome::none:
+        case Outcome::taken:
+            break;
     }
-    if (PyObject* result = std::exchange(receive->result, nullptr)) return result;
     PyErr_SetString(PyExc_RuntimeError, "this receive was awaited already");
     return nullptr;
 }
@@ -223,7 +234,8 @@ PyObject* take_outcome(Receive* receive) {
 PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
     Receive* receive = as_receive(self);
     *out = nullptr;
-    if (!receive->finished) {
+    if (!receive->connection) receive->outcome = Outcome::taken;  // the collector has taken it apart
+    if (receive->outcome == Outcome::none) {
         if (receive->pending) {
             PyErr_SetString(PyExc_RuntimeError, "this receive is awaited by another task already");
             return PYGEN_ERROR;
@@ -243,9 +255,7 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
             *out = Py_NewRef(receive->pending);
             return PYGEN_NEXT;
         }
-        receive->finished = true;
-        receive->result = convert(receive, message->view());
-        if (!receive->result) return PYGEN_ERROR;
+        keep_message(receive, message->view());
     }
     *out = take_outcome(receive);
     return *out ? PYGEN_RETURN : PYGEN_ERROR;
@@ -253,7 +263,7 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
 
 PyObject* receive_next(PyObject* self) {
     PyObject* out = nullptr;
-    switch (receive_am_send(self, Py_None, &out)) {
+    switch (guarded<receive_am_send>(self, Py_None, &out)) {
         case PYGEN_NEXT:
             return out;
         case PYGEN_RETURN:
@@ -275,14 +285,15 @@ PyObject* receive_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t c
     Receive* receive = as_receive(self);
     MessageReceiver* receiver = receive->connection ? receive->connection->receiver : nullptr;
     if (receiver && receiver->waiting() == receive) receiver->stop();
-    receive->finished = true;
+    receive->outcome = Outcome::taken;
     return throw_into(arguments, count);
 }
 
 PyObject* receive_close(PyObject* self, PyObject*) {
-    MessageReceiver* receiver = as_receive(self)->connection->receiver;
-    if (receiver && receiver->waiting() == as_receive(self)) receiver->stop();
-    as_receive(self)->finished = true;
+    Receive* receive = as_receive(self);
+    MessageReceiver* receiver = receive->connection ? receive->connection->receiver : nullptr;
+    if (receiver && receiver->waiting() == receive) receiver->stop();
+    receive->outcome = Outcome::taken;
     Py_RETURN_NONE;
 }
 
@@ -302,7 +313,7 @@ PyType_Slot receive_slots[] = {
     {Py_tp_iter, reinterpret_cast<void*>(itself)},
     {Py_tp_iternext, reinterpret_cast<void*>(receive_next)},
     {Py_am_await, reinterpret_cast<void*>(itself)},
-    {Py_am_send, reinterpret_cast<void*>(receive_am_send)},
+    {Py_am_send, reinterpret_cast<void*>(guarded<receive_am_send>)},
     {Py_tp_methods, receive_methods},
     {0, nullptr},
 };
@@ -342,6 +353,10 @@ void iterator_dealloc(PyObject* self) {
 
 PyObject* iterator_anext(PyObject* self) {
     auto* iterator = reinterpret_cast<MessageIterator*>(self);
+    if (!iterator->connection) {  // the collector has taken it apart
+        PyErr_SetNone(PyExc_StopAsyncIteration);
+        return nullptr;
+    }
     return make_receive(iterator->connection, iterator->kind, EndOfMessages::stops, iterator->json_type);
 }
 
@@ -371,10 +386,11 @@ PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMess
     if (!self) return nullptr;
     self->connection = reinterpret_cast<ConnectionObject*>(Py_NewRef(reinterpret_cast<PyObject*>(connection)));
     self->json_type = json_type && json_type != Py_None ? Py_NewRef(json_type) : nullptr;
-    self->pending = self->result = self->error = nullptr;
+    self->pending = self->message = nullptr;
+    self->message_kind = server::MessageKind::text;
     self->kind = kind;
     self->end = end;
-    self->finished = false;
+    self->outcome = Outcome::none;
     PyObject_GC_Track(self);
     return reinterpret_cast<PyObject*>(self);
 }

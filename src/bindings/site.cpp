@@ -17,9 +17,15 @@ void SiteObject::apply_settings() {
         for (const auto& [name, value] : route_settings[i])
             if (const std::string wrong = server::set_setting(settings, name, value); !wrong.empty())
                 throw nb::value_error(wrong.c_str());
-        if (const std::string wrong = server::check_settings(settings); !wrong.empty())
-            throw nb::value_error(wrong.c_str());
     }
+}
+
+void SiteObject::check_settings() const {
+    if (const std::string wrong = server::check_settings(site.settings); !wrong.empty())
+        throw nb::value_error(wrong.c_str());
+    for (const server::Route& route : site.routes)
+        if (const std::string wrong = server::check_settings(route.settings); !wrong.empty())
+            throw nb::value_error(wrong.c_str());
 }
 
 namespace {
@@ -38,14 +44,14 @@ std::size_t add_route(SiteObject& self, const std::string& method, const std::st
     self.site.routes.push_back(std::move(route));
     self.route_settings.push_back(settings);
     self.apply_settings();
+    self.check_settings();
     return number;
 }
 
 void set_setting(SiteObject& self, const std::string& name, const std::string& value) {
     if (const std::string wrong = server::set_setting(self.site.settings, name, value); !wrong.empty())
         throw nb::value_error(wrong.c_str());
-    if (name != "high_water" && name != "low_water" && name != "max_buffered") return self.apply_settings();
-    // Those three depend on each other and may be set in any order: the last word is apply_settings() at a route.
+    self.apply_settings();
 }
 
 const char* converter_name(http::Converter converter) noexcept {
@@ -128,6 +134,7 @@ void add_site(nb::module_& module) {
     nb::class_<SiteObject>(module, "Site")
         .def(nb::init<>())
         .def("set", set_setting, nb::arg("name"), nb::arg("value"))
+        .def("check_settings", &SiteObject::check_settings)
         .def("effective_settings",
              [](const SiteObject& self) {
                  nb::dict settings;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bindings/awaitable.hpp"
+#include "bindings/guard.hpp"
 #include "bindings/wait.hpp"
 
 namespace proapi::bindings {
@@ -58,6 +59,10 @@ void ConnectionWaiter::on_cancel() noexcept {
 PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
     Wait* wait = as_wait(self);
     *out = nullptr;
+    if (!wait->subject) {  // the collector has taken it apart
+        PyErr_SetString(PyExc_RuntimeError, "this wait is over");
+        return PYGEN_ERROR;
+    }
     if (!wait->finished && !wait->pending && wait->operations->must_wait(wait->subject)) {
         wait->pending = make_pending(wait->waiter(), wait->operations->loop(wait->subject));
         if (!wait->pending) return PYGEN_ERROR;
@@ -74,7 +79,7 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
 
 PyObject* wait_next(PyObject* self) {
     PyObject* out = nullptr;
-    switch (wait_am_send(self, Py_None, &out)) {
+    switch (guarded<wait_am_send>(self, Py_None, &out)) {
         case PYGEN_NEXT:
             return out;
         case PYGEN_RETURN:
@@ -143,7 +148,7 @@ PyType_Slot wait_slots[] = {
     {Py_tp_iter, reinterpret_cast<void*>(itself)},
     {Py_tp_iternext, reinterpret_cast<void*>(wait_next)},
     {Py_am_await, reinterpret_cast<void*>(itself)},
-    {Py_am_send, reinterpret_cast<void*>(wait_am_send)},
+    {Py_am_send, reinterpret_cast<void*>(guarded<wait_am_send>)},
     {Py_tp_methods, wait_methods},
     {0, nullptr},
 };

@@ -6,6 +6,7 @@
 
 #include "bindings/arguments.hpp"
 #include "bindings/awaitable.hpp"
+#include "bindings/guard.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/request_info.hpp"
 #include "bindings/wait.hpp"
@@ -44,7 +45,7 @@ constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_none, b
 // ---- sending ----------------------------------------------------------------------------------------------------
 
 // The end of a connection is raised in its own handler only; anybody else's send is dropped.
-PyObject* send(PyObject* self, server::MessageKind kind, base::Bytes payload) {
+PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes payload) {
     server::SendResult result{};
     server::WebSocket& websocket = websocket_of(self);
     if (const server::Problem problem = websocket.send(kind, payload, result)) return raise_problem(problem, &websocket);
@@ -54,6 +55,9 @@ PyObject* send(PyObject* self, server::MessageKind kind, base::Bytes payload) {
     if (is_owner(as_connection(self))) return raise_problem(websocket.disconnect_problem(), &websocket);
     return completed_false();
 }
+
+// Does not throw: its callers have something to release.
+constexpr auto send = guarded<send_or_throw>;
 
 PyObject* connection_send_text(PyObject* self, PyObject* data) {
     std::string_view text;
@@ -152,25 +156,33 @@ PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywo
 
 PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywords) {
     static const char* const names[] = {"code", "reason", nullptr};
-    int code = ws::close_code::normal;
-    PyObject* reason = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|iO:close", const_cast<char**>(names), &code, &reason))
+    PyObject *code_argument = nullptr, *reason = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO:close", const_cast<char**>(names), &code_argument,
+                                     &reason))
         return nullptr;
+    int code = ws::close_code::normal;
+    if (code_argument && !read_int(code_argument, code)) return nullptr;
     std::string_view text;
     if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
     server::WebSocket& websocket = websocket_of(self);
-    const auto octets = static_cast<std::uint16_t>(code >= 0 && code <= 0xffff ? code : 0);
-    if (const server::Problem problem = websocket.close(octets, text)) return raise_problem(problem, &websocket);
+    if (code < 0 || code > 0xffff) {
+        PyErr_Format(PyExc_ValueError, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got %R",
+                     code_argument);
+        return nullptr;
+    }
+    if (const server::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
+        return raise_problem(problem, &websocket);
     return websocket.buffered_amount() > 0 ? make_wait(self, wait_for_flush) : completed_none();
 }
 
 PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords) {
     static const char* const names[] = {"status", "body", "headers", nullptr};
-    int status = 403;
-    PyObject *body = nullptr, *header_argument = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|iOO:reject", const_cast<char**>(names), &status, &body,
-                                     &header_argument))
+    PyObject *status_argument = nullptr, *body = nullptr, *header_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO:reject", const_cast<char**>(names), &status_argument,
+                                     &body, &header_argument))
         return nullptr;
+    int status = 403;
+    if (status_argument && !read_int(status_argument, status)) return nullptr;
     std::string_view text;
     if (body && PyBytes_Check(body)) {
         text = {PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))};
@@ -254,6 +266,12 @@ PyObject* connection_repr(PyObject* self) {
     return text;
 }
 
+// The older protocols of pickle would make an empty shell of it.
+PyObject* connection_reduce(PyObject* self, PyObject*) {
+    PyErr_Format(PyExc_TypeError, "cannot pickle '%.200s' object", Py_TYPE(self)->tp_name);
+    return nullptr;
+}
+
 // ---- the object -------------------------------------------------------------------------------------------------
 
 int connection_traverse(PyObject* self, visitproc visit, void* arg) {
@@ -291,45 +309,41 @@ void connection_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-template <class Function>
-PyCFunction as_method(Function* function) noexcept {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 PyMethodDef connection_methods[] = {
-    {"accept", as_method(connection_accept), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"close", as_method(connection_close), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"reject", as_method(connection_reject), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"wait_closed", connection_wait_closed, METH_NOARGS, nullptr},
-    {"receive", connection_receive<ReceiveKind::any>, METH_NOARGS, nullptr},
-    {"receive_text", connection_receive<ReceiveKind::text>, METH_NOARGS, nullptr},
-    {"receive_bytes", connection_receive<ReceiveKind::bytes>, METH_NOARGS, nullptr},
-    {"receive_json", as_method(connection_receive_json), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"iter_text", connection_iterate<ReceiveKind::text>, METH_NOARGS, nullptr},
-    {"iter_bytes", connection_iterate<ReceiveKind::bytes>, METH_NOARGS, nullptr},
-    {"iter_json", as_method(connection_iter_json), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"send_text", connection_send_text, METH_O, nullptr},
-    {"send_bytes", connection_send_bytes, METH_O, nullptr},
-    {"send_json", as_method(connection_send_json), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"accept", as_method<connection_accept>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"close", as_method<connection_close>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"reject", as_method<connection_reject>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"wait_closed", as_method<connection_wait_closed>(), METH_NOARGS, nullptr},
+    {"receive", as_method<connection_receive<ReceiveKind::any>>(), METH_NOARGS, nullptr},
+    {"receive_text", as_method<connection_receive<ReceiveKind::text>>(), METH_NOARGS, nullptr},
+    {"receive_bytes", as_method<connection_receive<ReceiveKind::bytes>>(), METH_NOARGS, nullptr},
+    {"receive_json", as_method<connection_receive_json>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"iter_text", as_method<connection_iterate<ReceiveKind::text>>(), METH_NOARGS, nullptr},
+    {"iter_bytes", as_method<connection_iterate<ReceiveKind::bytes>>(), METH_NOARGS, nullptr},
+    {"iter_json", as_method<connection_iter_json>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"send_text", as_method<connection_send_text>(), METH_O, nullptr},
+    {"send_bytes", as_method<connection_send_bytes>(), METH_O, nullptr},
+    {"send_json", as_method<connection_send_json>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"__reduce__", as_method<connection_reduce>(), METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyGetSetDef connection_getset[] = {
-    {"path", get_path, nullptr, nullptr, nullptr},
-    {"path_params", get_path_params, nullptr, nullptr, nullptr},
-    {"query_params", get_query_params, nullptr, nullptr, nullptr},
-    {"headers", get_headers, nullptr, nullptr, nullptr},
-    {"cookies", get_cookies, nullptr, nullptr, nullptr},
-    {"subprotocols", get_subprotocols, nullptr, nullptr, nullptr},
-    {"client", get_client, nullptr, nullptr, nullptr},
-    {"url", get_url, nullptr, nullptr, nullptr},
-    {"user_data", get_user_data, nullptr, nullptr, nullptr},
-    {"accepted", get_accepted, nullptr, nullptr, nullptr},
-    {"closed", get_closed, nullptr, nullptr, nullptr},
-    {"close_code", get_close_code, nullptr, nullptr, nullptr},
-    {"close_reason", get_close_reason, nullptr, nullptr, nullptr},
-    {"subprotocol", get_subprotocol, nullptr, nullptr, nullptr},
-    {"buffered_amount", get_buffered_amount, nullptr, nullptr, nullptr},
+    {"path", guarded<get_path>, nullptr, nullptr, nullptr},
+    {"path_params", guarded<get_path_params>, nullptr, nullptr, nullptr},
+    {"query_params", guarded<get_query_params>, nullptr, nullptr, nullptr},
+    {"headers", guarded<get_headers>, nullptr, nullptr, nullptr},
+    {"cookies", guarded<get_cookies>, nullptr, nullptr, nullptr},
+    {"subprotocols", guarded<get_subprotocols>, nullptr, nullptr, nullptr},
+    {"client", guarded<get_client>, nullptr, nullptr, nullptr},
+    {"url", guarded<get_url>, nullptr, nullptr, nullptr},
+    {"user_data", guarded<get_user_data>, nullptr, nullptr, nullptr},
+    {"accepted", guarded<get_accepted>, nullptr, nullptr, nullptr},
+    {"closed", guarded<get_closed>, nullptr, nullptr, nullptr},
+    {"close_code", guarded<get_close_code>, nullptr, nullptr, nullptr},
+    {"close_reason", guarded<get_close_reason>, nullptr, nullptr, nullptr},
+    {"subprotocol", guarded<get_subprotocol>, nullptr, nullptr, nullptr},
+    {"buffered_amount", guarded<get_buffered_amount>, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -342,8 +356,8 @@ PyType_Slot connection_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(connection_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(connection_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(connection_clear)},
-    {Py_tp_repr, reinterpret_cast<void*>(connection_repr)},
-    {Py_am_aiter, reinterpret_cast<void*>(connection_aiter)},
+    {Py_tp_repr, reinterpret_cast<void*>(guarded<connection_repr>)},
+    {Py_am_aiter, reinterpret_cast<void*>(guarded<connection_aiter>)},
     {Py_tp_methods, connection_methods},
     {Py_tp_getset, connection_getset},
     {Py_tp_members, connection_members},

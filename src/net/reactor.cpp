@@ -88,29 +88,47 @@ void Reactor::run_posted() {
 
 bool Reactor::has_work() const noexcept { return !turn_end_hooks_.empty() || !deferred_reads_.empty(); }
 
+// A part of a turn. Where an exception leaves it early (no memory), what is left is for the next turn.
+class Reactor::Part {
+public:
+    explicit Part(Reactor& reactor) noexcept : reactor_(reactor), outer_(std::exchange(reactor.in_turn_, true)) {}
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+    ~Part() {
+        reactor_.in_turn_ = outer_;
+        reactor_.turn_end_hooks_.splice(hooks);
+        reactor_.deferred_reads_.splice(reads);
+    }
+
+    base::IntrusiveList<TurnEndHook, TurnEndHook> hooks;
+    base::IntrusiveList<DeferredRead, DeferredRead> reads;
+
+private:
+    Reactor& reactor_;
+    const bool outer_;
+};
+
 void Reactor::turn(std::optional<Duration> timeout) {
     current_reactor = this;
     foreign_events_.clear();
     finish_turn();
     wait(timeout);
     read_clock();
-    in_turn_ = true;
-    // Streams that had more to read than their share come after the rest, once a turn each.
-    base::IntrusiveList<DeferredRead, DeferredRead> again;
-    again.splice(deferred_reads_);
-    dispatch();
-    while (DeferredRead* stream = again.pop_front()) stream->read_again();
-    timers_.advance(now_ms_);
-    in_turn_ = false;
+    {
+        Part part(*this);
+        // Streams that had more to read than their share come after the rest, once a turn each.
+        part.reads.splice(deferred_reads_);
+        dispatch();
+        while (DeferredRead* stream = part.reads.pop_front()) stream->read_again();
+        timers_.advance(now_ms_);
+    }
     finish_turn();
 }
 
 void Reactor::finish_turn() {
-    const bool outer = std::exchange(in_turn_, true);
-    base::IntrusiveList<TurnEndHook, TurnEndHook> hooks;
-    hooks.splice(turn_end_hooks_);
-    while (TurnEndHook* hook = hooks.pop_front()) hook->on_turn_end();
-    in_turn_ = outer;
+    Part part(*this);
+    part.hooks.splice(turn_end_hooks_);
+    while (TurnEndHook* hook = part.hooks.pop_front()) hook->on_turn_end();
 }
 
 void Reactor::wait(std::optional<Duration> timeout) {

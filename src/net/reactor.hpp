@@ -139,6 +139,7 @@ private:
     Descriptor epoll_, wake_, guest_timer_;
     std::vector<std::uint8_t> read_buffer_;
     struct Batch;
+    class Part;
     std::unique_ptr<Batch> batch_;
     base::TimerWheel timers_;
     std::uint64_t now_ms_ = 0;

@@ -44,6 +44,8 @@ public:
     void start_reading();
     void stop_reading() noexcept;
     [[nodiscard]] bool is_reading() const noexcept { return reading_; }
+    // Whether the kernel holds octets that were not read yet.
+    [[nodiscard]] bool has_unread_octets() const noexcept;
 
     // Starts one write of all entries; while it is pending neither the entries' octets nor the stream may be written
     // to again. It may complete at once, in full or in part.
@@ -63,7 +65,6 @@ private:
     void read_again() override;
     void read_once();
     void end_reading(int error);
-    [[nodiscard]] bool has_unread_octets() const noexcept;
 
     static constexpr std::size_t max_entries = 64;
 

@@ -52,6 +52,7 @@ public:
 
     void start_reading() { if (phase_ == Phase::serving) stream_.start_reading(); }
     void stop_reading() noexcept { stream_.stop_reading(); }
+    [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
     // Writes what there is, then ends the connection in order.

@@ -74,9 +74,15 @@ void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
         return log_limited(LogLevel::warning, "connection refused with 503: max_connections (" +
                                                   std::to_string(max_connections_) + ") are open");
     }
+    std::unique_ptr<Connection> made;
+    try {
+        made = std::make_unique<Connection>(*this, std::move(socket), peer.address());
+    } catch (const std::system_error& error) {  // the kernel watches no more sockets
+        return on_accept_refused(error.code().value());
+    }
     ++counts_.accepted;
     ++counts_.open;
-    auto* connection = new Connection(*this, std::move(socket), peer.address());
+    Connection* connection = made.release();
     connections_.push_back(*connection);
     connection->start(std::make_unique<HttpSession>(*connection), {});
 }

@@ -98,6 +98,7 @@ void WebSocketSession::take_events() {
     while (phase_ == Phase::open || phase_ == Phase::closing) {
         if (phase_ == Phase::open && !websocket_->wants_messages()) {
             paused_ = true;
+            message_began_ms_ = 0;  // what the peer sends now is not looked at: its time begins anew
             connection_.stop_reading();
             return;
         }
@@ -143,6 +144,7 @@ void WebSocketSession::handle(const ws::Event& event) {
 
 void WebSocketSession::on_read_end(int) {
     peer_finished_ = true;
+    if (phase_ == Phase::finished) return;  // our last words are still to be written, see on_turn_end()
     if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what came before the end comes first
     connection_.abort(net::Stream::CloseMode::orderly);
 }
@@ -154,8 +156,10 @@ void WebSocketSession::on_turn_end() {
         paused_ = false;
         take_events();
         if (!paused_) {
-            if (peer_finished_) return connection_.abort(net::Stream::CloseMode::orderly);
-            if (phase_ != Phase::finished) connection_.start_reading();
+            if (phase_ != Phase::finished) {
+                if (peer_finished_) return connection_.abort(net::Stream::CloseMode::orderly);
+                connection_.start_reading();
+            }
         }
     }
     if (std::exchange(notify_, false)) websocket_->notify();
@@ -215,6 +219,9 @@ void WebSocketSession::watch_message(std::uint64_t now) {
 void WebSocketSession::check_life(std::uint64_t now) {
     if (paused_) last_heard_ms_ = now;
     const std::uint64_t interval = milliseconds(settings_.ping_interval), timeout = milliseconds(settings_.ping_timeout);
+    // After a turn that took long, what has come meanwhile may not have been read yet.
+    if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && connection_.has_unread_octets())
+        last_heard_ms_ = now;
     if (ping_sent_ms_ > last_heard_ms_) {
         if (now >= ping_sent_ms_ + timeout) return lose("ping timeout");
     } else if (now >= last_heard_ms_ + interval) {

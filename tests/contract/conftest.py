@@ -65,6 +65,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not any(_results.values()):
+        return
     terminalreporter.section("front ends")
     for name, counts in _results.items():
         if counts:

@@ -7,6 +7,7 @@ application are that server's. A key is a test file or ``file::test``; a key tha
 _SOCKETS = "bytes on the wire are the ASGI server's: its HTTP parser, its frames, its limits and timeouts"
 _LIMITS = "the limit belongs to the engine's sockets"
 _LOG = "which lines are shown is up to the ASGI server's configuration of logging"
+_LIMITS_BY_OPTION = "an ASGI server passes the contract application no options"
 _ITSELF = "run() is about the engine's own server"
 
 ENGINE_ONLY: dict[str, str] = {
@@ -20,8 +21,28 @@ ENGINE_ONLY: dict[str, str] = {
     "test_handshake": _SOCKETS,
     "test_limits": _LIMITS,
     "test_modes": _ITSELF,
+    "test_origin::test_a_refusal_is_logged_with_what_to_change": _LOG,
+    "test_origin::test_allowed_origins": _LIMITS_BY_OPTION,
+    "test_origin::test_any_origin": _LIMITS_BY_OPTION,
     "test_refusals": _SOCKETS,
 }
 
-# Under hypercorn a subset runs: that a second ASGI server works, not that it is a good one.
-HYPERCORN: set[str] = set()
+# Under hypercorn a subset runs: that a second ASGI server works, not that it is a good one (it tells of no close code).
+HYPERCORN: set[str] = {
+    "test_clients",
+    "test_websocket_connection::test_accept_with_headers",
+    "test_websocket_connection::test_accept_with_subprotocol",
+    "test_websocket_connection::test_another_kind_of_message",
+    "test_websocket_connection::test_attributes_before_accept_and_after_close",
+    "test_websocket_connection::test_everything_sent_before_close_arrives_first",
+    "test_websocket_connection::test_receive_kinds",
+    "test_websocket_connection::test_send_kinds",
+    "test_concurrency::test_many_senders",
+    "test_endings::test_the_handler_fails",
+    "test_endings::test_the_handler_returns",
+    "test_http::test_request",
+    "test_http::test_statuses",
+    "test_http::test_stream",
+    "test_routes::test_http_routes",
+    "test_routes::test_websocket_routes",
+}

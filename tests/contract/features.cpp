@@ -40,7 +40,9 @@ Json shown(const Message& message) {
     return shown(std::get<proapi::Bytes>(message));
 }
 
-bool is_bytes(const Json& value) { return value.is_object() && value.contains("hex"); }
+bool is_bytes(const Json& value) {
+    return value.is_object() && value.contains("hex");
+}
 
 proapi::Bytes bytes_of(const Json& value) {
     if (!is_bytes(value)) throw TypeError("send_bytes() takes bytes");
@@ -87,7 +89,9 @@ Json last_values(const proapi::Fields& fields) {
     return all;
 }
 
-Json client_of(const proapi::Client& client) { return Json::array({client.host, client.port}); }
+Json client_of(const proapi::Client& client) {
+    return Json::array({client.host, client.port});
+}
 
 // ---- connections that do what a test says ---------------------------------------------------------------------------
 
@@ -282,24 +286,37 @@ Task<Json> send(WebSocketConnection ws, Json command) {
 Task<Json> handle(WebSocketConnection ws, Json) {
     const std::hash<WebSocketConnection> hash;
     const WebSocketConnection copy = ws;
-    co_return ws == copy && hash(ws) == hash(copy) && ws != controls.begin()->second;
+    co_return ws == copy&& hash(ws) == hash(copy) && ws != controls.begin()->second;
 }
 
-Task<Json> show_state(WebSocketConnection ws, Json) { co_return state(ws); }
+Task<Json> show_state(WebSocketConnection ws, Json) {
+    co_return state(ws);
+}
 
 using Call = Task<Json> (*)(WebSocketConnection, Json);
 const std::map<std::string, Call> calls = {
-    {"state", show_state},         {"handle", handle},
-    {"user_data", user_data},      {"accept", accept},
-    {"close", close},              {"reject", reject},
-    {"wait_closed", wait_closed},  {"receive", receive},
-    {"receive_text", receive},     {"receive_bytes", receive},
-    {"receive_json", receive},     {"receive_points", receive_points},
-    {"receive_within", receive},   {"iterate", iterate},
-    {"send_text", send},           {"send_bytes", send},
-    {"send_view", send},           {"send_surrogate", send},
-    {"send_json", send},           {"send_number", send},
-    {"send_many", send_many},      {"send_unawaited", send_unawaited},
+    {"state", show_state},
+    {"handle", handle},
+    {"user_data", user_data},
+    {"accept", accept},
+    {"close", close},
+    {"reject", reject},
+    {"wait_closed", wait_closed},
+    {"receive", receive},
+    {"receive_text", receive},
+    {"receive_bytes", receive},
+    {"receive_json", receive},
+    {"receive_points", receive_points},
+    {"receive_within", receive},
+    {"iterate", iterate},
+    {"send_text", send},
+    {"send_bytes", send},
+    {"send_view", send},
+    {"send_surrogate", send},
+    {"send_json", send},
+    {"send_number", send},
+    {"send_many", send_many},
+    {"send_unawaited", send_unawaited},
 };
 
 Task<> carry_out(WebSocketConnection control, WebSocketConnection subject, Json command) {
@@ -384,9 +401,8 @@ void register_routes(proapi::ProAPI& app) {
     app.websocket("/features/route/{x:float}", [](WS ws, double x) { return tell(ws, named("float", "x", x)); });
     app.websocket("/features/route/{n:int}", [](WS ws, std::int64_t n) { return tell(ws, named("int", "n", n)); });
     app.websocket("/features/route/literal", [](WS ws) { return tell(ws, Json::array({"literal", Json::object()})); });
-    app.websocket("/features/route/{a}/{b:int}", [](WS ws, std::string a, int b) {
-        return tell(ws, Json::array({"two", Json{{"a", a}, {"b", b}}}));
-    });
+    app.websocket("/features/route/{a}/{b:int}",
+                  [](WS ws, std::string a, int b) { return tell(ws, Json::array({"two", Json{{"a", a}, {"b", b}}})); });
 
     app.get("/features/route-http/{rest:path}", [](std::string rest) { return named("path", "rest", rest); });
     app.get("/features/route-http/{name}", [](std::string name) { return named("plain", "name", name); });

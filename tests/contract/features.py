@@ -181,7 +181,7 @@ async def user_data(ws: WebSocketConnection, command: Command) -> dict[str, Any]
 
 async def handle(ws: WebSocketConnection, _: Command) -> bool:
     """Whether the handle compares and hashes."""
-    return ws == ws and ws in {ws} and ws in [ws] and ws != next(iter(controls.values())) and hash(ws) == hash(ws)  # noqa: PLR0124
+    return ws == ws and ws in {ws} and ws in [ws] and ws != next(iter(controls.values())) and hash(ws) == hash(ws)
 
 
 CALLS: dict[str, Any] = {

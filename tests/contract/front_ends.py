@@ -17,7 +17,7 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/release")
 START_S, STOP_S = 20.0, 20.0
 
-_PLACE = re.compile(r"https?://(?:\[[^\]]*\]|[^\s:/]+):(\d+)")
+PLACE = re.compile(r"https?://(?:\[[^\]]*\]|[^\s:/]+):(\d+)")
 # What no log may hold unless a test has caused it on purpose.
 _FAULT = re.compile(
     r"Traceback|Exception ignored|\bERROR\b|\bCRITICAL\b|runtime error|Sanitizer|terminate called"
@@ -52,7 +52,18 @@ def _uvicorn() -> list[str]:
 
 
 def _hypercorn() -> list[str]:
-    return [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:0", "--graceful-timeout", "10", "app:app"]
+    return [
+        sys.executable,
+        "-m",
+        "hypercorn",
+        "--workers",
+        "0",
+        "--bind",
+        "127.0.0.1:0",
+        "--graceful-timeout",
+        "10",
+        "app:app",
+    ]
 
 
 FRONT_ENDS = {
@@ -125,6 +136,7 @@ class Program:
         """The exit status."""
         status = self.process.wait(within_s)
         self._reader.join(within_s)
+        assert not self._reader.is_alive(), f"{self.process.args} has left children behind, which hold its output"
         assert self.process.stdout
         self.process.stdout.close()
         return status
@@ -153,7 +165,7 @@ class Server(Program):
         super().__init__(command, env)
         self.expected_faults = set(self.front_end.known_faults)
         try:
-            self.port = int(self.wait_for_line(_PLACE, START_S)[1])
+            self.port = int(self.wait_for_line(PLACE, START_S)[1])
         except BaseException:
             self.kill()
             raise

@@ -4,6 +4,7 @@ AssertionError that shows the bytes. Every read has a deadline.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -52,7 +53,7 @@ def frame(
     form: int | None = None,
     claim: int | None = None,
 ) -> bytes:
-    """One frame. ``form``: octets of extended length (0, 2, 8), the shortest if None; ``claim`` lies about the length."""
+    """One frame. ``form``: octets of extended length (0, 2, 8), the shortest if None; ``claim`` lies about it."""
     length = len(payload) if claim is None else claim
     if form is None:
         form = 0 if length < 126 else 2 if length < 65536 else 8
@@ -160,7 +161,11 @@ class Peer:
         if receive_buffer is not None:  # before connect(): it decides the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE_S)
-        self.socket.connect((host, port))
+        try:
+            self.socket.connect((host, port))
+        except OSError:
+            self.socket.close()
+            raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.ended = False
@@ -185,10 +190,8 @@ class Peer:
 
     def send_unless_closed(self, data: bytes) -> None:
         """The server may have refused, and closed, before all of it was sent."""
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def end_sending(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
@@ -266,7 +269,7 @@ class Peer:
             return response
         assert response.getlist("date"), f"no Date: {response}"
         if method == "HEAD" or response.status in _NO_BODY:
-            assert response.status != 204 or not lengths and not codings, f"a 204 with framing: {response}"
+            assert response.status != 204 or (not lengths and not codings), f"a 204 with framing: {response}"
             return response
         if codings:
             assert codings == ["chunked"], response

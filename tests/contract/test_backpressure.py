@@ -40,9 +40,10 @@ def test_a_sender_waits_for_a_slow_reader(start_server: Callable[..., Server]) -
 
 
 def test_a_waiting_sender_holds_up_nobody_else(server: Server) -> None:
-    with WebSocket(server.port, f"/push?n=100000&size={SIZE}", receive_buffer=4096), WebSocket(
-        server.port, "/echo"
-    ) as other:
+    with (
+        WebSocket(server.port, f"/push?n=100000&size={SIZE}", receive_buffer=4096),
+        WebSocket(server.port, "/echo") as other,
+    ):
         for turn in range(200):
             assert other.ask(str(turn)) == str(turn)
 

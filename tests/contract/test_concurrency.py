@@ -80,7 +80,7 @@ def test_a_cancelled_receive_loses_nothing(subject: New) -> None:
 
 
 def test_a_cancelled_send_is_neither_lost_nor_doubled(subject: New) -> None:
-    """The peer does not read, so the sender waits; cancelled, its messages are there whole, and the next ones behind."""
+    """The peer does not read, so the sender waits; cancelled, its messages are whole, the next ones behind them."""
     s = subject(receive_buffer=4096)
     number = s.begin("send_many", count=100_000, size=1000)
     while s.do("state")["buffered_amount"] <= 16 * 1024:  # low water

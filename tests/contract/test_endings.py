@@ -155,9 +155,7 @@ def test_the_peers_fault_leaves_the_handler(subject: New, what: str, message: st
 
 
 @pytest.mark.parametrize(("what", "message", "code"), PEER_FAULTS)
-def test_the_peers_fault_is_one_line(
-    server: Server, subject: New, what: str, message: str | bytes, code: int
-) -> None:
+def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, message: str | bytes, code: int) -> None:
     s = subject()
     lines = len(server.lines)
     s.peer.send_message(message)

@@ -176,6 +176,17 @@ def test_what_follows_a_close_is_ignored(server: Server) -> None:
     fails(server, close_frame(1000) + frame(TEXT, b"late") + frame(3, b"nonsense") + b"\xff" * 1000, 1000)
 
 
+def test_a_close_and_the_end_of_the_stream_at_once(server: Server) -> None:
+    """The peer has said all it will: its Close is answered all the same."""
+    for data in (close_frame(4000), frame(TEXT, b"x", mask=None)):
+        for _ in range(10):
+            with WebSocket(server.port, "/slow?ms=1") as websocket:
+                websocket.send(frame(TEXT, b"waits") * 30 + data)
+                websocket.end_sending()
+                assert websocket.read_frame().opcode == CLOSE
+                websocket.expect_end()
+
+
 def test_messages_that_cross_our_close(server: Server) -> None:
     """Until the peer's Close has come its messages are taken, and lead to nothing."""
     with WebSocket(server.port, "/close?code=4000") as websocket:

@@ -34,7 +34,9 @@ Client::Client(std::uint16_t port, const std::string& target, const std::string&
     read_head();
 }
 
-Client::~Client() { ::close(socket_); }
+Client::~Client() {
+    ::close(socket_);
+}
 
 void Client::write(std::string_view octets) {
     while (!octets.empty()) {
@@ -124,6 +126,7 @@ void Client::finish(int code) {
     const char payload[] = {static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
     send({payload, 2}, 8);
     while (fill()) continue;
+    ::shutdown(socket_, SHUT_WR);  // the server waits for it before it forgets the connection
 }
 
 void Client::reset() {
@@ -145,8 +148,12 @@ std::string request(std::uint16_t port, const std::string& method, const std::st
     return client.read_response();
 }
 
-std::string body_of(const std::string& response) { return response.substr(response.find("\r\n\r\n") + 4); }
-int status_of(const std::string& response) { return std::stoi(response.substr(9, 3)); }
+std::string body_of(const std::string& response) {
+    return response.substr(response.find("\r\n\r\n") + 4);
+}
+int status_of(const std::string& response) {
+    return std::stoi(response.substr(9, 3));
+}
 
 void run_in_handler(std::function<Task<>()> body) {
     ProAPI app;

@@ -13,7 +13,9 @@ Task<int> after(std::chrono::milliseconds pause, int number) {
     co_await sleep(pause);
     co_return number;
 }
-Task<int> now(int number) { co_return number; }
+Task<int> now(int number) {
+    co_return number;
+}
 Task<int> fail_after(std::chrono::milliseconds pause) {
     co_await sleep(pause);
     throw std::runtime_error("failed");

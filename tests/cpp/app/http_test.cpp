@@ -18,7 +18,9 @@ using test::Client;
 using test::request;
 using test::status_of;
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 TEST(Http, WhatHandlersGive) {
     ProAPI app;
@@ -51,17 +53,22 @@ TEST(Http, WhatHandlersGive) {
 TEST(Http, WhatHandlersTake) {
     ProAPI app;
     app.post("/{a}/{n:int}", [](Request request, std::string a, std::int64_t n) {
-        return Json{{"method", request.method()},       {"path", request.path()},
-                    {"a", a},                           {"n", n},
-                    {"q", request.query_params()["q"]}, {"x", request.headers()["X-TEST"]},
-                    {"cookie", request.cookies()["c"]}, {"body", request.json()}};
+        return Json{{"method", request.method()},
+                    {"path", request.path()},
+                    {"a", a},
+                    {"n", n},
+                    {"q", request.query_params()["q"]},
+                    {"x", request.headers()["X-TEST"]},
+                    {"cookie", request.cookies()["c"]},
+                    {"body", request.json()}};
     });
     app.post("/form", [](Request request) -> Task<std::string> { co_return request.form()["name"]; });
     app.get("/{id:uuid}", [](const Uuid& id) { return id.to_string(); });
     app.get("/{x:float}", [](double x) { return Json(x * 2); });
     app.del("/gone", [] { return "deleted"; });
     const RunningServer server = app.start({.port = 0});
-    const std::string response = request(server.port(), "POST", "/a%20b/-5?q=1+2", "[1]", "x-test: y\r\nCookie: c=d\r\n");
+    const std::string response =
+        request(server.port(), "POST", "/a%20b/-5?q=1+2", "[1]", "x-test: y\r\nCookie: c=d\r\n");
     EXPECT_EQ(Json::parse(body_of(response)), Json::parse(R"({"method": "POST", "path": "/a b/-5", "a": "a b",
         "n": -5, "q": "1 2", "x": "y", "cookie": "d", "body": [1]})"));
     const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";

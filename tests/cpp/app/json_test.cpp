@@ -46,7 +46,8 @@ TEST(Uuid, ThereAndBack) {
     const std::string text = "123e4567-e89b-12d3-a456-426614174000";
     EXPECT_EQ(Uuid::parse(text)->to_string(), text);
     EXPECT_EQ(Uuid::parse("123E4567-E89B-12D3-A456-426614174000"), Uuid::parse(text));
-    for (const char* wrong : {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400g", "123e4567+e89b-12d3-a456-426614174000"})
+    for (const char* wrong :
+         {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400g", "123e4567+e89b-12d3-a456-426614174000"})
         EXPECT_FALSE(Uuid::parse(wrong)) << wrong;
 }
 

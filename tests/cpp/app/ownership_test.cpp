@@ -87,8 +87,12 @@ void expect_ownership_rule(bool peer_resets) {
     EXPECT_EQ(neighbour.read_close(), 1000);
 }
 
-TEST(Ownership, AfterAClose) { expect_ownership_rule(false); }
-TEST(Ownership, AfterALoss) { expect_ownership_rule(true); }
+TEST(Ownership, AfterAClose) {
+    expect_ownership_rule(false);
+}
+TEST(Ownership, AfterALoss) {
+    expect_ownership_rule(true);
+}
 
 TEST(Ownership, HandlesOutliveTheConnection) {
     ProAPI app;

@@ -18,10 +18,18 @@ std::string refusal(Register&& act) {
 
 #define EXPECT_PART(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
-Task<> socket(WebSocketConnection) { co_return; }
-Task<> socket_of_text(WebSocketConnection, std::string) { co_return; }
-Task<> socket_of_number(WebSocketConnection, int) { co_return; }
-Task<> socket_of_uuid(WebSocketConnection, Uuid) { co_return; }
+Task<> socket(WebSocketConnection) {
+    co_return;
+}
+Task<> socket_of_text(WebSocketConnection, std::string) {
+    co_return;
+}
+Task<> socket_of_number(WebSocketConnection, int) {
+    co_return;
+}
+Task<> socket_of_uuid(WebSocketConnection, Uuid) {
+    co_return;
+}
 
 TEST(Registration, NamesFileAndLine) {
     ProAPI app;

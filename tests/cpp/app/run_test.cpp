@@ -30,7 +30,9 @@ protected:
     }
 };
 
-TEST_F(Run, StopsAtASignal) { EXPECT_EXIT(run({.port = 0}, 1), testing::ExitedWithCode(0), ""); }
+TEST_F(Run, StopsAtASignal) {
+    EXPECT_EXIT(run({.port = 0}, 1), testing::ExitedWithCode(0), "");
+}
 
 TEST_F(Run, BadOptionsAreOneLineAndStatus1) {
     EXPECT_EXIT(run({.port = 70000}, 0), testing::ExitedWithCode(1), "port: expected 0 to 65535, got 70000");

@@ -38,7 +38,9 @@ TEST(Shutdown, TellsEverybodyAndWaitsForHandlers) {
     EXPECT_EQ(ended, 2);
 }
 
-Task<> sleep_long() { co_await sleep(1h); }
+Task<> sleep_long() {
+    co_await sleep(1h);
+}
 
 struct Witness {
     std::atomic<int>* count;

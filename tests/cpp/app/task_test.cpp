@@ -9,7 +9,9 @@ namespace {
 using namespace std::chrono_literals;
 using test::run_in_handler;
 
-Task<int> value(int number) { co_return number; }
+Task<int> value(int number) {
+    co_return number;
+}
 Task<int> late_value(int number) {
     co_await sleep(1ms);
     co_return number;
@@ -88,14 +90,18 @@ struct Counter {
     ~Counter() { --*alive; }
 };
 
-Task<> keep(Counter, std::string) { co_await sleep(1ms); }
+Task<> keep(Counter, std::string) {
+    co_await sleep(1ms);
+}
 
 TEST(Task, ParametersAndTemporariesAreDestroyedOnce) {
     int alive = 0;
     run_in_handler([&alive]() -> Task<> {
         co_await keep(Counter(&alive), std::string(100, 'x'));
         EXPECT_EQ(alive, 0);
-        { const Task<> never_awaited = keep(Counter(&alive), "x"); }
+        {
+            const Task<> never_awaited = keep(Counter(&alive), "x");
+        }
         EXPECT_EQ(alive, 0);
     });
 }

@@ -39,6 +39,22 @@ TEST(Reactor, RunsPostedFunctionsInOrderOnItsThread) {
     EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
 }
 
+TEST(Reactor, AnExceptionThatLeavesATurnCostsNobodyElseTheirs) {
+    Reactor reactor;
+    int asked = 0, count = 0;
+    reactor.set_outside_work_callback([](void* times) { ++*static_cast<int*>(times); }, &asked);
+    Hook fails([] { throw std::bad_alloc(); }), counts([&] { ++count; });
+    reactor.at_turn_end(fails);
+    reactor.at_turn_end(counts);
+    EXPECT_EQ(asked, 1);
+    EXPECT_THROW(reactor.turn(Duration(0)), std::bad_alloc);
+    EXPECT_TRUE(reactor.has_work());
+    reactor.turn(Duration(0));
+    EXPECT_EQ(count, 1);
+    reactor.at_turn_end(counts);  // outside of a turn again
+    EXPECT_EQ(asked, 2);
+}
+
 TEST(Reactor, HooksRunOncePerTurnAndOnesQueuedByAHookInTheNext) {
     Reactor reactor;
     int count = 0;

@@ -16,6 +16,9 @@ from proapi.settings import RouteSettings
 TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") for path in folder.glob("*.md"))
 SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
+# Held by tests/contract/test_documentation.py: its programs share the lines at its top.
+PROGRAMS = ROOT / "docs" / "programs.md"
+
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -28,7 +31,7 @@ def blocks(language: str) -> Sequence[object]:
     found = []
     for path in TEXTS:
         for number, match in enumerate(_BLOCK.finditer(path.read_text())):
-            if match[1] == language:
+            if match[1] == language and path != PROGRAMS:
                 found.append(pytest.param(match[2], id=f"{name_of(path)}:{number}"))
     return found
 
@@ -106,7 +109,7 @@ def test_the_package_says_its_version() -> None:
 
 
 def test_tests_that_the_contract_names_exist() -> None:
-    """`test_x.py::test_y`, which is in one of the three suites over sockets."""
+    """`test_x.py::test_y`"""
     missing = []
     for file, test in re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", (ROOT / "docs" / "contract.md").read_text()):
         found = list((ROOT / "tests").glob(f"[!n]*/{file}"))

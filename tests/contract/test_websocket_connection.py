@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from driver import Subject
-from raw import BINARY, PING, TEXT, ClosedError, Peer, WebSocket
-
 from front_ends import Server
+from raw import BINARY, PING, TEXT, ClosedError, Peer, WebSocket
 
 New = Callable[..., Subject]
 

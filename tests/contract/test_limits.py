@@ -1,0 +1,318 @@
+"""Every limit: its documented default, and what happens beyond it."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+
+import pytest
+from driver import Subject
+from front_ends import Server
+from raw import (
+    BINARY,
+    CONTINUATION,
+    TEXT,
+    ClosedError,
+    EndOfStreamError,
+    Peer,
+    Response,
+    WebSocket,
+    close_frame,
+    frame,
+    http,
+    request,
+    upgrade,
+)
+
+Start = Callable[..., Server]
+
+KIB, MIB = 1024, 1024 * 1024
+DEFAULTS = {
+    "max_message_size": MIB,
+    "max_fragments": 65536,
+    "max_empty_fragments": 1024,
+    "message_timeout": 60,
+    "receive_queue_messages": 16,
+    "receive_queue_bytes": 256 * KIB,
+    "high_water": 64 * KIB,
+    "low_water": 16 * KIB,
+    "max_buffered": MIB,
+    "ping_interval": 20,
+    "ping_timeout": 20,
+    "write_timeout": 30,
+    "max_request_line": 8 * KIB,
+    "max_head": 16 * KIB,
+    "max_fields": 100,
+    "max_body": MIB,
+    "min_body_rate": KIB,
+    "body_grace": 10,
+    "head_timeout": 10,
+    "accept_timeout": 30,
+    "keep_alive_timeout": 15,
+    "close_timeout": 5,
+    "shutdown_timeout": 10,
+}
+SHORT = 0.3
+SOON = 3.0  # more than SHORT by what a busy machine may add
+
+
+def limits_of(server: Server) -> dict[str, float]:
+    limits: dict[str, float] = http(server.port, "GET", "/stats").json()["limits"]
+    return limits
+
+
+def closed(server: Server, code: int) -> int:
+    return int(http(server.port, "GET", "/stats").json()["closed"].get(str(code), 0))
+
+
+def within(seconds: float, since: float) -> None:
+    assert time.monotonic() - since < seconds
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------
+
+
+def test_the_defaults(server: Server) -> None:
+    limits = limits_of(server)
+    assert {name: limits.get(name) for name in DEFAULTS} == DEFAULTS
+
+
+def test_every_limit_is_finite(server: Server) -> None:
+    for name, value in limits_of(server).items():
+        assert math.isfinite(value), name
+        assert value > 0, name
+
+
+def test_every_limit_can_be_set(start_server: Start) -> None:
+    settings = {name: value * 2 for name, value in DEFAULTS.items()} | {"max_connections": 77, "backlog": 5}
+    server = start_server(limits=settings)
+    limits = limits_of(server)
+    assert {name: limits[name] for name in settings} == settings
+
+
+# ---- sizes ----------------------------------------------------------------------------------------------------------
+
+
+def test_sizes_of_messages(start_server: Start) -> None:
+    server = start_server(limits={"max_message_size": 100, "max_fragments": 5, "max_empty_fragments": 3})
+    with WebSocket(server.port, "/echo") as websocket:
+        assert websocket.ask("x" * 100) == "x" * 100
+        websocket.send(frame(TEXT, b"a", fin=0) + frame(CONTINUATION, b"b", fin=0) * 3 + frame(CONTINUATION, b"c"))
+        assert websocket.receive() == "abbbc"
+        websocket.send_frame(BINARY, claim=101)
+        assert "max_message_size" in websocket.expect_close(1009)
+    with WebSocket(server.port, "/echo") as websocket:
+        websocket.send(frame(TEXT, b"a", fin=0) + frame(CONTINUATION, b"b", fin=0) * 5)
+        assert "max_fragments" in websocket.expect_close(1008)
+    with WebSocket(server.port, "/echo") as websocket:
+        websocket.send(frame(TEXT, b"", fin=0) + frame(CONTINUATION, b"", fin=0) * 3)
+        assert "max_empty_fragments" in websocket.expect_close(1008)
+
+
+def test_sizes_of_requests(start_server: Start) -> None:
+    limits = {"max_request_line": 100, "max_head": 1000, "max_fields": 10, "max_body": 50}
+    server = start_server(limits=limits)
+    assert http(server.port, "GET", "/livez?" + "x" * 60).status == 200
+    assert http(server.port, "GET", "/livez?" + "x" * 100).status == 414
+    assert http(server.port, "GET", "/livez", [("X-A", "x" * 1000)]).status == 431
+    assert http(server.port, "GET", "/livez", [(f"X-{n}", "x") for n in range(10)]).status == 431
+    assert http(server.port, "POST", "/body", body=b"x" * 50).body == b"x" * 50
+    assert http(server.port, "POST", "/body", body=b"x" * 51).status == 413
+
+
+def test_connections(start_server: Start) -> None:
+    server = start_server(limits={"max_connections": 3})
+    held = [WebSocket(server.port, "/echo") for _ in range(3)]
+    for _ in range(3):
+        with Peer(server.port) as peer:
+            peer.send_unless_closed(request("GET", "/livez"))
+            response = peer.read_head()
+            assert (response.status, response.closes) == (503, True)
+            assert response.get("retry-after") == "1"
+    assert [websocket.ask("unharmed") for websocket in held] == ["unharmed"] * 3
+    held.pop().finish()
+    end = time.monotonic() + SOON
+    while get_unless_refused(server).status != 200:
+        within(SOON, end - SOON)
+    for websocket in held:
+        websocket.finish()
+
+
+def get_unless_refused(server: Server) -> Response:
+    with Peer(server.port) as peer:
+        peer.send_unless_closed(request("GET", "/livez"))
+        return peer.read_head()
+
+
+def test_water_marks(start_server: Start) -> None:
+    limits = {"high_water": 4096, "low_water": 0, "max_buffered": 8192}
+    server = start_server(limits=limits)
+    subject = Subject(server.port, receive_buffer=4096)
+    assert subject.foreign.do("send_unawaited", count=1000, size=1000) <= 10
+    assert subject.do("state")["close_code"] == 1008
+    subject.disconnect()
+    with WebSocket(server.port, "/push?n=200&size=1000", receive_buffer=4096) as websocket:
+        assert [websocket.receive() for _ in range(200)] == [f"{n} ".ljust(1000, ".") for n in range(200)]
+        websocket.expect_close(1000)
+
+
+def test_the_incoming_queue(start_server: Start) -> None:
+    server = start_server(limits={"receive_queue_messages": 1})
+    with WebSocket(server.port, "/sink") as websocket:
+        websocket.send(b"".join(frame(TEXT, b"x" * n) for n in range(500)))
+        websocket.send_message("?")
+        assert websocket.receive_json()["count"] == 500
+
+
+# ---- times ----------------------------------------------------------------------------------------------------------
+
+
+def test_head_timeout(start_server: Start) -> None:
+    server = start_server(limits={"head_timeout": SHORT})
+    begin = time.monotonic()
+    with Peer(server.port) as silent, Peer(server.port) as slow:
+        slow.send(b"GET /livez HTTP/1.1\r\nHost: local")
+        response = slow.read_response()
+        assert (response.status, response.closes) == (408, True)
+        slow.expect_end()
+        with contextlib.suppress(EndOfStreamError):
+            assert silent.read_response().status == 408
+        within(SOON, begin)
+
+
+def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
+    server = start_server(limits={"head_timeout": SHORT})
+    with Peer(server.port) as peer:
+        begin = time.monotonic()
+        peer.send(b"GET /livez HTTP/1.1\r\nX-A: ")
+        while not peer.buffer:
+            peer.send_unless_closed(b"x")
+            peer.is_quiet(0.02)
+            within(SOON, begin)
+        assert peer.read_response().status == 408
+
+
+def test_accept_timeout(start_server: Start) -> None:
+    server = start_server(limits={"accept_timeout": SHORT})
+    subject = Subject(server.port, accepted=False)
+    response = subject.peer.read_response(within_s=SOON)
+    assert response.status == 503
+    assert b"accept_timeout" in response.body
+    assert subject.fails("accept").name == "WebSocketDisconnect"
+    subject.disconnect()
+
+
+def test_keep_alive_timeout(start_server: Start) -> None:
+    server = start_server(limits={"keep_alive_timeout": SHORT})
+    with Peer(server.port) as peer:
+        for _ in range(3):
+            assert peer.ask("POST", "/body?ms=400", body=b"longer than that").status == 200
+        begin = time.monotonic()
+        peer.expect_end(SOON)
+        assert time.monotonic() - begin > SHORT / 2
+
+
+def test_body_rate(start_server: Start) -> None:
+    server = start_server(limits={"body_grace": SHORT, "min_body_rate": 10000})
+    with Peer(server.port) as peer:
+        peer.send(request("POST", "/body", [("Content-Length", "100")]) + b"x")
+        response = peer.read_response(within_s=SOON)
+        assert (response.status, response.closes) == (408, True)
+        peer.expect_end()
+
+
+def test_message_timeout(start_server: Start) -> None:
+    server = start_server(limits={"message_timeout": SHORT})
+    for begun in (frame(TEXT, b"x", fin=0), frame(TEXT, b"x" * 10)[:8]):
+        with WebSocket(server.port, "/echo") as websocket:
+            assert websocket.ask("whole") == "whole"
+            websocket.send(begun)
+            assert "message_timeout" in websocket.expect_close(1008, within_s=SOON)
+
+
+def test_a_message_that_ends_in_time(start_server: Start) -> None:
+    server = start_server(limits={"message_timeout": SHORT})
+    with WebSocket(server.port, "/echo") as websocket:
+        end = time.monotonic() + 3 * SHORT
+        while time.monotonic() < end:
+            websocket.send_frame(TEXT, b"one ", fin=0)
+            websocket.is_quiet(SHORT / 10)
+            websocket.send_frame(CONTINUATION, b"two")
+            assert websocket.receive() == "one two"
+
+
+def test_close_timeout(start_server: Start) -> None:
+    server = start_server(limits={"close_timeout": SHORT})
+    with WebSocket(server.port, "/close?code=4000") as websocket:
+        begin = time.monotonic()
+        with pytest.raises(ClosedError):
+            websocket.receive()
+        websocket.expect_end(SOON)  # our Close never comes
+        assert time.monotonic() - begin > SHORT / 2
+
+
+def test_write_timeout(start_server: Start) -> None:
+    server = start_server(limits={"write_timeout": SHORT})
+    with WebSocket(server.port, "/push?n=100000&size=1024", receive_buffer=4096):
+        begin = time.monotonic()
+        while not closed(server, 1006):
+            within(SOON, begin)
+
+
+def test_ping_timeout(start_server: Start) -> None:
+    server = start_server(limits={"ping_interval": SHORT, "ping_timeout": SHORT})
+    subject = Subject(server.port)
+    waiting = subject.begin("wait_closed")
+    assert subject.peer.read_frame(SOON).opcode == 9
+    # The control connection answers its pings while it waits; the subject's peer says nothing more.
+    assert subject.end(waiting) is None
+    state = subject.do("state")
+    assert (state["close_code"], state["close_reason"]) == (1006, "ping timeout")
+    subject.peer.expect_end()
+    subject.disconnect()
+
+
+def test_any_octet_counts_as_life(start_server: Start) -> None:
+    server = start_server(limits={"ping_interval": SHORT / 2, "ping_timeout": SHORT / 2})
+    message = frame(TEXT, b"x" * 125)
+    with WebSocket(server.port, "/echo") as websocket:
+        pings = 0
+        for octet in message:  # slow, but alive: no pong is ever sent
+            websocket.send(bytes([octet]))
+            if not websocket.is_quiet(SHORT / 40):
+                pings += 1
+        while (got := websocket.read_frame()).opcode == 9:
+            pings += 1
+        assert got.payload == b"x" * 125
+        websocket.finish()
+
+
+def test_pings_are_answered_by_whoever_lives(start_server: Start) -> None:
+    server = start_server(limits={"ping_interval": SHORT / 3, "ping_timeout": SHORT})
+    with WebSocket(server.port, "/late?ms=900") as websocket:
+        websocket.send_message("x")
+        assert websocket.receive() == "late:x"
+        assert len(websocket.pings) >= 2
+        websocket.finish()
+
+
+def test_a_handler_that_does_not_read_is_not_the_peers_fault(start_server: Start) -> None:
+    limits = {"ping_interval": SHORT / 3, "ping_timeout": SHORT / 3, "receive_queue_messages": 1}
+    server = start_server(limits=limits)
+    with WebSocket(server.port, "/slow?ms=900") as websocket:
+        websocket.send(frame(TEXT, b"a") + frame(TEXT, b"b"))
+        websocket.send_message("?")
+        assert websocket.receive_json()["count"] == 2
+
+
+def test_a_peer_that_never_finishes_its_close(start_server: Start) -> None:
+    """It half-closes and keeps the connection: gone within close_timeout."""
+    server = start_server(limits={"close_timeout": SHORT})
+    with Peer(server.port) as peer:
+        peer.send(upgrade("/echo") + close_frame(1000))
+        assert peer.read_head().status == 101
+        assert peer.read_frame().opcode == 8
+        peer.expect_end(SOON)
+    begin = time.monotonic()
+    while http(server.port, "GET", "/stats").json()["conns"]["tcp"] > 1:
+        within(SOON, begin)

@@ -1,0 +1,205 @@
+"""run(): where it serves, what it refuses, and how it stops."""
+
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from front_ends import FRONT_ENDS, PLACE, Program, Server
+from raw import Peer, WebSocket, http, request
+
+Start = Callable[..., Server]
+Run = Callable[..., Program]
+
+
+@pytest.fixture
+def run(front_end: str) -> Iterator[Run]:
+    """The contract application with these options and nothing else."""
+    programs: list[Program] = []
+
+    def start(*options: str, env: dict[str, str] | None = None) -> Program:
+        command = FRONT_ENDS[front_end].command()
+        place = command.index("--port")
+        programs.append(Program([*command[:place], *command[place + 2 :], *options], env))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.kill()
+
+
+def port_of(program: Program) -> int:
+    return int(program.wait_for_line(PLACE)[1])
+
+
+# ---- where ----------------------------------------------------------------------------------------------------------
+
+
+def test_it_prints_where_it_serves(run: Run) -> None:
+    program = run("--port", "0")
+    port = port_of(program)
+    assert f"http://127.0.0.1:{port}" in program.lines[0]
+    assert http(port, "GET", "/livez").status == 200
+
+
+def test_the_environment_says_where(run: Run) -> None:
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::1", 0))
+        port = taken.getsockname()[1]
+    program = run(env={"PROAPI_HOST": "::1", "PROAPI_PORT": str(port)})
+    line = program.wait_for_line("http://").string
+    assert f"http://[::1]:{port}" in line
+    with Peer(port, host="::1") as peer:
+        assert peer.ask("GET", "/livez").status == 200
+
+
+def test_localhost(run: Run) -> None:
+    program = run("--host", "localhost", "--port", "0")
+    with WebSocket(port_of(program), "/echo") as websocket:
+        assert websocket.ask("x") == "x"
+
+
+def refused(program: Program, *words: str) -> None:
+    """Exit status 1, and one line that says what is wrong."""
+    assert program.wait() == 1, program.log
+    assert len(program.lines) == 1, program.log
+    for word in words:
+        assert word in program.lines[0]
+
+
+def test_a_busy_port(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused(run("--port", str(port)), str(port), "in use")
+
+
+def test_a_host_that_is_none(run: Run) -> None:
+    refused(run("--host", "no.such.host.invalid", "--port", "0"), "no.such.host.invalid")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "70000"], ["port", "70000"]),
+        (["--port", "-1"], ["port", "-1"]),
+        (["--port", "0", "--workers", "0"], ["workers", "0"]),
+        (["--port", "0", "--limit", "max_message_size=much"], ["max_message_size", "much"]),
+        (["--port", "0", "--limit", "max_message_size=0"], ["max_message_size", "0"]),
+        (["--port", "0", "--limit", "max_nothing=1"], ["max_nothing"]),
+        (["--port", "0", "--limit", "head_timeout=-1"], ["head_timeout", "-1"]),
+        (["--port", "0", "--limit", "low_water=100000"], ["low_water", "high_water"]),
+        (["--port", "0", "--limit", "max_buffered=1000"], ["high_water", "max_buffered"]),
+    ],
+)
+def test_bad_options(run: Run, options: list[str], words: list[str]) -> None:
+    refused(run(*options), *words)
+
+
+def test_a_bad_port_in_the_environment(run: Run) -> None:
+    refused(run(env={"PROAPI_PORT": "many"}), "PROAPI_PORT", "many")
+
+
+# ---- stopping -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_graceful_stop(start_server: Start, tmp_path: Path, number: int) -> None:
+    """WebSockets close with 1001, requests in work are answered, idle connections end, every finally has run."""
+    log = tmp_path / "finally"
+    server = start_server(env={"CAPP_FINALLY_LOG": str(log)})
+    websockets = [WebSocket(server.port, f"/echo?id=w{n}") for n in range(5)]
+    for websocket in websockets:
+        assert websocket.ask("x") == "x"
+    with Peer(server.port) as idle, Peer(server.port) as busy, Peer(server.port) as new:
+        assert idle.ask("GET", "/livez").status == 200
+        busy.send(request("POST", "/body?ms=400", body=b"in work"))
+        assert new.ask("GET", "/livez").status == 200  # busy's request has been read
+        server.signal(number)
+        for websocket in websockets:
+            websocket.expect_close(1001)
+        idle.expect_end()
+        response = busy.read_response()
+        assert (response.body, response.closes) == (b"in work", True)
+        busy.expect_end()
+    assert server.wait() == 0, server.log
+    server.check_log()
+    assert sorted(log.read_text().splitlines()) == [f"/echo w{n} 1" for n in range(5)]
+
+
+def test_it_stops_while_everything_is_going_on(start_server: Start) -> None:
+    server = start_server(limits={"shutdown_timeout": 3, "close_timeout": 1})
+    sender = WebSocket(server.port, "/push?n=1000000&size=1000", receive_buffer=4096)
+    room = [WebSocket(server.port, f"/room/stop?id={n}") for n in range(10)]
+    for websocket in room:
+        websocket.send_message("x" * 1000)
+    with Peer(server.port, receive_buffer=4096) as download, Peer(server.port) as half:
+        download.send(request("GET", "/static/big.bin"))
+        assert download.read_head().status == 200
+        half.send(b"GET /livez HTTP/1.1\r\nHo")
+        begin = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0, server.log
+        assert time.monotonic() - begin < 6
+    server.check_log()
+    for websocket in [sender, *room]:
+        websocket.disconnect()
+
+
+def test_nobody_new_is_let_in(start_server: Start) -> None:
+    server = start_server()
+    with WebSocket(server.port, "/slow?ms=700") as websocket:
+        server.signal(signal.SIGTERM)
+        websocket.expect_close(1001)  # so it has begun to stop
+        with pytest.raises(ConnectionRefusedError):
+            Peer(server.port)
+    assert server.wait() == 0
+
+
+def test_handlers_that_do_not_end_are_cancelled(start_server: Start, tmp_path: Path) -> None:
+    log = tmp_path / "finally"
+    server = start_server(limits={"shutdown_timeout": 0.5}, env={"CAPP_FINALLY_LOG": str(log)})
+    with WebSocket(server.port, "/slow?ms=60000&id=stuck") as websocket:
+        begin = time.monotonic()
+        server.signal(signal.SIGTERM)
+        websocket.expect_close(1001)
+        assert server.wait() == 0, server.log
+        assert time.monotonic() - begin < 3
+    assert log.read_text() == "/slow stuck 0\n"
+    assert "shutdown_timeout" in server.log
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_ends_it_at_once(start_server: Start, number: int, status: int) -> None:
+    server = start_server()
+    with WebSocket(server.port, "/slow?ms=60000") as websocket:
+        server.signal(number)
+        websocket.expect_close(1001)
+        begin = time.monotonic()
+        server.signal(number)
+        assert server.wait() in (status, -number), server.log
+        assert time.monotonic() - begin < 2
+
+
+def test_limits_that_depend_on_each_other_in_any_order(run: Run) -> None:
+    limits = ("low_water=100000", "high_water=200000", "max_buffered=300000")
+    for order in (limits, limits[::-1]):
+        program = run("--port", "0", *(word for limit in order for word in ("--limit", limit)))
+        assert http(port_of(program), "GET", "/livez").status == 200
+
+
+def test_workers(run: Run) -> None:
+    program = run("--port", "0", "--workers", "2")
+    port = port_of(program)
+    assert len(re.findall(PLACE, program.log)) == 1
+    for turn in range(20):
+        with WebSocket(port, "/echo") as websocket:
+            assert websocket.ask(str(turn)) == str(turn)
+            websocket.finish()
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.log
+    assert "Traceback" not in program.log

@@ -1,0 +1,211 @@
+"""The connection object in rough hands: odd arguments, other threads, cancellation at bad moments, a stalled loop."""
+
+import asyncio
+import copy
+import mmap
+import pickle
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from conftest import Serve
+from test_fast import run
+from websockets.asyncio.client import connect
+
+from proapi import ProAPI, WebSocketConnection
+
+WAIT_S = 5
+_MAP_NORESERVE = 0x4000  # Linux; the module knows it from Python 3.13 on
+
+
+def _address(port: int) -> str:
+    return f"ws://127.0.0.1:{port}/"
+
+
+def app_of(handler: Any, **settings: Any) -> ProAPI:
+    app = ProAPI()
+    app.websocket("/", **settings)(handler)
+    return app
+
+
+async def test_refused_arguments_leave_the_connection_open(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        with pytest.raises(ValueError, match="from 300 to 599"):
+            await websocket.reject(2**40)
+        for headers in ("a", [("a",)], {"a": 1}, 5):
+            with pytest.raises(TypeError):
+                await websocket.accept(headers=headers)  # type: ignore[arg-type]
+        await websocket.accept()
+        for code in (-1, 0, 999, 1005, 66536, 2**31, 2**64, -(2**64)):
+            with pytest.raises(ValueError, match=f"got {code}$"):
+                await websocket.close(code)
+        for wrong in ("1000", 1000.0, None):
+            with pytest.raises(TypeError):
+                await websocket.close(wrong)  # type: ignore[arg-type]
+        await websocket.send_text("open")
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        assert await client.recv() == "open"
+
+
+async def test_it_is_neither_copied_nor_pickled(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            with pytest.raises(TypeError, match="cannot pickle"):
+                pickle.dumps(websocket, protocol)
+        for make in (copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError):
+                make(websocket)
+        await websocket.send_text("one of a kind")
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        assert await client.recv() == "one of a kind"
+
+
+async def test_a_message_that_memory_does_not_hold_is_a_memory_error(serve: Serve) -> None:
+    """The process and the connection go on."""
+    try:  # half of the address space, none of it touched: no second half is free
+        huge = mmap.mmap(-1, 2**46, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+    except (OSError, MemoryError):
+        pytest.skip("this machine gives no address space without memory")
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        view = memoryview(huge)
+        with pytest.raises(MemoryError):
+            await websocket.send_bytes(view)
+        view.release()
+        huge.close()  # its buffer was given back
+        await websocket.send_text("after it")
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        assert await client.recv() == "after it"
+
+
+async def test_a_decoder_may_cancel_the_handler_that_waits(serve: Serve) -> None:
+    """Types run code of their own while a message is decoded: as part of the handler."""
+    ends: list[Any] = []
+    tasks: list[asyncio.Task[Any]] = []
+
+    @dataclass
+    class Order:
+        number: int
+
+        def __post_init__(self) -> None:
+            ends.append(asyncio.current_task() is tasks[0])
+            tasks[0].cancel()
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        await websocket.accept()
+        order = await websocket.receive_json(Order)
+        ends.append(order.number)
+        await websocket.receive()
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        await asyncio.sleep(0)
+        await client.send('{"number": 7}')
+        await asyncio.wait_for(client.wait_closed(), WAIT_S)
+    assert ends == [True, 7]
+    assert tasks[0].cancelled()
+
+
+def _sends_from_a_thread() -> ProAPI:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.receive_text()
+        # Once the loop waits, nothing but the thread's own send can wake it.
+        threading.Timer(0.1, lambda: websocket.send_text("from a thread")).start()
+        await websocket.receive_text()
+
+    return app_of(handler)
+
+
+async def _receive_from_a_thread(port: int) -> None:
+    async with connect(_address(port)) as client:
+        await client.send("go")
+        assert await asyncio.wait_for(client.recv(), WAIT_S) == "from a thread"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+async def test_a_send_from_another_thread_goes_out_at_once(serve: Serve, debug: bool) -> None:
+    asyncio.get_running_loop().set_debug(debug)
+    await _receive_from_a_thread(await serve(_sends_from_a_thread()))
+
+
+def test_a_send_from_another_thread_goes_out_at_once_in_fast_mode() -> None:
+    run(_receive_from_a_thread, _sends_from_a_thread())  # type: ignore[arg-type]
+
+
+def _frame(opcode: int, payload: bytes) -> bytes:
+    return struct.pack("!BB", 0x80 | opcode, 0x80 | len(payload)) + bytes(4) + payload
+
+
+_UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+async def test_time_in_which_the_handler_does_not_read_is_not_the_peers(serve: Serve) -> None:
+    """message_timeout ends with its message, also where that has filled the queue."""
+    received: list[str] = []
+    done = asyncio.Event()
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await asyncio.sleep(0.8)
+        received.extend([await websocket.receive_text() for _ in range(3)])
+        done.set()
+
+    port = await serve(app_of(handler, message_timeout=0.3, receive_queue_messages=1))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(_UPGRADE)
+    await reader.readuntil(b"\r\n\r\n")
+    first = _frame(1, b"a")
+    writer.write(first[:3])
+    await asyncio.sleep(0.05)
+    writer.write(first[3:] + _frame(1, b"b") + _frame(1, b"c"))
+    await asyncio.wait_for(done.wait(), WAIT_S)
+    assert received == ["a", "b", "c"]
+    writer.close()
+
+
+async def test_a_loop_that_stalls_loses_nobody(serve: Serve) -> None:
+    """Pongs that came meanwhile count, however many there are: one turn does not read them all."""
+    users, ping_s, stall_s = 300, 1, 0.7
+    codes: Counter[int | None] = Counter()
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.wait_closed()
+        codes[websocket.close_code] += 1
+
+    port = await serve(app_of(handler, ping_interval=ping_s, ping_timeout=0.5))
+    loop = asyncio.get_running_loop()
+    sockets = [socket.socket() for _ in range(users)]
+    try:
+        for one in sockets:
+            one.setblocking(False)
+            await loop.sock_connect(one, ("127.0.0.1", port))
+            one.send(_UPGRADE)
+        for one in sockets:
+            assert (await loop.sock_recv(one, 4096)).startswith(b"HTTP/1.1 101 ")
+        for one in sockets:
+            assert (await loop.sock_recv(one, 16)) == b"\x89\x00"
+        for one in sockets:
+            one.send(_frame(0xA, b""))
+        time.sleep(stall_s)
+        await asyncio.sleep(0.1)
+        assert not codes
+    finally:
+        for one in sockets:
+            one.close()
