@@ -32,7 +32,8 @@ bool Sending::await_ready() {
         case Outcome::ended:
             return true;
         case Outcome::full:
-            if (!state_->websocket().is_above_low_water()) return true;
+            // After the end nothing drains for its sake: await_resume() tells it.
+            if (state_->websocket().is_closed() || !state_->websocket().is_above_low_water()) return true;
             break;
         case Outcome::remote:
             if (!Worker::current() || remote_->is_done()) return true;
