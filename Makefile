@@ -2,7 +2,7 @@
 #   make demo    serves the chat          (PORT=8000, APP=python or cpp)
 #   make test    everything that must hold
 #   make build   .venv/ with the package, build/release/ with library, examples and contract_app
-#   make bench, lint, format, asan, tsan, wheel, clean
+#   make bench, bench-quick, lint, format, asan, tsan, wheel, clean
 
 PORT ?= 8000
 APP ?= python
@@ -16,7 +16,7 @@ launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 suite := .venv/bin/python -m pytest
 
 .DELETE_ON_ERROR:
-.PHONY: demo test build bench lint format asan tsan wheel clean \
+.PHONY: demo test build bench bench-quick lint format asan tsan wheel clean \
     python cpp test-cpp test-python test-contract test-browser
 
 # ---- set-up ----
@@ -78,8 +78,17 @@ test-contract: $(STAMPS)/python-test cpp
 test-browser: $(STAMPS)/python-test cpp
 	$(suite) tests/browser
 
-bench: $(STAMPS)/python-test cpp
+# Against the newest versions of the others.
+$(STAMPS)/python-bench: $(STAMPS)/python-test
+	$(PYTHON) -m pip install -q --no-build-isolation --upgrade --upgrade-strategy eager \
+	    --config-settings=build-dir=build/python '.[bench]'
+	@touch $@
+
+bench: $(STAMPS)/python-bench cpp
 	$(PYTHON) bench/echo.py
+
+bench-quick: $(STAMPS)/python-bench cpp
+	$(PYTHON) bench/echo.py --quick
 
 lint: $(STAMPS)/python-test
 	.venv/bin/ruff check python tests examples

@@ -1,151 +1,186 @@
-"""Server CPU time per echoed message, of several servers side by side in one run.
+"""Echo servers side by side in one run: messages a second, server CPU a message, memory of idle connections.
 
-Loopback, CONNECTIONS sockets, 20-byte text messages, with 1 and with 32 messages in flight on each. The servers take
-turns for ROUNDS rounds, since the speed of a shared machine drifts; what is printed is each one's median and its ratio
-to the first. CPU time is the kernel's account of the server process (utime + stime), so the client's own speed matters
-little. A server that can't be started here is left out, and said to be.
+    python bench/echo.py [--quick]        (make bench, make bench-quick; needs build/release/bench/load_client)
+
+CONNECTIONS sockets on loopback with 20-byte messages, one and 32 in flight on each. The server runs on one core and the
+client on another, and the servers take turns for several rounds, since the speed of a shared machine drifts. Printed
+are medians, ratios of medians, and the targets beside what was measured. It is no test: a target that is missed is
+said, and the exit status is 0.
 """
 
 import argparse
-import os
-import select
-import shutil
-import socket
+import signal
 import statistics
-import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import ge, le
 
-ROOT = Path(__file__).resolve().parent.parent
+import client
+import idle
+from client import Echoed
+from servers import CPP, FAST, STANDARD, STARLETTE, BenchError, Cores, Server, candidates, running, take_cores, versions
+
 CONNECTIONS = 64
-PAYLOAD = b"twenty bytes of text"
-MASK = b"\x37\xfa\x21\x3d"
-FRAME = bytes([0x81, 0x80 | len(PAYLOAD)]) + MASK + bytes(c ^ MASK[i & 3] for i, c in enumerate(PAYLOAD))
-REPLY_BYTES = 2 + len(PAYLOAD)
-UPGRADE = (
-    b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-TICKS = os.sysconf("SC_CLK_TCK")
+IN_FLIGHT = (1, 32)
+WARM_UP_S = 0.3
+IDLE_CONNECTIONS = 10_000
+BASELINE = STARLETTE
+OURS = (FAST, STANDARD, CPP)
+BUSY = 0.9  # a server that waits more than this leaves was given too little to do
+DISTURBED = 0.03  # more of the time than this taken by other programs is said
+
+Results = dict[tuple[str, int], list[Echoed]]
 
 
-@dataclass
-class Server:
-    name: str
-    command: list[str]
-    results: dict[int, list[float]] = field(default_factory=dict)
+@dataclass(frozen=True)
+class Target:
+    what: str
+    limit: float
+    unit: str
+    measured: float | None
+    at_least: bool = True
+
+    def row(self) -> str:
+        sign, reaches = (">=", ge) if self.at_least else ("<=", le)
+        row = f"{self.what:<56}{f'{sign} {self.limit:g} {self.unit}':>12}"
+        if self.measured is None:
+            return f"{row}{'not measured':>18}"
+        verdict = "met" if reaches(self.measured, self.limit) else "not met"
+        return f"{row}{f'{self.measured:.2f} {self.unit}':>12}   {verdict}"
 
 
-def servers() -> list[Server]:
-    python, app = sys.executable, str(ROOT / "tests/contract/app.py")
-    found = [
-        Server("ProAPI, Python, fast", [python, app, "--fast", "--port", "{port}"]),
-        Server("ProAPI, Python, standard", [python, app, "--port", "{port}"]),
-        Server("ProAPI, C++", [str(ROOT / "build/release/contract_app"), "--port", "{port}"]),
-        Server("ProAPI under uvicorn", [python, "-m", "uvicorn", "--app-dir", str(ROOT / "tests/contract"),
-                                        "--log-level", "warning", "--port", "{port}", "app:app"]),
-    ]  # fmt: skip
-    if node := shutil.which("node"):
-        found.append(Server("Node.js ws", [node, str(ROOT / "bench/node_echo.mjs"), "{port}"]))
+def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: float) -> Results:
+    """A server that fails once is left out altogether."""
+    results: Results = {}
+    for _ in range(rounds):
+        for server in list(servers):
+            try:
+                with running(server, cores) as process:
+                    for in_flight in IN_FLIGHT:
+                        echoed = client.echo(
+                            process, connections=CONNECTIONS, in_flight=in_flight, warm_up_s=WARM_UP_S, seconds=seconds
+                        )
+                        results.setdefault((server.name, in_flight), []).append(echoed)
+            except (BenchError, OSError) as error:
+                leave_out(server.name, str(error))
+                servers.remove(server)
+                for in_flight in IN_FLIGHT:
+                    results.pop((server.name, in_flight), None)
+    return results
+
+
+def measure_idle(servers: list[Server], cores: Cores, connections: int) -> dict[str, float]:
+    found = {}
+    for server in servers:
+        try:
+            found[server.name] = idle.measure(server, connections, cores)
+        except (BenchError, OSError) as error:
+            leave_out(f"{server.name}, idle", str(error))
     return found
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def leave_out(name: str, why: str) -> None:
+    print(f"left out: {name}: {why}", flush=True)
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def per_second(results: Results, name: str, in_flight: int) -> float | None:
+    found = results.get((name, in_flight))
+    return statistics.median(echoed.per_second for echoed in found) if found else None
 
 
-def connect(port: int, deadline: float) -> socket.socket:
-    while True:
-        try:
-            sock = socket.create_connection(("127.0.0.1", port))
-            break
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.sendall(UPGRADE)
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        part = sock.recv(1)
-        if not part:
-            raise ConnectionError(f"handshake ended after {head!r}")
-        head += part
-    if not head.startswith(b"HTTP/1.1 101"):
-        raise ConnectionError(f"expected 101, got {head!r}")
-    return sock
+def ratio(results: Results, name: str, other: str, in_flight: int) -> float | None:
+    one, two = per_second(results, name, in_flight), per_second(results, other, in_flight)
+    return None if one is None or two is None else one / two
 
 
-def echo(port: int, in_flight: int, seconds: float) -> int:
-    """Keeps `in_flight` messages going on every connection; gives how many came back."""
-    sockets = {}
-    poll = select.epoll()
-    for _ in range(CONNECTIONS):
-        sock = connect(port, time.monotonic() + 10)
-        sockets[sock.fileno()] = sock
-        poll.register(sock, select.EPOLLIN)
-    waiting = dict.fromkeys(sockets, 0)
-    for sock in sockets.values():
-        sock.sendall(FRAME * in_flight)
-    count, until = 0, time.monotonic() + seconds
-    while time.monotonic() < until:
-        for fd, _ in poll.poll(1):
-            waiting[fd] += len(sockets[fd].recv(65536))
-            done, waiting[fd] = divmod(waiting[fd], REPLY_BYTES)
-            if done:
-                count += done
-                sockets[fd].sendall(FRAME * done)
-    for sock in sockets.values():
-        sock.close()
-    return count
+def echo_table(results: Results, servers: list[Server], in_flight: int) -> Iterator[str]:
+    title = f"{in_flight} in flight"
+    yield f"{title:<26}messages/s {'lowest - highest':>22} {'ratio':>8}   server CPU   busy: server, client"
+    waited = False
+    for server in servers:
+        found = results[server.name, in_flight]
+        rates = [echoed.per_second for echoed in found]
+        to_baseline = ratio(results, server.name, BASELINE, in_flight)
+        server_busy = statistics.median(echoed.server_busy for echoed in found)
+        client_busy = statistics.median(echoed.client_busy for echoed in found)
+        waited = waited or server_busy < BUSY
+        yield (
+            f"{server.name:<26}{statistics.median(rates):>10,.0f} {f'{min(rates):,.0f} - {max(rates):,.0f}':>22} "
+            f"{'-' if to_baseline is None else f'{to_baseline:.2f}x':>8} "
+            f"{statistics.median(echoed.server_us_per_message for echoed in found):>9.2f} us "
+            f"{server_busy:>13.0%}{'*' if server_busy < BUSY else ','} {client_busy:.0%}"
+        )
+    if waited:
+        yield "* it waited for the client at times, and could do more messages than were asked of it"
 
 
-def measure(server: Server, in_flight: int, seconds: float) -> float:
-    port = free_port()
-    command = [part.format(port=port) for part in server.command]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            connect(port, time.monotonic() + 15).close()
-            echo(port, in_flight, seconds / 4)
-            before = cpu_seconds(process.pid)
-            count = echo(port, in_flight, seconds)
-            return (cpu_seconds(process.pid) - before) / count * 1e6
-        finally:
-            process.terminate()
-            process.wait(15)
+def disturbed(results: Results) -> float:
+    """The share of the measured time for which other programs had the server's or the client's core."""
+    everything = [echoed for found in results.values() for echoed in found]
+    seconds = sum(echoed.seconds for echoed in everything)
+    return sum(echoed.kept_waiting_s for echoed in everything) / seconds if seconds else 0.0
+
+
+def targets(results: Results, idle_bytes: dict[str, float], connections: int) -> Iterator[Target]:
+    baseline = f"times {BASELINE}"
+    yield Target(f"fast mode, 1 in flight, {baseline}", 4.5, "x", ratio(results, FAST, BASELINE, 1))
+    yield Target(f"fast mode, 32 in flight, {baseline}", 14, "x", ratio(results, FAST, BASELINE, 32))
+    for in_flight in IN_FLIGHT:
+        measured = ratio(results, STANDARD, FAST, in_flight)
+        yield Target(f"standard mode, {in_flight} in flight, of fast mode", 0.75, "x", measured)
+    for name, limit in ((FAST, 6), (STANDARD, 6), (CPP, 1.5)):
+        bytes_each = idle_bytes.get(name)
+        measured = None if bytes_each is None else bytes_each / 1024
+        yield Target(f"one of {connections:,} idle connections, {name}", limit, "KiB", measured, at_least=False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--quick", action="store_true", help="about a minute: the servers the targets speak of")
+    parser.add_argument("--rounds", type=int, help="7, or 3 with --quick")
+    parser.add_argument("--seconds", type=float, help="measured each time: 3, or 1 with --quick")
+    parser.add_argument("--idle", type=int, default=IDLE_CONNECTIONS, metavar="CONNECTIONS")
     arguments = parser.parse_args()
-    candidates = servers()
-    for _ in range(arguments.rounds):
-        for in_flight in (1, 32):
-            for server in list(candidates):
-                try:
-                    server.results.setdefault(in_flight, []).append(measure(server, in_flight, arguments.seconds))
-                except (OSError, FileNotFoundError) as error:
-                    print(f"left out: {server.name}: {error}")
-                    candidates.remove(server)
-    print(f"{CONNECTIONS} connections, {len(PAYLOAD)}-byte messages, {arguments.rounds} rounds of {arguments.seconds} s")
-    print(f"{'server CPU per message':<28}{'1 in flight':>22}{'32 in flight':>22}")
-    for server in candidates:
-        row = f"{server.name:<28}"
-        for in_flight in (1, 32):
-            own = statistics.median(server.results[in_flight])
-            first = statistics.median(candidates[0].results[in_flight])
-            row += f"{own:>11.2f} us {own / first:>6.2f}x"
-        print(row)
+    rounds = max(1, arguments.rounds or (3 if arguments.quick else 7))
+    seconds = max(0.1, arguments.seconds or (1.0 if arguments.quick else 3.0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended
+    if not client.is_built():
+        print(f"nothing is measured: {client.LOAD_CLIENT} is missing; `make cpp` builds it")
+        return
+
+    servers = []
+    for server in candidates():
+        if server.missing:
+            leave_out(server.name, server.missing)
+        elif not arguments.quick or server.name in (*OURS, BASELINE):
+            servers.append(server)
+    cores = take_cores()
+    print(cores, versions(), sep="\n", flush=True)
+
+    results = measure_echo(servers, cores, rounds, seconds)
+    print(
+        f"\n{CONNECTIONS} connections, 20-byte messages, {rounds} rounds of {seconds:g} s, medians; ratio to {BASELINE}"
+    )
+    for in_flight in IN_FLIGHT:
+        print("", *echo_table(results, servers, in_flight), sep="\n", flush=True)
+
+    if cores.server is not None and (share := disturbed(results)) > DISTURBED:
+        print(f"\nother programs had these cores for {share:.0%} of the time: measure again on a quiet machine")
+
+    connections = idle.allow_connections(arguments.idle)
+    if connections < arguments.idle:
+        print(f"\nthe descriptor limit allows {connections:,} idle connections instead of {arguments.idle:,}")
+    measured = [server for server in servers if not arguments.quick or server.name in OURS]
+    idle_bytes = measure_idle(measured, cores, connections) if connections > 0 else {}
+    if idle_bytes:
+        print(f"\nresident memory of one of {connections:,} idle connections")
+        for name, bytes_each in idle_bytes.items():
+            print(f"{name:<26}{bytes_each / 1024:>7.2f} KiB")
+
+    print("\ntargets")
+    for target in targets(results, idle_bytes, connections):
+        print(target.row())
 
 
 if __name__ == "__main__":

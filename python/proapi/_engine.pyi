@@ -57,14 +57,12 @@ class RequestInfo:
         headers: Sequence[tuple[bytes, bytes]],
         client: tuple[str, int] | None,
         secure: bool,
-        subprotocols: Sequence[str] = (),
         body: bytes = b"",
     ) -> None:
         """``method`` is "WEBSOCKET" for a WebSocket's handshake."""
-    match_kind: Literal["matched", "not_found", "bad_path", "wrong_method"]
+    match_kind: Literal["matched", "not_found", "bad_path", "wrong_method", "websocket_only"]
     route: int
     allowed_methods: list[str]
-    websocket_only: bool
     method: str
     path: str
     path_params: dict[str, Any]

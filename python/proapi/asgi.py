@@ -106,7 +106,6 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
         headers=[(bytes(name), bytes(value)) for name, value in scope["headers"]],
         client=(client[0], client[1] or 0) if client else None,
         secure=scope.get("scheme") in ("https", "wss"),
-        subprotocols=list(scope.get("subprotocols", ())),
         body=body,
     )
 
@@ -138,7 +137,7 @@ def _answer_unmatched(exchange: AsgiExchange) -> None:
         exchange.answer(400, BAD_PATH)
     elif request.match_kind == "not_found":
         exchange.answer(404, NOT_FOUND)
-    elif request.websocket_only:
+    elif request.match_kind == "websocket_only":
         exchange.answer(426, b"This address speaks WebSocket.\n", [("Upgrade", "websocket")])
     else:
         allowed = ", ".join(request.allowed_methods)

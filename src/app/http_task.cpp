@@ -20,7 +20,7 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
               const std::string* name) {
     try {
         auto running = handler->call(Request(std::make_shared<const RequestState>(worker, exchange)),
-                                     exchange->request().match.parameters);
+                                     path_values(exchange->request().match));
         if (!running) {
             respond_with_text(*exchange, 404, "Nothing is served at this address.\n");
             co_return;

@@ -31,7 +31,7 @@ const std::string& Request::url() const {
     return state_->view().url;
 }
 std::string_view Request::body() const {
-    return state_->info().body;
+    return state_->body();
 }
 
 Json Request::json() const {

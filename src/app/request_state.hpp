@@ -15,6 +15,7 @@ public:
         : exchange_(std::move(worker), std::move(exchange)) {}
 
     [[nodiscard]] const server::RequestInfo& info() const noexcept { return exchange_->request(); }
+    [[nodiscard]] const std::string& body() const noexcept { return exchange_->body(); }
     [[nodiscard]] const RequestView& view() const {
         if (!view_) view_.emplace(info(), server::UrlKind::http);
         return *view_;

@@ -1,6 +1,7 @@
 #include "app/request_view.hpp"
 
 #include "http/url.hpp"
+#include "ws/handshake.hpp"
 
 namespace proapi::detail {
 
@@ -8,7 +9,7 @@ namespace {
 
 [[nodiscard]] Headers headers_of(const http::Headers& fields) {
     Headers headers;
-    for (const auto& [name, value] : fields) headers.add(name, value);
+    for (const auto& [name, value] : fields) headers.add(std::string(name), std::string(value));
     return headers;
 }
 
@@ -19,15 +20,27 @@ namespace {
     return cookies;
 }
 
+[[nodiscard]] std::vector<std::string> subprotocols_of(const http::RequestHead& head) {
+    const auto offered = ws::subprotocols_of(head);
+    return {offered.begin(), offered.end()};
+}
+
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> path_values(const http::Match& match) {
+    std::vector<std::pair<std::string, std::string>> values;
+    for (const http::PathValue& parameter : match.parameters) values.emplace_back(parameter.name, parameter.value);
+    return values;
+}
+
 RequestView::RequestView(const server::RequestInfo& request, server::UrlKind kind)
-    : path(http::percent_decode(request.head.raw_path).value_or(request.head.raw_path)),
+    : path(http::percent_decode(request.head.raw_path()).value_or(std::string(request.head.raw_path()))),
       url(server::url_of(request, kind)),
-      path_params(request.match.parameters),
-      query_params(http::parse_query(request.head.query)),
+      path_params(path_values(request.match)),
+      query_params(http::parse_query(request.head.query())),
       cookies(cookies_of(request.head.headers)),
       headers(headers_of(request.head.headers)),
+      subprotocols(subprotocols_of(request.head)),
       client{request.client.host, request.client.port} {}
 
 }  // namespace proapi::detail

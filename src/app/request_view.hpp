@@ -14,7 +14,11 @@ struct RequestView {
     std::string path, url;
     Params path_params, query_params, cookies;
     Headers headers;
+    std::vector<std::string> subprotocols;
     Client client;
 };
+
+// What a handler's parameters are read from.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> path_values(const http::Match& match);
 
 }  // namespace proapi::detail

@@ -47,8 +47,11 @@ void write_file(server::Exchange& exchange, const Response& response, const std:
     server::StaticFile found = server::find_static_file(directory, path.filename().string(), exchange.request().head);
     http::Headers headers = engine_headers(response);
     const bool is_whole = found.status == 200;
-    for (const auto& [name, value] : found.headers)
-        if (!headers.contains(name) || !found.file) headers.set(name, value);
+    for (const auto& [name, value] : found.headers) {
+        if (found.file && headers.contains(name)) continue;
+        headers.remove(name);
+        headers.add(name, value);
+    }
     if (!found.file) return raise(exchange.respond(found.status, headers, found.text));
     raise(exchange.respond_with_file(is_whole ? response.status : found.status, headers, std::move(*found.file)));
 }

@@ -221,7 +221,7 @@ const std::string& WebSocketConnection::url() const {
     return state_->view().url;
 }
 const std::vector<std::string>& WebSocketConnection::subprotocols() const {
-    return state_->websocket().request().subprotocols;
+    return state_->view().subprotocols;
 }
 
 std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() const {

@@ -54,7 +54,7 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> 
     state->begin();
     std::optional<Task<>> task;
     try {
-        task = handler.call(WebSocketConnection(state), match.parameters);
+        task = handler.call(WebSocketConnection(state), path_values(match));
     } catch (...) {  // a handler that is no coroutine itself
         return WebSocketTask::end(*state, std::current_exception());
     }

@@ -38,7 +38,7 @@ bool read_pair(PyObject* pair, http::Headers& out) {
     if (!good) PyErr_SetString(PyExc_TypeError, "headers: expected pairs of name and value");
     good = good && read_str(PySequence_Fast_GET_ITEM(fast, 0), "a header's name", name) &&
            read_str(PySequence_Fast_GET_ITEM(fast, 1), "a header's value", value);
-    if (good) out.add(std::string(name), std::string(value));
+    if (good) out.add(name, value);
     Py_DECREF(fast);
     return good;
 }

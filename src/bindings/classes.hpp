@@ -38,6 +38,7 @@ struct SiteObject {
 
 struct RequestObject {
     server::RequestInfo info;
+    std::string body;
     nb::object site;  // for a request that came through another server
 };
 

@@ -100,9 +100,9 @@ nb::tuple parse_request(const nb::bytes& data, const std::vector<std::size_t>& s
     }
     const http::RequestHead head = parser.take_head();
     fields["method"] = head.method;
-    fields["raw_path"] = head.raw_path;
-    fields["query"] = head.query;
-    fields["host"] = head.host;
+    fields["raw_path"] = head.raw_path();
+    fields["query"] = head.query();
+    fields["host"] = head.host();
     fields["minor_version"] = head.minor_version;
     fields["keep_alive"] = head.keep_alive;
     fields["headers"] = take(to_pairs(head.headers));

@@ -2,6 +2,7 @@
 
 #include "bindings/arguments.hpp"
 #include "bindings/registry.hpp"
+#include "ws/handshake.hpp"
 
 namespace proapi::bindings {
 
@@ -40,22 +41,23 @@ PyObject* convert(const std::string& text, http::Converter converter) {
 }  // namespace
 
 PyObject* path_of(const server::RequestInfo& request) {
-    const auto decoded = http::percent_decode(request.head.raw_path);
-    return to_str(decoded ? *decoded : request.head.raw_path);
+    const std::string_view raw_path = request.head.raw_path();
+    const auto decoded = http::percent_decode(raw_path);
+    return to_str(decoded ? std::string_view(*decoded) : raw_path);
 }
 
 PyObject* path_params_of(const server::RequestInfo& request) {
     PyObject* params = PyDict_New();
-    const http::Match& match = request.match;
-    for (std::size_t i = 0; params && i < match.parameters.size(); ++i) {
-        PyObject* value = convert(match.parameters[i].second, match.converters[i]);
-        if (!value || PyDict_SetItemString(params, match.parameters[i].first.c_str(), value) != 0) Py_CLEAR(params);
+    for (const http::PathValue& parameter : request.match.parameters) {
+        PyObject* value = params ? convert(parameter.value, parameter.converter) : nullptr;
+        if (!value || PyDict_SetItemString(params, parameter.name.c_str(), value) != 0) Py_CLEAR(params);
         Py_XDECREF(value);
+        if (!params) break;
     }
     return params;
 }
 
-PyObject* query_pairs_of(const server::RequestInfo& request) { return to_pairs(http::parse_query(request.head.query)); }
+PyObject* query_pairs_of(const server::RequestInfo& request) { return to_pairs(http::parse_query(request.head.query())); }
 
 PyObject* cookies_of(const server::RequestInfo& request) {
     http::Pairs cookies;
@@ -71,7 +73,7 @@ PyObject* client_of(const server::RequestInfo& request) {
 
 PyObject* subprotocols_of(const server::RequestInfo& request) {
     PyObject* list = PyList_New(0);
-    for (const std::string& one : request.subprotocols) {
+    for (const std::string_view one : ws::subprotocols_of(request.head)) {
         PyObject* text = list ? to_str(one) : nullptr;
         if (!text || PyList_Append(list, text) != 0) Py_CLEAR(list);
         Py_XDECREF(text);

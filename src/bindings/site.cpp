@@ -83,22 +83,19 @@ std::string_view view_of(const nb::bytes& bytes) { return {bytes.c_str(), bytes.
 
 void fill_request(RequestObject* self, const SiteObject& site, const std::string& method, const nb::bytes& raw_path,
                   const nb::bytes& query, const nb::sequence& headers,
-                  const std::optional<std::pair<std::string, int>>& client, bool secure,
-                  const std::vector<std::string>& subprotocols, const nb::bytes& body) {
+                  const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body) {
     server::RequestInfo& info = self->info;
     info.head.method = method == http::websocket_method ? "GET" : method;
-    info.head.raw_path = view_of(raw_path);
-    info.head.query = view_of(query);
+    info.head.target = view_of(raw_path);
+    if (query.size() > 0) info.head.target.append("?").append(view_of(query));
     for (const nb::handle pair : headers) {
         const auto [name, value] = nb::cast<std::pair<nb::bytes, nb::bytes>>(pair);
-        info.head.headers.add(std::string(view_of(name)), std::string(view_of(value)));
+        info.head.headers.add(view_of(name), view_of(value));
     }
-    info.head.host = info.head.headers.get("host").value_or("");
     if (client) info.client = {client->first, static_cast<std::uint16_t>(client->second)};
     info.secure = secure;
-    info.subprotocols = subprotocols;
-    info.body = view_of(body);
-    info.match = site.site.router.match(method, info.head.raw_path);
+    info.match = site.site.router.match(method, info.head.raw_path());
+    self->body = view_of(body);
 }
 
 const char* match_kind(const RequestObject& self) {
@@ -109,10 +106,16 @@ const char* match_kind(const RequestObject& self) {
             return "bad_path";
         case http::MatchKind::wrong_method:
             return "wrong_method";
+        case http::MatchKind::websocket_only:
+            return "websocket_only";
         case http::MatchKind::not_found:
             break;
     }
     return "not_found";
+}
+
+std::vector<std::string> allowed_methods(const RequestObject& self) {
+    return nb::cast<const SiteObject&>(self.site).site.router.allowed_methods(self.info.head.raw_path());
 }
 
 std::string origin_problem(const RequestObject& self) {
@@ -167,18 +170,16 @@ void add_request_info(nb::module_& module) {
             "__init__",
             [](R* self, nb::object site, const std::string& method, const nb::bytes& raw_path, const nb::bytes& query,
                const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client, bool secure,
-               const std::vector<std::string>& subprotocols, const nb::bytes& body) {
-                new (self) R{{}, site};
+               const nb::bytes& body) {
+                new (self) R{{}, {}, site};
                 fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, query, headers, client, secure,
-                             subprotocols, body);
+                             body);
             },
             nb::arg("site"), nb::kw_only(), nb::arg("method"), nb::arg("raw_path"), nb::arg("query"),
-            nb::arg("headers"), nb::arg("client").none(), nb::arg("secure"),
-            nb::arg("subprotocols") = std::vector<std::string>(), nb::arg("body") = nb::bytes("", 0))
+            nb::arg("headers"), nb::arg("client").none(), nb::arg("secure"), nb::arg("body") = nb::bytes("", 0))
         .def_prop_ro("match_kind", match_kind)
         .def_prop_ro("route", [](const R& self) { return self.info.match.route; })
-        .def_prop_ro("allowed_methods", [](const R& self) { return self.info.match.allowed_methods; })
-        .def_prop_ro("websocket_only", [](const R& self) { return self.info.match.websocket_only; })
+        .def_prop_ro("allowed_methods", allowed_methods)
         .def_prop_ro("method", [](const R& self) { return self.info.head.method; })
         .def_prop_ro("path", [](const R& self) { return take(path_of(self.info)); })
         .def_prop_ro("path_params", [](const R& self) { return take(path_params_of(self.info)); })
@@ -188,9 +189,9 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("client", [](const R& self) { return take(client_of(self.info)); })
         .def_prop_ro("url",
                      [](const R& self) { return take(to_str(server::url_of(self.info, server::UrlKind::http))); })
-        .def_prop_ro("body", [](const R& self) { return nb::bytes(self.info.body.data(), self.info.body.size()); })
+        .def_prop_ro("body", [](const R& self) { return nb::bytes(self.body.data(), self.body.size()); })
         .def("origin_problem", origin_problem)
-        .def("parse_form", [](const R& self) { return take(to_pairs(http::parse_query(self.info.body))); })
+        .def("parse_form", [](const R& self) { return take(to_pairs(http::parse_query(self.body))); })
         .def("find_file", find_file);
 }
 

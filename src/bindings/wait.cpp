@@ -64,11 +64,14 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         return PYGEN_ERROR;
     }
     if (!wait->finished && !wait->pending && wait->operations->must_wait(wait->subject)) {
+        wait->operations->enlist(wait->subject, wait->waiter());  // may throw, so it comes first
         wait->pending = make_pending(wait->waiter(), wait->operations->loop(wait->subject));
-        if (!wait->pending) return PYGEN_ERROR;
+        if (!wait->pending) {
+            wait->waiter().cancel_wait();
+            return PYGEN_ERROR;
+        }
         Py_INCREF(self);
         wait->enlisted = true;
-        wait->operations->enlist(wait->subject, wait->waiter());
         *out = Py_NewRef(wait->pending);
         return PYGEN_NEXT;
     }

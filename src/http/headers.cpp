@@ -4,6 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <utility>
 
 namespace proapi::http {
 namespace {
@@ -32,6 +37,16 @@ constexpr std::string_view trim(std::string_view text) noexcept {
     return text;
 }
 
+struct FieldSizes {
+    std::uint32_t name, value;
+};
+
+FieldSizes sizes_at(const char* octets) noexcept {
+    FieldSizes sizes;  // they stand unaligned
+    std::memcpy(&sizes, octets, sizeof sizes);
+    return sizes;
+}
+
 // Takes the next member off the front of `rest`, trimmed, maybe empty. A comma inside a quoted string does not end it.
 std::string_view take_member(std::string_view& rest) noexcept {
     bool quoted = false;
@@ -48,43 +63,55 @@ std::string_view take_member(std::string_view& rest) noexcept {
 
 }  // namespace
 
-void Headers::set(std::string_view name, std::string value) {
-    const auto named = [&](const Header& field) { return equals_ignoring_case(field.name, name); };
-    const auto first = std::find_if(fields_.begin(), fields_.end(), named);
-    if (first == fields_.end()) {
-        fields_.push_back({std::string{name}, std::move(value)});
-        return;
-    }
-    first->value = std::move(value);
-    fields_.erase(std::remove_if(first + 1, fields_.end(), named), fields_.end());
+void Headers::add(std::string_view name, std::string_view value) {
+    constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+    if (name.size() > most || value.size() > most) throw std::length_error("a header field of 4 GiB or more");
+    const FieldSizes sizes{static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
+    char octets[sizeof sizes];
+    std::memcpy(octets, &sizes, sizeof sizes);
+    fields_.append(octets, sizeof octets).append(name).append(value);
 }
 
 void Headers::remove(std::string_view name) {
-    std::erase_if(fields_, [&](const Header& field) { return equals_ignoring_case(field.name, name); });
+    Headers kept;
+    for (const Header field : *this)
+        if (!equals_ignoring_case(field.name, name)) kept.add(field.name, field.value);
+    *this = std::move(kept);
+}
+
+Header Headers::Iterator::operator*() const noexcept {
+    const FieldSizes sizes = sizes_at(at_);
+    const char* name = at_ + sizeof sizes;
+    return {{name, sizes.name}, {name + sizes.name, sizes.value}};
+}
+
+Headers::Iterator& Headers::Iterator::operator++() noexcept {
+    const FieldSizes sizes = sizes_at(at_);
+    at_ += sizeof sizes + sizes.name + sizes.value;
+    return *this;
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const noexcept {
-    for (auto field = fields_.rbegin(); field != fields_.rend(); ++field) {
-        if (equals_ignoring_case(field->name, name)) return field->value;
-    }
-    return std::nullopt;
+    std::optional<std::string_view> last;
+    for (const Header field : *this)
+        if (equals_ignoring_case(field.name, name)) last = field.value;
+    return last;
 }
 
 std::vector<std::string_view> Headers::getlist(std::string_view name) const {
     std::vector<std::string_view> values;
-    for (const Header& field : fields_) {
-        if (equals_ignoring_case(field.name, name)) values.emplace_back(field.value);
-    }
+    for (const Header field : *this)
+        if (equals_ignoring_case(field.name, name)) values.push_back(field.value);
     return values;
 }
 
 std::size_t Headers::count(std::string_view name) const noexcept {
-    return static_cast<std::size_t>(std::count_if(
-        fields_.begin(), fields_.end(), [&](const Header& field) { return equals_ignoring_case(field.name, name); }));
+    return static_cast<std::size_t>(
+        std::count_if(begin(), end(), [&](const Header& field) { return equals_ignoring_case(field.name, name); }));
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const noexcept {
-    for (const Header& field : fields_) {
+    for (const Header field : *this) {
         if (!equals_ignoring_case(field.name, name)) continue;
         for (std::string_view rest = field.value; !rest.empty();) {
             if (equals_ignoring_case(take_member(rest), token)) return true;

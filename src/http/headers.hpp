@@ -3,29 +3,40 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace proapi::http {
 
 struct Header {
-    std::string name;
-    std::string value;
+    std::string_view name;
+    std::string_view value;
     friend bool operator==(const Header&, const Header&) = default;
 };
 
+// All fields stand in one run of octets, so that those of a whole head are one allocation, and a connection that keeps
+// them for hours pays for little more than their text:
+//
+//   | size of name, 4 octets | size of value, 4 octets | name | value |  next field ...
+//
+// Views into it live until the next change.
 class Headers {
 public:
-    Headers() = default;
-    Headers(std::initializer_list<Header> fields) : fields_(fields) {}
+    class Iterator;
 
-    void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
-    // Replaces every field of that name by one.
-    void set(std::string_view name, std::string value);
+    Headers() = default;
+    Headers(std::initializer_list<Header> fields) {
+        for (const Header& field : fields) add(field.name, field.value);
+    }
+
+    // Throws std::length_error for a value of 4 GiB and more.
+    void add(std::string_view name, std::string_view value);
     void remove(std::string_view name);
+    // Room for fields of `text_bytes` octets, names and values, as a hint.
+    void reserve(std::size_t text_bytes) { fields_.reserve(text_bytes); }
 
     // The last value of that name, any case.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
@@ -35,14 +46,43 @@ public:
     // Whether `token` is a member, any case, of the comma-separated list in all fields of that name.
     [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const noexcept;
 
-    [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
-    [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
-    [[nodiscard]] auto end() const noexcept { return fields_.end(); }
+    [[nodiscard]] Iterator begin() const noexcept;
+    [[nodiscard]] Iterator end() const noexcept;
 
 private:
-    std::vector<Header> fields_;
+    std::string fields_;
 };
+
+class Headers::Iterator {
+public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Header;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Header*;
+    using reference = Header;
+
+    [[nodiscard]] Header operator*() const noexcept;
+    Iterator& operator++() noexcept;
+    Iterator operator++(int) noexcept {
+        const Iterator before = *this;
+        ++*this;
+        return before;
+    }
+    friend bool operator==(const Iterator&, const Iterator&) noexcept = default;
+
+private:
+    friend class Headers;
+    explicit Iterator(const char* at) noexcept : at_(at) {}
+    const char* at_;
+};
+
+inline Headers::Iterator Headers::begin() const noexcept {
+    return Iterator(fields_.data());
+}
+inline Headers::Iterator Headers::end() const noexcept {
+    return Iterator(fields_.data() + fields_.size());
+}
 
 // ASCII only, as field names are.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;

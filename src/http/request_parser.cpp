@@ -115,13 +115,10 @@ void RequestParser::take_request_line(std::string_view line) {
     if (!is_version(version)) return fail(400, "expected HTTP/1.1 as version, got something else");
     if (version[5] != '1') return fail(505, "expected HTTP/1.1 or HTTP/1.0, got another major version");
     if (method == "CONNECT") return fail(501, "CONNECT is for proxies; this is an origin server");
-    const Target parts = parse_target(method, target);
-    if (!parts.error.empty()) return fail(400, parts.error);
+    if (const auto error = check_target(method, target); !error.empty()) return fail(400, error);
     head_.method = method;
     head_.target = target;
-    head_.raw_path = parts.raw_path;
-    head_.query = parts.query;
-    head_.host = parts.authority;
+    head_.headers.reserve(buffer_.capacity());  // the whole head, where it came in one piece
     // RFC 9110 section 2.5: a higher minor version is read as the highest one understood.
     head_.minor_version = version[7] == '0' ? 0 : 1;
     in_fields_ = true;
@@ -131,7 +128,7 @@ void RequestParser::take_field_line(std::string_view line) {
     if (++fields_seen_ > limits_.max_fields) return fail(431, "the request has more fields than max_fields");
     const FieldLine field = parse_field_line(line);
     if (!field.error.empty()) return fail(400, field.error);
-    head_.headers.add(std::string{field.name}, std::string{field.value});
+    head_.headers.add(field.name, field.value);
 }
 
 void RequestParser::finish() {
@@ -152,8 +149,6 @@ bool RequestParser::settle_host() {
         fail(400, "expected a Host field, got none");
     } else if (!hosts.empty() && !parse_authority(hosts.front())) {
         fail(400, "expected host or host:port as Host, got something else");
-    } else if (!hosts.empty() && head_.host.empty()) {
-        head_.host = hosts.front();  // RFC 9112 section 3.2.2: the authority of an absolute-form MUST win
     }
     return state_ == ParseState::need_data;
 }

@@ -9,11 +9,12 @@ namespace proapi::http {
 struct Target {
     std::string_view raw_path;   // "*" of asterisk-form, "/" where an absolute-form has no path
     std::string_view query;      // after "?", without it
-    std::string_view authority;  // of absolute-form, validated; else empty
-    std::string_view error;      // what is wrong (400), empty: nothing
+    std::string_view authority;  // of absolute-form; else empty
 };
 
-// The views are of `target` or of constants.
-[[nodiscard]] Target parse_target(std::string_view method, std::string_view target);
+// The views are of `target` or of constants. What no check has passed is taken for origin-form.
+[[nodiscard]] Target split_target(std::string_view method, std::string_view target) noexcept;
+// What is wrong (400), empty: nothing.
+[[nodiscard]] std::string_view check_target(std::string_view method, std::string_view target);
 
 }  // namespace proapi::http

@@ -49,12 +49,13 @@ std::string check_response(int status, const Headers& headers) {
     if (status < 200 || status > 599) {
         return "expected a status from 200 to 599, got " + std::to_string(status);
     }
-    for (const Header& field : headers) {
+    for (const Header field : headers) {
         // The name itself may hold what breaks a log line; it is shown only once it is known to be a token.
         if (!is_token(field.name)) return "expected a token as header name, got other characters or none";
-        if (is_engine_field(field.name)) return "the header " + field.name + " is written by the server itself";
+        if (is_engine_field(field.name)) return "the header " + std::string{field.name} + " is written by the server itself";
         if (!is_field_value(field.value)) {
-            return "expected visible ASCII, inner spaces and tabs as value of the header " + field.name +
+            return "expected visible ASCII, inner spaces and tabs as value of the header " +
+                   std::string{field.name} +
                    ", got another character or white space at an end";
         }
     }
@@ -68,7 +69,7 @@ std::string write_response_head(const ResponseHead& head, std::string_view date)
     out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ");
     out.append(reason_phrase(head.status)).append("\r\n");
     if (!date.empty()) append_field(out, "Date", date);
-    for (const Header& field : head.headers) {
+    for (const Header field : head.headers) {
         if (!is_engine_field(field.name)) append_field(out, field.name, field.value);
     }
     if (status_has_body(head.status)) {

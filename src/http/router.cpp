@@ -178,27 +178,15 @@ public:
     void fill(const Endpoint& endpoint, Match& match) const {
         match.kind = MatchKind::matched;
         match.route = endpoint.route;
+        match.parameters.reserve(values_.size());
         for (std::size_t i = 0; i < values_.size(); ++i) {
-            match.parameters.emplace_back(endpoint.parameters[i].name, values_[i]);
-            match.converters.push_back(endpoint.parameters[i].converter);
+            const PathParameter& parameter = endpoint.parameters[i];
+            match.parameters.push_back({parameter.name, std::string{values_[i]}, parameter.converter});
         }
     }
 
-    // What the routes of the path's dead ends would have allowed.
-    void fill_refusal(Match& match) {
-        if (methods_.empty()) return;
-        match.kind = MatchKind::wrong_method;
-        std::erase(methods_, websocket_method);
-        match.websocket_only = methods_.empty();
-        // A handshake is a GET (RFC 6455 section 4.1): it is what a WebSocket route answers.
-        if (match.websocket_only)
-            methods_.emplace_back("GET");
-        else if (std::find(methods_.begin(), methods_.end(), "GET") != methods_.end())
-            methods_.emplace_back("HEAD");
-        std::sort(methods_.begin(), methods_.end());
-        methods_.erase(std::unique(methods_.begin(), methods_.end()), methods_.end());
-        match.allowed_methods.assign(methods_.begin(), methods_.end());
-    }
+    // The methods of the routes at the path's dead ends.
+    [[nodiscard]] const std::vector<std::string_view>& methods() const noexcept { return methods_; }
 
 private:
     const Endpoint* end_at(const Node& node) {
@@ -243,10 +231,27 @@ Match Router::match(std::string_view method, std::string_view raw_path) const {
     Node::Search search{method, path};
     if (const Node::Endpoint* found = search.find(*root_, 0)) {
         search.fill(*found, match);
-    } else {
-        search.fill_refusal(match);
+    } else if (const auto& methods = search.methods(); !methods.empty()) {
+        const bool only = std::all_of(methods.begin(), methods.end(), [](auto one) { return one == websocket_method; });
+        match.kind = only ? MatchKind::websocket_only : MatchKind::wrong_method;
     }
     return match;
+}
+
+std::vector<std::string> Router::allowed_methods(std::string_view raw_path) const {
+    const SplitPath path{raw_path};
+    if (!raw_path.starts_with('/') || !path.valid) return {};
+    Node::Search search{"", path};  // nobody's method: every end is a dead one
+    static_cast<void>(search.find(*root_, 0));
+    std::vector<std::string> allowed;
+    for (const std::string_view method : search.methods()) {
+        if (method != websocket_method) allowed.emplace_back(method);
+        if (method == "GET") allowed.emplace_back("HEAD");
+    }
+    if (allowed.empty() && !search.methods().empty()) allowed.emplace_back("GET");
+    std::sort(allowed.begin(), allowed.end());
+    allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
+    return allowed;
 }
 
 }  // namespace proapi::http

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace proapi::http {
@@ -39,20 +38,24 @@ struct Pattern {
 inline constexpr std::string_view websocket_method = "WEBSOCKET";
 
 enum class MatchKind : std::uint8_t {
-    not_found,     // 404
-    bad_path,      // 400: a malformed escape, %00, or not UTF-8
-    wrong_method,  // 405 with allowed_methods; a WebSocket route alone here: 426 (websocket_only)
+    not_found,       // 404
+    bad_path,        // 400: a malformed escape, %00, or not UTF-8
+    wrong_method,    // 405, with Router::allowed_methods()
+    websocket_only,  // 426: nothing but a WebSocket route here
     matched,
+};
+
+struct PathValue {
+    std::string name;
+    std::string value;  // decoded once, valid for its converter
+    Converter converter = Converter::text;
+    friend bool operator==(const PathValue&, const PathValue&) = default;
 };
 
 struct Match {
     MatchKind kind = MatchKind::not_found;
     std::size_t route = 0;
-    // In the order of the pattern; decoded once, valid for their converter.
-    std::vector<std::pair<std::string, std::string>> parameters;
-    std::vector<Converter> converters;         // parallel to parameters
-    std::vector<std::string> allowed_methods;  // of every route of that path, sorted; HEAD beside GET
-    bool websocket_only = false;               // allowed_methods is then GET, the method of a handshake
+    std::vector<PathValue> parameters;  // in the order of the pattern
 };
 
 class Router {
@@ -67,6 +70,9 @@ public:
     [[nodiscard]] std::string add(std::string_view method, std::string_view pattern, std::size_t route);
     // `raw_path` is the path of the request target, still percent-encoded.
     [[nodiscard]] Match match(std::string_view method, std::string_view raw_path) const;
+    // The methods of every route of that path, sorted; HEAD beside GET. Of a WebSocket route GET, the method of a
+    // handshake (RFC 6455 section 4.1), where it is alone.
+    [[nodiscard]] std::vector<std::string> allowed_methods(std::string_view raw_path) const;
 
 private:
     struct Node;

@@ -89,10 +89,7 @@ void Stream::read_again() {
 void Stream::on_ready(std::uint32_t events) {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_finished_ = true;
     if (write_pending_ && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
-        msghdr message{};
-        message.msg_iov = pending_;
-        message.msg_iovlen = pending_count_;
-        const ssize_t count = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+        const ssize_t count = ::send(socket_.get(), pending_.iov_base, pending_.iov_len, MSG_NOSIGNAL);
         if (count > 0) {
             write_pending_ = false;
             handler_.on_written(static_cast<std::size_t>(count));
@@ -123,8 +120,7 @@ WriteResult Stream::write(const iovec* entries, std::size_t count) {
     const ssize_t written = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (written >= 0) return {.written = static_cast<std::size_t>(written)};
     if (!is_temporary(errno)) return {.error = errno};
-    pending_count_ = static_cast<std::uint8_t>(std::min(count, std::size(pending_)));
-    std::copy_n(entries, pending_count_, pending_);
+    pending_ = entries[0];
     write_pending_ = true;
     return {.pending = true};
 }

@@ -75,8 +75,7 @@ private:
     bool read_ended_ = false;      // on_read_end was called
     bool peer_finished_ = false;   // the kernel has told of an end or error that was not read yet
     bool write_pending_ = false;
-    std::uint8_t pending_count_ = 0;
-    iovec pending_[4];             // what a pending write begins with; more would fit the socket only by luck
+    iovec pending_{};              // what a pending write begins with
 };
 
 }  // namespace proapi::net

@@ -10,11 +10,8 @@ constexpr std::size_t gather_entries = 64;
 
 }  // namespace
 
-Connection::Connection(Server& server, net::Descriptor socket, net::Address client)
-    : server_(server),
-      client_(std::move(client)),
-      stream_(server.reactor(), std::move(socket), *this),
-      deadline_([](void* self) { static_cast<Connection*>(self)->on_deadline(); }, this) {}
+Connection::Connection(Server& server, net::Descriptor socket)
+    : server_(server), stream_(server.reactor(), std::move(socket), *this) {}
 
 Connection::~Connection() { cancel_turn_end(); }
 
@@ -59,36 +56,42 @@ void Connection::flush() {
         const net::WriteResult result = stream_.write(entries, count);
         if (result.error != 0) return abort();
         if (result.pending) {
-            last_progress_ms_ = server_.reactor().now_ms();
-            if (!deadline_.is_running()) server_.reactor().start_timer(deadline_, server_.settings().write_timeout);
+            deadline().last_progress_ms = server_.reactor().now_ms();
+            if (!deadline().timer.is_running())
+                server_.reactor().start_timer(deadline().timer, server_.settings().write_timeout);
             break;
         }
         output.consume(result.written);
         progress = true;
     }
+    if (output.empty()) deadline_.reset();
     if (progress && phase_ != Phase::gone) protocol_->on_output_written();
     if (phase_ == Phase::finishing && output.empty()) linger();
 }
 
 void Connection::on_written(std::size_t count) {
     protocol_->output().consume(count);
-    last_progress_ms_ = server_.reactor().now_ms();
-    if (protocol_->output().empty()) deadline_.cancel();
+    deadline().last_progress_ms = server_.reactor().now_ms();
     if (phase_ != Phase::gone) protocol_->on_output_written();
     flush();
 }
 
 void Connection::on_write_error(int) { abort(); }
 
+Connection::Deadline& Connection::deadline() {
+    if (!deadline_) deadline_ = std::make_unique<Deadline>(*this);
+    return *deadline_;
+}
+
 void Connection::on_deadline() {
     if (phase_ == Phase::lingering) return abort();
     if (!stream_.is_writing()) return;
     // The timer is not moved at each write: it looks back when it fires.
     const auto timeout = static_cast<std::uint64_t>(server_.settings().write_timeout.count());
-    const std::uint64_t due = last_progress_ms_ + timeout;
+    const std::uint64_t due = deadline().last_progress_ms + timeout;
     const std::uint64_t now = server_.reactor().now_ms();
     if (due <= now) return abort();
-    server_.reactor().start_timer(deadline_, Duration(due - now));
+    server_.reactor().start_timer(deadline().timer, Duration(due - now));
 }
 
 void Connection::finish() {
@@ -104,14 +107,14 @@ void Connection::linger() {
     phase_ = Phase::lingering;
     stream_.shutdown_write();
     if (peer_finished_) return abort(net::Stream::CloseMode::orderly);
-    server_.reactor().start_timer(deadline_, server_.settings().close_timeout);
+    server_.reactor().start_timer(deadline().timer, server_.settings().close_timeout);
     stream_.start_reading();
 }
 
 void Connection::abort(net::Stream::CloseMode mode) {
     if (phase_ == Phase::gone) return;
     phase_ = Phase::gone;
-    deadline_.cancel();
+    if (deadline_) deadline_->timer.cancel();  // it may be what calls us
     stream_.close(mode);
     if (protocol_) protocol_->on_end();
     server_.retire(*this);

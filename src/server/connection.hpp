@@ -36,15 +36,12 @@ public:
     [[nodiscard]] virtual base::OutputQueue& output() noexcept = 0;
 };
 
+// Of the server's list of connections, then of that of retired ones.
 struct ConnectionLink : base::ListLink {};
-struct RetiredLink : base::ListLink {};
 
-class Connection final : public ConnectionLink,
-                         public RetiredLink,
-                         private net::StreamHandler,
-                         private net::TurnEndHook {
+class Connection final : public ConnectionLink, private net::StreamHandler, private net::TurnEndHook {
 public:
-    Connection(Server& server, net::Descriptor socket, net::Address client);
+    Connection(Server& server, net::Descriptor socket);
     ~Connection();
 
     // Replaces the protocol at the end of the running call; the old one gets no on_end().
@@ -61,7 +58,6 @@ public:
     void abort(net::Stream::CloseMode mode = net::Stream::CloseMode::reset);
 
     [[nodiscard]] Server& server() const noexcept { return server_; }
-    [[nodiscard]] const net::Address& client() const noexcept { return client_; }
     [[nodiscard]] Protocol* protocol() const noexcept { return protocol_.get(); }
 
 private:
@@ -74,14 +70,20 @@ private:
     void on_turn_end() override;
     void flush();
     void linger();
+    // Of a pending write, then of lingering. Most connections never have one: it is made when it is needed.
+    struct Deadline {
+        explicit Deadline(Connection& connection) noexcept
+            : timer([](void* self) { static_cast<Connection*>(self)->on_deadline(); }, &connection) {}
+        base::Timer timer;
+        std::uint64_t last_progress_ms = 0;
+    };
     void on_deadline();
+    [[nodiscard]] Deadline& deadline();
 
     Server& server_;
-    net::Address client_;
     net::Stream stream_;
     std::unique_ptr<Protocol> protocol_, previous_protocol_;
-    base::Timer deadline_;  // of a pending write, then of lingering
-    std::uint64_t last_progress_ms_ = 0;
+    std::unique_ptr<Deadline> deadline_;
     Phase phase_ = Phase::serving;
     bool peer_finished_ = false;
 };

@@ -4,8 +4,13 @@
 
 namespace proapi::server {
 
-Exchange::Exchange(RequestInfo request, ExchangeTransport& transport, std::uint64_t high_water, std::uint64_t low_water)
-    : request_(std::move(request)), transport_(&transport), high_water_(high_water), low_water_(low_water) {}
+Exchange::Exchange(RequestInfo request, std::string body, ExchangeTransport& transport, std::uint64_t high_water,
+                   std::uint64_t low_water)
+    : request_(std::move(request)),
+      body_(std::move(body)),
+      transport_(&transport),
+      high_water_(high_water),
+      low_water_(low_water) {}
 
 Problem Exchange::check_start(int status, const http::Headers& headers) const {
     if (started_) return state_problem("the response has been started already");

@@ -41,9 +41,12 @@ protected:
 
 class Exchange final : public base::RefCounted {
 public:
-    Exchange(RequestInfo request, ExchangeTransport& transport, std::uint64_t high_water, std::uint64_t low_water);
+    Exchange(RequestInfo request, std::string body, ExchangeTransport& transport, std::uint64_t high_water,
+             std::uint64_t low_water);
 
     [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
+    // Decoded, whole.
+    [[nodiscard]] const std::string& body() const noexcept { return body_; }
 
     // A whole response.
     [[nodiscard]] Problem respond(int status, const http::Headers& headers, std::string_view body);
@@ -71,6 +74,7 @@ private:
     [[nodiscard]] Problem check_start(int status, const http::Headers& headers) const;
 
     RequestInfo request_;
+    std::string body_;
     ExchangeTransport* transport_;
     std::uint64_t high_water_, low_water_;
     std::optional<std::uint64_t> remaining_;  // of an announced length

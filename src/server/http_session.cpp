@@ -29,8 +29,9 @@ constexpr std::uint64_t rate_check_ms = 1000;
 
 }  // namespace
 
-HttpSession::HttpSession(Connection& connection)
+HttpSession::HttpSession(Connection& connection, net::Address client)
     : connection_(connection),
+      client_(std::move(client)),
       parser_(head_limits_of(connection.server().settings())),
       timer_([](void* self) { static_cast<HttpSession*>(self)->on_time(); }, this) {}
 
@@ -86,16 +87,15 @@ void HttpSession::on_parse_failure(const http::Failure& failure) {
 }
 
 void HttpSession::on_head(base::MutableBytes rest) {
-    request_ = {.head = parser_.take_head(), .match = {}, .client = connection_.client(), .secure = false, .body = {},
-                .subprotocols = {}};
+    request_ = {.head = parser_.take_head(), .match = {}, .client = client_, .secure = false};
     const http::RequestHead& head = request_.head;
     keep_alive_ = head.keep_alive && !stopping_;
     body_unread_ = head.framing == http::BodyFraming::chunked || head.content_length > 0;
     if (ws::is_upgrade_request(head) && try_upgrade(rest)) return;
 
-    request_.match = connection_.server().site().router.match(head.method, head.raw_path);
+    request_.match = connection_.server().site().router.match(head.method, head.raw_path());
     if (request_.match.kind != http::MatchKind::matched) return answer_unmatched();
-    if (!body_unread_) return on_request();
+    if (!body_unread_) return on_request({});
 
     body_.emplace(head, http::BodyLimits{.max_body_bytes = settings().max_body});
     if (body_->state() == http::ParseState::failed) return on_parse_failure(body_->failure());
@@ -118,10 +118,10 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
     }
     if (body_->state() == http::ParseState::complete) {
         timer_.cancel();
-        request_.body = body_->take_body();
+        std::string body = body_->take_body();
         body_.reset();
         body_unread_ = false;
-        on_request();
+        on_request(std::move(body));
     }
     return bytes.subspan(taken);
 }
@@ -136,24 +136,22 @@ void HttpSession::on_read_end(int) {
 
 bool HttpSession::try_upgrade(base::MutableBytes rest) {
     Server& server = connection_.server();
-    http::Match match = server.site().router.match(http::websocket_method, request_.head.raw_path);
+    http::Match match = server.site().router.match(http::websocket_method, request_.head.raw_path());
     if (match.kind != http::MatchKind::matched) return false;  // an ordinary request that may be upgraded, but is not
 
     ws::Refusal refusal;
-    auto handshake = ws::read_handshake(request_.head, refusal);
-    if (!handshake) return refuse_upgrade(refusal), true;
+    if (!ws::read_handshake(request_.head, refusal)) return refuse_upgrade(refusal), true;
     const WebSocketSettings& limits = server.site().routes[match.route].settings;
     if (const std::string wrong = check_origin(request_.head, limits.allowed_origins); !wrong.empty()) {
-        server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path) + ": " + wrong);
+        server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path()) + ": " + wrong);
         answer(403, "This origin may not connect.");
         return true;
     }
     request_.match = std::move(match);
-    request_.subprotocols = std::move(handshake->subprotocols);
     phase_ = Phase::finished;
     timer_.cancel();
     release_exchange();  // of the request before, if it was answered in this very turn
-    auto session = std::make_unique<WebSocketSession>(connection_, std::move(request_), std::move(handshake->key), limits);
+    auto session = std::make_unique<WebSocketSession>(connection_, std::move(request_), limits);
     auto websocket = session->websocket();
     connection_.start(std::move(session), rest);
     server.application().on_websocket(std::move(websocket));
@@ -167,13 +165,13 @@ void HttpSession::refuse_upgrade(const ws::Refusal& refusal) {
     answer(refusal.status, refusal.reason, std::move(headers));
 }
 
-void HttpSession::on_request() {
+void HttpSession::on_request(std::string body) {
     phase_ = Phase::responding;
     release_exchange();  // the one before may have been answered in this very turn
     Server& server = connection_.server();
     const Route& route = server.site().routes[request_.match.route];
     exchange_ = base::IntrusivePtr<Exchange>(
-        new Exchange(std::move(request_), *this, settings().high_water, settings().low_water));
+        new Exchange(std::move(request_), std::move(body), *this, settings().high_water, settings().low_water));
     if (route.kind == Route::Kind::files) return serve_file();
     server.application().on_request(exchange_);
 }
@@ -188,14 +186,16 @@ void HttpSession::serve_file() {
 }
 
 void HttpSession::answer_unmatched() {
-    const http::Match& match = request_.match;
-    switch (match.kind) {
+    switch (request_.match.kind) {
         case http::MatchKind::bad_path:
             return answer(400, "The path is not percent-encoded UTF-8 without NUL.");
-        case http::MatchKind::wrong_method:
-            if (match.websocket_only)
-                return answer(426, "This address speaks WebSocket.", {{"Upgrade", "websocket"}});
-            return answer(405, "This address does not serve that method.", {{"Allow", join(match.allowed_methods)}});
+        case http::MatchKind::websocket_only:
+            return answer(426, "This address speaks WebSocket.", {{"Upgrade", "websocket"}});
+        case http::MatchKind::wrong_method: {
+            const http::Router& router = connection_.server().site().router;
+            return answer(405, "This address does not serve that method.",
+                          {{"Allow", join(router.allowed_methods(request_.head.raw_path()))}});
+        }
         default:
             return answer(404, "Nothing is served at this address.");
     }

@@ -18,7 +18,7 @@ namespace proapi::server {
 
 class HttpSession final : public Protocol, private ExchangeTransport {
 public:
-    explicit HttpSession(Connection& connection);
+    HttpSession(Connection& connection, net::Address client);
     ~HttpSession() override;
 
 private:
@@ -49,7 +49,7 @@ private:
     void on_parse_failure(const http::Failure& failure);
     [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
     void refuse_upgrade(const ws::Refusal& refusal);
-    void on_request();
+    void on_request(std::string body);
     void serve_file();
     void answer_unmatched();
     // Answers by itself; `text` becomes the body's one line.
@@ -61,6 +61,7 @@ private:
     [[nodiscard]] const Settings& settings() const noexcept;
 
     Connection& connection_;
+    net::Address client_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;
     RequestInfo request_;  // the one that is being read

@@ -40,7 +40,7 @@ std::string check_origin(const http::RequestHead& head, const std::vector<std::s
     });
     if (origins.size() == 1 && is_listed) return {};
 
-    const auto host = http::parse_authority(head.host);
+    const auto host = http::parse_authority(head.host());
     const auto origin = parse_origin(text);
     if (origins.size() == 1 && host) {
         // A port that Host leaves out is the default of the page's scheme: TLS may end at a proxy in front.
@@ -51,7 +51,7 @@ std::string check_origin(const http::RequestHead& head, const std::vector<std::s
             (text == "null" || (origin && http::is_loopback_name(origin->authority.host))))
             return {};
     }
-    return "origin '" + escape_for_log(text) + "' refused for host '" + escape_for_log(head.host) +
+    return "origin '" + escape_for_log(text) + "' refused for host '" + escape_for_log(head.host()) +
            "': add it to allowed_origins to let it in";
 }
 

@@ -5,8 +5,8 @@ namespace proapi::server {
 std::string url_of(const RequestInfo& request, UrlKind kind) {
     std::string url = kind == UrlKind::websocket ? "ws" : "http";
     if (request.secure) url += 's';
-    url += "://" + request.head.host + request.head.raw_path;
-    if (!request.head.query.empty()) url += "?" + request.head.query;
+    url.append("://").append(request.head.host()).append(request.head.raw_path());
+    if (const std::string_view query = request.head.query(); !query.empty()) url.append("?").append(query);
     return url;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "http/request.hpp"
 #include "http/router.hpp"
@@ -15,9 +14,7 @@ struct RequestInfo {
     http::RequestHead head;
     http::Match match;
     net::Address client;
-    bool secure = false;                    // over TLS
-    std::string body;                       // HTTP: decoded, whole
-    std::vector<std::string> subprotocols;  // WebSocket: as offered
+    bool secure = false;  // over TLS
 };
 
 // The URL that the client asked for: scheme, host and target. `websocket` chooses ws/wss or http/https.

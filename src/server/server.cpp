@@ -76,7 +76,7 @@ void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
     }
     std::unique_ptr<Connection> made;
     try {
-        made = std::make_unique<Connection>(*this, std::move(socket), peer.address());
+        made = std::make_unique<Connection>(*this, std::move(socket));
     } catch (const std::system_error& error) {  // the kernel watches no more sockets
         return on_accept_refused(error.code().value());
     }
@@ -84,7 +84,7 @@ void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
     ++counts_.open;
     Connection* connection = made.release();
     connections_.push_back(*connection);
-    connection->start(std::make_unique<HttpSession>(*connection), {});
+    connection->start(std::make_unique<HttpSession>(*connection, peer.address()), {});
 }
 
 void Server::on_accept_refused(int error) {
@@ -94,8 +94,7 @@ void Server::on_accept_refused(int error) {
 }
 
 void Server::retire(Connection& connection) {
-    static_cast<ConnectionLink&>(connection).unlink();
-    retired_.push_back(connection);
+    retired_.push_back(connection);  // out of connections_
     --counts_.open;
     reactor_.at_turn_end(*this);
 }

@@ -69,7 +69,7 @@ private:
     std::uint64_t max_connections_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
-    base::IntrusiveList<Connection, RetiredLink> retired_;
+    base::IntrusiveList<Connection, ConnectionLink> retired_;
     ServerCounts counts_;
     std::function<void()> on_stopped_;
     bool stopping_ = false;

@@ -96,7 +96,7 @@ StaticFile find_static_file(const std::string& directory, std::string_view path,
         found.status = 304;
         return found;
     }
-    found.headers.add("Content-Type", std::string(http::content_type_of(name)));
+    found.headers.add("Content-Type", http::content_type_of(name));
     found.headers.add("Accept-Ranges", "bytes");
     found.headers.add("X-Content-Type-Options", "nosniff");
 
@@ -121,10 +121,10 @@ StaticFile find_static_file(const std::string& directory, std::string_view path,
 
 StaticFile serve_files(const Site& site, const RequestInfo& request) {
     const auto& parameters = request.match.parameters;
-    const std::string_view path = parameters.empty() ? "" : std::string_view(parameters.front().second);
+    const std::string_view path = parameters.empty() ? "" : std::string_view(parameters.front().value);
     StaticFile found = find_static_file(site.routes.at(request.match.route).directory, path, request.head);
     if (found.status != 404) return found;
-    if (site.router.match(http::websocket_method, request.head.raw_path).kind != http::MatchKind::matched) return found;
+    if (site.router.match(http::websocket_method, request.head.raw_path()).kind != http::MatchKind::matched) return found;
     StaticFile refused = refusal(426, "This address speaks WebSocket.\n");
     refused.headers.add("Upgrade", "websocket");
     return refused;

@@ -5,14 +5,15 @@
 #include "base/utf8.hpp"
 #include "http/response.hpp"
 #include "server/log.hpp"
+#include "ws/handshake.hpp"
 
 namespace proapi::server {
 
 namespace {
 
-[[nodiscard]] std::string join(const std::vector<std::string>& items) {
+[[nodiscard]] std::string join(const std::vector<std::string_view>& items) {
     std::string out;
-    for (const std::string& item : items) out += (out.empty() ? "'" : ", '") + item + "'";
+    for (const std::string_view item : items) out.append(out.empty() ? "'" : ", '").append(item).append("'");
     return out.empty() ? "none" : out;
 }
 
@@ -23,7 +24,7 @@ namespace {
         if (http::equals_ignoring_case(name, "upgrade") || http::equals_ignoring_case(name, "sec-websocket-accept") ||
             http::equals_ignoring_case(name, "sec-websocket-extensions") ||
             http::equals_ignoring_case(name, "sec-websocket-protocol"))
-            return "the header '" + name + "' is written by the handshake itself";
+            return "the header '" + std::string(name) + "' is written by the handshake itself";
     }
     return {};
 }
@@ -31,7 +32,23 @@ namespace {
 }  // namespace
 
 WebSocket::WebSocket(RequestInfo request, const WebSocketSettings& settings, WebSocketTransport& transport)
-    : request_(std::move(request)), settings_(settings), transport_(&transport) {}
+    : request_(std::move(request)), settings_(&settings), transport_(&transport) {}
+
+WebSocket::OutputWaiters& WebSocket::output_waiters() {
+    if (!output_waiters_) output_waiters_ = std::make_unique<OutputWaiters>();
+    return *output_waiters_;
+}
+
+void WebSocket::set_closed(std::uint16_t code, std::string_view reason) {
+    closed_ = true;
+    close_code_ = code;
+    if (!reason.empty()) close_reason_ = std::make_unique<const std::string>(reason);
+}
+
+const std::string& WebSocket::text_of(const RareText& text) noexcept {
+    static const std::string empty;
+    return text ? *text : empty;
+}
 
 Problem WebSocket::require_connecting(std::string_view call) const {
     if (accepted_) return state_problem(std::string(call) + ": the connection is accepted already");
@@ -41,13 +58,16 @@ Problem WebSocket::require_connecting(std::string_view call) const {
 
 Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const http::Headers& headers) {
     if (Problem problem = require_connecting("accept()")) return problem;
-    if (subprotocol && std::ranges::find(request_.subprotocols, *subprotocol) == request_.subprotocols.end())
-        return value_problem("accept(): the client offered the subprotocols " + join(request_.subprotocols) + ", not '" +
-                             escape_for_log(*subprotocol) + "'");
+    if (subprotocol) {
+        const auto offered = ws::subprotocols_of(request_.head);
+        if (std::ranges::find(offered, *subprotocol) == offered.end())
+            return value_problem("accept(): the client offered the subprotocols " + join(offered) + ", not '" +
+                                 escape_for_log(*subprotocol) + "'");
+    }
     if (std::string wrong = check_handshake_headers(headers); !wrong.empty()) return value_problem("accept(): " + wrong);
     accepted_ = true;
-    subprotocol_ = subprotocol.value_or("");
-    transport_->accept(subprotocol_, headers);
+    if (subprotocol) subprotocol_ = std::make_unique<const std::string>(*subprotocol);
+    transport_->accept(text_of(subprotocol_), headers);
     return {};
 }
 
@@ -57,9 +77,7 @@ Problem WebSocket::reject(int status, std::string_view body, const http::Headers
         return value_problem("reject(): expected a status from 300 to 599, got " + std::to_string(status));
     if (std::string wrong = http::check_response(status, headers); !wrong.empty())
         return value_problem("reject(): " + wrong);
-    closed_ = true;
-    close_code_ = ws::close_code::abnormal_closure;
-    close_reason_ = "the handshake was rejected with status " + std::to_string(status);
+    set_closed(ws::close_code::abnormal_closure, "the handshake was rejected with status " + std::to_string(status));
     transport_->reject(status, body, headers);
     return {};
 }
@@ -73,9 +91,7 @@ Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
     if (!base::is_valid_utf8(base::as_bytes(reason))) return value_problem("close(): the reason is not valid UTF-8");
     if (closed_) return {};
     if (!accepted_) return reject(403, "", {});
-    closed_ = true;
-    close_code_ = code;
-    close_reason_ = reason;
+    set_closed(code, reason);
     queue_.reset();
     queued_bytes_ = 0;
     transport_->close(code, reason);
@@ -86,7 +102,7 @@ Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
 Problem WebSocket::disconnect_problem() const {
     std::string text = "the connection has ended with code " +
                        std::to_string(close_code_.value_or(ws::close_code::abnormal_closure));
-    if (!close_reason_.empty()) text += " (" + escape_for_log(close_reason_) + ")";
+    if (close_reason_) text += " (" + escape_for_log(*close_reason_) + ")";
     return {Problem::Kind::disconnect, std::move(text)};
 }
 
@@ -98,30 +114,30 @@ Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& resul
     if (!accepted_) [[unlikely]]
         return state_problem("send: call accept() first");
     // Senders that do not wait share a bound; one message may always go beyond it.
-    if (transport_->buffered_amount() > settings_.max_buffered) [[unlikely]] {
+    if (transport_->buffered_amount() > settings_->max_buffered) [[unlikely]] {
         static_cast<void>(close(ws::close_code::policy_violation, "slow consumer: max_buffered is full"));
         result = SendResult::ended;
         return {};
     }
     transport_->send(kind, payload);
-    result = transport_->buffered_amount() > settings_.high_water ? SendResult::full : SendResult::sent;
+    result = transport_->buffered_amount() > settings_->high_water ? SendResult::full : SendResult::sent;
     return {};
 }
 
 bool WebSocket::is_above_low_water() const noexcept {
-    return transport_ && transport_->buffered_amount() > settings_.low_water;
+    return transport_ && transport_->buffered_amount() > settings_->low_water;
 }
 
 Problem WebSocket::try_receive(std::optional<Message>& message) {
     if (receiver_)
         return state_problem("receive: another task is waiting for a message already; one task may receive at a time");
     if (queue_) {
-        const bool was_full = !wants_messages();
+        const bool was_full = transport_ && !wants_messages();
         message = std::move(queue_->front());
         queue_->pop_front();
         queued_bytes_ -= message->data.size();
         if (queue_->empty()) queue_.reset();
-        if (was_full && wants_messages() && transport_) transport_->resume_reading();
+        if (was_full && wants_messages()) transport_->resume_reading();
         return {};
     }
     if (closed_) return disconnect_problem();
@@ -131,7 +147,7 @@ Problem WebSocket::try_receive(std::optional<Message>& message) {
 
 bool WebSocket::wants_messages() const noexcept {
     return !queue_ ||
-           (queue_->size() < settings_.receive_queue_messages && queued_bytes_ < settings_.receive_queue_bytes);
+           (queue_->size() < settings_->receive_queue_messages && queued_bytes_ < settings_->receive_queue_bytes);
 }
 
 void WebSocket::on_message(MessageView message) {
@@ -149,24 +165,20 @@ void WebSocket::enqueue(Message message) {
 
 void WebSocket::on_drained() {
     const base::IntrusivePtr<WebSocket> self(this);  // a woken handler may drop the last handle
-    if (!drain_waiters_.empty() && !is_above_low_water()) drain_waiters_.wake();
-    if (!flush_waiters_.empty() && buffered_amount() == 0) flush_waiters_.wake();
+    if (output_waiters_ && !is_above_low_water()) output_waiters_->drain.wake();
+    if (output_waiters_ && buffered_amount() == 0) output_waiters_->flush.wake();
+    if (output_waiters_ && output_waiters_->drain.empty() && output_waiters_->flush.empty()) output_waiters_.reset();
 }
 
 void WebSocket::on_close(std::uint16_t code, std::string_view reason) {
     if (closed_) return;
-    closed_ = true;
-    close_code_ = code;
-    close_reason_ = reason;
+    set_closed(code, reason);
     notify();
 }
 
 void WebSocket::on_end() {
     transport_ = nullptr;
-    if (!closed_) {
-        closed_ = true;
-        close_code_ = ws::close_code::abnormal_closure;
-    }
+    if (!closed_) set_closed(ws::close_code::abnormal_closure, {});
     notify();
 }
 
@@ -180,9 +192,9 @@ void WebSocket::notify() {
     }
     if (!closed_) return;
     if (receiver_) std::exchange(receiver_, nullptr)->on_end();
-    drain_waiters_.wake();
+    if (output_waiters_) output_waiters_->drain.wake();
     if (transport_) return;
-    flush_waiters_.wake();
+    if (output_waiters_) output_waiters_->flush.wake();
     close_waiters_.wake();
 }
 

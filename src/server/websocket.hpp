@@ -68,6 +68,7 @@ protected:
 
 class WebSocket final : public base::RefCounted {
 public:
+    // `settings` live as long as the transport.
     WebSocket(RequestInfo request, const WebSocketSettings& settings, WebSocketTransport& transport);
 
     // --- the application's side ---
@@ -79,9 +80,9 @@ public:
     // `result` is meaningful where no problem is given.
     [[nodiscard]] Problem send(MessageKind kind, base::Bytes payload, SendResult& result);
     [[nodiscard]] bool is_above_low_water() const noexcept;
-    void wait_drained(Waiter& waiter) noexcept { drain_waiters_.add(waiter); }
+    void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }
     // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.
-    void wait_flushed(Waiter& waiter) noexcept { flush_waiters_.add(waiter); }
+    void wait_flushed(Waiter& waiter) { output_waiters().flush.add(waiter); }
 
     // A message that is there already; else `none`. After the end: a problem, once the queue is empty.
     [[nodiscard]] Problem try_receive(std::optional<Message>& message);
@@ -97,8 +98,8 @@ public:
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
     void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
     [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept { return close_code_; }
-    [[nodiscard]] const std::string& close_reason() const noexcept { return close_reason_; }
-    [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
+    [[nodiscard]] const std::string& close_reason() const noexcept { return text_of(close_reason_); }
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return text_of(subprotocol_); }
     [[nodiscard]] std::size_t buffered_amount() const noexcept { return transport_ ? transport_->buffered_amount() : 0; }
     // "the connection has ended with code 1001 (going away)"
     [[nodiscard]] Problem disconnect_problem() const;
@@ -119,16 +120,26 @@ public:
     void notify();
 
 private:
+    // What most connections have none of most of the time stands apart: idle ones own little.
+    using RareText = std::unique_ptr<const std::string>;  // none: empty
+    struct OutputWaiters {
+        WaiterList drain, flush;
+    };
+
     [[nodiscard]] Problem require_connecting(std::string_view call) const;
+    [[nodiscard]] OutputWaiters& output_waiters();
+    void set_closed(std::uint16_t code, std::string_view reason);
+    [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
 
     RequestInfo request_;
-    WebSocketSettings settings_;
+    const WebSocketSettings* settings_;
     WebSocketTransport* transport_;
-    std::unique_ptr<std::deque<Message>> queue_;  // none while it is empty: idle connections own little
+    std::unique_ptr<std::deque<Message>> queue_;
     std::size_t queued_bytes_ = 0;
     Receiver* receiver_ = nullptr;
-    WaiterList drain_waiters_, flush_waiters_, close_waiters_;
-    std::string subprotocol_, close_reason_;
+    std::unique_ptr<OutputWaiters> output_waiters_;
+    WaiterList close_waiters_;
+    RareText subprotocol_, close_reason_;
     std::optional<std::uint16_t> close_code_;
     bool accepted_ = false, closed_ = false;
 };

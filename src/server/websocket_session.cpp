@@ -22,10 +22,8 @@ namespace {
 
 }  // namespace
 
-WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, std::string key,
-                                   const WebSocketSettings& settings)
+WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, const WebSocketSettings& settings)
     : connection_(connection),
-      key_(std::move(key)),
       settings_(settings),
       machine_(ws::Role::server, limits_of(settings)),
       websocket_(new WebSocket(std::move(request), settings, *this)),
@@ -45,8 +43,7 @@ void WebSocketSession::on_start(base::MutableBytes leftover) {
 
 void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
     phase_ = Phase::open;
-    machine_.output().append(ws::write_accept_response(key_, subprotocol, headers));
-    key_ = {};
+    machine_.output().append(ws::write_accept_response(ws::key_of(websocket_->request().head), subprotocol, headers));
     last_heard_ms_ = now_ms();
     connection_.server().reactor().start_timer(timer_, std::min(settings_.ping_interval, settings_.message_timeout));
     paused_ = true;
@@ -131,7 +128,7 @@ void WebSocketSession::handle(const ws::Event& event) {
             if (!was_ours) connection_.server().count_close(event.code);
             const std::string reason(base::as_text(event.payload));
             if (event.kind == ws::EventKind::failed)
-                connection_.server().log_peer_fault(connection_.client(), event.code, reason);
+                connection_.server().log_peer_fault(websocket_->request().client, event.code, reason);
             websocket_->on_close(event.code, reason);
             connection_.flush_soon();
             return;

@@ -10,8 +10,8 @@ namespace proapi::server {
 
 class WebSocketSession final : public Protocol, private WebSocketTransport {
 public:
-    WebSocketSession(Connection& connection, RequestInfo request, std::string key,
-                     const WebSocketSettings& settings);
+    // `settings` outlive the session.
+    WebSocketSession(Connection& connection, RequestInfo request, const WebSocketSettings& settings);
     ~WebSocketSession() override;
 
     [[nodiscard]] const base::IntrusivePtr<WebSocket>& websocket() const noexcept { return websocket_; }
@@ -47,8 +47,7 @@ private:
     enum class Phase : std::uint8_t { connecting, open, closing, finished };
 
     Connection& connection_;
-    std::string key_;
-    WebSocketSettings settings_;
+    const WebSocketSettings& settings_;
     ws::Connection machine_;
     base::IntrusivePtr<WebSocket> websocket_;
     base::Timer timer_;  // accept_timeout, then the next look at life, then close_timeout

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "base/utf8.hpp"
 #include "ws/assembler.hpp"
@@ -79,8 +80,14 @@ struct Connection::State {
     bool close_received = false;
     bool failed = false;
     std::uint8_t held_size = 0;
-    // A partial header, or a partial control payload, or (last of all) why the connection failed.
-    std::array<std::uint8_t, max_control_payload_bytes + 1> held{};
+    // A partial header, or a partial control payload, or (last of all) why the connection failed. None while there is
+    // nothing to hold.
+    using Held = std::array<std::uint8_t, max_control_payload_bytes + 1>;
+    [[nodiscard]] Held& hold() {
+        if (!held) held = std::make_unique<Held>();
+        return *held;
+    }
+    std::unique_ptr<Held> held;
 };
 
 }  // namespace proapi::ws

@@ -50,15 +50,6 @@ std::optional<std::string_view> find_duplicate(std::vector<std::string_view> nam
     return found == names.end() ? std::nullopt : std::optional{*found};
 }
 
-std::vector<std::string_view> offered_subprotocols(const http::Headers& headers) {
-    std::vector<std::string_view> names;
-    for (const std::string_view value : headers.getlist("Sec-WebSocket-Protocol")) {
-        const auto members = http::split_list(value);
-        names.insert(names.end(), members.begin(), members.end());
-    }
-    return names;
-}
-
 // Whether method, version and the fields of section 4.2.1 items 1-4 are right; fills `refusal` where not.
 bool has_handshake_fields(const http::RequestHead& head, Refusal& refusal) {
     if (head.method != "GET") {
@@ -66,7 +57,7 @@ bool has_handshake_fields(const http::RequestHead& head, Refusal& refusal) {
                {{"Allow", "GET"}});
     } else if (head.minor_version < 1) {
         refuse(refusal, 400, "expected HTTP/1.1 or higher for a WebSocket handshake, got HTTP/1.0");
-    } else if (head.host.empty()) {
+    } else if (head.host().empty()) {
         refuse(refusal, 400, "expected a Host field that names this server, got none or an empty one");
     } else if (!is_upgrade_request(head)) {
         refuse(refusal, 400, "expected the token \"websocket\" in the Upgrade field, got none");
@@ -101,7 +92,7 @@ std::string read_response_fields(std::string_view head, http::Headers& fields) {
         if (colon == std::string_view::npos || !http::is_token(line.substr(0, colon))) {
             return "expected a field \"name: value\", got " + quoted(line);
         }
-        fields.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+        fields.add(line.substr(0, colon), trim(line.substr(colon + 1)));
     }
 }
 
@@ -130,7 +121,7 @@ std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Re
         return refuse(refusal, 400, "expected a Sec-WebSocket-Key of base64 for 16 octets, got " + quoted(keys[0]));
     }
     // Section 4.1 item 10: elements are tokens, all unique.
-    const auto names = offered_subprotocols(head.headers);
+    auto names = subprotocols_of(head);
     const auto invalid = std::find_if_not(names.begin(), names.end(), http::is_token);
     if (invalid != names.end()) {
         return refuse(refusal, 400, "expected tokens in Sec-WebSocket-Protocol, got " + quoted(*invalid));
@@ -138,7 +129,20 @@ std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Re
     if (const auto twice = find_duplicate(names)) {
         return refuse(refusal, 400, "expected each name in Sec-WebSocket-Protocol once, got twice " + quoted(*twice));
     }
-    return HandshakeRequest{std::string(keys[0]), {names.begin(), names.end()}};
+    return HandshakeRequest{keys[0], std::move(names)};
+}
+
+std::string_view key_of(const http::RequestHead& head) noexcept {
+    return head.headers.get("Sec-WebSocket-Key").value_or("");
+}
+
+std::vector<std::string_view> subprotocols_of(const http::RequestHead& head) {
+    std::vector<std::string_view> names;
+    for (const std::string_view value : head.headers.getlist("Sec-WebSocket-Protocol")) {
+        const auto members = http::split_list(value);
+        names.insert(names.end(), members.begin(), members.end());
+    }
+    return names;
 }
 
 std::string accept_value(std::string_view key) {
@@ -159,7 +163,7 @@ std::string write_accept_response(std::string_view key, std::string_view subprot
     std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
     head.append("Sec-WebSocket-Accept: ").append(accept_value(key)).append("\r\n");
     if (!subprotocol.empty()) head.append("Sec-WebSocket-Protocol: ").append(subprotocol).append("\r\n");
-    for (const http::Header& field : extra) head.append(field.name).append(": ").append(field.value).append("\r\n");
+    for (const http::Header field : extra) head.append(field.name).append(": ").append(field.value).append("\r\n");
     return head.append("\r\n");
 }
 

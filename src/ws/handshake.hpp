@@ -19,9 +19,10 @@ struct Refusal {
     http::Headers headers;  // Allow, Sec-WebSocket-Version, Connection: close
 };
 
+// Views into the request's head.
 struct HandshakeRequest {
-    std::string key;
-    std::vector<std::string> subprotocols;  // as offered, in the client's order
+    std::string_view key;
+    std::vector<std::string_view> subprotocols;  // as offered, in the client's order
 };
 
 // Whether the request asks for the WebSocket protocol: a token of `Upgrade` is "websocket" in any case.
@@ -30,6 +31,10 @@ struct HandshakeRequest {
 // Checks everything of section 4.2.1: method GET, HTTP/1.1, Host, Upgrade, Connection, key, version, no body.
 // On refusal fills `refusal` and gives nothing.
 [[nodiscard]] std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal);
+
+// Of a request that read_handshake() has taken: its Sec-WebSocket-Key, and what it offers.
+[[nodiscard]] std::string_view key_of(const http::RequestHead& head) noexcept;
+[[nodiscard]] std::vector<std::string_view> subprotocols_of(const http::RequestHead& head);
 
 // Base64 of SHA-1 of the key and the GUID (section 4.2.2, 5.4).
 [[nodiscard]] std::string accept_value(std::string_view key);

@@ -43,6 +43,7 @@ Event Connection::State::next_event() {
 void Connection::State::release_told() noexcept {
     if (message_told) assembler.release();
     message_told = false;
+    if (held_size == 0) held.reset();
     input.release_read();
 }
 
@@ -50,7 +51,7 @@ bool Connection::State::message_in_progress() const noexcept {
     if (is_draining()) return false;
     if (message_opcode != Opcode::continuation) return true;
     // The first octets of a message's first header.
-    return !in_payload && held_size > 0 && !is_control(static_cast<Opcode>(held[0] & 0x0F));
+    return !in_payload && held_size > 0 && !is_control(static_cast<Opcode>((*held)[0] & 0x0F));
 }
 
 void Connection::State::read_header(Event& event) {
@@ -59,8 +60,8 @@ void Connection::State::read_header(Event& event) {
     Bytes octets = available;
     if (held_before > 0) {
         const std::size_t added = std::min(available.size(), max_frame_header_bytes - held_before);
-        std::memcpy(held.data() + held_before, available.data(), added);
-        octets = {held.data(), held_before + added};
+        std::memcpy(held->data() + held_before, available.data(), added);
+        octets = {held->data(), held_before + added};
     }
     FrameHeader header;
     std::size_t header_bytes = 0;
@@ -69,7 +70,7 @@ void Connection::State::read_header(Event& event) {
     if (!check_header_status(status, octets, event)) return;
     if (status == HeaderStatus::need_data) {
         // A header that needs more is shorter than the longest: all of `octets` fits.
-        if (held_before == 0) std::memcpy(held.data(), octets.data(), octets.size());
+        if (held_before == 0) std::memcpy(hold().data(), octets.data(), octets.size());
         held_size = static_cast<std::uint8_t>(octets.size());
         input.advance(octets.size() - held_before);
         return;
@@ -252,9 +253,9 @@ void Connection::State::read_control(Event& event) {
     const bool whole = payload_left == 0;
     Bytes payload = piece;
     if (held_size > 0 || !whole) {
-        if (!piece.empty()) std::memcpy(held.data() + held_size, piece.data(), piece.size());
+        if (!piece.empty()) std::memcpy(hold().data() + held_size, piece.data(), piece.size());
         held_size = static_cast<std::uint8_t>(held_size + piece.size());
-        payload = {held.data(), held_size};
+        payload = {hold().data(), held_size};
     }
     if (frame_opcode == Opcode::close && !check_close(payload, whole, event)) return;
     if (!whole) return;
@@ -315,12 +316,12 @@ void Connection::State::fail(Event& event, std::uint16_t code, const char* forma
     std::va_list arguments;
     va_start(arguments, format);
     const int length =
-        std::vsnprintf(reinterpret_cast<char*>(held.data()), max_close_reason_bytes + 1, format, arguments);
+        std::vsnprintf(reinterpret_cast<char*>(hold().data()), max_close_reason_bytes + 1, format, arguments);
     va_end(arguments);
     const std::size_t written = length < 0 ? 0 : std::min(static_cast<std::size_t>(length), max_close_reason_bytes);
     event.kind = EventKind::failed;
     event.code = code;
-    event.payload = {held.data(), written};
+    event.payload = {held->data(), written};
     // Section 7.1.7: "An endpoint MUST NOT continue to attempt to process data"; it sends a Close with the status code.
     send_close(code, event.payload);
     failed = true;

@@ -48,7 +48,7 @@ class WebSocketTest : public ::testing::Test {
 protected:
     WebSocketTest() {
         RequestInfo request;
-        request.subprotocols = {"chat.v2", "chat.v1"};
+        request.head.headers.add("Sec-WebSocket-Protocol", "chat.v2, chat.v1");
         settings.receive_queue_messages = 3;
         settings.receive_queue_bytes = 100;
         settings.high_water = 10;

@@ -46,7 +46,9 @@ Answer answer_to(std::string_view request) {
     Refusal refusal;
     const auto handshake = read_handshake(head, refusal);
     if (!handshake) return {refusal.status, refusal.headers, {}, refusal.reason};
-    return {101, read_fields(write_accept_response(handshake->key, "", {})), handshake->subprotocols, {}};
+    return {101, read_fields(write_accept_response(handshake->key, "", {})),
+            {handshake->subprotocols.begin(), handshake->subprotocols.end()},
+            {}};
 }
 
 json read_vectors() {
@@ -73,7 +75,8 @@ TEST(Handshake, ServerVectors) {
             EXPECT_NE(answer.reason, "");
             continue;
         }
-        EXPECT_EQ(answer.headers.size(), vector.at("headers").size()) << "nothing but the handshake's own fields";
+        EXPECT_EQ(std::distance(answer.headers.begin(), answer.headers.end()), std::ssize(vector.at("headers")))
+            << "nothing but the handshake's own fields";
         EXPECT_EQ(answer.subprotocols, vector.at("subprotocols").get<std::vector<std::string>>());
     }
     EXPECT_GT(played, 50);
@@ -133,8 +136,8 @@ TEST(Handshake, ManySubprotocolsAreReadInOrder) {
     for (int i = 0; i < 2000; ++i) names += "n" + std::to_string(i) + ",";
     http::RequestHead head;
     head.method = "GET";
-    head.host = "a";
-    head.headers = {{"Upgrade", "websocket"},
+    head.headers = {{"Host", "a"},
+                    {"Upgrade", "websocket"},
                     {"Connection", "upgrade"},
                     {"Sec-WebSocket-Key", std::string(sample_key)},
                     {"Sec-WebSocket-Version", "13"},

@@ -1,0 +1,19 @@
+"""The echo program on ProAPI: `proapi_echo.py [--fast]` at PROAPI_PORT, or `uvicorn proapi_echo:app`."""
+
+import sys
+
+from proapi import ProAPI, WebSocketConnection
+
+app = ProAPI()
+
+
+@app.websocket("/ws")
+async def websocket_handler(websocket: WebSocketConnection) -> None:
+    await websocket.accept()
+    while True:
+        message = await websocket.receive_text()
+        await websocket.send_text(f"Echo: {message}")
+
+
+if __name__ == "__main__":
+    app.run(fast="--fast" in sys.argv)

@@ -1,0 +1,109 @@
+"""Drives build/release/bench/load_client against a running server, and reads the server's account meanwhile."""
+
+import contextlib
+import math
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from servers import BUILD, BenchError, Running, kept_waiting_s
+
+LOAD_CLIENT = BUILD / "bench/load_client"
+
+
+@dataclass(frozen=True)
+class Echoed:
+    """What happened within one measured time."""
+
+    messages: int
+    seconds: float
+    server_cpu_s: float
+    client_cpu_s: float
+    kept_waiting_s: float  # the one or the other, for others on its core
+
+    @property
+    def per_second(self) -> float:
+        return self.messages / self.seconds
+
+    @property
+    def server_us_per_message(self) -> float:
+        return self.server_cpu_s / self.messages * 1e6
+
+    @property
+    def server_busy(self) -> float:
+        return self.server_cpu_s / self.seconds
+
+    @property
+    def client_busy(self) -> float:
+        return self.client_cpu_s / self.seconds
+
+
+def echo(server: Running, *, connections: int, in_flight: int, warm_up_s: float, seconds: float) -> Echoed:
+    """Keeps `in_flight` messages going on each connection."""
+    arguments = [str(server.port), str(connections), str(in_flight), str(warm_up_s), str(seconds)]
+    with _load_client("echo", *arguments) as client:
+        _expect(client, "begin")
+        before, waited_before = server.cpu_s(), server.kept_waiting_s() + kept_waiting_s(client.pid)
+        messages, took_s, client_cpu_s = _expect(client, "end")
+        server_cpu_s = server.cpu_s() - before
+        waited_s = server.kept_waiting_s() + kept_waiting_s(client.pid) - waited_before
+        _expect_success(client)
+    if not int(messages):
+        raise BenchError("no message came back within the measured time")
+    return Echoed(int(messages), float(took_s), server_cpu_s, float(client_cpu_s), waited_s)
+
+
+@contextlib.contextmanager
+def idle(server: Running, connections: int) -> Iterator[None]:
+    """So many connections which have echoed one message, open and silent until the block ends."""
+    with _load_client("idle", str(server.port), str(connections), str(_addresses(connections))) as client:
+        _expect(client, "ready")
+        yield
+        if client.stdin:
+            client.stdin.close()
+        (still_open,) = _expect(client, "open")
+        _expect_success(client)
+    if int(still_open) != connections:
+        raise BenchError(f"{connections - int(still_open)} of {connections} idle connections did not stay open")
+
+
+def _addresses(connections: int) -> int:
+    """Each source address has ports of its own: one will do, unless they are few."""
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    return max(1, math.ceil(connections / ((last - first + 1) / 2)))
+
+
+@contextlib.contextmanager
+def _load_client(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([str(LOAD_CLIENT), *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as client:
+        try:
+            yield client
+        finally:
+            if client.poll() is None:
+                client.kill()
+
+
+def _expect(client: subprocess.Popen[str], word: str) -> list[str]:
+    """The rest of the line that begins with `word`. The client bounds its own time, so that a line or an end comes."""
+    line = _pipe(client.stdout).readline().split()
+    if line[:1] != [word]:
+        raise BenchError(_pipe(client.stderr).read().strip() or f"the load client ended with status {client.wait()}")
+    return line[1:]
+
+
+def _expect_success(client: subprocess.Popen[str]) -> None:
+    if status := client.wait():
+        raise BenchError(f"the load client ended with status {status}")
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe
+
+
+def is_built() -> bool:
+    return os.access(LOAD_CLIENT, os.X_OK)

@@ -1,0 +1,285 @@
+// The load that bench/ puts on a WebSocket echo server at 127.0.0.1, by one thread and epoll.
+//
+//   load_client echo PORT CONNECTIONS IN_FLIGHT WARM_UP_S SECONDS    "begin", "end MESSAGES SECONDS CPU_SECONDS"
+//   load_client idle PORT CONNECTIONS ADDRESSES                      "ready", waits for the end of stdin, "open COUNT"
+//
+// Every octet that comes back is compared with what was due, and a reply that is wrong, late or too much ends the run
+// with status 1. It shares no code with the project, so that no mistake can cancel out.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t text_bytes = 20;
+constexpr std::size_t frame_bytes = 2 + 4 + text_bytes;
+constexpr std::string_view reply_prefix = "Echo: ";
+constexpr std::size_t reply_bytes = 2 + reply_prefix.size() + text_bytes;
+constexpr std::size_t ring_messages = 128;  // numbered, so that a lost or swapped reply is seen
+constexpr int stall_s = 10;
+constexpr unsigned longest_run_s = 300;
+constexpr std::size_t most_connections = 60'000;
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::runtime_error(what);
+}
+[[noreturn]] void fail_by_errno(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+// What is sent and what must come back, each twice in a row: any stretch up to one ring's length is contiguous.
+struct Ring {
+    std::string frames, replies;
+
+    Ring() {
+        for (std::size_t i = 0; i < 2 * ring_messages; ++i) add(i % ring_messages);
+    }
+
+    void add(std::size_t number) {
+        std::array<char, text_bytes + 1> text{};
+        std::snprintf(text.data(), text.size(), "twenty octets of %03zu", number);
+        const std::uint32_t mask = 0x9E3779B9U * static_cast<std::uint32_t>(number + 1);
+        std::array<char, 4> key{};
+        std::memcpy(key.data(), &mask, key.size());
+        frames += '\x81';
+        frames += static_cast<char>(0x80U | text_bytes);
+        frames.append(key.data(), key.size());
+        for (std::size_t i = 0; i < text_bytes; ++i) frames += static_cast<char>(text[i] ^ key[i % 4]);
+        replies += '\x81';
+        replies += static_cast<char>(reply_bytes - 2);
+        replies += reply_prefix;
+        replies.append(text.data(), text_bytes);
+    }
+};
+
+struct Connection {
+    int fd = -1;
+    std::size_t send_at = 0, receive_at = 0;  // in the rings
+    std::size_t unsent = 0, awaited = 0;      // octets
+    bool waits_to_write = false;
+};
+
+class Load {
+public:
+    Load(std::uint16_t port, std::size_t connections, unsigned addresses) : port_(port), connections_(connections) {
+        if (connections == 0 || connections > most_connections) fail("expected 1 to 60000 connections");
+        for (std::size_t i = 0; i < connections; ++i) open(connections_[i], addresses > 1 ? 1 + i % addresses : 0);
+    }
+    Load(const Load&) = delete;
+    Load& operator=(const Load&) = delete;
+    ~Load() {
+        // By a reset: thousands of ports in TIME_WAIT would be missing in the next round.
+        const linger reset{1, 0};
+        for (const Connection& connection : connections_) {
+            if (connection.fd < 0) continue;
+            ::setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+            ::close(connection.fd);
+        }
+        if (epoll_ >= 0) ::close(epoll_);
+    }
+
+    // Keeps `in_flight` messages going on every connection.
+    void echo(std::size_t in_flight, double warm_up_s, double seconds) {
+        if (in_flight == 0 || in_flight > ring_messages) fail("expected 1 to 128 messages in flight");
+        epoll_ = ::epoll_create1(0);
+        if (epoll_ < 0) fail_by_errno("epoll_create1");
+        for (Connection& connection : connections_) {
+            watch(connection, EPOLL_CTL_ADD);
+            add_messages(connection, in_flight);
+            flush(connection);
+        }
+        run(warm_up_s);
+        std::puts("begin");
+        const double cpu_before = cpu_s();
+        const auto begin = Clock::now();
+        const std::uint64_t messages = run(seconds);
+        const double took_s = std::chrono::duration<double>(Clock::now() - begin).count();
+        std::printf("end %llu %.6f %.6f\n", static_cast<unsigned long long>(messages), took_s, cpu_s() - cpu_before);
+    }
+
+    // One message on every connection, then nothing until stdin ends.
+    void idle() {
+        for (Connection& connection : connections_) {
+            add_messages(connection, 1);
+            flush(connection);
+            while (connection.awaited > 0) receive(connection, 0);
+        }
+        std::puts("ready");
+        while (std::getchar() != EOF) {
+        }
+        std::printf("open %zu\n", count_open());
+    }
+
+private:
+    static double cpu_s() {
+        rusage usage{};
+        ::getrusage(RUSAGE_SELF, &usage);
+        const auto seconds = [](const timeval& time) {
+            return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+        };
+        return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    }
+
+    // From 127.0.0.`source`; 0: the kernel chooses.
+    void open(Connection& connection, std::size_t source) {
+        connection.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connection.fd < 0) fail_by_errno("socket");
+        const int on = 1;
+        const timeval patience{stall_s, 0};
+        ::setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        ::setsockopt(connection.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        if (source != 0) {
+            ::setsockopt(connection.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<std::uint32_t>(source) - 1);
+            if (::bind(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+                fail_by_errno("bind");
+        }
+        address.sin_port = htons(port_);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (::connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+            fail_by_errno("connect");
+        upgrade(connection.fd);
+    }
+
+    static void upgrade(int fd) {
+        static const std::string request =
+            "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+        if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+            fail_by_errno("send of a handshake");
+        std::string head;
+        std::array<char, 2048> part{};
+        while (!head.ends_with("\r\n\r\n")) {
+            const ssize_t count = ::recv(fd, part.data(), part.size(), 0);
+            if (count < 0) fail_by_errno("recv of a handshake");
+            if (count == 0 || head.size() > part.size()) fail("the handshake ended after: " + head);
+            head.append(part.data(), static_cast<std::size_t>(count));
+        }
+        // The second is the answer to the key above (RFC 6455, 1.3).
+        if (!head.starts_with("HTTP/1.1 101 ") || head.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos)
+            fail("expected the handshake's 101, got: " + head);
+    }
+
+    void watch(Connection& connection, int operation) {
+        epoll_event event{};
+        event.events = EPOLLIN | (connection.waits_to_write ? EPOLLOUT : 0U);
+        event.data.ptr = &connection;
+        if (::epoll_ctl(epoll_, operation, connection.fd, &event) != 0) fail_by_errno("epoll_ctl");
+    }
+
+    static void add_messages(Connection& connection, std::size_t count) {
+        connection.unsent += count * frame_bytes;
+        connection.awaited += count * reply_bytes;
+    }
+
+    void flush(Connection& connection) {
+        const ssize_t sent = ::send(connection.fd, ring_.frames.data() + connection.send_at, connection.unsent,
+                                    MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN) fail_by_errno("send");
+        const std::size_t count = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+        connection.unsent -= count;
+        connection.send_at = (connection.send_at + count) % (ring_messages * frame_bytes);
+        if (connection.waits_to_write != (connection.unsent > 0)) {
+            connection.waits_to_write = connection.unsent > 0;
+            watch(connection, EPOLL_CTL_MOD);
+        }
+    }
+
+    // Gives how many replies are whole now.
+    std::size_t receive(Connection& connection, int flags) {
+        const ssize_t received = ::recv(connection.fd, buffer_.data(), buffer_.size(), flags);
+        if (received < 0 && (flags & MSG_DONTWAIT) != 0 && errno == EAGAIN) return 0;
+        if (received < 0) fail_by_errno("recv");
+        if (received == 0) fail("the server closed a connection");
+        const auto count = static_cast<std::size_t>(received);
+        if (count > connection.awaited) fail("more came back than was sent");
+        if (std::memcmp(buffer_.data(), ring_.replies.data() + connection.receive_at, count) != 0)
+            fail("a reply is not the echo of its message");
+        const std::size_t whole = (connection.receive_at % reply_bytes + count) / reply_bytes;
+        connection.awaited -= count;
+        connection.receive_at = (connection.receive_at + count) % (ring_messages * reply_bytes);
+        return whole;
+    }
+
+    // Gives how many replies came.
+    std::uint64_t run(double seconds) {
+        std::array<epoll_event, 256> events{};
+        std::uint64_t messages = 0;
+        const auto until = Clock::now() + std::chrono::duration<double>(seconds);
+        while (Clock::now() < until) {
+            const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), stall_s * 1000);
+            if (ready < 0 && errno != EINTR) fail_by_errno("epoll_wait");
+            if (ready == 0) fail("no reply for " + std::to_string(stall_s) + " s");
+            for (int i = 0; i < ready; ++i) {
+                Connection& connection = *static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
+                const std::size_t whole = receive(connection, MSG_DONTWAIT);
+                messages += whole;
+                add_messages(connection, whole);
+                if (connection.unsent > 0) flush(connection);
+            }
+        }
+        return messages;
+    }
+
+    // Those that have not ended meanwhile. A ping may have come, and is nothing to answer so late.
+    std::size_t count_open() {
+        std::size_t count = 0;
+        for (const Connection& connection : connections_) {
+            const ssize_t received = ::recv(connection.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+            if (received < 0 ? errno == EAGAIN : received > 0 && buffer_[0] == '\x89') ++count;
+        }
+        return count;
+    }
+
+    std::uint16_t port_;
+    std::vector<Connection> connections_;
+    Ring ring_;
+    std::array<char, ring_messages * reply_bytes> buffer_{};
+    int epoll_ = -1;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    const std::string mode = argc > 1 ? argv[1] : "";
+    if (!(mode == "echo" && argc == 7) && !(mode == "idle" && argc == 5)) {
+        std::fputs(
+            "usage: load_client echo PORT CONNECTIONS IN_FLIGHT WARM_UP_S SECONDS\n"
+            "       load_client idle PORT CONNECTIONS ADDRESSES\n",
+            stderr);
+        return 2;
+    }
+    ::alarm(longest_run_s);
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+    const auto port = static_cast<std::uint16_t>(std::stoul(argv[2]));
+    if (mode == "echo") {
+        Load(port, std::stoul(argv[3]), 1).echo(std::stoul(argv[4]), std::stod(argv[5]), std::stod(argv[6]));
+    } else {
+        Load(port, std::stoul(argv[3]), static_cast<unsigned>(std::stoul(argv[4]))).idle();
+    }
+    return 0;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "load_client: %s\n", error.what());
+    return 1;
+}

@@ -1,0 +1,179 @@
+"""Who is measured, how each is started on its core, and what the kernel says of its process.
+
+All serve the echo program at /ws on a loopback port of their own: bench/apps, and examples/cpp/echo.cpp. C++ programs
+are looked for in build/release; PROAPI_BUILD_DIR names another build.
+"""
+
+import contextlib
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("PROAPI_BUILD_DIR") or ROOT / "build/release")
+APPS = ROOT / "bench/apps"
+NODE_MODULES = ROOT / "tests/contract/node_modules"
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+START_S = STOP_S = 15
+
+FAST = "ProAPI, Python, fast"
+STANDARD = "ProAPI, Python, standard"
+CPP = "ProAPI, C++"
+STARLETTE = "Starlette + uvicorn"
+UNDER_UVICORN = "ProAPI under uvicorn"
+NODE = "Node.js + ws"
+
+
+class BenchError(Exception):
+    """A server or the client did not do its part; the text says which and how."""
+
+
+@dataclass(frozen=True)
+class Server:
+    name: str
+    command: tuple[str, ...]  # with {port}; in the environment it is PROAPI_PORT
+    missing: str = ""  # what is not installed here
+
+
+@dataclass(frozen=True)
+class Cores:
+    """One for the server and one for the client; None where there is but one for both."""
+
+    server: int | None
+    client: int | None
+
+    def __str__(self) -> str:
+        if self.server is None:
+            return "only one core is available: server and client share it, unpinned"
+        return f"server pinned to core {self.server}, client to core {self.client}"
+
+
+@dataclass(frozen=True)
+class Running:
+    pid: int
+    port: int
+
+    def cpu_s(self) -> float:
+        """User and system time of all its threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    def kept_waiting_s(self) -> float:
+        return kept_waiting_s(self.pid)
+
+    def resident_bytes(self) -> int:
+        """By smaps_rollup: what statm says may lag behind by some pages a core."""
+        for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Rss:"):
+                return int(line.split()[1]) * 1024
+        raise BenchError("smaps_rollup names no Rss")
+
+
+def candidates() -> list[Server]:
+    python, proapi = sys.executable, str(APPS / "proapi_echo.py")
+    no_proapi = _no_module("proapi")
+    no_uvicorn = _no_module("uvicorn") or _no_module("uvloop") or _no_module("websockets")
+    uvicorn = (python, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--log-level", "warning",
+               "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
+    cpp = BUILD / "examples/cpp/echo"
+    node = shutil.which("node")
+    no_node = "no node" if node is None else "" if (NODE_MODULES / "ws").is_dir() else f"no ws in {NODE_MODULES}"
+    return [
+        Server(FAST, (python, proapi, "--fast"), no_proapi),
+        Server(STANDARD, (python, proapi), no_proapi),
+        Server(CPP, (str(cpp),), "" if cpp.is_file() else f"no {cpp}"),
+        Server(STARLETTE, (*uvicorn, "starlette_echo:app"), no_uvicorn or _no_module("starlette")),
+        Server(UNDER_UVICORN, (*uvicorn, "proapi_echo:app"), no_uvicorn or no_proapi),
+        Server(NODE, (node or "node", str(APPS / "node_echo.mjs"), "{port}"), no_node),
+    ]
+
+
+def versions() -> str:
+    found = [f"Python {platform.python_version()}"]
+    for package in ("uvicorn", "uvloop", "websockets", "starlette"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{package} {importlib.metadata.version(package)}")
+    if node := shutil.which("node"):
+        found.append(f"Node.js {subprocess.run([node, '--version'], capture_output=True, text=True).stdout.strip()}")
+    return ", ".join(found)
+
+
+def take_cores() -> Cores:
+    """Pins this process, and with it the client, which inherits."""
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) < 2:
+        return Cores(None, None)
+    cores = Cores(server=available[1], client=available[0])
+    os.sched_setaffinity(0, available[:1])
+    return cores
+
+
+@contextlib.contextmanager
+def running(server: Server, cores: Cores) -> Iterator[Running]:
+    """Serves on the server's core until the block ends."""
+    port = _free_port()
+    command = [part.format(port=port) for part in server.command]
+    environment = os.environ | {"PROAPI_HOST": "127.0.0.1", "PROAPI_PORT": str(port)}
+    # Before the program runs, so that threads it starts are pinned as well.
+    pin: Callable[[], None] | None = None
+    if cores.server is not None:
+        pin = functools.partial(os.sched_setaffinity, 0, {cores.server})
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=pin
+        )
+        try:
+            _await_listening(process, port)
+            yield Running(process.pid, port)
+        except BenchError as error:
+            log.seek(0)
+            raise BenchError("\n    ".join([str(error), *log.read().splitlines()[-3:]])) from None
+        finally:
+            _end(process)
+
+
+def _await_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    status = process.returncode
+    raise BenchError(f"it did not listen within {START_S} s" if status is None else f"it ended with status {status}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def kept_waiting_s(pid: int) -> float:
+    """How long its first thread could have run while others had its core."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except FileNotFoundError:  # a kernel that does not count it
+        return 0.0
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _no_module(name: str) -> str:
+    return "" if importlib.util.find_spec(name) else f"no package {name}"
