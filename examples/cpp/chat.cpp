@@ -31,7 +31,8 @@ std::string tidy(const std::string& text, bool join_words) {
     std::string words;
     for (std::size_t at = text.find_first_not_of(space); join_words && at != std::string::npos;) {
         const std::size_t end = text.find_first_of(space, at);
-        words += (words.empty() ? "" : " ") + text.substr(at, end - at);
+        if (!words.empty()) words += ' ';
+        words.append(text, at, end - at);
         at = text.find_first_not_of(space, end);
     }
     if (join_words) return words;

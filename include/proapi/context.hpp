@@ -6,15 +6,16 @@
 #include <coroutine>
 #include <memory>
 
+#include "proapi/connection_ref.hpp"
+
 namespace proapi::detail {
 
-class ConnectionState;
 class Leaf;
 
 // A handler, a spawned task, or a child of when_all() or wait_for(), with all the coroutines that it awaits.
 class Context {
 public:
-    explicit Context(std::shared_ptr<ConnectionState> owner) noexcept;
+    explicit Context(ConnectionRef owner) noexcept;
     // Of the same owner as the context that runs now; of none where none does.
     Context();
     ~Context();
@@ -27,7 +28,7 @@ public:
     // Makes the operation under way throw Cancelled; where none is, the next one that would wait.
     void cancel();
     [[nodiscard]] const ConnectionState* owner() const noexcept { return owner_.get(); }
-    [[nodiscard]] const std::shared_ptr<ConnectionState>& shared_owner() const noexcept { return owner_; }
+    [[nodiscard]] const ConnectionRef& owner_ref() const noexcept { return owner_; }
 
     // Makes `context` the current one for as long as this object lives.
     class Scope {
@@ -43,7 +44,7 @@ public:
 
 private:
     friend class Leaf;
-    std::shared_ptr<ConnectionState> owner_;
+    ConnectionRef owner_;
     Leaf* pending_ = nullptr;
     bool cancel_requested_ = false;
 };
@@ -98,7 +99,7 @@ private:
 class Root {
 public:
     Root() = default;
-    explicit Root(std::shared_ptr<ConnectionState> owner) noexcept : context_(std::move(owner)) {}
+    explicit Root(ConnectionRef owner) noexcept : context_(std::move(owner)) {}
     // The task has ended; gives what to go on with. May destroy the task and the root.
     virtual std::coroutine_handle<> on_done() noexcept = 0;
     [[nodiscard]] Context& context() noexcept { return context_; }

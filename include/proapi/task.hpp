@@ -43,7 +43,7 @@ public:
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         template <class Promise>
         std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-            PromiseBase& promise = ended.promise();
+            const PromiseBase& promise = ended.promise();
             // The awaiting coroutine is still on the stack, below us: it goes on by itself.
             if (promise.runs_inline_) return std::noop_coroutine();
             if (promise.root_) return promise.root_->on_done();

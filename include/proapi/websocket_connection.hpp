@@ -31,7 +31,6 @@ enum class JsonMode : std::uint8_t { text, binary };
 
 namespace detail {
 
-class RemoteSend;
 
 // An operation that was done when it was called; awaiting it is allowed and never waits.
 class Done {
@@ -43,28 +42,35 @@ public:
 
 // A message that was sent when this was made. Awaiting it waits, if the outgoing buffer is above its high-water mark,
 // until that has drained, and gives whether the connection took the message.
-class Sending final : public Leaf {
+class Sending final {
 public:
-    Sending(Sending&&) noexcept;
-    ~Sending() override;
-    [[nodiscard]] bool await_ready();
+    // Called by the promise of the coroutine that awaits it.
+    void set_context(Context* context) noexcept {
+        if (unfinished_) tell_context(context);
+    }
+    [[nodiscard]] bool await_ready() { return !unfinished_ || is_over(); }
     void await_suspend(std::coroutine_handle<> waiting);
-    bool await_resume();
+    bool await_resume() { return !unfinished_ || outcome(); }
 
 private:
     friend class ConnectionState;
-    enum class Outcome : std::uint8_t { sent, full, ended, remote };
-    Sending() noexcept;
+    class Unfinished;
+    struct Delete {
+        void operator()(Unfinished* unfinished) const noexcept;
+    };
+    Sending() noexcept = default;
+    explicit Sending(Unfinished* unfinished) noexcept : unfinished_(unfinished) {}
+    void tell_context(Context* context) const noexcept;
+    [[nodiscard]] bool is_over();
+    [[nodiscard]] bool outcome();
 
-    std::shared_ptr<ConnectionState> state_;  // none where it is sent
-    std::shared_ptr<RemoteSend> remote_;
-    Outcome outcome_ = Outcome::sent;
+    std::unique_ptr<Unfinished, Delete> unfinished_;  // none where all is said, as it nearly always is
 };
 
 // The Close frame was queued when this was made; awaiting it waits until it has gone to the kernel.
 class Closing final : public Leaf {
 public:
-    explicit Closing(std::shared_ptr<ConnectionState> state) noexcept;
+    explicit Closing(ConnectionRef state) noexcept;
     Closing(Closing&&) noexcept;
     ~Closing() override;
     [[nodiscard]] bool await_ready();
@@ -72,13 +78,13 @@ public:
     void await_resume() const { throw_if_cancelled(); }
 
 private:
-    std::shared_ptr<ConnectionState> state_;  // none where there is nothing to wait for
+    ConnectionRef state_;  // none where there is nothing to wait for
 };
 
 // Waits until the connection is gone.
 class WaitingForEnd final : public Leaf {
 public:
-    explicit WaitingForEnd(std::shared_ptr<ConnectionState> state) noexcept;
+    explicit WaitingForEnd(ConnectionRef state) noexcept;
     WaitingForEnd(WaitingForEnd&&) noexcept;
     ~WaitingForEnd() override;
     [[nodiscard]] bool await_ready();
@@ -86,7 +92,7 @@ public:
     void await_resume() const { throw_if_cancelled(); }
 
 private:
-    std::shared_ptr<ConnectionState> state_;
+    ConnectionRef state_;
 };
 
 // Waits for the next message, which is made straight from the octets that were read. Acts when it is awaited.
@@ -115,9 +121,9 @@ protected:
     [[noreturn]] void refuse_content(const std::string& text);
 
 private:
-    ConnectionState* state_;                // alive in the expression in which receive_*() was called
-    std::shared_ptr<ConnectionState> own_;  // and beyond it, once this was moved
+    ConnectionState* state_;  // alive in the expression in which receive_*() was called
     Message message_;
+    ConnectionRef own_;  // and beyond it, once this was moved
     bool received_ = false;
 };
 
@@ -182,7 +188,8 @@ public:
     // Sends the 101 response, at once. Throws std::invalid_argument for a subprotocol that the client did not offer and
     // for headers that the handshake writes itself, WebSocketStateError for a second call, WebSocketDisconnect where
     // the peer has gone already.
-    detail::Done accept(std::optional<std::string_view> subprotocol = {}, const Headers& headers = {}) const;
+    detail::Done accept() const { return accept(std::nullopt); }
+    detail::Done accept(std::optional<std::string_view> subprotocol, const Headers& headers = {}) const;
     // Refuses the handshake with an ordinary HTTP response of status 300-599.
     detail::Done reject(int status = 403, std::string_view body = {}, const Headers& headers = {}) const;
     // Queues a Close frame behind everything sent before, at once; awaiting it waits until the kernel has it all. The
@@ -256,11 +263,11 @@ public:
     friend bool operator==(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
     friend auto operator<=>(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
 
-    explicit WebSocketConnection(std::shared_ptr<detail::ConnectionState> state) noexcept : state_(std::move(state)) {}
+    explicit WebSocketConnection(detail::ConnectionRef state) noexcept : state_(std::move(state)) {}
 
 private:
     friend struct std::hash<WebSocketConnection>;
-    std::shared_ptr<detail::ConnectionState> state_;
+    detail::ConnectionRef state_;
 };
 
 }  // namespace proapi

@@ -1,6 +1,7 @@
 #include "app/connection_state.hpp"
 
 #include "app/remote_send.hpp"
+#include "app/sending.hpp"
 #include "base/utf8.hpp"
 
 namespace proapi::detail {
@@ -14,8 +15,16 @@ void make_message(server::MessageView from, Message& to) {
     }
 }
 
+void ConnectionRef::add(ConnectionState& state) noexcept {
+    state.references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ConnectionRef::drop(ConnectionState& state) noexcept {
+    if (state.references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete &state;
+}
+
 void ConnectionState::begin() {
-    self_ = shared_from_this();
+    ConnectionRef::add(*this);
     worker().add(*this);
     websocket_->wait_closed(*this);
 }
@@ -60,25 +69,16 @@ void ConnectionState::raise(const server::Problem& problem) const {
 Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
     if (kind == server::MessageKind::text && !base::is_valid_utf8(payload))
         throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
-    Sending sending;
     if (!is_here()) {
-        sending.state_ = shared_from_this();
-        if (has_ended()) {
-            sending.outcome_ = Sending::Outcome::ended;
-        } else {
-            sending.outcome_ = Sending::Outcome::remote;
-            sending.remote_ = RemoteSend::start(sending.state_, kind, payload);
-        }
-        return sending;
+        if (has_ended()) return Sending(new Sending::Unfinished(ConnectionRef(this)));
+        return Sending(new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
     }
     auto result = server::SendResult::sent;
     raise(websocket_->send(kind, payload, result));
     if (result == server::SendResult::sent) [[likely]]
-        return sending;
-    sending.state_ = shared_from_this();
-    sending.outcome_ = result == server::SendResult::full ? Sending::Outcome::full : Sending::Outcome::ended;
+        return {};
     if (result == server::SendResult::ended) worker().count_dropped();
-    return sending;
+    return Sending(new Sending::Unfinished(ConnectionRef(this)));
 }
 
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
@@ -94,7 +94,7 @@ bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
             "UTF-8, "
             "got " +
             std::to_string(code) + " and " + std::to_string(reason.size()) + " octets");
-    worker().post([state = shared_from_this(), code, text = std::string(reason)] {
+    worker().post([state = ConnectionRef(this), code, text = std::string(reason)] {
         static_cast<void>(state->websocket_->close(code, text));
     });
     return false;
@@ -130,14 +130,14 @@ void ConnectionState::on_message(server::MessageView message) {
 }
 
 void ConnectionState::on_end() {
-    const auto self = shared_from_this();  // the handler that is woken may hold the last handle
+    const ConnectionRef self(this);  // the handler that is woken may hold the last handle
     std::exchange(receiving_, nullptr)->complete();
 }
 
 void ConnectionState::on_ready() {
     ended_.store(true, std::memory_order_release);
     worker().remove(*this);
-    self_.reset();
+    ConnectionRef::drop(*this);
 }
 
 }  // namespace proapi::detail

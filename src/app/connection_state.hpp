@@ -17,10 +17,7 @@
 
 namespace proapi::detail {
 
-class ConnectionState final : public std::enable_shared_from_this<ConnectionState>,
-                              public StateLink,
-                              private server::Receiver,
-                              private server::Waiter {
+class ConnectionState final : public StateLink, private server::Receiver, private server::Waiter {
 public:
     ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::WebSocket> websocket) noexcept
         : websocket_(std::move(worker), std::move(websocket)) {}
@@ -56,12 +53,13 @@ private:
     void on_end() override;
     void on_ready() override;  // the connection is gone
 
+    friend class ConnectionRef;
     HomePtr<server::WebSocket> websocket_;
     ReceivingBase* receiving_ = nullptr;
-    std::shared_ptr<ConnectionState> self_;
     std::unique_ptr<RequestView> view_;
     std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
     std::once_flag view_once_;
+    std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until it is gone
     std::atomic<bool> ended_ = false;
 };
 

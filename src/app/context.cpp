@@ -13,7 +13,7 @@ thread_local Context* current_context = nullptr;
 
 }  // namespace
 
-Context::Context(std::shared_ptr<ConnectionState> owner) noexcept : owner_(std::move(owner)) {}
+Context::Context(ConnectionRef owner) noexcept : owner_(std::move(owner)) {}
 
 Context::Context() {
     if (current_context) owner_ = current_context->owner_;

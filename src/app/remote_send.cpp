@@ -11,10 +11,10 @@ namespace {
 
 }  // namespace
 
-RemoteSend::RemoteSend(std::shared_ptr<ConnectionState> target, server::MessageKind kind, base::Bytes payload)
+RemoteSend::RemoteSend(ConnectionRef target, server::MessageKind kind, base::Bytes payload)
     : target_(std::move(target)), origin_(current_worker()), kind_(kind), data_(base::as_text(payload)) {}
 
-std::shared_ptr<RemoteSend> RemoteSend::start(const std::shared_ptr<ConnectionState>& target, server::MessageKind kind,
+std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, server::MessageKind kind,
                                               base::Bytes payload) {
     auto operation = std::make_shared<RemoteSend>(target, kind, payload);
     const bool posted = target->worker().post([operation] { operation->send(); });

@@ -12,9 +12,9 @@ namespace proapi::detail {
 class RemoteSend final : public std::enable_shared_from_this<RemoteSend>, private server::Waiter {
 public:
     // Copies `payload`. Called on any thread but the connection's.
-    [[nodiscard]] static std::shared_ptr<RemoteSend> start(const std::shared_ptr<ConnectionState>& target,
+    [[nodiscard]] static std::shared_ptr<RemoteSend> start(const ConnectionRef& target,
                                                            server::MessageKind kind, base::Bytes payload);
-    RemoteSend(std::shared_ptr<ConnectionState> target, server::MessageKind kind, base::Bytes payload);
+    RemoteSend(ConnectionRef target, server::MessageKind kind, base::Bytes payload);
 
     // On the thread that started it.
     [[nodiscard]] bool is_done() const noexcept { return done_; }
@@ -26,7 +26,7 @@ private:
     void on_ready() override;
     void finish(bool delivered);
 
-    const std::shared_ptr<ConnectionState> target_;
+    const ConnectionRef target_;
     const std::shared_ptr<Worker> origin_;  // none: nobody waits
     const server::MessageKind kind_;
     std::string data_;

@@ -16,7 +16,7 @@ struct SpawnState {
 
 class SpawnedTask final : public Detached {
 public:
-    SpawnedTask(Worker& worker, std::shared_ptr<ConnectionState> owner, Task<> task)
+    SpawnedTask(Worker& worker, ConnectionRef owner, Task<> task)
         : Detached(worker, std::move(owner), std::move(task)) {
         state_->task = this;
     }
@@ -53,7 +53,7 @@ TaskHandle spawn(Task<> task) {
     if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
     const detail::Context* context = detail::Context::current();
     // It deletes itself when it ends.
-    auto* spawned = new detail::SpawnedTask(*worker, context ? context->shared_owner() : nullptr, std::move(task));
+    auto* spawned = new detail::SpawnedTask(*worker, context ? context->owner_ref() : detail::ConnectionRef(), std::move(task));
     TaskHandle handle(spawned->state());
     spawned->start();
     return handle;

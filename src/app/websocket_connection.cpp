@@ -1,7 +1,7 @@
 #include "proapi/websocket_connection.hpp"
 
 #include "app/connection_state.hpp"
-#include "app/remote_send.hpp"
+#include "app/sending.hpp"
 #include "app/waits.hpp"
 
 namespace proapi {
@@ -20,30 +20,21 @@ namespace detail {
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
-Sending::Sending() noexcept = default;
-Sending::Sending(Sending&&) noexcept = default;
-Sending::~Sending() {
+Sending::Unfinished::~Unfinished() {
     if (is_waiting() && remote_) remote_->wait(nullptr);
 }
 
-bool Sending::await_ready() {
-    switch (outcome_) {
-        case Outcome::sent:
-        case Outcome::ended:
-            return true;
-        case Outcome::full:
-            // After the end nothing drains for its sake: await_resume() tells it.
-            if (state_->websocket().is_closed() || !state_->websocket().is_above_low_water()) return true;
-            break;
-        case Outcome::remote:
-            if (!Worker::current() || remote_->is_done()) return true;
-            break;
+bool Sending::Unfinished::is_over() {
+    if (remote_) {
+        if (!Worker::current() || remote_->is_done()) return true;
+    } else if (state_->has_ended() || state_->websocket().is_closed() || !state_->websocket().is_above_low_water()) {
+        return true;  // after the end nothing drains: outcome() tells it
     }
     check_cancelled();
     return false;
 }
 
-void Sending::await_suspend(std::coroutine_handle<> waiting) {
+void Sending::Unfinished::wait(std::coroutine_handle<> waiting) {
     if (remote_) {
         remote_->wait(this);
     } else {
@@ -54,19 +45,38 @@ void Sending::await_suspend(std::coroutine_handle<> waiting) {
     suspend(waiting);
 }
 
-bool Sending::await_resume() {
+bool Sending::Unfinished::outcome() {
     if (is_cancelled() && remote_) remote_->wait(nullptr);
     throw_if_cancelled();
-    if (outcome_ == Outcome::sent) return true;
-    if (outcome_ == Outcome::remote) return !remote_->is_done() || remote_->was_delivered();
-    if (!state_->websocket().is_closed()) return true;
+    if (remote_) return !remote_->is_done() || remote_->was_delivered();
+    if (!state_->has_ended() && !state_->websocket().is_closed()) return true;
     if (context() && context()->owner() == state_.get()) state_->raise_disconnect();
     return false;
 }
 
+void Sending::Delete::operator()(Unfinished* unfinished) const noexcept {
+    delete unfinished;
+}
+
+void Sending::tell_context(Context* context) const noexcept {
+    unfinished_->set_context(context);
+}
+
+bool Sending::is_over() {
+    return unfinished_->is_over();
+}
+
+void Sending::await_suspend(std::coroutine_handle<> waiting) {
+    unfinished_->wait(waiting);
+}
+
+bool Sending::outcome() {
+    return unfinished_->outcome();
+}
+
 // ---- closing ----------------------------------------------------------------------------------------------------
 
-Closing::Closing(std::shared_ptr<ConnectionState> state) noexcept : state_(std::move(state)) {}
+Closing::Closing(ConnectionRef state) noexcept : state_(std::move(state)) {}
 Closing::Closing(Closing&&) noexcept = default;
 Closing::~Closing() = default;
 
@@ -83,7 +93,7 @@ void Closing::await_suspend(std::coroutine_handle<> waiting) {
     suspend(waiting);
 }
 
-WaitingForEnd::WaitingForEnd(std::shared_ptr<ConnectionState> state) noexcept : state_(std::move(state)) {}
+WaitingForEnd::WaitingForEnd(ConnectionRef state) noexcept : state_(std::move(state)) {}
 WaitingForEnd::WaitingForEnd(WaitingForEnd&&) noexcept = default;
 WaitingForEnd::~WaitingForEnd() = default;
 
@@ -103,7 +113,7 @@ void WaitingForEnd::await_suspend(std::coroutine_handle<> waiting) {
 // ---- receiving --------------------------------------------------------------------------------------------------
 
 ReceivingBase::ReceivingBase(ReceivingBase&& other) noexcept
-    : Leaf(std::move(other)), state_(other.state_), own_(other.state_->shared_from_this()) {}
+    : Leaf(std::move(other)), state_(other.state_), own_(other.state_) {}
 
 ReceivingBase::~ReceivingBase() {
     if (is_waiting()) state_->cancel_receive(*this);
@@ -181,7 +191,7 @@ detail::Done WebSocketConnection::reject(int status, std::string_view body, cons
 }
 
 detail::Closing WebSocketConnection::close(std::uint16_t code, std::string_view reason) const {
-    return detail::Closing(state_->close(code, reason) ? state_ : nullptr);
+    return detail::Closing(state_->close(code, reason) ? state_ : detail::ConnectionRef());
 }
 
 detail::Sending WebSocketConnection::send_text(std::string_view text) const {

@@ -34,7 +34,7 @@ public:
     }
 
 private:
-    void on_end(const std::exception_ptr& error) noexcept override { end(*context().shared_owner(), error); }
+    void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
     static void fail(server::WebSocket& websocket, std::uint16_t code, std::string_view reason) {
         if (websocket.is_accepted()) {
@@ -50,7 +50,7 @@ private:
 void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> websocket) {
     const http::Match& match = websocket->request().match;
     WebSocketHandler& handler = *worker.site().entry(match.route).websocket;
-    auto state = std::make_shared<ConnectionState>(worker.shared_from_this(), websocket);
+    const ConnectionRef state(new ConnectionState(worker.shared_from_this(), websocket));
     state->begin();
     std::optional<Task<>> task;
     try {
@@ -60,7 +60,7 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> 
     }
     if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
     // It deletes itself when it ends.
-    auto* running = new WebSocketTask(worker, std::move(state), std::move(*task));
+    auto* running = new WebSocketTask(worker, state, std::move(*task));
     running->start();
 }
 

@@ -18,7 +18,7 @@ thread_local Worker* current_worker = nullptr;
 
 // ---- tasks ------------------------------------------------------------------------------------------------------
 
-Detached::Detached(Worker& worker, std::shared_ptr<ConnectionState> owner, Task<> task)
+Detached::Detached(Worker& worker, ConnectionRef owner, Task<> task)
     : Root(std::move(owner)), worker_(worker), task_(std::move(task)) {
     worker_.add(*this);
 }

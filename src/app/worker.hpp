@@ -19,7 +19,6 @@
 
 namespace proapi::detail {
 
-class ConnectionState;
 class Worker;
 
 struct DetachedLink : base::ListLink {};
@@ -28,7 +27,7 @@ struct StateLink : base::ListLink {};
 // A task that nobody awaits: a handler or a spawned one. Deletes itself at its end, if the worker does not before.
 class Detached : public Root, public DetachedLink {
 public:
-    Detached(Worker& worker, std::shared_ptr<ConnectionState> owner, Task<> task);
+    Detached(Worker& worker, ConnectionRef owner, Task<> task);
     virtual ~Detached();
     void start() { TaskAccess::start(task_, *this); }
     std::coroutine_handle<> on_done() noexcept final;

@@ -15,23 +15,22 @@ void Timer::cancel() noexcept {
 void TimerWheel::start(Timer& timer, std::uint64_t deadline_ms) noexcept {
     timer.cancel();
     timer.wheel_ = this;
-    timer.deadline_ = std::max(deadline_ms, now_);
+    timer.deadline_ = std::min(std::max(deadline_ms, now_), horizon) & horizon;
     place(timer);
 }
 
 // The level is where deadline and present first differ, so that a slot's range never holds the present.
 void TimerWheel::place(Timer& timer) noexcept {
-    constexpr std::uint64_t horizon = (std::uint64_t{1} << (bits_per_level * levels)) - 1;  // 36 million years
-    const std::uint64_t when = std::min(timer.deadline_, horizon);
-    const auto differing = static_cast<unsigned>(std::bit_width((when ^ now_) | (slots - 1)));
-    timer.level_ = static_cast<std::uint8_t>((differing - 1) / bits_per_level);
-    timer.slot_ = static_cast<std::uint8_t>((when >> (timer.level_ * bits_per_level)) & (slots - 1));
-    lists_[timer.level_][timer.slot_].push_back(timer);
-    occupied_[timer.level_] |= std::uint64_t{1} << timer.slot_;
+    const auto differing = static_cast<unsigned>(std::bit_width((timer.deadline_ ^ now_) | (slots - 1)));
+    timer.level_ = ((differing - 1) / bits_per_level) & 15U;
+    const unsigned slot = slot_of(timer);
+    lists_[timer.level_][slot].push_back(timer);
+    occupied_[timer.level_] |= std::uint64_t{1} << slot;
 }
 
 void TimerWheel::forget(const Timer& timer) noexcept {
-    if (lists_[timer.level_][timer.slot_].empty()) occupied_[timer.level_] &= ~(std::uint64_t{1} << timer.slot_);
+    const unsigned slot = slot_of(timer);
+    if (lists_[timer.level_][slot].empty()) occupied_[timer.level_] &= ~(std::uint64_t{1} << slot);
 }
 
 std::optional<TimerWheel::Expiry> TimerWheel::next_expiry() const noexcept {

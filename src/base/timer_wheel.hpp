@@ -30,8 +30,8 @@ private:
     Callback callback_;
     void* context_;
     TimerWheel* wheel_ = nullptr;
-    std::uint64_t deadline_ = 0;
-    std::uint8_t level_ = 0, slot_ = 0;
+    std::uint64_t deadline_ : 60 = 0;  // as far as the wheel reaches: 36 million years
+    std::uint64_t level_ : 4 = 0;
 };
 
 class TimerWheel {
@@ -51,7 +51,12 @@ private:
         std::uint64_t at;
     };
 
+    static constexpr std::uint64_t horizon = (std::uint64_t{1} << (bits_per_level * levels)) - 1;
+
     [[nodiscard]] std::optional<Expiry> next_expiry() const noexcept;
+    [[nodiscard]] static unsigned slot_of(const Timer& timer) noexcept {
+        return static_cast<unsigned>(timer.deadline_ >> (timer.level_ * bits_per_level)) & (slots - 1);
+    }
     void place(Timer& timer) noexcept;
     void forget(const Timer& timer) noexcept;
 

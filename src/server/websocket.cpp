@@ -101,7 +101,7 @@ Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
 
 Problem WebSocket::disconnect_problem() const {
     std::string text = "the connection has ended with code " +
-                       std::to_string(close_code_.value_or(ws::close_code::abnormal_closure));
+                       std::to_string(close_code().value_or(ws::close_code::abnormal_closure));
     if (close_reason_) text += " (" + escape_for_log(*close_reason_) + ")";
     return {Problem::Kind::disconnect, std::move(text)};
 }

@@ -97,7 +97,9 @@ public:
     // The connection's end has been told of, and with it everything is over; else wait_closed().
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
     void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
-    [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept { return close_code_; }
+    [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {
+        return close_code_ == 0 ? std::nullopt : std::optional(close_code_);
+    }
     [[nodiscard]] const std::string& close_reason() const noexcept { return text_of(close_reason_); }
     [[nodiscard]] const std::string& subprotocol() const noexcept { return text_of(subprotocol_); }
     [[nodiscard]] std::size_t buffered_amount() const noexcept { return transport_ ? transport_->buffered_amount() : 0; }
@@ -131,6 +133,8 @@ private:
     void set_closed(std::uint16_t code, std::string_view reason);
     [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
 
+    std::uint16_t close_code_ = 0;  // 0: none yet
+    bool accepted_ = false, closed_ = false;
     RequestInfo request_;
     const WebSocketSettings* settings_;
     WebSocketTransport* transport_;
@@ -140,8 +144,6 @@ private:
     std::unique_ptr<OutputWaiters> output_waiters_;
     WaiterList close_waiters_;
     RareText subprotocol_, close_reason_;
-    std::optional<std::uint16_t> close_code_;
-    bool accepted_ = false, closed_ = false;
 };
 
 }  // namespace proapi::server

@@ -1,0 +1,27 @@
+// A send that is not over when it was called: the outgoing buffer is above its high-water mark, the connection has
+// ended, or the message is on its way to the connection's thread.
+#pragma once
+
+#include "app/connection_state.hpp"
+#include "app/remote_send.hpp"
+
+namespace proapi::detail {
+
+class Sending::Unfinished final : public Leaf {
+public:
+    // On the connection's own thread, or after its end.
+    explicit Unfinished(ConnectionRef state) noexcept : state_(std::move(state)) {}
+    Unfinished(ConnectionRef state, std::shared_ptr<RemoteSend> remote) noexcept
+        : state_(std::move(state)), remote_(std::move(remote)) {}
+    ~Unfinished() override;
+
+    [[nodiscard]] bool is_over();
+    void wait(std::coroutine_handle<> waiting);
+    [[nodiscard]] bool outcome();
+
+private:
+    ConnectionRef state_;
+    std::shared_ptr<RemoteSend> remote_;
+};
+
+}  // namespace proapi::detail
