@@ -112,7 +112,7 @@ def echo_table(results: Results, servers: list[Server], in_flight: int) -> Itera
             f"{server_busy:>13.0%}{'*' if server_busy < BUSY else ','} {client_busy:.0%}"
         )
     if waited:
-        yield "* it waited for the client at times, and could do more messages than were asked of it"
+        yield "* it waited at times, for the client or for its core, and can do more messages a second than that"
 
 
 def disturbed(results: Results) -> float:

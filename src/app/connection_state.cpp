@@ -66,11 +66,17 @@ void ConnectionState::raise(const server::Problem& problem) const {
     }
 }
 
+void ConnectionState::accept(std::optional<std::string_view> subprotocol, const http::Headers& headers) {
+    raise(websocket("accept()").accept(subprotocol, headers));
+    accepted_.store(true, std::memory_order_release);
+}
+
 Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
     if (kind == server::MessageKind::text && !base::is_valid_utf8(payload))
         throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
     if (!is_here()) {
         if (has_ended()) return Sending(new Sending::Unfinished(ConnectionRef(this)));
+        if (!accepted_.load(std::memory_order_acquire)) throw WebSocketStateError("send: call accept() first");
         return Sending(new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
     }
     auto result = server::SendResult::sent;
@@ -79,6 +85,10 @@ Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
         return {};
     if (result == server::SendResult::ended) worker().count_dropped();
     return Sending(new Sending::Unfinished(ConnectionRef(this)));
+}
+
+void ConnectionState::overflow() {
+    if (!overflowed_.exchange(true)) close(ws::close_code::policy_violation, "slow consumer: max_buffered is full");
 }
 
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {

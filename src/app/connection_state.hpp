@@ -35,7 +35,12 @@ public:
     [[nodiscard]] const RequestView& view();
     [[nodiscard]] std::unordered_map<std::string, std::any>& user_data();
 
+    void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
     [[nodiscard]] Sending send(server::MessageKind kind, base::Bytes payload);
+    // What other threads have on its way here counts like what is buffered.
+    [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
+    // It is too much: closes with 1008. Any thread.
+    void overflow();
     // False where there is nothing to wait for: closed already, or done on another thread.
     bool close(std::uint16_t code, std::string_view reason);
 
@@ -60,7 +65,8 @@ private:
     std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
     std::once_flag view_once_;
     std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until it is gone
-    std::atomic<bool> ended_ = false;
+    std::atomic<std::size_t> remote_bytes_ = 0;
+    std::atomic<bool> accepted_ = false, overflowed_ = false, ended_ = false;
 };
 
 // Makes a message of what the engine has; the octets are copied once.

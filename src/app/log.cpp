@@ -1,13 +1,55 @@
 #include "app/log.hpp"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <poll.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <mutex>
 
 namespace proapi::detail {
+
+namespace {
+
+// Standard error, where a reader that has stopped to read costs lines and not the server: a pipe that is full is not
+// waited for. What was left out is counted and told once there is room.
+class PoliteStderr final : public spdlog::sinks::base_sink<std::mutex> {
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        if (left_out_ > 0) {
+            const std::string told = "proapi: " + std::to_string(left_out_) + " log lines were left out: nobody read\n";
+            if (!write({told.data(), told.size()})) return static_cast<void>(++left_out_);
+            left_out_ = 0;
+        }
+        if (!write({line.data(), line.size()})) ++left_out_;
+    }
+    void flush_() override {}
+
+    // A pipe that is writable takes PIPE_BUF octets at once (POSIX).
+    static bool write(std::string_view text) {
+        while (!text.empty()) {
+            pollfd place{STDERR_FILENO, POLLOUT, 0};
+            if (::poll(&place, 1, 0) != 1 || (place.revents & POLLOUT) == 0) return false;
+            const ssize_t count = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+            if (count <= 0) return false;
+            text.remove_prefix(static_cast<std::size_t>(count));
+        }
+        return true;
+    }
+
+    std::uint64_t left_out_ = 0;
+};
+
+}  // namespace
 
 spdlog::logger& logger() {
     static const std::shared_ptr<spdlog::logger> shared = [] {
         auto known = spdlog::get("proapi");
-        return known ? known : spdlog::stderr_color_mt("proapi");
+        if (!known) spdlog::initialize_logger(known = std::make_shared<spdlog::logger>("proapi", std::make_shared<PoliteStderr>()));
+        return known;
     }();
     return *shared;
 }

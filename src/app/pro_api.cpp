@@ -45,7 +45,7 @@ void ProAPI::setting(std::string_view name, std::string_view value) {
 }
 
 void ProAPI::check_settings() const {
-    site_->apply_settings();
+    site_->check_settings();
 }
 
 RunningServer ProAPI::start(const RunOptions& options) {

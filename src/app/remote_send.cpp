@@ -16,7 +16,16 @@ RemoteSend::RemoteSend(ConnectionRef target, server::MessageKind kind, base::Byt
 
 std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, server::MessageKind kind,
                                               base::Bytes payload) {
+    // Bounded like the outgoing buffer: one message may always go beyond it.
+    std::atomic<std::size_t>& on_its_way = target->remote_bytes();
+    if (on_its_way.load(std::memory_order_relaxed) > target->websocket().max_buffered()) {
+        target->overflow();
+        auto dropped = std::make_shared<RemoteSend>(target, kind, base::Bytes());
+        dropped->done_ = true;
+        return dropped;
+    }
     auto operation = std::make_shared<RemoteSend>(target, kind, payload);
+    on_its_way.fetch_add(payload.size(), std::memory_order_relaxed);
     const bool posted = target->worker().post([operation] { operation->send(); });
     if (!posted) operation->done_ = true;  // that thread has ended, and with it the connection
     return operation;
@@ -25,6 +34,7 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, serve
 void RemoteSend::send() {
     auto result = server::SendResult::ended;
     const server::Problem problem = target_->websocket().send(kind_, base::as_bytes(data_), result);
+    target_->remote_bytes().fetch_sub(data_.size(), std::memory_order_relaxed);
     data_ = {};
     if (problem || result == server::SendResult::ended) {
         target_->worker().count_dropped();

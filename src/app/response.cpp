@@ -1,5 +1,7 @@
 #include "proapi/response.hpp"
 
+#include <fcntl.h>
+
 #include "app/response_writer.hpp"
 #include "app/waits.hpp"
 #include "server/static_files.hpp"
@@ -43,8 +45,10 @@ void raise(const server::Problem& problem) {
 }
 
 void write_file(server::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
-    const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
-    server::StaticFile found = server::find_static_file(directory, path.filename().string(), exchange.request().head);
+    // O_NONBLOCK: a FIFO must not hold the loop until it is found to be none of ours.
+    net::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    server::StaticFile found =
+        server::answer_with_file(std::move(file), path.filename().string(), exchange.request().head);
     http::Headers headers = engine_headers(response);
     const bool is_whole = found.status == 200;
     for (const auto& [name, value] : found.headers) {

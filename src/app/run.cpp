@@ -45,10 +45,14 @@ public:
         action.sa_flags = SA_RESTART;
         ::sigaction(SIGINT, &action, &old_int_);
         ::sigaction(SIGTERM, &action, &old_term_);
+        // A log that is a pipe may lose its reader: that is an error of one write, not the end of the server.
+        action.sa_handler = SIG_IGN;
+        ::sigaction(SIGPIPE, &action, &old_pipe_);
     }
     ~StopSignals() {
         ::sigaction(SIGINT, &old_int_, nullptr);
         ::sigaction(SIGTERM, &old_term_, nullptr);
+        ::sigaction(SIGPIPE, &old_pipe_, nullptr);
         wake_pipe = -1;
     }
     StopSignals(const StopSignals&) = delete;
@@ -61,7 +65,7 @@ public:
 
 private:
     net::Descriptor read_end_, write_end_;
-    struct sigaction old_int_{}, old_term_{};
+    struct sigaction old_int_{}, old_term_{}, old_pipe_{};
 };
 
 }  // namespace

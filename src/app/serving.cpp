@@ -54,10 +54,12 @@ Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
         throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
                                  std::to_string(options.workers));
     try {
-        site->apply_settings();
+        use_.emplace(site);
     } catch (const std::invalid_argument& error) {
         throw std::runtime_error(error.what());
     }
+    limit_ = std::make_shared<server::SharedLimit>(
+        server::effective_max_connections(site->routes().settings, static_cast<std::size_t>(options.workers)));
     auto sharing = net::Listener::PortSharing::exclusive;
     if (options.workers > 1) {
         check_port_is_free(site, host_, port_);
@@ -78,7 +80,7 @@ Serving::~Serving() {
 }
 
 void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
-    auto worker = std::make_shared<Worker>(site);
+    auto worker = std::make_shared<Worker>(site, limit_);
     std::promise<Worker::Listening> listening;
     auto result = listening.get_future();
     // The promise is theirs: this function may be over before set_value() gives back.

@@ -31,6 +31,8 @@ private:
 
     std::string host_;
     std::uint16_t port_ = 0;
+    std::optional<Site::Use> use_;
+    std::shared_ptr<server::SharedLimit> limit_;
     std::vector<std::shared_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
 };

@@ -82,6 +82,7 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
 
 void Site::add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
                std::source_location where) {
+    require_not_serving("a route");
     if (const std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty())
         throw RouteError(wrong, where);
     entry.name = std::string(method) + " " + std::string(pattern);
@@ -121,21 +122,45 @@ void Site::add_files(std::string_view prefix, const std::string& directory, std:
 }
 
 void Site::set(std::string_view name, std::string_view value) {
+    require_not_serving("setting()");
     if (const std::string wrong = server::set_setting(site_.settings, name, value); !wrong.empty())
         throw std::invalid_argument(wrong);
 }
 
-void Site::apply_settings() {
+server::WebSocketSettings Site::settings_of(const Entry& entry) const {
+    server::WebSocketSettings settings = site_.settings;
+    for (const auto& [name, value] : entry.settings)
+        static_cast<void>(server::set_setting(settings, name, value));  // checked when it was registered
+    return settings;
+}
+
+void Site::check_settings() const {
     if (const std::string wrong = server::check_settings(site_.settings); !wrong.empty())
         throw std::invalid_argument(wrong);
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-        server::WebSocketSettings& settings = site_.routes[i].settings;
-        settings = site_.settings;
-        for (const auto& [name, value] : entries_[i].settings)
-            static_cast<void>(server::set_setting(settings, name, value));  // checked when it was registered
-        if (const std::string wrong = server::check_settings(settings); !wrong.empty())
-            throw std::invalid_argument(entries_[i].name + ": " + wrong);
+    for (const Entry& entry : entries_) {
+        if (const std::string wrong = server::check_settings(settings_of(entry)); !wrong.empty())
+            throw std::invalid_argument(entry.name + ": " + wrong);
     }
+}
+
+Site::Use::Use(std::shared_ptr<Site> site) : site_(std::move(site)) {
+    const std::lock_guard lock(site_->mutex_);
+    if (site_->uses_ == 0) {
+        site_->check_settings();
+        for (std::size_t i = 0; i < site_->entries_.size(); ++i)
+            site_->site_.routes[i].settings = site_->settings_of(site_->entries_[i]);
+    }
+    ++site_->uses_;
+}
+
+Site::Use::~Use() {
+    const std::lock_guard lock(site_->mutex_);
+    --site_->uses_;
+}
+
+void Site::require_not_serving(const char* call) {
+    const std::lock_guard lock(mutex_);
+    if (uses_ > 0) throw std::logic_error(std::string(call) + ": expected before start(), got it while the app serves");
 }
 
 }  // namespace proapi::detail

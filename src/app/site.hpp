@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -30,8 +31,21 @@ public:
     void add_files(std::string_view prefix, const std::string& directory, std::source_location where);
     void set(std::string_view name, std::string_view value);
 
-    // Gives each route the application's settings and its own on top. Throws std::invalid_argument.
-    void apply_settings();
+    // Throws std::invalid_argument: settings that contradict each other.
+    void check_settings() const;
+    // What is served does not change while anything serves it: routes and settings are read by its threads. The first
+    // of those who serve gives each route the application's settings and its own on top.
+    class Use {
+    public:
+        // Throws std::invalid_argument: settings that contradict each other.
+        explicit Use(std::shared_ptr<Site> site);
+        ~Use();
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+
+    private:
+        std::shared_ptr<Site> site_;
+    };
 
     [[nodiscard]] const server::Site& routes() const noexcept { return site_; }
     [[nodiscard]] const Entry& entry(std::size_t route) const noexcept { return entries_[route]; }
@@ -39,9 +53,14 @@ public:
 private:
     void add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
              std::source_location where);
+    // Throws std::logic_error.
+    void require_not_serving(const char* call);
+    [[nodiscard]] server::WebSocketSettings settings_of(const Entry& entry) const;
 
     server::Site site_;
     std::vector<Entry> entries_;  // parallel to site_.routes
+    std::mutex mutex_;
+    std::size_t uses_ = 0;
 };
 
 }  // namespace proapi::detail

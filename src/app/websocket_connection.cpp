@@ -181,7 +181,7 @@ void ReceivingBase::refuse_content(const std::string& text) {
 // ---- the handle -------------------------------------------------------------------------------------------------
 
 detail::Done WebSocketConnection::accept(std::optional<std::string_view> subprotocol, const Headers& headers) const {
-    state_->raise(state_->websocket("accept()").accept(subprotocol, engine_headers(headers)));
+    state_->accept(subprotocol, engine_headers(headers));
     return {};
 }
 

@@ -77,7 +77,7 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     Listening result;
     try {
         reactor_.emplace();
-        server_.emplace(*reactor_, site_->routes(), *this, log_);
+        server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
         result.error = server_->listen(place.host, place.port, place.sharing);
         if (result.error.empty()) result.port = server_->addresses().front().port;
     } catch (const std::exception& error) {
@@ -90,7 +90,7 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     const bool serves = result.error.empty();
     listening.set_value(std::move(result));
     if (serves) {
-        reactor_->run();
+        serve();
         finish();
     }
     server_.reset();
@@ -137,16 +137,34 @@ void Worker::cancel_tasks() {
 
 void Worker::finish() {
     cancel_tasks();
+    last_turn();  // what they said goes out
     server_->abort();
-    // Two turns let what was queued by them go out and what was posted run.
-    reactor_->turn(net::Duration(0));
-    reactor_->turn(net::Duration(0));
+    last_turn();
+    while (Detached* task = tasks_.front()) delete task;
+    // Others may let go of this thread's objects by themselves only once it holds none of them.
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;
     }
-    reactor_->turn(net::Duration(0));
-    while (Detached* task = tasks_.front()) delete task;
+    last_turn();
+}
+
+void Worker::serve() {
+    while (true) {
+        try {
+            return reactor_->run();
+        } catch (const std::exception& error) {
+            logger().error("the server goes on after an error: {}", error.what());
+        }
+    }
+}
+
+void Worker::last_turn() {
+    try {
+        reactor_->turn(net::Duration(0));
+    } catch (const std::exception& error) {
+        logger().error("while stopping: {}", error.what());
+    }
 }
 
 Statistics Worker::statistics() {

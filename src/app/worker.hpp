@@ -43,7 +43,9 @@ private:
 
 class Worker final : public server::Application, public std::enable_shared_from_this<Worker> {
 public:
-    explicit Worker(std::shared_ptr<const Site> site) noexcept : site_(std::move(site)) {}
+    // `limit` is shared by the workers of one process.
+    Worker(std::shared_ptr<const Site> site, std::shared_ptr<server::SharedLimit> limit) noexcept
+        : site_(std::move(site)), limit_(std::move(limit)) {}
     ~Worker();
 
     // The worker that this thread is; null on any other thread.
@@ -71,6 +73,8 @@ public:
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
     [[nodiscard]] Statistics statistics();
     void count_dropped() noexcept { ++dropped_; }
+    // A line that peers can cause at will.
+    void log_limited(server::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
 
     // --- for connections and tasks ---
     void add(Detached& task) noexcept;
@@ -84,9 +88,12 @@ private:
     void begin_stop();
     void end_if_idle();
     void cancel_tasks();
+    void serve();
+    void last_turn();
     void finish();
 
     std::shared_ptr<const Site> site_;
+    std::shared_ptr<server::SharedLimit> limit_;
     EngineLog log_;
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;

@@ -10,6 +10,8 @@ namespace proapi::net {
 
 namespace {
 
+constexpr Duration pause_time{100};
+
 [[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
 [[nodiscard]] Descriptor open_reserve() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -22,7 +24,8 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
       socket_(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
       reserve_(open_reserve()),
       handler_(handler),
-      refusal_(std::move(refusal)) {
+      refusal_(std::move(refusal)),
+      pause_([](void* self) { static_cast<Listener*>(self)->resume(); }, this) {
     if (!socket_) throw_errno("socket");
     const int one = 1;
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -61,12 +64,34 @@ void Listener::on_ready(std::uint32_t) {
 
 void Listener::refuse_one(int error) {
     reserve_.reset();
-    if (Descriptor newcomer(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); newcomer) {
-        [[maybe_unused]] const auto sent = ::send(newcomer.get(), refusal_.data(), refusal_.size(), MSG_NOSIGNAL);
+    Descriptor newcomer(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    const bool refused = static_cast<bool>(newcomer);
+    if (refused) {
+        [[maybe_unused]] auto count = ::send(newcomer.get(), refusal_.data(), refusal_.size(), MSG_NOSIGNAL);
         ::shutdown(newcomer.get(), SHUT_WR);
+        // Closing with unread octets would send RST, and the refusal would be lost by it.
+        char drained[4096];
+        while (count > 0) count = ::recv(newcomer.get(), drained, sizeof drained, 0);
+        newcomer.reset();
     }
     reserve_ = open_reserve();
     handler_.on_accept_refused(error);
+    // Somebody else took the descriptor: the socket stays readable, and trying again at once would be a busy loop.
+    if (!refused || !reserve_) pause();
+}
+
+void Listener::pause() {
+    reactor_.unwatch(socket_.get(), *this);
+    reactor_.start_timer(pause_, pause_time);
+}
+
+void Listener::resume() noexcept {
+    if (!reserve_) reserve_ = open_reserve();
+    try {
+        reactor_.watch(socket_.get(), *this, EPOLLIN);
+    } catch (const std::system_error&) {
+        reactor_.start_timer(pause_, pause_time);
+    }
 }
 
 }  // namespace proapi::net

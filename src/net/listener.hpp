@@ -36,6 +36,9 @@ public:
 private:
     void on_ready(std::uint32_t events) override;
     void refuse_one(int error);
+    // Leaves newcomers in the kernel's queue for a while.
+    void pause();
+    void resume() noexcept;
 
     static constexpr int accepts_a_turn = 64;
 
@@ -44,6 +47,7 @@ private:
     Descriptor reserve_;  // given up for the moment it takes to send a refusal
     ListenerHandler& handler_;
     std::string refusal_;
+    base::Timer pause_;
 };
 
 }  // namespace proapi::net

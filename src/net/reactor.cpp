@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 
 namespace proapi::net {
 
@@ -16,6 +17,9 @@ thread_local Reactor* current_reactor = nullptr;
 
 // What epoll hands back is either a Watcher's address or, with the lowest bit set, a descriptor of a driven loop.
 constexpr std::uint64_t foreign_tag = 1;
+
+constexpr std::uint64_t stall_ms = 250;
+constexpr int max_batches_after_stall = 64;
 
 [[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
@@ -78,15 +82,22 @@ void Reactor::post(std::function<void()> task) {
 }
 
 void Reactor::run_posted() {
-    std::vector<std::function<void()>> tasks;
     {
         const std::lock_guard lock(posted_mutex_);
-        tasks.swap(posted_);
+        std::move(posted_.begin(), posted_.end(), std::back_inserter(running_));
+        posted_.clear();
     }
-    for (auto& task : tasks) task();
+    // Those posted meanwhile wait for the next turn, and so do those behind one that throws.
+    for (std::size_t left = running_.size(); left > 0; --left) {
+        const auto task = std::move(running_.front());
+        running_.pop_front();
+        task();
+    }
 }
 
-bool Reactor::has_work() const noexcept { return !turn_end_hooks_.empty() || !deferred_reads_.empty(); }
+bool Reactor::has_work() const noexcept {
+    return !turn_end_hooks_.empty() || !deferred_reads_.empty() || !running_.empty() || batch_->next < batch_->count;
+}
 
 // A part of a turn. Where an exception leaves it early (no memory), what is left is for the next turn.
 class Reactor::Part {
@@ -114,12 +125,15 @@ void Reactor::turn(std::optional<Duration> timeout) {
     finish_turn();
     wait(timeout);
     read_clock();
+    const bool stalled = now_ms_ > std::exchange(last_turn_ms_, now_ms_) + stall_ms;
     {
         Part part(*this);
         // Streams that had more to read than their share come after the rest, once a turn each.
         part.reads.splice(deferred_reads_);
         dispatch();
+        if (stalled) catch_up();
         while (DeferredRead* stream = part.reads.pop_front()) stream->read_again();
+        if (!running_.empty()) run_posted();
         timers_.advance(now_ms_);
     }
     finish_turn();
@@ -145,17 +159,38 @@ void Reactor::wait(std::optional<Duration> timeout) {
         }
         if (limit_ms) wait_ms = static_cast<int>(std::min<std::uint64_t>(*limit_ms, 3'600'000));
     }
+    if (batch_->next < batch_->count) return;  // an exception left them over: they are told of once only
     void* guard = nullptr;
     const bool guarded = wait_ms != 0 && wait_guard_.before;
     if (guarded) guard = wait_guard_.before();
-    const int count = ::epoll_wait(epoll_.get(), batch_->events.data(), static_cast<int>(max_events), wait_ms);
+    static_cast<void>(poll(wait_ms));
     if (guarded) wait_guard_.after(guard);
-    batch_->count = count > 0 ? static_cast<std::size_t>(count) : 0;  // EINTR: an empty turn
+}
+
+bool Reactor::poll(int wait_ms) noexcept {
+    const int count = ::epoll_wait(epoll_.get(), batch_->events.data(), static_cast<int>(max_events), wait_ms);
+    batch_->next = 0;
+    batch_->count = count > 0 ? static_cast<std::size_t>(count) : 0;
+    return count >= 0;
+}
+
+// After a stall (a handler that held the thread, a process that was stopped) more may have come than one batch tells.
+// Timers judge what peers did and did not do, so all of it is looked at before they are.
+void Reactor::catch_up() {
+    const std::size_t foreign = foreign_events_.size();
+    for (int batches = 0; batches < max_batches_after_stall; ++batches) {
+        const bool was_interrupted = !poll(0);
+        const bool was_full = batch_->count == max_events;
+        dispatch();
+        // Those of a driven loop are level-triggered: they come again in the next turn.
+        foreign_events_.resize(std::min(foreign, foreign_events_.size()));
+        if (!was_full && !was_interrupted) return;
+    }
 }
 
 void Reactor::dispatch() {
     bool woken = false;
-    for (batch_->next = 0; batch_->next < batch_->count;) {
+    while (batch_->next < batch_->count) {
         const epoll_event event = batch_->events[batch_->next++];
         if (event.data.ptr == nullptr) {
             woken = true;
@@ -165,7 +200,7 @@ void Reactor::dispatch() {
             static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
         }
     }
-    batch_->count = 0;
+    batch_->next = batch_->count = 0;
     if (!woken) return;
     std::uint64_t count = 0;
     [[maybe_unused]] auto taken = ::read(wake_.get(), &count, sizeof count);

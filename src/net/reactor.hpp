@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -129,7 +130,10 @@ public:
 
 private:
     void wait(std::optional<Duration> timeout);
+    // Takes what is ready into the batch. False where a signal came between.
+    bool poll(int wait_ms) noexcept;
     void dispatch();
+    void catch_up();
     void run_posted();
     void read_clock() noexcept;
 
@@ -142,7 +146,7 @@ private:
     class Part;
     std::unique_ptr<Batch> batch_;
     base::TimerWheel timers_;
-    std::uint64_t now_ms_ = 0;
+    std::uint64_t now_ms_ = 0, last_turn_ms_ = 0;
     std::optional<std::uint64_t> guest_deadline_ms_;
     base::IntrusiveList<TurnEndHook, TurnEndHook> turn_end_hooks_;
     base::IntrusiveList<DeferredRead, DeferredRead> deferred_reads_;
@@ -154,6 +158,7 @@ private:
     std::atomic<bool> stopping_ = false;
     std::mutex posted_mutex_;
     std::vector<std::function<void()>> posted_;
+    std::deque<std::function<void()>> running_;  // taken from posted_
 };
 
 }  // namespace proapi::net

@@ -1,6 +1,7 @@
 #include "net/stream.hpp"
 
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -56,6 +57,16 @@ bool Stream::has_unread_octets() const noexcept {
     return ::ioctl(socket_.get(), FIONREAD, &count) == 0 && count > 0;
 }
 
+std::size_t Stream::undelivered_octets() const noexcept {
+    int count = 0;
+    return ::ioctl(socket_.get(), SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void Stream::set_delivery_timeout(Duration timeout) noexcept {
+    const auto milliseconds = static_cast<unsigned>(std::min<std::int64_t>(timeout.count(), 1'000'000'000));
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+}
+
 void Stream::end_reading(int error) {
     if (read_ended_) return;
     read_ended_ = true;
@@ -103,8 +114,8 @@ void Stream::on_ready(std::uint32_t events) {
     if (reading_) {
         cancel_read();
         read_once();
-    } else if (peer_finished_ && !has_unread_octets()) {
-        // Nobody reads, and there is nothing left to read: the end need not wait.
+    } else if ((events & EPOLLERR) || (peer_finished_ && !has_unread_octets())) {
+        // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
         int error = 0;
         socklen_t length = sizeof error;
         ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
@@ -114,10 +125,15 @@ void Stream::on_ready(std::uint32_t events) {
 
 WriteResult Stream::write(const iovec* entries, std::size_t count) {
     if (!socket_) return {.error = ENOTCONN};
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(entries);
-    message.msg_iovlen = std::min(count, max_entries);
-    const ssize_t written = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    ssize_t written = 0;
+    if (count == 1) [[likely]] {
+        written = ::send(socket_.get(), entries[0].iov_base, entries[0].iov_len, MSG_NOSIGNAL);  // cheaper than the other
+    } else {
+        msghdr message{};
+        message.msg_iov = const_cast<iovec*>(entries);
+        message.msg_iovlen = std::min(count, max_entries);
+        written = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    }
     if (written >= 0) return {.written = static_cast<std::size_t>(written)};
     if (!is_temporary(errno)) return {.error = errno};
     pending_ = entries[0];

@@ -46,6 +46,10 @@ public:
     [[nodiscard]] bool is_reading() const noexcept { return reading_; }
     // Whether the kernel holds octets that were not read yet.
     [[nodiscard]] bool has_unread_octets() const noexcept;
+    // Octets that were written and that the peer's kernel has not acknowledged yet.
+    [[nodiscard]] std::size_t undelivered_octets() const noexcept;
+    // A peer that acknowledges nothing for that long is lost (TCP_USER_TIMEOUT).
+    void set_delivery_timeout(Duration timeout) noexcept;
 
     // Starts one write of all entries; while it is pending neither the entries' octets nor the stream may be written
     // to again. It may complete at once, in full or in part.

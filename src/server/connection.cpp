@@ -1,5 +1,7 @@
 #include "server/connection.hpp"
 
+#include <algorithm>
+
 #include "server/server.hpp"
 
 namespace proapi::server {
@@ -7,11 +9,14 @@ namespace proapi::server {
 namespace {
 
 constexpr std::size_t gather_entries = 64;
+constexpr int end_looks = 8;  // in a close_timeout
 
 }  // namespace
 
-Connection::Connection(Server& server, net::Descriptor socket)
-    : server_(server), stream_(server.reactor(), std::move(socket), *this) {}
+Connection::Connection(Server& server, net::Descriptor socket, bool is_refused)
+    : server_(server), stream_(server.reactor(), std::move(socket), *this), is_refused_(is_refused) {
+    stream_.set_delivery_timeout(server.settings().write_timeout);
+}
 
 Connection::~Connection() { cancel_turn_end(); }
 
@@ -28,22 +33,40 @@ void Connection::flush_soon() noexcept {
     if (phase_ != Phase::gone) server_.reactor().at_turn_end(*this);
 }
 
+template <class Work>
+void Connection::contain(Work&& work) noexcept {
+    try {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            server_.log_limited(LogLevel::error, std::string("a connection was dropped: ") + error.what());
+            abort();
+        }
+    } catch (...) {
+        // Not even that could be said or told; the connection goes all the same.
+    }
+}
+
 void Connection::on_read(base::MutableBytes bytes) {
-    if (phase_ == Phase::serving) protocol_->on_read(bytes);
+    if (phase_ != Phase::serving) return;
+    contain([&] { protocol_->on_read(bytes); });
 }
 
 void Connection::on_read_end(int error) {
     peer_finished_ = true;
-    if (error != 0) return abort();
-    if (phase_ == Phase::lingering) return abort(net::Stream::CloseMode::orderly);
-    if (phase_ == Phase::serving) protocol_->on_read_end(error);
+    contain([&] {
+        if (error != 0) return abort();
+        if (phase_ == Phase::lingering) return abort(net::Stream::CloseMode::orderly);
+        if (phase_ == Phase::serving) protocol_->on_read_end(error);
+    });
 }
 
 void Connection::on_turn_end() {
     previous_protocol_.reset();
-    if (phase_ == Phase::gone) return;
-    if (phase_ == Phase::serving) protocol_->on_turn_end();
-    flush();
+    contain([&] {
+        if (phase_ == Phase::serving) protocol_->on_turn_end();
+        if (phase_ != Phase::gone) flush();
+    });
 }
 
 // One system call for all that was queued in the turn; more only where the kernel took a part.
@@ -64,19 +87,25 @@ void Connection::flush() {
         output.consume(result.written);
         progress = true;
     }
-    if (output.empty()) deadline_.reset();
-    if (progress && phase_ != Phase::gone) protocol_->on_output_written();
+    if (output.empty() && !expects_end_) deadline_.reset();
+    if (progress && phase_ != Phase::gone) protocol_->on_output_written(false);
     if (phase_ == Phase::finishing && output.empty()) linger();
 }
 
 void Connection::on_written(std::size_t count) {
-    protocol_->output().consume(count);
-    deadline().last_progress_ms = server_.reactor().now_ms();
-    if (phase_ != Phase::gone) protocol_->on_output_written();
-    flush();
+    contain([&] {
+        protocol_->output().consume(count);
+        deadline().last_progress_ms = server_.reactor().now_ms();
+        protocol_->on_output_written(true);
+        if (phase_ != Phase::gone) flush();
+    });
 }
 
-void Connection::on_write_error(int) { abort(); }
+void Connection::on_write_error(int) {
+    contain([&] { abort(); });
+}
+
+// ---- the end ----------------------------------------------------------------------------------------------------
 
 Connection::Deadline& Connection::deadline() {
     if (!deadline_) deadline_ = std::make_unique<Deadline>(*this);
@@ -84,14 +113,45 @@ Connection::Deadline& Connection::deadline() {
 }
 
 void Connection::on_deadline() {
-    if (phase_ == Phase::lingering) return abort();
+    contain([&] { expects_end_ ? watch_end() : watch_write(); });
+}
+
+// The timer is not moved at each write: it looks back when it fires.
+void Connection::watch_write() {
     if (!stream_.is_writing()) return;
-    // The timer is not moved at each write: it looks back when it fires.
-    const auto timeout = static_cast<std::uint64_t>(server_.settings().write_timeout.count());
-    const std::uint64_t due = deadline().last_progress_ms + timeout;
+    const std::uint64_t due = deadline().last_progress_ms + milliseconds(server_.settings().write_timeout);
     const std::uint64_t now = server_.reactor().now_ms();
     if (due <= now) return abort();
     server_.reactor().start_timer(deadline().timer, Duration(due - now));
+}
+
+// While the peer takes what was sent, however slowly, it is waited for as with any write; close_timeout begins when it
+// has all of it. The kernel does not tell when that is, so it is looked at now and then.
+void Connection::watch_end() {
+    const Settings& settings = server_.settings();
+    Deadline& end = deadline();
+    const std::uint64_t now = server_.reactor().now_ms();
+    const std::size_t undelivered = undelivered_octets();
+    if (undelivered < end.undelivered) end.last_progress_ms = now;
+    end.undelivered = undelivered;
+    const Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
+    const std::uint64_t due = end.last_progress_ms + milliseconds(patience);
+    if (due <= now) return abort(undelivered > 0 ? net::Stream::CloseMode::reset : net::Stream::CloseMode::orderly);
+    const Duration next = std::max(settings.close_timeout / end_looks, Duration(1));
+    server_.reactor().start_timer(end.timer, std::min(next, Duration(due - now)));
+}
+
+std::size_t Connection::undelivered_octets() const noexcept {
+    return protocol_->output().size_bytes() + stream_.undelivered_octets();
+}
+
+void Connection::expect_end() {
+    if (expects_end_) return;
+    expects_end_ = true;
+    deadline().last_progress_ms = server_.reactor().now_ms();
+    deadline().undelivered = undelivered_octets();
+    deadline().timer.cancel();
+    watch_end();
 }
 
 void Connection::finish() {
@@ -107,7 +167,7 @@ void Connection::linger() {
     phase_ = Phase::lingering;
     stream_.shutdown_write();
     if (peer_finished_) return abort(net::Stream::CloseMode::orderly);
-    server_.reactor().start_timer(deadline().timer, server_.settings().close_timeout);
+    expect_end();
     stream_.start_reading();
 }
 
@@ -116,8 +176,8 @@ void Connection::abort(net::Stream::CloseMode mode) {
     phase_ = Phase::gone;
     if (deadline_) deadline_->timer.cancel();  // it may be what calls us
     stream_.close(mode);
+    server_.retire(*this, is_refused_);  // it goes at the turn's end
     if (protocol_) protocol_->on_end();
-    server_.retire(*this);
 }
 
 }  // namespace proapi::server

@@ -25,8 +25,8 @@ public:
     virtual void on_read(base::MutableBytes bytes) = 0;
     // The peer sends nothing more (error 0), or the connection is lost.
     virtual void on_read_end(int error) = 0;
-    // Some output has gone to the kernel.
-    virtual void on_output_written() = 0;
+    // Some output has gone to the kernel; `had_waited`: for room, which the peer has made by reading.
+    virtual void on_output_written(bool had_waited) = 0;
     // The turn ends and the output is about to be written.
     virtual void on_turn_end() = 0;
     // The server stops: finish what has begun, soon.
@@ -41,7 +41,8 @@ struct ConnectionLink : base::ListLink {};
 
 class Connection final : public ConnectionLink, private net::StreamHandler, private net::TurnEndHook {
 public:
-    Connection(Server& server, net::Descriptor socket);
+    // `is_refused`: it is one too many, and counted apart.
+    Connection(Server& server, net::Descriptor socket, bool is_refused);
     ~Connection();
 
     // Replaces the protocol at the end of the running call; the old one gets no on_end().
@@ -54,6 +55,9 @@ public:
     void flush_soon() noexcept;
     // Writes what there is, then ends the connection in order.
     void finish();
+    // The protocol has said its last word: from now on the peer has to take what was sent (with progress within
+    // write_timeout) and then to end its side within close_timeout, or the connection is aborted.
+    void expect_end();
     // Ends the connection at once.
     void abort(net::Stream::CloseMode mode = net::Stream::CloseMode::reset);
 
@@ -70,22 +74,30 @@ private:
     void on_turn_end() override;
     void flush();
     void linger();
-    // Of a pending write, then of lingering. Most connections never have one: it is made when it is needed.
+    // Of a pending write, then of the end. Most connections never have one: it is made when it is needed.
     struct Deadline {
         explicit Deadline(Connection& connection) noexcept
             : timer([](void* self) { static_cast<Connection*>(self)->on_deadline(); }, &connection) {}
         base::Timer timer;
         std::uint64_t last_progress_ms = 0;
+        std::size_t undelivered = 0;  // when it was looked at last
     };
     void on_deadline();
     [[nodiscard]] Deadline& deadline();
+    void watch_write();
+    void watch_end();
+    [[nodiscard]] std::size_t undelivered_octets() const noexcept;
+    // Runs `work`. What goes wrong in it, most likely for want of memory, costs this connection and no other.
+    template <class Work>
+    void contain(Work&& work) noexcept;
 
     Server& server_;
     net::Stream stream_;
     std::unique_ptr<Protocol> protocol_, previous_protocol_;
     std::unique_ptr<Deadline> deadline_;
     Phase phase_ = Phase::serving;
-    bool peer_finished_ = false;
+    const bool is_refused_;
+    bool peer_finished_ = false, expects_end_ = false;
 };
 
 }  // namespace proapi::server

@@ -15,7 +15,7 @@ namespace proapi::server {
 namespace {
 
 constexpr std::size_t file_part_bytes = 64 * 1024;
-constexpr std::uint64_t rate_check_ms = 1000;
+constexpr std::uint8_t requests_a_turn = 8;
 
 [[nodiscard]] http::HeadLimits head_limits_of(const Settings& settings) noexcept {
     return {settings.max_request_line, settings.max_head, settings.max_fields};
@@ -51,12 +51,16 @@ void HttpSession::on_start(base::MutableBytes) {
 void HttpSession::on_read(base::MutableBytes bytes) { take(bytes); }
 
 void HttpSession::take(base::MutableBytes bytes) {
-    while (!bytes.empty() && phase_ < Phase::responding)
-        bytes = phase_ == Phase::body ? take_body(bytes) : take_head(bytes);
-    if (!bytes.empty() && phase_ == Phase::responding) {
+    while (!bytes.empty() && may_take()) bytes = phase_ == Phase::body ? take_body(bytes) : take_head(bytes);
+    if (!bytes.empty() && phase_ != Phase::finished) {
         waiting_.append(base::as_text(bytes));
         connection_.stop_reading();
     }
+}
+
+bool HttpSession::may_take() const noexcept {
+    if (phase_ == Phase::idle) return taken_this_turn_ < requests_a_turn && output_.size_bytes() <= settings().high_water;
+    return phase_ < Phase::responding;
 }
 
 base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
@@ -76,6 +80,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
             break;
     }
     timer_.cancel();
+    ++taken_this_turn_;
     on_head(rest);
     return phase_ == Phase::finished ? base::MutableBytes{} : rest;
 }
@@ -129,7 +134,7 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
 void HttpSession::on_read_end(int) {
     peer_finished_ = true;
     // A client may end its side after its last request and still wait for the answer.
-    if (phase_ != Phase::responding) connection_.finish();
+    if (phase_ != Phase::responding && waiting_.empty()) connection_.finish();
 }
 
 // ---- whom a request is for --------------------------------------------------------------------------------------
@@ -221,6 +226,7 @@ void HttpSession::write_head(int status, const http::Headers& headers, std::opti
                                   .keep_alive = keep_alive_, .minor_version = request.minor_version};
     suppress_body_ = request.method == "HEAD" || !http::status_has_body(status);
     in_chunks_ = http::streams_in_chunks(head) && !suppress_body_;
+    until_close_ = !content_length && !in_chunks_ && !suppress_body_;
     output_.append(http::write_response_head(head, connection_.server().date()));
     connection_.flush_soon();
 }
@@ -271,17 +277,19 @@ void HttpSession::finish_response() {
     connection_.flush_soon();
 }
 
+// A length that is not reached, and chunks without a last one, show the client that the response is not whole; a body
+// that ends with the connection shows it by RST alone.
 void HttpSession::abort_response() {
     file_.reset();
     phase_ = Phase::finished;
-    connection_.abort();
+    until_close_ ? connection_.abort() : connection_.flush_soon();
 }
 
 // ---- the connection's calls -------------------------------------------------------------------------------------
 
-void HttpSession::on_output_written() {
+void HttpSession::on_output_written(bool) {
     if (exchange_) exchange_->on_drained();
-    if (file_) connection_.flush_soon();
+    if (file_ || !waiting_.empty()) connection_.flush_soon();
 }
 
 void HttpSession::on_turn_end() {
@@ -289,10 +297,11 @@ void HttpSession::on_turn_end() {
     if (phase_ == Phase::responding) return;
     release_exchange();
     if (phase_ == Phase::finished) return connection_.finish();
-    if (!waiting_.empty()) {
+    taken_this_turn_ = 0;
+    if (!waiting_.empty() && may_take()) {
         std::string next = std::exchange(waiting_, {});
         take({reinterpret_cast<std::uint8_t*>(next.data()), next.size()});
-        if (phase_ >= Phase::responding) connection_.flush_soon();
+        if (phase_ >= Phase::responding || taken_this_turn_ == requests_a_turn) connection_.flush_soon();
     }
     if (waiting_.empty() && phase_ < Phase::responding) {
         if (peer_finished_) return connection_.finish();
@@ -318,14 +327,17 @@ void HttpSession::on_end() {
 }
 
 void HttpSession::on_time() {
-    if (phase_ == Phase::idle) return connection_.finish();
+    if (phase_ == Phase::idle) return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout);
     if (phase_ == Phase::head)
         return on_parse_failure({408, "The request's head did not end within head_timeout."});
     if (phase_ != Phase::body) return;
-    const std::uint64_t elapsed_ms = connection_.server().reactor().now_ms() - body_began_ms_;
-    if (body_received_ * 1000 < settings().min_body_rate * elapsed_ms)
+    // Each stretch of time is judged for itself: a burst buys no silence.
+    const std::uint64_t now = connection_.server().reactor().now_ms();
+    if (body_received_ * 1000 < settings().min_body_rate * (now - body_began_ms_))
         return on_parse_failure({408, "The request's body came more slowly than min_body_rate."});
-    start_timer(Duration(rate_check_ms));
+    body_received_ = 0;
+    body_began_ms_ = now;
+    start_timer(settings().body_grace);
 }
 
 }  // namespace proapi::server

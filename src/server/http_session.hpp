@@ -1,5 +1,6 @@
-// HTTP/1.1 over one connection: reads a request, has it answered, reads the next. One request is in work at a time;
-// what a peer pipelines behind it waits, and reading pauses while it does. A handshake that is in order hands the
+// HTTP/1.1 over one connection: reads a request, has it answered, reads the next. One request is in work at a time, and
+// a few are in a turn; what a peer pipelines behind them waits, and so it does while the peer does not read its answers.
+// Reading pauses meanwhile. A handshake that is in order hands the
 // connection over to a WebSocketSession.
 //
 //   idle -> head -> body -> responding -> idle ...      any -> finished (an error, Connection: close, an upgrade)
@@ -26,7 +27,7 @@ private:
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;
     void on_read_end(int error) override;
-    void on_output_written() override;
+    void on_output_written(bool had_waited) override;
     void on_turn_end() override;
     void on_shutdown() override;
     void on_end() override;
@@ -43,6 +44,7 @@ private:
     enum class Phase : std::uint8_t { idle, head, body, responding, finished };
 
     void take(base::MutableBytes bytes);
+    [[nodiscard]] bool may_take() const noexcept;
     [[nodiscard]] base::MutableBytes take_head(base::MutableBytes bytes);
     [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
     void on_head(base::MutableBytes rest);
@@ -73,7 +75,9 @@ private:
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
+    bool until_close_ = false;  // the response's end is the connection's
     bool peer_finished_ = false, stopping_ = false, has_served_ = false;
+    std::uint8_t taken_this_turn_ = 0;
 };
 
 }  // namespace proapi::server

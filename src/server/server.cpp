@@ -4,24 +4,28 @@
 
 #include "http/response.hpp"
 #include "server/http_session.hpp"
+#include "server/refusal_session.hpp"
 
 namespace proapi::server {
 
 namespace {
 
 constexpr unsigned limited_lines_a_second = 10;
+// Connections beyond the limit that are answered in order at one time; those beyond that too get what one write sends.
+constexpr std::uint64_t most_refusing = 16;
 
 constexpr std::string_view too_many =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 }  // namespace
 
-Server::Server(net::Reactor& reactor, const Site& site, Application& application, Log& log)
+Server::Server(net::Reactor& reactor, const Site& site, Application& application, Log& log,
+               std::shared_ptr<SharedLimit> shared)
     : reactor_(reactor),
       site_(site),
       application_(application),
       log_(log),
-      max_connections_(effective_max_connections(site.settings)) {}
+      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(effective_max_connections(site.settings))) {}
 
 Server::~Server() {
     abort();
@@ -68,23 +72,40 @@ std::vector<net::Address> Server::addresses() const {
 }
 
 void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
-    if (counts_.open >= max_connections_) {
-        [[maybe_unused]] const auto sent = ::send(socket.get(), too_many.data(), too_many.size(), MSG_NOSIGNAL);
+    const bool is_refused = limit_->open.fetch_add(1, std::memory_order_relaxed) >= limit_->max_connections;
+    if (is_refused) {
+        limit_->open.fetch_sub(1, std::memory_order_relaxed);
         ++counts_.refused;
-        return log_limited(LogLevel::warning, "connection refused with 503: max_connections (" +
-                                                  std::to_string(max_connections_) + ") are open");
+        log_limited(LogLevel::warning, "connection refused with 503: max_connections (" +
+                                           std::to_string(limit_->max_connections) + ") are open");
+        if (refusing_ >= most_refusing) {
+            [[maybe_unused]] const auto sent = ::send(socket.get(), too_many.data(), too_many.size(), MSG_NOSIGNAL);
+            return;
+        }
     }
-    std::unique_ptr<Connection> made;
     try {
-        made = std::make_unique<Connection>(*this, std::move(socket));
-    } catch (const std::system_error& error) {  // the kernel watches no more sockets
-        return on_accept_refused(error.code().value());
+        add(std::move(socket), peer, is_refused);
+    } catch (const std::exception& error) {  // no memory, or the kernel watches no more sockets
+        if (!is_refused) limit_->open.fetch_sub(1, std::memory_order_relaxed);
+        ++counts_.refused;
+        log_limited(LogLevel::error, std::string("a new connection was dropped: ") + error.what());
     }
-    ++counts_.accepted;
-    ++counts_.open;
-    Connection* connection = made.release();
-    connections_.push_back(*connection);
-    connection->start(std::make_unique<HttpSession>(*connection, peer.address()), {});
+}
+
+void Server::add(net::Descriptor socket, const net::SocketAddress& peer, bool is_refused) {
+    auto connection = std::make_unique<Connection>(*this, std::move(socket), is_refused);
+    std::unique_ptr<Protocol> protocol;
+    if (is_refused) {
+        protocol = std::make_unique<RefusalSession>(*connection, too_many);
+        ++refusing_;
+    } else {
+        protocol = std::make_unique<HttpSession>(*connection, peer.address());
+        ++counts_.accepted;
+        ++counts_.open;
+    }
+    Connection& added = *connection.release();
+    connections_.push_back(added);
+    added.start(std::move(protocol), {});
 }
 
 void Server::on_accept_refused(int error) {
@@ -93,9 +114,14 @@ void Server::on_accept_refused(int error) {
                                      "; raise the descriptor limit or lower max_connections");
 }
 
-void Server::retire(Connection& connection) {
+void Server::retire(Connection& connection, bool is_refused) {
     retired_.push_back(connection);  // out of connections_
-    --counts_.open;
+    if (is_refused) {
+        --refusing_;
+    } else {
+        --counts_.open;
+        limit_->open.fetch_sub(1, std::memory_order_relaxed);
+    }
     reactor_.at_turn_end(*this);
 }
 

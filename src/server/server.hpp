@@ -2,6 +2,7 @@
 // It serves a Site that it does not own and hands requests to an Application.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,6 +17,12 @@
 
 namespace proapi::server {
 
+// What the servers of one process share: the descriptors.
+struct SharedLimit {
+    std::uint64_t max_connections;
+    std::atomic<std::uint64_t> open = 0;
+};
+
 struct ServerCounts {
     std::uint64_t accepted = 0, refused = 0, open = 0;
     std::map<std::uint16_t, std::uint64_t> closed;  // WebSocket connections by close code
@@ -23,8 +30,9 @@ struct ServerCounts {
 
 class Server final : private net::ListenerHandler, private net::TurnEndHook {
 public:
-    // All four outlive the server.
-    Server(net::Reactor& reactor, const Site& site, Application& application, Log& log);
+    // All four outlive the server. `shared`: where the process has other servers beside this one.
+    Server(net::Reactor& reactor, const Site& site, Application& application, Log& log,
+           std::shared_ptr<SharedLimit> shared = nullptr);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -50,7 +58,7 @@ public:
     [[nodiscard]] std::string_view date();
 
     // --- for connections ---
-    void retire(Connection& connection);
+    void retire(Connection& connection, bool is_refused);
     void count_close(std::uint16_t code) { ++counts_.closed[code]; }
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
     // At most a few lines a second of what peers can cause at will; the rest is counted.
@@ -60,13 +68,15 @@ private:
     [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
     void on_accept(net::Descriptor socket, const net::SocketAddress& peer) override;
     void on_accept_refused(int error) override;
+    void add(net::Descriptor socket, const net::SocketAddress& peer, bool is_refused);
     void on_turn_end() override;
 
     net::Reactor& reactor_;
     const Site& site_;
     Application& application_;
     Log& log_;
-    std::uint64_t max_connections_;
+    std::shared_ptr<SharedLimit> limit_;
+    std::uint64_t refusing_ = 0;  // connections beyond the limit that are being told so
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;

@@ -15,6 +15,7 @@ namespace {
 
 // Descriptors kept free for listeners, files, logs and what the application opens.
 constexpr std::uint64_t reserved_descriptors = 64;
+constexpr std::uint64_t descriptors_of_reactor = 8;  // for each beyond the first
 
 template <class S>
 struct Limit {
@@ -144,12 +145,13 @@ std::vector<std::pair<std::string, double>> effective_settings(const Settings& s
     return out;
 }
 
-std::uint64_t effective_max_connections(const Settings& settings) {
+std::uint64_t effective_max_connections(const Settings& settings, std::size_t reactors) {
     if (settings.max_connections > 0) return settings.max_connections;
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = 1024;
     const std::uint64_t descriptors = std::min<std::uint64_t>(limit.rlim_cur, 1'000'000);
-    return descriptors > 2 * reserved_descriptors ? descriptors - reserved_descriptors : descriptors / 2;
+    const std::uint64_t reserved = reserved_descriptors + descriptors_of_reactor * (reactors - 1);
+    return descriptors > 2 * reserved ? descriptors - reserved : descriptors / 2;
 }
 
 }  // namespace proapi::server

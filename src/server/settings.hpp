@@ -13,6 +13,10 @@ namespace proapi::server {
 
 using Duration = std::chrono::milliseconds;
 
+[[nodiscard]] constexpr std::uint64_t milliseconds(Duration duration) noexcept {
+    return static_cast<std::uint64_t>(duration.count());
+}
+
 // Those that each route may set for itself.
 struct WebSocketSettings {
     std::uint64_t max_message_size = 1024 * 1024;
@@ -56,7 +60,7 @@ enum class SettingScope : std::uint8_t { server, route };
 [[nodiscard]] std::string check_settings(const WebSocketSettings& settings);
 // Names and effective values, times in seconds.
 [[nodiscard]] std::vector<std::pair<std::string, double>> effective_settings(const Settings& settings);
-// max_connections, or what RLIMIT_NOFILE allows where it is 0.
-[[nodiscard]] std::uint64_t effective_max_connections(const Settings& settings);
+// max_connections, or what RLIMIT_NOFILE allows where it is 0, for a process of that many reactors.
+[[nodiscard]] std::uint64_t effective_max_connections(const Settings& settings, std::size_t reactors = 1);
 
 }  // namespace proapi::server

@@ -68,7 +68,8 @@ enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
 
 [[nodiscard]] bool is_not_modified(const http::RequestHead& request, std::string_view etag, std::int64_t modified) {
     if (const auto wanted = request.headers.get("if-none-match"))
-        return *wanted == "*" || request.headers.has_token("if-none-match", etag);
+        return *wanted == "*" || request.headers.has_token("if-none-match", etag) ||
+               request.headers.has_token("if-none-match", "W/" + std::string(etag));  // RFC 9110 section 13.1.2
     if (const auto since = request.headers.get("if-modified-since")) {
         const auto date = http::parse_date(*since);
         return date && modified <= *date;
@@ -82,7 +83,10 @@ StaticFile find_static_file(const std::string& directory, std::string_view path,
     std::string name(path);
     if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
     if (name.empty() || name.ends_with('/')) name += "index.html";
-    net::Descriptor file = open_beneath(directory, name);
+    return answer_with_file(open_beneath(directory, name), name, request);
+}
+
+StaticFile answer_with_file(net::Descriptor file, std::string_view name, const http::RequestHead& request) {
     struct stat status {};
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
 

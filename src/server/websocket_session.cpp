@@ -16,9 +16,8 @@ namespace {
             static_cast<std::uint32_t>(settings.max_empty_fragments)};
 }
 
-[[nodiscard]] std::uint64_t milliseconds(Duration duration) noexcept {
-    return static_cast<std::uint64_t>(duration.count());
-}
+// What one peer may have handled in a turn: whoever fills a read with tiny messages waits for the others like anyone.
+constexpr int events_a_turn = 64;
 
 }  // namespace
 
@@ -68,7 +67,8 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
     machine_.send_close(code, reason);
     phase_ = Phase::closing;
     connection_.server().count_close(code);
-    connection_.server().reactor().start_timer(timer_, connection_.server().settings().close_timeout);
+    timer_.cancel();
+    connection_.expect_end();
     // What is queued at the peer's side must be read to reach its Close.
     if (paused_) resume_reading();
     connection_.flush_soon();
@@ -92,11 +92,13 @@ void WebSocketSession::on_read(base::MutableBytes bytes) {
 }
 
 void WebSocketSession::take_events() {
-    while (phase_ == Phase::open || phase_ == Phase::closing) {
-        if (phase_ == Phase::open && !websocket_->wants_messages()) {
+    for (int taken = 0; phase_ == Phase::open || phase_ == Phase::closing; ++taken) {
+        const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
+        if (is_full || taken == events_a_turn) {
             paused_ = true;
             message_began_ms_ = 0;  // what the peer sends now is not looked at: its time begins anew
             connection_.stop_reading();
+            if (!is_full) connection_.flush_soon();  // the rest in the next turn
             return;
         }
         const ws::Event event = machine_.next_event();
@@ -113,12 +115,16 @@ void WebSocketSession::take_events() {
 void WebSocketSession::handle(const ws::Event& event) {
     switch (event.kind) {
         case ws::EventKind::message:
+            message_began_ms_ = 0;
             websocket_->on_message(
                 {event.opcode == ws::Opcode::text ? MessageKind::text : MessageKind::binary, event.payload});
             return;
         case ws::EventKind::ping:
             // Pongs that the peer does not read are output like any other, and bounded like it.
-            if (machine_.output().size_bytes() > settings_.max_buffered) return lose("max_buffered is full of pongs");
+            if (machine_.output().size_bytes() > settings_.max_buffered) {
+                static_cast<void>(
+                    websocket_->close(ws::close_code::policy_violation, "slow consumer: max_buffered is full of pongs"));
+            }
             connection_.flush_soon();
             return;
         case ws::EventKind::close:
@@ -146,7 +152,10 @@ void WebSocketSession::on_read_end(int) {
     connection_.abort(net::Stream::CloseMode::orderly);
 }
 
-void WebSocketSession::on_output_written() { websocket_->on_drained(); }
+void WebSocketSession::on_output_written(bool had_waited) {
+    if (had_waited) last_heard_ms_ = now_ms();  // a peer that reads is alive; its pong may be behind megabytes
+    websocket_->on_drained();
+}
 
 void WebSocketSession::on_turn_end() {
     if (paused_ && (phase_ == Phase::closing || (phase_ == Phase::open && websocket_->wants_messages()))) {
@@ -199,8 +208,7 @@ void WebSocketSession::on_time() {
             if (phase_ == Phase::open) check_life(now);
             return;
         }
-        case Phase::closing:  // the peer does not answer our Close (RFC 6455 section 7.1.1)
-            return connection_.abort();
+        case Phase::closing:  // the connection waits for the peer's Close (RFC 6455 section 7.1.1)
         case Phase::finished:
             return;
     }
@@ -212,20 +220,21 @@ void WebSocketSession::watch_message(std::uint64_t now) {
                                         "a message did not end within message_timeout"));
 }
 
-// Any octet counts as life. While the application does not read (paused), silence is ours, not the peer's.
+// Any octet counts as life. While nothing is read (paused), silence is ours, not the peer's; pings go all the same, so
+// that the kernel finds out about a peer that is gone.
 void WebSocketSession::check_life(std::uint64_t now) {
-    if (paused_) last_heard_ms_ = now;
     const std::uint64_t interval = milliseconds(settings_.ping_interval), timeout = milliseconds(settings_.ping_timeout);
     // After a turn that took long, what has come meanwhile may not have been read yet.
     if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && connection_.has_unread_octets())
         last_heard_ms_ = now;
-    if (ping_sent_ms_ > last_heard_ms_) {
+    if (ping_sent_ms_ > last_heard_ms_ && !paused_) {
         if (now >= ping_sent_ms_ + timeout) return lose("ping timeout");
-    } else if (now >= last_heard_ms_ + interval) {
+    } else if (now >= std::max(last_heard_ms_, ping_sent_ms_) + interval) {
         machine_.send_ping({});
         ping_sent_ms_ = now;
         connection_.flush_soon();
     }
+    if (paused_) last_heard_ms_ = now;
     const std::uint64_t life_due = ping_sent_ms_ > last_heard_ms_ ? ping_sent_ms_ + timeout : last_heard_ms_ + interval;
     std::uint64_t due = std::min(life_due, now + milliseconds(settings_.message_timeout));
     if (message_began_ms_ != 0) due = std::min(due, message_began_ms_ + milliseconds(settings_.message_timeout));

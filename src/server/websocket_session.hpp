@@ -1,5 +1,5 @@
 // A WebSocket over TCP: joins the socket's connection, the RFC 6455 machine and the application's end, and keeps the
-// times that the protocol leaves to the server: accept_timeout, ping_interval, message_timeout, close_timeout.
+// times that the protocol leaves to the server: accept_timeout, ping_interval, message_timeout.
 #pragma once
 
 #include "server/connection.hpp"
@@ -21,7 +21,7 @@ private:
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;
     void on_read_end(int error) override;
-    void on_output_written() override;
+    void on_output_written(bool had_waited) override;
     void on_turn_end() override;
     void on_shutdown() override;
     void on_end() override;
@@ -50,7 +50,7 @@ private:
     const WebSocketSettings& settings_;
     ws::Connection machine_;
     base::IntrusivePtr<WebSocket> websocket_;
-    base::Timer timer_;  // accept_timeout, then the next look at life, then close_timeout
+    base::Timer timer_;  // accept_timeout, then the next look at life
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
     Phase phase_ = Phase::connecting;
     bool paused_ = false, peer_finished_ = false, notify_ = false;

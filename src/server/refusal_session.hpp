@@ -1,0 +1,29 @@
+// A connection too many: it is told so with 503 and ended in order, so that the answer is not lost by the RST that
+// closing with an unread request would send. It knows nothing of what the peer wants.
+#pragma once
+
+#include "server/connection.hpp"
+
+namespace proapi::server {
+
+class RefusalSession final : public Protocol {
+public:
+    RefusalSession(Connection& connection, std::string_view answer) : connection_(connection) {
+        output_.append(answer);
+    }
+
+private:
+    void on_start(base::MutableBytes) override { connection_.finish(); }
+    void on_read(base::MutableBytes) override {}
+    void on_read_end(int) override {}
+    void on_output_written(bool) override {}
+    void on_turn_end() override {}
+    void on_shutdown() override {}
+    void on_end() override {}
+    [[nodiscard]] base::OutputQueue& output() noexcept override { return output_; }
+
+    Connection& connection_;
+    base::OutputQueue output_;
+};
+
+}  // namespace proapi::server
