@@ -98,12 +98,16 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
     if root and raw_path.startswith(root + b"/"):
         raw_path = raw_path[len(root) :]
     client = scope.get("client")
+    headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+    offered = scope.get("subprotocols")
+    if offered and not any(name == b"sec-websocket-protocol" for name, _ in headers):
+        headers.append((b"sec-websocket-protocol", ", ".join(offered).encode()))
     return RequestInfo(
         app.routes.site,
         method=WEBSOCKET if is_websocket else scope["method"],
         raw_path=raw_path,
         query=scope.get("query_string", b""),
-        headers=[(bytes(name), bytes(value)) for name, value in scope["headers"]],
+        headers=headers,
         client=(client[0], client[1] or 0) if client else None,
         secure=scope.get("scheme") in ("https", "wss"),
         body=body,

@@ -39,7 +39,6 @@ class AsgiExchange:
         self._messages = messages
         self._parts: deque[MutableMapping[str, Any] | _FilePart] = deque()
         self._buffered = 0
-        self._failed = False
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
@@ -94,7 +93,7 @@ class AsgiExchange:
         if self.finished:
             return
         if self.started:
-            self._failed = self.finished = True
+            self.finished = True  # without the last part
             self._changed.set()
         else:
             self.respond(500, [_TEXT], b"Internal Server Error\n")
@@ -102,10 +101,10 @@ class AsgiExchange:
     # ---- the server's side ----
 
     async def pump(self, pool: ThreadPool) -> None:
-        """Sends the response's parts until it is whole. A response that failed stays without its end: the server cuts
-        the connection."""
+        """Sends the response's parts until it is whole. A response that failed stays without its end, behind what was
+        written before: the server cuts the connection."""
         try:
-            while not self._failed:
+            while True:
                 while self._parts and not self.ended:
                     await self._send(self._parts.popleft(), pool)
                 if self.finished or self.ended:
@@ -137,7 +136,7 @@ class AsgiExchange:
             while length:
                 data = await pool.run(os.pread, descriptor, min(length, _FILE_PART), offset)
                 if not data:  # it has become shorter than its announced length
-                    self._failed = True
+                    self._parts.clear()
                     return
                 await self._messages.send({"type": "http.response.body", "body": data, "more_body": True})
                 offset += len(data)

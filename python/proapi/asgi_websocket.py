@@ -1,13 +1,14 @@
 """A WebSocket over an ASGI server: two pumps between the server's messages and the engine's connection object."""
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from ._binding import RequestInfo, WebSocketBridge
 from .exchange import Pairs
-from .log import escape, logger
+from .log import escape
 from .settings import setting_text
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def serve_websocket(
             await _refuse(send, 404, _TEXT, NOT_FOUND, can_respond=can_respond)
         return
     if problem := request.origin_problem():
-        logger.warning("403 %s: %s", escape(request.path), problem)
+        front.dispatcher.peer_faults.write(logging.WARNING, f"403 {escape(request.path)}: {problem}")
         await _refuse(send, 403, _TEXT, b"This origin may not connect.\n", can_respond=can_respond)
         return
     await _AsgiWebSocket(front, request, receive, send, can_respond=can_respond).run()

@@ -31,7 +31,7 @@ class Dispatcher:
         self._handlers = routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
         self._exchanges: set[asyncio.Task[Any]] = set()
-        self._peer_faults = LimitedLog()
+        self.peer_faults = LimitedLog()
         self._cancelling = False
         self.pool = ThreadPool()
         self._loop: asyncio.AbstractEventLoop
@@ -76,9 +76,12 @@ class Dispatcher:
     def _on_websocket_done(self, task: asyncio.Task[Any]) -> None:
         connection, handler = self._websockets.pop(task)
         if task.cancelled():
-            if not self._cancelling and not connection.closed:
-                logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
-            connection.close(_GOING_AWAY if self._cancelling else _INTERNAL_ERROR)
+            if self._cancelling:
+                connection.close(_GOING_AWAY)
+            else:
+                if not connection.closed:
+                    logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
+                _fail(connection)
             return
         error = _relevant(task.exception())
         if error is None:
@@ -87,14 +90,11 @@ class Dispatcher:
             code = error.close_code if error.close_code in _CLOSE_REASONS else 1007
             client = connection.client[0] if connection.client else "a client"
             text = escape(f"{connection.path}: closed {client} with {code}: {error}")
-            self._peer_faults.write(logging.WARNING, text)
+            self.peer_faults.write(logging.WARNING, text)
             connection.close(code, _CLOSE_REASONS[code])
         else:
             logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
-            if connection.accepted or connection.closed:
-                connection.close(_INTERNAL_ERROR, "internal error")
-            else:
-                connection.reject(500, "Internal Server Error\n", {"Content-Type": "text/plain; charset=utf-8"})
+            _fail(connection)
 
     # ---- HTTP ----
 
@@ -103,8 +103,13 @@ class Dispatcher:
         assert handler is not None
         task = self._loop.create_task(self._respond(exchange, handler), context=self._context.copy())
         self._exchanges.add(task)
-        task.add_done_callback(self._exchanges.discard)
+        task.add_done_callback(self._on_request_done)
         return task
+
+    def _on_request_done(self, task: asyncio.Task[Any]) -> None:
+        self._exchanges.discard(task)
+        if not task.cancelled():
+            task.exception()  # SystemExit and KeyboardInterrupt: the loop has raised them already
 
     async def _respond(self, exchange: Exchange, handler: Handler) -> None:
         request = Request(exchange.request)
@@ -115,10 +120,17 @@ class Dispatcher:
                 text = error.detail + "\n" if error.detail else ""
                 result = PlainTextResponse(text, error.status, error.headers)
             await to_response(result).send_to(exchange, self.pool)
-        except (asyncio.CancelledError, SystemExit, KeyboardInterrupt):
+        except asyncio.CancelledError:
+            if not self._cancelling:
+                if not exchange.ended:
+                    logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
+            elif not exchange.started:
+                await PlainTextResponse("The server is stopping.\n", 503).send_to(exchange, self.pool)
+            raise
+        except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            self._log_failure(request, handler, error)
+            logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
         finally:
             exchange.fail()
 
@@ -128,9 +140,16 @@ class Dispatcher:
         result = await self.pool.run(handler.call, request, request.path_params)
         return await result if inspect.isawaitable(result) else result
 
-    @staticmethod
-    def _log_failure(request: Request, handler: Handler, error: BaseException) -> None:
-        logger.error("%s %s: the handler %s failed", request.method, escape(request.path), handler.name, exc_info=error)
+
+def _line(request: Request) -> tuple[str, str]:
+    return request.method, escape(request.path)
+
+
+def _fail(connection: WebSocketConnection) -> None:
+    if connection.accepted or connection.closed:
+        connection.close(_INTERNAL_ERROR, "internal error")
+    else:
+        connection.reject(500, "Internal Server Error\n", {"Content-Type": "text/plain; charset=utf-8"})
 
 
 def _relevant(error: BaseException | None) -> BaseException | None:

@@ -1,7 +1,10 @@
 """The package's log: what peers can cause at will is written at most a few times a second, the rest is counted."""
 
 import logging
+import os
+import select
 import time
+from typing import TextIO
 
 logger = logging.getLogger("proapi")
 
@@ -36,11 +39,49 @@ def escape(text: str) -> str:
     return shown + ("..." if len(text) > _MAX_TEXT else "")
 
 
+class _PoliteHandler(logging.StreamHandler[TextIO]):
+    """To stderr; where that is a pipe that is full, the line is left out: a reader that has stopped to read costs
+    lines, not the server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left_out = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record) + self.terminator
+            if self._left_out:
+                text = f"proapi: {self._left_out} log lines were left out: nobody read\n" + text
+            if self._write(text):
+                self._left_out = 0
+            else:
+                self._left_out += 1
+        except Exception:
+            self.handleError(record)
+
+    def _write(self, text: str) -> bool:
+        try:
+            descriptor = self.stream.fileno()
+        except (OSError, ValueError):  # it is captured
+            self.stream.write(text)
+            return True
+        self.stream.flush()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        octets = text.encode(errors="backslashreplace")
+        while octets:
+            if not poll.poll(0):
+                return False
+            # A pipe that is writable takes PIPE_BUF octets at once (POSIX).
+            octets = octets[os.write(descriptor, octets[: select.PIPE_BUF]) :]
+        return True
+
+
 def configure() -> None:
     """For programs that have not: warnings and above with their time, to stderr."""
     if logging.getLogger().handlers or logger.handlers:
         return
-    handler = logging.StreamHandler()
+    handler = _PoliteHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -61,12 +61,15 @@ bool is_uuid(std::string_view text) noexcept {
     return true;
 }
 
+// Longer ones are no numbers that anybody counts with, and Python refuses to read integers of more than 4,300 digits.
+constexpr std::size_t max_number_size = 1000;
+
 bool accepts(Converter converter, std::string_view segment) noexcept {
     switch (converter) {
         case Converter::integer:
-            return is_integer(segment);
+            return segment.size() <= max_number_size && is_integer(segment);
         case Converter::floating:
-            return is_decimal(segment);
+            return segment.size() <= max_number_size && is_decimal(segment);
         case Converter::uuid:
             return is_uuid(segment);
         case Converter::text:
