@@ -173,6 +173,9 @@ private:
     F function_;
 };
 
+// What `call` gives, called in a thread of the pool: it may block.
+[[nodiscard]] Task<Response> in_thread(std::function<Response()> call);
+
 template <class T>
 Task<Response> respond_with(Task<T> task) {
     if constexpr (std::is_void_v<T>) {
@@ -218,15 +221,14 @@ private:
         if constexpr (TaskResult<Result>::is_task) {
             return respond_with(invoke(request, arguments));
         } else {
-            return run_sync(std::move(request), std::move(arguments));
-        }
-    }
-    Task<Response> run_sync(Request request, std::tuple<Args...> arguments) {
-        if constexpr (std::is_void_v<Result>) {
-            invoke(request, arguments);
-            co_return Response(std::string(), 204, {}, {});
-        } else {
-            co_return to_response(invoke(request, arguments));
+            return in_thread([this, request = std::move(request), arguments = std::move(arguments)]() mutable {
+                if constexpr (std::is_void_v<Result>) {
+                    invoke(request, arguments);
+                    return Response(std::string(), 204, {}, {});
+                } else {
+                    return to_response(invoke(request, arguments));
+                }
+            });
         }
     }
 

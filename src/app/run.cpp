@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "app/log.hpp"
+#include "app/serving.hpp"
 #include "net/descriptor.hpp"
 #include "proapi/pro_api.hpp"
 
@@ -78,6 +80,11 @@ void ProAPI::run(const RunOptions& options) {
         signals.wait();
         server.stop();
         server.wait();
+        if (const std::size_t busy = server.serving_->busy_threads(); busy > 0) {
+            detail::logger().warn("{} sync handlers did not end within shutdown_timeout: left", busy);
+            std::cout.flush();
+            std::_Exit(0);  // they can't be interrupted, and what they use may not be taken from under them
+        }
     } catch (const std::runtime_error& error) {
         std::cerr << "proapi: " << error.what() << std::endl;
         std::exit(1);

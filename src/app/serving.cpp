@@ -80,7 +80,7 @@ Serving::~Serving() {
 }
 
 void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
-    auto worker = std::make_shared<Worker>(site, limit_);
+    auto worker = std::make_shared<Worker>(site, limit_, pool_);
     std::promise<Worker::Listening> listening;
     auto result = listening.get_future();
     // The promise is theirs: this function may be over before set_value() gives back.

@@ -23,8 +23,10 @@ public:
     [[nodiscard]] std::string url() const;
     // Any thread; gives back at once.
     void stop();
-    // Until all threads have ended. One thread.
+    // Until all workers have ended. One thread.
     void wait();
+    // Handlers that are no coroutines and still run: after wait(), those that shutdown_timeout has left.
+    [[nodiscard]] std::size_t busy_threads() const { return pool_->busy(); }
 
 private:
     void start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing);
@@ -33,6 +35,7 @@ private:
     std::uint16_t port_ = 0;
     std::optional<Site::Use> use_;
     std::shared_ptr<server::SharedLimit> limit_;
+    std::shared_ptr<ThreadPool> pool_ = std::make_shared<ThreadPool>();
     std::vector<std::shared_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
 };

@@ -12,6 +12,7 @@
 
 #include "app/log.hpp"
 #include "app/site.hpp"
+#include "app/thread_pool.hpp"
 #include "base/intrusive_list.hpp"
 #include "proapi/settings.hpp"
 #include "proapi/task.hpp"
@@ -43,9 +44,10 @@ private:
 
 class Worker final : public server::Application, public std::enable_shared_from_this<Worker> {
 public:
-    // `limit` is shared by the workers of one process.
-    Worker(std::shared_ptr<const Site> site, std::shared_ptr<server::SharedLimit> limit) noexcept
-        : site_(std::move(site)), limit_(std::move(limit)) {}
+    // `limit` and `pool` are shared by the workers of one process.
+    Worker(std::shared_ptr<const Site> site, std::shared_ptr<server::SharedLimit> limit,
+           std::shared_ptr<ThreadPool> pool) noexcept
+        : site_(std::move(site)), limit_(std::move(limit)), pool_(std::move(pool)) {}
     ~Worker();
 
     // The worker that this thread is; null on any other thread.
@@ -71,6 +73,8 @@ public:
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
+    // Any thread.
+    [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
     void count_dropped() noexcept { ++dropped_; }
     // A line that peers can cause at will.
@@ -94,6 +98,7 @@ private:
 
     std::shared_ptr<const Site> site_;
     std::shared_ptr<server::SharedLimit> limit_;
+    std::shared_ptr<ThreadPool> pool_;
     EngineLog log_;
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;

@@ -330,7 +330,7 @@ void register_http(proapi::ProAPI& app) {
     });
     app.get("/livez", [] { return "ok"; });
     app.get("/readyz", [] { return "ok"; });
-    app.get("/stats", stats);
+    app.get("/stats", []() -> proapi::Task<Json> { co_return stats(); });
 }
 
 // Files to serve, as long as the program runs.

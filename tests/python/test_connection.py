@@ -68,6 +68,7 @@ async def test_it_is_neither_copied_nor_pickled(serve: Serve) -> None:
         assert await client.recv() == "one of a kind"
 
 
+@pytest.mark.memory
 async def test_a_message_that_memory_does_not_hold_is_a_memory_error(serve: Serve) -> None:
     """The process and the connection go on."""
     try:  # half of the address space, none of it touched: no second half is free

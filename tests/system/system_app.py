@@ -29,6 +29,16 @@ async def echo(websocket: WebSocketConnection) -> None:
         ended["echo"] += 1
 
 
+@app.websocket("/kinds")
+async def kinds(websocket: WebSocketConnection) -> None:
+    """Text, bytes and JSON in turn."""
+    await websocket.accept()
+    while True:
+        await websocket.send_text(await websocket.receive_text())
+        await websocket.send_bytes(await websocket.receive_bytes())
+        await websocket.send_json(await websocket.receive_json())
+
+
 @app.websocket("/wait_for/{how}")
 async def wait_for(websocket: WebSocketConnection, how: str) -> None:
     """Receives with a time limit that the client chooses for each message by what it has sent last (microseconds);
@@ -85,6 +95,7 @@ async def state(request: Any) -> dict[str, Any]:
         "running": dict(running),
         "ended": dict(ended),
         "objects": len(gc.get_objects()),
+        "blocks": sys.getallocatedblocks(),
         "tasks": len(asyncio.all_tasks()),
     }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "client.hpp"
@@ -80,6 +81,31 @@ TEST(Http, WhatHandlersTake) {
     EXPECT_EQ(body_of(request(server.port(), "GET", "/1.5")), "3.0");
     EXPECT_EQ(body_of(request(server.port(), "DELETE", "/gone")), "deleted");
     EXPECT_EQ(status_of(request(server.port(), "POST", "/a/99999999999999999999")), 404);
+}
+
+// One that blocks keeps neither the loop nor another one waiting.
+TEST(Http, HandlersThatAreNoCoroutinesMayBlock) {
+    ProAPI app;
+    std::promise<void> gate;
+    auto opened = gate.get_future().share();
+    app.get("/wait", [opened] {
+        opened.wait();
+        return "waited";
+    });
+    app.get("/open", [&gate] {
+        gate.set_value();
+        return "opened";
+    });
+    app.get("/thread", [] { return std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id())); });
+    app.get("/reactor", []() -> Task<std::string> {
+        co_return std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id()));
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client waiting(server.port());
+    waiting.write("GET /wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_NE(body_of(request(server.port(), "GET", "/thread")), body_of(request(server.port(), "GET", "/reactor")));
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/open")), "opened");
+    EXPECT_EQ(body_of(waiting.read_response()), "waited");
 }
 
 TEST(Http, Failures) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "client.hpp"
@@ -80,12 +81,12 @@ TEST(Shutdown, SpawnedTasksToo) {
     ProAPI app;
     app.setting("shutdown_timeout", "0.05");
     std::atomic<int> destroyed = 0;
-    app.get("/", [&]() {
+    app.get("/", [&]() -> Task<std::string> {
         spawn([](std::atomic<int>* count) -> Task<> {
             const Witness witness{count};
             co_await sleep(1h);
         }(&destroyed));
-        return "started";
+        co_return "started";
     });
     {
         const RunningServer server = app.start({.port = 0});
@@ -93,6 +94,29 @@ TEST(Shutdown, SpawnedTasksToo) {
         EXPECT_EQ(destroyed, 0);
     }
     EXPECT_EQ(destroyed, 1);
+}
+
+TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
+    auto gate = std::make_shared<std::promise<void>>();
+    auto opened = gate->get_future().share();
+    std::promise<void> begun;
+    {
+        ProAPI app;
+        app.setting("shutdown_timeout", "0.05");
+        app.get("/", [&begun, opened] {
+            begun.set_value();
+            opened.wait();
+            return "too late";
+        });
+        RunningServer server = app.start({.port = 0});
+        Client client(server.port());
+        client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        begun.get_future().wait();
+        server.stop();
+        server.wait();
+        EXPECT_EQ(test::status_of(client.read_response()), 503);
+    }
+    gate->set_value();  // it ends by itself, with nobody left to tell
 }
 
 TEST(Shutdown, ARequestUnderWayIsAnswered) {
