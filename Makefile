@@ -2,7 +2,7 @@
 #   make demo    serves the chat          (PORT=8000, APP=python or cpp)
 #   make test    everything that must hold
 #   make build   .venv/ with the package, build/release/ with library, examples and contract_app
-#   make bench, bench-quick, lint, format, tsan, wheel, clean
+#   make bench, bench-quick, lint, tidy, format, tsan, wheel, clean
 
 PORT ?= 8000
 APP ?= python
@@ -16,7 +16,7 @@ launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 suite := .venv/bin/python -m pytest
 
 .DELETE_ON_ERROR:
-.PHONY: demo test build bench bench-quick lint format tsan wheel clean \
+.PHONY: demo test build bench bench-quick lint tidy format tsan wheel clean \
     python cpp test-cpp test-python test-contract test-browser test-asan
 
 # ---- set-up ----
@@ -94,6 +94,11 @@ lint: $(STAMPS)/python-test
 	.venv/bin/ruff check python tests examples bench contract
 	.venv/bin/ruff format --check python tests examples bench contract
 	.venv/bin/mypy
+
+# Minutes long; needs clang-tidy-19.
+tidy: cpp
+	git ls-files 'src/base/*.cpp' 'src/net/*.cpp' 'src/http/*.cpp' 'src/ws/*.cpp' 'src/server/*.cpp' 'src/app/*.cpp' | \
+	    xargs -n 4 -P $(JOBS) clang-tidy-19 -p build/release --quiet
 
 format: $(STAMPS)/python-test
 	.venv/bin/ruff format python tests examples bench contract

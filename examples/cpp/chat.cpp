@@ -5,14 +5,43 @@
 // One thread runs everything, so what the handlers share needs no lock.
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <iostream>
 #include <map>
 #include <proapi/proapi.hpp>
 #include <string>
+#include <string_view>
 
 using proapi::Json;
 
 using Members = std::map<proapi::WebSocketConnection, std::string>;  // with their names
+
+constexpr std::size_t REMEMBERED = 256;  // messages of a room
+
+struct Room {
+    Members members;
+    std::deque<std::pair<std::string, Json>> answers;  // to the last messages, by ref, the oldest first
+
+    // Null for a message that has not been answered yet.
+    Json answer_to(const std::string& ref) const {
+        const auto known = std::ranges::find(answers, ref, &std::pair<std::string, Json>::first);
+        return known == answers.end() ? Json() : known->second;
+    }
+    void remember(const std::string& ref, const Json& answer) {
+        answers.emplace_back(ref, answer);
+        if (answers.size() > REMEMBERED) answers.pop_front();
+    }
+};
+
+// What a page sends. The ref is random and the message's own: a page that has got no answer when its connection breaks
+// sends the same again.
+struct Said {
+    std::string text, ref;
+};
+void from_json(const Json& json, Said& said) {
+    json.at("text").get_to(said.text);
+    if (json.contains("ref")) json.at("ref").get_to(said.ref);
+}
 
 // The first `count` characters of UTF-8.
 std::string first_characters(const std::string& text, std::size_t count) {
@@ -25,19 +54,24 @@ std::size_t characters_of(const std::string& text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// Without white space at the ends; inside, one space for each run of it.
-std::string tidy(const std::string& text, bool join_words) {
-    constexpr const char* space = " \t\r\n\v\f";
-    std::string words;
-    for (std::size_t at = text.find_first_not_of(space); join_words && at != std::string::npos;) {
-        const std::size_t end = text.find_first_of(space, at);
-        if (!words.empty()) words += ' ';
-        words.append(text, at, end - at);
-        at = text.find_first_not_of(space, end);
+// Unicode's white space, as Python knows it.
+constexpr std::string_view SPACES =
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000";
+
+// Without white space at the ends; inside it stays, or becomes one space for each run of it.
+std::string tidy(std::string_view text, bool join_words = false) {
+    std::string tidied;
+    std::size_t word_end = 0;
+    for (std::size_t at = 0, next = 0; at < text.size(); at = next) {
+        for (next = at + 1; next < text.size() && (text[next] & 0xC0) == 0x80;) ++next;
+        const std::string_view character = text.substr(at, next - at);
+        if (SPACES.find(character) != SPACES.npos) continue;
+        if (!tidied.empty() && word_end < at) tidied += join_words ? " " : text.substr(word_end, at - word_end);
+        tidied += character;
+        word_end = next;
     }
-    if (join_words) return words;
-    const std::size_t begin = text.find_first_not_of(space);
-    return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(space) - begin + 1);
+    return tidied;
 }
 
 // To everybody else. A send acts when it is called; not to await it is not to wait for the slowest reader, and who
@@ -54,18 +88,18 @@ std::int64_t tell(const Members& members, const proapi::WebSocketConnection& but
 
 // A member's place in its room, for as long as its handler runs.
 struct Seat {
-    std::map<std::string, Members>& rooms;
+    std::map<std::string, Room>& rooms;
     std::string room, name;
     proapi::WebSocketConnection websocket;
 
-    Seat(std::map<std::string, Members>& all, std::string in, std::string as, proapi::WebSocketConnection who)
+    Seat(std::map<std::string, Room>& all, std::string in, std::string as, proapi::WebSocketConnection who)
         : rooms(all), room(std::move(in)), name(std::move(as)), websocket(std::move(who)) {
-        rooms[room].emplace(websocket, name);
+        rooms[room].members.emplace(websocket, name);
     }
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
     ~Seat() {
-        Members& members = rooms[room];
+        Members& members = rooms[room].members;
         members.erase(websocket);
         tell(members, websocket, {{"type", "leave"}, {"name", name}, {"users", members.size()}});
         if (members.empty()) rooms.erase(room);
@@ -74,7 +108,7 @@ struct Seat {
 
 int main(int argc, char** argv) {
     proapi::ProAPI app;
-    std::map<std::string, Members> rooms;
+    std::map<std::string, Room> rooms;
     int ids = 0;
 
     app.websocket("/chat/{room}", [&](proapi::WebSocketConnection websocket, std::string room) -> proapi::Task<> {
@@ -83,31 +117,33 @@ int main(int argc, char** argv) {
         if (name.empty()) name = "Guest " + std::to_string(you);
         co_await websocket.accept();
         const Seat seat(rooms, room, name, websocket);
-        const Members& members = rooms[room];
+        Room& here = rooms[room];
+        const Members& members = here.members;
         Json users = Json::array();
         for (const auto& [member, their_name] : members) users.push_back(their_name);
         const Json welcome = {{"type", "welcome"}, {"room", room}, {"you", you}, {"name", name}, {"users", users}};
         co_await websocket.send_json(welcome);
         tell(members, websocket, {{"type", "join"}, {"name", name}, {"users", members.size()}});
         while (true) {
-            std::string text;
-            Json ref;
+            Said said;
             try {
-                const Json said = co_await websocket.receive_json();
-                text = tidy(said.at("text").get<std::string>(), false);
-                ref = said.value("ref", Json());
+                said = co_await websocket.receive_json<Said>();
             } catch (const proapi::WebSocketMessageError&) {
-            } catch (const Json::exception&) {  // it is JSON, but says nothing
             }
-            if (text.empty() || characters_of(text) > 4000) {
+            const std::string text = tidy(said.text);
+            if (text.empty() || characters_of(text) > 4000 || characters_of(said.ref) > 64) {
                 const Json error = {{"type", "error"}, {"text", "A message has 1 to 4000 characters."}};
                 co_await websocket.send_json(error);
                 continue;
             }
-            Json message = {{"type", "message"}, {"from", you}, {"name", name}, {"text", text}};
-            message["at"] = tell(members, websocket, message);
-            message["echo"] = ref;
-            co_await websocket.send_json(message);
+            Json answer = here.answer_to(said.ref);  // if there is one, everybody else has had the message
+            if (answer.is_null()) {
+                answer = {{"type", "message"}, {"from", you}, {"name", name}, {"text", text}};
+                answer["at"] = tell(members, websocket, answer);
+                answer["echo"] = said.ref;
+                if (!said.ref.empty()) here.remember(said.ref, answer);
+            }
+            co_await websocket.send_json(answer);
         }
     });
 

@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from proapi import ProAPI, WebSocketConnection, WebSocketMessageError
@@ -11,24 +11,35 @@ from proapi import ProAPI, WebSocketConnection, WebSocketMessageError
 app = ProAPI()
 app.static("/", Path(__file__).parents[1] / "web")
 
-rooms: dict[str, dict[WebSocketConnection, str]] = {}
-ids = itertools.count(1)
+REMEMBERED = 256  # messages of a room
+
+
+@dataclass
+class Room:
+    members: dict[WebSocketConnection, str] = field(default_factory=dict)  # with their names
+    answers: dict[str, dict[str, object]] = field(default_factory=dict)  # to the last messages, by ``ref``
 
 
 @dataclass
 class Said:
-    """What a page sends; it knows its own message again by ``ref``."""
+    """What a page sends. ``ref`` is random and the message's own: a page that has got no answer when its connection
+    breaks sends the same again."""
 
     text: str
-    ref: str | None = None
+    ref: str = ""
+
+
+rooms: dict[str, Room] = {}
+ids = itertools.count(1)
 
 
 @app.websocket("/chat/{room}")
 async def chat(websocket: WebSocketConnection, room: str) -> None:
     you = next(ids)
     name = " ".join(websocket.query_params.get("name", "").split())[:32] or f"Guest {you}"
-    members = rooms.setdefault(room, {})
     await websocket.accept()
+    here = rooms.setdefault(room, Room())
+    members, answers = here.members, here.answers
     members[websocket] = name
     try:
         await websocket.send_json(
@@ -41,16 +52,23 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
             except WebSocketMessageError:
                 said = Said("")
             text = said.text.strip()
-            if not 1 <= len(text) <= 4000:
+            if not 1 <= len(text) <= 4000 or len(said.ref) > 64:
                 await websocket.send_json({"type": "error", "text": "A message has 1 to 4000 characters."})
                 continue
-            message = {"from": you, "name": name, "text": text}
-            at = tell(members, websocket, type="message", **message)
-            await websocket.send_json({"type": "message", **message, "at": at, "echo": said.ref})
+            answer = answers.get(said.ref)  # if there is one, everybody else has had the message
+            if answer is None:
+                message = {"type": "message", "from": you, "name": name, "text": text}
+                at = tell(members, websocket, **message)
+                answer = {**message, "at": at, "echo": said.ref}
+                if said.ref:
+                    answers[said.ref] = answer
+                if len(answers) > REMEMBERED:
+                    del answers[next(iter(answers))]  # the oldest
+            await websocket.send_json(answer)
     finally:
         del members[websocket]
         tell(members, websocket, type="leave", name=name, users=len(members))
-        if not members and rooms.get(room) is members:
+        if not members:
             del rooms[room]
 
 

@@ -5,6 +5,9 @@
 //                    {type: "join" | "leave", name, users: count, at}
 //                    {type: "message", from, name, text, at, echo?}     {type: "error", text}
 //
+// A message is pending until its echo comes. What a broken or abandoned connection left pending is sent again, with the
+// same `ref`: one that the server knows is echoed again and told to nobody else.
+//
 // Link keeps the connection alive and knows nothing of chat, Log draws the conversation, the rest joins them to the page.
 // What a peer wrote reaches the document as text, never as markup.
 
@@ -178,7 +181,7 @@ const query = new URLSearchParams(location.search);
 const log = new Log();
 const link = new Link(showStatus, (frame) => { if (Object.hasOwn(on, frame.type)) on[frame.type](frame); });
 const drafts = new Map(); // room -> what stands in its composer
-const outbox = []; // not yet echoed, oldest first: {ref, room, text, at, sentAt, element}
+const outbox = []; // pending, in all rooms, oldest first: {ref, room, text, at, sentAt, element}
 let name = tidy(query.get("name") ?? memory.get("name"), 32);
 let room = "", you, members = [], count = 0, membersFrame = 0;
 let joined = false, lostAt = 0; // whether this room has welcomed us, and since when it is out of reach
@@ -191,7 +194,7 @@ const on = {
     setMembers((frame.users ?? []).map(String));
     log.system("", `${lostAt ? `Back after ${Math.ceil((Date.now() - lostAt) / 1000)} s` : "You joined"} · ${here()}`);
     [joined, lostAt] = [true, 0];
-    for (const entry of outbox) entry.sentAt = 0; // what the last connection left unconfirmed goes again, same ref
+    for (const entry of outbox) entry.sentAt = 0; // what the last connection left pending goes again
     flush();
   },
   join(frame) {
@@ -222,7 +225,6 @@ const on = {
 };
 
 function enter(next) {
-  leave();
   drafts.set(room, input.value);
   room = next;
   root.style.setProperty("--room-hue", roomHue(room));
@@ -243,14 +245,6 @@ function connect() {
   link.open(`${origin}/chat/${encodeURIComponent(room)}?name=${encodeURIComponent(name)}`);
 }
 
-/** To be called before a connection is closed on purpose: what was sent precedes its close frame, hence is delivered. */
-function leave() {
-  if (link.state !== "connected") return;
-  for (const entry of outbox.filter((each) => each.sentAt)) {
-    outbox.splice(outbox.indexOf(entry), 1);
-    log.settle(entry.element, entry.element.dataset.name, entry.at);
-  }
-}
 function show(entry) { entry.element = log.message({ ...entry, author: "me", name, own: true, state: "pending" }); }
 function flush() {
   if (link.state !== "connected") return;
@@ -275,7 +269,8 @@ function showMembers() {
   $("members").replaceChildren(...rows);
 }
 function showRooms() {
-  const visited = new Set([room, ...(memory.get("rooms") ?? "").split("\n")]);
+  const left = outbox.map((entry) => entry.room).filter((each) => each !== room); // with messages pending
+  const visited = new Set([room, ...left, ...(memory.get("rooms") ?? "").split("\n")]);
   const others = [...visited].filter((each) => each && !Object.hasOwn(SUGGESTED, each)).slice(0, 5);
   memory.set("rooms", others.join("\n"));
   $("rooms").replaceChildren(...[...Object.keys(SUGGESTED), ...others].map((each) => {
@@ -283,6 +278,8 @@ function showRooms() {
     Object.assign(anchor.dataset, { testid: "room-link", room: each });
     anchor.style.setProperty("--hue", roomHue(each));
     if (each === room) anchor.setAttribute("aria-current", "page");
+    const pending = left.filter((other) => other === each).length;
+    if (pending) anchor.append(create("small", { title: "Sent once you are back" }, `${pending} pending`));
     return create("li", {}, anchor);
   }));
 }
@@ -365,7 +362,6 @@ $("name-form").addEventListener("submit", (event) => {
   const wanted = tidy($("name-input").value, 32);
   if (!wanted) return event.preventDefault();
   if (wanted === name) return;
-  leave();
   memory.set("name", name = wanted);
   query.delete("name"); // the choice outlives a reload, the preset doesn't
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);

@@ -31,7 +31,6 @@ enum class JsonMode : std::uint8_t { text, binary };
 
 namespace detail {
 
-
 // An operation that was done when it was called; awaiting it is allowed and never waits.
 class Done {
 public:

@@ -2,7 +2,7 @@
 
 from ._binding import WebSocketConnection, version
 from .app import ProAPI
-from .datastructures import FormData, Headers, QueryParams
+from .datastructures import Client, FormData, Headers, QueryParams
 from .errors import (
     HTTPException,
     RequestBodyError,
@@ -26,6 +26,7 @@ from .response import (
 __version__ = version
 
 __all__ = [
+    "Client",
     "FileResponse",
     "FormData",
     "HTMLResponse",

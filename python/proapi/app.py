@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar, Unpack
 from . import runner
 from .asgi import AsgiFront, Receive, Scope, Send
 from .lifespan import Lifespan
-from .routing import WEBSOCKET, RouteTable
+from .routing import WEBSOCKET, RouteTable, refuse_function_as_path
 from .server import Addresses, Server
-from .settings import RouteSettings, Settings, setting_text
+from .settings import RouteSettings, Settings
 
 _H = TypeVar("_H", bound=Callable[..., Any])
 
@@ -36,10 +36,8 @@ class ProAPI:
     # ---- settings and lifespan ----
 
     def configure(self, **settings: Unpack[Settings]) -> None:
-        """Sets application-wide limits by name."""
-        for name, value in settings.items():
-            self.routes.site.set(name, setting_text(value))
-        self.routes.site.check_settings()
+        """Sets application-wide limits by name. ValueError: one of them can't be, and none was set."""
+        self.routes.configure(settings)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -73,6 +71,7 @@ class ProAPI:
 
     def websocket(self, path: str, **settings: Unpack[RouteSettings]) -> Callable[[_H], _H]:
         """Decorator: ``async def handler(websocket, <path parameters>)``; ``settings`` are limits of this route."""
+        refuse_function_as_path("websocket", path)
 
         def register(handler: _H) -> _H:
             self.routes.add(WEBSOCKET, path, handler, settings)
@@ -82,36 +81,42 @@ class ProAPI:
 
     def route(self, path: str, methods: Iterable[str] = ("GET",)) -> Callable[[_H], _H]:
         """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these methods."""
-        names = [methods] if isinstance(methods, str) else list(methods)
+        refuse_function_as_path("route", path)
+        return self._route(path, [methods] if isinstance(methods, str) else list(methods))
 
+    def get(self, path: str) -> Callable[[_H], _H]:
+        """Serves HEAD too."""
+        return self._route_of("get", path)
+
+    def post(self, path: str) -> Callable[[_H], _H]:
+        return self._route_of("post", path)
+
+    def put(self, path: str) -> Callable[[_H], _H]:
+        return self._route_of("put", path)
+
+    def patch(self, path: str) -> Callable[[_H], _H]:
+        return self._route_of("patch", path)
+
+    def delete(self, path: str) -> Callable[[_H], _H]:
+        return self._route_of("delete", path)
+
+    def head(self, path: str) -> Callable[[_H], _H]:
+        return self._route_of("head", path)
+
+    def options(self, path: str) -> Callable[[_H], _H]:
+        return self._route_of("options", path)
+
+    def _route_of(self, method: str, path: str) -> Callable[[_H], _H]:
+        refuse_function_as_path(method, path)
+        return self._route(path, [method])
+
+    def _route(self, path: str, methods: list[str]) -> Callable[[_H], _H]:
         def register(handler: _H) -> _H:
-            for method in names:
+            for method in methods:
                 self.routes.add(method.upper(), path, handler, {})
             return handler
 
         return register
-
-    def get(self, path: str) -> Callable[[_H], _H]:
-        """Serves HEAD too."""
-        return self.route(path, ["GET"])
-
-    def post(self, path: str) -> Callable[[_H], _H]:
-        return self.route(path, ["POST"])
-
-    def put(self, path: str) -> Callable[[_H], _H]:
-        return self.route(path, ["PUT"])
-
-    def patch(self, path: str) -> Callable[[_H], _H]:
-        return self.route(path, ["PATCH"])
-
-    def delete(self, path: str) -> Callable[[_H], _H]:
-        return self.route(path, ["DELETE"])
-
-    def head(self, path: str) -> Callable[[_H], _H]:
-        return self.route(path, ["HEAD"])
-
-    def options(self, path: str) -> Callable[[_H], _H]:
-        return self.route(path, ["OPTIONS"])
 
     def static(self, path: str, directory: str | os.PathLike[str]) -> None:
         """Serves the files below ``directory`` at ``path``; a directory stands for its index.html."""
@@ -143,7 +148,9 @@ class ProAPI:
         **settings: Unpack[Settings],
     ) -> None:
         """Serves until Ctrl-C or SIGTERM. ``fast``: the engine drives the event loop itself. ``workers``: so many
-        processes. A busy port or a bad option: one line on stderr and SystemExit(1)."""
+        processes. A busy port or a bad option: one line on stderr and SystemExit(1). RuntimeError: a loop runs
+        already in this thread."""
+        runner.refuse_running_loop()
         try:
             self.configure(**settings)
             options = runner.read_options(host, port, fast=fast, workers=workers, loop=loop)

@@ -5,6 +5,8 @@ Requests are parsed and routed by the engine, and handlers run by the same dispa
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import Context, ContextVar, copy_context
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ from .asgi_websocket import BAD_PATH, NOT_FOUND, serve_websocket
 from .dispatch import Dispatcher
 from .log import logger
 from .routing import WEBSOCKET
+from .threads import ThreadPool
 
 if TYPE_CHECKING:
     from .app import ProAPI
@@ -23,6 +26,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _MAX_DROPPED = 1024 * 1024
+# Of their own: files go out while every thread of the sync handlers is busy.
+_FILE_THREADS = 4
+
+
+class _NoBody(Enum):
+    TOO_LONG = "longer than max_body"
+    CLIENT_GONE = "the client went away while it sent"
 
 
 class AsgiFront:
@@ -33,6 +43,8 @@ class AsgiFront:
         self.loop = asyncio.get_running_loop()
         self.dispatcher = Dispatcher(app.routes)
         self.dispatcher.start()
+        self._files = ThreadPool(_FILE_THREADS)
+        self._set_by_startup: dict[ContextVar[Any], Any] = {}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -45,14 +57,24 @@ class AsgiFront:
         else:
             raise ValueError(f"expected an ASGI scope of type http, websocket or lifespan, got {kind!r}")
 
+    def make_context(self) -> Context:
+        """For a handler: the variables of the ASGI call that is running, behind them those that startup has set."""
+        context = copy_context()
+        for variable, value in self._set_by_startup.items():
+            if variable not in context:
+                context.run(variable.set, value)
+        return context
+
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = int(self.app.limits["max_body"])
         messages = Messages(receive, send)
         body = await _read_body(receive, limit)
-        if body is None:
+        if body is _NoBody.CLIENT_GONE:
+            return
+        if body is _NoBody.TOO_LONG:
             exchange = AsgiExchange(read_request(self.app, scope), messages)
             exchange.answer(413, b"The body is longer than max_body, %d octets.\n" % limit)
-            await exchange.pump(self.dispatcher.pool)
+            await exchange.pump(self._files)
             return
         request = read_request(self.app, scope, body)
         exchange = AsgiExchange(request, messages)
@@ -62,9 +84,9 @@ class AsgiFront:
         elif self.app.routes.handlers[request.route] is None:
             exchange.respond_with_found(*request.find_file())
         else:
-            task = self.dispatcher.open_request(exchange, request.route)
+            task = self.dispatcher.open_request(exchange, request.route, self.make_context())
         try:
-            await exchange.pump(self.dispatcher.pool)
+            await exchange.pump(self._files)
             if task is not None:
                 await asyncio.wait({task})
         finally:
@@ -74,9 +96,14 @@ class AsgiFront:
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         phase = "startup"
+        before = copy_context()
         try:
             async with self.app.lifespan.run():
-                self.dispatcher.start()
+                self._set_by_startup = {
+                    variable: value
+                    for variable, value in copy_context().items()
+                    if variable not in before or before[variable] is not value
+                }
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
                 phase = "shutdown"
@@ -87,6 +114,7 @@ class AsgiFront:
             await send({"type": "lifespan.shutdown.complete"})
         finally:
             self.dispatcher.close()
+            self._files.close()
 
 
 def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
@@ -114,15 +142,15 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
     )
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes | None:
-    """None: it is longer than ``limit``. Some of what is too long is read all the same, and dropped: a client that is
-    still sending may not see an answer."""
+async def _read_body(receive: Receive, limit: int) -> bytes | _NoBody:
+    """Some of what is too long is read all the same, and dropped: a client that is still sending may not see an
+    answer."""
     parts: list[bytes] = []
     size = 0
     while size <= limit + _MAX_DROPPED:
         message = await receive()
-        if message["type"] != "http.request":  # the client is gone: nobody will see the answer
-            return b""
+        if message["type"] != "http.request":
+            return _NoBody.CLIENT_GONE
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
@@ -131,7 +159,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
             parts.append(part)
         if not message.get("more_body", False):
             break
-    return b"".join(parts) if size <= limit else None
+    return b"".join(parts) if size <= limit else _NoBody.TOO_LONG
 
 
 def _answer_unmatched(exchange: AsgiExchange) -> None:

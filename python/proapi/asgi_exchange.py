@@ -1,7 +1,9 @@
 """An HTTP exchange over an ASGI server: the response's parts queue here, bounded, and a pump sends them."""
 
 import asyncio
+import errno
 import os
+import stat
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from .threads import ThreadPool
 
 _HIGH_WATER = 64 * 1024
 _FILE_PART = 64 * 1024
+_BODILESS = (204, 304)
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
@@ -37,11 +40,13 @@ class AsgiExchange:
         self.finished = False
         self.ended = False
         self._messages = messages
+        self.has_body = request.method != "HEAD"
         self._parts: deque[MutableMapping[str, Any] | _FilePart] = deque()
         self._buffered = 0
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
+        self._on_end: Callable[[], object] | None = None
 
     # ---- the handler's side ----
 
@@ -53,7 +58,10 @@ class AsgiExchange:
     def respond_with_file(self, status: int, headers: Pairs, path: str) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            self._respond_with(status, headers, _FilePart(descriptor, 0, os.fstat(descriptor).st_size))
+            file = os.fstat(descriptor)
+            if not stat.S_ISREG(file.st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+            self._respond_with(status, headers, _FilePart(descriptor, 0, file.st_size))
         except BaseException:
             os.close(descriptor)
             raise
@@ -73,10 +81,14 @@ class AsgiExchange:
         if self.started:
             raise RuntimeError("the response has been started already")
         self.started = True
+        self.has_body = self.has_body and status not in _BODILESS
         fields = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers]
-        if content_length is not None and status not in (204, 304):
+        if content_length is not None and status not in _BODILESS:
             fields.append((b"content-length", str(content_length).encode()))
         self._put({"type": "http.response.start", "status": status, "headers": fields})
+
+    def on_end(self, callback: Callable[[], object] | None) -> None:
+        self._on_end = callback
 
     async def write(self, data: bytes) -> bool:
         self._put_body(data)
@@ -113,8 +125,6 @@ class AsgiExchange:
                     self._watcher = asyncio.ensure_future(self._watch())
                 self._changed.clear()
                 await self._changed.wait()
-        except OSError:
-            self._end()
         finally:
             if self._watcher is not None:
                 self._watcher.cancel()
@@ -126,23 +136,29 @@ class AsgiExchange:
         if isinstance(part, _FilePart):
             await self._send_file(part, pool)
             return
-        await self._messages.send(part)
+        await self._give(part)
         self._buffered -= len(part.get("body", b""))
         self._drained.set()
 
     async def _send_file(self, file: _FilePart, pool: ThreadPool) -> None:
         descriptor, offset, length = file
         try:
-            while length:
+            while length and not self.ended:
                 data = await pool.run(os.pread, descriptor, min(length, _FILE_PART), offset)
                 if not data:  # it has become shorter than its announced length
                     self._parts.clear()
                     return
-                await self._messages.send({"type": "http.response.body", "body": data, "more_body": True})
+                await self._give({"type": "http.response.body", "body": data, "more_body": True})
                 offset += len(data)
                 length -= len(data)
         finally:
             os.close(descriptor)
+
+    async def _give(self, message: MutableMapping[str, Any]) -> None:
+        try:
+            await self._messages.send(message)
+        except OSError:
+            self._end()
 
     async def _watch(self) -> None:
         """A streamed response ends when the client is gone."""
@@ -151,20 +167,24 @@ class AsgiExchange:
         self._end()
 
     def _end(self) -> None:
+        if self.ended:
+            return
         self.ended = True
         self._drained.set()
         self._changed.set()
+        if self._on_end is not None:
+            self._on_end()
 
     def _respond_with(self, status: int, headers: Pairs, file: _FilePart) -> None:
         self.start(status, headers, file.length)
-        if self.request.method == "HEAD":
-            os.close(file.descriptor)
-        else:
+        if self.has_body:
             self._put(file)
+        else:
+            os.close(file.descriptor)
         self.finish()
 
     def _put_body(self, data: bytes) -> None:
-        if data and self.request.method != "HEAD":
+        if data and self.has_body:
             self._buffered += len(data)
             self._put({"type": "http.response.body", "body": data, "more_body": True})
 

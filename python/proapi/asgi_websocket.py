@@ -58,14 +58,16 @@ class _AsgiWebSocket:
         self._news_out, self._news_in = asyncio.Event(), asyncio.Event()
         limits = front.app.limits
         own_limit = front.app.routes.settings[request.route].get("max_message_size", limits["max_message_size"])
-        self._max_message_size = int(float(setting_text(own_limit)))
+        self._max_message_size = int(float(setting_text("max_message_size", own_limit)))
         self._close_timeout = limits["close_timeout"]
         # Weak, so that neither keeps the other.
         schedule = weakref.WeakMethod(self._schedule)
         self._bridge = WebSocketBridge(front.app.routes.site, request, lambda: (call := schedule()) and call())
 
     async def run(self) -> None:
-        handler = self._front.dispatcher.open_websocket(self._bridge.connection, self._route)
+        handler = self._front.dispatcher.open_websocket(
+            self._bridge.connection, self._route, self._front.make_context()
+        )
         reader = asyncio.ensure_future(self._read())
         try:
             if await self._write() and self._bridge.connection.accepted:

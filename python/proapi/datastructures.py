@@ -1,10 +1,17 @@
-"""Mappings with repeated names: header fields, query parameters, forms.
+"""Mappings with repeated names: header fields, query parameters, forms; and the peer's address.
 
 ``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Self
+from typing import NamedTuple, Self
+
+
+class Client(NamedTuple):
+    """The peer of a connection. The engine makes them, too."""
+
+    host: str
+    port: int
 
 
 class _MultiMapping(Mapping[str, str]):

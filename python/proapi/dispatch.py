@@ -57,10 +57,13 @@ class Dispatcher:
 
     # ---- WebSocket ----
 
-    def open_websocket(self, connection: WebSocketConnection, route: int) -> asyncio.Task[Any]:
+    def open_websocket(
+        self, connection: WebSocketConnection, route: int, context: Context | None = None
+    ) -> asyncio.Task[Any]:
+        """The handler's task; it gets ``context``, else a copy of that of ``start``."""
         handler = self._handlers[route]
         assert handler is not None
-        context = self._context.copy()
+        context = self._context.copy() if context is None else context
         context.run(owner.set, connection)
         try:
             coroutine = context.run(handler.call, connection, connection.path_params)
@@ -88,9 +91,9 @@ class Dispatcher:
             connection.close(_NORMAL)
         elif isinstance(error, WebSocketMessageError):
             code = error.close_code if error.close_code in _CLOSE_REASONS else 1007
-            client = connection.client[0] if connection.client else "a client"
+            client = connection.client.host if connection.client else "a client"
             text = escape(f"{connection.path}: closed {client} with {code}: {error}")
-            self.peer_faults.write(logging.WARNING, text)
+            self.peer_faults.write(logging.INFO, text)
             connection.close(code, _CLOSE_REASONS[code])
         else:
             logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
@@ -98,10 +101,12 @@ class Dispatcher:
 
     # ---- HTTP ----
 
-    def open_request(self, exchange: Exchange, route: int) -> asyncio.Task[Any]:
+    def open_request(self, exchange: Exchange, route: int, context: Context | None = None) -> asyncio.Task[Any]:
+        """As ``open_websocket``."""
         handler = self._handlers[route]
         assert handler is not None
-        task = self._loop.create_task(self._respond(exchange, handler), context=self._context.copy())
+        context = self._context.copy() if context is None else context
+        task = self._loop.create_task(self._respond(exchange, handler), context=context)
         self._exchanges.add(task)
         task.add_done_callback(self._on_request_done)
         return task

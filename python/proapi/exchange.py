@@ -1,6 +1,6 @@
 """One HTTP request and its response, as the package sees them: the engine's own, or one over another server."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ._binding import RequestInfo
@@ -19,6 +19,13 @@ class Exchange(Protocol):
     def finished(self) -> bool: ...
     @property
     def ended(self) -> bool: ...
+    @property
+    def has_body(self) -> bool:
+        """Once it is started: what is written reaches the client, as with HEAD, 204 and 304 it does not."""
+
+    def on_end(self, callback: Callable[[], object] | None) -> None:
+        """Calls it, in place of an earlier one, once the client is gone."""
+
     def respond(self, status: int, headers: Pairs, body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: Pairs, path: str) -> None: ...
     def start(self, status: int, headers: Pairs, content_length: int | None) -> None: ...

@@ -17,6 +17,8 @@ from ._binding import Engine
 
 _Ts = TypeVarTuple("_Ts")
 _File = Any  # a descriptor, or an object with fileno()
+# From where on asyncio throws cancelled timers away.
+_MIN_SCHEDULED, _MIN_CANCELLED_SHARE = 100, 0.5
 
 
 class EngineSelector(selectors.BaseSelector):
@@ -126,6 +128,8 @@ class FastLoop(asyncio.SelectorEventLoop):
     """An asyncio loop that waits in the engine."""
 
     _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _timer_cancelled_count: int
 
     def __init__(self, engine: Engine) -> None:
         self._engine_selector = EngineSelector(engine)
@@ -142,9 +146,24 @@ class FastLoop(asyncio.SelectorEventLoop):
         timer = super().call_at(when, callback, *args, context=context)
         # A handler that runs inside select() has set a timer for before select's end: it must end now.
         if when < self._engine_selector.deadline:
-            self._engine_selector.deadline = -math.inf
-            self.call_soon(_do_nothing)
+            self._end_select()
         return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        super()._timer_handle_cancelled(handle)  # type: ignore[misc]
+        # asyncio throws cancelled timers away between two selects, and a busy engine's select has no end of its own.
+        count = len(self._scheduled)
+        if (
+            count > _MIN_SCHEDULED
+            and self._timer_cancelled_count > count * _MIN_CANCELLED_SHARE
+            and self._engine_selector.deadline > -math.inf
+        ):
+            self._end_select()
+
+    def _end_select(self) -> None:
+        """Soon, and once."""
+        self._engine_selector.deadline = -math.inf
+        self.call_soon(_do_nothing)
 
 
 def _do_nothing() -> None:

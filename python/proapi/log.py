@@ -78,7 +78,7 @@ class _PoliteHandler(logging.StreamHandler[TextIO]):
 
 
 def configure() -> None:
-    """For programs that have not: warnings and above with their time, to stderr."""
+    """For programs that have not: to stderr, with the time."""
     if logging.getLogger().handlers or logger.handlers:
         return
     handler = _PoliteHandler()

@@ -4,7 +4,7 @@ from typing import Any, TypeVar, overload
 
 from . import _json
 from ._binding import RequestInfo
-from .datastructures import FormData, Headers, QueryParams
+from .datastructures import Client, FormData, Headers, QueryParams
 from .errors import RequestBodyError
 
 _T = TypeVar("_T")
@@ -50,7 +50,7 @@ class Request:
         return self._info.cookies
 
     @property
-    def client(self) -> tuple[str, int] | None:
+    def client(self) -> Client | None:
         """Address and port of the peer."""
         return self._info.client
 

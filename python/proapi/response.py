@@ -1,11 +1,15 @@
 """What an HTTP handler gives back. Headers are checked when they are given: the handler's traceback shows them."""
 
+import asyncio
 import dataclasses
 import mimetypes
 import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +18,7 @@ import msgspec
 from . import _json
 from .cookies import SameSite, write_cookie
 from .exchange import Exchange, Pairs
+from .log import logger
 from .threads import ThreadPool
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -171,23 +176,69 @@ class StreamingResponse(Response):
         else:
             parts = _iterate_in_thread(iter(self.parts), pool)
         try:
-            async for part in parts:
-                if not await exchange.write(part.encode() if isinstance(part, str) else bytes(part)):
-                    break
+            # The answer to HEAD, and 204 and 304, have no body: nobody waits for parts.
+            if exchange.has_body:
+                await _while_wanted(exchange, _write_all(exchange, parts))
         finally:
             if close := getattr(parts, "aclose", None):
                 await close()
         exchange.finish()
 
 
+async def _write_all(exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
+    async for part in parts:
+        if not await exchange.write(part.encode() if isinstance(part, str) else bytes(part)):
+            break
+
+
+async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
+    """Cancels the work, which may wait for something else than its client, once the client is gone."""
+    task = asyncio.current_task()
+    assert task is not None
+    exchange.on_end(task.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        # As asyncio.timeout() tells its own cancellation from another's.
+        if not exchange.ended or task.uncancel() > 0:
+            raise
+    finally:
+        exchange.on_end(None)
+
+
 async def _iterate_in_thread(parts: Iterator[str | bytes], pool: ThreadPool) -> AsyncIterator[str | bytes]:
     end = object()
+    call: Future[Any] | None = None
     try:
-        while (part := await pool.run(next, parts, end)) is not end:
-            yield part  # type: ignore[misc]
+        while True:
+            call = pool.submit(next, parts, end)
+            part = await asyncio.wrap_future(call)
+            if part is end:
+                break
+            yield part
     finally:
         if close := getattr(parts, "close", None):
-            await pool.run(close)
+            if call is None or call.done():
+                await pool.run(close)
+            else:
+                # Cancelled while the iterator runs: it can be closed once it has given its part.
+                _close_after(call, partial(copy_context().run, close), pool)
+
+
+def _close_after(call: "Future[Any]", close: Callable[[], object], pool: ThreadPool) -> None:
+    def close_iterator() -> None:
+        try:
+            close()
+        except Exception:
+            logger.exception("the iterator of a response failed when it was closed")
+
+    def on_done(_: "Future[Any]") -> None:
+        try:
+            pool.submit(close_iterator)
+        except RuntimeError:  # the pool has been closed meanwhile: here, in the call's own thread
+            close_iterator()
+
+    call.add_done_callback(on_done)
 
 
 def to_response(result: Any) -> Response:

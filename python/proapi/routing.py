@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from ._binding import Site
 from .errors import RouteError
 from .settings import setting_text
-from .signature import Handler, place_of
+from .signature import Handler, name_of, place_of
 
 WEBSOCKET = "WEBSOCKET"
 _Shape = tuple[str, ...]
@@ -26,6 +26,7 @@ class RouteTable:
         self.handlers: list[Handler | None] = []
         self.settings: list[Mapping[str, object]] = []
         self.servers_running = 0
+        self._texts: dict[str, str] = {}
         self._places: dict[tuple[str, _Shape], str] = {}
 
     def add(self, method: str, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
@@ -36,7 +37,9 @@ class RouteTable:
         try:
             handler = self._check(method, path, function)
             self._refuse_duplicate(method, path)
-            number = self.site.add_route(method, path, {name: setting_text(value) for name, value in settings.items()})
+            number = self.site.add_route(
+                method, path, {name: setting_text(name, value) for name, value in settings.items()}
+            )
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {route}: {error}") from None
         self._places[method, _shape_of(path)] = f"{handler.name} at {place}"
@@ -60,6 +63,20 @@ class RouteTable:
             self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
             self._append(number, None, {})
 
+    def configure(self, settings: Mapping[str, object]) -> None:
+        """Application-wide settings: all of them, or ValueError and none."""
+        texts = {name: setting_text(name, value) for name, value in settings.items()}
+        before = {**_default_texts(), **self._texts}
+        try:
+            for name, text in texts.items():
+                self.site.set(name, text)
+            self.site.check_settings()
+        except ValueError:
+            for name in texts.keys() & before.keys():
+                self.site.set(name, before[name])
+            raise
+        self._texts.update(texts)
+
     def _refuse_late(self, what: str) -> None:
         if self.servers_running:
             raise RouteError(f"{what}expected every route to be added before the application serves")
@@ -76,8 +93,8 @@ class RouteTable:
             raise ValueError(f"expected an HTTP method, got {method!r}")
         if not isinstance(path, str):
             raise TypeError(f"expected a path, got {path!r}")
-        names = [name for name, _ in self.site.parse_pattern(path)]
-        handler = Handler(function, names, needs_connection=method == WEBSOCKET)
+        parameters = dict(self.site.parse_pattern(path))
+        handler = Handler(function, parameters, needs_connection=method == WEBSOCKET)
         if method == WEBSOCKET and not handler.is_async:
             raise TypeError(f"expected an 'async def' handler, got {handler.name}, which is not async")
         return handler
@@ -85,6 +102,21 @@ class RouteTable:
     def _refuse_duplicate(self, method: str, path: str) -> None:
         if first := self._places.get((method, _shape_of(path))):
             raise ValueError(f"expected one handler for each path and method, but this has one already: {first}")
+
+
+def refuse_function_as_path(decorator: str, path: object) -> None:
+    """RouteError where ``path`` is the handler: the decorator was written without parentheses."""
+    if callable(path):
+        raise RouteError(
+            f"{place_of(path)}: {decorator}: expected a path, got the function {name_of(path)}; write"
+            f' @app.{decorator}("/...")'
+        )
+
+
+def _default_texts() -> dict[str, str]:
+    defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
+    # The one that is worked out, and the one that is no number.
+    return {**defaults, "max_connections": "0", "allowed_origins": ""}
 
 
 def _shape_of(path: str) -> _Shape:

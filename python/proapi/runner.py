@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -26,7 +27,7 @@ LoopName = Literal["asyncio", "uvloop"]
 OnListening = Callable[[Addresses], object]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MAX_PORT = 65535
-_MAX_LAST_TASKS_S = 1.0
+_MAX_LAST_S = 1.0
 
 
 class OptionError(ValueError):
@@ -51,6 +52,8 @@ def read_options(host: str | None, port: int | None, *, fast: bool, workers: int
         if not (text.isascii() and text.isdecimal()):
             raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
         port = int(text)
+        if port > _MAX_PORT:
+            raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
     if not isinstance(host, str) or "\0" in host:
         raise OptionError(f"host: expected a name or an address, got {host!r}")
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= _MAX_PORT:
@@ -62,6 +65,14 @@ def read_options(host: str | None, port: int | None, *, fast: bool, workers: int
     if fast and loop == "uvloop":
         raise OptionError("fast=True brings its own asyncio loop: leave out loop='uvloop'")
     return Options(host, port, bool(fast), workers, "uvloop" if loop == "uvloop" else "asyncio")
+
+
+def refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("run(): expected a thread without an event loop, but one runs here: use `await app.serve()`")
 
 
 def run(app: "ProAPI", options: Options) -> None:
@@ -110,24 +121,43 @@ def run_server(
             finally:
                 if lifeline is not None:
                     loop.remove_reader(lifeline)
-            await _end_other_tasks(server)
+            await _end_what_is_left(server)
 
-        runner.run(serve())
+        pid = os.getpid()
+        try:
+            runner.run(serve())
+        except BaseException as error:
+            if os.getpid() != pid:  # a handler's forked child leaves: the loop that would be closed is the parent's
+                _end_forked(error)
+            raise
     if server.busy_threads:
         log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
         end_process(0)
 
 
-async def _end_other_tasks(server: Server) -> None:
-    """asyncio's runner would wait for ever for a task that ignores its cancellation; handlers have had their time."""
-    if not server.busy_handlers:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        if not others or not (await asyncio.wait(others, timeout=_MAX_LAST_TASKS_S))[1]:
-            return
-    log.logger.warning("%d tasks ignored their cancellation: left", len(asyncio.all_tasks()) - 1)
-    end_process(0)
+def _end_forked(error: BaseException) -> NoReturn:
+    if not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+        end_process(1)
+    end_process(error.code if isinstance(error.code, int) else int(error.code is not None))
+
+
+async def _end_what_is_left(server: Server) -> None:
+    """asyncio's runner would wait for ever for a task that ignores its cancellation and for a thread of
+    ``asyncio.to_thread``; handlers have had their time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _MAX_LAST_S
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if server.busy_handlers or (others and (await asyncio.wait(others, timeout=_MAX_LAST_S))[1]):
+        log.logger.warning("%d tasks ignored their cancellation: left", len(asyncio.all_tasks()) - 1)
+        end_process(0)
+    # Not wait_for: to cancel it would join the threads.
+    executor = asyncio.ensure_future(loop.shutdown_default_executor())
+    if (await asyncio.wait({executor}, timeout=deadline - loop.time()))[1]:
+        log.logger.warning("threads of asyncio's executor (asyncio.to_thread) did not end: left")
+        end_process(0)
 
 
 def announce(addresses: Addresses) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class Server:
         on_listening: Callable[[Addresses], object] | None,
     ) -> None:
         loop = asyncio.get_running_loop()
+        pid = os.getpid()
         self._dispatcher.start()
         self._app.servers.add(self)
         self._app.routes.servers_running += 1
@@ -85,15 +87,20 @@ class Server:
                 on_listening(self.engine.addresses)
             await loop.create_future()
         finally:
-            try:
-                await self._stop()
-            finally:
-                self._dispatcher.close()
-                await self._abort()
-                self._app.servers.discard(self)
-                self._app.routes.servers_running -= 1
-                if not drives_loop:
-                    self._leave(loop)
+            # What a handler's forked child raises is not the server's end: loop and sockets are the parent's.
+            if os.getpid() == pid:
+                await self._end(loop, drives_loop)
+
+    async def _end(self, loop: asyncio.AbstractEventLoop, drives_loop: bool) -> None:
+        try:
+            await self._stop()
+        finally:
+            self._dispatcher.close()
+            await self._abort()
+            self._app.servers.discard(self)
+            self._app.routes.servers_running -= 1
+            if not drives_loop:
+                self._leave(loop)
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)

@@ -1,10 +1,14 @@
 """The limits of an application and of a route, by name, times in seconds. Defaults and ranges are the engine's."""
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TypedDict
 
 Seconds = float | timedelta
+_MAX_PORT = 65535
+# RFC 6454, section 6.2; a host is ASCII, an IPv6 address in brackets.
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 
 
 class RouteSettings(TypedDict, total=False):
@@ -43,10 +47,33 @@ class Settings(RouteSettings, total=False):
     backlog: int
 
 
-def setting_text(value: object) -> str:
-    """A setting's value as the engine reads it."""
+def setting_text(name: str, value: object) -> str:
+    """A setting's value as the engine reads it. ValueError: an origin that no browser sends."""
+    if name == "allowed_origins":
+        return ",".join(_origins_of(value))
     if isinstance(value, timedelta):
         return repr(value.total_seconds())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return ",".join(map(str, value))
     return str(value)
+
+
+def _origins_of(value: object) -> list[str]:
+    if isinstance(value, str):
+        origins: list[object] = [each.strip() for each in value.split(",") if each.strip()]
+    elif isinstance(value, Iterable):
+        origins = list(value)
+    else:
+        raise ValueError(f"allowed_origins: expected '*' or a list of origins, got {value!r}")
+    return [_check_origin(each) for each in origins]
+
+
+def _check_origin(origin: object) -> str:
+    if isinstance(origin, str):
+        if origin in ("*", "null"):
+            return origin
+        found = _ORIGIN.fullmatch(origin)
+        if found and int(found[1] or 0) <= _MAX_PORT:
+            return origin
+    raise ValueError(
+        "allowed_origins: expected '*', 'null' or origins as browsers write them, scheme://host[:port] with nothing"
+        f" behind it, as 'https://chat.example.org'; got {origin!r}"
+    )

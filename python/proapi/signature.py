@@ -4,7 +4,9 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+_CONVERTERS = ((int, "int"), (float, "float"), (UUID, "uuid"))
 _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -13,13 +15,16 @@ class Handler:
 
     __slots__ = ("_connection_name", "function", "is_async", "name", "place")
 
-    def __init__(self, function: Callable[..., Any], path_parameters: Sequence[str], *, needs_connection: bool) -> None:
-        """ValueError says what of the signature was expected and what came."""
+    def __init__(
+        self, function: Callable[..., Any], path_parameters: Mapping[str, str], *, needs_connection: bool
+    ) -> None:
+        """``path_parameters``: converters by name. ValueError says what of the signature was expected and what came."""
         self.function = function
         self.name = name_of(function)
         self.place = place_of(function)
         self.is_async = is_async(function)
-        self._connection_name = _find_connection(function, path_parameters, needs_connection=needs_connection)
+        self._connection_name = _find_connection(function, list(path_parameters), needs_connection=needs_connection)
+        _check_annotations(function, path_parameters)
 
     def call(self, connection: object, path_params: Mapping[str, Any]) -> Any:
         """``connection`` is the WebSocketConnection or the Request."""
@@ -87,6 +92,22 @@ def _find_connection(
     if not others and needs_connection:
         raise ValueError(f"expected one parameter for the {what} beside the path's ({in_path}); {got}")
     return others[0] if others else None
+
+
+def _check_annotations(function: Callable[..., Any], path_parameters: Mapping[str, str]) -> None:
+    """A handler that says it takes a number or a UUID gets one. An int will do for a float."""
+    parameters = inspect.signature(function).parameters
+    for name, converter in path_parameters.items():
+        annotation = parameters[name].annotation if name in parameters else None
+        for kind, wanted in _CONVERTERS:
+            # Text where the handler's module says `from __future__ import annotations`.
+            names = (kind.__name__, f"{kind.__module__}.{kind.__name__}")
+            is_kind = annotation in names if isinstance(annotation, str) else annotation is kind
+            if is_kind and converter != wanted and (kind, converter) != (float, "int"):
+                raise ValueError(
+                    f"expected the converter {wanted} for the parameter {name!r}, which is annotated"
+                    f" {kind.__name__}, got {converter}: write {{{name}:{wanted}}}"
+                )
 
 
 def _call_of(function: Callable[..., Any]) -> object:

@@ -26,7 +26,11 @@ class ThreadPool:
         return len(self._futures)
 
     async def run(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Calls it in a thread, with the caller's context variables."""
+        """As ``submit``; to cancel the wait does not end the call."""
+        return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
+
+    def submit(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Calls it in a thread, with the caller's context variables. RuntimeError: the pool has been closed."""
         context = copy_context()
 
         def call() -> _T:
@@ -38,7 +42,7 @@ class ThreadPool:
         future = self._executor.submit(call)
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
-        return await asyncio.wrap_future(future)
+        return future
 
     def close(self) -> None:
         """Starts nothing more; what runs is not waited for."""

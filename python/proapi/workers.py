@@ -5,6 +5,8 @@ workers die young), passes SIGINT and SIGTERM on, and ends when its workers have
 the supervisor is gone, however it went, they stop gracefully.
 """
 
+import atexit
+import errno
 import os
 import select
 import signal
@@ -49,6 +51,7 @@ class Supervisor:
         self._options = options
         self._workers = [_Worker(number) for number in range(1, options.workers + 1)]
         self._stop_signal = 0
+        self._exit_status = 0
         self._kill_at = 0.0
         self._next_restart_at = 0.0
         self._announced = False
@@ -84,6 +87,8 @@ class Supervisor:
                 if not worker.pid and now >= max(worker.due_at, self._next_restart_at):
                     self._start(worker)
                     self._next_restart_at = now + _MIN_RESTART_S
+        if self._exit_status:
+            raise SystemExit(self._exit_status)
 
     def _wait(self) -> None:
         """For a signal, a worker that has become ready, or the time of the next start."""
@@ -142,16 +147,17 @@ class Supervisor:
             return
         if not worker.is_ready and not self._announced:
             # It has said why on stderr, and would say so again.
+            if exit_code < 0:
+                logger.error("worker %d (pid %d) %s before it served", worker.number, pid, _end_of(exit_code))
+            self._exit_status = 1
             self._signal_all(signal.SIGTERM)
-            for other in self._workers:
-                if other.pid:
-                    os.waitpid(other.pid, 0)
-            raise SystemExit(1)
+            self._begin_stop(signal.SIGTERM)
+            return
         lived = time.monotonic() - worker.started_at
         worker.young_deaths = worker.young_deaths + 1 if lived < _YOUNG_S else 0
         delay = min(_MAX_BACKOFF_S, 2.0 ** (worker.young_deaths - 1)) if worker.young_deaths > 1 else 0.0
         worker.due_at = time.monotonic() + delay
-        how = f"was ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended with status {exit_code}"
+        how = _end_of(exit_code)
         logger.error("worker %d (pid %d) %s after %.1f s; a new one is started", worker.number, pid, how, lived)
 
     def _start(self, worker: _Worker) -> None:
@@ -193,6 +199,7 @@ class Supervisor:
 
             self._serve(on_listening)
             status = 0
+            atexit._run_exitfuncs()  # os._exit leaves them out
         except SystemExit as exit_:
             status = exit_.code if isinstance(exit_.code, int) else 1
         except ListenError as error:
@@ -212,13 +219,20 @@ class Supervisor:
         runner.run_server(self._app, options, share_port=True, on_listening=on_listening, lifeline=self._lifeline)
 
 
+def _end_of(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with status {exit_code}"
+    return f"was ended by {signal.Signals(-exit_code).name}"
+
+
 def reserve_port(options: runner.Options) -> list[socket.socket]:
     """Sockets bound to the address, which no foreign process can take while they are open. They don't listen, so that
     no connection ever waits in them."""
+    place = f"{f'[{options.host}]' if ':' in options.host else options.host}:{options.port}"
     try:
         found = socket.getaddrinfo(options.host or None, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise ListenError(f"host {options.host!r}: {error.strerror}") from None
+        raise ListenError(f"can't listen on {place}: {error.strerror}; check host") from None
     sockets: list[socket.socket] = []
     port = options.port
     for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -241,8 +255,7 @@ def reserve_port(options: runner.Options) -> list[socket.socket]:
         except OSError as error:
             for each in sockets:
                 each.close()
-            raise ListenError(
-                f"cannot listen on {options.host}:{options.port}: {error.strerror}; choose another port or end the"
-                " program that has it"
-            ) from None
+            is_busy = error.errno == errno.EADDRINUSE
+            advice = "stop what listens there or choose another port" if is_busy else "check host and port"
+            raise ListenError(f"can't listen on {place}: {error.strerror}; {advice}") from None
     return sockets

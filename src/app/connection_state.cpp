@@ -77,7 +77,8 @@ Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
     if (!is_here()) {
         if (has_ended()) return Sending(new Sending::Unfinished(ConnectionRef(this)));
         if (!accepted_.load(std::memory_order_acquire)) throw WebSocketStateError("send: call accept() first");
-        return Sending(new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
+        return Sending(
+            new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
     }
     auto result = server::SendResult::sent;
     raise(websocket_->send(kind, payload, result));

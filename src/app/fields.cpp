@@ -1,5 +1,6 @@
 #include "proapi/fields.hpp"
 
+#include <ranges>
 #include <stdexcept>
 
 #include "http/headers.hpp"
@@ -11,8 +12,8 @@ bool Fields::is_same(std::string_view a, std::string_view b) const noexcept {
 }
 
 const Fields::Field* Fields::find(std::string_view name) const noexcept {
-    for (auto field = fields_.rbegin(); field != fields_.rend(); ++field)
-        if (is_same(field->first, name)) return &*field;
+    for (const Field& field : std::views::reverse(fields_))
+        if (is_same(field.first, name)) return &field;
     return nullptr;
 }
 

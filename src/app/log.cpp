@@ -48,7 +48,9 @@ private:
 spdlog::logger& logger() {
     static const std::shared_ptr<spdlog::logger> shared = [] {
         auto known = spdlog::get("proapi");
-        if (!known) spdlog::initialize_logger(known = std::make_shared<spdlog::logger>("proapi", std::make_shared<PoliteStderr>()));
+        if (!known)
+            spdlog::initialize_logger(known =
+                                          std::make_shared<spdlog::logger>("proapi", std::make_shared<PoliteStderr>()));
         return known;
     }();
     return *shared;

@@ -12,8 +12,8 @@ namespace proapi::detail {
 class RemoteSend final : public std::enable_shared_from_this<RemoteSend>, private server::Waiter {
 public:
     // Copies `payload`. Called on any thread but the connection's.
-    [[nodiscard]] static std::shared_ptr<RemoteSend> start(const ConnectionRef& target,
-                                                           server::MessageKind kind, base::Bytes payload);
+    [[nodiscard]] static std::shared_ptr<RemoteSend> start(const ConnectionRef& target, server::MessageKind kind,
+                                                           base::Bytes payload);
     RemoteSend(ConnectionRef target, server::MessageKind kind, base::Bytes payload);
 
     // On the thread that started it.

@@ -29,6 +29,7 @@ namespace {
 
 std::vector<std::pair<std::string, std::string>> path_values(const http::Match& match) {
     std::vector<std::pair<std::string, std::string>> values;
+    values.reserve(match.parameters.size());
     for (const http::PathValue& parameter : match.parameters) values.emplace_back(parameter.name, parameter.value);
     return values;
 }

@@ -60,6 +60,16 @@ void write_file(server::Exchange& exchange, const Response& response, const std:
     raise(exchange.respond_with_file(is_whole ? response.status : found.status, headers, std::move(*found.file)));
 }
 
+// The stream's coroutine may wait for something else than its client.
+class CancelAtEnd final : public server::Waiter {
+public:
+    explicit CancelAtEnd(Context& context) noexcept : context_(context) {}
+    void on_ready() override { context_.cancel(); }
+
+private:
+    Context& context_;
+};
+
 }  // namespace
 
 // What a stream's writers share.
@@ -86,6 +96,9 @@ Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server:
         write_file(*exchange, response, *path);
     } else {
         raise(exchange->start(response.status, engine_headers(response), std::nullopt));
+        if (!exchange->has_body()) co_return raise(exchange->finish());
+        CancelAtEnd cancel_at_end(*Context::current());
+        exchange->wait_end(cancel_at_end);
         BodyWriter writer(std::make_shared<StreamState>(std::move(worker), exchange));
         co_await std::get<Response::Stream>(response.body)(std::move(writer));
         raise(exchange->finish());
@@ -98,16 +111,21 @@ Writing::Writing(Writing&&) noexcept = default;
 Writing::~Writing() = default;
 
 bool Writing::await_ready() {
-    if (!is_full_ || state_->exchange().has_ended()) return true;
+    if (!is_full_ && !has_ended_) return true;
     check_cancelled();
     return false;
 }
 
 void Writing::await_suspend(std::coroutine_handle<> waiting) {
+    suspend(waiting);
+    if (has_ended_ || state_->exchange().has_ended()) {
+        // Whoever writes on regardless does not hold the loop.
+        wait_ = std::make_unique<TimerWait>(*this, std::chrono::milliseconds(0), [](Leaf& leaf) { leaf.complete(); });
+        return;
+    }
     auto wait = std::make_unique<WaiterWait>(*this);
     state_->exchange().wait_drained(*wait);
     wait_ = std::move(wait);
-    suspend(waiting);
 }
 
 bool Writing::await_resume() const {

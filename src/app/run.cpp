@@ -1,6 +1,6 @@
 // app.run(): serving until a signal comes, with the process's exit status.
 #include <fcntl.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX, beyond <csignal>
 #include <unistd.h>
 
 #include <cerrno>
@@ -76,7 +76,7 @@ void ProAPI::run(const RunOptions& options) {
     try {
         const StopSignals signals;
         RunningServer server = start(options);
-        std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)" << std::endl;
+        std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)\n" << std::flush;
         signals.wait();
         server.stop();
         server.wait();
@@ -86,7 +86,7 @@ void ProAPI::run(const RunOptions& options) {
             std::_Exit(0);  // they can't be interrupted, and what they use may not be taken from under them
         }
     } catch (const std::runtime_error& error) {
-        std::cerr << "proapi: " << error.what() << std::endl;
+        std::cerr << "proapi: " << error.what() << "\n";
         std::exit(1);
     }
 }

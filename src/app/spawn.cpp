@@ -53,7 +53,8 @@ TaskHandle spawn(Task<> task) {
     if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
     const detail::Context* context = detail::Context::current();
     // It deletes itself when it ends.
-    auto* spawned = new detail::SpawnedTask(*worker, context ? context->owner_ref() : detail::ConnectionRef(), std::move(task));
+    auto* spawned =
+        new detail::SpawnedTask(*worker, context ? context->owner_ref() : detail::ConnectionRef(), std::move(task));
     TaskHandle handle(spawned->state());
     spawned->start();
     return handle;

@@ -25,9 +25,9 @@ public:
         } catch (const Cancelled&) {
             static_cast<void>(websocket.close(ws::close_code::going_away, "the server is stopping"));
         } catch (const WebSocketMessageError& fault) {
-            state.worker().log_limited(server::LogLevel::info, name + ": closed with " +
-                                                                   std::to_string(fault.close_code()) + ": " +
-                                                                   describe(error));
+            state.worker().log_limited(
+                server::LogLevel::info,
+                name + ": closed with " + std::to_string(fault.close_code()) + ": " + describe(error));
             fail(websocket, fault.close_code(), "the message is not what was expected");
         } catch (...) {
             logger().error("{}: the handler failed: {}", name, describe(error));

@@ -1,4 +1,5 @@
-// A reference count kept inside the object, for objects that belong to one thread: sessions and their applications' ends.
+// A reference count kept inside the object, for objects that belong to one thread: sessions and their applications'
+// ends.
 #pragma once
 
 #include <cstdint>

@@ -43,8 +43,8 @@ public:
 
 private:
     struct Piece {
-        Slice shared;                           // a shared piece, or empty
-        std::unique_ptr<std::uint8_t[]> block;  // an own block, or null
+        Slice shared;                                  // a shared piece, or empty
+        std::unique_ptr<std::uint8_t[]> block;         // an own block, or null
         std::size_t begin = 0, end = 0, capacity = 0;  // what of the block is filled
 
         [[nodiscard]] Bytes bytes() const noexcept {

@@ -38,7 +38,8 @@ class TimerWheel {
 public:
     // Restarts `timer` to fire at the first advance() that reaches `deadline_ms`; one in the past fires at the next.
     void start(Timer& timer, std::uint64_t deadline_ms) noexcept;
-    // Fires what is due. Callbacks may start and cancel any timer. Time never goes back: an earlier `now_ms` is ignored.
+    // Fires what is due. Callbacks may start and cancel any timer. Time never goes back: an earlier `now_ms` is
+    // ignored.
     void advance(std::uint64_t now_ms);
     // No later than the first deadline: when to call advance() next. Nothing while no timer runs.
     [[nodiscard]] std::optional<std::uint64_t> next_deadline_ms() const noexcept;

@@ -30,14 +30,24 @@ bool read_int(PyObject* object, int& out) {
 
 namespace {
 
+// Text, or octets of ASCII as ASGI writes headers.
+bool read_field(PyObject* object, const char* what, std::string_view& out) {
+    if (!PyBytes_Check(object)) return read_str(object, what, out);
+    out = {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
+    const bool is_ascii =
+        std::all_of(out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (!is_ascii) PyErr_Format(PyExc_ValueError, "%s: expected ASCII, got %R", what, object);
+    return is_ascii;
+}
+
 bool read_pair(PyObject* pair, http::Headers& out) {
-    PyObject* fast = PySequence_Fast(pair, "headers: expected pairs of str");
+    PyObject* fast = PySequence_Fast(pair, "headers: expected pairs of name and value");
     if (!fast) return false;
     std::string_view name, value;
     bool good = PySequence_Fast_GET_SIZE(fast) == 2;
     if (!good) PyErr_SetString(PyExc_TypeError, "headers: expected pairs of name and value");
-    good = good && read_str(PySequence_Fast_GET_ITEM(fast, 0), "a header's name", name) &&
-           read_str(PySequence_Fast_GET_ITEM(fast, 1), "a header's value", value);
+    good = good && read_field(PySequence_Fast_GET_ITEM(fast, 0), "a header's name", name) &&
+           read_field(PySequence_Fast_GET_ITEM(fast, 1), "a header's value", value);
     if (good) out.add(name, value);
     Py_DECREF(fast);
     return good;

@@ -15,7 +15,7 @@ namespace proapi::bindings {
 [[nodiscard]] bool read_str(PyObject* object, const char* what, std::string_view& out);
 // Any int: one that does not fit becomes the nearest that does. TypeError for what is none.
 [[nodiscard]] bool read_int(PyObject* object, int& out);
-// A mapping of str to str, or a sequence of pairs of str; None is none. Appends.
+// A mapping of str to str, or a sequence of pairs of str or ASCII bytes; None is none. Appends.
 [[nodiscard]] bool read_headers(PyObject* object, http::Headers& out);
 
 // [(name, value), ...]

@@ -1,6 +1,5 @@
 #include "bindings/awaitable.hpp"
 
-
 #include <utility>
 
 #include "bindings/registry.hpp"
@@ -12,8 +11,7 @@ namespace proapi::bindings {
 namespace {
 
 struct Completed {
-    PyObject_HEAD
-    PyObject* value;
+    PyObject_HEAD PyObject* value;
 };
 
 PyTypeObject* completed_type = nullptr;
@@ -26,19 +24,27 @@ void completed_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-PyObject* new_reference_to_self(PyObject* self) { return Py_NewRef(self); }
+PyObject* new_reference_to_self(PyObject* self) {
+    return Py_NewRef(self);
+}
 
 PySendResult completed_am_send(PyObject* self, PyObject*, PyObject** result) {
     *result = Py_NewRef(reinterpret_cast<Completed*>(self)->value);
     return PYGEN_RETURN;
 }
 
-PyObject* completed_next(PyObject* self) { return stop_iteration(Py_NewRef(reinterpret_cast<Completed*>(self)->value)); }
-PyObject* completed_send(PyObject* self, PyObject*) { return completed_next(self); }
+PyObject* completed_next(PyObject* self) {
+    return stop_iteration(Py_NewRef(reinterpret_cast<Completed*>(self)->value));
+}
+PyObject* completed_send(PyObject* self, PyObject*) {
+    return completed_next(self);
+}
 PyObject* completed_throw(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
     return throw_into(arguments, count);
 }
-PyObject* completed_close(PyObject*, PyObject*) { Py_RETURN_NONE; }
+PyObject* completed_close(PyObject*, PyObject*) {
+    Py_RETURN_NONE;
+}
 
 PyMethodDef completed_methods[] = {
     {"send", completed_send, METH_O, nullptr},
@@ -69,9 +75,15 @@ PyObject* make_completed(PyObject* value) {
     return reinterpret_cast<PyObject*>(self);
 }
 
-PyObject* completed_true() noexcept { return Py_NewRef(shared_true); }
-PyObject* completed_false() noexcept { return Py_NewRef(shared_false); }
-PyObject* completed_none() noexcept { return Py_NewRef(shared_none); }
+PyObject* completed_true() noexcept {
+    return Py_NewRef(shared_true);
+}
+PyObject* completed_false() noexcept {
+    return Py_NewRef(shared_false);
+}
+PyObject* completed_none() noexcept {
+    return Py_NewRef(shared_none);
+}
 
 PyObject* stop_iteration(PyObject* value) {
     if (value == Py_None) {  // no exception at all is the short form of it
@@ -106,8 +118,7 @@ PyObject* throw_into(PyObject* const* arguments, Py_ssize_t count) {
 // ---- the future that a task waits on ----------------------------------------------------------------------------
 
 struct Pending {
-    PyObject_HEAD
-    CancelListener* listener;  // null once it is woken, cancelled or forgotten
+    PyObject_HEAD CancelListener* listener;  // null once it is woken, cancelled or forgotten
     PyObject* loop;
     PyObject* callback;  // the task's wake-up
     PyObject* context;
@@ -121,7 +132,9 @@ PyTypeObject* pending_type = nullptr;
 PyObject* call_soon_name = nullptr;
 PyObject* context_keyword = nullptr;  // ("context",)
 
-Pending* as_pending(PyObject* object) noexcept { return reinterpret_cast<Pending*>(object); }
+Pending* as_pending(PyObject* object) noexcept {
+    return reinterpret_cast<Pending*>(object);
+}
 
 int pending_traverse(PyObject* self, visitproc visit, void* arg) {
     Pending* pending = as_pending(self);
@@ -150,7 +163,9 @@ void pending_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-PyObject* pending_get_blocking(PyObject* self, void*) { return PyBool_FromLong(as_pending(self)->blocking); }
+PyObject* pending_get_blocking(PyObject* self, void*) {
+    return PyBool_FromLong(as_pending(self)->blocking);
+}
 int pending_set_blocking(PyObject* self, PyObject* value, void*) {
     as_pending(self)->blocking = value && PyObject_IsTrue(value) == 1;
     return 0;
@@ -160,8 +175,12 @@ PyObject* pending_get_loop(PyObject* self, PyObject*) {
     PyObject* loop = as_pending(self)->loop;  // null once the collector has taken it
     return Py_NewRef(loop ? loop : Py_None);
 }
-PyObject* pending_done(PyObject* self, PyObject*) { return PyBool_FromLong(as_pending(self)->done); }
-PyObject* pending_cancelled(PyObject* self, PyObject*) { return PyBool_FromLong(as_pending(self)->cancelled); }
+PyObject* pending_done(PyObject* self, PyObject*) {
+    return PyBool_FromLong(as_pending(self)->done);
+}
+PyObject* pending_cancelled(PyObject* self, PyObject*) {
+    return PyBool_FromLong(as_pending(self)->cancelled);
+}
 
 // The outcome itself is the operation's to give, when the task asks it again; here only a cancellation shows.
 PyObject* pending_result(PyObject* self, PyObject*) {
@@ -267,7 +286,9 @@ PyObject* make_pending(CancelListener& listener, PyObject* loop) {
     return reinterpret_cast<PyObject*>(self);
 }
 
-void forget_listener(PyObject* pending) noexcept { as_pending(pending)->listener = nullptr; }
+void forget_listener(PyObject* pending) noexcept {
+    as_pending(pending)->listener = nullptr;
+}
 
 void wake(PyObject* object) {
     Pending* pending = as_pending(object);

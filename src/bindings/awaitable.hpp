@@ -17,7 +17,7 @@ namespace proapi::bindings {
 
 // An awaitable that gives `value` (a new reference is kept) without suspending.
 [[nodiscard]] PyObject* make_completed(PyObject* value);
-[[nodiscard]] PyObject* completed_true() noexcept;   // shared; a new reference
+[[nodiscard]] PyObject* completed_true() noexcept;  // shared; a new reference
 [[nodiscard]] PyObject* completed_false() noexcept;
 [[nodiscard]] PyObject* completed_none() noexcept;
 

@@ -20,7 +20,8 @@ public:
           websocket_(new server::WebSocket(
               request.info, nb::cast<const SiteObject&>(site).site.routes.at(request.info.match.route).settings,
               *this)),
-          connection_(take(make_connection(websocket_, take(PyObject_CallNoArgs(registry().get_running_loop)).ptr()))) {}
+          connection_(take(make_connection(websocket_, take(PyObject_CallNoArgs(registry().get_running_loop)).ptr()))) {
+    }
     virtual ~WebSocketBridge() {
         if (!websocket_->has_ended()) websocket_->on_end();
     }

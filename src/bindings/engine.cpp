@@ -1,6 +1,7 @@
 // Engine: the reactor and its server, driven by an asyncio loop (guest) or driving one (select), and the calls from
 // them into the package. All of it runs on the loop's thread with the GIL, which is given up only while waiting.
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <cmath>
 
@@ -72,6 +73,7 @@ public:
     [[nodiscard]] int fileno() const { return reactor_.descriptor(); }
 
     void poll() {
+        if (reactor_.is_forked()) end_forked_process();
         poll_asked_ = false;
         reactor_.turn(net::Duration(0));
         reactor_.arm_guest_timer();
@@ -89,14 +91,25 @@ public:
         }
     }
 
+    // A handler has forked, and its child goes on as if it were the server. All it could do is harm to the parent's
+    // sockets, and the loop above would call again for ever.
+    void end_forked_process() const {
+        static constexpr std::string_view line =
+            "proapi: a process that was forked from the server can't go on serving: end it with os._exit(), or exec\n";
+        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+        ::_exit(1);
+    }
+
     nb::list select(std::optional<double> timeout_s, const nb::handle& ready, const nb::handle& loop) {
+        if (reactor_.is_forked()) end_forked_process();
         using Clock = std::chrono::steady_clock;
         std::optional<Clock::time_point> until;
         if (timeout_s) until = Clock::now() + std::chrono::microseconds(std::llround(std::max(*timeout_s, 0.0) * 1e6));
         // What a handler asked of the loop is the loop's to do: its callbacks (a timer adds one), its end.
         const auto loop_has_work = [&] { return nb::len(ready) > 0 || nb::cast<bool>(loop.attr("_stopping")); };
         while (true) {
-            // Hooks left by the loop's own callbacks may wake handlers: what those ask of the loop can't wait for a socket.
+            // Hooks left by the loop's own callbacks may wake handlers: what those ask of the loop can't wait for a
+            // socket.
             reactor_.finish_turn();
             reactor_.turn(loop_has_work() ? net::Duration(0) : time_left(until));
             raise_what_was_kept();
@@ -120,8 +133,7 @@ public:
     void clear() { outside_work_ = nb::object(); }
 
 private:
-    static std::optional<net::Duration> time_left(
-        const std::optional<std::chrono::steady_clock::time_point>& until) {
+    static std::optional<net::Duration> time_left(const std::optional<std::chrono::steady_clock::time_point>& until) {
         if (!until) return std::nullopt;
         const auto left = *until - std::chrono::steady_clock::now();
         return std::max(std::chrono::ceil<net::Duration>(left), net::Duration(0));
@@ -182,8 +194,8 @@ private:
 
 void add_engine(nb::module_& module) {
     nb::class_<Engine>(module, "Engine", nb::type_slots(collectable<Engine>))
-        .def(nb::init<nb::object, nb::callable, nb::callable, nb::callable>(), nb::arg("site"),
-             nb::arg("on_websocket"), nb::arg("on_request"), nb::arg("log"))
+        .def(nb::init<nb::object, nb::callable, nb::callable, nb::callable>(), nb::arg("site"), nb::arg("on_websocket"),
+             nb::arg("on_request"), nb::arg("log"))
         .def("listen", &Engine::listen, nb::arg("host"), nb::arg("port"), nb::kw_only(), nb::arg("share_port"))
         .def_prop_ro("addresses", &Engine::addresses)
         .def_prop_ro("counts", &Engine::counts)

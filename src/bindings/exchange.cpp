@@ -12,17 +12,47 @@ namespace proapi::bindings {
 
 namespace {
 
+// Calls what Python wants called once the client is gone.
+struct EndWaiter final : server::Waiter {
+    void on_ready() override {
+        const nb::object function = std::exchange(callback, nb::object());
+        PyObject* result = PyObject_CallNoArgs(function.ptr());
+        if (!result) PyErr_WriteUnraisable(function.ptr());
+        Py_XDECREF(result);
+    }
+    nb::object callback;
+};
+
 struct ExchangeObject {
     base::IntrusivePtr<server::Exchange> exchange;
     nb::object loop;
+    std::unique_ptr<EndWaiter> end_waiter;
+
+    void on_end(const nb::object& callback) {
+        end_waiter.reset();
+        if (callback.is_none() || exchange->has_ended()) return;
+        end_waiter = std::make_unique<EndWaiter>();
+        end_waiter->callback = callback;
+        exchange->wait_end(*end_waiter);
+    }
 };
 
-server::Exchange& exchange_of(PyObject* self) { return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange; }
+server::Exchange& exchange_of(PyObject* self) {
+    return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange;
+}
 
-bool is_undrained(PyObject* self) { return exchange_of(self).is_above_low_water(); }
-void enlist_drained(PyObject* self, server::Waiter& waiter) { exchange_of(self).wait_drained(waiter); }
-PyObject* give_delivered(PyObject* self) { return PyBool_FromLong(!exchange_of(self).has_ended()); }
-PyObject* borrow_loop(PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); }
+bool is_undrained(PyObject* self) {
+    return exchange_of(self).is_above_low_water();
+}
+void enlist_drained(PyObject* self, server::Waiter& waiter) {
+    exchange_of(self).wait_drained(waiter);
+}
+PyObject* give_delivered(PyObject* self) {
+    return PyBool_FromLong(!exchange_of(self).has_ended());
+}
+PyObject* borrow_loop(PyObject* self) {
+    return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr();
+}
 
 constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
 
@@ -42,7 +72,7 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
 
 void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const std::string& path) {
     server::FileBody body{net::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), 0, 0};
-    struct stat file {};
+    struct stat file{};
     if (!body.file || ::fstat(body.file.get(), &file) != 0 || !S_ISREG(file.st_mode)) {
         if (body.file && !S_ISREG(file.st_mode)) errno = EINVAL;
         PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
@@ -55,26 +85,31 @@ void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs
 }  // namespace
 
 nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop) {
-    return nb::cast(ExchangeObject{std::move(exchange), loop});
+    return nb::cast(ExchangeObject{std::move(exchange), loop, nullptr});
 }
 
 void add_exchange(nb::module_& module) {
     using E = ExchangeObject;
     nb::class_<E>(module, "Exchange")
-        .def_prop_ro("request", [](const E& self) { return RequestObject{self.exchange->request(), self.exchange->body(), nb::none()}; })
+        .def_prop_ro(
+            "request",
+            [](const E& self) { return RequestObject{self.exchange->request(), self.exchange->body(), nb::none()}; })
         .def_prop_ro("started", [](const E& self) { return self.exchange->is_started(); })
         .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })
+        .def_prop_ro("has_body", [](const E& self) { return self.exchange->has_body(); })
+        .def("on_end", &E::on_end, nb::arg("callback").none())
         .def("respond",
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
                  check(self.exchange->respond(status, to_headers(headers), {body.c_str(), body.size()}));
              })
         .def("respond_with_file", respond_with_file)
-        .def("start",
-             [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
-                 check(self.exchange->start(status, to_headers(headers), content_length));
-             },
-             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
+        .def(
+            "start",
+            [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
+                check(self.exchange->start(status, to_headers(headers), content_length));
+            },
+            nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
         .def("write", write)
         .def("finish", [](const E& self) { check(self.exchange->finish()); })
         .def("fail", [](const E& self) { self.exchange->fail(); });

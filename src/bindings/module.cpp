@@ -65,6 +65,15 @@ void add_register(nb::module_& module) {
 }  // namespace
 
 NB_MODULE(_engine, module) {
+    // Types and what Python has registered stand once in the process.
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "proapi works in the main interpreter only, got a subinterpreter");
+        throw nb::python_error();
+    }
+#ifdef NDEBUG
+    // A server in a daemon thread is still there when the interpreter ends: no fault of anybody's.
+    nb::set_leak_warnings(false);
+#endif
     module.attr("version") = PROAPI_VERSION;
     if (!add_awaitable_types(module.ptr()) || !add_receive_types(module.ptr()) || !add_wait_type(module.ptr()) ||
         !add_connection_type(module.ptr()))

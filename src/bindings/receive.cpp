@@ -15,8 +15,7 @@ namespace {
 enum class Outcome : std::uint8_t { none, message, no_memory, ended, taken };
 
 struct Receive {
-    PyObject_HEAD
-    ConnectionObject* connection;
+    PyObject_HEAD ConnectionObject* connection;
     PyObject* json_type;  // or null
     PyObject* pending;    // while a task waits
     PyObject* message;    // str or bytes; JSON as bytes
@@ -29,7 +28,9 @@ struct Receive {
 PyTypeObject* receive_type = nullptr;
 PyTypeObject* iterator_type = nullptr;
 
-Receive* as_receive(PyObject* object) noexcept { return reinterpret_cast<Receive*>(object); }
+Receive* as_receive(PyObject* object) noexcept {
+    return reinterpret_cast<Receive*>(object);
+}
 
 }  // namespace
 
@@ -173,8 +174,7 @@ void MessageReceiver::on_end() {
 namespace {
 
 void receive_clear_fields(Receive* receive) {
-    if (receive->connection && receive->connection->receiver &&
-        receive->connection->receiver->waiting() == receive)
+    if (receive->connection && receive->connection->receiver && receive->connection->receiver->waiting() == receive)
         receive->connection->receiver->stop();
     Py_CLEAR(receive->json_type);
     Py_CLEAR(receive->pending);
@@ -297,7 +297,9 @@ PyObject* receive_close(PyObject* self, PyObject*) {
     Py_RETURN_NONE;
 }
 
-PyObject* itself(PyObject* self) { return Py_NewRef(self); }
+PyObject* itself(PyObject* self) {
+    return Py_NewRef(self);
+}
 
 PyMethodDef receive_methods[] = {
     {"send", receive_send, METH_O, nullptr},
@@ -324,8 +326,7 @@ PyType_Spec receive_spec = {"proapi._engine.Receive", sizeof(Receive), 0,
 // ---- async for --------------------------------------------------------------------------------------------------
 
 struct MessageIterator {
-    PyObject_HEAD
-    ConnectionObject* connection;
+    PyObject_HEAD ConnectionObject* connection;
     PyObject* json_type;
     ReceiveKind kind;
 };

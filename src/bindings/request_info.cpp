@@ -8,13 +8,16 @@ namespace proapi::bindings {
 
 namespace {
 
+PyObject* import_type(const char* module_name, const char* name) {
+    PyObject* module = PyImport_ImportModule(module_name);
+    PyObject* type = module ? PyObject_GetAttrString(module, name) : nullptr;
+    Py_XDECREF(module);
+    return type;
+}
+
 PyObject* make_uuid(const std::string& text) {
     static PyObject* type = nullptr;
-    if (!type) {
-        PyObject* module = PyImport_ImportModule("uuid");
-        type = module ? PyObject_GetAttrString(module, "UUID") : nullptr;
-        Py_XDECREF(module);
-    }
+    if (!type) type = import_type("uuid", "UUID");
     return type ? PyObject_CallFunction(type, "s", text.c_str()) : nullptr;
 }
 
@@ -57,7 +60,9 @@ PyObject* path_params_of(const server::RequestInfo& request) {
     return params;
 }
 
-PyObject* query_pairs_of(const server::RequestInfo& request) { return to_pairs(http::parse_query(request.head.query())); }
+PyObject* query_pairs_of(const server::RequestInfo& request) {
+    return to_pairs(http::parse_query(request.head.query()));
+}
 
 PyObject* cookies_of(const server::RequestInfo& request) {
     http::Pairs cookies;
@@ -68,7 +73,10 @@ PyObject* cookies_of(const server::RequestInfo& request) {
 
 PyObject* client_of(const server::RequestInfo& request) {
     if (request.client.host.empty()) Py_RETURN_NONE;
-    return Py_BuildValue("(si)", request.client.host.c_str(), static_cast<int>(request.client.port));
+    static PyObject* type = nullptr;
+    if (!type) type = import_type("proapi.datastructures", "Client");
+    return type ? PyObject_CallFunction(type, "si", request.client.host.c_str(), static_cast<int>(request.client.port))
+                : nullptr;
 }
 
 PyObject* subprotocols_of(const server::RequestInfo& request) {

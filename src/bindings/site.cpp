@@ -79,7 +79,9 @@ std::vector<std::pair<std::string, std::string>> parse_pattern(const std::string
     return parameters;
 }
 
-std::string_view view_of(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
+std::string_view view_of(const nb::bytes& bytes) {
+    return {bytes.c_str(), bytes.size()};
+}
 
 void fill_request(RequestObject* self, const SiteObject& site, const std::string& method, const nb::bytes& raw_path,
                   const nb::bytes& query, const nb::sequence& headers,

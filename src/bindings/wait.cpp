@@ -24,8 +24,7 @@ private:
 };
 
 struct Wait {
-    PyObject_HEAD
-    PyObject* subject;
+    PyObject_HEAD PyObject* subject;
     const WaitOperations* operations;
     PyObject* pending;
     bool finished;
@@ -39,8 +38,12 @@ struct Wait {
 
 PyTypeObject* wait_type = nullptr;
 
-Wait* as_wait(PyObject* object) noexcept { return reinterpret_cast<Wait*>(object); }
-PyObject* as_object(Wait* wait) noexcept { return reinterpret_cast<PyObject*>(wait); }
+Wait* as_wait(PyObject* object) noexcept {
+    return reinterpret_cast<Wait*>(object);
+}
+PyObject* as_object(Wait* wait) noexcept {
+    return reinterpret_cast<PyObject*>(wait);
+}
 
 void ConnectionWaiter::on_ready() {
     Wait* wait = wait_;
@@ -135,7 +138,9 @@ void wait_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-PyObject* itself(PyObject* self) { return Py_NewRef(self); }
+PyObject* itself(PyObject* self) {
+    return Py_NewRef(self);
+}
 
 PyMethodDef wait_methods[] = {
     {"send", wait_send, METH_O, nullptr},

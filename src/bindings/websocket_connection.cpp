@@ -17,26 +17,46 @@ namespace {
 
 PyTypeObject* connection_type = nullptr;
 
-ConnectionObject* as_connection(PyObject* object) noexcept { return reinterpret_cast<ConnectionObject*>(object); }
-server::WebSocket& websocket_of(PyObject* object) noexcept { return *as_connection(object)->websocket; }
+ConnectionObject* as_connection(PyObject* object) noexcept {
+    return reinterpret_cast<ConnectionObject*>(object);
+}
+server::WebSocket& websocket_of(PyObject* object) noexcept {
+    return *as_connection(object)->websocket;
+}
 
 // ---- waiting ----------------------------------------------------------------------------------------------------
 
-PyObject* borrow_loop(PyObject* self) { return as_connection(self)->loop; }
-PyObject* give_none(PyObject*) { Py_RETURN_NONE; }
+PyObject* borrow_loop(PyObject* self) {
+    return as_connection(self)->loop;
+}
+PyObject* give_none(PyObject*) {
+    Py_RETURN_NONE;
+}
 
-bool is_undrained(PyObject* self) { return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water(); }
-void enlist_drained(PyObject* self, server::Waiter& waiter) { websocket_of(self).wait_drained(waiter); }
+bool is_undrained(PyObject* self) {
+    return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water();
+}
+void enlist_drained(PyObject* self, server::Waiter& waiter) {
+    websocket_of(self).wait_drained(waiter);
+}
 PyObject* give_delivered(PyObject* self) {
     const server::WebSocket& websocket = websocket_of(self);
     if (!websocket.is_closed()) Py_RETURN_TRUE;
     if (is_owner(as_connection(self))) return raise_problem(websocket.disconnect_problem(), &websocket);
     Py_RETURN_FALSE;
 }
-bool is_unflushed(PyObject* self) { return websocket_of(self).buffered_amount() > 0; }
-void enlist_flushed(PyObject* self, server::Waiter& waiter) { websocket_of(self).wait_flushed(waiter); }
-bool has_not_ended(PyObject* self) { return !websocket_of(self).has_ended(); }
-void enlist_closed(PyObject* self, server::Waiter& waiter) { websocket_of(self).wait_closed(waiter); }
+bool is_unflushed(PyObject* self) {
+    return websocket_of(self).buffered_amount() > 0;
+}
+void enlist_flushed(PyObject* self, server::Waiter& waiter) {
+    websocket_of(self).wait_flushed(waiter);
+}
+bool has_not_ended(PyObject* self) {
+    return !websocket_of(self).has_ended();
+}
+void enlist_closed(PyObject* self, server::Waiter& waiter) {
+    websocket_of(self).wait_closed(waiter);
+}
 
 constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
 constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
@@ -48,7 +68,8 @@ constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_none, b
 PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes payload) {
     server::SendResult result{};
     server::WebSocket& websocket = websocket_of(self);
-    if (const server::Problem problem = websocket.send(kind, payload, result)) return raise_problem(problem, &websocket);
+    if (const server::Problem problem = websocket.send(kind, payload, result))
+        return raise_problem(problem, &websocket);
     if (result == server::SendResult::sent) [[likely]]
         return completed_true();
     if (result == server::SendResult::full) return make_wait(self, wait_for_drain);
@@ -114,7 +135,9 @@ PyObject* connection_iterate(PyObject* self, PyObject*) {
     return make_message_iterator(as_connection(self), kind, nullptr);
 }
 
-PyObject* connection_aiter(PyObject* self) { return make_message_iterator(as_connection(self), ReceiveKind::any, nullptr); }
+PyObject* connection_aiter(PyObject* self) {
+    return make_message_iterator(as_connection(self), ReceiveKind::any, nullptr);
+}
 
 bool read_json_type(PyObject* arguments, PyObject* keywords, const char* format, PyObject*& json_type) {
     static const char* const names[] = {"type", nullptr};
@@ -192,17 +215,26 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
     server::WebSocket& websocket = websocket_of(self);
-    if (const server::Problem problem = websocket.reject(status, text, headers)) return raise_problem(problem, &websocket);
+    if (const server::Problem problem = websocket.reject(status, text, headers))
+        return raise_problem(problem, &websocket);
     return completed_none();
 }
 
-PyObject* connection_wait_closed(PyObject* self, PyObject*) { return make_wait(self, wait_for_end); }
+PyObject* connection_wait_closed(PyObject* self, PyObject*) {
+    return make_wait(self, wait_for_end);
+}
 
 // ---- attributes -------------------------------------------------------------------------------------------------
 
-PyObject* get_path(PyObject* self, void*) { return path_of(websocket_of(self).request()); }
-PyObject* get_client(PyObject* self, void*) { return client_of(websocket_of(self).request()); }
-PyObject* get_subprotocols(PyObject* self, void*) { return subprotocols_of(websocket_of(self).request()); }
+PyObject* get_path(PyObject* self, void*) {
+    return path_of(websocket_of(self).request());
+}
+PyObject* get_client(PyObject* self, void*) {
+    return client_of(websocket_of(self).request());
+}
+PyObject* get_subprotocols(PyObject* self, void*) {
+    return subprotocols_of(websocket_of(self).request());
+}
 PyObject* get_url(PyObject* self, void*) {
     return to_str(server::url_of(websocket_of(self).request(), server::UrlKind::websocket));
 }
@@ -236,10 +268,16 @@ PyObject* get_cookies(PyObject* self, void*) {
 PyObject* get_path_params(PyObject* self, void*) {
     return get_kept(as_connection(self)->path_params, [&] { return path_params_of(websocket_of(self).request()); });
 }
-PyObject* get_user_data(PyObject* self, void*) { return get_kept(as_connection(self)->user_data, PyDict_New); }
+PyObject* get_user_data(PyObject* self, void*) {
+    return get_kept(as_connection(self)->user_data, PyDict_New);
+}
 
-PyObject* get_accepted(PyObject* self, void*) { return PyBool_FromLong(websocket_of(self).is_accepted()); }
-PyObject* get_closed(PyObject* self, void*) { return PyBool_FromLong(websocket_of(self).is_closed()); }
+PyObject* get_accepted(PyObject* self, void*) {
+    return PyBool_FromLong(websocket_of(self).is_accepted());
+}
+PyObject* get_closed(PyObject* self, void*) {
+    return PyBool_FromLong(websocket_of(self).is_closed());
+}
 PyObject* get_close_code(PyObject* self, void*) {
     const auto code = websocket_of(self).close_code();
     if (!code) Py_RETURN_NONE;

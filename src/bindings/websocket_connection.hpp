@@ -12,12 +12,11 @@ namespace proapi::bindings {
 class MessageReceiver;
 
 struct ConnectionObject {
-    PyObject_HEAD
-    server::WebSocket* websocket;  // a counted reference
-    MessageReceiver* receiver;     // made at the first receive that has to wait
-    PyObject* loop;                // the loop it lives on
+    PyObject_HEAD server::WebSocket* websocket;  // a counted reference
+    MessageReceiver* receiver;                   // made at the first receive that has to wait
+    PyObject* loop;                              // the loop it lives on
     PyObject* path_params;
-    PyObject* headers;       // made when first asked for, like those below
+    PyObject* headers;  // made when first asked for, like those below
     PyObject* query_params;
     PyObject* cookies;
     PyObject* user_data;
@@ -34,7 +33,8 @@ struct ConnectionObject {
 enum class ReceiveKind : std::uint8_t { any, text, bytes, json };
 // Whether a normal end of the connection raises WebSocketDisconnect or StopAsyncIteration.
 enum class EndOfMessages : std::uint8_t { raises, stops };
-[[nodiscard]] PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMessages end, PyObject* json_type);
+[[nodiscard]] PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMessages end,
+                                     PyObject* json_type);
 [[nodiscard]] PyObject* make_message_iterator(ConnectionObject* connection, ReceiveKind kind, PyObject* json_type);
 void drop_receiver(ConnectionObject* connection) noexcept;
 int traverse_receiver(ConnectionObject* connection, visitproc visit, void* arg);

@@ -52,10 +52,10 @@ std::string check_response(int status, const Headers& headers) {
     for (const Header field : headers) {
         // The name itself may hold what breaks a log line; it is shown only once it is known to be a token.
         if (!is_token(field.name)) return "expected a token as header name, got other characters or none";
-        if (is_engine_field(field.name)) return "the header " + std::string{field.name} + " is written by the server itself";
+        if (is_engine_field(field.name))
+            return "the header " + std::string{field.name} + " is written by the server itself";
         if (!is_field_value(field.value)) {
-            return "expected visible ASCII, inner spaces and tabs as value of the header " +
-                   std::string{field.name} +
+            return "expected visible ASCII, inner spaces and tabs as value of the header " + std::string{field.name} +
                    ", got another character or white space at an end";
         }
     }

@@ -31,6 +31,8 @@ private:
     int fd_ = -1;
 };
 
-[[nodiscard]] inline std::string error_text(int error) { return std::generic_category().message(error); }
+[[nodiscard]] inline std::string error_text(int error) {
+    return std::generic_category().message(error);
+}
 
 }  // namespace proapi::net

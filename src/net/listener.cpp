@@ -12,9 +12,13 @@ namespace {
 
 constexpr Duration pause_time{100};
 
-[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void throw_errno(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
-[[nodiscard]] Descriptor open_reserve() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+[[nodiscard]] Descriptor open_reserve() {
+    return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 }  // namespace
 
@@ -37,7 +41,9 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
     reactor_.watch(socket_.get(), *this, EPOLLIN);
 }
 
-Listener::~Listener() { reactor_.unwatch(socket_.get(), *this); }
+Listener::~Listener() {
+    reactor_.unwatch(socket_.get(), *this);
+}
 
 Address Listener::address() const {
     SocketAddress bound;

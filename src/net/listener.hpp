@@ -24,8 +24,8 @@ public:
     // Starts to listen. Throws std::system_error: EADDRINUSE, EACCES and so on. With `share_port`, several listeners
     // of this user share the port and the kernel spreads connections over them (SO_REUSEPORT).
     enum class PortSharing : std::uint8_t { exclusive, shared };
-    Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog,
-             ListenerHandler& handler, std::string refusal);
+    Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog, ListenerHandler& handler,
+             std::string refusal);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;

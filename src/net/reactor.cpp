@@ -1,5 +1,6 @@
 #include "net/reactor.hpp"
 
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <iterator>
+#include <stdexcept>
 
 namespace proapi::net {
 
@@ -15,13 +17,23 @@ namespace {
 
 thread_local Reactor* current_reactor = nullptr;
 
+volatile unsigned forks = 0;
+
+// How often this process's line has been forked since the first call: a child has one more than its parent.
+unsigned count_forks() noexcept {
+    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { forks = forks + 1; });
+    return registered == 0 ? forks : 0;
+}
+
 // What epoll hands back is either a Watcher's address or, with the lowest bit set, a descriptor of a driven loop.
 constexpr std::uint64_t foreign_tag = 1;
 
 constexpr std::uint64_t stall_ms = 250;
 constexpr int max_batches_after_stall = 64;
 
-[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void throw_errno(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 void add_own_descriptor(int epoll, int fd, void* tag) {
     epoll_event event{.events = EPOLLIN, .data = {.ptr = tag}};
@@ -36,7 +48,8 @@ struct Reactor::Batch {
 };
 
 Reactor::Reactor()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+    : forks_(count_forks()),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       guest_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       read_buffer_(read_buffer_bytes),
@@ -52,7 +65,13 @@ Reactor::~Reactor() {
     if (current_reactor == this) current_reactor = nullptr;
 }
 
-Reactor* Reactor::current() noexcept { return current_reactor; }
+bool Reactor::is_forked() const noexcept {
+    return forks != forks_;
+}
+
+Reactor* Reactor::current() noexcept {
+    return current_reactor;
+}
 
 void Reactor::read_clock() noexcept {
     timespec now{};
@@ -120,6 +139,9 @@ private:
 };
 
 void Reactor::turn(std::optional<Duration> timeout) {
+    if (is_forked())
+        throw std::logic_error(
+            "this process was forked from the one that serves: it can't go on serving; use exec or os._exit");
     current_reactor = this;
     foreign_events_.clear();
     finish_turn();
@@ -234,6 +256,7 @@ void Reactor::at_turn_end(TurnEndHook& hook) noexcept {
 }
 
 int Reactor::watch_foreign(int fd, std::uint32_t events, bool is_known) noexcept {
+    if (is_forked()) return 0;
     epoll_event event{.events = events, .data = {.u64 = (static_cast<std::uint64_t>(fd) << 1) | foreign_tag}};
     const int operation = events == 0 ? EPOLL_CTL_DEL : is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0 ? 0 : errno;
@@ -245,7 +268,7 @@ void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
 }
 
 void Reactor::unwatch(int fd, Watcher& watcher) noexcept {
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    if (!is_forked()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     // Events of the current batch that were not yet handed out must not reach a watcher that is gone.
     const auto end = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->count);
     const auto rest = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->next);

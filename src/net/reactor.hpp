@@ -62,7 +62,11 @@ public:
     // Runs `task` on the reactor's thread, in order. Any thread.
     void post(std::function<void()> task);
 
-    // One turn that waits at most `timeout` (none: for ever).
+    // Whether this process is a fork of the one that made the reactor: the kernel's objects are the parent's then, and
+    // the child may do no more than close its copies.
+    [[nodiscard]] bool is_forked() const noexcept;
+
+    // One turn that waits at most `timeout` (none: for ever). Throws std::logic_error in a forked process.
     void turn(std::optional<Duration> timeout);
     // Runs end-of-turn hooks now: for output queued between two turns of a loop that drives this one.
     void finish_turn();
@@ -140,6 +144,7 @@ private:
     static constexpr std::size_t max_events = 256;
     static constexpr std::size_t read_buffer_bytes = 64 * 1024;
 
+    const unsigned forks_;  // when it was made
     Descriptor epoll_, wake_, guest_timer_;
     std::vector<std::uint8_t> read_buffer_;
     struct Batch;

@@ -1,7 +1,7 @@
 #include "net/stream.hpp"
 
-#include <netinet/in.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -16,7 +16,9 @@ namespace {
 // Edge-triggered once for the socket's life: arming and disarming would cost a system call each time.
 constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
-[[nodiscard]] bool is_temporary(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+[[nodiscard]] bool is_temporary(int error) noexcept {
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 }  // namespace
 
@@ -27,13 +29,15 @@ Stream::Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler)
     reactor_.watch(socket_.get(), *this, stream_events);
 }
 
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+    close();
+}
 
 void Stream::close(CloseMode mode) noexcept {
     if (!socket_) return;
     cancel_read();
     reactor_.unwatch(socket_.get(), *this);
-    if (mode == CloseMode::reset) {
+    if (mode == CloseMode::reset && !reactor_.is_forked()) {
         const linger hard{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
@@ -124,10 +128,11 @@ void Stream::on_ready(std::uint32_t events) {
 }
 
 WriteResult Stream::write(const iovec* entries, std::size_t count) {
-    if (!socket_) return {.error = ENOTCONN};
+    if (!socket_ || reactor_.is_forked()) return {.error = ENOTCONN};
     ssize_t written = 0;
     if (count == 1) [[likely]] {
-        written = ::send(socket_.get(), entries[0].iov_base, entries[0].iov_len, MSG_NOSIGNAL);  // cheaper than the other
+        written =
+            ::send(socket_.get(), entries[0].iov_base, entries[0].iov_len, MSG_NOSIGNAL);  // cheaper than the other
     } else {
         msghdr message{};
         message.msg_iov = const_cast<iovec*>(entries);
@@ -142,7 +147,7 @@ WriteResult Stream::write(const iovec* entries, std::size_t count) {
 }
 
 void Stream::shutdown_write() noexcept {
-    if (socket_) ::shutdown(socket_.get(), SHUT_WR);
+    if (socket_ && !reactor_.is_forked()) ::shutdown(socket_.get(), SHUT_WR);
 }
 
 }  // namespace proapi::net

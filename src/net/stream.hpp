@@ -76,10 +76,10 @@ private:
     Descriptor socket_;
     StreamHandler& handler_;
     bool reading_ = false;
-    bool read_ended_ = false;      // on_read_end was called
-    bool peer_finished_ = false;   // the kernel has told of an end or error that was not read yet
+    bool read_ended_ = false;     // on_read_end was called
+    bool peer_finished_ = false;  // the kernel has told of an end or error that was not read yet
     bool write_pending_ = false;
-    iovec pending_{};              // what a pending write begins with
+    iovec pending_{};  // what a pending write begins with
 };
 
 }  // namespace proapi::net

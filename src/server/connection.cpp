@@ -18,7 +18,9 @@ Connection::Connection(Server& server, net::Descriptor socket, bool is_refused)
     stream_.set_delivery_timeout(server.settings().write_timeout);
 }
 
-Connection::~Connection() { cancel_turn_end(); }
+Connection::~Connection() {
+    cancel_turn_end();
+}
 
 void Connection::start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover) {
     previous_protocol_ = std::move(protocol_);  // it may be what calls us: it goes at the turn's end

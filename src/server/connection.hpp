@@ -48,7 +48,9 @@ public:
     // Replaces the protocol at the end of the running call; the old one gets no on_end().
     void start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover);
 
-    void start_reading() { if (phase_ == Phase::serving) stream_.start_reading(); }
+    void start_reading() {
+        if (phase_ == Phase::serving) stream_.start_reading();
+    }
     void stop_reading() noexcept { stream_.stop_reading(); }
     [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
     // Writes the protocol's output when the turn ends.

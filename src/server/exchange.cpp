@@ -14,7 +14,8 @@ Exchange::Exchange(RequestInfo request, std::string body, ExchangeTransport& tra
 
 Problem Exchange::check_start(int status, const http::Headers& headers) const {
     if (started_) return state_problem("the response has been started already");
-    if (std::string wrong = http::check_response(status, headers); !wrong.empty()) return value_problem(std::move(wrong));
+    if (std::string wrong = http::check_response(status, headers); !wrong.empty())
+        return value_problem(std::move(wrong));
     return {};
 }
 
@@ -35,13 +36,15 @@ Problem Exchange::respond_with_file(int status, const http::Headers& headers, Fi
 Problem Exchange::start(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
     if (Problem problem = check_start(status, headers)) return problem;
     started_ = true;
+    has_body_ = request_.head.method != "HEAD" && http::status_has_body(status);
     remaining_ = content_length;
     if (transport_) transport_->write_head(status, headers, content_length);
     return {};
 }
 
 Problem Exchange::write(base::Bytes bytes, SendResult& result) {
-    if (!started_ || finished_) return state_problem("a part of the body goes between the response's start and its end");
+    if (!started_ || finished_)
+        return state_problem("a part of the body goes between the response's start and its end");
     if (remaining_) {
         if (bytes.size() > *remaining_)
             return value_problem("the body is longer than the Content-Length: " + std::to_string(*remaining_) +
@@ -49,7 +52,7 @@ Problem Exchange::write(base::Bytes bytes, SendResult& result) {
         *remaining_ -= bytes.size();
     }
     result = SendResult::ended;
-    if (!transport_) return {};
+    if (!transport_ || !has_body_) return {};
     transport_->write_body(bytes);
     result = transport_->buffered_amount() > high_water_ ? SendResult::full : SendResult::sent;
     return {};
@@ -59,7 +62,8 @@ Problem Exchange::finish() {
     if (!started_ || finished_) return state_problem("the response is not open");
     const bool is_head = request_.head.method == "HEAD";
     if (remaining_.value_or(0) != 0 && !is_head)
-        return value_problem("the body is shorter than the Content-Length by " + std::to_string(*remaining_) + " octets");
+        return value_problem("the body is shorter than the Content-Length by " + std::to_string(*remaining_) +
+                             " octets");
     finished_ = true;
     if (transport_) transport_->finish_response();
     return {};
@@ -75,15 +79,19 @@ void Exchange::fail() {
     if (transport_) transport_->abort_response();
 }
 
-bool Exchange::is_above_low_water() const noexcept { return transport_ && transport_->buffered_amount() > low_water_; }
+bool Exchange::is_above_low_water() const noexcept {
+    return transport_ && transport_->buffered_amount() > low_water_;
+}
 
 void Exchange::on_drained() {
     if (!drain_waiters_.empty() && !is_above_low_water()) drain_waiters_.wake();
 }
 
 void Exchange::on_end() {
+    const base::IntrusivePtr<Exchange> self(this);  // a woken handler may drop the last handle
     transport_ = nullptr;
     drain_waiters_.wake();
+    end_waiters_.wake();
 }
 
 }  // namespace proapi::server

@@ -59,14 +59,21 @@ public:
     // handler that ends without a whole response; on a finished exchange it does nothing.
     void fail();
 
+    // Whether what is written reaches the client: no response to HEAD, and none of 204 or 304, has a body (RFC 9110
+    // section 6.4.1). To be asked once it is started.
+    [[nodiscard]] bool has_body() const noexcept { return has_body_; }
+
     [[nodiscard]] bool is_above_low_water() const noexcept;
     void wait_drained(Waiter& waiter) noexcept { drain_waiters_.add(waiter); }
+    void wait_end(Waiter& waiter) noexcept { end_waiters_.add(waiter); }
     [[nodiscard]] bool is_started() const noexcept { return started_; }
     [[nodiscard]] bool is_finished() const noexcept { return finished_; }
     // The client is gone: whatever is sent goes nowhere.
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
 
     // --- the session's side ---
+    // Parts follow for as long as the handler likes.
+    [[nodiscard]] bool is_endless() const noexcept { return started_ && !finished_ && !remaining_; }
     void on_drained();
     void on_end();
 
@@ -78,8 +85,8 @@ private:
     ExchangeTransport* transport_;
     std::uint64_t high_water_, low_water_;
     std::optional<std::uint64_t> remaining_;  // of an announced length
-    WaiterList drain_waiters_;
-    bool started_ = false, finished_ = false;
+    WaiterList drain_waiters_, end_waiters_;
+    bool started_ = false, finished_ = false, has_body_ = true;
 };
 
 }  // namespace proapi::server

@@ -37,9 +37,13 @@ HttpSession::HttpSession(Connection& connection, net::Address client)
 
 HttpSession::~HttpSession() = default;
 
-const Settings& HttpSession::settings() const noexcept { return connection_.server().settings(); }
+const Settings& HttpSession::settings() const noexcept {
+    return connection_.server().settings();
+}
 
-void HttpSession::start_timer(Duration timeout) { connection_.server().reactor().start_timer(timer_, timeout); }
+void HttpSession::start_timer(Duration timeout) {
+    connection_.server().reactor().start_timer(timer_, timeout);
+}
 
 // ---- reading ----------------------------------------------------------------------------------------------------
 
@@ -48,7 +52,9 @@ void HttpSession::on_start(base::MutableBytes) {
     connection_.start_reading();
 }
 
-void HttpSession::on_read(base::MutableBytes bytes) { take(bytes); }
+void HttpSession::on_read(base::MutableBytes bytes) {
+    take(bytes);
+}
 
 void HttpSession::take(base::MutableBytes bytes) {
     while (!bytes.empty() && may_take()) bytes = phase_ == Phase::body ? take_body(bytes) : take_head(bytes);
@@ -59,7 +65,8 @@ void HttpSession::take(base::MutableBytes bytes) {
 }
 
 bool HttpSession::may_take() const noexcept {
-    if (phase_ == Phase::idle) return taken_this_turn_ < requests_a_turn && output_.size_bytes() <= settings().high_water;
+    if (phase_ == Phase::idle)
+        return taken_this_turn_ < requests_a_turn && output_.size_bytes() <= settings().high_water;
     return phase_ < Phase::responding;
 }
 
@@ -133,6 +140,9 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
 
 void HttpSession::on_read_end(int) {
     peer_finished_ = true;
+    // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet stream.
+    if (phase_ == Phase::responding && exchange_ && exchange_->is_endless())
+        return connection_.abort(net::Stream::CloseMode::orderly);
     // A client may end its side after its last request and still wait for the answer.
     if (phase_ != Phase::responding && waiting_.empty()) connection_.finish();
 }
@@ -222,8 +232,11 @@ void HttpSession::answer(int status, std::string_view text, http::Headers header
 void HttpSession::write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
     const http::RequestHead& request = exchange_ ? exchange_->request().head : request_.head;
     if (!content_length && request.minor_version == 0) keep_alive_ = false;
-    const http::ResponseHead head{.status = status, .headers = headers, .content_length = content_length,
-                                  .keep_alive = keep_alive_, .minor_version = request.minor_version};
+    const http::ResponseHead head{.status = status,
+                                  .headers = headers,
+                                  .content_length = content_length,
+                                  .keep_alive = keep_alive_,
+                                  .minor_version = request.minor_version};
     suppress_body_ = request.method == "HEAD" || !http::status_has_body(status);
     in_chunks_ = http::streams_in_chunks(head) && !suppress_body_;
     until_close_ = !content_length && !in_chunks_ && !suppress_body_;
@@ -327,9 +340,9 @@ void HttpSession::on_end() {
 }
 
 void HttpSession::on_time() {
-    if (phase_ == Phase::idle) return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout);
-    if (phase_ == Phase::head)
-        return on_parse_failure({408, "The request's head did not end within head_timeout."});
+    if (phase_ == Phase::idle)
+        return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout);
+    if (phase_ == Phase::head) return on_parse_failure({408, "The request's head did not end within head_timeout."});
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();

@@ -1,7 +1,6 @@
 // HTTP/1.1 over one connection: reads a request, has it answered, reads the next. One request is in work at a time, and
-// a few are in a turn; what a peer pipelines behind them waits, and so it does while the peer does not read its answers.
-// Reading pauses meanwhile. A handshake that is in order hands the
-// connection over to a WebSocketSession.
+// a few are in a turn; what a peer pipelines behind them waits, and so it does while the peer does not read its
+// answers. Reading pauses meanwhile. A handshake that is in order hands the connection over to a WebSocketSession.
 //
 //   idle -> head -> body -> responding -> idle ...      any -> finished (an error, Connection: close, an upgrade)
 #pragma once
@@ -68,7 +67,7 @@ private:
     std::optional<http::BodyDecoder> body_;
     RequestInfo request_;  // the one that is being read
     base::OutputQueue output_;
-    std::string waiting_;  // octets behind the request in work
+    std::string waiting_;                    // octets behind the request in work
     base::IntrusivePtr<Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
     std::unique_ptr<FileBody> file_;
     base::Timer timer_;

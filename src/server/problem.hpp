@@ -18,8 +18,12 @@ struct Problem {
     explicit operator bool() const noexcept { return kind != Kind::none; }
 };
 
-[[nodiscard]] inline Problem state_problem(std::string text) { return {Problem::Kind::state, std::move(text)}; }
-[[nodiscard]] inline Problem value_problem(std::string text) { return {Problem::Kind::value, std::move(text)}; }
+[[nodiscard]] inline Problem state_problem(std::string text) {
+    return {Problem::Kind::state, std::move(text)};
+}
+[[nodiscard]] inline Problem value_problem(std::string text) {
+    return {Problem::Kind::value, std::move(text)};
+}
 
 // How the sending of something that may have to wait went.
 enum class SendResult : std::uint8_t {

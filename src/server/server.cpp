@@ -43,7 +43,8 @@ std::string Server::listen(const std::string& host, std::uint16_t port, net::Lis
     for (const net::SocketAddress& address : found) {
         // A name of two families gets one port for both, where the kernel chooses it.
         const bool follows = port == 0 && listeners_.size() > before;
-        const std::error_code code = add_listener(follows ? address.with_port(addresses().back().port) : address, sharing);
+        const std::error_code code =
+            add_listener(follows ? address.with_port(addresses().back().port) : address, sharing);
         if (code == std::errc::address_in_use) failure = code;
         if (code && listeners_.size() == before) failure = code;
     }
@@ -153,15 +154,16 @@ std::string_view Server::date() {
 }
 
 void Server::log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason) {
-    log_limited(LogLevel::info, net::to_string(client) + " closed with " + std::to_string(code) + ": " +
-                                    escape_for_log(reason));
+    log_limited(LogLevel::info,
+                net::to_string(client) + " closed with " + std::to_string(code) + ": " + escape_for_log(reason));
 }
 
 void Server::log_limited(LogLevel level, std::string_view line) {
     const std::uint64_t second = reactor_.now_ms() / 1000;
     if (second != log_second_) {
         if (suppressed_lines_ > 0)
-            log_.write(LogLevel::warning, std::to_string(suppressed_lines_) + " lines like the last ones were left out");
+            log_.write(LogLevel::warning,
+                       std::to_string(suppressed_lines_) + " lines like the last ones were left out");
         log_second_ = second;
         logged_in_second_ = suppressed_lines_ = 0;
     }

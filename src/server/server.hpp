@@ -37,7 +37,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Listens on every address of `host` that this machine has. Gives what is wrong, in one line that says what to change; empty: it does.
+    // Listens on every address of `host` that this machine has. Gives what is wrong, in one line that says what to
+    // change; empty: it does.
     [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
     [[nodiscard]] std::vector<net::Address> addresses() const;
 

@@ -114,8 +114,8 @@ std::string set_setting(WebSocketSettings& settings, std::string_view name, std:
     bool found = false;
     std::string wrong = set_in(route_limits, settings, name, value, found);
     if (found) return wrong;
-    const bool is_server_wide = std::any_of(server_limits.begin(), server_limits.end(),
-                                            [&](const auto& one) { return one.name == name; });
+    const bool is_server_wide =
+        std::any_of(server_limits.begin(), server_limits.end(), [&](const auto& one) { return one.name == name; });
     return "'" + std::string(name) + "' is " +
            (is_server_wide ? "a setting of the whole application, not of one route" : "not a setting");
 }

@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view text_type = "text/plain; charset=utf-8";
 
 [[nodiscard]] StaticFile refusal(int status, std::string text) {
-    return {.status = status, .headers = {{"Content-Type", std::string(text_type)}}, .file = {}, .text = std::move(text)};
+    return {
+        .status = status, .headers = {{"Content-Type", std::string(text_type)}}, .file = {}, .text = std::move(text)};
 }
 
 // The kernel resolves the path and refuses whatever leaves `directory`, symbolic links included. O_NONBLOCK: a FIFO
@@ -87,7 +88,7 @@ StaticFile find_static_file(const std::string& directory, std::string_view path,
 }
 
 StaticFile answer_with_file(net::Descriptor file, std::string_view name, const http::RequestHead& request) {
-    struct stat status {};
+    struct stat status{};
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
 
     const auto size = static_cast<std::uint64_t>(status.st_size);
@@ -128,7 +129,8 @@ StaticFile serve_files(const Site& site, const RequestInfo& request) {
     const std::string_view path = parameters.empty() ? "" : std::string_view(parameters.front().value);
     StaticFile found = find_static_file(site.routes.at(request.match.route).directory, path, request.head);
     if (found.status != 404) return found;
-    if (site.router.match(http::websocket_method, request.head.raw_path()).kind != http::MatchKind::matched) return found;
+    if (site.router.match(http::websocket_method, request.head.raw_path()).kind != http::MatchKind::matched)
+        return found;
     StaticFile refused = refusal(426, "This address speaks WebSocket.\n");
     refused.headers.add("Upgrade", "websocket");
     return refused;

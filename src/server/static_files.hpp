@@ -23,7 +23,8 @@ struct StaticFile {
                                           const http::RequestHead& request);
 
 // The same for a file that is open already, or not (404).
-[[nodiscard]] StaticFile answer_with_file(net::Descriptor file, std::string_view name, const http::RequestHead& request);
+[[nodiscard]] StaticFile answer_with_file(net::Descriptor file, std::string_view name,
+                                          const http::RequestHead& request);
 
 // The answer to a request that matched a route of files. Where there is no such file, but a WebSocket route fits the
 // path too, it is that route's 426: a mount at the root does not hide the routes beside it.

@@ -64,7 +64,8 @@ Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const htt
             return value_problem("accept(): the client offered the subprotocols " + join(offered) + ", not '" +
                                  escape_for_log(*subprotocol) + "'");
     }
-    if (std::string wrong = check_handshake_headers(headers); !wrong.empty()) return value_problem("accept(): " + wrong);
+    if (std::string wrong = check_handshake_headers(headers); !wrong.empty())
+        return value_problem("accept(): " + wrong);
     accepted_ = true;
     if (subprotocol) subprotocol_ = std::make_unique<const std::string>(*subprotocol);
     transport_->accept(text_of(subprotocol_), headers);
@@ -84,7 +85,8 @@ Problem WebSocket::reject(int status, std::string_view body, const http::Headers
 
 Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
     if (!ws::is_sendable_close_code(code))
-        return value_problem("close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got " + std::to_string(code));
+        return value_problem("close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got " +
+                             std::to_string(code));
     if (reason.size() > ws::max_close_reason_bytes)
         return value_problem("close(): expected a reason of at most 123 octets of UTF-8, got " +
                              std::to_string(reason.size()));
@@ -100,8 +102,8 @@ Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
 }
 
 Problem WebSocket::disconnect_problem() const {
-    std::string text = "the connection has ended with code " +
-                       std::to_string(close_code().value_or(ws::close_code::abnormal_closure));
+    std::string text =
+        "the connection has ended with code " + std::to_string(close_code().value_or(ws::close_code::abnormal_closure));
     if (close_reason_) text += " (" + escape_for_log(*close_reason_) + ")";
     return {Problem::Kind::disconnect, std::move(text)};
 }

@@ -104,7 +104,9 @@ public:
     }
     [[nodiscard]] const std::string& close_reason() const noexcept { return text_of(close_reason_); }
     [[nodiscard]] const std::string& subprotocol() const noexcept { return text_of(subprotocol_); }
-    [[nodiscard]] std::size_t buffered_amount() const noexcept { return transport_ ? transport_->buffered_amount() : 0; }
+    [[nodiscard]] std::size_t buffered_amount() const noexcept {
+        return transport_ ? transport_->buffered_amount() : 0;
+    }
     // "the connection has ended with code 1001 (going away)"
     [[nodiscard]] Problem disconnect_problem() const;
 

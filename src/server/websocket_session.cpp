@@ -30,7 +30,9 @@ WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, 
 
 WebSocketSession::~WebSocketSession() = default;
 
-std::uint64_t WebSocketSession::now_ms() const noexcept { return connection_.server().reactor().now_ms(); }
+std::uint64_t WebSocketSession::now_ms() const noexcept {
+    return connection_.server().reactor().now_ms();
+}
 
 void WebSocketSession::on_start(base::MutableBytes leftover) {
     // Frames may follow the request in the same segment; they wait until the handler has accepted.
@@ -52,7 +54,8 @@ void WebSocketSession::accept(std::string_view subprotocol, const http::Headers&
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
     phase_ = Phase::finished;
     http::ResponseHead head{.status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
-    if (!headers.contains("content-type") && !body.empty()) head.headers.add("Content-Type", "text/plain; charset=utf-8");
+    if (!headers.contains("content-type") && !body.empty())
+        head.headers.add("Content-Type", "text/plain; charset=utf-8");
     machine_.output().append(http::write_response_head(head, connection_.server().date()));
     machine_.output().append(body);
     schedule_notify();
@@ -122,8 +125,8 @@ void WebSocketSession::handle(const ws::Event& event) {
         case ws::EventKind::ping:
             // Pongs that the peer does not read are output like any other, and bounded like it.
             if (machine_.output().size_bytes() > settings_.max_buffered) {
-                static_cast<void>(
-                    websocket_->close(ws::close_code::policy_violation, "slow consumer: max_buffered is full of pongs"));
+                static_cast<void>(websocket_->close(ws::close_code::policy_violation,
+                                                    "slow consumer: max_buffered is full of pongs"));
             }
             connection_.flush_soon();
             return;
@@ -216,14 +219,15 @@ void WebSocketSession::on_time() {
 
 void WebSocketSession::watch_message(std::uint64_t now) {
     if (message_began_ms_ == 0 || now < message_began_ms_ + milliseconds(settings_.message_timeout)) return;
-    static_cast<void>(websocket_->close(ws::close_code::policy_violation,
-                                        "a message did not end within message_timeout"));
+    static_cast<void>(
+        websocket_->close(ws::close_code::policy_violation, "a message did not end within message_timeout"));
 }
 
 // Any octet counts as life. While nothing is read (paused), silence is ours, not the peer's; pings go all the same, so
 // that the kernel finds out about a peer that is gone.
 void WebSocketSession::check_life(std::uint64_t now) {
-    const std::uint64_t interval = milliseconds(settings_.ping_interval), timeout = milliseconds(settings_.ping_timeout);
+    const std::uint64_t interval = milliseconds(settings_.ping_interval),
+                        timeout = milliseconds(settings_.ping_timeout);
     // After a turn that took long, what has come meanwhile may not have been read yet.
     if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && connection_.has_unread_octets())
         last_heard_ms_ = now;

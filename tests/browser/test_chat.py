@@ -1,18 +1,26 @@
 """The chat example as people see it: two browsers, one server, in every way in which it can be served."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from people import TIMEOUT_MS, People
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from system_servers import ROOT, Process, built, python
+from websockets.sync.client import ClientConnection, connect
 
 CHAT = ROOT / "examples" / "python" / "chat.py"
 SCREENSHOT = ROOT / "docs" / "images" / "chat.png"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+REMEMBERED = 256  # messages of a room
+WHITE_SPACE = "".join(character for character in map(chr, range(sys.maxunicode)) if character.isspace())
 
 # chat.py runs in fast mode by itself; the same application in standard mode is run from outside.
 _STANDARD = f"import runpy; runpy.run_path({str(CHAT)!r})['app'].run()"
@@ -84,8 +92,59 @@ def messages(page: Page, name: str) -> Locator:
     return page.locator(f'[data-testid="message"][data-name="{name}"] [data-testid="message-text"]')
 
 
+def sent(page: Page) -> Locator:
+    """What one sees as said: one's own messages that were echoed, and the others'."""
+    return page.locator('[data-testid="message"][data-state="sent"] [data-testid="message-text"]')
+
+
 def system_line(page: Page, text: str) -> Locator:
     return page.get_by_test_id("system-line").filter(has_text=text)
+
+
+class Member:
+    """One who is in a room without a page."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.name = self.receive("welcome")["name"]
+
+    def send(self, **fields: object) -> None:
+        self.connection.send(json.dumps({"type": "message", **fields}))
+
+    def receive(self, *types: str) -> dict[str, Any]:
+        """The next of these types, whatever comes before it."""
+        while True:
+            frame: dict[str, Any] = json.loads(self.connection.recv(TIMEOUT_MS / 1000))
+            if frame["type"] in types:
+                return frame
+
+    def ask(self, **fields: object) -> dict[str, Any]:
+        """Sends, and gives the answer."""
+        self.send(**fields)
+        return self.receive("message", "error")
+
+
+@contextmanager
+def member(chat: Chat, room: str, name: str) -> Iterator[Member]:
+    with connect(f"ws://localhost:{chat.port}/chat/{quote(room)}?name={quote(name)}", proxy=None) as connection:
+        yield Member(connection)
+
+
+def open_with_a_path_that_dies(people: People, url: str, lost: str) -> tuple[Page, Callable[[], None]]:
+    """The page, and what makes its first connection lose without a trace either what it says or what it is told."""
+    page = people.open("about:blank")
+    connections: list[WebSocketRoute] = []
+    dead: list[str] = []
+
+    def connected(near: WebSocketRoute) -> None:
+        far, number = near.connect_to_server(), len(connections)
+        connections.append(near)
+        near.on_message(lambda message: None if number == 0 and "said" in dead else far.send(message))
+        far.on_message(lambda message: None if number == 0 and "told" in dead else near.send(message))
+
+    page.route_web_socket("**/chat/**", connected)
+    page.goto(url)
+    return be_connected(page), lambda: dead.append(lost)
 
 
 def test_two_users_talk_in_one_room(chat: Chat, people: People) -> None:
@@ -180,6 +239,108 @@ def test_a_message_typed_while_the_server_is_away_reaches_the_others(chat: Chat,
     be_connected(ada)
     expect(messages(grace, "Ada")).to_have_text(["Is anybody there?"])
     expect(ada.locator('[data-testid="message"][data-state="sent"]')).to_have_count(1)
+
+
+def test_a_message_sent_again_is_told_once(chat: Chat) -> None:
+    with member(chat, "lobby", "Grace") as grace:
+        with member(chat, "lobby", "Ada") as ada:
+            echo = ada.ask(text="Once", ref="r-1")
+            assert (echo["text"], echo["echo"], echo["name"]) == ("Once", "r-1", "Ada")
+            assert ada.ask(text="Once", ref="r-1") == echo
+        # Over another connection and by another name it is still the same message; in another room it is not.
+        with member(chat, "lobby", "Augusta") as ada, member(chat, "elsewhere", "Augusta") as other:
+            assert ada.ask(text="Once", ref="r-1") == echo
+            assert other.ask(text="Once", ref="r-1")["name"] == "Augusta"
+            # Without a ref each is a message of its own.
+            for _ in range(2):
+                ada.ask(text="Twice")
+            heard = [grace.receive("message") for _ in range(3)]
+            assert [frame["text"] for frame in heard] == ["Once", "Twice", "Twice"]
+            assert heard[0] == {key: value for key, value in echo.items() if key != "echo"}
+
+
+def test_a_room_remembers_its_last_messages_only(chat: Chat) -> None:
+    with member(chat, "lobby", "Ada") as ada, member(chat, "lobby", "Grace") as grace:
+        first = [ada.ask(text=str(number), ref=f"r-{number}") for number in range(REMEMBERED)]
+        assert ada.ask(text="0", ref="r-0") == first[0]
+        ada.ask(text="one more", ref="more")
+        assert ada.ask(text="1", ref="r-1") == first[1]
+        assert ada.ask(text="said anew", ref="r-0")["text"] == "said anew"
+        heard = [grace.receive("message")["text"] for _ in range(REMEMBERED + 2)]
+        assert heard == [*map(str, range(REMEMBERED)), "one more", "said anew"]
+
+
+def test_what_is_no_message(chat: Chat) -> None:
+    with member(chat, "lobby", "Ada") as ada, member(chat, "lobby", "Grace") as grace:
+        blank: list[dict[str, object]] = [{"text": character} for character in WHITE_SPACE]
+        wrong: list[dict[str, object]] = [{}, {"text": 5}, {"text": None}, {"text": ""}, {"text": "x" * 4001}]
+        not_refs: list[object] = [5, None, True, ["r"], {}, "r" * 65]
+        refs: list[dict[str, object]] = [{"text": "x", "ref": ref} for ref in not_refs]
+        for fields in blank + wrong + refs:
+            assert ada.ask(**fields)["type"] == "error", fields
+        for data in ("no JSON", "5", "[]", '"text"', b"\x00\xff"):
+            ada.connection.send(data)
+            assert ada.receive("message", "error")["type"] == "error", data
+
+        # White space goes at the ends and stays inside. What only looks like it is text.
+        assert ada.ask(text=f"{WHITE_SPACE}a{WHITE_SPACE}b{WHITE_SPACE}")["text"] == f"a{WHITE_SPACE}b"
+        assert ada.ask(text="\u200b", ref="r" * 64)["text"] == "\u200b"
+        assert ada.ask(text="\N{OGHAM LETTER BEITH}" * 4000)["type"] == "message"
+        assert [len(grace.receive("message")["text"]) for _ in range(3)] == [2 + len(WHITE_SPACE), 1, 4000]
+
+
+def test_a_name_is_tidied(chat: Chat) -> None:
+    for given in ("", "\u00a0", "\u3000", WHITE_SPACE):
+        with member(chat, "lobby", given) as guest:
+            assert guest.name.startswith("Guest "), given
+    with member(chat, "lobby", f"{WHITE_SPACE}Ada\u3000\u00a0King{WHITE_SPACE}") as ada:
+        assert ada.name == "Ada King"
+    with member(chat, "lobby", "ü" * 40) as long:
+        assert long.name == "ü" * 32
+
+
+@pytest.mark.parametrize("lost", ["said", "told"])
+def test_changing_ones_name_on_a_dead_path_loses_nothing(chat: Chat, people: People, lost: str) -> None:
+    grace = be_connected(people.open(chat.url("lobby", "Grace")))
+    ada, kill = open_with_a_path_that_dies(people, chat.url("lobby", "Ada"), lost)
+    kill()
+    say(ada, "Do you hear me?")
+    pending = ada.locator('[data-testid="message"][data-state="pending"]')
+    expect(pending).to_have_count(1)
+    if lost == "told":
+        expect(messages(grace, "Ada")).to_have_text(["Do you hear me?"])
+
+    ada.get_by_test_id("name-change").click()
+    ada.get_by_test_id("name-input").fill("Augusta")
+    ada.get_by_test_id("name-submit").click()
+    expect(pending).to_have_count(0)
+    say(ada, "And now?")
+    expect(messages(ada, "Augusta").last).to_have_text("And now?")
+    # Grace has heard each once, whatever the name.
+    expect(grace.get_by_test_id("message-text")).to_have_text(["Do you hear me?", "And now?"])
+    expect(ada.locator('[data-testid="message"][data-state="sent"]')).to_have_count(2)
+
+
+@pytest.mark.parametrize("lost", ["said", "told"])
+def test_leaving_a_room_on_a_dead_path_leaves_its_messages_pending(chat: Chat, people: People, lost: str) -> None:
+    grace = be_connected(people.open(chat.url("my room", "Grace")))
+    ada, kill = open_with_a_path_that_dies(people, chat.url("my room", "Ada"), lost)
+    kill()
+    say(ada, "Do you hear me?")
+    if lost == "told":
+        expect(messages(grace, "Ada")).to_have_text(["Do you hear me?"])
+    ada.locator('[data-testid="room-link"][data-room="coffee"]').click()
+    be_connected(ada)
+    say(ada, "Coffee!")
+    expect(sent(ada)).to_have_text(["Coffee!"])
+    link = ada.locator('[data-testid="room-link"][data-room="my room"]')
+    expect(link).to_contain_text("1 pending")
+
+    link.click()
+    expect(link).not_to_contain_text("pending")
+    expect(sent(ada)).to_have_text(["Do you hear me?"])
+    say(ada, "And now?")
+    expect(messages(grace, "Ada")).to_have_text(["Do you hear me?", "And now?"])
 
 
 def test_on_a_phone(chat: Chat, people: People) -> None:

@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
     report = yield
     name = item.callspec.params.get("front_end") if hasattr(item, "callspec") else None
-    if name and (report.when == "call" or report.outcome == "failed"):
+    if name in _results and (report.when == "call" or report.outcome == "failed"):
         _results[name][report.outcome] += 1
     return report
 

@@ -2,6 +2,8 @@
 // Exceptions are told under the names that the suite knows them by. One worker only: what is shared has no lock.
 #include "features.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -452,13 +454,24 @@ Json describe(proapi::Request request) {
             {"body", latin_1(request.body())}};
 }
 
+struct OpenStream {
+    static inline std::atomic<int> count = 0;
+    OpenStream() { ++count; }
+    ~OpenStream() { --count; }
+    OpenStream(const OpenStream&) = delete;
+    OpenStream& operator=(const OpenStream&) = delete;
+};
+
 proapi::Response stream(proapi::Request request) {
     const int count = std::stoi(request.query_params()["count"]);
     const auto size = static_cast<std::size_t>(std::stoul(request.query_params()["size"]));
     const bool fails = request.query_params().contains("fail");
-    return proapi::Response::stream([count, size, fails](proapi::BodyWriter body) -> Task<> {
+    const bool is_quiet = request.query_params().contains("quiet");
+    return proapi::Response::stream([count, size, fails, is_quiet](proapi::BodyWriter body) -> Task<> {
+        const OpenStream open;
         for (int index = 0; index < count; ++index) co_await body.write(padded(index, size));
         if (fails) throw std::runtime_error("raised as asked");
+        while (is_quiet) co_await proapi::sleep(std::chrono::hours(1));
     });
 }
 
@@ -494,6 +507,7 @@ void register_responses(proapi::ProAPI& app) {
     });
     app.get("/features/file", [] { return proapi::Response::file(PROAPI_CONTRACT_FILES "/package.json"); });
     app.get("/features/stream", stream);
+    app.get("/features/streams", [] { return Json{{"open", OpenStream::count.load()}}; });
     app.get("/features/fail", []() -> Task<> {
         throw std::runtime_error("raised as asked");
         co_return;

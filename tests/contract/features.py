@@ -318,17 +318,29 @@ def register_http(app: ProAPI) -> None:
     async def one_file() -> FileResponse:
         return FileResponse(files / "package.json")
 
+    streams = {"open": 0}
+
     @app.get("/features/stream")
     async def stream(request: Request) -> StreamingResponse:
         count, size = int(request.query_params["count"]), int(request.query_params["size"])
 
         async def parts() -> AsyncIterator[str]:
-            for index in range(count):
-                yield f"{index} ".ljust(size, ".")
-            if "fail" in request.query_params:
-                raise RuntimeError("raised as asked")
+            streams["open"] += 1
+            try:
+                for index in range(count):
+                    yield f"{index} ".ljust(size, ".")
+                if "fail" in request.query_params:
+                    raise RuntimeError("raised as asked")
+                if "quiet" in request.query_params:
+                    await asyncio.Event().wait()
+            finally:
+                streams["open"] -= 1
 
         return StreamingResponse(parts())
+
+    @app.get("/features/streams")
+    async def open_streams() -> dict[str, int]:
+        return streams
 
     @app.get("/features/fail")
     async def fail() -> None:

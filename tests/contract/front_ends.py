@@ -80,16 +80,22 @@ FRONT_ENDS = {
 
 
 class Program:
-    """A child process; what it prints, both streams, is kept and can be waited for."""
+    """A child process; what it prints, both streams unless ``stderr`` is given, is kept and can be waited for."""
 
-    def __init__(self, command: list[str], env: Mapping[str, str] | None = None, cwd: Path = HERE) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        env: Mapping[str, str] | None = None,
+        cwd: Path = HERE,
+        stderr: int = subprocess.STDOUT,
+    ) -> None:
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             errors="replace",
         )
@@ -156,13 +162,14 @@ class Server(Program):
         limits: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
         options: tuple[str, ...] = (),
+        stderr: int = subprocess.STDOUT,
     ) -> None:
         self.front_end = FRONT_ENDS[name]
         command = [*self.front_end.command(), *options]
         for limit, value in (limits or {}).items():
             assert self.front_end.is_engine, f"{name} takes no limits: put the test into the table engine_only"
             command += ["--limit", f"{limit}={value}"]
-        super().__init__(command, env)
+        super().__init__(command, env, stderr=stderr)
         self.expected_faults = set(self.front_end.known_faults)
         try:
             self.port = int(self.wait_for_line(PLACE, START_S)[1])

@@ -1,19 +1,27 @@
 """Nobody can make the server hold more than its bounds: slow readers, slow handlers, slow consumers."""
 
 import hashlib
+import random
+import re
+import select
 import socket
 import time
 from collections.abc import Callable
 
+import pytest
 from driver import Subject
 from front_ends import Server
-from raw import TEXT, ClosedError, WebSocket, frame, http
+from raw import DEADLINE_S, TEXT, ClosedError, Peer, WebSocket, frame, http, request
 
 New = Callable[..., Subject]
+Start = Callable[..., Server]
 
 SIZE = 1024
 # Generous: what both kernels' buffers may take of a loopback connection with a small receive buffer, and high water.
 MOST_PUSHED_BYTES = 8 * 1024 * 1024
+
+
+SOON = 3.0  # more than a time limit of 0.3 s by what a busy machine may add
 
 
 def settled(port: int, name: str) -> int:
@@ -27,7 +35,7 @@ def settled(port: int, name: str) -> int:
     return value
 
 
-def test_a_sender_waits_for_a_slow_reader(start_server: Callable[..., Server]) -> None:
+def test_a_sender_waits_for_a_slow_reader(start_server: Start) -> None:
     """What the handler has sent is bounded while nobody reads, and all of it arrives once somebody does."""
     server = start_server()
     with WebSocket(server.port, f"/push?n=20000&size={SIZE}", receive_buffer=4096) as websocket:
@@ -113,6 +121,23 @@ def test_a_paused_peer_that_leaves(subject: New) -> None:
     s.peer.expect_close(1000)
 
 
+def test_a_paused_peer_that_is_lost(server: Server, subject: New) -> None:
+    """It has sent more than the handler takes, and is gone: that need not wait until somebody reads."""
+    s = subject()
+    waiting = s.begin("wait_closed")
+    s.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
+    s.peer.socket.settimeout(0.2)
+    with pytest.raises(TimeoutError):  # the server has stopped to read
+        while True:
+            s.peer.socket.sendall(frame(TEXT, b"x" * 6000))
+    descriptors = http(server.port, "GET", "/stats").json()["fds"]
+    s.peer.reset()
+    assert s.end(waiting) is None
+    assert s.do("state")["close_code"] == 1006
+    while http(server.port, "GET", "/stats").json()["fds"] >= descriptors:
+        pass
+
+
 def test_a_slow_consumer_is_closed(subject: New) -> None:
     """Sends that nobody awaits are bounded by max_buffered; then the connection is closed with 1008."""
     s = subject(receive_buffer=4096)
@@ -140,3 +165,115 @@ def test_a_broadcast_drops_only_the_slow_member(server: Server) -> None:
             assert len(quick.receive_json()["data"]) == 1000, turn
         quick.finish()
     slow.disconnect()
+
+
+# ---- answers that wait ----------------------------------------------------------------------------------------------
+
+
+def numbered(count: int) -> tuple[bytes, list[bytes]]:
+    """Requests whose answers a handler gives, 7 KB each, and the numbers in them."""
+    requests = (request("GET", f"/hdr?n=X-Number&v={n}-{'x' * 7000}") for n in range(count))
+    return b"".join(requests), [b"%d" % n for n in range(count)]
+
+
+def refused(count: int) -> tuple[bytes, list[bytes]]:
+    """Tiny requests that the server answers by itself, and the statuses."""
+    requests = {b"404": b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n", b"405": b"PUT /livez HTTP/1.1\r\nHost: x\r\n\r\n"}
+    statuses = random.Random(count).choices(list(requests), k=count)
+    return b"".join(map(requests.__getitem__, statuses)), statuses
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize(
+    ("pipelined", "count", "mark"),
+    [(numbered, 2500, rb"^X-Number: (\d+)-x+\r$"), (refused, 100_000, rb"^HTTP/1.1 (40\d) ")],
+    ids=["of a handler", "of the server"],
+)
+def test_answers_that_nobody_reads(
+    start_server: Start, pipelined: Callable[[int], tuple[bytes, list[bytes]]], count: int, mark: bytes
+) -> None:
+    """18 MB of answers to pipelined requests: they are not made before the peer reads, and then it gets them all."""
+    server = start_server()
+    end = request("GET", "/livez", [("Connection", "close")])
+    with Peer(server.port) as peer:
+        send_and_read_all(peer, memoryview(pipelined(50)[0] + end))
+    before = settled(server.port, "rss")
+    requests, answers = pipelined(count)
+    with Peer(server.port) as peer:
+        rest = send_until_blocked(peer, memoryview(requests + end))
+        assert settled(server.port, "rss") - before < 4 * 1024 * 1024
+        assert re.findall(mark, send_and_read_all(peer, rest), re.M) == answers
+
+
+def send_until_blocked(peer: Peer, data: memoryview) -> memoryview:
+    """Gives what was not taken."""
+    peer.socket.settimeout(0.2)
+    try:
+        while data:
+            data = data[peer.socket.send(data) :]
+    except TimeoutError:
+        pass
+    return data
+
+
+def send_and_read_all(peer: Peer, data: memoryview) -> bytes:
+    """Both at once; what came until the end of the stream."""
+    received = bytearray()
+    while True:
+        readable, writable, _ = select.select([peer.socket], [peer.socket] if data else [], [], DEADLINE_S)
+        assert readable or writable, f"{len(received)} octets came, {len(data)} are still to be sent"
+        if writable:
+            data = data[peer.socket.send(data[: 64 * 1024]) :]
+        if readable:
+            if not (part := peer.socket.recv(1024 * 1024)):
+                return bytes(received)
+            received += part
+
+
+# ---- readers at the end ---------------------------------------------------------------------------------------------
+
+
+class Pace:
+    """``total`` steps in ``for_s`` seconds."""
+
+    def __init__(self, total: int, for_s: float) -> None:
+        self.begin, self.step_s = time.monotonic(), for_s / total
+
+    def wait(self, done: int) -> None:
+        time.sleep(max(0.0, self.begin + done * self.step_s - time.monotonic()))
+
+
+def test_a_slow_reader_of_the_last_answer(start_server: Start) -> None:
+    """As long as it reads it is waited for: close_timeout begins behind that."""
+    server = start_server(limits={"close_timeout": 0.2})
+    with Peer(server.port, receive_buffer=32 * 1024) as peer:
+        peer.send(request("GET", "/static/big.bin", [("Connection", "close")]))
+        size = int(peer.read_head().get("content-length"))
+        pace = Pace(size, 1.6)
+        for done in range(0, size, 16 * 1024):
+            assert len(peer.read(16 * 1024)) == 16 * 1024
+            pace.wait(done)
+        peer.expect_end()
+
+
+def test_a_slow_reader_of_the_last_messages(start_server: Start) -> None:
+    """The same once the handler has closed."""
+    server = start_server(limits={"close_timeout": 0.2})
+    with WebSocket(server.port, "/push?n=300&size=10000", receive_buffer=32 * 1024) as websocket:
+        pace = Pace(300, 1.6)
+        for index in range(300):
+            assert websocket.receive() == f"{index} ".ljust(10000, ".")
+            pace.wait(index)
+        websocket.expect_close(1000)
+
+
+def test_who_reads_nothing_of_the_last_is_dropped(start_server: Start) -> None:
+    server = start_server(limits={"close_timeout": 0.3, "write_timeout": 0.3})
+    with (
+        WebSocket(server.port, "/push?n=20&size=10000", receive_buffer=4096),
+        Peer(server.port, receive_buffer=4096) as peer,
+    ):
+        peer.send(request("GET", "/static/big.bin", [("Connection", "close")]))
+        begin = time.monotonic()
+        while http(server.port, "GET", "/stats").json()["conns"]["tcp"] > 1:
+            assert time.monotonic() < begin + SOON

@@ -1,6 +1,8 @@
 """How connections end, and who is told: in the handler an exception, elsewhere nothing that could hurt."""
 
 import json
+import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -163,6 +165,21 @@ def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, me
     s.peer.expect_close(code)
     server.wait_for_line(str(code), after=lines)
     assert len(server.lines) == lines + 1, server.lines[lines:]
+
+
+def test_lines_about_peers_faults_are_limited(start_server: Callable[..., Server]) -> None:
+    """Ten a second, and now and then how many there were besides."""
+    server = start_server()
+    told = re.compile(r"(\d+) lines .*left out")
+    begin, faults = time.monotonic(), 0
+    while faults < 150 or not any(map(told.search, server.lines)):
+        with WebSocket(server.port, "/late") as websocket:
+            websocket.send_message(b"bytes")
+            websocket.expect_close(1003)
+        faults += 1
+        shown = sum("1003" in line for line in server.lines)
+        assert shown <= 10 * (time.monotonic() - begin + 2)
+    assert sum(int(match[1]) for match in map(told.search, server.lines) if match) <= faults - shown
 
 
 @pytest.mark.parametrize("what", ["wrong kind", "not JSON", "group"])

@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -11,6 +13,7 @@ from front_ends import Server
 from raw import (
     BINARY,
     CONTINUATION,
+    PING,
     TEXT,
     ClosedError,
     EndOfStreamError,
@@ -156,6 +159,18 @@ def test_water_marks(start_server: Start) -> None:
         websocket.expect_close(1000)
 
 
+def test_pongs_that_nobody_reads(start_server: Start) -> None:
+    """They are output like any other, and bounded like it."""
+    server = start_server(limits={"high_water": 4096, "low_water": 1024, "max_buffered": 8192})
+    with WebSocket(server.port, "/sink", receive_buffer=4096) as websocket:
+        begin = time.monotonic()
+        while not closed(server, 1008):
+            websocket.send_unless_closed(frame(PING, b"p" * 125) * 2000)
+            within(2 * SOON, begin)
+        assert "max_buffered" in websocket.expect_close(1008)
+        assert set(websocket.pongs) == {b"p" * 125}
+
+
 def test_the_incoming_queue(start_server: Start) -> None:
     server = start_server(limits={"receive_queue_messages": 1})
     with WebSocket(server.port, "/sink") as websocket:
@@ -192,6 +207,23 @@ def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
         assert peer.read_response().status == 408
 
 
+def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> None:
+    """Whole requests come while it is stopped for longer than head_timeout: they are looked at before the clock is."""
+    server = start_server(limits={"head_timeout": 1.5})
+    with contextlib.ExitStack() as held:
+        # More than the kernel tells of at once.
+        peers = [held.enter_context(Peer(server.port)) for _ in range(600)]
+        while http(server.port, "GET", "/stats").json()["conns"]["tcp"] <= len(peers):
+            pass
+        server.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
+        for peer in peers:
+            peer.send(request("GET", "/livez"))
+        assert peers[0].is_quiet(1.7)
+        server.signal(signal.SIGCONT)
+        assert [peer.read_response().status for peer in peers] == [200] * len(peers)
+
+
 def test_accept_timeout(start_server: Start) -> None:
     server = start_server(limits={"accept_timeout": SHORT})
     subject = Subject(server.port, accepted=False)
@@ -221,6 +253,15 @@ def test_body_rate(start_server: Start) -> None:
         peer.expect_end()
 
 
+def test_a_burst_of_a_body_buys_no_silence(start_server: Start) -> None:
+    server = start_server(limits={"body_grace": SHORT})
+    with Peer(server.port) as peer:
+        peer.send(request("POST", "/body", [("Content-Length", str(200 * KIB))]) + b"x" * (200 * KIB - 1))
+        response = peer.read_response(within_s=SOON)
+        assert (response.status, response.closes) == (408, True)
+        peer.expect_end()
+
+
 def test_message_timeout(start_server: Start) -> None:
     server = start_server(limits={"message_timeout": SHORT})
     for begun in (frame(TEXT, b"x", fin=0), frame(TEXT, b"x" * 10)[:8]):
@@ -239,6 +280,19 @@ def test_a_message_that_ends_in_time(start_server: Start) -> None:
             websocket.is_quiet(SHORT / 10)
             websocket.send_frame(CONTINUATION, b"two")
             assert websocket.receive() == "one two"
+
+
+def test_messages_without_a_pause_between_them(start_server: Start) -> None:
+    """Each ends in time, though whenever the server looks up another has begun."""
+    server = start_server(limits={"message_timeout": 1})
+    message = frame(BINARY, bytes(100_000))
+    begun, rest = message[:50_000], message[50_000:]
+    with WebSocket(server.port, "/echo") as websocket:
+        websocket.send(begun)
+        end = time.monotonic() + 2.2
+        while time.monotonic() < end:
+            websocket.send(rest + begun)
+            assert websocket.receive() == bytes(100_000)
 
 
 def test_close_timeout(start_server: Start) -> None:
@@ -316,3 +370,19 @@ def test_a_peer_that_never_finishes_its_close(start_server: Start) -> None:
     begin = time.monotonic()
     while http(server.port, "GET", "/stats").json()["conns"]["tcp"] > 1:
         within(SOON, begin)
+
+
+def test_a_peer_that_stays_when_all_is_said(start_server: Start) -> None:
+    """The server has ended its side and the peer keeps its own: gone within close_timeout."""
+    server = start_server(limits={"close_timeout": SHORT})
+    with Peer(server.port) as answered, Peer(server.port) as refused, WebSocket(server.port, "/echo") as closed_:
+        assert answered.ask("GET", "/livez", [("Connection", "close")]).closes
+        refused.send(b"no request\r\n\r\n")
+        assert refused.read_response().status == 400
+        closed_.send(close_frame(1000))
+        assert closed_.read_frame().opcode == 8
+        for peer in (answered, refused, closed_):
+            peer.expect_end(SOON)
+        begin = time.monotonic()
+        while http(server.port, "GET", "/stats").json()["conns"]["tcp"] > 1:
+            within(SOON, begin)

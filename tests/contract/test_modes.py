@@ -173,6 +173,19 @@ def test_handlers_that_do_not_end_are_cancelled(start_server: Start, tmp_path: P
     assert "shutdown_timeout" in server.log
 
 
+def test_a_request_in_work_is_answered_when_it_is_cancelled(start_server: Start) -> None:
+    server = start_server(limits={"shutdown_timeout": 0.5})
+    with Peer(server.port) as busy, Peer(server.port) as new:
+        busy.send(request("POST", "/body?ms=60000", body=b"in work"))
+        assert new.ask("GET", "/livez").status == 200  # busy's request has been read
+        server.signal(signal.SIGTERM)
+        response = busy.read_response()
+        assert (response.status, response.closes) == (503, True)
+        busy.expect_end()
+    assert server.wait() == 0, server.log
+    server.check_log()
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_second_signal_ends_it_at_once(start_server: Start, number: int, status: int) -> None:
     server = start_server()

@@ -1,15 +1,21 @@
 """The ASGI application, driven by hand: what it makes of scopes and messages, and what it answers."""
 
 import asyncio
+import logging
+import os
+import threading
 from collections.abc import MutableMapping
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proapi import FileResponse, ProAPI, Request, StreamingResponse, WebSocketConnection, WebSocketDisconnect
+from proapi import FileResponse, ProAPI, Request, Response, StreamingResponse, WebSocketConnection, WebSocketDisconnect
+from proapi.threads import MAX_THREADS
 
 Message = MutableMapping[str, Any]
+variable: ContextVar[str] = ContextVar("variable", default="unset")
 
 
 class Peer:
@@ -138,6 +144,146 @@ async def test_refusals_are_the_engines(app: ProAPI) -> None:
     assert (status, headers["upgrade"]) == (426, "websocket")
     assert (await http(app, "/%zz"))[0] == 400
     assert (await http(app, "/echo/x", [b"x" * 6, b"x" * 5], method="POST"))[0] == 413
+
+
+async def test_statuses_without_a_body_have_none(tmp_path: Path) -> None:
+    """Though the handler gives one: ASGI servers refuse to send it."""
+    app = ProAPI()
+    (tmp_path / "file").write_bytes(b"octets")
+    responses = {
+        "whole": lambda status: Response("text", status),
+        "stream": lambda status: StreamingResponse(iter(["text"]), status),
+        "file": lambda status: FileResponse(tmp_path / "file", status),
+    }
+
+    @app.get("/{kind}/{status:int}")
+    async def respond(kind: str, status: int) -> Response:
+        return responses[kind](status)
+
+    for kind in responses:
+        for status in (204, 304):
+            got, headers, body = await http(app, f"/{kind}/{status}")
+            assert (got, body) == (status, b"")
+            assert "content-length" not in headers
+        assert (await http(app, f"/{kind}/200"))[2] in (b"text", b"octets")
+
+
+async def test_a_client_that_goes_while_it_uploads_runs_no_handler() -> None:
+    app = ProAPI()
+    called: list[bytes] = []
+
+    @app.post("/")
+    def save(request: Request) -> None:
+        called.append(request.content)
+
+    peer = Peer(app, scope_of("http", "/", method="POST"))
+    peer.put("http.request", body=b"half", more_body=True)
+    peer.put("http.disconnect")
+    await peer.end()
+    assert peer.outgoing.empty()
+    assert not called
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "device", "nothing"])
+async def test_only_regular_files_are_sent(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = {"directory": tmp_path, "device": Path("/dev/zero")}.get(kind, tmp_path / kind)
+    if kind == "pipe":
+        os.mkfifo(path)
+    app = ProAPI()
+    app.get("/")(lambda: FileResponse(path))
+    assert (await http(app, "/"))[0] == 500
+    [record] = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.exc_info and isinstance(record.exc_info[1], OSError)
+    assert record.exc_info[1].filename == str(path)
+
+
+async def test_a_file_that_cannot_be_read_is_not_the_clients_end(app: ProAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pread(*_: object) -> bytes:
+        raise OSError("the disk is broken")
+
+    monkeypatch.setattr(os, "pread", pread)
+    peer = Peer(app, scope_of("http", "/file"))
+    peer.put("http.request")
+    with pytest.raises(OSError, match="the disk is broken"):
+        await peer.end()
+
+
+async def test_files_are_sent_while_every_sync_handler_is_busy(tmp_path: Path) -> None:
+    app = ProAPI()
+    (tmp_path / "file").write_bytes(b"octets")
+    app.static("/files", tmp_path)
+    busy, may_end = threading.Semaphore(0), threading.Event()
+
+    @app.get("/")
+    def wait() -> str:
+        busy.release()
+        may_end.wait(10)
+        return ""
+
+    pages = [asyncio.ensure_future(http(app, "/")) for _ in range(MAX_THREADS)]
+    try:
+        for _ in pages:
+            assert await asyncio.to_thread(busy.acquire, timeout=5)
+        assert (await asyncio.wait_for(http(app, "/files/file"), 5))[2] == b"octets"
+    finally:
+        may_end.set()
+        await asyncio.gather(*pages)
+
+
+async def test_handlers_see_the_variables_of_their_own_call() -> None:
+    app = ProAPI()
+
+    @app.get("/")
+    async def page() -> str:
+        before = variable.get()
+        variable.set("the handler's own")
+        return before
+
+    @app.get("/sync")
+    def sync() -> str:
+        return variable.get()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.send_text(variable.get())
+
+    async def websocket() -> str:
+        peer = await open_websocket(app, "/")
+        await peer.get()
+        text = (await peer.get())["text"]
+        peer.put("websocket.disconnect", code=1000)
+        await peer.end()
+        return str(text)
+
+    async def get(path: str) -> str:
+        return (await http(app, path))[2].decode()
+
+    for value in ("first", "second", ""):
+        context = copy_context()
+        if value:
+            context.run(variable.set, value)
+        loop = asyncio.get_running_loop()
+        for call in (get("/"), get("/sync"), websocket()):
+            assert await loop.create_task(call, context=context) == (value or "unset")
+
+
+async def test_handlers_see_what_startup_has_set() -> None:
+    """Behind what the middleware of their own call has."""
+    app = ProAPI()
+    app.on_startup(lambda: variable.set("from startup"))
+    app.get("/")(lambda: variable.get())
+    peer = Peer(app, {"type": "lifespan"})
+    peer.put("lifespan.startup")
+    await peer.get()
+    assert (await http(app, "/"))[2] == b"from startup"
+    context = copy_context()
+    context.run(variable.set, "own")
+    call = asyncio.get_running_loop().create_task(http(app, "/"), context=context)
+    assert (await call)[2] == b"own"
+    peer.put("lifespan.shutdown")
+    await peer.end()
 
 
 async def test_root_path(app: ProAPI) -> None:

@@ -37,6 +37,8 @@ async def test_refused_arguments_leave_the_connection_open(serve: Serve) -> None
     async def handler(websocket: WebSocketConnection) -> None:
         with pytest.raises(ValueError, match="from 300 to 599"):
             await websocket.reject(2**40)
+        with pytest.raises(ValueError, match="expected ASCII"):
+            await websocket.accept(headers=[(b"x-name", "é".encode())])
         for headers in ("a", [("a",)], {"a": 1}, 5):
             with pytest.raises(TypeError):
                 await websocket.accept(headers=headers)  # type: ignore[arg-type]
@@ -51,6 +53,26 @@ async def test_refused_arguments_leave_the_connection_open(serve: Serve) -> None
 
     async with connect(_address(await serve(app_of(handler)))) as client:
         assert await client.recv() == "open"
+
+
+async def test_headers_may_be_octets(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept(headers=[(b"X-A", b"1"), (b"X-A", b"2")])
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        assert client.response and client.response.headers.get_all("X-A") == ["1", "2"]
+
+
+async def test_what_it_gives_are_coroutines(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await asyncio.create_task(websocket.accept())
+        text = asyncio.create_task(websocket.receive_text())
+        assert await asyncio.create_task(websocket.send_text(await text))
+        await asyncio.create_task(websocket.close())
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        await client.send("through tasks")
+        assert await client.recv() == "through tasks"
 
 
 async def test_it_is_neither_copied_nor_pickled(serve: Serve) -> None:

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from proapi import (
+    Client,
     HTTPException,
     ProAPI,
     Request,
@@ -112,9 +113,9 @@ async def group_with_a_message_error(websocket: WebSocketConnection) -> None:
         (fails, 1011, logging.ERROR),
         (fails_badly, 1011, logging.ERROR),
         (group_with_a_failure, 1011, logging.ERROR),
-        (wants_text, 1003, logging.WARNING),
-        (wants_json, 1007, logging.WARNING),
-        (group_with_a_message_error, 1003, logging.WARNING),
+        (wants_text, 1003, logging.INFO),
+        (wants_json, 1007, logging.INFO),
+        (group_with_a_message_error, 1003, logging.INFO),
         (cancels_itself, 1011, logging.WARNING),
     ],
 )
@@ -279,3 +280,26 @@ async def test_sync_handlers_run_beside_each_other(serve: Serve) -> None:
     port = await serve(app)
     answers = await asyncio.gather(http(port, "GET", "/"), http(port, "GET", "/"))
     assert [body for _, _, body in answers] == [b"together"] * 2
+
+
+async def test_the_client_has_host_and_port(serve: Serve) -> None:
+    app = ProAPI()
+    seen: list[Client | None] = []
+
+    @app.get("/")
+    async def page(request: Request) -> str:
+        seen.append(request.client)
+        return ""
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        seen.append(websocket.client)
+        await websocket.accept()
+
+    port = await serve(app)
+    await http(port, "GET", "/")
+    await end_of(port, "/")
+    for client in seen:
+        assert isinstance(client, Client)
+        host, number = client
+        assert (client.host, client.port) == (host, number) == ("127.0.0.1", number)

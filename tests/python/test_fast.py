@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -197,6 +198,42 @@ def test_a_timer_set_by_a_handler_is_kept() -> None:
         assert await asyncio.to_thread(client) == ["slept"] * 3
 
     run(test, app)  # type: ignore[arg-type]
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    """A busy engine's select does not end by itself; asyncio throws timers away between two of them."""
+    messages, most = 100_000, 0
+    app = ProAPI()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        nonlocal most
+        await websocket.accept()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, FastLoop)
+        for _ in range(messages):
+            async with asyncio.timeout(3600):
+                await websocket.receive()
+            most = max(most, len(loop._scheduled))
+
+    def client(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), TEST_S) as peer:
+            peer.sendall(
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            peer.sendall(struct.pack("!BBIB", 0x81, 0x81, 0, ord("x")) * messages)
+            received = b""
+            while not received.endswith(b"\x88\x02\x03\xe8"):  # Close: it has them all
+                part = peer.recv(4096)
+                assert part
+                received += part
+
+    async def test(port: int) -> None:
+        await asyncio.to_thread(client, port)
+
+    run(test, app)  # type: ignore[arg-type]
+    assert 0 < most < 1000
 
 
 def test_an_idle_server_stops_at_once() -> None:

@@ -1,6 +1,8 @@
 """Responses: what handlers may give back, headers and cookies that can't break the message, streams."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -151,13 +153,15 @@ class Recorder:
 
     def __init__(self, parts_wanted: int = 100) -> None:
         self.request: Any = None
-        self.started = self.finished = False
+        self.started = self.finished = self.ended = False
+        self.has_body = True
         self.parts: list[bytes] = []
         self.parts_wanted = parts_wanted
 
     def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None: ...
     def fail(self) -> None: ...
+    def on_end(self, callback: Callable[[], object] | None) -> None: ...
 
     def start(self, status: int, headers: list[tuple[str, str]], content_length: int | None) -> None:
         self.started = True
@@ -198,6 +202,40 @@ async def test_streams_and_closes_the_iterator(is_async: bool, parts_wanted: int
     assert exchange.parts == [b"a", b"b", "é".encode()][:parts_wanted]
     assert exchange.finished
     assert closed
+
+
+@pytest.mark.parametrize("pool_is_closed", [False, True])
+async def test_a_cancelled_stream_closes_a_sync_iterator_that_still_runs(
+    pool_is_closed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once it has given its part, and where it runs: a generator can't be closed from elsewhere."""
+    runs, may_go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    threads: list[str] = []
+
+    def parts() -> Iterator[str]:
+        try:
+            yield "a"
+            runs.set()
+            may_go_on.wait(5)
+            yield "b"
+        finally:
+            threads.append(threading.current_thread().name)
+            closed.set()
+
+    pool, exchange = ThreadPool(), Recorder()
+    task = asyncio.create_task(StreamingResponse(parts()).send_to(exchange, pool))
+    assert await asyncio.to_thread(runs.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+    assert not closed.is_set()
+    if pool_is_closed:
+        pool.close()
+    may_go_on.set()
+    assert await asyncio.to_thread(closed.wait, 5)
+    assert threads[0].startswith("proapi")
+    assert exchange.parts == [b"a"]
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("parts", ["text", b"octets", 1, None])

@@ -13,8 +13,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from proapi import ProAPI
+
 PROGRAM = """
-import os, sys, time
+import asyncio, os, sys, time
 from proapi import ProAPI
 app = ProAPI(shutdown_timeout=2)
 
@@ -25,6 +27,11 @@ def pid():
 @app.get("/sleep/{s:float}")
 def sleep(s):
     time.sleep(s)
+    return "slept"
+
+@app.get("/thread/{s:float}")
+async def thread(s):
+    await asyncio.to_thread(time.sleep, s)
     return "slept"
 
 @app.get("/exit")
@@ -38,9 +45,9 @@ MODES = ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)", 
 
 
 class Program:
-    def __init__(self, options: str, **environment: str) -> None:
+    def __init__(self, options: str, text: str = PROGRAM, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, options],
+            [sys.executable, "-c", text, options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -102,19 +109,24 @@ def test_a_second_signal_ends_at_once(options: str, programs: list[Program]) -> 
         assert time.monotonic() - began < 2
 
 
-@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)"])
-def test_shutdown_never_takes_longer_than_its_timeout(options: str, programs: list[Program]) -> None:
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
+@pytest.mark.parametrize(("path", "within_s"), [("/sleep/20", 3), ("/thread/20", 4)])
+def test_shutdown_never_takes_longer_than_its_timeout(
+    options: str, path: str, within_s: float, programs: list[Program]
+) -> None:
+    """Much longer: asyncio's executor has a second more for what handlers have left in it."""
     program = Program(options)
     programs.append(program)
     with socket.create_connection(("127.0.0.1", int(program.url.rpartition(":")[2]))) as client:
-        client.sendall(b"GET /sleep/20 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         program.get("/pid")
         began = time.monotonic()
         program.process.send_signal(signal.SIGTERM)
         status, _, err = program.end()
         assert status == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < within_s
         assert "cancelled" in err
+        assert ("asyncio.to_thread" in err) == ("thread" in path)
 
 
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(workers=2)"])
@@ -149,9 +161,25 @@ def test_a_bad_option_is_one_line(options: str, expected: str) -> None:
     assert expected in err
 
 
-def test_a_bad_environment_is_one_line() -> None:
-    status, _, err = Program("dict()", PROAPI_PORT="8x").end()
-    assert (status, err) == (1, "proapi: PROAPI_PORT: expected a number from 0 to 65535, got '8x'\n")
+@pytest.mark.parametrize("port", ["8x", "99999", "-1"])
+def test_a_bad_environment_is_one_line(port: str) -> None:
+    status, _, err = Program("dict()", PROAPI_PORT=port).end()
+    assert (status, err) == (1, f"proapi: PROAPI_PORT: expected a number from 0 to 65535, got '{port}'\n")
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid"])
+def test_processes_say_the_same_of_an_address_as_one(host: str) -> None:
+    one, several = (Program(f"dict(host={host!r}, port=8999, {more})").end() for more in ("", "workers=2"))
+    assert one == several
+    assert f"can't listen on {host}:8999: " in one[2]
+    assert "; check host" in one[2]
+
+
+async def test_run_in_a_running_loop_names_serve() -> None:
+    app = ProAPI()
+    with pytest.raises(RuntimeError, match=r"use `await app.serve\(\)`"):
+        app.run(max_body=7)
+    assert app.limits["max_body"] != 7
 
 
 def test_a_dead_worker_is_replaced(programs: list[Program]) -> None:
@@ -223,3 +251,61 @@ def test_startup_failure_ends_workers_and_supervisor() -> None:
         assert result.returncode == 1
         assert result.stdout == ""
         assert "KeyError: 'a'" in result.stderr
+
+
+STARTS_BADLY = """
+import os, sys, time
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=float(sys.argv[2]))
+
+@app.on_startup
+def start():
+    try:
+        os.mkdir(sys.argv[1])
+    except FileExistsError:
+        raise KeyError(os.getpid())
+    time.sleep(60)
+
+app.run(port=0, workers=2)
+"""
+
+
+def test_a_worker_that_fails_to_start_does_not_wait_for_ever_for_another(tmp_path: Path) -> None:
+    """The other one is killed after shutdown_timeout, as in every stop."""
+    result = subprocess.run(
+        [sys.executable, "-c", STARTS_BADLY, str(tmp_path / "first"), "0.1"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.count("KeyError: ") == 1
+
+
+def test_a_signal_ends_a_start_that_has_failed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STARTS_BADLY, str(tmp_path / "first"), "30"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            while not (found := re.match(r"KeyError: (\d+)", process.stderr.readline())):
+                assert process.poll() is None
+            with pytest.raises(ProcessLookupError):  # the supervisor knows of its end
+                for _ in range(500):
+                    os.kill(int(found[1]), 0)
+                    time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(5) == 130
+        finally:
+            process.kill()
+
+
+def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:
+    text = "import atexit, os\natexit.register(lambda: print('exit of', os.getpid(), flush=True))\n" + PROGRAM
+    program = Program("dict(workers=2)", text)
+    programs.append(program)
+    workers = {int(program.get("/pid")) for _ in range(50)}
+    program.process.send_signal(signal.SIGTERM)
+    status, out, err = program.end()
+    assert (status, err) == (0, "")
+    exits = {int(pid) for pid in re.findall(r"exit of (\d+)", out)}
+    assert exits == workers | {program.process.pid}

@@ -2,9 +2,11 @@
 
 import functools
 import inspect
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -166,6 +168,117 @@ def test_settings_are_checked() -> None:
         ProAPI(close_timeout=0)
     app = ProAPI(max_body=7, close_timeout=0.5)
     assert (app.limits["max_body"], app.limits["close_timeout"]) == (7, 0.5)
+
+
+@pytest.mark.parametrize("name", ["websocket", "route", "get", "post", "put", "patch", "delete", "head", "options"])
+def test_a_decorator_without_parentheses_is_refused_at_once(name: str) -> None:
+    async def handler(websocket: Any) -> None: ...
+
+    line = inspect.getsourcelines(handler)[1]
+    text = refused(lambda app: getattr(app, name)(handler))
+    assert text.startswith(f"{__file__}:{line}: {name}: expected a path, got the function ")
+    assert text.endswith(f'handler; write @app.{name}("/...")')
+
+
+async def of_int(request: Any, id: int) -> None: ...
+async def of_float(request: Any, id: float) -> None: ...
+async def of_uuid(request: Any, id: UUID) -> None: ...
+async def of_text(request: Any, id: "int") -> None: ...
+async def of_long_text(request: Any, id: "uuid.UUID") -> None: ...
+async def of_str(request: Any, id: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("path", "handler", "written"),
+    [
+        ("/{id}", of_int, "{id:int}"),
+        ("/{id:float}", of_int, "{id:int}"),
+        ("/{id:path}", of_float, "{id:float}"),
+        ("/{id:str}", of_uuid, "{id:uuid}"),
+        ("/{id}", of_text, "{id:int}"),
+        ("/{id}", of_long_text, "{id:uuid}"),
+        ("/{id}", functools.partial(of_int, request=None), "{id:int}"),
+        ("/{id:int}", of_int, None),
+        ("/{id:int}", of_text, None),
+        ("/{id:float}", of_float, None),
+        ("/{id:int}", of_float, None),  # which is what type checkers say
+        ("/{id:uuid}", of_uuid, None),
+        ("/{id}", of_str, None),
+        ("/{id:path}", lambda id: id, None),
+    ],
+)
+def test_converters_fit_annotations(path: str, handler: Any, written: str | None) -> None:
+    if written is None:
+        ProAPI().get(path)(handler)
+    else:
+        text = refused(lambda app: app.get(path)(handler))
+        assert "annotated" in text
+        assert text.endswith(f"write {written}")
+
+
+@pytest.mark.parametrize(
+    ("origins", "taken"),
+    [
+        ("*", ["*"]),
+        ("", []),
+        ("https://a.example, http://b.example:8080", ["https://a.example", "http://b.example:8080"]),
+        (["https://a.example", "null"], ["https://a.example", "null"]),
+        (
+            (each for each in ("http://[::1]:80", "chrome-extension://abc")),
+            ["http://[::1]:80", "chrome-extension://abc"],
+        ),
+        ({"https://a.example": 1}.keys(), ["https://a.example"]),
+    ],
+)
+def test_origins(origins: Any, taken: list[str]) -> None:
+    assert ProAPI(allowed_origins=origins).routes.site.allowed_origins() == taken
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "a.example",
+        "https://a.example/",
+        "https://a.example/page",
+        "https://a.example?q",
+        "https://",
+        "https://a.example:",
+        "https://a.example:99999",
+        "https://user@a.example",
+        "https://*.a.example",
+        "https://é.example",
+        "https://a.example,https://b.example",
+        "",
+        b"https://a.example",
+        7,
+    ],
+)
+def test_what_is_no_origin_is_refused(origin: Any) -> None:
+    with pytest.raises(ValueError, match=r"allowed_origins: expected '\*', 'null' or origins") as caught:
+        ProAPI(allowed_origins=[origin])
+    assert str(caught.value).endswith(f"got {origin!r}")
+    assert "allowed_origins: " in refused(lambda app: app.websocket("/", allowed_origins=[origin])(without_room))
+
+
+@pytest.mark.parametrize("origins", [None, 7, True])
+def test_origins_are_a_list(origins: Any) -> None:
+    with pytest.raises(ValueError, match=f"a list of origins, got {origins}"):
+        ProAPI(allowed_origins=origins)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"close_timeout": 0}, {"nothing": 1}, {"allowed_origins": ["x"]}, {"low_water": 2**20}, {"high_water": 1}]
+)
+def test_configure_sets_all_or_nothing(wrong: Any) -> None:
+    for app in (ProAPI(), ProAPI(max_body=7, ping_interval=1, allowed_origins="https://a.example", max_connections=9)):
+        before = app.limits, app.routes.site.allowed_origins()
+        with pytest.raises(ValueError, match=r"expected|must not be|not a setting"):
+            app.configure(
+                max_body=9, ping_interval=5, max_connections=99, **{"allowed_origins": "*", "close_timeout": 9, **wrong}
+            )
+        assert (app.limits, app.routes.site.allowed_origins()) == before
+        app.configure(max_body=11)
+        assert app.limits["max_body"] == 11
 
 
 def test_static_needs_a_directory(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Handlers that report do so over HTTP (``/state``) or in their replies, never by 
 import asyncio
 import gc
 import json
+import os
 import sys
 from collections import Counter
 from typing import Any
@@ -37,6 +38,21 @@ async def kinds(websocket: WebSocketConnection) -> None:
         await websocket.send_text(await websocket.receive_text())
         await websocket.send_bytes(await websocket.receive_bytes())
         await websocket.send_json(await websocket.receive_json())
+
+
+@app.websocket("/fork/{how}")
+async def fork(websocket: WebSocketConnection, how: str) -> None:
+    """The child leaves by an exception, which asyncio takes for the end, or goes on as if it served."""
+    await websocket.accept()
+    child = os.fork()
+    if child == 0:
+        if how == "exit":
+            sys.exit(0)
+        return
+    await asyncio.to_thread(os.waitpid, child, 0)
+    await websocket.send_text("the child has gone")
+    async for message in websocket:
+        await websocket.send_text(str(message))
 
 
 @app.websocket("/wait_for/{how}")

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import socket
 import urllib.request
 from typing import Any
@@ -149,3 +151,62 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
         reason = "Too many open files" if setting == "EMFILE" else "max_connections"
         assert any("refused with 503" in line and reason in line for line in lines), server.output
         assert len(lines) < 200
+
+
+def test_workers_in_threads_share_max_connections() -> None:
+    """Whichever of them the kernel gives a connection to, there are as many as the limit says and no more."""
+    command = [*front_end("cpp"), "--workers", "4", "--limit", "max_connections=20"]
+
+    async def scenario(server: Process) -> None:
+        inside = await fill(server)
+        assert len(inside) == 20
+        statuses = {await status_of_newcomer(server) for _ in range(60)}
+        assert 503 in statuses
+        assert 101 not in statuses
+        for client in inside[:10]:
+            await client.close()
+        # Their places are free some turns later.
+        while len(inside) < 30:
+            inside += await fill(server)
+        assert len(inside) == 30
+        for number, client in enumerate(inside[10:]):
+            await echoes(client, f"still here {number}")
+            await client.close()
+
+    with serving(command) as server:
+        run(scenario(server), server)
+
+
+async def until_at_rest(server: Process) -> None:
+    """A quarter of a second in which it computes next to nothing."""
+    until, busy_s = asyncio.get_running_loop().time() + 5, 1.0
+    while busy_s > 0.06:
+        assert asyncio.get_running_loop().time() < until, f"busy for {busy_s} s of 0.25 s"
+        before = server.cpu_s()
+        await asyncio.sleep(0.25)
+        busy_s = server.cpu_s() - before
+
+
+def test_workers_in_threads_without_descriptors_are_not_busy() -> None:
+    """They all run out of them at the same time, and what one keeps in reserve another takes."""
+    command = [*front_end("cpp"), "--workers", "4", "--limit", "max_connections=100000"]
+
+    async def scenario(server: Process) -> None:
+        inside = [await LeanWebSocket.connect(server.port, "/echo") for _ in range(10)]
+        for turn in range(6):  # whether they get into each other's way is up to the scheduler
+            with contextlib.ExitStack() as held:
+                server.signal(signal.SIGSTOP)
+                os.waitid(os.P_PID, server.pid, os.WSTOPPED)
+                for _ in range(400):  # the kernel lets them in
+                    held.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                server.signal(signal.SIGCONT)
+                await until_at_rest(server)
+                for client in inside:
+                    await echoes(client, f"still here {turn}")
+        while await status_of_newcomer(server) != 101:
+            pass
+        for client in inside:
+            await client.close()
+
+    with serving(command, descriptors=120) as server:
+        run(scenario(server), server)

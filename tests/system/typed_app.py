@@ -13,6 +13,7 @@ from typing import Any, assert_type
 from uuid import UUID
 
 from proapi import (
+    Client,
     FileResponse,
     FormData,
     Headers,
@@ -73,7 +74,7 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
     assert_type(websocket.query_params["name"], str)
     assert_type(websocket.cookies, dict[str, str])
     assert_type(websocket.subprotocols, list[str])
-    assert_type(websocket.client, tuple[str, int] | None)
+    assert_type(websocket.client, Client | None)
     assert_type(websocket.url, str)
     assert_type(websocket.closed, bool)
     assert_type(websocket.close_code, int | None)
@@ -137,7 +138,7 @@ async def item(request: Request, number: int) -> dict[str, int]:
     assert_type(request.headers, Headers)
     assert_type(request.query_params, QueryParams)
     assert_type(request.cookies, dict[str, str])
-    assert_type(request.client, tuple[str, int] | None)
+    assert_type(request.client, Client | None)
     assert_type(request.url, str)
     if number < 0:
         raise HTTPException(404, "There is no such item.", {"X-Number": str(number)})

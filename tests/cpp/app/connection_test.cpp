@@ -103,6 +103,31 @@ TEST(Send, WaitsAboveHighWater) {
     EXPECT_EQ(sent, 1000);
 }
 
+TEST(Send, AwaitedAfterTheEndItDoesNotWait) {
+    ProAPI app;
+    app.setting("close_timeout", "60");
+    std::promise<int> outcome;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        auto sending = websocket.send_text(std::string(16'000'000, 'x'));  // more than the kernel takes
+        websocket.close(4000);
+        co_await sleep(1ms);  // who waited has been told
+        int code = 0;
+        try {
+            co_await std::move(sending);
+        } catch (const WebSocketDisconnect& end) {
+            code = end.code();
+        }
+        outcome.set_value(code);
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");  // and reads no more
+    auto found = outcome.get_future();
+    ASSERT_EQ(found.wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(found.get(), 4000);
+    client.reset();
+}
+
 TEST(Send, WrongArgumentsSendNothing) {
     ProAPI app;
     app.websocket("/", [](WebSocketConnection websocket) -> Task<> {

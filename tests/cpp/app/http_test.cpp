@@ -1,6 +1,7 @@
 // HTTP handlers: what they take, what they give, what happens when they fail.
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -159,10 +160,14 @@ TEST(Http, Files) {
     std::filesystem::create_directories(folder / "sub");
     std::ofstream(folder / "index.html") << "index";
     std::ofstream(folder / "sub" / "a.txt") << "0123456789";
+    std::filesystem::create_symlink(folder / "sub" / "a.txt", folder / "link.txt");
+    ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
     ProAPI app;
     app.static_files("/", folder);
     app.static_("/files", folder / "sub");
     app.get("/one", [&] { return Response::file(folder / "sub" / "a.txt"); });
+    app.get("/link", [&] { return Response::file(folder / "link.txt"); });
+    app.get("/fifo", [&] { return Response::file(folder / "fifo"); });
     app.get("/none", [&] { return Response::file(folder / "none"); });
     {
         const RunningServer server = app.start({.port = 0});
@@ -173,6 +178,8 @@ TEST(Http, Files) {
         const std::string part = request(server.port(), "GET", "/one", "", "Range: bytes=2-4\r\n");
         EXPECT_EQ(status_of(part), 206);
         EXPECT_EQ(body_of(part), "234");
+        EXPECT_EQ(body_of(request(server.port(), "GET", "/link")), "0123456789");
+        EXPECT_EQ(status_of(request(server.port(), "GET", "/fifo")), 404);
         EXPECT_EQ(status_of(request(server.port(), "GET", "/none")), 404);
         EXPECT_EQ(status_of(request(server.port(), "GET", "/../etc/passwd")), 404);
     }

@@ -84,6 +84,31 @@ TEST(Registration, Settings) {
     EXPECT_THROW(app.check_settings(), std::invalid_argument);
 }
 
+TEST(Registration, NothingChangesWhileItServes) {
+    ProAPI app;
+    const auto change = [&](auto&& act) -> std::string {
+        try {
+            act();
+        } catch (const std::logic_error& error) {
+            return error.what();
+        }
+        return "nothing was refused";
+    };
+    {
+        const RunningServer server = app.start({.port = 0});
+        EXPECT_PART(change([&] { app.setting("max_body", "100"); }), "while the app serves");
+        EXPECT_PART(change([&] { app.websocket("/a", socket); }), "while the app serves");
+        EXPECT_PART(change([&] { app.get("/a", [] { return ""; }); }), "while the app serves");
+        EXPECT_PART(change([&] { app.static_files("/", "."); }), "while the app serves");
+        const RunningServer other = app.start({.port = 0});
+        EXPECT_EQ(test::status_of(test::request(other.port(), "GET", "/a")), 404);
+    }
+    app.setting("max_body", "100");
+    app.get("/a", [] { return "a"; });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/a")), "a");
+}
+
 TEST(Registration, StaticFiles) {
     ProAPI app;
     EXPECT_PART(refusal([&] { app.static_files("/", "/no/such/directory"); }), "/no/such/directory");

@@ -1,6 +1,8 @@
 // Sends and closes from other threads, and several workers.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <set>
@@ -44,6 +46,52 @@ TEST(Threads, SendFromOthers) {
         websocket.close(4000, "from outside");
     }
     EXPECT_EQ(client.read_close(), 4000);
+}
+
+TEST(Threads, SendBeforeAcceptIsRefused) {
+    ProAPI app;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        std::thread([websocket] { EXPECT_THROW(websocket.send_text("too early"), WebSocketStateError); }).join();
+        co_await websocket.accept();
+        std::thread([websocket] { websocket.send_text("first"); }).join();
+        co_await websocket.receive_text();
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    EXPECT_EQ(client.read_text(), "first");
+    client.finish();
+}
+
+std::size_t resident_bytes() {
+    std::size_t all = 0, resident = 0;
+    std::ifstream("/proc/self/statm") >> all >> resident;
+    return resident * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
+TEST(Threads, SendsToABusyThreadAreBounded) {
+    ProAPI app;
+    app.setting("max_buffered", "1000000");
+    std::promise<WebSocketConnection> opened;
+    std::promise<void> go_on;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        co_await websocket.receive_text();
+        opened.set_value(websocket);
+        go_on.get_future().wait();  // as a handler that computes would: nothing that was sent leaves
+        co_await websocket.receive_text();
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    client.send("compute");
+    {
+        const WebSocketConnection websocket = opened.get_future().get();
+        const std::string message(100'000, 'x');
+        const std::size_t before = resident_bytes();
+        for (int i = 0; i < 1000; ++i) websocket.send_text(message);
+        EXPECT_LT(resident_bytes(), before + 20'000'000);
+    }
+    go_on.set_value();
+    EXPECT_EQ(client.read_close(), 1008);
 }
 
 TEST(Threads, ARoomOverSeveralWorkers) {

@@ -22,7 +22,8 @@ struct Alarm {
 };
 
 TEST(TimerWheel, FiresAtItsDeadlineAndNotBefore) {
-    for (const std::uint64_t deadline : {0ULL, 1ULL, 63ULL, 64ULL, 65ULL, 4095ULL, 4096ULL, 1'000'000ULL, 90'000'000'000ULL}) {
+    for (const std::uint64_t deadline :
+         {0ULL, 1ULL, 63ULL, 64ULL, 65ULL, 4095ULL, 4096ULL, 1'000'000ULL, 90'000'000'000ULL}) {
         TimerWheel wheel;
         std::vector<int> fired;
         Alarm alarm(fired, 1);

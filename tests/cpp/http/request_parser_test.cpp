@@ -37,9 +37,10 @@ std::string_view name_of(BodyFraming framing) {
 
 // All of a head in one text, to be compared and shown.
 std::string describe(const RequestHead& head) {
-    std::string text = head.method + "|" + head.target + "|" + std::string{head.raw_path()} + "|" + std::string{head.query()} + "|1." +
-                       std::to_string(head.minor_version) + "|" + std::string{head.host()} + "|" + std::string{name_of(head.framing)} +
-                       "|" + std::to_string(head.content_length) + (head.keep_alive ? "|keep" : "|close") +
+    std::string text = head.method + "|" + head.target + "|" + std::string{head.raw_path()} + "|" +
+                       std::string{head.query()} + "|1." + std::to_string(head.minor_version) + "|" +
+                       std::string{head.host()} + "|" + std::string{name_of(head.framing)} + "|" +
+                       std::to_string(head.content_length) + (head.keep_alive ? "|keep" : "|close") +
                        (head.expects_continue ? "|expects" : "|");
     for (const Header field : head.headers) text.append("|").append(field.name).append(": ").append(field.value);
     return text;

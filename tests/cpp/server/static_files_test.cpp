@@ -43,7 +43,8 @@ protected:
     static std::string body(const StaticFile& found) {
         if (!found.file) return found.text;
         std::string text(found.file->length, '\0');
-        const auto count = ::pread(found.file->file.get(), text.data(), text.size(), static_cast<off_t>(found.file->offset));
+        const auto count =
+            ::pread(found.file->file.get(), text.data(), text.size(), static_cast<off_t>(found.file->offset));
         return text.substr(0, static_cast<std::size_t>(count));
     }
 
@@ -62,8 +63,9 @@ TEST_F(StaticFilesTest, ServesFilesAndTheIndexOfADirectory) {
 }
 
 TEST_F(StaticFilesTest, ServesNothingElse) {
-    for (const char* path : {"../secret.txt", "..", "sub/../../secret.txt", "link.txt", "up/secret.txt", "/etc/passwd",
-                             "//etc/passwd", "fifo", "sub", ".", "nothing", "a.txt/", "..\\secret.txt", "\\\\host\\share"})
+    for (const char* path :
+         {"../secret.txt", "..", "sub/../../secret.txt", "link.txt", "up/secret.txt", "/etc/passwd", "//etc/passwd",
+          "fifo", "sub", ".", "nothing", "a.txt/", "..\\secret.txt", "\\\\host\\share"})
         EXPECT_EQ(find(path).status, 404) << path;
     EXPECT_EQ(find(std::string(256, 'x')).status, 404);
     EXPECT_EQ(find(std::string(5000, 'x')).status, 404);
@@ -75,7 +77,9 @@ TEST_F(StaticFilesTest, AnswersConditions) {
     const std::string modified(*first.headers.get("Last-Modified"));
     EXPECT_EQ(find("a.txt", {{"If-None-Match", etag}}).status, 304);
     EXPECT_EQ(find("a.txt", {{"If-None-Match", "\"x\", " + etag}}).status, 304);
+    EXPECT_EQ(find("a.txt", {{"If-None-Match", "W/" + etag}}).status, 304);
     EXPECT_EQ(find("a.txt", {{"If-None-Match", "\"x\""}}).status, 200);
+    EXPECT_EQ(find("a.txt", {{"If-None-Match", "W/\"x\""}}).status, 200);
     EXPECT_EQ(find("a.txt", {{"If-Modified-Since", modified}}).status, 304);
     EXPECT_EQ(find("a.txt", {{"If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"}}).status, 200);
     EXPECT_EQ(find("a.txt", {{"If-Modified-Since", "yesterday"}}).status, 200);
@@ -88,10 +92,18 @@ TEST_F(StaticFilesTest, AnswersOneRangeAndTakesSeveralForTheWhole) {
         const char* body;
     };
     const Row rows[] = {
-        {"bytes=0-0", 206, "0"},        {"bytes=2-4", 206, "234"},       {"bytes=7-", 206, "789"},
-        {"bytes=-3", 206, "789"},       {"bytes=-100", 206, "0123456789"}, {"bytes=5-100", 206, "56789"},
-        {"bytes=10-", 416, nullptr},    {"bytes=-0", 416, nullptr},      {"bytes=4-2", 200, "0123456789"},
-        {"bytes=0-1,3-4", 200, "0123456789"}, {"lines=0-1", 200, "0123456789"}, {"bytes=x-1", 200, "0123456789"},
+        {"bytes=0-0", 206, "0"},
+        {"bytes=2-4", 206, "234"},
+        {"bytes=7-", 206, "789"},
+        {"bytes=-3", 206, "789"},
+        {"bytes=-100", 206, "0123456789"},
+        {"bytes=5-100", 206, "56789"},
+        {"bytes=10-", 416, nullptr},
+        {"bytes=-0", 416, nullptr},
+        {"bytes=4-2", 200, "0123456789"},
+        {"bytes=0-1,3-4", 200, "0123456789"},
+        {"lines=0-1", 200, "0123456789"},
+        {"bytes=x-1", 200, "0123456789"},
         {"bytes=99999999999999999999-", 200, "0123456789"},
     };
     for (const Row& row : rows) {

@@ -46,7 +46,8 @@ Answer answer_to(std::string_view request) {
     Refusal refusal;
     const auto handshake = read_handshake(head, refusal);
     if (!handshake) return {refusal.status, refusal.headers, {}, refusal.reason};
-    return {101, read_fields(write_accept_response(handshake->key, "", {})),
+    return {101,
+            read_fields(write_accept_response(handshake->key, "", {})),
             {handshake->subprotocols.begin(), handshake->subprotocols.end()},
             {}};
 }
