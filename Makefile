@@ -38,6 +38,7 @@ $(STAMPS)/venv: pyproject.toml $(STAMPS)/system-build
 	@touch $@
 
 $(STAMPS)/python: $(STAMPS)/venv $(cpp_sources) $(python_sources)
+	@echo "building the package; the first time takes some minutes"
 	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(PYTHON) -m pip install -q --no-build-isolation \
 	    --config-settings=build-dir=build/python $(if $(launcher),--config-settings=cmake.define.CMAKE_CXX_COMPILER_LAUNCHER=ccache) .
 	@touch $@
@@ -56,12 +57,20 @@ cpp: $(STAMPS)/system-test
 
 # ---- tasks ----
 
+# The C++ chat alone where the rest is not built: no tests, and nothing that only they need.
 ifeq ($(APP),cpp)
-demo: cpp
-	PROAPI_PORT=$(PORT) build/release/examples/cpp/chat
-else
+chat_build := $(if $(wildcard build/release/build.ninja),build/release,build/demo)
+demo: $(STAMPS)/system-build
+	@test -f $(chat_build)/build.ninja || cmake --preset release -B $(chat_build) $(launcher) -DPROAPI_BUILD_TESTS=OFF \
+	    -DPROAPI_BUILD_BENCH=OFF >/dev/null
+	cmake --build $(chat_build) -j $(JOBS) --target example_chat
+	PROAPI_PORT=$(PORT) $(chat_build)/examples/cpp/chat
+else ifeq ($(APP),python)
 demo: python
 	PROAPI_PORT=$(PORT) $(PYTHON) examples/python/chat.py
+else
+demo:
+	@echo "APP: expected python or cpp, got $(APP)" >&2; exit 1
 endif
 
 test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser test-asan

@@ -186,7 +186,7 @@ def _loop_factory(server: Server, options: Options) -> Callable[[], asyncio.Abst
         try:
             import uvloop
         except ImportError:
-            raise OptionError("loop='uvloop' needs the package uvloop: pip install 'proapi[uvloop]'") from None
+            raise OptionError("loop='uvloop' needs the package uvloop: pip install uvloop") from None
         return uvloop.new_event_loop
     return asyncio.SelectorEventLoop
 

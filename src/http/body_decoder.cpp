@@ -81,7 +81,7 @@ BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : li
         case BodyFraming::content_length:
             remaining_ = head.content_length;
             if (remaining_ > limits_.max_body_bytes) {
-                fail(413, "the request body is longer than max_body_bytes");
+                fail(413, "the request body is longer than max_body");
             } else if (remaining_ == 0) {
                 state_ = ParseState::complete;
             }
@@ -177,7 +177,7 @@ void BodyDecoder::begin_chunk(std::string_view line) {
         return fail(400, "expected chunk extensions or the line's end after the chunk size, got something else");
     }
     if (size > limits_.max_body_bytes - body_.size()) {
-        return fail(413, "the request body is longer than max_body_bytes");
+        return fail(413, "the request body is longer than max_body");
     }
     // Extensions carry nothing to the application: a body must not be a pretext for endless ones.
     extension_bytes_ += extension.size();

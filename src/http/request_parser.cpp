@@ -60,9 +60,9 @@ std::size_t RequestParser::feed(base::Bytes bytes) {
         std::string_view line = std::string_view{buffer_}.substr(line_start_);
         if (line_ends) line.remove_suffix(1);
         if (!in_fields_ && exceeds(line, limits_.max_request_line_bytes)) {
-            fail(414, "the request line is longer than max_request_line_bytes");
+            fail(414, "the request line is longer than max_request_line");
         } else if (buffer_.size() > limits_.max_head_bytes) {
-            fail(431, "the request head is longer than max_head_bytes");
+            fail(431, "the request head is longer than max_head");
         } else if (line_ends) {
             take_line();
         }
