@@ -73,7 +73,7 @@ demo:
 	@echo "APP: expected python or cpp, got $(APP)" >&2; exit 1
 endif
 
-test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser test-asan
+test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser
 
 test-cpp: cpp
 	ctest --test-dir build/release --output-on-failure -j $(JOBS)
