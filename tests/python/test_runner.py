@@ -308,4 +308,4 @@ def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:
     status, out, err = program.end()
     assert (status, err) == (0, "")
     exits = {int(pid) for pid in re.findall(r"exit of (\d+)", out)}
-    assert workers <= exits
+    assert exits == workers | {program.process.pid}
