@@ -14,7 +14,7 @@
 const SUGGESTED = { lobby: 200, "engine-room": 40, python: 262, cpp: 338, coffee: 148 }; // room: hue
 const HUES = [262, 300, 338, 12, 40, 148, 172, 200, 228];
 const MAX_TEXT = 4000, COUNTER_FROM = 3600, MAX_LINES = 500, GROUP_MS = 5 * 60_000;
-const CONNECT_MS = 10_000, ECHO_MS = 10_000, BACKOFF_MS = 500, BACKOFF_CAP_MS = 5000;
+const CONNECT_MS = 10_000, ECHO_MS = 10_000, RENAME_MS = 3000, BACKOFF_MS = 500, BACKOFF_CAP_MS = 5000;
 
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement, input = $("composer-input"), narrow = matchMedia("(max-width: 760px)");
@@ -123,8 +123,9 @@ class Log {
     this.#showUnseen(0);
     this.#frame ||= requestAnimationFrame(() => this.#toEnd());
   }
-  system(who, text, at = Date.now(), kind = "note") {
-    const line = create("p", { title: clock.format(at) }, create("span", {}, create("bdi", {}, who), text));
+  /** A line about the room, of texts and names: strings and elements. */
+  system(parts, at = Date.now(), kind = "note") {
+    const line = create("p", { title: clock.format(at) }, create("span", {}, ...parts));
     Object.assign(line.dataset, { testid: "system-line", kind });
     this.#place(line);
   }
@@ -185,27 +186,32 @@ const outbox = []; // pending, in all rooms, oldest first: {ref, room, text, at,
 let name = tidy(query.get("name") ?? memory.get("name"), 32);
 let room = "", you, members = [], count = 0, membersFrame = 0;
 let joined = false, lostAt = 0; // whether this room has welcomed us, and since when it is out of reach
+let renamed = false; // the connection was given up for one with another name
 
-const here = () => `${count} here`;
+const here = () => `${count} here`, person = (who) => create("bdi", {}, who);
 const on = {
   welcome(frame) {
     you = frame.you;
-    showMe(tidy(frame.name, 64) || name);
+    const shown = tidy(frame.name, 64) || name;
+    showMe(shown);
     setMembers((frame.users ?? []).map(String));
-    log.system("", `${lostAt ? `Back after ${Math.ceil((Date.now() - lostAt) / 1000)} s` : "You joined"} · ${here()}`);
-    [joined, lostAt] = [true, 0];
+    const away = Date.now() - (lostAt || Date.now());
+    const what = !joined ? ["You joined"] : renamed && away < RENAME_MS ? ["You are now ", person(shown)]
+      : [`Back after ${Math.ceil(away / 1000)} s`];
+    log.system([...what, ` · ${here()}`]);
+    [joined, lostAt, renamed] = [true, 0, false];
     for (const entry of outbox) entry.sentAt = 0; // what the last connection left pending goes again
     flush();
   },
   join(frame) {
     if (frame.users <= members.length) return; // one's own joining, of which the welcome told already
     setMembers([...members, String(frame.name)], frame.users);
-    log.system(String(frame.name), ` joined · ${here()}`, frame.at);
+    log.system([person(frame.name), ` joined · ${here()}`], frame.at, "presence");
   },
   leave(frame) {
     const gone = members.lastIndexOf(String(frame.name));
     setMembers(members.filter((_, index) => index !== gone), frame.users);
-    log.system(String(frame.name), ` left · ${here()}`, frame.at);
+    log.system([person(frame.name), ` left · ${here()}`], frame.at, "presence");
   },
   message(frame) {
     const index = outbox.findIndex((entry) => entry.ref === frame.echo);
@@ -214,7 +220,7 @@ const on = {
     log.message({ author: own ? "me" : `${frame.from} ${from}`, name: from, text: String(frame.text), at, own, state: "sent" });
   },
   error(frame) {
-    log.system("", String(frame.text), Date.now(), "error");
+    log.system([String(frame.text)], Date.now(), "error");
     const index = outbox.findIndex((entry) => entry.sentAt); // messages are answered in order, so it is the oldest sent
     if (index < 0) return;
     const [{ element, text }] = outbox.splice(index, 1);
@@ -227,8 +233,9 @@ const on = {
 function enter(next) {
   drafts.set(room, input.value);
   room = next;
+  [joined, lostAt, renamed] = [false, 0, false];
   root.style.setProperty("--room-hue", roomHue(room));
-  $("room-name").textContent = room;
+  Object.assign($("room-name"), { textContent: room, title: room });
   log.clear();
   setMembers([]);
   showRooms();
@@ -240,7 +247,6 @@ function enter(next) {
 }
 function connect() {
   if (!name) return askName();
-  [joined, lostAt] = [false, 0];
   const origin = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}`;
   link.open(`${origin}/chat/${encodeURIComponent(room)}?name=${encodeURIComponent(name)}`);
 }
@@ -258,13 +264,15 @@ function flush() {
 function setMembers(names, total = names.length) {
   [members, count] = [names, total];
   $("user-count").textContent = count ? here() : "";
+  $("empty-hint").textContent = count > 1 ? "Nobody has said anything since you came. Say something."
+    : "Say something, or open this page in a second window and talk to yourself.";
   membersFrame ||= requestAnimationFrame(showMembers); // a thousand may come at once
 }
 function showMembers() {
   membersFrame = 0;
   const avatar = (each) => paintAvatar(create("span", { className: "avatar", ariaHidden: "true" }), each);
   const shown = members.slice(0, 100).sort((a, b) => a.localeCompare(b));
-  const rows = shown.map((each) => create("li", {}, avatar(each), create("bdi", {}, each)));
+  const rows = shown.map((each) => create("li", {}, avatar(each), create("bdi", { title: each }, each)));
   if (count > rows.length) rows.push(create("li", { className: "more" }, `and ${count - rows.length} more`));
   $("members").replaceChildren(...rows);
 }
@@ -274,7 +282,7 @@ function showRooms() {
   const others = [...visited].filter((each) => each && !Object.hasOwn(SUGGESTED, each)).slice(0, 5);
   memory.set("rooms", others.join("\n"));
   $("rooms").replaceChildren(...[...Object.keys(SUGGESTED), ...others].map((each) => {
-    const anchor = create("a", { href: `#${encodeURIComponent(each)}` }, create("bdi", {}, each));
+    const anchor = create("a", { href: `#${encodeURIComponent(each)}` }, create("bdi", { title: each }, each));
     Object.assign(anchor.dataset, { testid: "room-link", room: each });
     anchor.style.setProperty("--hue", roomHue(each));
     if (each === room) anchor.setAttribute("aria-current", "page");
@@ -283,7 +291,7 @@ function showRooms() {
     return create("li", {}, anchor);
   }));
 }
-function showMe(shown) { $("me-name").textContent = shown; paintAvatar($("me-avatar"), shown); }
+function showMe(shown) { Object.assign($("me-name"), { textContent: shown, title: shown }); paintAvatar($("me-avatar"), shown); }
 function showStatus() {
   const connected = link.state === "connected", idle = link.state === "idle";
   if (!connected && joined) lostAt ||= Date.now();
@@ -307,16 +315,20 @@ function composed() {
 }
 function askName() {
   $("name-cancel").hidden = !name;
+  $("name-submit").textContent = name ? "Change" : "Continue";
   $("name-input").value = name;
+  $("name-dialog").returnValue = "";
   $("name-dialog").showModal();
   $("name-input").select();
 }
 function drawer(open) {
+  const held = $("sidebar").contains(document.activeElement);
   document.body.classList.toggle("drawer-open", open);
   $("sidebar").inert = narrow.matches && !open;
   $("main").inert = open;
   $("sidebar-open").setAttribute("aria-expanded", open);
   if (open) $("sidebar-close").focus();
+  else if (held) $("sidebar-open").focus(); // where it is shown
 }
 function roomInAddress() {
   let wanted = location.hash.slice(1);
@@ -357,21 +369,24 @@ addEventListener("hashchange", () => {
 });
 $("name-change").addEventListener("click", () => { drawer(false); askName(); });
 $("name-cancel").addEventListener("click", () => $("name-dialog").close());
-$("name-dialog").addEventListener("close", () => { if (!name) askName(); }); // Escape, before there is a name
+$("name-dialog").addEventListener("close", () => {
+  if (!name) askName(); // Escape, before there is one
+  else if ($("name-dialog").returnValue === "given") input.focus(); // only now: until it is closed, the page behind it is inert
+});
 $("name-form").addEventListener("submit", (event) => {
   const wanted = tidy($("name-input").value, 32);
   if (!wanted) return event.preventDefault();
   if (wanted === name) return;
+  renamed = joined;
   memory.set("name", name = wanted);
   query.delete("name"); // the choice outlives a reload, the preset doesn't
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
   showMe(name);
   connect();
-  input.focus();
 });
 $("sidebar-open").addEventListener("click", () => drawer(true));
-$("sidebar-close").addEventListener("click", () => { drawer(false); $("sidebar-open").focus(); });
-$("scrim").addEventListener("click", () => $("sidebar-close").click());
+$("sidebar-close").addEventListener("click", () => drawer(false));
+$("scrim").addEventListener("click", () => drawer(false));
 $("sidebar").addEventListener("keydown", ({ key }) => { if (key === "Escape" && narrow.matches) $("sidebar-close").click(); });
 narrow.addEventListener("change", () => drawer(false));
 addEventListener("online", () => { link.wake(); showStatus(); });

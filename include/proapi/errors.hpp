@@ -75,10 +75,11 @@ public:
     [[nodiscard]] const char* what() const noexcept { return "the task was cancelled"; }
 };
 
-// Ends an HTTP handler with that status and the text as body: the client's fault (400-499) or ours; no log line.
-class HttpError : public std::runtime_error {
+// Ends an HTTP handler with that status and the text as body: the client's fault (400-499) or ours; no log line. Before
+// accept() it refuses a WebSocket's handshake so (300-599).
+class HTTPException : public std::runtime_error {
 public:
-    HttpError(int status, const std::string& text) : std::runtime_error(text), status_(status) {}
+    HTTPException(int status, const std::string& text) : std::runtime_error(text), status_(status) {}
     [[nodiscard]] int status() const noexcept { return status_; }
 
 private:

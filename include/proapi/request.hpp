@@ -27,9 +27,9 @@ public:
 
     // Octets, whatever they mean. The view lives as long as a copy of the request.
     [[nodiscard]] std::string_view body() const;
-    // Throws HttpError(400) where the body is not JSON.
+    // Throws HTTPException(400) where the body is not JSON.
     [[nodiscard]] Json json() const;
-    // The fields of an application/x-www-form-urlencoded body. Throws HttpError(415) for another type.
+    // The fields of an application/x-www-form-urlencoded body. Throws HTTPException(415) for another type.
     [[nodiscard]] Params form() const;
 
     explicit Request(std::shared_ptr<const detail::RequestState> state) noexcept : state_(std::move(state)) {}

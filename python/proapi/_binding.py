@@ -1,6 +1,8 @@
 """The only importer of the compiled engine: gives it what is written in Python, and the package what it exports."""
 
+import asyncio
 from contextvars import ContextVar
+from typing import Any
 
 from . import _engine, _json
 from ._engine import (
@@ -21,6 +23,20 @@ version: str = _engine.version
 owner: ContextVar[WebSocketConnection] = ContextVar("proapi_owner")
 """The connection whose handler runs, in it and in the tasks it starts: there its end raises, elsewhere sends drop."""
 
+
+class _NoLoop:
+    def get_debug(self) -> bool:
+        return False
+
+
+def _make_done_future() -> "asyncio.Future[None]":
+    """What the engine wakes tasks with; that it is done is all that it tells."""
+    no_loop: Any = _NoLoop()
+    future: asyncio.Future[None] = asyncio.Future(loop=no_loop)
+    future.set_result(None)
+    return future
+
+
 _engine.register(
     headers_type=Headers,
     query_params_type=QueryParams,
@@ -30,4 +46,5 @@ _engine.register(
     encode_json=_json.encode,
     decode_json=_json.decode,
     owner=owner,
+    done_future=_make_done_future(),
 )

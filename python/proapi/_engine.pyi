@@ -1,6 +1,7 @@
 """The compiled engine. Only ``proapi._binding`` imports it; everything here but ``WebSocketConnection`` is internal."""
 
 from abc import ABCMeta
+from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, Never, TypeVar, overload
@@ -28,6 +29,7 @@ def register(
     encode_json: Callable[[Any], bytes],
     decode_json: Callable[[Any, Any], Any],
     owner: ContextVar[WebSocketConnection],
+    done_future: Future[None],
 ) -> None:
     """Hands the engine what is written in Python. ``decode_json(data, type_or_None)`` raises ValueError on bad JSON."""
 
@@ -98,6 +100,10 @@ class RequestInfo:
     def find_file(self) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
         """For a files route: status, headers, text, and (descriptor, offset, length) of an open file to send, which the
         caller closes."""
+    def find_file_at(
+        self, path: str, status: int, headers: _Pairs
+    ) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
+        """As ``find_file``, for the file at ``path`` in a handler's response of that status and headers."""
 
 class Exchange:
     """One HTTP request over the engine's own socket, and the response to it."""
@@ -127,68 +133,142 @@ class Exchange:
 class WebSocketConnection:
     """One WebSocket. Handlers receive it; it stays safe to keep, compare and hash after the connection has ended.
 
-    All members belong to the event loop's thread. ``send_*``, ``accept`` and ``close`` act when they are called and
-    give a coroutine that waits where there is something to wait for.
+    All members belong to the event loop's thread; from another one use ``loop.call_soon_threadsafe``. ``send_*``,
+    ``accept`` and ``close`` act when they are called and give a coroutine that waits where there is something to
+    wait for.
     """
 
     def __init__(self, never: Never, /) -> None:
         """Applications get it, and make none."""
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The path of the request, percent-decoded. Valid before accept() and after the end, like all that the request
+        said."""
     @property
-    def path_params(self) -> dict[str, Any]: ...
+    def path_params(self) -> dict[str, Any]:
+        """The path's parameters by name, converted as the route says: str, int, float or uuid.UUID."""
     @property
-    def query_params(self) -> QueryParams: ...
+    def query_params(self) -> QueryParams:
+        """The query as a mapping, decoded; [] and get() give the last value of a name, getlist(name) all of them."""
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """The request's headers as a mapping, names in any case; [] and get() give the last value of a name,
+        getlist(name) all."""
     @property
-    def cookies(self) -> dict[str, str]: ...
+    def cookies(self) -> dict[str, str]:
+        """The request's cookies by name."""
     @property
-    def subprotocols(self) -> list[str]: ...
+    def subprotocols(self) -> list[str]:
+        """What the client offered, in its order of preference."""
     @property
-    def client(self) -> Client | None: ...
+    def client(self) -> Client | None:
+        """Address and port of the peer, Client(host, port); None under an ASGI server that does not tell."""
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """The whole address: ws://host/path?query."""
     @property
-    def user_data(self) -> dict[Any, Any]: ...
+    def user_data(self) -> dict[Any, Any]:
+        """A dict of the application's own; it lives as long as this object."""
     @property
-    def accepted(self) -> bool: ...
+    def accepted(self) -> bool:
+        """Whether accept() was called."""
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """True from the moment no further message can be delivered: close frame sent or received, or connection lost."""
     @property
-    def close_code(self) -> int | None: ...
+    def close_code(self) -> int | None:
+        """Why it ended; None while it is not closed. 1005: the peer gave no code; 1006: lost without a close frame."""
     @property
-    def close_reason(self) -> str | None: ...
+    def close_reason(self) -> str | None:
+        """The text beside close_code; None while it is not closed."""
     @property
-    def subprotocol(self) -> str | None: ...
+    def subprotocol(self) -> str | None:
+        """The one that accept() chose, or None."""
     @property
-    def buffered_amount(self) -> int: ...
-    def accept(self, subprotocol: str | None = None, headers: _HeadersArgument | None = None) -> _Begun[None]: ...
-    def close(self, code: int = 1000, reason: str | None = None) -> _Begun[None]: ...
+    def buffered_amount(self) -> int:
+        """Octets that wait to be sent."""
+    def accept(self, subprotocol: str | None = None, headers: _HeadersArgument | None = None) -> _Begun[None]:
+        """Completes the handshake. ``headers``: a mapping or pairs to send with it.
+
+        ValueError: a subprotocol that the client did not offer, or a header that the handshake can't carry.
+        WebSocketStateError: a second call. WebSocketDisconnect: the peer is gone.
+        """
+    def close(self, code: int = 1000, reason: str | None = None) -> _Begun[None]:
+        """Sends the close frame after everything sent before it; completes when the kernel has it all. A second call
+        does nothing; before accept() it is an HTTP 403. The closing handshake ends in the background, within
+        ``close_timeout``.
+
+        ValueError: a code outside of 1000-1003, 1007-1014 and 3000-4999, or a reason of more than 123 octets of
+        UTF-8; the connection stays open.
+        """
     def reject(
         self,
         status: int = 403,
         body: str | bytes = b"",
         headers: _HeadersArgument | None = None,
-    ) -> _Begun[None]: ...
-    def wait_closed(self) -> Coroutine[Any, Any, None]: ...
-    def receive(self) -> Coroutine[Any, Any, str | bytes]: ...
-    def receive_text(self) -> Coroutine[Any, Any, str]: ...
-    def receive_bytes(self) -> Coroutine[Any, Any, bytes]: ...
+    ) -> _Begun[None]:
+        """Refuses the handshake with an ordinary HTTP response, status 300 to 599; ``body`` is str or bytes.
+
+        WebSocketStateError: after accept(). ValueError: another status, or a header that HTTP does not allow.
+        """
+    def wait_closed(self) -> Coroutine[Any, Any, None]:
+        """Waits until the connection is gone. Raises nothing of its own."""
+    def receive(self) -> Coroutine[Any, Any, str | bytes]:
+        """The next message, str or bytes, in order. It is taken when this is awaited; a cancelled receive has taken
+        none.
+
+        WebSocketDisconnect: the connection has ended and no message is left. WebSocketStateError: before accept(),
+        or while another task receives.
+        """
+    def receive_text(self) -> Coroutine[Any, Any, str]:
+        """The next message as str. Errors as receive(), and WebSocketMessageError: it is binary; it stays as ``data``
+        of the error and the next call gets the next one."""
+    def receive_bytes(self) -> Coroutine[Any, Any, bytes]:
+        """The next message as bytes. Errors as receive(), and WebSocketMessageError: it is text; it stays as ``data``
+        of the error and the next call gets the next one."""
     @overload
-    def receive_json(self) -> Coroutine[Any, Any, Any]: ...
+    def receive_json(self) -> Coroutine[Any, Any, Any]:
+        """The next message, text or binary, as JSON: dicts and lists, or with a ``type`` what msgspec makes of it, say
+        a dataclass.
+
+        Errors as receive(), and WebSocketMessageError: no JSON, or not of ``type``; the message stays as ``data``
+        of the error.
+        """
     @overload
     def receive_json(self, type: type[_T]) -> Coroutine[Any, Any, _T]: ...
     @overload
     def receive_json(self, type: Any) -> Coroutine[Any, Any, Any]: ...
-    def send_text(self, data: str) -> _Begun[bool]: ...
-    def send_bytes(self, data: bytes | bytearray | memoryview) -> _Begun[bool]: ...
-    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> _Begun[bool]: ...
-    def __aiter__(self) -> AsyncIterator[str | bytes]: ...
-    def iter_text(self) -> AsyncIterator[str]: ...
-    def iter_bytes(self) -> AsyncIterator[bytes]: ...
+    def send_text(self, data: str, /) -> _Begun[bool]:
+        """Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are
+        buffered; the result is True, or False where the connection had ended and the sender is no task of its
+        handler.
+
+        TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the
+        connection has ended, in its own handler and the tasks that this one started.
+        """
+    def send_bytes(self, data: bytes | bytearray | memoryview, /) -> _Begun[bool]:
+        """Sends ``data``, bytes, a bytearray or a memoryview, as one binary message. Waiting, result and errors as
+        send_text()."""
+    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> _Begun[bool]:
+        """Sends ``data`` as compact UTF-8 JSON, dataclasses and msgspec structures too; ``mode``: 'text' or 'binary'
+        message. Waiting and result as send_text().
+
+        Errors as send_text(), and ValueError: NaN, Infinity, a circular value or another mode; TypeError: a type
+        that JSON does not have.
+        """
+    def __aiter__(self) -> AsyncIterator[str | bytes]:
+        """``async for message in websocket``: str and bytes as they come; ends at close codes 1000, 1001 and 1005,
+        else raises WebSocketDisconnect."""
+    def iter_text(self) -> AsyncIterator[str]:
+        """``async for`` over text messages; ends at close codes 1000, 1001 and 1005, else raises WebSocketDisconnect.
+        WebSocketMessageError: a binary message."""
+    def iter_bytes(self) -> AsyncIterator[bytes]:
+        """``async for`` over binary messages; ends at close codes 1000, 1001 and 1005, else raises
+        WebSocketDisconnect. WebSocketMessageError: a text message."""
     @overload
-    def iter_json(self) -> AsyncIterator[Any]: ...
+    def iter_json(self) -> AsyncIterator[Any]:
+        """``async for`` over messages as receive_json() gives them; ends at close codes 1000, 1001 and 1005, else
+        raises WebSocketDisconnect."""
     @overload
     def iter_json(self, type: type[_T]) -> AsyncIterator[_T]: ...
     @overload

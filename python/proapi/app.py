@@ -70,7 +70,8 @@ class ProAPI:
     # ---- routes ----
 
     def websocket(self, path: str, **settings: Unpack[RouteSettings]) -> Callable[[_H], _H]:
-        """Decorator: ``async def handler(websocket, <path parameters>)``; ``settings`` are limits of this route."""
+        """Decorator: ``async def handler(websocket, <path parameters>)``; ``settings`` are limits of this
+        route. RouteError: a path, signature or setting that can't be."""
         refuse_function_as_path("websocket", path)
 
         def register(handler: _H) -> _H:
@@ -80,30 +81,38 @@ class ProAPI:
         return register
 
     def route(self, path: str, methods: Iterable[str] = ("GET",)) -> Callable[[_H], _H]:
-        """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these methods."""
+        """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these
+        methods. RouteError: a path or signature that can't be."""
         refuse_function_as_path("route", path)
         return self._route(path, [methods] if isinstance(methods, str) else list(methods))
 
     def get(self, path: str) -> Callable[[_H], _H]:
-        """Serves HEAD too."""
+        """Decorator: ``def`` or ``async def handler(request, <path parameters>)``, the request optional.
+        Serves HEAD too. RouteError: a path or signature that can't be."""
         return self._route_of("get", path)
 
     def post(self, path: str) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for POST requests."""
         return self._route_of("post", path)
 
     def put(self, path: str) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for PUT requests."""
         return self._route_of("put", path)
 
     def patch(self, path: str) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for PATCH requests."""
         return self._route_of("patch", path)
 
     def delete(self, path: str) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for DELETE requests."""
         return self._route_of("delete", path)
 
     def head(self, path: str) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for HEAD requests."""
         return self._route_of("head", path)
 
     def options(self, path: str) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for OPTIONS requests."""
         return self._route_of("options", path)
 
     def _route_of(self, method: str, path: str) -> Callable[[_H], _H]:
@@ -133,7 +142,7 @@ class ProAPI:
         on_listening: Callable[[Addresses], object] | None = None,
     ) -> None:
         """Serves as a guest of the running loop until cancelled, then stops gracefully; port 0 is any free one, told to
-        ``on_listening``. OSError: it can't listen there."""
+        ``on_listening``. OSError: it can't listen there. Prints nothing, leaves signals and logging alone."""
         options = runner.read_options(host, port, fast=False, workers=1, loop="asyncio")
         await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
 
@@ -149,7 +158,8 @@ class ProAPI:
     ) -> None:
         """Serves until Ctrl-C or SIGTERM. ``fast``: the engine drives the event loop itself. ``workers``: so many
         processes. A busy port or a bad option: one line on stderr and SystemExit(1). RuntimeError: a loop runs
-        already in this thread."""
+        already in this thread. Does not return, but ends the process with status 0, where handlers or threads go on
+        beyond ``shutdown_timeout``."""
         runner.refuse_running_loop()
         try:
             self.configure(**settings)

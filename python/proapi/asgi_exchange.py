@@ -1,9 +1,7 @@
 """An HTTP exchange over an ASGI server: the response's parts queue here, bounded, and a pump sends them."""
 
 import asyncio
-import errno
 import os
-import stat
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
@@ -56,22 +54,18 @@ class AsgiExchange:
         self.finish()
 
     def respond_with_file(self, status: int, headers: Pairs, path: str) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            file = os.fstat(descriptor)
-            if not stat.S_ISREG(file.st_mode):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-            self._respond_with(status, headers, _FilePart(descriptor, 0, file.st_size))
-        except BaseException:
-            os.close(descriptor)
-            raise
+        self.respond_with_found(*self.request.find_file_at(path, status, headers))
 
     def respond_with_found(self, status: int, headers: Pairs, text: str, file: tuple[int, int, int] | None) -> None:
-        """What the engine has found for a files route."""
+        """What the engine has found."""
         if file is None:
             self.respond(status, headers, text.encode())
         else:
-            self._respond_with(status, headers, _FilePart(*file))
+            try:
+                self._respond_with(status, headers, _FilePart(*file))
+            except BaseException:
+                os.close(file[0])
+                raise
 
     def answer(self, status: int, text: bytes, headers: Pairs | None = None) -> None:
         """A refusal in words."""

@@ -15,7 +15,7 @@ from .errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
 from .request import Request
-from .response import PlainTextResponse, to_response
+from .response import PlainTextResponse, Response, to_response
 from .routing import RouteTable
 from .signature import Handler
 from .threads import ThreadPool
@@ -88,16 +88,22 @@ class Dispatcher:
             return
         error = _relevant(task.exception())
         if error is None:
+            if not connection.accepted and not connection.closed:
+                self._log_peer_fault(
+                    connection, f"refused with 403: the handler {handler.name} returned without accept()"
+                )
             connection.close(_NORMAL)
         elif isinstance(error, WebSocketMessageError):
             code = error.close_code if error.close_code in _CLOSE_REASONS else 1007
             client = connection.client.host if connection.client else "a client"
-            text = escape(f"{connection.path}: closed {client} with {code}: {error}")
-            self.peer_faults.write(logging.INFO, text)
+            self._log_peer_fault(connection, f"closed {client} with {code}: {error}")
             connection.close(code, _CLOSE_REASONS[code])
-        else:
+        elif not (isinstance(error, HTTPException) and _refuse(connection, error)):
             logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
             _fail(connection)
+
+    def _log_peer_fault(self, connection: WebSocketConnection, text: str) -> None:
+        self.peer_faults.write(logging.INFO, escape(f"{connection.path}: {text}"))
 
     # ---- HTTP ----
 
@@ -122,8 +128,7 @@ class Dispatcher:
             try:
                 result = await self._call(handler, request)
             except HTTPException as error:
-                text = error.detail + "\n" if error.detail else ""
-                result = PlainTextResponse(text, error.status, error.headers)
+                result = _response_of(error)
             await to_response(result).send_to(exchange, self.pool)
         except asyncio.CancelledError:
             if not self._cancelling:
@@ -148,6 +153,22 @@ class Dispatcher:
 
 def _line(request: Request) -> tuple[str, str]:
     return request.method, escape(request.path)
+
+
+def _response_of(error: HTTPException) -> Response:
+    return PlainTextResponse(error.detail + "\n" if error.detail else "", error.status, error.headers)
+
+
+def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
+    """With that response. False: it is too late, or no status that refuses."""
+    if connection.accepted or connection.closed:
+        return False
+    try:
+        response = _response_of(error)
+        connection.reject(response.status, response.body, response.headers)
+    except ValueError:
+        return False
+    return True
 
 
 def _fail(connection: WebSocketConnection) -> None:

@@ -44,7 +44,8 @@ class WebSocketMessageError(WebSocketError, ValueError):
 
 
 class HTTPException(Exception):
-    """Ends an HTTP handler with a response of this status; ``detail`` is its text."""
+    """Ends an HTTP handler with a response of this status, ``detail`` its text; before ``accept()`` it refuses a
+    WebSocket's handshake so (300-599)."""
 
     def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail)

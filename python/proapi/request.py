@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 class Request:
-    """One HTTP request."""
+    """One HTTP request; handlers receive it. Its body is there whole, bounded by ``max_body``."""
 
     __slots__ = ("_headers", "_info", "_query_params")
 
@@ -22,6 +22,7 @@ class Request:
 
     @property
     def method(self) -> str:
+        """In capitals, as ``GET``."""
         return self._info.method
 
     @property
@@ -31,31 +32,36 @@ class Request:
 
     @property
     def path_params(self) -> dict[str, Any]:
+        """By name, converted as the route says: str, int, float or uuid.UUID."""
         return self._info.path_params
 
     @property
     def headers(self) -> Headers:
+        """A mapping, names in any case; [] and get() give the last value, getlist(name) all."""
         if self._headers is None:
             self._headers = Headers(self._info.headers)
         return self._headers
 
     @property
     def query_params(self) -> QueryParams:
+        """A mapping, decoded; [] and get() give the last value, getlist(name) all."""
         if self._query_params is None:
             self._query_params = QueryParams(self._info.query_params)
         return self._query_params
 
     @property
     def cookies(self) -> dict[str, str]:
+        """By name."""
         return self._info.cookies
 
     @property
     def client(self) -> Client | None:
-        """Address and port of the peer."""
+        """Address and port of the peer; None under an ASGI server that does not tell."""
         return self._info.client
 
     @property
     def url(self) -> str:
+        """The whole address: http://host/path?query."""
         return self._info.url
 
     @property
@@ -64,6 +70,7 @@ class Request:
         return self._info.body
 
     async def body(self) -> bytes:
+        """The body's octets; it never waits."""
         return self._info.body
 
     @overload

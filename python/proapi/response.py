@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -28,6 +28,7 @@ _NO_CONTENT = 204
 _HTML = "text/html; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 _OCTETS = "application/octet-stream"
+_END = object()
 
 
 class Response:
@@ -40,6 +41,8 @@ class Response:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         content_type: str | None = None,
     ) -> None:
+        """``headers``: a mapping or pairs. TypeError: a body that is neither str nor bytes. ValueError: a status
+        outside of 200 to 599, or a header as ``add_header`` refuses it."""
         if isinstance(body, str):
             self.body = body.encode()
             content_type = content_type or _HTML
@@ -61,7 +64,11 @@ class Response:
             self.add_header("Content-Type", content_type)
 
     def add_header(self, name: str, value: str) -> None:
-        """ValueError: one that HTTP does not allow, or that the server writes itself."""
+        """Adds one; a name may come more than once. ValueError: one that HTTP does not allow, or that the server
+        writes itself."""
+        for text in (name, value):
+            if not isinstance(text, str):
+                raise TypeError(f"expected str as name and value of a header, got {text!r}")
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"expected a token as header name, got {name!r}")
         if name.lower() in _ENGINE_FIELDS:
@@ -85,7 +92,8 @@ class Response:
         httponly: bool = False,
         samesite: SameSite | None = "lax",
     ) -> None:
-        """ValueError: a name, value or attribute that a Set-Cookie field can't carry."""
+        """Adds a Set-Cookie header; ``max_age`` in seconds. ValueError: a name, value or attribute that it can't
+        carry."""
         cookie = write_cookie(
             name,
             value,
@@ -100,10 +108,11 @@ class Response:
         self.add_header("Set-Cookie", cookie)
 
     def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
-        """Name, path and domain must be those it was set with."""
+        """Tells the client to forget it; name, path and domain must be those it was set with."""
         self.set_cookie(name, max_age=0, expires=datetime(1970, 1, 1, tzinfo=UTC), path=path, domain=domain)
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
+        """Internal: the dispatcher calls it."""
         exchange.respond(self.status, self.headers, self.body)
 
 
@@ -134,7 +143,8 @@ class RedirectResponse(Response):
 
 
 class FileResponse(Response):
-    """A file; ``filename`` makes browsers save it under that name. The path is trusted: never one from a request."""
+    """A file, or the part of it that is asked for (Range); 404 where there is none. ``filename`` makes browsers save it
+    under that name. The path is trusted: never one from a request."""
 
     def __init__(
         self,
@@ -172,9 +182,9 @@ class StreamingResponse(Response):
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
         exchange.start(self.status, self.headers, None)
         if isinstance(self.parts, AsyncIterable):
-            parts = aiter(self.parts)
+            parts: AsyncIterator[str | bytes] = aiter(self.parts)
         else:
-            parts = _iterate_in_thread(iter(self.parts), pool)
+            parts = _PartsOfThread(iter(self.parts), pool)
         try:
             # The answer to HEAD, and 204 and 304, have no body: nobody waits for parts.
             if exchange.has_body:
@@ -206,23 +216,30 @@ async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
         exchange.on_end(None)
 
 
-async def _iterate_in_thread(parts: Iterator[str | bytes], pool: ThreadPool) -> AsyncIterator[str | bytes]:
-    end = object()
-    call: Future[Any] | None = None
-    try:
-        while True:
-            call = pool.submit(next, parts, end)
-            part = await asyncio.wrap_future(call)
-            if part is end:
-                break
-            yield part
-    finally:
-        if close := getattr(parts, "close", None):
-            if call is None or call.done():
-                await pool.run(close)
-            else:
-                # Cancelled while the iterator runs: it can be closed once it has given its part.
-                _close_after(call, partial(copy_context().run, close), pool)
+class _PartsOfThread(AsyncIterator[str | bytes]):
+    """What a sync iterator gives, each part from a thread of the pool."""
+
+    def __init__(self, parts: Iterator[str | bytes], pool: ThreadPool) -> None:
+        self._parts = parts
+        self._pool = pool
+        self._call: Future[Any] | None = None
+
+    async def __anext__(self) -> str | bytes:
+        self._call = self._pool.submit(next, self._parts, _END)
+        part = await asyncio.wrap_future(self._call)
+        if part is _END:
+            raise StopAsyncIteration
+        return cast("str | bytes", part)
+
+    async def aclose(self) -> None:
+        close = getattr(self._parts, "close", None)
+        if close is None:
+            return
+        if self._call is None or self._call.done():
+            await self._pool.run(close)
+        else:
+            # Cancelled while the iterator runs: it can be closed once it has given its part.
+            _close_after(self._call, partial(copy_context().run, close), self._pool)
 
 
 def _close_after(call: "Future[Any]", close: Callable[[], object], pool: ThreadPool) -> None:

@@ -49,8 +49,6 @@ class RouteTable:
         """Serves the files below ``directory`` at and below ``path``."""
         self._refuse_late(f"static {path!r}: ")
         folder = os.path.abspath(directory)
-        if not os.path.isdir(folder):
-            raise RouteError(f"static {path!r}: expected a directory, got {os.fspath(directory)!r}")
         base = path if path.endswith("/") else path + "/"
         for pattern in (base, base + "{path:path}"):
             try:

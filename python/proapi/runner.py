@@ -100,7 +100,7 @@ def run_server(
     """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end."""
     server = Server(app)
     factory = _loop_factory(server, options)
-    with _signals() as stop, asyncio.Runner(loop_factory=factory) as runner:
+    with _signals() as stop:
 
         async def serve() -> None:
             loop = asyncio.get_running_loop()
@@ -121,28 +121,38 @@ def run_server(
             finally:
                 if lifeline is not None:
                     loop.remove_reader(lifeline)
-            await _end_what_is_left(server)
+            await _end_what_is_left(server, stop)
 
         pid = os.getpid()
         try:
-            runner.run(serve())
-        except BaseException as error:
-            if os.getpid() != pid:  # a handler's forked child leaves: the loop that would be closed is the parent's
-                _end_forked(error)
-            raise
-    if server.busy_threads:
-        log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
-        end_process(0)
+            with asyncio.Runner(loop_factory=factory) as runner:
+                try:
+                    runner.run(serve())
+                except BaseException as error:
+                    if os.getpid() != pid:  # a handler's forked child: the loop that would be closed is the parent's
+                        _end_forked(error)
+                    stop.on_exit(error)
+                    raise
+        finally:
+            if server.busy_threads:
+                log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
+                end_process(stop.status)
 
 
 def _end_forked(error: BaseException) -> NoReturn:
     if not isinstance(error, SystemExit):
         traceback.print_exception(error)
-        end_process(1)
-    end_process(error.code if isinstance(error.code, int) else int(error.code is not None))
+    end_process(status_of(error))
 
 
-async def _end_what_is_left(server: Server) -> None:
+def status_of(error: BaseException) -> int:
+    """What a process ends with that ``error`` ends, as the interpreter has it."""
+    if not isinstance(error, SystemExit):
+        return 1
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
+
+
+async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
     """asyncio's runner would wait for ever for a task that ignores its cancellation and for a thread of
     ``asyncio.to_thread``; handlers have had their time."""
     loop = asyncio.get_running_loop()
@@ -152,12 +162,12 @@ async def _end_what_is_left(server: Server) -> None:
         task.cancel()
     if server.busy_handlers or (others and (await asyncio.wait(others, timeout=_MAX_LAST_S))[1]):
         log.logger.warning("%d tasks ignored their cancellation: left", len(asyncio.all_tasks()) - 1)
-        end_process(0)
+        end_process(stop.status)
     # Not wait_for: to cancel it would join the threads.
     executor = asyncio.ensure_future(loop.shutdown_default_executor())
     if (await asyncio.wait({executor}, timeout=deadline - loop.time()))[1]:
         log.logger.warning("threads of asyncio's executor (asyncio.to_thread) did not end: left")
-        end_process(0)
+        end_process(stop.status)
 
 
 def announce(addresses: Addresses) -> None:
@@ -196,6 +206,8 @@ class _Stop:
 
     def __init__(self) -> None:
         self.requested = False
+        self.status = 0
+        """What the process ends with where something is left behind."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -211,6 +223,11 @@ class _Stop:
         self.requested = True
         if self._loop is not None and self._task is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def on_exit(self, error: BaseException) -> None:
+        """``error`` has left the loop, a handler's ``sys.exit()`` perhaps: then all is as after a signal."""
+        self.requested = True
+        self.status = status_of(error)
 
     def on_signal(self, number: int, _: FrameType | None) -> None:
         if self.requested:

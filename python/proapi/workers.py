@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _SIGNALS = (*_STOPPING, signal.SIGCHLD)
+_TOLD_TO = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # how a worker ends that was told to
 _MIN_RESTART_S = 1.0
 _MAX_BACKOFF_S = 30.0
 _YOUNG_S = 10.0
@@ -52,7 +53,7 @@ class Supervisor:
         self._workers = [_Worker(number) for number in range(1, options.workers + 1)]
         self._stop_signal = 0
         self._exit_status = 0
-        self._kill_at = 0.0
+        self._kill_at: float | None = None
         self._next_restart_at = 0.0
         self._announced = False
 
@@ -80,8 +81,8 @@ class Supervisor:
             self._reap()
             now = time.monotonic()
             if self._stop_signal:
-                if now >= self._kill_at:
-                    self._signal_all(signal.SIGKILL)
+                if self._kill_at is not None and now >= self._kill_at:
+                    self._kill_all()
                 continue
             for worker in self._workers:
                 if not worker.pid and now >= max(worker.due_at, self._next_restart_at):
@@ -129,6 +130,14 @@ class Supervisor:
             if worker.pid:
                 os.kill(worker.pid, number)
 
+    def _kill_all(self) -> None:
+        after_s = self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
+        for worker in self._workers:
+            if worker.pid:
+                logger.error("worker %d (pid %d) did not stop within %g s: killed", worker.number, worker.pid, after_s)
+        self._signal_all(signal.SIGKILL)
+        self._kill_at = None
+
     def _reap(self) -> None:
         for worker in self._workers:
             if not worker.pid:
@@ -144,6 +153,8 @@ class Supervisor:
             os.close(worker.ready_fd)
             worker.ready_fd = -1
         if self._stop_signal:
+            if exit_code not in _TOLD_TO and self._kill_at is not None:
+                logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _end_of(exit_code))
             return
         if not worker.is_ready and not self._announced:
             # It has said why on stderr, and would say so again.
@@ -201,7 +212,7 @@ class Supervisor:
             status = 0
             atexit._run_exitfuncs()  # os._exit leaves them out
         except SystemExit as exit_:
-            status = exit_.code if isinstance(exit_.code, int) else 1
+            status = runner.status_of(exit_)
         except ListenError as error:
             print(f"proapi: {error}", file=sys.stderr)
         except BaseException:

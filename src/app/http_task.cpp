@@ -27,7 +27,7 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
         }
         Response response = co_await std::move(*running);
         co_await write_response(std::move(worker), exchange, std::move(response));
-    } catch (const HttpError& error) {
+    } catch (const HTTPException& error) {
         respond_with_text(*exchange, error.status(), error.what());
     } catch (const Cancelled&) {
         respond_with_text(*exchange, 503, "The server is stopping.\n");

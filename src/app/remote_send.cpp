@@ -27,7 +27,10 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, serve
     auto operation = std::make_shared<RemoteSend>(target, kind, payload);
     on_its_way.fetch_add(payload.size(), std::memory_order_relaxed);
     const bool posted = target->worker().post([operation] { operation->send(); });
-    if (!posted) operation->done_ = true;  // that thread has ended, and with it the connection
+    if (!posted) {  // that thread has ended, and with it the connection
+        on_its_way.fetch_sub(payload.size(), std::memory_order_relaxed);
+        operation->done_ = true;
+    }
     return operation;
 }
 

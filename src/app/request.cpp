@@ -38,7 +38,7 @@ Json Request::json() const {
     try {
         return parse_json(body());
     } catch (const std::invalid_argument& error) {
-        throw HttpError(400, std::string("The body is not what it should be: ") + error.what() + "\n");
+        throw HTTPException(400, std::string("The body is not what it should be: ") + error.what() + "\n");
     }
 }
 
@@ -46,7 +46,7 @@ Params Request::form() const {
     static constexpr std::string_view form_type = "application/x-www-form-urlencoded";
     const std::string type = headers().get("content-type", "");
     if (!http::equals_ignoring_case(std::string_view(type).substr(0, type.find_first_of("; \t")), form_type))
-        throw HttpError(415, "Expected a body of the type application/x-www-form-urlencoded.\n");
+        throw HTTPException(415, "Expected a body of the type application/x-www-form-urlencoded.\n");
     return Params(http::parse_query(body()));
 }
 

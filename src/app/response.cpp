@@ -1,7 +1,5 @@
 #include "proapi/response.hpp"
 
-#include <fcntl.h>
-
 #include "app/response_writer.hpp"
 #include "app/waits.hpp"
 #include "server/static_files.hpp"
@@ -45,19 +43,10 @@ void raise(const server::Problem& problem) {
 }
 
 void write_file(server::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
-    // O_NONBLOCK: a FIFO must not hold the loop until it is found to be none of ours.
-    net::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     server::StaticFile found =
-        server::answer_with_file(std::move(file), path.filename().string(), exchange.request().head);
-    http::Headers headers = engine_headers(response);
-    const bool is_whole = found.status == 200;
-    for (const auto& [name, value] : found.headers) {
-        if (found.file && headers.contains(name)) continue;
-        headers.remove(name);
-        headers.add(name, value);
-    }
-    if (!found.file) return raise(exchange.respond(found.status, headers, found.text));
-    raise(exchange.respond_with_file(is_whole ? response.status : found.status, headers, std::move(*found.file)));
+        server::answer_with_file_at(path.string(), response.status, engine_headers(response), exchange.request().head);
+    if (!found.file) return raise(exchange.respond(found.status, found.headers, found.text));
+    raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
 }
 
 // The stream's coroutine may wait for something else than its client.

@@ -45,8 +45,8 @@ public:
         struct sigaction action{};
         action.sa_handler = on_signal;
         action.sa_flags = SA_RESTART;
-        ::sigaction(SIGINT, &action, &old_int_);
-        ::sigaction(SIGTERM, &action, &old_term_);
+        handle(SIGINT, action, old_int_);
+        handle(SIGTERM, action, old_term_);
         // A log that is a pipe may lose its reader: that is an error of one write, not the end of the server.
         action.sa_handler = SIG_IGN;
         ::sigaction(SIGPIPE, &action, &old_pipe_);
@@ -66,6 +66,12 @@ public:
     }
 
 private:
+    // One that is ignored (of a job in the background, or by nohup) stays so.
+    static void handle(int number, const struct sigaction& action, struct sigaction& old) {
+        ::sigaction(number, &action, &old);
+        if (old.sa_handler == SIG_IGN) ::sigaction(number, &old, nullptr);
+    }
+
     net::Descriptor read_end_, write_end_;
     struct sigaction old_int_{}, old_term_{}, old_pipe_{};
 };

@@ -1,9 +1,9 @@
 #include "app/site.hpp"
 
-#include <filesystem>
 #include <stdexcept>
 
 #include "http/headers.hpp"
+#include "server/static_files.hpp"
 
 namespace proapi::detail {
 
@@ -111,8 +111,7 @@ void Site::add_http(std::string_view method, std::string_view pattern, std::uniq
 }
 
 void Site::add_files(std::string_view prefix, const std::string& directory, std::source_location where) {
-    if (!std::filesystem::is_directory(directory))
-        throw RouteError("expected a directory to serve, got \"" + directory + "\"", where);
+    if (const std::string wrong = server::check_directory(directory); !wrong.empty()) throw RouteError(wrong, where);
     server::Route route = make_route(server::Route::Kind::files);
     route.directory = directory;
     std::string root(prefix);

@@ -7,8 +7,9 @@ namespace proapi::detail {
 namespace {
 
 // What a handler's exception means for its connection:
-//   none, WebSocketDisconnect   1000, before accept() 403
+//   none, WebSocketDisconnect   1000; before accept() 403, one log line
 //   WebSocketMessageError       1003 or 1007, one log line
+//   HTTPException               before accept() its response
 //   anything else               1011, before accept() 500; logged
 class WebSocketTask final : public Detached {
 public:
@@ -19,6 +20,9 @@ public:
         const std::string& name = state.worker().site().entry(websocket.request().match.route).name;
         try {
             if (error) std::rethrow_exception(error);
+            if (!websocket.is_accepted() && !websocket.is_closed())
+                state.worker().log_limited(server::LogLevel::info,
+                                           name + ": refused with 403: the handler returned without accept()");
             static_cast<void>(websocket.close(ws::close_code::normal, {}));
         } catch (const WebSocketDisconnect&) {
             static_cast<void>(websocket.close(ws::close_code::normal, {}));
@@ -29,14 +33,21 @@ public:
                 server::LogLevel::info,
                 name + ": closed with " + std::to_string(fault.close_code()) + ": " + describe(error));
             fail(websocket, fault.close_code(), "the message is not what was expected");
+        } catch (const HTTPException& refusal) {
+            if (websocket.is_accepted() || websocket.reject(refusal.status(), std::string(refusal.what()) + "\n", {}))
+                fail_and_log(websocket, name, error);
         } catch (...) {
-            logger().error("{}: the handler failed: {}", name, describe(error));
-            fail(websocket, ws::close_code::internal_error, "internal error");
+            fail_and_log(websocket, name, error);
         }
     }
 
 private:
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
+
+    static void fail_and_log(server::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {
+        logger().error("{}: the handler failed: {}", name, describe(error));
+        fail(websocket, ws::close_code::internal_error, "internal error");
+    }
 
     static void fail(server::WebSocket& websocket, std::uint16_t code, std::string_view reason) {
         if (websocket.is_accepted()) {

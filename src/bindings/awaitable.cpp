@@ -1,5 +1,8 @@
 #include "bindings/awaitable.hpp"
 
+#include <structmember.h>
+
+#include <cstddef>
 #include <utility>
 
 #include "bindings/registry.hpp"
@@ -118,7 +121,8 @@ PyObject* throw_into(PyObject* const* arguments, Py_ssize_t count) {
 // ---- the future that a task waits on ----------------------------------------------------------------------------
 
 struct Pending {
-    PyObject_HEAD CancelListener* listener;  // null once it is woken, cancelled or forgotten
+    PyObject_HEAD vectorcallfunc call;
+    CancelListener* listener;  // null once it is woken, cancelled or forgotten
     PyObject* loop;
     PyObject* callback;  // the task's wake-up
     PyObject* context;
@@ -129,7 +133,7 @@ struct Pending {
 namespace {
 
 PyTypeObject* pending_type = nullptr;
-PyObject* call_soon_name = nullptr;
+PyObject *call_soon_name = nullptr, *blocking_name = nullptr, *get_loop_name = nullptr, *add_callback_name = nullptr;
 PyObject* context_keyword = nullptr;  // ("context",)
 
 Pending* as_pending(PyObject* object) noexcept {
@@ -163,17 +167,22 @@ void pending_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-PyObject* pending_get_blocking(PyObject* self, void*) {
-    return PyBool_FromLong(as_pending(self)->blocking);
+// A task looks up three names at every wait. They are interned, so that they are told by their addresses; and what it
+// calls at once need not be an object of its own: the Pending is its own bound method, of no argument and of one.
+PyObject* pending_getattro(PyObject* self, PyObject* name) {
+    if (name == blocking_name) return PyBool_FromLong(as_pending(self)->blocking);
+    if (name == get_loop_name || name == add_callback_name) return Py_NewRef(self);
+    return PyObject_GenericGetAttr(self, name);
 }
-int pending_set_blocking(PyObject* self, PyObject* value, void*) {
-    as_pending(self)->blocking = value && PyObject_IsTrue(value) == 1;
+
+int pending_setattro(PyObject* self, PyObject* name, PyObject* value) {
+    if (name != blocking_name) return PyObject_GenericSetAttr(self, name, value);
+    as_pending(self)->blocking = value == Py_True;
     return 0;
 }
 
-PyObject* pending_get_loop(PyObject* self, PyObject*) {
-    PyObject* loop = as_pending(self)->loop;  // null once the collector has taken it
-    return Py_NewRef(loop ? loop : Py_None);
+PyObject* pending_get_blocking(PyObject* self, void*) {
+    return PyBool_FromLong(as_pending(self)->blocking);
 }
 PyObject* pending_done(PyObject* self, PyObject*) {
     return PyBool_FromLong(as_pending(self)->done);
@@ -194,19 +203,21 @@ PyObject* pending_result(PyObject* self, PyObject*) {
     return nullptr;
 }
 
-PyObject* pending_add_done_callback(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+// get_loop(), and add_done_callback(callback, context=None).
+PyObject* pending_call(PyObject* self, PyObject* const* arguments, std::size_t flagged_count, PyObject* keywords) {
     Pending* pending = as_pending(self);
+    const Py_ssize_t count = PyVectorcall_NARGS(flagged_count);
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+    if (count == 0 && named == 0) {
+        PyObject* loop = pending->loop;  // null once the collector has taken it
+        return Py_NewRef(loop ? loop : Py_None);
+    }
     if (count != 1 || named > 1 || pending->callback) {
         PyErr_SetString(PyExc_TypeError, "add_done_callback: expected one callback, from the task that awaits");
         return nullptr;
     }
     pending->callback = Py_NewRef(arguments[0]);
-    if (named == 1) {
-        pending->context = Py_NewRef(arguments[1]);
-    } else {
-        pending->context = PyContext_CopyCurrent();
-    }
+    pending->context = named == 1 ? Py_NewRef(arguments[1]) : PyContext_CopyCurrent();
     if (!pending->context) return nullptr;
     Py_RETURN_NONE;
 }
@@ -244,18 +255,22 @@ PyCFunction as_method(Function* function) noexcept {
 }
 
 PyMethodDef pending_methods[] = {
-    {"get_loop", pending_get_loop, METH_NOARGS, nullptr},
     {"done", pending_done, METH_NOARGS, nullptr},
     {"cancelled", pending_cancelled, METH_NOARGS, nullptr},
     {"result", pending_result, METH_NOARGS, nullptr},
-    {"add_done_callback", as_method(pending_add_done_callback), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"remove_done_callback", pending_remove_done_callback, METH_O, nullptr},
     {"cancel", as_method(pending_cancel), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
+PyMemberDef pending_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Pending, call), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+// asyncio.isfuture() looks for it in the type.
 PyGetSetDef pending_getset[] = {
-    {"_asyncio_future_blocking", pending_get_blocking, pending_set_blocking, nullptr, nullptr},
+    {"_asyncio_future_blocking", pending_get_blocking, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -263,19 +278,26 @@ PyType_Slot pending_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(pending_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(pending_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(pending_clear)},
+    {Py_tp_getattro, reinterpret_cast<void*>(pending_getattro)},
+    {Py_tp_setattro, reinterpret_cast<void*>(pending_setattro)},
+    {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
     {Py_tp_methods, pending_methods},
+    {Py_tp_members, pending_members},
     {Py_tp_getset, pending_getset},
     {0, nullptr},
 };
 
-PyType_Spec pending_spec = {"proapi._engine.Pending", sizeof(Pending), 0,
-                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, pending_slots};
+PyType_Spec pending_spec = {
+    "proapi._engine.Pending", sizeof(Pending), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    pending_slots};
 
 }  // namespace
 
 PyObject* make_pending(CancelListener& listener, PyObject* loop) {
     auto* self = PyObject_GC_New(Pending, pending_type);
     if (!self) return nullptr;
+    self->call = pending_call;
     self->listener = &listener;
     self->loop = loop ? Py_NewRef(loop) : PyObject_CallNoArgs(registry().get_running_loop);
     self->callback = self->context = self->cancel_message = nullptr;
@@ -297,10 +319,10 @@ void wake(PyObject* object) {
     pending->listener = nullptr;
     PyObject* callback = std::exchange(pending->callback, nullptr);
     if (!callback) return;
-    Py_INCREF(object);
-    PyObject* context = Py_NewRef(pending->context);
+    PyObject* context = std::exchange(pending->context, nullptr);
     if (PyContext_Enter(context) == 0) {
-        PyObject* result = PyObject_CallOneArg(callback, object);
+        // A task asks the future it is given for its result, and has a short way for asyncio's own.
+        PyObject* result = PyObject_CallOneArg(callback, registry().done_future);
         if (!result) keep_exception(callback);
         Py_XDECREF(result);
         if (PyContext_Exit(context) != 0) keep_exception(callback);
@@ -309,15 +331,19 @@ void wake(PyObject* object) {
     }
     Py_DECREF(context);
     Py_DECREF(callback);
-    Py_DECREF(object);
 }
 
 bool add_awaitable_types(PyObject* module) {
     completed_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &completed_spec, nullptr));
     pending_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &pending_spec, nullptr));
     call_soon_name = PyUnicode_InternFromString("call_soon");
+    blocking_name = PyUnicode_InternFromString("_asyncio_future_blocking");
+    get_loop_name = PyUnicode_InternFromString("get_loop");
+    add_callback_name = PyUnicode_InternFromString("add_done_callback");
     context_keyword = Py_BuildValue("(s)", "context");
-    if (!completed_type || !pending_type || !call_soon_name || !context_keyword) return false;
+    if (!completed_type || !pending_type || !call_soon_name || !blocking_name || !get_loop_name || !add_callback_name ||
+        !context_keyword)
+        return false;
     shared_true = make_completed(Py_True);
     shared_false = make_completed(Py_False);
     shared_none = make_completed(Py_None);

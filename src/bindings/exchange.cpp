@@ -1,12 +1,10 @@
 // Exchange: an HTTP request over the engine's own socket, and the response to it.
-#include <fcntl.h>
-#include <sys/stat.h>
-
+#include "server/exchange.hpp"
 #include "bindings/arguments.hpp"
 #include "bindings/awaitable.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/wait.hpp"
-#include "server/exchange.hpp"
+#include "server/static_files.hpp"
 
 namespace proapi::bindings {
 
@@ -71,15 +69,10 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
 }
 
 void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const std::string& path) {
-    server::FileBody body{net::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), 0, 0};
-    struct stat file{};
-    if (!body.file || ::fstat(body.file.get(), &file) != 0 || !S_ISREG(file.st_mode)) {
-        if (body.file && !S_ISREG(file.st_mode)) errno = EINVAL;
-        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
-        throw nb::python_error();
-    }
-    body.length = static_cast<std::uint64_t>(file.st_size);
-    check(self.exchange->respond_with_file(status, to_headers(headers), std::move(body)));
+    server::StaticFile found =
+        server::answer_with_file_at(path, status, to_headers(headers), self.exchange->request().head);
+    check(found.file ? self.exchange->respond_with_file(found.status, found.headers, std::move(*found.file))
+                     : self.exchange->respond(found.status, found.headers, found.text));
 }
 
 }  // namespace

@@ -197,13 +197,39 @@ int receive_clear(PyObject* self) {
     return 0;
 }
 
+const char* name_of(ReceiveKind kind) noexcept {
+    switch (kind) {
+        case ReceiveKind::text:
+            return "receive_text()";
+        case ReceiveKind::bytes:
+            return "receive_bytes()";
+        case ReceiveKind::json:
+            return "receive_json()";
+        case ReceiveKind::any:
+            return "receive()";
+    }
+    return "";
+}
+
 // Receives come and go with every message that has to be waited for: a few are kept for the next.
 constexpr std::size_t max_spare = 64;
 PyObject* spare[max_spare];
 std::size_t spare_count = 0;
 
+// As Python says it of coroutines.
+void warn_never_awaited(ReceiveKind kind) {
+    PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s was never awaited", name_of(kind)) != 0)
+        PyErr_WriteUnraisable(nullptr);
+    PyErr_Restore(type, value, traceback);
+}
+
 void receive_dealloc(PyObject* self) {
     PyObject_GC_UnTrack(self);
+    const Receive* receive = as_receive(self);
+    if (receive->outcome == Outcome::none && !receive->pending && receive->connection) [[unlikely]]
+        warn_never_awaited(receive->kind);
     receive_clear_fields(as_receive(self));
     if (spare_count < max_spare) {
         spare[spare_count++] = self;
@@ -243,6 +269,7 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
         std::optional<server::Message> message;
         server::WebSocket& websocket = *receive->connection->websocket;
         if (const server::Problem problem = websocket.try_receive(message)) {
+            receive->outcome = Outcome::taken;
             raise_end(receive, problem);
             return PYGEN_ERROR;
         }

@@ -125,12 +125,19 @@ std::string origin_problem(const RequestObject& self) {
     return server::check_origin(self.info.head, site.routes.at(self.info.match.route).settings.allowed_origins);
 }
 
-nb::tuple find_file(const RequestObject& self) {
-    const auto& site = nb::cast<const SiteObject&>(self.site).site;
-    server::StaticFile found = server::serve_files(site, self.info);
+// The caller closes the descriptor.
+nb::tuple hand_out(server::StaticFile found) {
     nb::object file = nb::none();
     if (found.file) file = nb::make_tuple(found.file->file.release(), found.file->offset, found.file->length);
     return nb::make_tuple(found.status, take(to_pairs(found.headers)), found.text, file);
+}
+
+nb::tuple find_file(const RequestObject& self) {
+    return hand_out(server::serve_files(nb::cast<const SiteObject&>(self.site).site, self.info));
+}
+
+nb::tuple find_file_at(const RequestObject& self, const std::string& path, int status, const HeaderPairs& headers) {
+    return hand_out(server::answer_with_file_at(path, status, to_headers(headers), self.info.head));
 }
 
 }  // namespace
@@ -159,6 +166,8 @@ void add_site(nb::module_& module) {
              })
         .def("add_files",
              [](SiteObject& self, const std::string& pattern, const std::string& directory) {
+                 if (const std::string wrong = server::check_directory(directory); !wrong.empty())
+                     throw nb::value_error(wrong.c_str());
                  return add_route(self, "GET", pattern, {},
                                   {.kind = server::Route::Kind::files, .settings = {}, .directory = directory});
              })
@@ -194,7 +203,8 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("body", [](const R& self) { return nb::bytes(self.body.data(), self.body.size()); })
         .def("origin_problem", origin_problem)
         .def("parse_form", [](const R& self) { return take(to_pairs(http::parse_query(self.body))); })
-        .def("find_file", find_file);
+        .def("find_file", find_file)
+        .def("find_file_at", find_file_at, nb::arg("path"), nb::arg("status"), nb::arg("headers"));
 }
 
 }  // namespace proapi::bindings

@@ -6,6 +6,7 @@
 
 #include "bindings/arguments.hpp"
 #include "bindings/awaitable.hpp"
+#include "bindings/docstrings.hpp"
 #include "bindings/guard.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/request_info.hpp"
@@ -348,40 +349,40 @@ void connection_dealloc(PyObject* self) {
 }
 
 PyMethodDef connection_methods[] = {
-    {"accept", as_method<connection_accept>(), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"close", as_method<connection_close>(), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"reject", as_method<connection_reject>(), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"wait_closed", as_method<connection_wait_closed>(), METH_NOARGS, nullptr},
-    {"receive", as_method<connection_receive<ReceiveKind::any>>(), METH_NOARGS, nullptr},
-    {"receive_text", as_method<connection_receive<ReceiveKind::text>>(), METH_NOARGS, nullptr},
-    {"receive_bytes", as_method<connection_receive<ReceiveKind::bytes>>(), METH_NOARGS, nullptr},
-    {"receive_json", as_method<connection_receive_json>(), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"iter_text", as_method<connection_iterate<ReceiveKind::text>>(), METH_NOARGS, nullptr},
-    {"iter_bytes", as_method<connection_iterate<ReceiveKind::bytes>>(), METH_NOARGS, nullptr},
-    {"iter_json", as_method<connection_iter_json>(), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"send_text", as_method<connection_send_text>(), METH_O, nullptr},
-    {"send_bytes", as_method<connection_send_bytes>(), METH_O, nullptr},
-    {"send_json", as_method<connection_send_json>(), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"accept", as_method<connection_accept>(), METH_VARARGS | METH_KEYWORDS, docs::accept},
+    {"close", as_method<connection_close>(), METH_VARARGS | METH_KEYWORDS, docs::close},
+    {"reject", as_method<connection_reject>(), METH_VARARGS | METH_KEYWORDS, docs::reject},
+    {"wait_closed", as_method<connection_wait_closed>(), METH_NOARGS, docs::wait_closed},
+    {"receive", as_method<connection_receive<ReceiveKind::any>>(), METH_NOARGS, docs::receive},
+    {"receive_text", as_method<connection_receive<ReceiveKind::text>>(), METH_NOARGS, docs::receive_text},
+    {"receive_bytes", as_method<connection_receive<ReceiveKind::bytes>>(), METH_NOARGS, docs::receive_bytes},
+    {"receive_json", as_method<connection_receive_json>(), METH_VARARGS | METH_KEYWORDS, docs::receive_json},
+    {"iter_text", as_method<connection_iterate<ReceiveKind::text>>(), METH_NOARGS, docs::iter_text},
+    {"iter_bytes", as_method<connection_iterate<ReceiveKind::bytes>>(), METH_NOARGS, docs::iter_bytes},
+    {"iter_json", as_method<connection_iter_json>(), METH_VARARGS | METH_KEYWORDS, docs::iter_json},
+    {"send_text", as_method<connection_send_text>(), METH_O, docs::send_text},
+    {"send_bytes", as_method<connection_send_bytes>(), METH_O, docs::send_bytes},
+    {"send_json", as_method<connection_send_json>(), METH_VARARGS | METH_KEYWORDS, docs::send_json},
     {"__reduce__", as_method<connection_reduce>(), METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyGetSetDef connection_getset[] = {
-    {"path", guarded<get_path>, nullptr, nullptr, nullptr},
-    {"path_params", guarded<get_path_params>, nullptr, nullptr, nullptr},
-    {"query_params", guarded<get_query_params>, nullptr, nullptr, nullptr},
-    {"headers", guarded<get_headers>, nullptr, nullptr, nullptr},
-    {"cookies", guarded<get_cookies>, nullptr, nullptr, nullptr},
-    {"subprotocols", guarded<get_subprotocols>, nullptr, nullptr, nullptr},
-    {"client", guarded<get_client>, nullptr, nullptr, nullptr},
-    {"url", guarded<get_url>, nullptr, nullptr, nullptr},
-    {"user_data", guarded<get_user_data>, nullptr, nullptr, nullptr},
-    {"accepted", guarded<get_accepted>, nullptr, nullptr, nullptr},
-    {"closed", guarded<get_closed>, nullptr, nullptr, nullptr},
-    {"close_code", guarded<get_close_code>, nullptr, nullptr, nullptr},
-    {"close_reason", guarded<get_close_reason>, nullptr, nullptr, nullptr},
-    {"subprotocol", guarded<get_subprotocol>, nullptr, nullptr, nullptr},
-    {"buffered_amount", guarded<get_buffered_amount>, nullptr, nullptr, nullptr},
+    {"path", guarded<get_path>, nullptr, docs::path, nullptr},
+    {"path_params", guarded<get_path_params>, nullptr, docs::path_params, nullptr},
+    {"query_params", guarded<get_query_params>, nullptr, docs::query_params, nullptr},
+    {"headers", guarded<get_headers>, nullptr, docs::headers, nullptr},
+    {"cookies", guarded<get_cookies>, nullptr, docs::cookies, nullptr},
+    {"subprotocols", guarded<get_subprotocols>, nullptr, docs::subprotocols, nullptr},
+    {"client", guarded<get_client>, nullptr, docs::client, nullptr},
+    {"url", guarded<get_url>, nullptr, docs::url, nullptr},
+    {"user_data", guarded<get_user_data>, nullptr, docs::user_data, nullptr},
+    {"accepted", guarded<get_accepted>, nullptr, docs::accepted, nullptr},
+    {"closed", guarded<get_closed>, nullptr, docs::closed, nullptr},
+    {"close_code", guarded<get_close_code>, nullptr, docs::close_code, nullptr},
+    {"close_reason", guarded<get_close_reason>, nullptr, docs::close_reason, nullptr},
+    {"subprotocol", guarded<get_subprotocol>, nullptr, docs::subprotocol, nullptr},
+    {"buffered_amount", guarded<get_buffered_amount>, nullptr, docs::buffered_amount, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -391,6 +392,7 @@ PyMemberDef connection_members[] = {
 };
 
 PyType_Slot connection_slots[] = {
+    {Py_tp_doc, const_cast<char*>(docs::connection)},
     {Py_tp_dealloc, reinterpret_cast<void*>(connection_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(connection_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(connection_clear)},

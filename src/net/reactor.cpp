@@ -45,6 +45,16 @@ void add_own_descriptor(int epoll, int fd, void* tag) {
 struct Reactor::Batch {
     std::array<epoll_event, max_events> events;
     std::size_t count = 0, next = 0;
+
+    struct Read {
+        Reader* reader;  // null once it is closed
+        std::uint32_t begin, size;
+    };
+    std::array<Read, max_events> reads;
+    std::size_t reads_count = 0, reads_next = 0;
+    std::size_t used = 0;  // of the read buffer
+
+    [[nodiscard]] bool is_done() const noexcept { return next == count && reads_next == reads_count; }
 };
 
 Reactor::Reactor()
@@ -115,7 +125,7 @@ void Reactor::run_posted() {
 }
 
 bool Reactor::has_work() const noexcept {
-    return !turn_end_hooks_.empty() || !deferred_reads_.empty() || !running_.empty() || batch_->next < batch_->count;
+    return !turn_end_hooks_.empty() || !deferred_reads_.empty() || !running_.empty() || !batch_->is_done();
 }
 
 // A part of a turn. Where an exception leaves it early (no memory), what is left is for the next turn.
@@ -131,7 +141,7 @@ public:
     }
 
     base::IntrusiveList<TurnEndHook, TurnEndHook> hooks;
-    base::IntrusiveList<DeferredRead, DeferredRead> reads;
+    base::IntrusiveList<Reader, Reader> reads;
 
 private:
     Reactor& reactor_;
@@ -154,7 +164,8 @@ void Reactor::turn(std::optional<Duration> timeout) {
         part.reads.splice(deferred_reads_);
         dispatch();
         if (stalled) catch_up();
-        while (DeferredRead* stream = part.reads.pop_front()) stream->read_again();
+        while (Reader* reader = part.reads.pop_front()) reader->read_again();
+        hand_over();
         if (!running_.empty()) run_posted();
         timers_.advance(now_ms_);
     }
@@ -223,12 +234,33 @@ void Reactor::dispatch() {
         }
     }
     batch_->next = batch_->count = 0;
+    hand_over();
     if (!woken) return;
     std::uint64_t count = 0;
     [[maybe_unused]] auto taken = ::read(wake_.get(), &count, sizeof count);
     taken = ::read(guest_timer_.get(), &count, sizeof count);
     guest_deadline_ms_.reset();
     run_posted();
+}
+
+base::MutableBytes Reactor::read_space() {
+    if (read_buffer_.size() - batch_->used < min_read_bytes || batch_->reads_count == max_events) hand_over();
+    return base::MutableBytes(read_buffer_).subspan(batch_->used);
+}
+
+void Reactor::complete_read(Reader& reader, std::size_t size) noexcept {
+    batch_->reads[batch_->reads_count++] = {&reader, static_cast<std::uint32_t>(batch_->used),
+                                            static_cast<std::uint32_t>(size)};
+    batch_->used += size;
+}
+
+void Reactor::hand_over() {
+    while (batch_->reads_next < batch_->reads_count) {
+        const Batch::Read read = batch_->reads[batch_->reads_next++];
+        if (read.reader)
+            read.reader->on_read_completed(base::MutableBytes(read_buffer_).subspan(read.begin, read.size));
+    }
+    batch_->reads_next = batch_->reads_count = batch_->used = 0;
 }
 
 void Reactor::arm_guest_timer() {
@@ -267,7 +299,7 @@ void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");
 }
 
-void Reactor::unwatch(int fd, Watcher& watcher) noexcept {
+void Reactor::unwatch(int fd, Watcher& watcher, const Reader* reader) noexcept {
     if (!is_forked()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     // Events of the current batch that were not yet handed out must not reach a watcher that is gone.
     const auto end = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->count);
@@ -275,6 +307,8 @@ void Reactor::unwatch(int fd, Watcher& watcher) noexcept {
     batch_->count = static_cast<std::size_t>(
         std::remove_if(rest, end, [&](const epoll_event& event) { return event.data.ptr == &watcher; }) -
         batch_->events.begin());
+    for (std::size_t i = batch_->reads_next; i < batch_->reads_count; ++i)
+        if (batch_->reads[i].reader == reader) batch_->reads[i].reader = nullptr;
 }
 
 }  // namespace proapi::net

@@ -113,36 +113,44 @@ public:
     protected:
         ~Watcher() = default;
     };
-    class DeferredRead : private base::ListLink {
+    // Whose reads are put off, and handed over, by the reactor.
+    class Reader : private base::ListLink {
     public:
         virtual void read_again() = 0;
+        virtual void on_read_completed(base::MutableBytes bytes) = 0;
         void cancel_read() noexcept { unlink(); }
 
     protected:
-        ~DeferredRead() = default;
+        ~Reader() = default;
 
     private:
         friend class Reactor;
-        friend class base::IntrusiveList<DeferredRead, DeferredRead>;
+        friend class base::IntrusiveList<Reader, Reader>;
     };
     void watch(int fd, Watcher& watcher, std::uint32_t events);
-    void unwatch(int fd, Watcher& watcher) noexcept;
+    // Nothing that has happened to it reaches the watcher or its reader (may be null) any more.
+    void unwatch(int fd, Watcher& watcher, const Reader* reader) noexcept;
     // Another read of that stream in the next turn: its share of this one is used up.
-    void read_later(DeferredRead& stream) noexcept { deferred_reads_.push_back(stream); }
-    // One buffer serves all reads of the thread: idle sockets own none.
-    [[nodiscard]] base::MutableBytes read_buffer() noexcept { return read_buffer_; }
+    void read_later(Reader& reader) noexcept { deferred_reads_.push_back(reader); }
+    // Where the next read puts its octets. One buffer serves all reads of the thread: idle sockets own none.
+    [[nodiscard]] base::MutableBytes read_space();
+    // The first `size` octets of read_space() are the reader's. They are handed over once all that is ready was read:
+    // the kernel's code and the handlers' take turns in the processor's caches by the batch, not by the message.
+    void complete_read(Reader& reader, std::size_t size) noexcept;
 
 private:
     void wait(std::optional<Duration> timeout);
     // Takes what is ready into the batch. False where a signal came between.
     bool poll(int wait_ms) noexcept;
     void dispatch();
+    void hand_over();
     void catch_up();
     void run_posted();
     void read_clock() noexcept;
 
     static constexpr std::size_t max_events = 256;
     static constexpr std::size_t read_buffer_bytes = 64 * 1024;
+    static constexpr std::size_t min_read_bytes = 16 * 1024;
 
     const unsigned forks_;  // when it was made
     Descriptor epoll_, wake_, guest_timer_;
@@ -154,7 +162,7 @@ private:
     std::uint64_t now_ms_ = 0, last_turn_ms_ = 0;
     std::optional<std::uint64_t> guest_deadline_ms_;
     base::IntrusiveList<TurnEndHook, TurnEndHook> turn_end_hooks_;
-    base::IntrusiveList<DeferredRead, DeferredRead> deferred_reads_;
+    base::IntrusiveList<Reader, Reader> deferred_reads_;
     std::vector<ForeignEvent> foreign_events_;
     WaitGuard wait_guard_;
     void (*outside_work_)(void*) = nullptr;

@@ -36,7 +36,7 @@ Stream::~Stream() {
 void Stream::close(CloseMode mode) noexcept {
     if (!socket_) return;
     cancel_read();
-    reactor_.unwatch(socket_.get(), *this);
+    reactor_.unwatch(socket_.get(), *this, this);
     if (mode == CloseMode::reset && !reactor_.is_forked()) {
         const linger hard{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
@@ -80,14 +80,15 @@ void Stream::end_reading(int error) {
 
 // One read a turn: a peer that fills its socket does not keep the others waiting.
 void Stream::read_once() {
-    const base::MutableBytes buffer = reactor_.read_buffer();
+    const base::MutableBytes buffer = reactor_.read_space();
+    if (!reading_) return;  // another's read was handed over to make the space
     const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (count > 0) {
         const auto size = static_cast<std::size_t>(count);
         // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. An end of
         // stream made its edge already, so it has to be asked for.
         if (size == buffer.size() || peer_finished_) reactor_.read_later(*this);
-        handler_.on_read(buffer.first(size));
+        reactor_.complete_read(*this, size);
     } else if (count == 0) {
         end_reading(0);
     } else if (!is_temporary(errno)) {

@@ -32,7 +32,7 @@ struct WriteResult {
     int error = 0;
 };
 
-class Stream final : private Reactor::Watcher, private Reactor::DeferredRead {
+class Stream final : private Reactor::Watcher, private Reactor::Reader {
 public:
     // Takes over a connected socket. Reading is stopped. Throws std::system_error where the kernel refuses it.
     Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler);
@@ -40,7 +40,7 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // Reads complete, one after the other, until stop_reading().
+    // Reads complete, one after the other, until stop_reading(); one that has completed before may come after it.
     void start_reading();
     void stop_reading() noexcept;
     [[nodiscard]] bool is_reading() const noexcept { return reading_; }
@@ -67,6 +67,7 @@ public:
 private:
     void on_ready(std::uint32_t events) override;
     void read_again() override;
+    void on_read_completed(base::MutableBytes bytes) override { handler_.on_read(bytes); }
     void read_once();
     void end_reading(int error);
 

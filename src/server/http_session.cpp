@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t file_part_bytes = 64 * 1024;
 constexpr std::uint8_t requests_a_turn = 8;
+constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
 
 [[nodiscard]] http::HeadLimits head_limits_of(const Settings& settings) noexcept {
     return {settings.max_request_line, settings.max_head, settings.max_fields};
@@ -71,6 +72,13 @@ bool HttpSession::may_take() const noexcept {
 }
 
 base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
+    if (!parser_.has_begun() && bytes.front() == tls_handshake_record) {
+        connection_.server().log_limited(LogLevel::info,
+                                         "a TLS handshake came to a port of plain HTTP: its clients "
+                                         "must say http:// and ws://, or a proxy must end the TLS");
+        on_parse_failure({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
+        return {};
+    }
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
     switch (parser_.state()) {
         case http::ParseState::need_data:

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 
 #include "http/headers.hpp"
 
@@ -107,6 +108,35 @@ void list_effective(const std::array<Limit<T>, N>& limits, const T& settings,
     }
 }
 
+// How many letters have to be put in, left out or exchanged (Levenshtein).
+[[nodiscard]] std::size_t distance(std::string_view one, std::string_view other) {
+    std::vector<std::size_t> row(other.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (const char letter : one) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t i = 0; i < other.size(); ++i) {
+            const std::size_t exchanged = diagonal + (letter == other[i] ? 0 : 1);
+            diagonal = row[i + 1];
+            row[i + 1] = std::min({exchanged, row[i] + 1, row[i + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+// ", did you mean 'high_water'?", where one is near.
+[[nodiscard]] std::string suggestion(std::string_view name) {
+    if (name.size() > 64) return {};
+    std::string_view nearest;
+    std::size_t least = std::max<std::size_t>(name.size() / 3, 2) + 1;
+    const auto look_at = [&](std::string_view known) {
+        if (const std::size_t found = distance(name, known); found < least) least = found, nearest = known;
+    };
+    for (const auto& limit : route_limits) look_at(limit.name);
+    for (const auto& limit : server_limits) look_at(limit.name);
+    look_at(origins_name);
+    return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
+}
+
 }  // namespace
 
 std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
@@ -117,7 +147,8 @@ std::string set_setting(WebSocketSettings& settings, std::string_view name, std:
     const bool is_server_wide =
         std::any_of(server_limits.begin(), server_limits.end(), [&](const auto& one) { return one.name == name; });
     return "'" + std::string(name) + "' is " +
-           (is_server_wide ? "a setting of the whole application, not of one route" : "not a setting");
+           (is_server_wide ? "a setting of the whole application, not of one route"
+                           : "not a setting" + suggestion(name));
 }
 
 std::string set_setting(Settings& settings, std::string_view name, std::string_view value) {

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 
 #include "http/response.hpp"
@@ -78,16 +79,9 @@ enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
     return false;
 }
 
-}  // namespace
-
-StaticFile find_static_file(const std::string& directory, std::string_view path, const http::RequestHead& request) {
-    std::string name(path);
-    if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
-    if (name.empty() || name.ends_with('/')) name += "index.html";
-    return answer_with_file(open_beneath(directory, name), name, request);
-}
-
-StaticFile answer_with_file(net::Descriptor file, std::string_view name, const http::RequestHead& request) {
+// Of a file that is open, or not (404); whole, or what the request's conditions and range make of it.
+[[nodiscard]] StaticFile answer_with_file(net::Descriptor file, std::string_view name, const http::RequestHead& request,
+                                          bool always_whole = false) {
     struct stat status{};
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
 
@@ -97,7 +91,9 @@ StaticFile answer_with_file(net::Descriptor file, std::string_view name, const h
     StaticFile found;
     found.headers.add("ETag", etag);
     found.headers.add("Last-Modified", http::format_date(status.st_mtim.tv_sec));
-    if (is_not_modified(request, etag, status.st_mtim.tv_sec)) {
+    const bool is_get = request.method == "GET";
+    const bool is_conditional = !always_whole && (is_get || request.method == "HEAD");
+    if (is_conditional && is_not_modified(request, etag, status.st_mtim.tv_sec)) {
         found.status = 304;
         return found;
     }
@@ -109,7 +105,7 @@ StaticFile answer_with_file(net::Descriptor file, std::string_view name, const h
     RangeKind kind = RangeKind::whole;
     const auto field = request.headers.get("range");
     const auto condition = request.headers.get("if-range");
-    if (field && request.method == "GET" && (!condition || *condition == etag)) kind = read_range(*field, size, range);
+    if (field && is_conditional && is_get && (!condition || *condition == etag)) kind = read_range(*field, size, range);
     if (kind == RangeKind::unsatisfiable) {
         StaticFile refused = refusal(416, "The range is beyond the file's end.\n");
         refused.headers.add("Content-Range", "bytes */" + std::to_string(size));
@@ -121,6 +117,40 @@ StaticFile answer_with_file(net::Descriptor file, std::string_view name, const h
                                                std::to_string(range.first + range.length - 1) + "/" +
                                                std::to_string(size));
     found.file = FileBody{std::move(file), range.first, range.length};
+    return found;
+}
+
+}  // namespace
+
+std::string check_directory(const std::string& directory) {
+    struct stat status{};
+    if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+        return "expected a directory, got '" + directory + "'";
+    if (!open_beneath(directory, ".") && (errno == ENOSYS || errno == EPERM))
+        return "files are served by the system call openat2 (Linux 5.6), which this kernel, or what confines this "
+               "process (seccomp), refuses";
+    return {};
+}
+
+StaticFile find_static_file(const std::string& directory, std::string_view path, const http::RequestHead& request) {
+    std::string name(path);
+    if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
+    if (name.empty() || name.ends_with('/')) name += "index.html";
+    return answer_with_file(open_beneath(directory, name), name, request);
+}
+
+StaticFile answer_with_file_at(const std::string& path, int status, http::Headers headers,
+                               const http::RequestHead& request) {
+    net::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    StaticFile found = answer_with_file(std::move(file), path, request, status != 200);
+    if (!found.file) headers.remove("Content-Disposition");
+    for (const auto& [name, value] : found.headers) {
+        if (found.file && headers.contains(name)) continue;
+        headers.remove(name);
+        headers.add(name, value);
+    }
+    found.headers = std::move(headers);
+    if (found.status == 200) found.status = status;
     return found;
 }
 

@@ -18,13 +18,18 @@ struct StaticFile {
     std::string text;
 };
 
+// Why files can't be served from there; empty where they can.
+[[nodiscard]] std::string check_directory(const std::string& directory);
+
 // `path` is relative and decoded; a directory stands for its index.html.
 [[nodiscard]] StaticFile find_static_file(const std::string& directory, std::string_view path,
                                           const http::RequestHead& request);
 
-// The same for a file that is open already, or not (404).
-[[nodiscard]] StaticFile answer_with_file(net::Descriptor file, std::string_view name,
-                                          const http::RequestHead& request);
+// A handler's response by the file at `path`, which is trusted. `headers` go before those that the file makes; where
+// there is no such file, or not that range of it, the answer's go before. With another `status` than 200, which that of
+// an error's page would be, it is always the whole file.
+[[nodiscard]] StaticFile answer_with_file_at(const std::string& path, int status, http::Headers headers,
+                                             const http::RequestHead& request);
 
 // The answer to a request that matched a route of files. Where there is no such file, but a WebSocket route fits the
 // path too, it is that route's 426: a mount at the root does not hide the routes beside it.

@@ -203,6 +203,9 @@ void WebSocketSession::lose(std::string_view reason) {
 void WebSocketSession::on_time() {
     switch (phase_) {
         case Phase::connecting:
+            connection_.server().log_limited(LogLevel::warning,
+                                             "503 " + escape_for_log(websocket_->request().head.raw_path()) +
+                                                 ": the handler did not accept within accept_timeout");
             static_cast<void>(websocket_->reject(503, "The handler did not accept within accept_timeout.\n", {}));
             return;
         case Phase::open: {

@@ -18,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 CHAT = ROOT / "examples" / "python" / "chat.py"
 SCREENSHOT = ROOT / "docs" / "images" / "chat.png"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+SIDEWAYS = {**PHONE, "viewport": {"width": 844, "height": 390}}
 
 REMEMBERED = 256  # messages of a room
 WHITE_SPACE = "".join(character for character in map(chr, range(sys.maxunicode)) if character.isspace())
@@ -95,6 +96,10 @@ def messages(page: Page, name: str) -> Locator:
 def sent(page: Page) -> Locator:
     """What one sees as said: one's own messages that were echoed, and the others'."""
     return page.locator('[data-testid="message"][data-state="sent"] [data-testid="message-text"]')
+
+
+def pending(page: Page) -> Locator:
+    return page.locator('[data-testid="message"][data-state="pending"]')
 
 
 def system_line(page: Page, text: str) -> Locator:
@@ -210,13 +215,12 @@ def test_a_killed_server_comes_back(chat: Chat, people: People) -> None:
     for page in (ada, grace):
         expect(page.get_by_test_id("status")).to_have_attribute("data-state", "reconnecting")
     say(ada, "Meanwhile")
-    pending = ada.locator('[data-testid="message"][data-state="pending"]')
-    expect(pending).to_have_count(1)
+    expect(pending(ada)).to_have_count(1)
 
     chat.restart()
     be_connected(ada)
     be_connected(grace)
-    expect(pending).to_have_count(0)
+    expect(pending(ada)).to_have_count(0)
     say(ada, "After")
     # Who came back second may have missed what the first one had waiting; neither message comes twice.
     expect(messages(grace, "Ada").filter(has_text="After")).to_have_count(1)
@@ -299,48 +303,60 @@ def test_a_name_is_tidied(chat: Chat) -> None:
         assert long.name == "ü" * 32
 
 
-@pytest.mark.parametrize("lost", ["said", "told"])
-def test_changing_ones_name_on_a_dead_path_loses_nothing(chat: Chat, people: People, lost: str) -> None:
-    grace = be_connected(people.open(chat.url("lobby", "Grace")))
-    ada, kill = open_with_a_path_that_dies(people, chat.url("lobby", "Ada"), lost)
-    kill()
-    say(ada, "Do you hear me?")
-    pending = ada.locator('[data-testid="message"][data-state="pending"]')
-    expect(pending).to_have_count(1)
-    if lost == "told":
-        expect(messages(grace, "Ada")).to_have_text(["Do you hear me?"])
-
+def change_name(ada: Page) -> str:
     ada.get_by_test_id("name-change").click()
     ada.get_by_test_id("name-input").fill("Augusta")
     ada.get_by_test_id("name-submit").click()
-    expect(pending).to_have_count(0)
-    say(ada, "And now?")
-    expect(messages(ada, "Augusta").last).to_have_text("And now?")
-    # Grace has heard each once, whatever the name.
-    expect(grace.get_by_test_id("message-text")).to_have_text(["Do you hear me?", "And now?"])
-    expect(ada.locator('[data-testid="message"][data-state="sent"]')).to_have_count(2)
+    return "Augusta"
 
 
-@pytest.mark.parametrize("lost", ["said", "told"])
-def test_leaving_a_room_on_a_dead_path_leaves_its_messages_pending(chat: Chat, people: People, lost: str) -> None:
-    grace = be_connected(people.open(chat.url("my room", "Grace")))
-    ada, kill = open_with_a_path_that_dies(people, chat.url("my room", "Ada"), lost)
-    kill()
-    say(ada, "Do you hear me?")
-    if lost == "told":
-        expect(messages(grace, "Ada")).to_have_text(["Do you hear me?"])
+def visit_another_room(ada: Page) -> str:
     ada.locator('[data-testid="room-link"][data-room="coffee"]').click()
     be_connected(ada)
     say(ada, "Coffee!")
     expect(sent(ada)).to_have_text(["Coffee!"])
     link = ada.locator('[data-testid="room-link"][data-room="my room"]')
     expect(link).to_contain_text("1 pending")
-
     link.click()
     expect(link).not_to_contain_text("pending")
+    return "Ada"
+
+
+@pytest.mark.parametrize("lost", ["said", "told"])
+@pytest.mark.parametrize("act", [change_name, visit_another_room])
+def test_a_dead_path_loses_nothing(chat: Chat, people: People, act: Callable[[Page], str], lost: str) -> None:
+    """Whoever says something on it and then takes another one has said it, once, to everybody in the room."""
+    grace = be_connected(people.open(chat.url("my room", "Grace")))
+    ada, kill = open_with_a_path_that_dies(people, chat.url("my room", "Ada"), lost)
+    kill()
+    say(ada, "Do you hear me?")
+    expect(pending(ada)).to_have_count(1)
+    if lost == "told":
+        expect(messages(grace, "Ada")).to_have_text(["Do you hear me?"])
+
+    name = act(ada)
+    expect(pending(ada)).to_have_count(0)
     expect(sent(ada)).to_have_text(["Do you hear me?"])
     say(ada, "And now?")
-    expect(messages(grace, "Ada")).to_have_text(["Do you hear me?", "And now?"])
+    for page in (ada, grace):
+        expect(sent(page)).to_have_text(["Do you hear me?", "And now?"])
+        expect(messages(page, name).last).to_have_text("And now?")
+
+
+def test_after_a_change_of_name_one_goes_on_writing(chat: Chat, people: People) -> None:
+    page = be_connected(people.open(chat.url("lobby", "Ada")))
+    change_name(page)
+    expect(page.get_by_test_id("me-name")).to_have_text("Augusta")
+    expect(page.get_by_test_id("composer-input")).to_be_focused()
+    expect(system_line(page, "You are now Augusta")).to_have_count(1)
+    expect(system_line(page, "You joined")).to_have_count(1)
+
+
+def test_on_a_phone_held_sideways_everything_can_be_reached(chat: Chat, people: People) -> None:
+    page = be_connected(people.open(chat.url("lobby", "Ada"), **SIDEWAYS))
+    expect(page.get_by_test_id("name-change")).to_be_in_viewport(ratio=1)
+    page.get_by_test_id("members").scroll_into_view_if_needed()
+    expect(page.get_by_test_id("members")).to_be_in_viewport()
 
 
 def test_on_a_phone(chat: Chat, people: People) -> None:

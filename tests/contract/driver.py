@@ -64,8 +64,8 @@ class Commands:
 
     def _send(self, call: str, arguments: dict[str, Any]) -> int:
         number = next(_numbers)
-        sent = {key: {"hex": value.hex()} if isinstance(value, bytes) else value for key, value in arguments.items()}
-        self.websocket.send_message(json.dumps({"id": number, "call": call, **sent}))
+        sent = json.dumps({"id": number, "call": call, **arguments}, default=_hexadecimal)
+        self.websocket.send_message(sent)
         return number
 
 
@@ -114,6 +114,11 @@ class Subject(Commands):
         self.websocket.disconnect()
         if self._foreign is not None:
             self._foreign.websocket.disconnect()
+
+
+def _hexadecimal(octets: bytes) -> dict[str, str]:
+    """What JSON has no form for."""
+    return {"hex": octets.hex()}
 
 
 def _value(value: Any) -> Any:

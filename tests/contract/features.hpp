@@ -3,4 +3,19 @@
 
 #include <proapi/proapi.hpp>
 
-void register_features(proapi::ProAPI& app);
+namespace features {
+
+// Connections that do what a test says: driver.py.
+void register_driven(proapi::ProAPI& app);
+// Routes of every kind.
+void register_routes(proapi::ProAPI& app);
+// HTTP handlers of every kind.
+void register_http(proapi::ProAPI& app);
+
+}  // namespace features
+
+inline void register_features(proapi::ProAPI& app) {
+    features::register_driven(app);
+    features::register_routes(app);
+    features::register_http(app);
+}

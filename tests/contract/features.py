@@ -1,21 +1,24 @@
 """What the contract application serves below /features: connections that do what a test says (see driver.py), routes of
-every kind, and HTTP handlers of every kind. Its C++ twin is features.cpp.
+every kind, and HTTP handlers of every kind. Its C++ twins are features_*.cpp.
 """
 
 import asyncio
 import json
 import math
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from proapi import FileResponse, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
+from proapi import FileResponse, HTTPException, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
+from proapi.threads import MAX_THREADS
 
 Command = dict[str, Any]
 
 controls: dict[str, WebSocketConnection] = {}
 subjects: dict[str, WebSocketConnection] = {}
 files = Path(__file__).resolve().parent
+one_file = files / "package.json"
 
 
 class Return(Exception):
@@ -26,6 +29,8 @@ def register_features(app: ProAPI) -> None:
     register_driven(app)
     register_routes(app)
     register_http(app)
+    register_files(app)
+    register_blocking(app)
 
 
 # ---- connections that do what a test says ---------------------------------------------------------------------------
@@ -79,6 +84,10 @@ async def leave(subject: WebSocketConnection, what: str) -> None:
     """Lets an exception leave the handler."""
     if what == "error":
         raise RuntimeError("raised as asked")
+    if what == "refusal":
+        raise HTTPException(410, "not today")
+    if what == "no refusal":
+        raise HTTPException(200, "raised as asked")
     if what == "wrong kind":
         await subject.receive_text()
     elif what == "not JSON":
@@ -117,6 +126,12 @@ def shown(value: Any) -> Any:
 
 def given(value: Any) -> Any:
     return bytes.fromhex(value["hex"]) if isinstance(value, dict) and value.keys() == {"hex"} else value
+
+
+def headers_of(command: Command) -> Any:
+    """Pairs of str, and of bytes where the test gives bytes."""
+    pairs = command.get("headers")
+    return pairs and [(given(name), given(value)) for name, value in pairs]
 
 
 async def state(ws: WebSocketConnection, _: Command) -> dict[str, Any]:
@@ -188,9 +203,9 @@ CALLS: dict[str, Any] = {
     "state": state,
     "handle": handle,
     "user_data": user_data,
-    "accept": lambda ws, c: ws.accept(c.get("subprotocol"), c.get("headers")),
+    "accept": lambda ws, c: ws.accept(c.get("subprotocol"), headers_of(c)),
     "close": lambda ws, c: ws.close(c.get("code", 1000), c.get("reason")),
-    "reject": lambda ws, c: ws.reject(c.get("status", 403), c.get("body", ""), c.get("headers")),
+    "reject": lambda ws, c: ws.reject(c.get("status", 403), c.get("body", ""), headers_of(c)),
     "wait_closed": lambda ws, _: ws.wait_closed(),
     "receive": lambda ws, _: ws.receive(),
     "receive_text": lambda ws, _: ws.receive_text(),
@@ -307,16 +322,20 @@ def register_http(app: ProAPI) -> None:
     async def answer_with(status: int) -> Response:
         return Response(f"<{status}>", status, {"X-Status": str(status)}, "text/x-status")
 
+    @app.get("/features/answer/{status:int}/stream")
+    async def stream_with(status: int) -> Response:
+        return StreamingResponse(iter(["text"]), status)
+
+    @app.get("/features/answer/{status:int}/file")
+    async def file_with(status: int) -> Response:
+        return FileResponse(one_file, status)
+
     @app.get("/features/cookies")
     async def set_cookies() -> Response:
         response = Response("ok")
         response.set_cookie("a", "1", httponly=True)
         response.set_cookie("b", "2", path="/features", max_age=60)
         return response
-
-    @app.get("/features/file")
-    async def one_file() -> FileResponse:
-        return FileResponse(files / "package.json")
 
     streams = {"open": 0}
 
@@ -349,3 +368,37 @@ def register_http(app: ProAPI) -> None:
     @app.get("/features/wrong")
     async def wrong() -> Any:
         return Response(json.dumps("x"), headers={"X-Bad": "a\r\nSet-Cookie: b=c"})
+
+
+def register_files(app: ProAPI) -> None:
+    @app.get("/features/file")
+    async def file() -> FileResponse:
+        return FileResponse(one_file)
+
+    @app.get("/features/no-file/directory")
+    def directory() -> FileResponse:
+        return FileResponse(files)
+
+    @app.get("/features/no-file/nothing")
+    def nothing() -> FileResponse:
+        return FileResponse(files / "nothing")
+
+
+def register_blocking(app: ProAPI) -> None:
+    """Handlers that hold threads of the pool until they are let go."""
+    blocked: set[int] = set()
+    may_go = threading.Event()
+
+    @app.get("/features/block")
+    def block() -> str:
+        blocked.add(threading.get_ident())
+        may_go.wait()
+        return "let go"
+
+    @app.get("/features/blocked")
+    async def count() -> dict[str, int]:
+        return {"blocked": len(blocked), "threads": MAX_THREADS}
+
+    @app.get("/features/unblock")
+    async def unblock() -> None:
+        may_go.set()

@@ -237,7 +237,7 @@ class Peer:
         raise AssertionError(f"expected the end of the stream, got {shown(self.buffer)}")
 
     def is_quiet(self, for_s: float) -> bool:
-        """Whether nothing comes for a time: only for what must not happen."""
+        """Whether nothing comes for a time: to send slowly, and where the time itself is what is tried."""
         self.socket.settimeout(for_s)
         try:
             self.buffer += self.socket.recv(65536)

@@ -22,16 +22,24 @@ MOST_PUSHED_BYTES = 8 * 1024 * 1024
 
 
 SOON = 3.0  # more than a time limit of 0.3 s by what a busy machine may add
+# Nothing tells when the kernel's buffers, here and there, take no more: a send that waits for so long has filled them.
+BLOCKED_S = 0.2
+
+
+def look(port: int, name: str) -> int:
+    """A figure of /stats."""
+    return int(http(port, "GET", "/stats").json()[name])
 
 
 def settled(port: int, name: str) -> int:
-    """A counter of /stats, once it stands still: the same in five looks, 20 ms apart."""
+    """Once it stands still: the same in five looks. That no more happens is no event."""
+    between_looks_s = 0.02
     value, looks = -1, 0
     while looks < 5:
-        now = http(port, "GET", "/stats").json()[name]
+        now = look(port, name)
         looks = looks + 1 if now == value else 0
         value = now
-        time.sleep(0.02)
+        time.sleep(between_looks_s)
     return value
 
 
@@ -44,7 +52,7 @@ def test_a_sender_waits_for_a_slow_reader(start_server: Start) -> None:
         for index in range(20000):
             assert websocket.receive() == f"{index} ".ljust(SIZE, ".")
         websocket.expect_close(1000)
-    assert settled(server.port, "pushed") == 20000
+    assert look(server.port, "pushed") == 20000
 
 
 def test_a_waiting_sender_holds_up_nobody_else(server: Server) -> None:
@@ -126,15 +134,15 @@ def test_a_paused_peer_that_is_lost(server: Server, subject: New) -> None:
     s = subject()
     waiting = s.begin("wait_closed")
     s.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
-    s.peer.socket.settimeout(0.2)
+    s.peer.socket.settimeout(BLOCKED_S)
     with pytest.raises(TimeoutError):  # the server has stopped to read
         while True:
             s.peer.socket.sendall(frame(TEXT, b"x" * 6000))
-    descriptors = http(server.port, "GET", "/stats").json()["fds"]
+    descriptors = look(server.port, "fds")
     s.peer.reset()
     assert s.end(waiting) is None
     assert s.do("state")["close_code"] == 1006
-    while http(server.port, "GET", "/stats").json()["fds"] >= descriptors:
+    while look(server.port, "fds") >= descriptors:
         pass
 
 
@@ -207,7 +215,7 @@ def test_answers_that_nobody_reads(
 
 def send_until_blocked(peer: Peer, data: memoryview) -> memoryview:
     """Gives what was not taken."""
-    peer.socket.settimeout(0.2)
+    peer.socket.settimeout(BLOCKED_S)
     try:
         while data:
             data = data[peer.socket.send(data) :]

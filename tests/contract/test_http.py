@@ -1,16 +1,11 @@
 """HTTP/1.1: what handlers are told, what they may answer, and the protocol around both."""
 
 import os
-import re
 import socket
-from email.utils import parsedate_to_datetime
 
 import pytest
 from front_ends import Server
 from raw import EndOfStreamError, Peer, exchange, http, request
-
-BIG = bytes(range(256)) * (4 * 1024 * 1024 // 256)
-
 
 # ---- what a handler is told -----------------------------------------------------------------------------------------
 
@@ -132,125 +127,6 @@ def test_a_stream_to_http_1_0_ends_with_the_connection(server: Server) -> None:
         assert response.body == b"0 ..1 ..2 .."
 
 
-# ---- files ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_file(server: Server) -> None:
-    response = http(server.port, "GET", "/static/big.bin")
-    assert response.body == BIG
-    assert response.get("content-type") == "application/octet-stream"
-    assert response.get("accept-ranges") == "bytes"
-    assert response.get("x-content-type-options") == "nosniff"
-    assert re.fullmatch(r'(W/)?"[^"]+"', response.get("etag"))
-    assert parsedate_to_datetime(response.get("last-modified"))
-
-
-def test_an_index_file(server: Server) -> None:
-    for path in ("/static/", "/static/index.html"):
-        response = http(server.port, "GET", path)
-        assert (response.status, response.get("content-type")) == (200, "text/html; charset=utf-8")
-
-
-def test_head_of_a_file(server: Server) -> None:
-    response = http(server.port, "HEAD", "/static/big.bin")
-    assert (response.get("content-length"), response.body) == (str(len(BIG)), b"")
-
-
-@pytest.mark.parametrize(
-    ("field", "begin", "end"),
-    [
-        ("bytes=0-0", 0, 1),
-        ("bytes=5-9", 5, 10),
-        ("bytes=100-", 100, len(BIG)),
-        ("bytes=-1", len(BIG) - 1, len(BIG)),
-        (f"bytes=-{len(BIG) * 2}", 0, len(BIG)),
-        (f"bytes=4000000-{10**15}", 4000000, len(BIG)),
-    ],
-)
-def test_a_range(server: Server, field: str, begin: int, end: int) -> None:
-    response = http(server.port, "GET", "/static/big.bin", [("Range", field)])
-    assert response.status == 206
-    assert response.get("content-range") == f"bytes {begin}-{end - 1}/{len(BIG)}"
-    assert response.body == BIG[begin:end]
-
-
-@pytest.mark.parametrize("field", [f"bytes={len(BIG)}-", "bytes=-0", f"bytes={2**62}-{2**63 - 1}"])
-def test_a_range_beyond_the_end(server: Server, field: str) -> None:
-    response = http(server.port, "GET", "/static/big.bin", [("Range", field)])
-    assert (response.status, response.get("content-range")) == (416, f"bytes */{len(BIG)}")
-
-
-@pytest.mark.parametrize("field", ["bytes=9-5", "bytes=a-b", "lines=1-2", "bytes=--1", "bytes=0-1,3-4" + ",5-6" * 1000])
-def test_a_range_that_is_ignored(server: Server, field: str) -> None:
-    response = http(server.port, "GET", "/static/index.html", [("Range", field)])
-    assert response.status in (200, 206)
-    assert response.status == 200 or "," in field
-
-
-def test_conditions(server: Server) -> None:
-    first = http(server.port, "GET", "/static/index.html")
-    etag, modified = first.get("etag"), first.get("last-modified")
-    for name, value, status in (
-        ("If-None-Match", etag, 304),
-        ("If-None-Match", f'"other", {etag}', 304),
-        ("If-None-Match", f"W/{etag}", 304),
-        ("If-None-Match", f'"other", W/{etag}', 304),
-        ("If-None-Match", "*", 304),
-        ("If-None-Match", '"other"', 200),
-        ("If-Modified-Since", modified, 304),
-        ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT", 200),
-    ):
-        response = http(server.port, "GET", "/static/index.html", [(name, value)])
-        assert (response.status, response.body) == (status, b"" if status == 304 else first.body), (name, value)
-        assert response.get("etag") == etag
-    for condition, status in ((etag, 206), ('"other"', 200)):
-        fields = [("Range", "bytes=0-3"), ("If-Range", condition)]
-        assert http(server.port, "GET", "/static/index.html", fields).status == status
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../app.py",
-        "../../../../../../etc/passwd",
-        "%2e%2e/app.py",
-        "..%2fapp.py",
-        "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-        "..%5capp.py",
-        "%252e%252e/app.py",
-        "/etc/passwd",
-        "%2fetc%2fpasswd",
-        "big.bin/",
-        "big.bin/..",
-        "big.bin%00.html",
-        "big.bin.",
-        ".",
-        "..",
-        "x" * 256,
-        "nothing",
-    ],
-)
-def test_files_outside(server: Server, path: str) -> None:
-    response = http(server.port, "GET", f"/static/{path}")
-    assert response.status in (400, 404), response
-    assert b"root:" not in response.body
-
-
-def test_a_file_to_a_slow_reader(server: Server) -> None:
-    with Peer(server.port, receive_buffer=4096) as slow:
-        slow.send(request("GET", "/static/big.bin"))
-        assert slow.read_head().status == 200
-        assert http(server.port, "GET", "/livez").status == 200
-        assert slow.read(len(BIG)) == BIG
-
-
-def test_one_file(server: Server) -> None:
-    response = http(server.port, "GET", "/features/file")
-    assert (response.status, response.get("content-type")) == (200, "application/json")
-    with open(os.path.join(os.path.dirname(__file__), "package.json"), "rb") as file:
-        assert response.body == file.read()
-
-
 # ---- bodies and connections -----------------------------------------------------------------------------------------
 
 
@@ -361,8 +237,18 @@ def test_head_and_204_and_304_have_no_body(server: Server) -> None:
             + request("GET", "/static/index.html", [("If-None-Match", etag)])
             + request("GET", "/livez")
         )
-        assert peer.read_response("HEAD").get("content-length") == str(len(BIG))
+        assert peer.read_response("HEAD").get("content-length") == str(4 * 1024 * 1024)
         assert [peer.read_response().status for _ in range(3)] == [204, 304, 200]
+
+
+@pytest.mark.parametrize("kind", ["", "/stream", "/file"])
+def test_204_and_304_have_no_body_though_the_handler_gives_one(server: Server, kind: str) -> None:
+    with Peer(server.port) as peer:
+        for status in (204, 304):
+            peer.send(request("GET", f"/features/answer/{status}{kind}") + request("GET", "/livez"))
+            first, second = peer.read_response(), peer.read_response()
+            assert (first.status, first.closes) == (status, False)
+            assert (second.status, second.body) == (200, b"ok")
 
 
 def test_absolute_form(server: Server) -> None:

@@ -57,6 +57,7 @@ DEFAULTS = {
 }
 SHORT = 0.3
 SOON = 3.0  # more than SHORT by what a busy machine may add
+DRIP = 0.02  # between two octets of one who sends them singly
 
 
 def limits_of(server: Server) -> dict[str, float]:
@@ -202,14 +203,15 @@ def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
         peer.send(b"GET /livez HTTP/1.1\r\nX-A: ")
         while not peer.buffer:
             peer.send_unless_closed(b"x")
-            peer.is_quiet(0.02)
+            peer.is_quiet(DRIP)
             within(SOON, begin)
         assert peer.read_response().status == 408
 
 
 def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> None:
     """Whole requests come while it is stopped for longer than head_timeout: they are looked at before the clock is."""
-    server = start_server(limits={"head_timeout": 1.5})
+    head_timeout, stall = 1.5, 1.7
+    server = start_server(limits={"head_timeout": head_timeout})
     with contextlib.ExitStack() as held:
         # More than the kernel tells of at once.
         peers = [held.enter_context(Peer(server.port)) for _ in range(600)]
@@ -219,7 +221,7 @@ def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> No
         os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
         for peer in peers:
             peer.send(request("GET", "/livez"))
-        assert peers[0].is_quiet(1.7)
+        assert peers[0].is_quiet(stall)
         server.signal(signal.SIGCONT)
         assert [peer.read_response().status for peer in peers] == [200] * len(peers)
 
@@ -230,8 +232,19 @@ def test_accept_timeout(start_server: Start) -> None:
     response = subject.peer.read_response(within_s=SOON)
     assert response.status == 503
     assert b"accept_timeout" in response.body
+    server.wait_for_line("503 /features/.*: the handler did not accept within accept_timeout")
     assert subject.fails("accept").name == "WebSocketDisconnect"
     subject.disconnect()
+
+
+def test_tls_on_the_plain_port_is_told_at_once(start_server: Start) -> None:
+    server = start_server()
+    with Peer(server.port) as peer:
+        peer.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(506))
+        response = peer.read_response()
+        assert response.status == 400
+        assert b"TLS" in response.body
+    server.wait_for_line("a TLS handshake came to a port of plain HTTP")
 
 
 def test_keep_alive_timeout(start_server: Start) -> None:
@@ -277,7 +290,7 @@ def test_a_message_that_ends_in_time(start_server: Start) -> None:
         end = time.monotonic() + 3 * SHORT
         while time.monotonic() < end:
             websocket.send_frame(TEXT, b"one ", fin=0)
-            websocket.is_quiet(SHORT / 10)
+            websocket.is_quiet(DRIP)
             websocket.send_frame(CONTINUATION, b"two")
             assert websocket.receive() == "one two"
 
@@ -333,7 +346,7 @@ def test_any_octet_counts_as_life(start_server: Start) -> None:
         pings = 0
         for octet in message:  # slow, but alive: no pong is ever sent
             websocket.send(bytes([octet]))
-            if not websocket.is_quiet(SHORT / 40):
+            if not websocket.is_quiet(DRIP / 2):
                 pings += 1
         while (got := websocket.read_frame()).opcode == 9:
             pings += 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Serve
-from test_fast import run
+from test_fast import run_serving
 from websockets.asyncio.client import connect
 
 from proapi import ProAPI, WebSocketConnection
@@ -115,6 +115,7 @@ async def test_a_decoder_may_cancel_the_handler_that_waits(serve: Serve) -> None
     """Types run code of their own while a message is decoded: as part of the handler."""
     ends: list[Any] = []
     tasks: list[asyncio.Task[Any]] = []
+    waits = asyncio.Event()
 
     @dataclass
     class Order:
@@ -129,12 +130,13 @@ async def test_a_decoder_may_cancel_the_handler_that_waits(serve: Serve) -> None
         assert task is not None
         tasks.append(task)
         await websocket.accept()
+        waits.set()
         order = await websocket.receive_json(Order)
         ends.append(order.number)
         await websocket.receive()
 
     async with connect(_address(await serve(app_of(handler)))) as client:
-        await asyncio.sleep(0)
+        await asyncio.wait_for(waits.wait(), WAIT_S)
         await client.send('{"number": 7}')
         await asyncio.wait_for(client.wait_closed(), WAIT_S)
     assert ends == [True, 7]
@@ -146,7 +148,8 @@ def _sends_from_a_thread() -> ProAPI:
         await websocket.accept()
         await websocket.receive_text()
         # Once the loop waits, nothing but the thread's own send can wake it.
-        threading.Timer(0.1, lambda: websocket.send_text("from a thread")).start()
+        loop_waits_s = 0.1
+        threading.Timer(loop_waits_s, lambda: websocket.send_text("from a thread")).start()
         await websocket.receive_text()
 
     return app_of(handler)
@@ -165,7 +168,7 @@ async def test_a_send_from_another_thread_goes_out_at_once(serve: Serve, debug: 
 
 
 def test_a_send_from_another_thread_goes_out_at_once_in_fast_mode() -> None:
-    run(_receive_from_a_thread, _sends_from_a_thread())  # type: ignore[arg-type]
+    run_serving(_sends_from_a_thread(), _receive_from_a_thread)
 
 
 def _frame(opcode: int, payload: bytes) -> bytes:
@@ -182,10 +185,11 @@ async def test_time_in_which_the_handler_does_not_read_is_not_the_peers(serve: S
     """message_timeout ends with its message, also where that has filled the queue."""
     received: list[str] = []
     done = asyncio.Event()
+    busy_s = 0.8
 
     async def handler(websocket: WebSocketConnection) -> None:
         await websocket.accept()
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(busy_s)
         received.extend([await websocket.receive_text() for _ in range(3)])
         done.set()
 
@@ -194,8 +198,8 @@ async def test_time_in_which_the_handler_does_not_read_is_not_the_peers(serve: S
     writer.write(_UPGRADE)
     await reader.readuntil(b"\r\n\r\n")
     first = _frame(1, b"a")
-    writer.write(first[:3])
-    await asyncio.sleep(0.05)
+    writer.write(_frame(0x9, b"") + first[:3])
+    assert await reader.readexactly(2) == b"\x8a\x00"  # so the half of a message behind the ping has been read, too
     writer.write(first[3:] + _frame(1, b"b") + _frame(1, b"c"))
     await asyncio.wait_for(done.wait(), WAIT_S)
     assert received == ["a", "b", "c"]
@@ -227,8 +231,9 @@ async def test_a_loop_that_stalls_loses_nobody(serve: Serve) -> None:
         for one in sockets:
             one.send(_frame(0xA, b""))
         time.sleep(stall_s)
-        await asyncio.sleep(0.1)
-        assert not codes
+        async with connect(_address(port)) as newcomer:
+            await (await newcomer.ping())  # by then the server has seen to whatever was overdue
+            assert not codes
     finally:
         for one in sockets:
             one.close()

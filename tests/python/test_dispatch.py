@@ -83,7 +83,7 @@ async def cancels_itself(websocket: WebSocketConnection) -> None:
     task = asyncio.current_task()
     assert task is not None
     task.cancel()
-    await asyncio.sleep(1)
+    await asyncio.Event().wait()
 
 
 async def group_of_disconnects(websocket: WebSocketConnection) -> None:
@@ -166,7 +166,7 @@ async def test_shutdown_cancels_what_does_not_end(serve: Serve) -> None:
         await websocket.accept()
         await websocket.send_text("ready")
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             ends.append((websocket.closed, websocket.close_code))
 

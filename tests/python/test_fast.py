@@ -21,25 +21,32 @@ from proapi.server import Server
 TEST_S = 10
 
 
-def run(test: Callable[[], Awaitable[Any]], app: ProAPI | None = None, *, debug: bool = False) -> Any:
-    """Runs ``test`` on a fast loop; with an app, ``test(port)`` while it is served."""
-    server = Server(app or ProAPI())
+def run(test: Callable[[], Awaitable[Any]], *, debug: bool = False) -> Any:
+    """Runs ``test`` on a fast loop."""
+    return _run(Server(ProAPI()), test, debug=debug)
+
+
+def run_serving(app: ProAPI, test: Callable[[int], Awaitable[Any]]) -> Any:
+    """Runs ``test(port)`` on the fast loop that serves ``app``."""
+    server = Server(app)
 
     async def main() -> Any:
-        if app is None:
-            return await asyncio.wait_for(test(), TEST_S)
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(
             server.serve("127.0.0.1", 0, drives_loop=True, on_listening=lambda all: port.set_result(all[0][1]))
         )
         try:
-            return await asyncio.wait_for(test(await port), TEST_S)  # type: ignore[call-arg]
+            return await test(await port)
         finally:
             serving.cancel()
             await asyncio.wait({serving})
 
+    return _run(server, main)
+
+
+def _run(server: Server, main: Callable[[], Awaitable[Any]], *, debug: bool = False) -> Any:
     with asyncio.Runner(loop_factory=lambda: FastLoop(server.engine), debug=debug) as runner:
-        return runner.run(main())
+        return runner.run(asyncio.wait_for(main(), TEST_S))
 
 
 def test_timers() -> None:
@@ -119,19 +126,19 @@ def test_signals() -> None:
 
 
 def test_plain_signal_handlers_run_while_it_waits() -> None:
-    seen = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+    loop_waits_s = 0.02  # after which it surely does
 
     async def test() -> None:
-        timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR1))
-        timer.start()
-        await asyncio.sleep(0.05)
-        assert seen == [1]
+        loop = asyncio.get_running_loop()
+        seen = asyncio.Event()
+        before = signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(seen.set))
+        try:
+            threading.Timer(loop_waits_s, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            await seen.wait()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
 
-    try:
-        run(test)
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    run(test)
 
 
 def test_readers_and_writers() -> None:
@@ -141,22 +148,23 @@ def test_readers_and_writers() -> None:
         a.setblocking(False)
         b.setblocking(False)
         seen: list[str] = []
-        done = asyncio.Event()
+        readable, writable = asyncio.Event(), asyncio.Event()
 
         def on_readable() -> None:
             seen.append(f"read {b.recv(10)!r}")
-            done.set()
+            readable.set()
 
         def on_writable() -> None:
             seen.append("write")
             loop.remove_writer(b)
+            writable.set()
 
         loop.add_reader(b, on_readable)
         loop.add_writer(b, on_writable)
-        await asyncio.sleep(0)
+        await writable.wait()
         a.send(b"x")
-        await done.wait()
-        assert sorted(seen) == ["read b'x'", "write"]
+        await readable.wait()
+        assert seen == ["write", "read b'x'"]
         assert loop.remove_reader(b)
         assert not loop.remove_reader(b)
         assert not loop.remove_writer(b)
@@ -197,7 +205,7 @@ def test_a_timer_set_by_a_handler_is_kept() -> None:
 
         assert await asyncio.to_thread(client) == ["slept"] * 3
 
-    run(test, app)  # type: ignore[arg-type]
+    run_serving(app, test)
 
 
 def test_cancelled_timers_do_not_pile_up() -> None:
@@ -232,7 +240,7 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     async def test(port: int) -> None:
         await asyncio.to_thread(client, port)
 
-    run(test, app)  # type: ignore[arg-type]
+    run_serving(app, test)
     assert 0 < most < 1000
 
 
@@ -240,14 +248,14 @@ def test_an_idle_server_stops_at_once() -> None:
     async def test(port: int) -> float:
         return asyncio.get_running_loop().time()
 
-    loop_time = run(test, ProAPI(shutdown_timeout=30))  # type: ignore[arg-type]
+    loop_time = run_serving(ProAPI(shutdown_timeout=30), test)
     assert time.monotonic() - loop_time < 5
 
 
 def test_exceptions_leave_the_loop() -> None:
     async def exits() -> None:
         asyncio.get_running_loop().call_soon(sys.exit, 7)
-        await asyncio.sleep(5)
+        await asyncio.Event().wait()
 
     with pytest.raises(SystemExit) as caught:
         run(exits)
@@ -255,7 +263,7 @@ def test_exceptions_leave_the_loop() -> None:
 
     async def interrupted() -> None:
         asyncio.get_running_loop().call_later(0.01, os.kill, os.getpid(), signal.SIGINT)
-        await asyncio.sleep(5)
+        await asyncio.Event().wait()
 
     with pytest.raises(KeyboardInterrupt):
         run(interrupted)

@@ -93,6 +93,32 @@ def test_escapes_that_change_a_path_make_no_duplicate() -> None:
         app.get("/%61/b")(lambda: "")
 
 
+def test_what_has_a_default_keeps_it() -> None:
+    app = ProAPI()
+    for number in range(2):
+        app.websocket(f"/{number}")(_numbered(number))
+
+    @app.get("/page")
+    def page(request: Any, number: int = 7) -> str:
+        return f"{request} {number}"
+
+    assert app.routes.handlers[-1] is not None
+    assert app.routes.handlers[-1].call("the request", {}) == "the request 7"
+
+
+def test_a_query_parameter_is_told_where_it_is() -> None:
+    async def page(number: int = 7) -> None: ...
+
+    text = refused(lambda app: app.get("/page")(page))
+    assert "'number' has a default: what a query gives is in request.query_params" in text
+
+
+def _numbered(number: int) -> Any:
+    async def handler(websocket: Any, number: int = number) -> None: ...
+
+    return handler
+
+
 def test_any_name_and_order_will_do() -> None:
     app = ProAPI()
 

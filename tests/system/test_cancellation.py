@@ -38,7 +38,8 @@ def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
                 assert int(answer) == answered
                 answered += 1
             if rng.random() < 0.02:
-                await asyncio.sleep(rng.random() / 1000)
+                jitter_s = rng.random() / 1000
+                await asyncio.sleep(jitter_s)
         await client.close()
         return int(cancelled)
 
@@ -72,7 +73,8 @@ def test_polling_loses_nothing_in_any_front_end(name: str) -> None:
                 answered += 1
             if rng.random() < 0.7:
                 # About when the limit is over: the next message races with the cancellation.
-                await asyncio.sleep(rng.random() * 3e-3)
+                jitter_s = rng.random() * 3e-3
+                await asyncio.sleep(jitter_s)
         client.send_text("?")
         timeouts = json.loads(await client.receive())["timeouts"]
         await client.close()

@@ -143,9 +143,10 @@ async def leave(client: LeanWebSocket, rng: random.Random) -> None:
 async def until_gone(server: Process, sockets: int) -> None:
     """Until the server has no more descriptors than with those who stay."""
     until = asyncio.get_running_loop().time() + 20
+    between_looks_s = 0.01
     while server.descriptors() > sockets:
         assert asyncio.get_running_loop().time() < until, f"{server.descriptors()} descriptors instead of {sockets}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(between_looks_s)
 
 
 async def scenario(server: Process, base: str, seed: int) -> None:

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <fstream>
 #include <future>
 #include <thread>
@@ -118,7 +117,7 @@ TEST(Http, Failures) {
     app.get("/sync", []() -> std::string { throw std::runtime_error("on purpose"); });
     app.get("/header", [] { return Response("x", 200, {{"X", "a\r\nb: c"}}); });
     app.get("/status", [] { return Response("x", 99); });
-    app.get("/error", []() -> std::string { throw HttpError(409, "conflict\n"); });
+    app.get("/error", []() -> std::string { throw HTTPException(409, "conflict\n"); });
     const RunningServer server = app.start({.port = 0});
     for (const char* path : {"/throw", "/sync", "/header", "/status"})
         EXPECT_EQ(status_of(request(server.port(), "GET", path)), 500) << path;
@@ -137,12 +136,12 @@ TEST(Http, Streams) {
             }
         });
     });
-    std::atomic<bool> stopped = false;
+    std::promise<void> stopped;
     app.get("/endless", [&] {
         return Response::stream([&](BodyWriter body) -> Task<> {
             const std::string part(100'000, 'x');
             while (co_await body.write(part)) continue;
-            stopped = true;
+            stopped.set_value();
         });
     });
     const RunningServer server = app.start({.port = 0});
@@ -152,7 +151,7 @@ TEST(Http, Streams) {
         client.write("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
         client.reset();
     }
-    while (!stopped) std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(stopped.get_future().wait_for(10s), std::future_status::ready);
 }
 
 TEST(Http, Files) {

@@ -13,6 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 using test::Client;
 
+constexpr auto work_time = 30ms;  // what a handler still has to do when the server stops
+
 TEST(Shutdown, TellsEverybodyAndWaitsForHandlers) {
     ProAPI app;
     std::atomic<int> ended = 0;
@@ -23,7 +25,7 @@ TEST(Shutdown, TellsEverybodyAndWaitsForHandlers) {
         } catch (const WebSocketDisconnect& end) {
             EXPECT_EQ(end.code(), 1001);
         }
-        co_await sleep(20ms);
+        co_await sleep(work_time);
         ++ended;
     });
     RunningServer server = app.start({.port = 0});
@@ -124,7 +126,7 @@ TEST(Shutdown, ARequestUnderWayIsAnswered) {
     std::atomic<bool> begun = false;
     app.get("/", [&]() -> Task<std::string> {
         begun = true;
-        co_await sleep(30ms);
+        co_await sleep(work_time);
         co_return "answered";
     });
     RunningServer server = app.start({.port = 0});

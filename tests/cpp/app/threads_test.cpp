@@ -145,6 +145,7 @@ TEST(Threads, ARoomOverSeveralWorkers) {
 }
 
 TEST(Threads, ManyWorkersStopWithSendsUnderWay) {
+    constexpr auto pace = 1ms;
     for (int round = 0; round < 5; ++round) {
         ProAPI app;
         std::mutex mutex;
@@ -162,7 +163,7 @@ TEST(Threads, ManyWorkersStopWithSendsUnderWay) {
                     all = members;
                 }
                 for (const WebSocketConnection& member : all) co_await member.send_text(std::string(1000, 'x'));
-                co_await sleep(1ms);
+                co_await sleep(pace);
             }
         });
         RunningServer server = app.start({.port = 0, .workers = 3});

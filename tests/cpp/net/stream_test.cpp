@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <new>
 #include <string>
+#include <utility>
 
 namespace proapi::net {
 namespace {
@@ -154,6 +156,85 @@ TEST_F(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
     ASSERT_EQ(::write(quiet_peer.get(), "q", 1), 1);
     turn_until([&] { return quiet_handler.reads > 0; });
     EXPECT_LE(handler.reads, 3) << "one read of each a turn";
+}
+
+// Two streams that have something to read in one turn: both are read before the first is handed over.
+class TwoStreams : public StreamTest {
+protected:
+    TwoStreams() {
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+        other.emplace(reactor, Descriptor(ends[0]), other_handler);
+        other_peer = Descriptor(ends[1]);
+        stream->start_reading();
+        other->start_reading();
+        reactor.turn(Duration(0));
+    }
+    void both_peers_send(std::string_view text) {
+        peer_sends(text);
+        ASSERT_EQ(::write(other_peer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    }
+
+    Recorder other_handler;
+    std::optional<Stream> other;
+    Descriptor other_peer;
+};
+
+TEST_F(TwoStreams, EachGetsItsOwn) {
+    peer_sends("mine");
+    ASSERT_EQ(::write(other_peer.get(), "theirs", 6), 6);
+    turn_until([&] { return handler.reads > 0 && other_handler.reads > 0; });
+    EXPECT_EQ(handler.received, "mine");
+    EXPECT_EQ(other_handler.received, "theirs");
+}
+
+TEST_F(TwoStreams, OneThatIsClosedByTheOthersHandlerHearsNothingMore) {
+    handler.after_read = [&] { other->close(); };
+    other_handler.after_read = [&] { stream->close(); };
+    both_peers_send("x");
+    turn_until([&] { return handler.reads + other_handler.reads > 0; });
+    reactor.turn(Duration(0));
+    EXPECT_EQ(handler.reads + other_handler.reads, 1);
+}
+
+TEST_F(TwoStreams, OneThatIsDestroyedByTheOthersHandlerHearsNothingMore) {
+    handler.after_read = [&] { other.reset(); };
+    other_handler.after_read = [&] { stream.reset(); };
+    both_peers_send("x");
+    turn_until([&] { return handler.reads + other_handler.reads > 0; });
+    reactor.turn(Duration(0));
+    EXPECT_EQ(handler.reads + other_handler.reads, 1);
+}
+
+TEST_F(TwoStreams, OneThatIsPausedByTheOthersHandlerLosesNothing) {
+    handler.after_read = [&] { other->stop_reading(); };
+    other_handler.after_read = [&] { stream->stop_reading(); };
+    both_peers_send("one");
+    turn_until([&] { return handler.reads > 0 && other_handler.reads > 0; });
+    both_peers_send("two");
+    reactor.turn(Duration(0));
+    EXPECT_EQ(handler.received + other_handler.received, "oneone");
+    stream->start_reading();
+    other->start_reading();
+    turn_until([&] { return handler.received == "onetwo" && other_handler.received == "onetwo"; });
+}
+
+TEST_F(TwoStreams, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
+    bool has_thrown = false;
+    handler.after_read = other_handler.after_read = [&] {
+        if (!std::exchange(has_thrown, true)) throw std::bad_alloc();
+    };
+    both_peers_send("x");
+    EXPECT_THROW(turn_until([&] { return has_thrown; }), std::bad_alloc);
+    turn_until([&] { return handler.reads + other_handler.reads == 2; });
+}
+
+TEST_F(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
+    const std::string big(100'000, 'b');
+    both_peers_send(big);
+    turn_until([&] { return handler.received.size() == big.size() && other_handler.received.size() == big.size(); });
+    EXPECT_EQ(handler.received, big);
+    EXPECT_EQ(other_handler.received, big);
 }
 
 }  // namespace

@@ -66,6 +66,15 @@ TEST(Settings, OriginsAreAList) {
     EXPECT_EQ(settings.allowed_origins, (std::vector<std::string>{"https://a.example", "https://b.example"}));
 }
 
+TEST(Settings, AnUnknownNameIsToldTheNearest) {
+    Settings settings;
+    EXPECT_EQ(set_setting(settings, "ping_intervall", "1"),
+              "'ping_intervall' is not a setting; did you mean 'ping_interval'?");
+    EXPECT_EQ(set_setting(settings, "maxbody", "1"), "'maxbody' is not a setting; did you mean 'max_body'?");
+    EXPECT_EQ(set_setting(settings, "colour", "red"), "'colour' is not a setting");
+    EXPECT_EQ(set_setting(settings, std::string(10'000, 'x'), "1").find("did you mean"), std::string::npos);
+}
+
 TEST(Settings, ConnectionsAreBoundedByTheDescriptorLimit) {
     EXPECT_GT(effective_max_connections(Settings{}), 0U);
     Settings settings;

@@ -1,8 +1,5 @@
-// The twin of features.py: connections that do what a test says, routes of every kind, HTTP handlers of every kind.
-// Exceptions are told under the names that the suite knows them by. One worker only: what is shared has no lock.
-#include "features.hpp"
-
-#include <atomic>
+// Connections that do what a test says, as in features.py. Exceptions are told under the names that the suite knows.
+// One worker only: what is shared has no lock.
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -11,6 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "features.hpp"
+#include "features_values.hpp"
+
+namespace features {
 namespace {
 
 using proapi::Json;
@@ -65,37 +66,22 @@ std::string text_or(const Json& command, const char* name, const char* fallback)
     return value.is_string() ? value.get<std::string>() : fallback;
 }
 
+// Text, or what is bytes in Python: std::string is both.
+std::string octets_of(const Json& value) {
+    if (!is_bytes(value)) return value;
+    const proapi::Bytes bytes = bytes_of(value);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 proapi::Headers headers_of(const Json& command) {
     proapi::Headers headers;
     const Json given = command.value("headers", Json());
     if (given.is_null()) return headers;
-    for (const Json& field : given) headers.add(field[0], field[1]);
+    for (const Json& field : given) headers.add(octets_of(field[0]), octets_of(field[1]));
     return headers;
 }
 
-// name -> all its values
-Json grouped(const proapi::Fields& fields, bool lower_case) {
-    Json all = Json::object();
-    for (const auto& [name, value] : fields) {
-        std::string key = name;
-        if (lower_case)
-            for (char& c : key) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-        all[key].push_back(value);
-    }
-    return all;
-}
-
-Json last_values(const proapi::Fields& fields) {
-    Json all = Json::object();
-    for (const auto& [name, value] : fields) all[name] = value;
-    return all;
-}
-
-Json client_of(const proapi::Client& client) {
-    return Json::array({client.host, client.port});
-}
-
-// ---- connections that do what a test says ---------------------------------------------------------------------------
+// ---- what all connections share -------------------------------------------------------------------------------------
 
 std::map<std::string, WebSocketConnection> controls, subjects;
 
@@ -165,12 +151,6 @@ Json state(const WebSocketConnection& ws) {
             {"close_reason", closed ? Json(ws.close_reason()) : Json()},
             {"subprotocol", ws.subprotocol().empty() ? Json() : Json(ws.subprotocol())},
             {"buffered_amount", ws.buffered_amount()}};
-}
-
-std::string padded(int index, std::size_t size) {
-    std::string text = std::to_string(index) + " ";
-    if (text.size() < size) text.resize(size, '.');
-    return text;
 }
 
 Task<Json> iterate(WebSocketConnection ws, Json command) {
@@ -336,6 +316,8 @@ Task<> carry_out(WebSocketConnection control, WebSocketConnection subject, Json 
 // Lets an exception leave the handler.
 Task<> leave(WebSocketConnection subject, std::string what) {
     if (what == "error") throw std::runtime_error("raised as asked");
+    if (what == "refusal") throw proapi::HTTPException(410, "not today");
+    if (what == "no refusal") throw proapi::HTTPException(200, "raised as asked");
     if (what == "wrong kind") co_await subject.receive_text();
     if (what == "not JSON") co_await subject.receive_json();
     if (what == "group") co_await proapi::when_all(proapi::wait_for(subject.receive(), std::chrono::hours(1)));
@@ -362,6 +344,8 @@ Task<> follow(WebSocketConnection control, WebSocketConnection subject) {
     }
 }
 
+}  // namespace
+
 void register_driven(proapi::ProAPI& app) {
     app.websocket("/features/control/{name}", [](WebSocketConnection websocket, std::string name) -> Task<> {
         const Listed listed(controls, name, websocket);
@@ -379,151 +363,4 @@ void register_driven(proapi::ProAPI& app) {
     });
 }
 
-// ---- routes ---------------------------------------------------------------------------------------------------------
-
-Task<> tell(WebSocketConnection websocket, Json what) {
-    co_await websocket.accept();
-    co_await websocket.send_json(what);
-}
-
-Json named(const char* which, const char* name, Json value) {
-    return Json::array({which, Json{{name, std::move(value)}}});
-}
-
-// The same shapes for both kinds of route, in an order that would be wrong if order mattered.
-void register_routes(proapi::ProAPI& app) {
-    using WS = WebSocketConnection;
-    using proapi::Uuid;
-    app.websocket("/features/route/{rest:path}",
-                  [](WS ws, std::string rest) { return tell(ws, named("path", "rest", rest)); });
-    app.websocket("/features/route/{name}",
-                  [](WS ws, std::string name) { return tell(ws, named("plain", "name", name)); });
-    app.websocket("/features/route/{id:uuid}",
-                  [](WS ws, Uuid id) { return tell(ws, named("uuid", "id", id.to_string())); });
-    app.websocket("/features/route/{x:float}", [](WS ws, double x) { return tell(ws, named("float", "x", x)); });
-    app.websocket("/features/route/{n:int}", [](WS ws, std::int64_t n) { return tell(ws, named("int", "n", n)); });
-    app.websocket("/features/route/literal", [](WS ws) { return tell(ws, Json::array({"literal", Json::object()})); });
-    app.websocket("/features/route/{a}/{b:int}",
-                  [](WS ws, std::string a, int b) { return tell(ws, Json::array({"two", Json{{"a", a}, {"b", b}}})); });
-
-    app.get("/features/route-http/{rest:path}", [](std::string rest) { return named("path", "rest", rest); });
-    app.get("/features/route-http/{name}", [](std::string name) { return named("plain", "name", name); });
-    app.get("/features/route-http/{id:uuid}", [](Uuid id) { return named("uuid", "id", id.to_string()); });
-    app.get("/features/route-http/{x:float}", [](double x) { return named("float", "x", x); });
-    app.get("/features/route-http/{n:int}", [](std::int64_t n) { return named("int", "n", n); });
-    app.get("/features/route-http/literal", [] { return Json(Json::array({"literal", Json::object()})); });
-    app.get("/features/route-http/{a}/{b:int}",
-            [](std::string a, int b) { return Json(Json::array({"two", Json{{"a", a}, {"b", b}}})); });
-
-    app.websocket("/features/named/{room}", [](WS connection, std::string room) -> Task<> {
-        co_await connection.accept();
-        co_await connection.send_text(room);
-    });
-    app.get("/features/both", [] { return "page"; });
-    app.websocket("/features/both", [](WS websocket) -> Task<> {
-        co_await websocket.accept();
-        co_await websocket.send_text("socket");
-    });
-}
-
-// ---- HTTP -----------------------------------------------------------------------------------------------------------
-
-// Each octet as the character of that number.
-std::string latin_1(std::string_view octets) {
-    std::string text;
-    for (const char character : octets) {
-        const auto octet = static_cast<unsigned char>(character);
-        if (octet < 0x80) {
-            text += character;
-        } else {
-            text += static_cast<char>(0xC0 | (octet >> 6));
-            text += static_cast<char>(0x80 | (octet & 0x3F));
-        }
-    }
-    return text;
-}
-
-Json describe(proapi::Request request) {
-    return {{"method", request.method()},
-            {"path", request.path()},
-            {"query", grouped(request.query_params(), false)},
-            {"headers", grouped(request.headers(), true)},
-            {"cookies", last_values(request.cookies())},
-            {"client", client_of(request.client())},
-            {"url", request.url()},
-            {"body", latin_1(request.body())}};
-}
-
-struct OpenStream {
-    static inline std::atomic<int> count = 0;
-    OpenStream() { ++count; }
-    ~OpenStream() { --count; }
-    OpenStream(const OpenStream&) = delete;
-    OpenStream& operator=(const OpenStream&) = delete;
-};
-
-proapi::Response stream(proapi::Request request) {
-    const int count = std::stoi(request.query_params()["count"]);
-    const auto size = static_cast<std::size_t>(std::stoul(request.query_params()["size"]));
-    const bool fails = request.query_params().contains("fail");
-    const bool is_quiet = request.query_params().contains("quiet");
-    return proapi::Response::stream([count, size, fails, is_quiet](proapi::BodyWriter body) -> Task<> {
-        const OpenStream open;
-        for (int index = 0; index < count; ++index) co_await body.write(padded(index, size));
-        if (fails) throw std::runtime_error("raised as asked");
-        while (is_quiet) co_await proapi::sleep(std::chrono::hours(1));
-    });
-}
-
-void register_requests(proapi::ProAPI& app) {
-    for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-        app.route(method, "/features/request", describe);
-    app.post("/features/form", [](proapi::Request request) {
-        Json items = Json::array();
-        for (const auto& [name, value] : request.form()) items.push_back(Json::array({name, value}));
-        return items;
-    });
-    app.post("/features/json", [](proapi::Request request) { return Json{{"got", request.json()}}; });
-}
-
-void register_responses(proapi::ProAPI& app) {
-    app.get("/features/list", []() -> Task<Json> { co_return Json::parse(R"([1, "zwei", null, {"drei": 3.5}])"); });
-    app.get("/features/html", [] { return "<p>\u20ac</p>"; });
-    app.get("/features/bytes", []() -> Task<proapi::Bytes> {
-        proapi::Bytes octets = {std::byte{0}, std::byte{0xFF}};
-        co_return octets;
-    });
-    app.get("/features/nothing", [] {});
-    app.get("/features/answer/{status:int}", [](int status) {
-        proapi::Headers headers;
-        headers.add("X-Status", std::to_string(status));
-        return proapi::Response("<" + std::to_string(status) + ">", status, headers, "text/x-status");
-    });
-    app.get("/features/cookies", [] {
-        proapi::Response response("ok");
-        response.headers.add("Set-Cookie", "a=1; Path=/; HttpOnly; SameSite=Lax");
-        response.headers.add("Set-Cookie", "b=2; Max-Age=60; Path=/features; SameSite=Lax");
-        return response;
-    });
-    app.get("/features/file", [] { return proapi::Response::file(PROAPI_CONTRACT_FILES "/package.json"); });
-    app.get("/features/stream", stream);
-    app.get("/features/streams", [] { return Json{{"open", OpenStream::count.load()}}; });
-    app.get("/features/fail", []() -> Task<> {
-        throw std::runtime_error("raised as asked");
-        co_return;
-    });
-    app.get("/features/wrong", [] {
-        proapi::Response response("x");
-        response.headers.add("X-Bad", "a\r\nSet-Cookie: b=c");
-        return response;
-    });
-}
-
-}  // namespace
-
-void register_features(proapi::ProAPI& app) {
-    register_driven(app);
-    register_routes(app);
-    register_requests(app);
-    register_responses(app);
-}
+}  // namespace features

@@ -1,0 +1,182 @@
+"""The ASGI application and HTTP: what it makes of requests, and what it answers."""
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgi_peer import Peer, http, scope_of
+
+from proapi import FileResponse, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
+from proapi.threads import MAX_THREADS
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> ProAPI:
+    (tmp_path / "big.bin").write_bytes(bytes(range(256)) * 1000)
+    app = ProAPI(max_body=10)
+    app.static("/files", tmp_path)
+
+    @app.route("/echo/{name}", ["GET", "POST"])
+    async def echo(request: Request, name: str) -> Any:
+        body = (await request.body()).decode()
+        return [request.method, name, dict(request.query_params), request.url, request.client, body]
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(str(n) for n in range(5))
+
+    @app.get("/file")
+    def file() -> FileResponse:
+        return FileResponse(tmp_path / "big.bin")
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise KeyError("a")
+
+    @app.websocket("/socket")
+    async def socket(websocket: WebSocketConnection) -> None: ...
+
+    return app
+
+
+async def test_http(app: ProAPI) -> None:
+    status, headers, body = await http(app, "/echo/a%20b?q=1", [b"x", b"y"], method="POST")
+    assert (status, headers["content-type"], headers["content-length"]) == (200, "application/json", str(len(body)))
+    assert body == b'["POST","a b",{"q":"1"},"http://a.example/echo/a%20b?q=1",["10.0.0.1",5],"xy"]'
+    assert (await http(app, "/stream"))[2] == b"01234"
+    assert (await http(app, "/fails"))[0] == 500
+    assert (await http(app, "/echo/x", method="HEAD"))[2] == b""
+
+
+async def test_files(app: ProAPI) -> None:
+    data = bytes(range(256)) * 1000
+    assert (await http(app, "/file"))[2] == data
+    status, headers, body = await http(app, "/files/big.bin")
+    assert (status, headers["content-length"], body) == (200, "256000", data)
+    status, headers, body = await http(app, "/files/big.bin", headers={"range": "bytes=255-256"})
+    assert (status, headers["content-range"], body) == (206, "bytes 255-256/256000", b"\xff\x00")
+    assert (await http(app, "/files/../x"))[0] == 404
+    status, headers, body = await http(app, "/files/big.bin", method="HEAD")
+    assert (status, headers["content-length"], body) == (200, "256000", b"")
+
+
+async def test_refusals_are_the_engines(app: ProAPI) -> None:
+    assert (await http(app, "/none"))[0] == 404
+    status, headers, _ = await http(app, "/stream", method="DELETE")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+    status, headers, _ = await http(app, "/socket")
+    assert (status, headers["upgrade"]) == (426, "websocket")
+    assert (await http(app, "/%zz"))[0] == 400
+    assert (await http(app, "/echo/x", [b"x" * 6, b"x" * 5], method="POST"))[0] == 413
+
+
+async def test_root_path(app: ProAPI) -> None:
+    assert (await http(app, "/root/echo/x", root_path="/root"))[0] == 200
+
+
+async def test_statuses_without_a_body_have_none(tmp_path: Path) -> None:
+    """Though the handler gives one: ASGI servers refuse to send it."""
+    app = ProAPI()
+    (tmp_path / "file").write_bytes(b"octets")
+    responses = {
+        "whole": lambda status: Response("text", status),
+        "stream": lambda status: StreamingResponse(iter(["text"]), status),
+        "file": lambda status: FileResponse(tmp_path / "file", status),
+    }
+
+    @app.get("/{kind}/{status:int}")
+    async def respond(kind: str, status: int) -> Response:
+        return responses[kind](status)
+
+    for kind in responses:
+        for status in (204, 304):
+            got, headers, body = await http(app, f"/{kind}/{status}")
+            assert (got, body) == (status, b"")
+            assert "content-length" not in headers
+        assert (await http(app, f"/{kind}/200"))[2] in (b"text", b"octets")
+
+
+async def test_a_client_that_goes_while_it_uploads_runs_no_handler() -> None:
+    app = ProAPI()
+    called: list[bytes] = []
+
+    @app.post("/")
+    def save(request: Request) -> None:
+        called.append(request.content)
+
+    peer = Peer(app, scope_of("http", "/", method="POST"))
+    peer.put("http.request", body=b"half", more_body=True)
+    peer.put("http.disconnect")
+    await peer.end()
+    assert peer.outgoing.empty()
+    assert not called
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "device", "nothing"])
+async def test_only_regular_files_are_sent(kind: str, tmp_path: Path) -> None:
+    path = {"directory": tmp_path, "device": Path("/dev/zero")}.get(kind, tmp_path / kind)
+    if kind == "pipe":
+        os.mkfifo(path)
+    app = ProAPI()
+    app.get("/")(lambda: FileResponse(path))
+    assert (await http(app, "/"))[0] == 404
+
+
+async def test_a_file_that_cannot_be_read_is_not_the_clients_end(app: ProAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pread(*_: object) -> bytes:
+        raise OSError("the disk is broken")
+
+    monkeypatch.setattr(os, "pread", pread)
+    peer = Peer(app, scope_of("http", "/file"))
+    peer.put("http.request")
+    with pytest.raises(OSError, match="the disk is broken"):
+        await peer.end()
+
+
+async def test_files_are_sent_while_every_sync_handler_is_busy(tmp_path: Path) -> None:
+    app = ProAPI()
+    (tmp_path / "file").write_bytes(b"octets")
+    app.static("/files", tmp_path)
+    busy, may_end = threading.Semaphore(0), threading.Event()
+
+    @app.get("/")
+    def wait() -> str:
+        busy.release()
+        may_end.wait(10)
+        return ""
+
+    pages = [asyncio.ensure_future(http(app, "/")) for _ in range(MAX_THREADS)]
+    try:
+        for _ in pages:
+            assert await asyncio.to_thread(busy.acquire, timeout=5)
+        assert (await asyncio.wait_for(http(app, "/files/file"), 5))[2] == b"octets"
+    finally:
+        may_end.set()
+        await asyncio.gather(*pages)
+
+
+async def test_streams_end_when_the_client_is_gone() -> None:
+    app = ProAPI()
+    closed = asyncio.Event()
+
+    @app.get("/")
+    async def endless() -> StreamingResponse:
+        async def parts() -> Any:
+            try:
+                while True:
+                    yield b"x"
+                    await asyncio.sleep(0)
+            finally:
+                closed.set()
+
+        return StreamingResponse(parts())
+
+    peer = Peer(app, scope_of("http", "/"))
+    peer.put("http.request")
+    await peer.get()
+    peer.put("http.disconnect")
+    await peer.end()
+    await asyncio.wait_for(closed.wait(), 5)

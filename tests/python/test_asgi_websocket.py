@@ -1,0 +1,211 @@
+"""The ASGI application and WebSocket: handshakes, messages and ends, bounded in both directions."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgi_peer import Message, Peer, open_websocket, scope_of
+
+from proapi import ProAPI, WebSocketConnection, WebSocketDisconnect
+
+
+@pytest.fixture
+def app() -> ProAPI:
+    app = ProAPI(close_timeout=0.2)
+
+    @app.websocket("/ws/{room}", max_message_size=100, allowed_origins="https://b.example")
+    async def websocket(websocket: WebSocketConnection, room: str) -> None:
+        await websocket.accept("two", headers={"X-Room": room})
+        async for message in websocket:
+            if isinstance(message, str):
+                await websocket.send_text(message)
+            else:
+                await websocket.send_bytes(message)
+
+    @app.websocket("/reject")
+    async def reject(websocket: WebSocketConnection) -> None:
+        await websocket.reject(451, "no", {"X-Why": "law"})
+
+    app.get("/page")(lambda: "page")
+    return app
+
+
+async def test_websocket(app: ProAPI) -> None:
+    peer = await open_websocket(app)
+    assert await peer.get() == {"type": "websocket.accept", "subprotocol": "two", "headers": [(b"x-room", b"r")]}
+    for message in ({"text": "a"}, {"bytes": b"\0"}, {"text": "é" * 50, "bytes": None}):
+        peer.put("websocket.receive", **message)
+        assert (await peer.get()).items() <= {"type": "websocket.send", **message}.items()
+    peer.put("websocket.disconnect", code=1001, reason="bye")
+    await peer.end()
+    assert peer.outgoing.empty()
+
+
+async def test_message_too_big(app: ProAPI) -> None:
+    peer = await open_websocket(app)
+    await peer.get()
+    peer.put("websocket.receive", text="é" * 51)
+    close = await peer.get()
+    assert (close["type"], close["code"]) == ("websocket.close", 1009)
+    assert "max_message_size" in close["reason"]
+    await peer.end()  # close_timeout: the peer never answered
+
+
+async def test_rejections(app: ProAPI) -> None:
+    able: Message = {"extensions": {"websocket.http.response": {}}}
+    for path, headers, status in (
+        ("/reject", {}, 451),
+        ("/none", {}, 404),
+        ("/page", {}, 404),
+        ("/ws/r", {"origin": "https://evil.example"}, 403),
+    ):
+        peer = await open_websocket(app, path, headers=headers, **able)
+        start = await peer.get()
+        assert (start["type"], start["status"]) == ("websocket.http.response.start", status)
+        assert (await peer.get())["type"] == "websocket.http.response.body"
+        await peer.end()
+        peer = await open_websocket(app, path, headers=headers)
+        assert await peer.get() == {"type": "websocket.close"}
+        await peer.end()
+    peer = await open_websocket(app, headers={"origin": "https://b.example"})
+    assert (await peer.get())["type"] == "websocket.accept"
+    peer.put("websocket.disconnect", code=1000)
+    await peer.end()
+
+
+async def test_backpressure() -> None:
+    app = ProAPI(high_water=1000, low_water=100)
+    sent = taken = most_ahead = 0
+    ahead, gate = asyncio.Event(), asyncio.Event()
+
+    @app.websocket("/")
+    async def push(websocket: WebSocketConnection) -> None:
+        nonlocal sent, most_ahead
+        await websocket.accept()
+        for _ in range(200):
+            await websocket.send_bytes(b"x" * 100)
+            sent += 1
+            most_ahead = max(most_ahead, sent - taken)
+            if sent == 10:
+                ahead.set()
+
+    incoming: asyncio.Queue[Message] = asyncio.Queue()
+    incoming.put_nowait({"type": "websocket.connect"})
+
+    async def send(message: Message) -> None:
+        nonlocal taken
+        if message["type"] == "websocket.send":
+            await gate.wait()
+            taken += 1
+        elif message["type"] == "websocket.close":
+            incoming.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+
+    task = asyncio.ensure_future(app(scope_of("websocket", "/"), incoming.get, send))
+    await asyncio.wait_for(ahead.wait(), 5)  # and comes back once a send holds the handler
+    gate.set()
+    await asyncio.wait_for(task, 5)
+    assert (sent, taken) == (200, 200)
+    assert 10 <= most_ahead <= 12
+
+
+async def test_incoming_queue_is_bounded() -> None:
+    app = ProAPI(receive_queue_messages=4)
+    messages = [str(number) for number in range(50)]
+    got: list[str] = []
+    taken = most_ahead = 0
+    full = asyncio.Event()
+
+    @app.websocket("/")
+    async def late(websocket: WebSocketConnection) -> None:
+        nonlocal most_ahead
+        await websocket.accept()
+        await full.wait()  # and comes back once nothing more is taken: to take what is there needs no turn of the loop
+        for _ in messages:
+            most_ahead = max(most_ahead, taken - len(got))
+            got.append(await websocket.receive_text())
+
+    incoming: asyncio.Queue[Message] = asyncio.Queue()
+    incoming.put_nowait({"type": "websocket.connect"})
+    for text in messages:
+        incoming.put_nowait({"type": "websocket.receive", "text": text})
+    incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+    async def receive() -> Message:
+        nonlocal taken
+        message = await incoming.get()
+        taken += message["type"] == "websocket.receive"
+        if taken == 4:
+            full.set()
+        return message
+
+    async def send(message: Message) -> None: ...
+
+    await asyncio.wait_for(app(scope_of("websocket", "/"), receive, send), 5)
+    assert got == messages
+    assert 4 <= most_ahead <= 6
+
+
+async def test_a_message_is_handled_before_the_end_that_follows_it() -> None:
+    app = ProAPI()
+    seen: list[object] = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        while True:
+            seen.append(await websocket.receive())
+            seen.append(websocket.closed)
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.put("websocket.receive", text="last")
+    peer.put("websocket.disconnect", code=1000, reason="")
+    await peer.end()
+    assert seen == ["last", False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({"code": 1005}, 1006), ({"code": 1005, "reason": ""}, 1005), ({"code": 4000}, 4000), ({}, 1005)],
+)
+async def test_close_code(fields: dict[str, Any], code: int) -> None:
+    app = ProAPI()
+    seen = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.wait_closed()
+        seen.append(websocket.close_code)
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.put("websocket.disconnect", **fields)
+    await peer.end()
+    assert seen == [code]
+
+
+async def test_a_server_that_gives_up_cancels_the_handler() -> None:
+    app = ProAPI()
+    seen = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        try:
+            await websocket.receive()
+        except WebSocketDisconnect as error:
+            seen.append(error.code)
+            raise
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.task.cancel()
+    await asyncio.wait({peer.task})
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, pending = await asyncio.wait(others, timeout=5)
+        assert not pending
+    assert seen in ([], [1006])

@@ -1,0 +1,46 @@
+"""A receive that nobody awaits is told, as Python does of coroutines; whatever ends in another way is not."""
+
+import asyncio
+import warnings
+from typing import Any
+
+import pytest
+from conftest import Serve
+from test_connection import app_of
+from websockets.asyncio.client import connect
+
+from proapi import WebSocketConnection
+
+
+@pytest.mark.parametrize("name", ["receive", "receive_text", "receive_bytes", "receive_json"])
+async def test_a_receive_that_is_never_awaited(name: str, serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        with pytest.warns(RuntimeWarning, match=rf"^{name}\(\) was never awaited$"):
+            getattr(websocket, name)()
+        await websocket.send_text("told")
+
+    async with connect(f"ws://127.0.0.1:{await serve(app_of(handler))}/") as client:
+        assert await client.recv() == "told"
+
+
+async def test_a_receive_that_ends_without_a_message(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for timeout_s in (0, 0.001):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(websocket.receive(), timeout_s)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(timeout_s):
+                        await websocket.receive()
+            never_begun: Any = asyncio.create_task(websocket.receive())
+            never_begun.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await never_begun
+            websocket.receive().close()
+        await websocket.send_text("not told")
+
+    async with connect(f"ws://127.0.0.1:{await serve(app_of(handler))}/") as client:
+        assert await client.recv() == "not told"
