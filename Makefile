@@ -3,6 +3,7 @@
 #   make test    everything that must hold
 #   make build   .venv/ with the package, build/release/ with library, examples and contract_app
 #   make bench, bench-quick, lint, tidy, format, tsan, wheel, clean
+#   make help    says this
 
 PORT ?= 8000
 APP ?= python
@@ -16,7 +17,7 @@ launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 suite := .venv/bin/python -m pytest
 
 .DELETE_ON_ERROR:
-.PHONY: demo test build bench bench-quick lint tidy format tsan wheel clean \
+.PHONY: help demo test build bench bench-quick lint tidy format tsan wheel clean \
     python cpp test-cpp test-python test-contract test-browser test-asan
 
 # ---- set-up ----
@@ -57,6 +58,9 @@ cpp: $(STAMPS)/system-test
 
 # ---- tasks ----
 
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
+
 # The C++ chat alone where the rest is not built: no tests, and nothing that only they need.
 ifeq ($(APP),cpp)
 chat_build := $(if $(wildcard build/release/build.ninja),build/release,build/demo)
@@ -73,7 +77,7 @@ demo:
 	@echo "APP: expected python or cpp, got $(APP)" >&2; exit 1
 endif
 
-test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser
+test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser test-asan
 
 test-cpp: cpp
 	ctest --test-dir build/release --output-on-failure -j $(JOBS)
