@@ -170,14 +170,30 @@ template <class Receiving>
 class Next final : public Receiving {
 public:
     using Receiving::Receiving;
+    [[nodiscard]] bool await_ready() {
+        try {
+            return Receiving::await_ready();
+        } catch (const WebSocketDisconnect& end) {  // before anybody waited
+            if (!is_normal(end)) throw;
+            return has_ended_ = true;
+        }
+    }
     auto await_resume() -> std::optional<decltype(std::declval<Receiving&>().await_resume())> {
+        if (has_ended_) return std::nullopt;
         try {
             return Receiving::await_resume();
         } catch (const WebSocketDisconnect& end) {
-            if (end.code() != 1000 && end.code() != 1001 && end.code() != 1005) throw;
+            if (!is_normal(end)) throw;
             return std::nullopt;
         }
     }
+
+private:
+    [[nodiscard]] static bool is_normal(const WebSocketDisconnect& end) noexcept {
+        return end.code() == 1000 || end.code() == 1001 || end.code() == 1005;
+    }
+
+    bool has_ended_ = false;
 };
 
 }  // namespace detail

@@ -101,7 +101,7 @@ class RequestInfo:
         """For a files route: status, headers, text, and (descriptor, offset, length) of an open file to send, which the
         caller closes."""
     def find_file_at(
-        self, path: str, status: int, headers: _Pairs
+        self, path: bytes, status: int, headers: _Pairs
     ) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
         """As ``find_file``, for the file at ``path`` in a handler's response of that status and headers."""
 
@@ -121,7 +121,7 @@ class Exchange:
     def on_end(self, callback: Callable[[], object] | None) -> None: ...
     def respond(self, status: int, headers: _Pairs, body: bytes) -> None:
         """A whole response. ValueError: a header that would break the framing."""
-    def respond_with_file(self, status: int, headers: _Pairs, path: str) -> None:
+    def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None:
         """OSError where the file can't be opened."""
     def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
     def write(self, data: bytes) -> Awaitable[bool]:

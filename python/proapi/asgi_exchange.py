@@ -53,7 +53,7 @@ class AsgiExchange:
         self._put_body(body)
         self.finish()
 
-    def respond_with_file(self, status: int, headers: Pairs, path: str) -> None:
+    def respond_with_file(self, status: int, headers: Pairs, path: bytes) -> None:
         self.respond_with_found(*self.request.find_file_at(path, status, headers))
 
     def respond_with_found(self, status: int, headers: Pairs, text: str, file: tuple[int, int, int] | None) -> None:

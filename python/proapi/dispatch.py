@@ -160,13 +160,15 @@ def _response_of(error: HTTPException) -> Response:
 
 
 def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
-    """With that response. False: it is too late, or no status that refuses."""
-    if connection.accepted or connection.closed:
+    """With that response, if anybody still waits for one. False: it is too late, or no response that refuses."""
+    if connection.accepted:
         return False
+    if connection.closed:
+        return True
     try:
         response = _response_of(error)
         connection.reject(response.status, response.body, response.headers)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -48,6 +48,8 @@ class HTTPException(Exception):
     WebSocket's handshake so (300-599)."""
 
     def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
+        if not isinstance(detail, str):
+            raise TypeError(f"HTTPException: expected str as detail, got {type(detail).__name__}")
         super().__init__(status, detail)
         self.status = status
         self.detail = detail

@@ -160,7 +160,7 @@ class FileResponse(Response):
             self.add_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(filename, safe='')}")
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
-        exchange.respond_with_file(self.status, self.headers, self.path)
+        exchange.respond_with_file(self.status, self.headers, os.fsencode(self.path))
 
 
 class StreamingResponse(Response):

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -130,26 +129,24 @@ def run_server(
                     runner.run(serve())
                 except BaseException as error:
                     if os.getpid() != pid:  # a handler's forked child: the loop that would be closed is the parent's
-                        _end_forked(error)
+                        end_process(report(error))
                     stop.on_exit(error)
                     raise
         finally:
             if server.busy_threads:
                 log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
-                end_process(stop.status)
+                stop.end_process()
 
 
-def _end_forked(error: BaseException) -> NoReturn:
-    if not isinstance(error, SystemExit):
-        traceback.print_exception(error)
-    end_process(status_of(error))
-
-
-def status_of(error: BaseException) -> int:
-    """What a process ends with that ``error`` ends, as the interpreter has it."""
-    if not isinstance(error, SystemExit):
+def report(error: BaseException) -> int:
+    """Says on stderr what the interpreter says of an exception that ends a program, and gives the exit status."""
+    if isinstance(error, SystemExit):
+        if error.code is None or isinstance(error.code, int):
+            return error.code or 0
+        print(error.code, file=sys.stderr)
         return 1
-    return error.code if isinstance(error.code, int) else int(error.code is not None)
+    sys.excepthook(type(error), error, error.__traceback__)
+    return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
 
 async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
@@ -162,12 +159,12 @@ async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
         task.cancel()
     if server.busy_handlers or (others and (await asyncio.wait(others, timeout=_MAX_LAST_S))[1]):
         log.logger.warning("%d tasks ignored their cancellation: left", len(asyncio.all_tasks()) - 1)
-        end_process(stop.status)
+        stop.end_process()
     # Not wait_for: to cancel it would join the threads.
     executor = asyncio.ensure_future(loop.shutdown_default_executor())
     if (await asyncio.wait({executor}, timeout=deadline - loop.time()))[1]:
         log.logger.warning("threads of asyncio's executor (asyncio.to_thread) did not end: left")
-        end_process(stop.status)
+        stop.end_process()
 
 
 def announce(addresses: Addresses) -> None:
@@ -206,8 +203,7 @@ class _Stop:
 
     def __init__(self) -> None:
         self.requested = False
-        self.status = 0
-        """What the process ends with where something is left behind."""
+        self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -225,9 +221,14 @@ class _Stop:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     def on_exit(self, error: BaseException) -> None:
-        """``error`` has left the loop, a handler's ``sys.exit()`` perhaps: then all is as after a signal."""
+        """``error`` has left the loop, a handler's ``sys.exit()`` perhaps. What follows is as after a signal, but that
+        HTTP requests in work are cancelled at once."""
         self.requested = True
-        self.status = status_of(error)
+        self._error = error
+
+    def end_process(self) -> NoReturn:
+        """Where something is left behind that can't be waited for."""
+        end_process(0 if self._error is None else report(self._error))
 
     def on_signal(self, number: int, _: FrameType | None) -> None:
         if self.requested:

@@ -66,7 +66,7 @@ def _find_connection(
     bound = function.keywords if isinstance(function, functools.partial) else {}
     takes_rest = False
     names: list[str] = []
-    with_default: set[str] = set()
+    defaults: dict[str, object] = {}
     for parameter in parameters:
         if parameter.name in bound:
             continue
@@ -74,14 +74,15 @@ def _find_connection(
             takes_rest = True
         elif parameter.kind in _PASSED_BY_NAME:
             names.append(parameter.name)
-            if parameter.default is not parameter.empty and parameter.default is not None:
-                with_default.add(parameter.name)
+            if parameter.default is not parameter.empty:
+                defaults[parameter.name] = parameter.default
         else:
             what = f"*{parameter.name}" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else parameter.name
             raise ValueError(f"expected parameters that can be passed by name, but {what!r} can't be; {got}")
 
-    # One with a default keeps it, as in `def handler(request, number=number)`: it is neither.
-    others = [name for name in names if name not in path_parameters and name not in with_default]
+    # One with a default keeps it, as in `def handler(request, number=number)`; None may stand for a request to come.
+    free = [name for name in names if name not in path_parameters]
+    others = [name for name in free if name not in defaults] or [name for name in free if defaults[name] is None]
     missing = [name for name in path_parameters if name not in names]
     what = "connection" if needs_connection else "request"
     if len(others) > 1:
@@ -93,9 +94,9 @@ def _find_connection(
         raise ValueError(
             f"expected a parameter for each of the path's ({in_path}), but {_listed(missing)} is missing; {got}"
         )
-    if not others and (unused := [name for name in names if name in with_default and name not in path_parameters]):
+    if free and not others:
         raise ValueError(
-            f"expected parameters for the {what} and the path's ({in_path}) alone, but {_listed(unused)} has a default:"
+            f"expected parameters for the {what} and the path's ({in_path}) alone, but {_listed(free)} has a default:"
             f" what a query gives is in {'websocket' if needs_connection else what}.query_params; {got}"
         )
     if not others and needs_connection:

@@ -153,7 +153,7 @@ class Supervisor:
             os.close(worker.ready_fd)
             worker.ready_fd = -1
         if self._stop_signal:
-            if exit_code not in _TOLD_TO and self._kill_at is not None:
+            if worker.is_ready and exit_code not in _TOLD_TO and self._kill_at is not None:
                 logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _end_of(exit_code))
             return
         if not worker.is_ready and not self._announced:
@@ -210,13 +210,11 @@ class Supervisor:
 
             self._serve(on_listening)
             status = 0
-            atexit._run_exitfuncs()  # os._exit leaves them out
-        except SystemExit as exit_:
-            status = runner.status_of(exit_)
         except ListenError as error:
             print(f"proapi: {error}", file=sys.stderr)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
+        except BaseException as error:
+            status = runner.report(error)
+        atexit._run_exitfuncs()  # os._exit leaves them out; it says itself what they raise
         runner.end_process(status)
 
     def _serve(self, on_listening: "runner.OnListening") -> None:

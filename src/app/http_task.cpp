@@ -28,7 +28,7 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
         Response response = co_await std::move(*running);
         co_await write_response(std::move(worker), exchange, std::move(response));
     } catch (const HTTPException& error) {
-        respond_with_text(*exchange, error.status(), error.what());
+        respond_with_text(*exchange, error.status(), body_of(error));
     } catch (const Cancelled&) {
         respond_with_text(*exchange, 503, "The server is stopping.\n");
     } catch (...) {
@@ -46,6 +46,11 @@ private:
 };
 
 }  // namespace
+
+std::string body_of(const HTTPException& error) {
+    const std::string text = error.what();
+    return text.empty() || text.ends_with('\n') ? text : text + "\n";
+}
 
 void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchange) {
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);

@@ -53,6 +53,8 @@ std::string write_json(const Json& value) {
 }
 
 Json parse_json(std::string_view text) {
+    // The parser would skip it; to browsers and to msgspec it is no JSON (RFC 8259 section 8.1).
+    if (text.starts_with("\xEF\xBB\xBF")) throw std::invalid_argument("expected JSON, got a byte order mark");
     check_depth(text);
     try {
         return Json::parse(text.begin(), text.end());

@@ -1,5 +1,7 @@
 #include "proapi/response.hpp"
 
+#include <system_error>
+
 #include "app/response_writer.hpp"
 #include "app/waits.hpp"
 #include "server/static_files.hpp"
@@ -45,6 +47,7 @@ void raise(const server::Problem& problem) {
 void write_file(server::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
     server::StaticFile found =
         server::answer_with_file_at(path.string(), response.status, engine_headers(response), exchange.request().head);
+    if (found.error != 0) throw std::system_error(found.error, std::generic_category(), path.string());
     if (!found.file) return raise(exchange.respond(found.status, found.headers, found.text));
     raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
 }

@@ -1,6 +1,7 @@
 #include "app/websocket_task.hpp"
 
 #include "app/connection_state.hpp"
+#include "app/http_task.hpp"
 
 namespace proapi::detail {
 
@@ -34,7 +35,8 @@ public:
                 name + ": closed with " + std::to_string(fault.close_code()) + ": " + describe(error));
             fail(websocket, fault.close_code(), "the message is not what was expected");
         } catch (const HTTPException& refusal) {
-            if (websocket.is_accepted() || websocket.reject(refusal.status(), std::string(refusal.what()) + "\n", {}))
+            if (!websocket.is_accepted() && websocket.is_closed()) return;  // nobody waits for it any more
+            if (websocket.is_accepted() || websocket.reject(refusal.status(), body_of(refusal), {}))
                 fail_and_log(websocket, name, error);
         } catch (...) {
             fail_and_log(websocket, name, error);

@@ -216,9 +216,10 @@ PyObject* pending_call(PyObject* self, PyObject* const* arguments, std::size_t f
         PyErr_SetString(PyExc_TypeError, "add_done_callback: expected one callback, from the task that awaits");
         return nullptr;
     }
+    PyObject* context = named == 1 ? Py_NewRef(arguments[1]) : PyContext_CopyCurrent();
+    if (!context) return nullptr;
+    pending->context = context;
     pending->callback = Py_NewRef(arguments[0]);
-    pending->context = named == 1 ? Py_NewRef(arguments[1]) : PyContext_CopyCurrent();
-    if (!pending->context) return nullptr;
     Py_RETURN_NONE;
 }
 

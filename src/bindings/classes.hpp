@@ -13,6 +13,7 @@
 #include "server/problem.hpp"
 #include "server/request_info.hpp"
 #include "server/server.hpp"
+#include "server/static_files.hpp"
 
 namespace proapi::bindings {
 
@@ -44,6 +45,10 @@ struct RequestObject {
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
+
+// A handler's file, see server::answer_with_file_at. OSError: it can't be opened, though it may be there.
+[[nodiscard]] server::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
+                                              const http::RequestHead& request);
 
 // Throws the Python exception of a problem; does nothing where there is none.
 void check(const server::Problem& problem);

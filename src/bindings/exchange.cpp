@@ -68,9 +68,8 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
     return take(completed_false());
 }
 
-void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const std::string& path) {
-    server::StaticFile found =
-        server::answer_with_file_at(path, status, to_headers(headers), self.exchange->request().head);
+void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
+    server::StaticFile found = find_file_at(path, status, to_headers(headers), self.exchange->request().head);
     check(found.file ? self.exchange->respond_with_file(found.status, found.headers, std::move(*found.file))
                      : self.exchange->respond(found.status, found.headers, found.text));
 }

@@ -217,11 +217,11 @@ PyObject* spare[max_spare];
 std::size_t spare_count = 0;
 
 // As Python says it of coroutines.
-void warn_never_awaited(ReceiveKind kind) {
+void warn_never_awaited(ReceiveKind kind, EndOfMessages end) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
-    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s was never awaited", name_of(kind)) != 0)
-        PyErr_WriteUnraisable(nullptr);
+    const char* name = end == EndOfMessages::stops ? "anext() of messages" : name_of(kind);
+    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s was never awaited", name) != 0) PyErr_WriteUnraisable(nullptr);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -229,7 +229,7 @@ void receive_dealloc(PyObject* self) {
     PyObject_GC_UnTrack(self);
     const Receive* receive = as_receive(self);
     if (receive->outcome == Outcome::none && !receive->pending && receive->connection) [[unlikely]]
-        warn_never_awaited(receive->kind);
+        warn_never_awaited(receive->kind, receive->end);
     receive_clear_fields(as_receive(self));
     if (spare_count < max_spare) {
         spare[spare_count++] = self;

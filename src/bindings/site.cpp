@@ -136,11 +136,24 @@ nb::tuple find_file(const RequestObject& self) {
     return hand_out(server::serve_files(nb::cast<const SiteObject&>(self.site).site, self.info));
 }
 
-nb::tuple find_file_at(const RequestObject& self, const std::string& path, int status, const HeaderPairs& headers) {
-    return hand_out(server::answer_with_file_at(path, status, to_headers(headers), self.info.head));
+nb::tuple find_file_of_handler(const RequestObject& self, const nb::bytes& path, int status,
+                               const HeaderPairs& headers) {
+    return hand_out(find_file_at(path, status, to_headers(headers), self.info.head));
 }
 
 }  // namespace
+
+server::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
+                                const http::RequestHead& request) {
+    server::StaticFile found =
+        server::answer_with_file_at({path.c_str(), path.size()}, status, std::move(headers), request);
+    if (found.error != 0) {
+        errno = found.error;
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
+        throw nb::python_error();
+    }
+    return found;
+}
 
 void add_site(nb::module_& module) {
     nb::class_<SiteObject>(module, "Site")
@@ -204,7 +217,7 @@ void add_request_info(nb::module_& module) {
         .def("origin_problem", origin_problem)
         .def("parse_form", [](const R& self) { return take(to_pairs(http::parse_query(self.body))); })
         .def("find_file", find_file)
-        .def("find_file_at", find_file_at, nb::arg("path"), nb::arg("status"), nb::arg("headers"));
+        .def("find_file_at", find_file_of_handler, nb::arg("path"), nb::arg("status"), nb::arg("headers"));
 }
 
 }  // namespace proapi::bindings

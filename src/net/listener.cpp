@@ -42,7 +42,7 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
 }
 
 Listener::~Listener() {
-    reactor_.unwatch(socket_.get(), *this, nullptr);
+    reactor_.unwatch(socket_.get(), *this);
 }
 
 Address Listener::address() const {
@@ -87,7 +87,7 @@ void Listener::refuse_one(int error) {
 }
 
 void Listener::pause() {
-    reactor_.unwatch(socket_.get(), *this, nullptr);
+    reactor_.unwatch(socket_.get(), *this);
     reactor_.start_timer(pause_, pause_time);
 }
 

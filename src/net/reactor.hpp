@@ -128,8 +128,8 @@ public:
         friend class base::IntrusiveList<Reader, Reader>;
     };
     void watch(int fd, Watcher& watcher, std::uint32_t events);
-    // Nothing that has happened to it reaches the watcher or its reader (may be null) any more.
-    void unwatch(int fd, Watcher& watcher, const Reader* reader) noexcept;
+    // Nothing that has happened to it reaches the watcher, or its reader, any more.
+    void unwatch(int fd, Watcher& watcher, const Reader* reader = nullptr) noexcept;
     // Another read of that stream in the next turn: its share of this one is used up.
     void read_later(Reader& reader) noexcept { deferred_reads_.push_back(reader); }
     // Where the next read puts its octets. One buffer serves all reads of the thread: idle sockets own none.

@@ -204,6 +204,10 @@ void HttpSession::serve_file() {
     if (found.file) {
         static_cast<void>(exchange_->respond_with_file(found.status, found.headers, std::move(*found.file)));
     } else {
+        if (found.error != 0)
+            connection_.server().log_limited(LogLevel::error, std::to_string(found.status) + " " +
+                                                                  escape_for_log(exchange_->request().head.raw_path()) +
+                                                                  ": " + net::error_text(found.error));
         static_cast<void>(exchange_->respond(found.status, found.headers, found.text));
     }
 }

@@ -123,7 +123,7 @@ void list_effective(const std::array<Limit<T>, N>& limits, const T& settings,
     return row.back();
 }
 
-// ", did you mean 'high_water'?", where one is near.
+// "; did you mean 'high_water'?", where one is near.
 [[nodiscard]] std::string suggestion(std::string_view name) {
     if (name.size() > 64) return {};
     std::string_view nearest;

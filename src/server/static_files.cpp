@@ -22,6 +22,31 @@ constexpr std::string_view text_type = "text/plain; charset=utf-8";
         .status = status, .headers = {{"Content-Type", std::string(text_type)}}, .file = {}, .text = std::move(text)};
 }
 
+// That there is no such file is an answer; that it can't be opened is a fault, and perhaps over soon.
+[[nodiscard]] StaticFile refusal_of_open(int error) {
+    StaticFile refused = refusal(404, "Not Found\n");
+    switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+        case ENAMETOOLONG:
+        case ELOOP:
+        case EXDEV:  // beyond the directory
+        case ENXIO:  // a socket
+        case EINVAL:
+            return refused;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+            refused = refusal(503, "The file can't be opened now.\n");
+            refused.headers.add("Retry-After", "1");
+            break;
+        default:
+            refused = refusal(500, "Internal Server Error\n");
+    }
+    refused.error = error;
+    return refused;
+}
+
 // The kernel resolves the path and refuses whatever leaves `directory`, symbolic links included. O_NONBLOCK: a FIFO
 // must not hold the loop until it is found to be none of ours.
 [[nodiscard]] net::Descriptor open_beneath(const std::string& directory, const std::string& path) {
@@ -79,15 +104,18 @@ enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
     return false;
 }
 
-// Of a file that is open, or not (404); whole, or what the request's conditions and range make of it.
+// Of a file that was just opened, or not (errno says why); whole, or what the request's conditions and range make of
+// it. An empty `etag` is one of the file's own.
 [[nodiscard]] StaticFile answer_with_file(net::Descriptor file, std::string_view name, const http::RequestHead& request,
-                                          bool always_whole = false) {
+                                          std::string etag = {}, bool always_whole = false) {
+    if (!file) return refusal_of_open(errno);
     struct stat status{};
-    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
+    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
 
     const auto size = static_cast<std::uint64_t>(status.st_size);
-    const std::string etag = "\"" + std::to_string(status.st_mtim.tv_sec) + "." +
-                             std::to_string(status.st_mtim.tv_nsec) + "-" + std::to_string(size) + "\"";
+    if (etag.empty())
+        etag = "\"" + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec) + "-" +
+               std::to_string(size) + "\"";
     StaticFile found;
     found.headers.add("ETag", etag);
     found.headers.add("Last-Modified", http::format_date(status.st_mtim.tv_sec));
@@ -141,14 +169,15 @@ StaticFile find_static_file(const std::string& directory, std::string_view path,
 
 StaticFile answer_with_file_at(const std::string& path, int status, http::Headers headers,
                                const http::RequestHead& request) {
+    if (path.find('\0') != std::string::npos) return refusal(404, "Not Found\n");
     net::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    StaticFile found = answer_with_file(std::move(file), path, request, status != 200);
-    if (!found.file) headers.remove("Content-Disposition");
-    for (const auto& [name, value] : found.headers) {
-        if (found.file && headers.contains(name)) continue;
-        headers.remove(name);
-        headers.add(name, value);
-    }
+    StaticFile found =
+        answer_with_file(std::move(file), path, request, std::string(headers.get("etag").value_or("")), status != 200);
+    if (found.status >= 400) return found;
+    if (found.status == 304)  // RFC 9110 section 15.4.5: nothing of the content
+        for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) headers.remove(name);
+    for (const auto& [name, value] : found.headers)
+        if (!headers.contains(name)) headers.add(name, value);
     found.headers = std::move(headers);
     if (found.status == 200) found.status = status;
     return found;

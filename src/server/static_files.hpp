@@ -16,6 +16,7 @@ struct StaticFile {
     http::Headers headers;
     std::optional<FileBody> file;  // the body; else `text` is
     std::string text;
+    int error = 0;  // the file could not be opened, though it may be there: an error number, for the log
 };
 
 // Why files can't be served from there; empty where they can.
@@ -25,9 +26,9 @@ struct StaticFile {
 [[nodiscard]] StaticFile find_static_file(const std::string& directory, std::string_view path,
                                           const http::RequestHead& request);
 
-// A handler's response by the file at `path`, which is trusted. `headers` go before those that the file makes; where
-// there is no such file, or not that range of it, the answer's go before. With another `status` than 200, which that of
-// an error's page would be, it is always the whole file.
+// A handler's response by the file at `path`, which is trusted. `headers` go before those that the file makes, and are
+// left out where there is no such file or not that range of it. With another `status` than 200, which that of an
+// error's page would be, it is always the whole file.
 [[nodiscard]] StaticFile answer_with_file_at(const std::string& path, int status, http::Headers headers,
                                              const http::RequestHead& request);
 

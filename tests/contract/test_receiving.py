@@ -41,6 +41,7 @@ def test_messages_come_in_order(subject: New) -> None:
         ("receive_json", "", ""),
         ("receive_json", '{"a": NaN}', '{"a": NaN}'),
         ("receive_json", "1 2", "1 2"),
+        ("receive_json", "\ufeff1", "\ufeff1"),
         ("receive_points", '{"x": "one"}', '{"x": "one"}'),
         ("receive_points", "[1]", "[1]"),
     ],
@@ -91,6 +92,14 @@ def test_iterators_end_at_a_normal_disconnect(
         s.peer.send_message(message)
     s.peer.send_frame(8, b"" if code is None else code.to_bytes(2, "big"))
     assert s.end(number) == seen
+
+
+@pytest.mark.parametrize("kind", ["any", "text", "bytes", "json"])
+def test_iterators_that_begin_after_the_end_end_at_once(subject: New, kind: str) -> None:
+    s = subject()
+    s.peer.send_frame(8, (1001).to_bytes(2, "big"))
+    s.peer.expect_close(1001)
+    assert s.do("iterate", kind=kind) == []
 
 
 def test_iterator_at_an_abnormal_end(subject: New) -> None:

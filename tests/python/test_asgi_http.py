@@ -1,7 +1,9 @@
 """The ASGI application and HTTP: what it makes of requests, and what it answers."""
 
 import asyncio
+import errno
 import os
+import resource
 import threading
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,48 @@ async def test_only_regular_files_are_sent(kind: str, tmp_path: Path) -> None:
     app = ProAPI()
     app.get("/")(lambda: FileResponse(path))
     assert (await http(app, "/"))[0] == 404
+
+
+async def test_a_file_that_is_not_there_has_none_of_its_headers(tmp_path: Path) -> None:
+    app = ProAPI()
+    headers = {"Content-Encoding": "gzip", "Cache-Control": "max-age=1000"}
+    app.get("/")(lambda: FileResponse(tmp_path / "page.gz", headers=headers, filename="page.gz"))
+    status, fields, body = await http(app, "/")
+    assert (status, body) == (404, b"Not Found\n")
+    assert not {"content-encoding", "cache-control", "content-disposition"} & fields.keys()
+
+
+async def test_a_files_own_etag_is_the_one_that_counts(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("page")
+    app = ProAPI()
+    app.get("/")(lambda: FileResponse(tmp_path / "page", headers={"ETag": '"mine"', "Content-Encoding": "identity"}))
+    status, fields, body = await http(app, "/", headers={"if-none-match": '"mine"'})
+    assert (status, fields["etag"], body) == (304, '"mine"', b"")
+    assert not {"content-type", "content-encoding"} & fields.keys()
+    status, fields, body = await http(app, "/", headers={"range": "bytes=0-0", "if-range": '"mine"'})
+    assert (status, fields["etag"], body) == (206, '"mine"', b"p")
+
+
+async def test_a_file_for_which_there_is_no_descriptor_is_a_failure(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "page"
+    path.write_text("page")
+    app = ProAPI()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    @app.get("/")
+    async def page() -> FileResponse:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        return FileResponse(path)
+
+    try:
+        assert (await http(app, "/"))[0] == 500
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    [record] = caplog.records
+    assert record.exc_info and isinstance(record.exc_info[1], OSError)
+    assert (record.exc_info[1].errno, record.exc_info[1].filename) == (errno.EMFILE, str(path))
 
 
 async def test_a_file_that_cannot_be_read_is_not_the_clients_end(app: ProAPI, monkeypatch: pytest.MonkeyPatch) -> None:

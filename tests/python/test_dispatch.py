@@ -303,3 +303,46 @@ async def test_the_client_has_host_and_port(serve: Serve) -> None:
         assert isinstance(client, Client)
         host, number = client
         assert (client.host, client.port) == (host, number) == ("127.0.0.1", number)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        lambda: HTTPException(403, {"why": "no"}),  # type: ignore[arg-type]
+        lambda: HTTPException(403, "no", {"X-Number": 5}),  # type: ignore[dict-item]
+        lambda: HTTPException(99),
+    ],
+)
+async def test_what_can_not_refuse_a_handshake_is_a_failure(
+    refusal: Any, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = ProAPI()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        raise refusal()
+
+    port = await serve(app)
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"ws://127.0.0.1:{port}/")
+    assert refused.value.response.status_code == 500
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_to_refuse_one_who_has_left_is_no_failure(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    app = ProAPI()
+    begun, refused = asyncio.Event(), asyncio.Event()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        begun.set()
+        await websocket.wait_closed()
+        refused.set()
+        raise HTTPException(401, "who are you?")
+
+    port = await serve(app)
+    connecting = asyncio.create_task(connect(f"ws://127.0.0.1:{port}/").__aenter__())
+    await begun.wait()
+    connecting.cancel()
+    await refused.wait()
+    assert caplog.records == []

@@ -94,7 +94,7 @@ class Program:
     def wait_until_it_stops(self) -> None:
         """It has had the signal, and lets nobody in any more."""
         deadline = time.monotonic() + 5
-        with contextlib.suppress(ConnectionRefusedError):
+        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):  # one that waited is reset
             while time.monotonic() < deadline:
                 socket.create_connection(("127.0.0.1", self.port)).close()
             pytest.fail("newcomers are let in 5 s after the signal")
@@ -173,6 +173,21 @@ def test_sys_exit_in_a_handler_ends_with_its_status(options: str, path: str, pro
     status, _, err = program.end()
     assert status == 7
     assert re.search("ignored their cancellation: left|did not end.*: left", err), err
+
+
+def test_what_ends_a_worker_is_told_and_its_exit_functions_run() -> None:
+    text = f"""
+import atexit, os
+{PROGRAM.replace("app.run(", "app.on_startup(lambda: sys.exit('no database'))" + chr(10) + "app.run(")}"""
+    text = text.replace(
+        "import atexit, os", "import atexit, os\natexit.register(lambda: os.write(1, b'exit of one\\n'))", 1
+    )
+    program = Program("dict(workers=2)", text)
+    status, out, err = program.end()
+    assert status == 1
+    assert "no database\n" in err
+    assert "while it stopped" not in err
+    assert (program.first_line + out).count("exit of one") == 3
 
 
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(workers=2)"])

@@ -98,12 +98,13 @@ def test_what_has_a_default_keeps_it() -> None:
     for number in range(2):
         app.websocket(f"/{number}")(_numbered(number))
 
-    @app.get("/page")
-    def page(request: Any, number: int = 7) -> str:
-        return f"{request} {number}"
+    def page(request: Any, number: int = 7, text: str | None = None) -> str:
+        return f"{request} {number} {text}"
 
-    assert app.routes.handlers[-1] is not None
-    assert app.routes.handlers[-1].call("the request", {}) == "the request 7"
+    app.get("/page")(page)
+    handler = app.routes.handlers[-1]
+    assert handler is not None
+    assert handler.call("the request", {}) == "the request 7 None"
 
 
 def test_a_query_parameter_is_told_where_it_is() -> None:
