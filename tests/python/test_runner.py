@@ -176,18 +176,21 @@ def test_sys_exit_in_a_handler_ends_with_its_status(options: str, path: str, pro
 
 
 def test_what_ends_a_worker_is_told_and_its_exit_functions_run() -> None:
-    text = f"""
-import atexit, os
-{PROGRAM.replace("app.run(", "app.on_startup(lambda: sys.exit('no database'))" + chr(10) + "app.run(")}"""
-    text = text.replace(
-        "import atexit, os", "import atexit, os\natexit.register(lambda: os.write(1, b'exit of one\\n'))", 1
-    )
-    program = Program("dict(workers=2)", text)
+    text = """
+import atexit, os, sys
+atexit.register(lambda: os.write(1, b"exit of one\\n"))
+from proapi import ProAPI
+app = ProAPI()
+app.on_startup(lambda: sys.exit("no database"))
+app.run(workers=2)
+"""
+    program = Program("", text)
     status, out, err = program.end()
     assert status == 1
     assert "no database\n" in err
     assert "while it stopped" not in err
-    assert (program.first_line + out).count("exit of one") == 3
+    # The supervisor's and that worker's; the other may be told to stop before it has begun.
+    assert (program.first_line + out).count("exit of one") >= 2
 
 
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(workers=2)"])
