@@ -147,6 +147,7 @@ async def test_a_files_own_etag_is_the_one_that_counts(tmp_path: Path) -> None:
     assert (status, fields["etag"], body) == (206, '"mine"', b"p")
 
 
+@pytest.mark.memory
 async def test_a_file_for_which_there_is_no_descriptor_is_a_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
