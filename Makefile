@@ -118,8 +118,8 @@ format: $(STAMPS)/python-test
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
 # The same code under AddressSanitizer and UBSan: the C++ suites, then Python's and the contract over an extension and a
-# contract_app that are built that way. Left out: what takes away memory or
-# descriptors that the sanitizer needs itself, or measures them.
+# contract_app that are built that way. Left out: what takes away memory or descriptors that the sanitizer needs itself, or
+# measures them.
 asan_package := build/asan/package
 under_asan = PROAPI_BUILD_DIR=build/asan PYTHONPATH=$(CURDIR)/$(asan_package) PYTHONMALLOC=malloc \
     LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so.6)" \
