@@ -144,6 +144,16 @@ def test_a_second_signal_ends_at_once(options: str, programs: list[Program]) -> 
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("options", ["dict(workers=2)", "dict(workers=2, fast=True)"])
+def test_two_signals_that_come_as_one_end_the_workers_too(options: str, programs: list[Program]) -> None:
+    program = Program(options.replace("dict(", "dict(shutdown_timeout=30, "))
+    programs.append(program)
+    with program.begin("/sleep/20"):
+        program.process.send_signal(signal.SIGTERM)
+        program.process.send_signal(signal.SIGINT)
+        assert program.end()[0] in (130, 143)  # which of the two is seen first is the kernel's affair
+
+
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
 @pytest.mark.parametrize(("path", "within_s"), [("/sleep/20", 3), ("/thread/20", 4)])
 def test_shutdown_never_takes_longer_than_its_timeout(
