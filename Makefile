@@ -127,7 +127,7 @@ under_asan = PROAPI_BUILD_DIR=build/asan PYTHONPATH=$(CURDIR)/$(asan_package) PY
 
 test-asan: $(STAMPS)/python-test
 	@test -f build/asan/build.ninja || cmake --preset asan $(launcher) -DPROAPI_BUILD_PYTHON=ON -DPROAPI_BUILD_BENCH=OFF \
-	    -DPROAPI_BUILD_EXAMPLES=OFF -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) >build/cmake-asan.log || \
+	    -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) >build/cmake-asan.log || \
 	    { cat build/cmake-asan.log; exit 1; }
 	cmake --build build/asan -j $(JOBS)
 	ctest --test-dir build/asan --output-on-failure -j $(JOBS)

@@ -106,21 +106,22 @@ def run_server(
             stop.attach(loop, asyncio.current_task())
             if lifeline is not None:
                 loop.add_reader(lifeline, stop.request)
-            try:
-                await server.serve(
-                    options.host,
-                    options.port,
-                    share_port=share_port,
-                    drives_loop=options.fast,
-                    on_listening=on_listening,
-                )
-            except asyncio.CancelledError:
-                if not stop.requested:
-                    raise
-            finally:
-                if lifeline is not None:
-                    loop.remove_reader(lifeline)
-            await _end_what_is_left(server, stop)
+            with _woken_by_signals(loop, options):
+                try:
+                    await server.serve(
+                        options.host,
+                        options.port,
+                        share_port=share_port,
+                        drives_loop=options.fast,
+                        on_listening=on_listening,
+                    )
+                except asyncio.CancelledError:
+                    if not stop.requested:
+                        raise
+                finally:
+                    if lifeline is not None:
+                        loop.remove_reader(lifeline)
+                await _end_what_is_left(server, stop)
 
         pid = os.getpid()
         try:
@@ -136,6 +137,25 @@ def run_server(
             if server.busy_threads:
                 log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
                 stop.end_process()
+
+
+@contextlib.contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop, options: Options) -> Iterator[None]:
+    """A signal that comes just before the loop's wait, or to another thread, does not interrupt it: its handler would
+    run at the loop's next event, which may never come. uvloop sees to that by itself."""
+    if options.loop == "uvloop" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    loop.add_reader(reader, os.read, reader, 4096)
+    try:
+        yield
+    finally:
+        loop.remove_reader(reader)
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
 
 
 def report(error: BaseException) -> int:

@@ -130,6 +130,26 @@ def test_a_signal_stops_gracefully(options: str, number: int, programs: list[Pro
     assert program.end() == (0, "run has returned\n", "")
 
 
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')"])
+def test_a_signal_that_does_not_interrupt_the_wait_is_seen(
+    options: str, tmp_path: Path, programs: list[Program]
+) -> None:
+    """Such as one that another thread gets."""
+    fifo = tmp_path / "go"
+    os.mkfifo(fifo)
+    text = f"""
+import signal, threading
+def be_told():
+    open({str(fifo)!r}).close()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=be_told, daemon=True).start()
+{PROGRAM}"""
+    program = Program(options, text)
+    programs.append(program)
+    fifo.open("w").close()
+    assert program.end() == (0, "run has returned\n", "")
+
+
 @pytest.mark.parametrize("options", MODES)
 def test_a_second_signal_ends_at_once(options: str, programs: list[Program]) -> None:
     program = Program(options.replace("dict(", "dict(shutdown_timeout=30, "))
