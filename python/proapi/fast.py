@@ -150,7 +150,7 @@ class FastLoop(asyncio.SelectorEventLoop):
         return timer
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        super()._timer_handle_cancelled(handle)  # type: ignore[misc]
+        super()._timer_handle_cancelled(handle)  # type: ignore[misc]  # abstract to typeshed, but it is not
         # asyncio throws cancelled timers away between two selects, and a busy engine's select has no end of its own.
         count = len(self._scheduled)
         if (

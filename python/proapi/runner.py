@@ -103,10 +103,8 @@ def run_server(
 
         async def serve() -> None:
             loop = asyncio.get_running_loop()
-            stop.attach(loop, asyncio.current_task())
-            if lifeline is not None:
-                loop.add_reader(lifeline, stop.request)
-            with _woken_by_signals(loop, options):
+            with _woken_by_signals(loop, options), _stopping_with(lifeline, loop, stop):
+                stop.attach(loop, asyncio.current_task())
                 try:
                     await server.serve(
                         options.host,
@@ -118,9 +116,6 @@ def run_server(
                 except asyncio.CancelledError:
                     if not stop.requested:
                         raise
-                finally:
-                    if lifeline is not None:
-                        loop.remove_reader(lifeline)
                 await _end_what_is_left(server, stop)
 
         pid = os.getpid()
@@ -137,6 +132,24 @@ def run_server(
             if server.busy_threads:
                 log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
                 stop.end_process()
+
+
+@contextlib.contextmanager
+def _stopping_with(lifeline: int | None, loop: asyncio.AbstractEventLoop, stop: "_Stop") -> Iterator[None]:
+    """Stops when the descriptor reaches its end."""
+
+    def on_end() -> None:
+        assert lifeline is not None
+        loop.remove_reader(lifeline)  # it stays readable
+        stop.request()
+
+    if lifeline is not None:
+        loop.add_reader(lifeline, on_end)
+    try:
+        yield
+    finally:
+        if lifeline is not None:
+            loop.remove_reader(lifeline)
 
 
 @contextlib.contextmanager

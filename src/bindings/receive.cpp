@@ -197,30 +197,17 @@ int receive_clear(PyObject* self) {
     return 0;
 }
 
-const char* name_of(ReceiveKind kind) noexcept {
-    switch (kind) {
-        case ReceiveKind::text:
-            return "receive_text()";
-        case ReceiveKind::bytes:
-            return "receive_bytes()";
-        case ReceiveKind::json:
-            return "receive_json()";
-        case ReceiveKind::any:
-            return "receive()";
-    }
-    return "";
-}
-
 // Receives come and go with every message that has to be waited for: a few are kept for the next.
 constexpr std::size_t max_spare = 64;
 PyObject* spare[max_spare];
 std::size_t spare_count = 0;
 
 // As Python says it of coroutines.
+constexpr const char* names[] = {"receive()", "receive_text()", "receive_bytes()", "receive_json()"};  // by kind
 void warn_never_awaited(ReceiveKind kind, EndOfMessages end) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
-    const char* name = end == EndOfMessages::stops ? "anext() of messages" : name_of(kind);
+    const char* name = end == EndOfMessages::stops ? "anext() of messages" : names[static_cast<int>(kind)];
     if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s was never awaited", name) != 0) PyErr_WriteUnraisable(nullptr);
     PyErr_Restore(type, value, traceback);
 }

@@ -30,13 +30,19 @@ struct Recorder final : StreamHandler {
     std::size_t written = 0;
 };
 
+// Two ends that are connected.
+std::pair<Descriptor, Descriptor> make_pair_of_sockets() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
 class StreamTest : public ::testing::Test {
 protected:
     StreamTest() {
-        int ends[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-        stream.emplace(reactor, Descriptor(ends[0]), handler);
-        peer = Descriptor(ends[1]);
+        auto [ours, theirs] = make_pair_of_sockets();
+        stream.emplace(reactor, std::move(ours), handler);
+        peer = std::move(theirs);
     }
 
     void peer_sends(std::string_view text) {
@@ -141,11 +147,9 @@ TEST_F(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
 }
 
 TEST_F(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
-    int ends[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    auto [ours, quiet_peer] = make_pair_of_sockets();
     Recorder quiet_handler;
-    Stream quiet(reactor, Descriptor(ends[0]), quiet_handler);
-    const Descriptor quiet_peer(ends[1]);
+    Stream quiet(reactor, std::move(ours), quiet_handler);
     const std::string flood(64 * 1024, 'f');
     handler.after_read = [&] {
         [[maybe_unused]] const auto refilled = ::write(peer.get(), flood.data(), flood.size());
@@ -162,10 +166,9 @@ TEST_F(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
 class TwoStreams : public StreamTest {
 protected:
     TwoStreams() {
-        int ends[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-        other.emplace(reactor, Descriptor(ends[0]), other_handler);
-        other_peer = Descriptor(ends[1]);
+        auto [ours, theirs] = make_pair_of_sockets();
+        other.emplace(reactor, std::move(ours), other_handler);
+        other_peer = std::move(theirs);
         stream->start_reading();
         other->start_reading();
         reactor.turn(Duration(0));
