@@ -28,18 +28,6 @@ class Echoed:
     def per_second(self) -> float:
         return self.messages / self.seconds
 
-    @property
-    def server_us_per_message(self) -> float:
-        return self.server_cpu_s / self.messages * 1e6
-
-    @property
-    def server_busy(self) -> float:
-        return self.server_cpu_s / self.seconds
-
-    @property
-    def client_busy(self) -> float:
-        return self.client_cpu_s / self.seconds
-
 
 def echo(server: Running, *, connections: int, in_flight: int, warm_up_s: float, seconds: float) -> Echoed:
     """Keeps `in_flight` messages going on each connection."""

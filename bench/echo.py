@@ -2,13 +2,17 @@
 
     python bench/echo.py [--quick]        (make bench, make bench-quick; needs build/release/bench/load_client)
 
-CONNECTIONS sockets on loopback with 20-byte messages, one and 32 in flight on each. The server runs on one core and the
-client on another, and the servers take turns for several rounds, since the speed of a shared machine drifts. Printed
-are medians, ratios of medians, and the targets beside what was measured. It is no test: a target that is missed is
-said, and the exit status is 0.
+CONNECTIONS sockets on loopback with 20-byte messages, one and 32 in flight on each. Servers run on one core and the
+client on another. The speed of a shared machine drifts, so all servers are up and take short turns, in another order
+each round: a ratio is the median over the rounds of the two rates of one round. Printed are medians, what the middle
+half of the rounds gave, and the targets beside what was measured. Measured too is what epoll, recv and send cost
+without a server around them, which no server passes with one message in flight. It is no test: a target that is
+missed is said, and the exit status is 0.
 """
 
 import argparse
+import contextlib
+import random
 import signal
 import statistics
 import sys
@@ -19,18 +23,32 @@ from operator import ge, le
 import client
 import idle
 from client import Echoed
-from servers import CPP, FAST, STANDARD, STARLETTE, BenchError, Cores, Server, candidates, running, take_cores, versions
+from servers import (
+    CPP,
+    FAST,
+    FLOOR,
+    STANDARD,
+    STARLETTE,
+    BenchError,
+    Cores,
+    Running,
+    Server,
+    candidates,
+    running,
+    take_cores,
+    versions,
+)
 
 CONNECTIONS = 64
 IN_FLIGHT = (1, 32)
-WARM_UP_S = 0.3
+WARM_UP_S = 0.05
 IDLE_CONNECTIONS = 10_000
 BASELINE = STARLETTE
 OURS = (FAST, STANDARD, CPP)
 BUSY = 0.9  # a server that waits more than this leaves was given too little to do
 DISTURBED = 0.03  # more of the time than this taken by other programs is said
 
-Results = dict[tuple[str, int], list[Echoed]]
+Results = dict[tuple[str, int], list[Echoed]]  # by server and messages in flight; an item a round
 
 
 @dataclass(frozen=True)
@@ -51,22 +69,37 @@ class Target:
 
 
 def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: float) -> Results:
-    """A server that fails once is left out altogether."""
+    """A server that fails once is left out altogether, and out of `servers`."""
     results: Results = {}
-    for _ in range(rounds):
+    with contextlib.ExitStack() as stack:
+        up: dict[str, Running] = {}
+
+        def leave_out_of_all(server: Server, error: Exception) -> None:
+            leave_out(server.name, str(error))
+            servers.remove(server)
+            for in_flight in IN_FLIGHT:
+                results.pop((server.name, in_flight), None)
+
         for server in list(servers):
             try:
-                with running(server, cores) as process:
-                    for in_flight in IN_FLIGHT:
-                        echoed = client.echo(
-                            process, connections=CONNECTIONS, in_flight=in_flight, warm_up_s=WARM_UP_S, seconds=seconds
-                        )
-                        results.setdefault((server.name, in_flight), []).append(echoed)
+                up[server.name] = stack.enter_context(running(server, cores))
             except (BenchError, OSError) as error:
-                leave_out(server.name, str(error))
-                servers.remove(server)
-                for in_flight in IN_FLIGHT:
-                    results.pop((server.name, in_flight), None)
+                leave_out_of_all(server, error)
+        for _ in range(rounds):
+            for in_flight in IN_FLIGHT:
+                for server in random.sample(servers, len(servers)):
+                    try:
+                        echoed = client.echo(
+                            up[server.name],
+                            connections=CONNECTIONS,
+                            in_flight=in_flight,
+                            warm_up_s=WARM_UP_S,
+                            seconds=seconds,
+                        )
+                    except (BenchError, OSError) as error:
+                        leave_out_of_all(server, error)
+                    else:
+                        results.setdefault((server.name, in_flight), []).append(echoed)
     return results
 
 
@@ -84,31 +117,48 @@ def leave_out(name: str, why: str) -> None:
     print(f"left out: {name}: {why}", flush=True)
 
 
-def per_second(results: Results, name: str, in_flight: int) -> float | None:
-    found = results.get((name, in_flight))
-    return statistics.median(echoed.per_second for echoed in found) if found else None
+def rates(results: Results, name: str, in_flight: int) -> list[float]:
+    return [echoed.per_second for echoed in results.get((name, in_flight), [])]
+
+
+def ratios(results: Results, name: str, other: str, in_flight: int) -> list[float]:
+    """Of each round."""
+    pairs = zip(rates(results, name, in_flight), rates(results, other, in_flight), strict=False)
+    return [one / two for one, two in pairs]
 
 
 def ratio(results: Results, name: str, other: str, in_flight: int) -> float | None:
-    one, two = per_second(results, name, in_flight), per_second(results, other, in_flight)
-    return None if one is None or two is None else one / two
+    found = ratios(results, name, other, in_flight)
+    return statistics.median(found) if found else None
+
+
+def middle_half(values: list[float]) -> tuple[float, float]:
+    if len(values) < 2:
+        return values[0], values[0]
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return first, third
 
 
 def echo_table(results: Results, servers: list[Server], in_flight: int) -> Iterator[str]:
     title = f"{in_flight} in flight"
-    yield f"{title:<26}messages/s {'lowest - highest':>22} {'ratio':>8}   server CPU   busy: server, client"
+    yield f"{title:<26}messages/s {'middle half':>21} {'ratio, middle half':>22}   server CPU   busy: server, client"
     waited = False
     for server in servers:
         found = results[server.name, in_flight]
-        rates = [echoed.per_second for echoed in found]
-        to_baseline = ratio(results, server.name, BASELINE, in_flight)
-        server_busy = statistics.median(echoed.server_busy for echoed in found)
-        client_busy = statistics.median(echoed.client_busy for echoed in found)
+        low, high = middle_half(rates(results, server.name, in_flight))
+        compared = "-"
+        if to_baseline := ratios(results, server.name, BASELINE, in_flight):
+            least, most = middle_half(to_baseline)
+            compared = f"{statistics.median(to_baseline):.2f}x, {least:.2f} - {most:.2f}"
+        messages = sum(echoed.messages for echoed in found)
+        seconds = sum(echoed.seconds for echoed in found)
+        server_cpu_s = sum(echoed.server_cpu_s for echoed in found)
+        server_busy = server_cpu_s / seconds
+        client_busy = sum(echoed.client_cpu_s for echoed in found) / seconds
         waited = waited or server_busy < BUSY
         yield (
-            f"{server.name:<26}{statistics.median(rates):>10,.0f} {f'{min(rates):,.0f} - {max(rates):,.0f}':>22} "
-            f"{'-' if to_baseline is None else f'{to_baseline:.2f}x':>8} "
-            f"{statistics.median(echoed.server_us_per_message for echoed in found):>9.2f} us "
+            f"{server.name:<26}{statistics.median(rates(results, server.name, in_flight)):>10,.0f} "
+            f"{f'{low:,.0f} - {high:,.0f}':>21} {compared:>22} {server_cpu_s / messages * 1e6:>9.2f} us "
             f"{server_busy:>13.0%}{'*' if server_busy < BUSY else ','} {client_busy:.0%}"
         )
     if waited:
@@ -138,12 +188,12 @@ def targets(results: Results, idle_bytes: dict[str, float], connections: int) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="about a minute: the servers the targets speak of")
-    parser.add_argument("--rounds", type=int, help="7, or 3 with --quick")
-    parser.add_argument("--seconds", type=float, help="measured each time: 3, or 1 with --quick")
+    parser.add_argument("--rounds", type=int, help="60, or 15 with --quick")
+    parser.add_argument("--seconds", type=float, default=0.25, help="a turn of one server; 0.25")
     parser.add_argument("--idle", type=int, default=IDLE_CONNECTIONS, metavar="CONNECTIONS")
     arguments = parser.parse_args()
-    rounds = max(1, arguments.rounds or (3 if arguments.quick else 7))
-    seconds = max(0.1, arguments.seconds or (1.0 if arguments.quick else 3.0))
+    rounds = max(1, arguments.rounds or (15 if arguments.quick else 60))
+    seconds = max(0.05, arguments.seconds)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended
     if not client.is_built():
         print(f"nothing is measured: {client.LOAD_CLIENT} is missing; `make cpp` builds it")
@@ -153,14 +203,15 @@ def main() -> None:
     for server in candidates():
         if server.missing:
             leave_out(server.name, server.missing)
-        elif not arguments.quick or server.name in (*OURS, BASELINE):
+        elif not arguments.quick or server.name in (*OURS, BASELINE, FLOOR):
             servers.append(server)
     cores = take_cores()
     print(cores, versions(), sep="\n", flush=True)
 
     results = measure_echo(servers, cores, rounds, seconds)
     print(
-        f"\n{CONNECTIONS} connections, 20-byte messages, {rounds} rounds of {seconds:g} s, medians; ratio to {BASELINE}"
+        f"\n{CONNECTIONS} connections, 20-byte messages, {rounds} rounds of {seconds:g} s a server, medians; "
+        f"ratio to {BASELINE}"
     )
     for in_flight in IN_FLIGHT:
         print("", *echo_table(results, servers, in_flight), sep="\n", flush=True)
@@ -171,7 +222,8 @@ def main() -> None:
     connections = idle.allow_connections(arguments.idle)
     if connections < arguments.idle:
         print(f"\nthe descriptor limit allows {connections:,} idle connections instead of {arguments.idle:,}")
-    measured = [server for server in servers if not arguments.quick or server.name in OURS]
+    not_measured = (FLOOR, BASELINE) if arguments.quick else (FLOOR,)
+    measured = [server for server in servers if server.name not in not_measured]
     idle_bytes = measure_idle(measured, cores, connections) if connections > 0 else {}
     if idle_bytes:
         print(f"\nresident memory of one of {connections:,} idle connections")

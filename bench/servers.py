@@ -1,7 +1,8 @@
 """Who is measured, how each is started on its core, and what the kernel says of its process.
 
-All serve the echo program at /ws on a loopback port of their own: bench/apps, and examples/cpp/echo.cpp. C++ programs
-are looked for in build/release; PROAPI_BUILD_DIR names another build.
+All serve the echo program at /ws on a loopback port of their own: bench/apps, examples/cpp/echo.cpp, and
+bench/bare_epoll.cpp, which does no more than any of them must. C++ programs are looked for in build/release;
+PROAPI_BUILD_DIR names another build.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ START_S = STOP_S = 15
 FAST = "ProAPI, Python, fast"
 STANDARD = "ProAPI, Python, standard"
 CPP = "ProAPI, C++"
+FLOOR = "epoll and nothing else"
 STARLETTE = "Starlette + uvicorn"
 UNDER_UVICORN = "ProAPI under uvicorn"
 NODE = "Node.js + ws"
@@ -86,13 +88,14 @@ def candidates() -> list[Server]:
     no_uvicorn = _no_module("uvicorn") or _no_module("uvloop") or _no_module("websockets")
     uvicorn = (python, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--log-level", "warning",
                "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
-    cpp = BUILD / "examples/cpp/echo"
+    cpp, floor = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll"
     node = shutil.which("node")
     no_node = "no node" if node is None else "" if (NODE_MODULES / "ws").is_dir() else f"no ws in {NODE_MODULES}"
     return [
         Server(FAST, (python, proapi, "--fast"), no_proapi),
         Server(STANDARD, (python, proapi), no_proapi),
-        Server(CPP, (str(cpp),), "" if cpp.is_file() else f"no {cpp}"),
+        Server(CPP, (str(cpp),), _no_program(cpp)),
+        Server(FLOOR, (str(floor), "{port}"), _no_program(floor)),
         Server(STARLETTE, (*uvicorn, "starlette_echo:app"), no_uvicorn or _no_module("starlette")),
         Server(UNDER_UVICORN, (*uvicorn, "proapi_echo:app"), no_uvicorn or no_proapi),
         Server(NODE, (node or "node", str(APPS / "node_echo.mjs"), "{port}"), no_node),
@@ -177,3 +180,7 @@ def _free_port() -> int:
 
 def _no_module(name: str) -> str:
     return "" if importlib.util.find_spec(name) else f"no package {name}"
+
+
+def _no_program(path: Path) -> str:
+    return "" if path.is_file() else f"no {path}"
