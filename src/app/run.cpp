@@ -1,5 +1,6 @@
 // app.run(): serving until a signal comes, with the process's exit status.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX, beyond <csignal>
 #include <unistd.h>
 
@@ -61,8 +62,8 @@ public:
     StopSignals& operator=(const StopSignals&) = delete;
 
     void wait() const {
-        char octet = 0;
-        while (::read(read_end_.get(), &octet, 1) < 0 && errno == EINTR) continue;
+        pollfd wake{.fd = read_end_.get(), .events = POLLIN, .revents = 0};
+        while (::poll(&wake, 1, -1) < 0 && errno == EINTR) continue;
     }
 
 private:
