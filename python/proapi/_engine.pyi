@@ -4,7 +4,7 @@ from abc import ABCMeta
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Literal, Never, TypeVar, overload
+from typing import Any, Literal, Never, TypeVar, final, overload
 
 from .datastructures import Client, Headers, QueryParams
 
@@ -130,6 +130,7 @@ class Exchange:
     def fail(self) -> None:
         """500 where nothing was sent yet, else the connection is cut. Does nothing on a finished exchange."""
 
+@final
 class WebSocketConnection:
     """One WebSocket. Handlers receive it; it stays safe to keep, compare and hash after the connection has ended.
 

@@ -1,0 +1,53 @@
+"""The stub of the compiled engine says of WebSocketConnection what the engine itself says."""
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from system_servers import package_path
+
+import proapi
+from proapi import WebSocketConnection
+
+# Classes and functions that applications don't see; nanobind's describe themselves in ways of their own.
+INTERNAL = r"""
+proapi\._engine\.(Engine|Exchange|RequestInfo|Site|WebSocketBridge|WebSocketMachine)(\..*)?
+proapi\._engine\.(parse_request|register)
+# It can't be made by hand, which the stub says in the one way it has.
+proapi\._engine\.WebSocketConnection(\.__init__)?
+"""
+
+
+def test_names_and_signatures(tmp_path: Path) -> None:
+    allowed = tmp_path / "internal"
+    allowed.write_text(INTERNAL)
+    environment = dict(os.environ)
+    if package := package_path():
+        environment["MYPYPATH"] = package
+    command = [sys.executable, "-m", "mypy.stubtest", "proapi._engine", "--concise", "--allowlist", str(allowed)]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def docstrings_of_stub() -> dict[str, str]:
+    """By member; of several overloads the first tells."""
+    tree = ast.parse(Path(proapi.__file__).with_name("_engine.pyi").read_text())
+    (connection,) = (
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "WebSocketConnection"
+    )
+    found: dict[str, str] = {}
+    for node in connection.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            found.setdefault(node.name, ast.get_docstring(node) or "")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(docstrings_of_stub()))
+def test_docstrings(name: str) -> None:
+    told = inspect.getdoc(getattr(WebSocketConnection, name)) or ""
+    assert told.split(), f"{name} has no docstring"
+    assert docstrings_of_stub()[name].split() == told.split()
