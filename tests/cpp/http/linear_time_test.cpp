@@ -7,6 +7,7 @@
 #include <string>
 
 #include "http/body_decoder.hpp"
+#include "http/form.hpp"
 #include "http/response.hpp"
 #include "http/router.hpp"
 #include "http/url.hpp"
@@ -146,6 +147,30 @@ TEST(LinearTime, Decoding) {
     for (const auto& [task_name, task] : tasks) {
         for (const auto& [name, input] : inputs) expect_linear(task_name + " of " + name, task, input);
     }
+}
+
+TEST(LinearTime, Multipart) {
+    const std::string boundary(70, 'b'), delimiter = "\r\n--" + boundary, end = delimiter + "--";
+    const std::string part = delimiter + "\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\n";
+    const std::vector<std::pair<std::string, std::string>> pieces{
+        {"almost delimiters", "\r\n--" + std::string(69, 'b')},
+        {"lines that begin as delimiters", delimiter + "x"},
+        {"delimiters with white space", delimiter + std::string(200, ' ') + "x"},
+        {"line ends", "\r\n"},
+        {"CR", "\r"},
+        {"hyphens", "\r\n--"},
+        {"delimiters that end with LF", delimiter + "\n"},
+    };
+    const auto task = [&](const std::string& body) {
+        ASSERT_EQ(parse_form("multipart/form-data; boundary=" + boundary, body).error, "");
+    };
+    for (const auto& [name, piece] : pieces) {
+        expect_linear(name, task, [&](std::size_t n) { return part + repeat(piece, n) + end; });
+        expect_linear(name + " before the first part", task,
+                      [&](std::size_t n) { return repeat(piece, n) + part + "data" + end; });
+    }
+    expect_linear("white space", task,
+                  [&](std::size_t n) { return part + delimiter + std::string(n, ' ') + "x" + end; });
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+// Forms in request bodies that are there whole: application/x-www-form-urlencoded (URL Standard section 5.1) and
+// multipart/form-data (RFC 7578, RFC 2046 section 5.1.1).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/url.hpp"
+
+namespace proapi::http {
+
+inline constexpr std::size_t max_form_parts = 1000;
+// Of one part of a multipart/form-data body; the octets with all line ends.
+inline constexpr std::size_t max_part_fields = 16;
+inline constexpr std::size_t max_part_head_bytes = 4096;
+
+// Names are UTF-8. What the client calls its file is no path: it may say "../../etc/passwd", or nothing.
+struct FormFile {
+    std::string name;
+    std::string filename;
+    std::string_view content_type;  // visible ASCII; a view of the body, or of a constant
+    std::string_view data;          // a view of the body
+};
+
+struct Form {
+    Pairs fields;                 // in order
+    std::vector<FormFile> files;  // in order
+    int status = 0;               // 415: another type of body; 400: malformed; 0: neither
+    std::string error;            // "expected ..., got ..."; empty where status is 0
+};
+
+// `content_type` is the request's field, empty where there is none. Linear in the body, of whose files nothing is
+// copied. Where it fails there are no fields and no files.
+[[nodiscard]] Form parse_form(std::string_view content_type, std::string_view body);
+
+}  // namespace proapi::http

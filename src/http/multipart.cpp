@@ -1,0 +1,209 @@
+#include "http/multipart.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "base/utf8.hpp"
+#include "http/headers.hpp"
+#include "http/line.hpp"
+#include "http/parameters.hpp"
+
+namespace proapi::http {
+namespace {
+
+// What is wrong, empty: nothing.
+using Error = std::string;
+
+// ---- delimiters -----------------------------------------------------------------------------------------------------
+
+struct Delimiter {
+    std::size_t begin;  // of the CRLF before it, which belongs to it and not to the data
+    std::size_t end;    // after the CRLF that ends its line
+    bool is_last;       // "--boundary--"
+};
+
+class Delimiters {
+public:
+    Delimiters(std::string_view boundary, std::string_view body)
+        : text_("\r\n--" + std::string(boundary)), body_(body) {}
+
+    [[nodiscard]] std::optional<Delimiter> first() const {
+        const std::string_view without_line_end = std::string_view(text_).substr(2);
+        if (body_.starts_with(without_line_end))
+            if (const auto found = read(0, without_line_end.size())) return found;
+        return next(0);
+    }
+
+    // The first that begins at `from` or later. Linear: CR begins `text_` and does not come again in it, so that what
+    // was compared with it in vain is not looked at again.
+    [[nodiscard]] std::optional<Delimiter> next(std::size_t from) const {
+        for (std::size_t at = body_.find(text_, from); at != std::string_view::npos; at = body_.find(text_, from)) {
+            from = at + text_.size();
+            if (const auto found = read(at, from)) return found;
+        }
+        return std::nullopt;
+    }
+
+private:
+    // The rest of its line, from `at`. Nothing where the line goes on: it is of another boundary, or data.
+    [[nodiscard]] std::optional<Delimiter> read(std::size_t begin, std::size_t at) const noexcept {
+        const bool is_last = body_.substr(at, 2) == "--";
+        if (is_last) at += 2;
+        at = std::min(body_.find_first_not_of(" \t", at), body_.size());
+        if (body_.substr(at, 2) == "\r\n") return Delimiter{begin, at + 2, is_last};
+        if (is_last && at == body_.size()) return Delimiter{begin, at, is_last};
+        return std::nullopt;
+    }
+
+    std::string text_;
+    std::string_view body_;
+};
+
+// ---- the head of a part ---------------------------------------------------------------------------------------------
+
+struct PartHead {
+    std::optional<std::string> name, filename;
+    std::string_view content_type;
+    bool has_disposition = false, has_type = false, has_encoding = false;
+};
+
+// What browsers (HTML Standard, "multipart/form-data encoding algorithm") and others escape in a quoted name. A
+// backslash before another octet is one: Windows paths.
+std::string decode_quoted(std::string_view quoted) {
+    static constexpr auto escapes = std::to_array<std::pair<std::string_view, char>>(
+        {{"\\\"", '"'}, {"\\\\", '\\'}, {"%22", '"'}, {"%0D", '\r'}, {"%0A", '\n'}});
+    std::string text;
+    text.reserve(quoted.size());
+    while (!quoted.empty()) {
+        const auto* const found = std::find_if(escapes.begin(), escapes.end(),
+                                               [&](const auto& escape) { return quoted.starts_with(escape.first); });
+        text.push_back(found == escapes.end() ? quoted.front() : found->second);
+        quoted.remove_prefix(found == escapes.end() ? 1 : found->first.size());
+    }
+    return text;
+}
+
+bool is_utf8(std::string_view text) noexcept {
+    return base::is_valid_utf8(base::as_bytes(text));
+}
+
+Error read_name(const Parameter& parameter, std::optional<std::string>& name) {
+    const std::string what(parameter.name);
+    if (name) return "expected one " + what + " in Content-Disposition, got two";
+    name = parameter.is_quoted ? decode_quoted(parameter.value) : std::string(parameter.value);
+    if (is_utf8(*name)) return "";
+    return "expected a " + what + " in UTF-8, got " + quoted(*name);
+}
+
+Error read_disposition(std::string_view value, PartHead& head) {
+    const ParametersOf given = parse_parameters(value);
+    if (!given.error.empty()) return "Content-Disposition: " + std::string(given.error);
+    // RFC 7578 section 4.2.
+    if (!equals_ignoring_case(given.value, "form-data"))
+        return "expected the Content-Disposition form-data, got " + quoted(given.value);
+    for (const Parameter& parameter : given.parameters) {
+        Error error;
+        if (equals_ignoring_case(parameter.name, "name")) error = read_name(parameter, head.name);
+        // RFC 7578 section 4.2: "filename*" MUST NOT be used; it is not looked at.
+        if (equals_ignoring_case(parameter.name, "filename")) error = read_name(parameter, head.filename);
+        if (!error.empty()) return error;
+    }
+    return head.name ? "" : "expected a name in Content-Disposition, got none";
+}
+
+Error read_encoding(std::string_view value) {
+    // RFC 7578 section 4.7: deprecated. What these three say is that nothing is encoded.
+    for (const std::string_view plain : {"7bit", "8bit", "binary"})
+        if (equals_ignoring_case(value, plain)) return "";
+    return "expected the Content-Transfer-Encoding 7bit, 8bit or binary, got " + quoted(value);
+}
+
+Error read_field(const FieldLine& field, PartHead& head) {
+    bool twice = false;
+    Error error;
+    if (equals_ignoring_case(field.name, "content-disposition")) {
+        twice = std::exchange(head.has_disposition, true);
+        error = read_disposition(field.value, head);
+    } else if (equals_ignoring_case(field.name, "content-type")) {
+        twice = std::exchange(head.has_type, true);
+        if (!is_field_value(field.value)) error = "expected a Content-Type in ASCII, got " + quoted(field.value);
+        head.content_type = field.value;
+    } else if (equals_ignoring_case(field.name, "content-transfer-encoding")) {
+        twice = std::exchange(head.has_encoding, true);
+        error = read_encoding(field.value);
+    }
+    return twice ? "expected one " + std::string(field.name) + ", got two" : error;
+}
+
+// Takes the head off the front of `part`, which ends where the next delimiter begins.
+Error take_head(std::string_view& part, PartHead& head) {
+    const std::size_t size = part.size();
+    // RFC 2046 section 5.1.1: the empty line may be missing where there is no data; its CRLF is then the delimiter's.
+    for (std::size_t fields = 0; !part.empty(); ++fields) {
+        const std::size_t taken = size - part.size();
+        std::string_view line = part.substr(0, max_part_head_bytes - taken);
+        const std::size_t line_end = line.find('\n');
+        if (line_end == std::string_view::npos && line.size() == max_part_head_bytes - taken)
+            return "expected fields of at most " + std::to_string(max_part_head_bytes) + " octets, got more";
+        if (line_end == std::string_view::npos) return "expected CRLF after a field, got the end of the part";
+        line = line.substr(0, line_end);
+        part.remove_prefix(line_end + 1);
+        if (const std::string_view wrong = strip_line_end(line); !wrong.empty()) return std::string(wrong);
+        if (line.empty()) break;
+        if (fields == max_part_fields) return "expected at most " + std::to_string(fields) + " fields, got more";
+        const FieldLine field = parse_field_line(line);
+        if (!field.error.empty()) return std::string(field.error);
+        if (Error error = read_field(field, head); !error.empty()) return error;
+    }
+    return head.has_disposition ? "" : "expected a Content-Disposition, got none";
+}
+
+// ---- parts ----------------------------------------------------------------------------------------------------------
+
+Error read_part(std::string_view part, Form& form) {
+    PartHead head;
+    if (Error error = take_head(part, head); !error.empty()) return error;
+    if (head.filename) {
+        // A file field that was left empty.
+        if (head.filename->empty() && part.empty()) return "";
+        // RFC 7578 section 4.4, and RFC 2045 section 5.2 for one that says nothing.
+        const std::string_view type = head.content_type.empty() ? "text/plain" : head.content_type;
+        form.files.push_back({std::move(*head.name), std::move(*head.filename), type, part});
+        return "";
+    }
+    if (!is_utf8(part)) return "expected a text in UTF-8, got other octets";
+    form.fields.emplace_back(std::move(*head.name), part);
+    return "";
+}
+
+Error read_parts(const Delimiters& delimiters, std::string_view body, Form& form) {
+    std::optional<Delimiter> delimiter = delimiters.first();
+    if (!delimiter) return "expected a line of two hyphens and the boundary, got none";
+    for (std::size_t number = 1; !delimiter->is_last; ++number) {
+        if (number > max_form_parts) return "expected at most " + std::to_string(max_form_parts) + " parts, got more";
+        const std::size_t begin = delimiter->end;
+        // The CRLF of one delimiter's line may be the next one's: nothing is between them.
+        delimiter = delimiters.next(begin - 2);
+        if (!delimiter) return "expected a last line of two hyphens, the boundary and two hyphens, got none";
+        const std::string_view part = body.substr(begin, std::max(delimiter->begin, begin) - begin);
+        if (const Error error = read_part(part, form); !error.empty())
+            return "part " + std::to_string(number) + ": " + error;
+    }
+    return "";
+}
+
+}  // namespace
+
+Form parse_multipart(std::string_view boundary, std::string_view body) {
+    Form form;
+    Error error = read_parts(Delimiters(boundary, body), body, form);
+    if (error.empty()) return form;
+    form = {};
+    form.status = 400;
+    form.error = std::move(error);
+    return form;
+}
+
+}  // namespace proapi::http

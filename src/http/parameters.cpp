@@ -1,0 +1,74 @@
+#include "http/parameters.hpp"
+
+#include <algorithm>
+
+#include "http/headers.hpp"
+#include "http/url.hpp"
+
+namespace proapi::http {
+namespace {
+
+constexpr std::string_view white_space = " \t";
+
+void skip_space(std::string_view& rest) noexcept {
+    rest.remove_prefix(std::min(rest.find_first_not_of(white_space), rest.size()));
+}
+
+std::string_view without_space_at_end(std::string_view text) noexcept {
+    return text.substr(0, text.find_last_not_of(white_space) + 1);
+}
+
+// Takes a quoted string off the front of `rest`, its opening quote being there. False: it has no closing one.
+bool take_quoted(std::string_view& rest, std::string_view& value) noexcept {
+    std::size_t end = 1;
+    while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
+    if (end >= rest.size()) return false;
+    value = rest.substr(1, end - 1);
+    rest.remove_prefix(end + 1);
+    return true;
+}
+
+// Takes "name=value" off the front of `rest`. Gives what is wrong, empty: nothing.
+std::string_view take_parameter(std::string_view& rest, Parameter& parameter) noexcept {
+    parameter.name = rest.substr(0, rest.find_first_of("=;"));
+    if (!is_token(parameter.name)) return "expected a token as the name of a parameter, got something else";
+    rest.remove_prefix(parameter.name.size());
+    if (!rest.starts_with('=')) return "expected name=value, got a parameter without an equals sign";
+    rest.remove_prefix(1);
+    parameter.is_quoted = rest.starts_with('"');
+    if (parameter.is_quoted) {
+        if (!take_quoted(rest, parameter.value)) return "expected a closing quote in a parameter, got none";
+    } else {
+        const std::string_view value = rest.substr(0, rest.find(';'));
+        parameter.value = without_space_at_end(value);
+        if (!is_token(parameter.value)) return "expected a token or a quoted string in a parameter, got neither";
+        rest.remove_prefix(value.size());
+    }
+    skip_space(rest);
+    return rest.empty() || rest.front() == ';' ? "" : "expected a semicolon after a quoted string, got something else";
+}
+
+}  // namespace
+
+ParametersOf parse_parameters(std::string_view text) {
+    ParametersOf parsed;
+    skip_space(text);
+    const std::string_view value = text.substr(0, text.find(';'));
+    parsed.value = without_space_at_end(value);
+    text.remove_prefix(value.size());
+    while (!text.empty() && parsed.error.empty()) {
+        text.remove_prefix(1);  // the ";"
+        skip_space(text);
+        if (text.empty() || text.front() == ';') continue;
+        Parameter parameter;
+        parsed.error = take_parameter(text, parameter);
+        if (parsed.error.empty()) parsed.parameters.push_back(parameter);
+    }
+    return parsed;
+}
+
+std::string quoted(std::string_view text) {
+    return '"' + replace_invalid_utf8(text.substr(0, 200)) + '"';
+}
+
+}  // namespace proapi::http

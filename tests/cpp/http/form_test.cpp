@@ -1,0 +1,65 @@
+// Forms: the vectors, and what holds for bodies that are cut anywhere.
+#include <gtest/gtest.h>
+
+#include "http/form.hpp"
+#include "vectors.hpp"
+
+namespace proapi::http {
+namespace {
+
+using vectors::Json;
+using vectors::octets;
+
+using Files = std::vector<std::vector<std::string>>;  // name, filename, content type, data
+
+Files files_of(const Form& form) {
+    Files files;
+    for (const FormFile& file : form.files)
+        files.push_back({file.name, file.filename, std::string(file.content_type), std::string(file.data)});
+    return files;
+}
+
+Files files_of(const Json& list) {
+    Files files;
+    for (const Json& file : list) {
+        files.emplace_back();
+        for (const Json& text : file) files.back().push_back(octets(text));
+    }
+    return files;
+}
+
+TEST(Form, Vectors) {
+    for (const Json& vector : vectors::load("forms.json")) {
+        SCOPED_TRACE(vector.at("name").get<std::string>());
+        const std::string body = octets(vector.at("body"));
+        const Form form = parse_form(octets(vector.at("content_type")), body);
+        EXPECT_EQ(form.status, vector.value("status", 0)) << form.error;
+        EXPECT_EQ(form.error.empty(), form.status == 0);
+        EXPECT_EQ(form.fields, vectors::pairs(vector.value("fields", Json::array())));
+        EXPECT_EQ(files_of(form), files_of(vector.value("files", Json::array())));
+    }
+}
+
+// In memory of their own, for the sanitizers.
+TEST(Form, BodiesThatAreCutAnywhere) {
+    for (const Json& vector : vectors::load("forms.json")) {
+        SCOPED_TRACE(vector.at("name").get<std::string>());
+        const std::string type = octets(vector.at("content_type")), body = octets(vector.at("body"));
+        if (body.size() > 2000) continue;
+        for (std::size_t size = 0; size < body.size(); ++size) {
+            const std::vector<char> cut(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(size));
+            const Form form = parse_form(type, {cut.data(), cut.size()});
+            EXPECT_TRUE(form.status == 0 || (form.fields.empty() && form.files.empty())) << vectors::shown(body);
+        }
+    }
+}
+
+TEST(Form, DataIsNotCopied) {
+    const std::string body = "--b\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\ndata\r\n--b--";
+    const Form form = parse_form("multipart/form-data; boundary=b", body);
+    ASSERT_EQ(form.files.size(), 1U);
+    EXPECT_EQ(form.files[0].data.data(), body.data() + body.find("data\r\n--b--"));
+}
+
+}  // namespace
+}  // namespace proapi::http
