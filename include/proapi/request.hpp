@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proapi/fields.hpp"
 #include "proapi/json.hpp"
@@ -13,6 +14,14 @@ namespace proapi {
 namespace detail {
 class RequestState;
 }
+
+// A file in a form. What the client calls it is no path to write to: it may be "../../etc/passwd", or empty.
+struct UploadFile {
+    std::string name;      // of the form's field; several files may have the same
+    std::string filename;  // UTF-8
+    std::string content_type = "text/plain";
+    std::string_view data;  // octets; the view lives as long as a copy of the request
+};
 
 class Request {
 public:
@@ -29,8 +38,11 @@ public:
     [[nodiscard]] std::string_view body() const;
     // Throws HTTPException(400) where the body is not JSON.
     [[nodiscard]] Json json() const;
-    // The fields of an application/x-www-form-urlencoded body. Throws HTTPException(415) for another type.
+    // The text fields of an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578). Throws
+    // HTTPException(415) for another type, 400 for a multipart body that is malformed.
     [[nodiscard]] Params form() const;
+    // The files of a multipart/form-data body, in order; an urlencoded form has none. Throws as form() does.
+    [[nodiscard]] std::vector<UploadFile> files() const;
 
     explicit Request(std::shared_ptr<const detail::RequestState> state) noexcept : state_(std::move(state)) {}
 

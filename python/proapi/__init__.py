@@ -2,7 +2,7 @@
 
 from ._binding import WebSocketConnection, version
 from .app import ProAPI
-from .datastructures import Client, FormData, Headers, QueryParams
+from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
 from .errors import (
     HTTPException,
     RequestBodyError,
@@ -29,6 +29,7 @@ __all__ = [
     "Client",
     "FileResponse",
     "FormData",
+    "FormFiles",
     "HTMLResponse",
     "HTTPException",
     "Headers",
@@ -42,6 +43,7 @@ __all__ = [
     "Response",
     "RouteError",
     "StreamingResponse",
+    "UploadFile",
     "WebSocketConnection",
     "WebSocketDisconnect",
     "WebSocketError",

@@ -95,8 +95,11 @@ class RequestInfo:
     def body(self) -> bytes: ...
     def origin_problem(self) -> str:
         """Why this handshake's Origin may not connect to its route, to be logged; empty: it may."""
-    def parse_form(self) -> _Pairs:
-        """The body as application/x-www-form-urlencoded."""
+    def parse_form(self) -> tuple[int, str, _Pairs]:
+        """Status and text of the refusal, 0 and "" where there is none, and the text fields of the body, which is
+        application/x-www-form-urlencoded or multipart/form-data."""
+    def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
+        """As ``parse_form``, with the files: name, filename, content type and data."""
     def find_file(self) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
         """For a files route: status, headers, text, and (descriptor, offset, length) of an open file to send, which the
         caller closes."""

@@ -3,8 +3,12 @@
 ``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Self
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self, TypeVar
+
+_T = TypeVar("_T")
 
 
 class Client(NamedTuple):
@@ -14,12 +18,12 @@ class Client(NamedTuple):
     port: int
 
 
-class _MultiMapping(Mapping[str, str]):
+class _MultiMapping(Mapping[str, _T]):
     """Pairs in the order they came, and the last value of each name."""
 
     __slots__ = ("_last", "_pairs")
 
-    def __init__(self, pairs: Iterable[tuple[str, str]] | Mapping[str, str] = ()) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, _T]] | Mapping[str, _T] = ()) -> None:
         given = pairs.items() if isinstance(pairs, Mapping) else pairs
         self._pairs = [(self._key(name), value) for name, value in given]
         self._last = dict(self._pairs)
@@ -28,7 +32,7 @@ class _MultiMapping(Mapping[str, str]):
     def _key(name: str) -> str:
         return name
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> _T:
         return self._last[self._key(name)]
 
     def __contains__(self, name: object) -> bool:
@@ -40,18 +44,18 @@ class _MultiMapping(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._last)
 
-    def getlist(self, name: str) -> list[str]:
+    def getlist(self, name: str) -> list[_T]:
         """Every value of ``name``, in order; empty where there is none."""
         wanted = self._key(name)
         return [value for key, value in self._pairs if key == wanted]
 
-    def multi_items(self) -> list[tuple[str, str]]:
+    def multi_items(self) -> list[tuple[str, _T]]:
         """Every pair, repeated names included, in order."""
         return list(self._pairs)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, type(self)):
-            return sorted(self._pairs) == sorted(other._pairs)
+            return Counter(self._pairs) == Counter(other._pairs)
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]
@@ -63,7 +67,7 @@ class _MultiMapping(Mapping[str, str]):
         return type(self)(self._pairs)
 
 
-class Headers(_MultiMapping):
+class Headers(_MultiMapping[str]):
     """Header fields; names in any case, given in lower case."""
 
     __slots__ = ()
@@ -73,13 +77,29 @@ class Headers(_MultiMapping):
         return name.lower()
 
 
-class QueryParams(_MultiMapping):
+class QueryParams(_MultiMapping[str]):
     """Query parameters, decoded."""
 
     __slots__ = ()
 
 
-class FormData(_MultiMapping):
+class FormData(_MultiMapping[str]):
     """Fields of a form, decoded."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFile:
+    """A file in a form, whole. ``filename`` is what the client says, and no path to write to: it may be
+    ``../../etc/passwd``, or empty."""
+
+    filename: str
+    content_type: str
+    data: bytes = field(repr=False)
+
+
+class FormFiles(_MultiMapping[UploadFile]):
+    """Files of a form, by the names of its fields."""
 
     __slots__ = ()

@@ -1,10 +1,19 @@
 #include "proapi/request.hpp"
 
 #include "app/request_state.hpp"
-#include "http/url.hpp"
+#include "http/form.hpp"
 #include "proapi/errors.hpp"
 
 namespace proapi {
+namespace {
+
+http::Form parse_form(const Request& request) {
+    http::Form form = http::parse_form(request.headers().get("content-type", ""), request.body());
+    if (form.status != 0) throw HTTPException(form.status, "The body: " + form.error + "\n");
+    return form;
+}
+
+}  // namespace
 
 const std::string& Request::method() const {
     return state_->info().head.method;
@@ -43,11 +52,16 @@ Json Request::json() const {
 }
 
 Params Request::form() const {
-    static constexpr std::string_view form_type = "application/x-www-form-urlencoded";
-    const std::string type = headers().get("content-type", "");
-    if (!http::equals_ignoring_case(std::string_view(type).substr(0, type.find_first_of("; \t")), form_type))
-        throw HTTPException(415, "Expected a body of the type application/x-www-form-urlencoded.\n");
-    return Params(http::parse_query(body()));
+    return Params(parse_form(*this).fields);
+}
+
+std::vector<UploadFile> Request::files() const {
+    http::Form form = parse_form(*this);
+    std::vector<UploadFile> files;
+    files.reserve(form.files.size());
+    for (auto& [name, filename, content_type, data] : form.files)
+        files.push_back({std::move(name), std::move(filename), std::string(content_type), data});
+    return files;
 }
 
 }  // namespace proapi

@@ -3,7 +3,7 @@
 #include "bindings/classes.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/request_info.hpp"
-#include "http/url.hpp"
+#include "http/form.hpp"
 #include "server/origin.hpp"
 #include "server/static_files.hpp"
 #include "ws/handshake.hpp"
@@ -141,6 +141,23 @@ nb::tuple find_file_of_handler(const RequestObject& self, const nb::bytes& path,
     return hand_out(find_file_at(path, status, to_headers(headers), self.info.head));
 }
 
+http::Form form_of(const RequestObject& self) {
+    return http::parse_form(self.info.head.headers.get("content-type").value_or(""), self.body);
+}
+
+nb::tuple parse_form(const RequestObject& self) {
+    const http::Form form = form_of(self);
+    return nb::make_tuple(form.status, form.error, take(to_pairs(form.fields)));
+}
+
+nb::tuple parse_files(const RequestObject& self) {
+    const http::Form form = form_of(self);
+    nb::list files;
+    for (const auto& [name, filename, content_type, data] : form.files)
+        files.append(nb::make_tuple(name, filename, content_type, nb::bytes(data.data(), data.size())));
+    return nb::make_tuple(form.status, form.error, files);
+}
+
 }  // namespace
 
 server::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
@@ -215,7 +232,8 @@ void add_request_info(nb::module_& module) {
                      [](const R& self) { return take(to_str(server::url_of(self.info, server::UrlKind::http))); })
         .def_prop_ro("body", [](const R& self) { return nb::bytes(self.body.data(), self.body.size()); })
         .def("origin_problem", origin_problem)
-        .def("parse_form", [](const R& self) { return take(to_pairs(http::parse_query(self.body))); })
+        .def("parse_form", parse_form)
+        .def("parse_files", parse_files)
         .def("find_file", find_file)
         .def("find_file_at", find_file_of_handler, nb::arg("path"), nb::arg("status"), nb::arg("headers"));
 }

@@ -298,6 +298,11 @@ def register_http(app: ProAPI) -> None:
     async def form(request: Request) -> list[Any]:
         return (await request.form()).multi_items()
 
+    @app.post("/features/files")
+    async def uploaded(request: Request) -> list[Any]:
+        files = (await request.files()).multi_items()
+        return [[name, file.filename, file.content_type, file.data.decode("latin-1")] for name, file in files]
+
     @app.post("/features/json")
     async def parsed(request: Request) -> dict[str, Any]:
         return {"got": await request.json()}

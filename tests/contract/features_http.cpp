@@ -73,6 +73,12 @@ void register_requests(proapi::ProAPI& app) {
         for (const auto& [name, value] : request.form()) items.push_back(Json::array({name, value}));
         return items;
     });
+    app.post("/features/files", [](proapi::Request request) {
+        Json items = Json::array();
+        for (const auto& [name, filename, content_type, data] : request.files())
+            items.push_back(Json::array({name, filename, content_type, latin_1(data)}));
+        return items;
+    });
     app.post("/features/json", [](proapi::Request request) { return Json{{"got", request.json()}}; });
 }
 

@@ -32,6 +32,69 @@ def test_form(server: Server) -> None:
     assert http(server.port, "POST", "/features/form", [("Content-Type", "text/plain")], b"a=1").status == 415
 
 
+# As browsers send FormData (HTML Standard, "multipart/form-data encoding algorithm"): texts, their line ends made CRLF,
+# two files of one name, a Blob, and a file field that was left empty.
+BOUNDARY = "----WebKitFormBoundaryqE7Zq3Yk0cVb5xTn"
+OCTETS = bytes(range(256))
+FORM_DATA = (
+    b"".join(
+        f"--{BOUNDARY}\r\nContent-Disposition: form-data; {params}\r\n".encode() + more + b"\r\n" + data + b"\r\n"
+        for params, more, data in (
+            ('name="title \u20ac"', b"", "a\r\nb \u20ac".encode()),
+            ('name="f"; filename="a%22\u00e9.bin"', b"Content-Type: application/octet-stream\r\n", OCTETS),
+            (
+                'name="f"; filename="C:\\new.txt"',
+                b"Content-Type: text/plain\r\n",
+                b"--" + BOUNDARY.encode()[:-1] + b"\r\n",
+            ),
+            ('name="blob"; filename="blob"', b"Content-Type: application/octet-stream\r\n", b""),
+            ('name="none"; filename=""', b"Content-Type: application/octet-stream\r\n", b""),
+            ('name="title \u20ac"', b"", b""),
+        )
+    )
+    + f"--{BOUNDARY}--\r\n".encode()
+)
+MULTIPART = [("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")]
+
+
+def test_multipart_form(server: Server) -> None:
+    fields = http(server.port, "POST", "/features/form", MULTIPART, FORM_DATA).json()
+    assert fields == [["title \u20ac", "a\r\nb \u20ac"], ["title \u20ac", ""]]
+    files = http(server.port, "POST", "/features/files", MULTIPART, FORM_DATA).json()
+    assert files == [
+        ["f", 'a"\u00e9.bin', "application/octet-stream", OCTETS.decode("latin-1")],
+        ["f", "C:\\new.txt", "text/plain", f"--{BOUNDARY[:-1]}\r\n"],
+        ["blob", "blob", "application/octet-stream", ""],
+    ]
+    urlencoded = [("Content-Type", "application/x-www-form-urlencoded")]
+    assert http(server.port, "POST", "/features/files", urlencoded, b"a=1").json() == []
+
+
+@pytest.mark.parametrize("path", ["/features/form", "/features/files"])
+def test_a_multipart_form_that_is_malformed(server: Server, path: str) -> None:
+    refusal = http(server.port, "POST", path, MULTIPART, FORM_DATA[:-4])
+    assert refusal.status == 400
+    assert b"two hyphens, the boundary and two hyphens, got none" in refusal.body
+    without_boundary = [("Content-Type", "multipart/form-data")]
+    assert http(server.port, "POST", path, without_boundary, FORM_DATA).status == 400
+    refusal = http(server.port, "POST", path, [("Content-Type", "text/plain")], b"a=1")
+    assert refusal.status == 415
+    for expected in (b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"):
+        assert expected in refusal.body
+
+
+def test_a_multipart_form_in_pieces(server: Server) -> None:
+    """The body is gathered before it is parsed, wherever it was cut."""
+    head = request("POST", "/features/files", [*MULTIPART, ("Transfer-Encoding", "chunked")])
+    with Peer(server.port) as peer:
+        peer.send(head)
+        for at in range(0, len(FORM_DATA), 7):
+            piece = FORM_DATA[at : at + 7]
+            peer.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        peer.send(b"0\r\n\r\n")
+        assert [name for name, *_ in peer.read_response().json()] == ["f", "f", "blob"]
+
+
 def test_json(server: Server) -> None:
     json = [("Content-Type", "application/json")]
     assert http(server.port, "POST", "/features/json", json, b'{"a":[1]}').json() == {"got": {"a": [1]}}

@@ -1,5 +1,6 @@
 """The vectors of contract/ through the extension: whole, cut at every octet, octet by octet, always with one result."""
 
+import asyncio
 import itertools
 import json
 import random
@@ -11,7 +12,7 @@ import pytest
 from front_ends import ROOT
 from raw import CLOSE, frame, xor
 
-from proapi import _engine
+from proapi import Request, RequestBodyError, UploadFile, _engine
 
 MANY_CUTS = 200  # of longer inputs, every cut within so many octets from the start and from the end
 PARTS = 4096  # longer inputs are also cut into random pieces instead of single octets
@@ -167,6 +168,40 @@ def test_heads_that_are_refused(vector: Vector) -> None:
     data = characters(vector["bytes"])
     for splits in splittings(data, vector["name"]):
         assert _engine.parse_request(data, splits)[:2] == ("failed", vector["status"]), splits
+
+
+async def read_form(request: Request) -> tuple[list[tuple[str, str]], list[tuple[str, UploadFile]]]:
+    return (await request.form()).multi_items(), (await request.files()).multi_items()
+
+
+@pytest.mark.parametrize("vector", vectors("http", "forms"))
+def test_forms(vector: Vector) -> None:
+    content_type = characters(vector["content_type"])
+    headers = [(b"content-type", content_type)] if content_type else []
+    body = characters(vector["body"])
+    info = _engine.RequestInfo(
+        _engine.Site(),
+        method="POST",
+        raw_path=b"/",
+        query=b"",
+        headers=headers,
+        client=None,
+        secure=False,
+        body=body,
+    )
+    if "status" in vector:
+        for parse in (Request(info).form, Request(info).files):
+            with pytest.raises(RequestBodyError, match=r"The body: .*expected .*, got ") as caught:
+                asyncio.run(parse())
+            assert caught.value.status == vector["status"]
+        return
+    fields, files = asyncio.run(read_form(Request(info)))
+    assert [[name.encode(), value.encode()] for name, value in fields] == [
+        [characters(text) for text in field] for field in vector.get("fields", [])
+    ]
+    assert [[name.encode(), file.filename.encode(), file.content_type.encode(), file.data] for name, file in files] == [
+        [characters(text) for text in file] for file in vector.get("files", [])
+    ]
 
 
 def test_the_vectors_are_there() -> None:

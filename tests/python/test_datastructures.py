@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from proapi import FormData, Headers, QueryParams
+from proapi import FormData, FormFiles, Headers, QueryParams, UploadFile
 
 PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]
 
@@ -51,3 +51,17 @@ def test_equality_copy_and_repr() -> None:
     assert QueryParams({"a": "1"}) == {"a": "1"}
     with pytest.raises(TypeError):
         hash(query)
+
+
+def test_files() -> None:
+    one, two = UploadFile("a", "text/plain", b"1"), UploadFile("a", "text/plain", b"2")
+    files = FormFiles([("f", one), ("f", two), ("g", one)])
+    assert files["f"] is two
+    assert files.getlist("f") == [one, two]
+    assert files.multi_items() == [("f", one), ("f", two), ("g", one)]
+    assert files == FormFiles([("g", one), ("f", two), ("f", one)])
+    assert files != FormFiles([("f", one), ("g", one)])
+    assert not FormFiles()
+    assert repr(one) == "UploadFile(filename='a', content_type='text/plain')"
+    with pytest.raises(AttributeError):
+        one.filename = "b"  # type: ignore[misc]

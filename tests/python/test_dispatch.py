@@ -207,6 +207,11 @@ def http_app() -> ProAPI:
     async def form(request: Request) -> Any:
         return (await request.form()).multi_items()
 
+    @app.post("/files")
+    async def uploaded(request: Request) -> Any:
+        files = await request.files()
+        return {name: [file.filename for file in files.getlist(name)] for name in files}
+
     @app.get("/all")
     async def everything(req: Request) -> Any:
         return [req.method, req.path, dict(req.query_params), req.headers["X-A"], req.cookies, req.url, req.client]
@@ -246,6 +251,13 @@ async def test_http_handlers(serve: Serve) -> None:
     form = "Content-Type: application/x-www-form-urlencoded\r\n"
     assert (await http(port, "POST", "/form", headers=form, body=b"a=1&a=%20+"))[2] == b'[["a","1"],["a","  "]]'
     assert (await http(port, "POST", "/form", body=b"a=1"))[0] == 415
+    assert (await http(port, "POST", "/files", headers=form, body=b"a=1"))[2] == b"{}"
+    multipart = "Content-Type: multipart/form-data; boundary=x\r\n"
+    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="%b"\r\n\r\n\r\n'
+    body = part % b"a" + part % b"b" + b"--x--"
+    assert (await http(port, "POST", "/files", headers=multipart, body=body))[2] == b'{"f":["a","b"]}'
+    status, _, body = await http(port, "POST", "/files", headers=multipart, body=b"--x")
+    assert (status, body) == (400, b"The body: expected a line of two hyphens and the boundary, got none\n")
     _, _, body = await http(port, "GET", "/all?q=%C3%A9", headers="X-A: b\r\nCookie: c=d\r\n")
     assert body.startswith(
         '["GET","/all",{"q":"é"},"b",{"c":"d"},"http://localhost/all?q=%C3%A9",["127.0.0.1",'.encode()

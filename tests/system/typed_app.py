@@ -16,6 +16,7 @@ from proapi import (
     Client,
     FileResponse,
     FormData,
+    FormFiles,
     Headers,
     HTMLResponse,
     HTTPException,
@@ -29,6 +30,7 @@ from proapi import (
     Response,
     RouteError,
     StreamingResponse,
+    UploadFile,
     WebSocketConnection,
     WebSocketDisconnect,
     WebSocketError,
@@ -156,6 +158,12 @@ async def add(request: Request) -> Response:
     assert_type(await request.body(), bytes)
     form = await request.form()
     assert_type(form, FormData)
+    assert_type(form["a"], str)
+    files = await request.files()
+    assert_type(files, FormFiles)
+    assert_type(files.get("a"), UploadFile | None)
+    assert_type(files.getlist("a"), list[UploadFile])
+    assert_type(files["a"].data, bytes)
     response = RedirectResponse("/items/1", 303)
     response.set_cookie("seen", "1", max_age=60, httponly=True, samesite="strict")
     response.delete_cookie("old")
