@@ -6,8 +6,8 @@ CONNECTIONS sockets on loopback with 20-byte messages, one and 32 in flight on e
 client on another. The speed of a shared machine drifts, so all servers are up and take short turns, in another order
 each round: a ratio is the median over the rounds of the two rates of one round. Printed are medians, what the middle
 half of the rounds gave, and the targets beside what was measured. Measured too is what epoll, recv and send cost
-without a server around them, which no server passes with one message in flight. It is no test: a target that is
-missed is said, and the exit status is 0.
+without a server around them, which no server on epoll passes with one message in flight. It is no test: a target that
+is missed is said, and the exit status is 0.
 """
 
 import argparse
@@ -96,7 +96,9 @@ def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: floa
                             warm_up_s=WARM_UP_S,
                             seconds=seconds,
                         )
-                    except (BenchError, OSError) as error:
+                    except BenchError as error:
+                        leave_out_of_all(server, up[server.name].with_last_words(error))
+                    except OSError as error:
                         leave_out_of_all(server, error)
                     else:
                         results.setdefault((server.name, in_flight), []).append(echoed)

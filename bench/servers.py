@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("PROAPI_BUILD_DIR") or ROOT / "build/release")
@@ -27,6 +28,7 @@ APPS = ROOT / "bench/apps"
 NODE_MODULES = ROOT / "tests/contract/node_modules"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 START_S = STOP_S = 15
+LOG_BYTES = 1 << 20
 
 FAST = "ProAPI, Python, fast"
 STANDARD = "ProAPI, Python, standard"
@@ -65,6 +67,11 @@ class Cores:
 class Running:
     pid: int
     port: int
+    log: IO[bytes]
+
+    def with_last_words(self, error: BenchError) -> BenchError:
+        said = os.pread(self.log.fileno(), LOG_BYTES, 0).decode(errors="replace")
+        return BenchError("\n    ".join([str(error), *said.splitlines()[-3:]]))
 
     def cpu_s(self) -> float:
         """User and system time of all its threads."""
@@ -132,16 +139,16 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
     pin: Callable[[], None] | None = None
     if cores.server is not None:
         pin = functools.partial(os.sched_setaffinity, 0, {cores.server})
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=pin
         )
+        started = Running(process.pid, port, log)
         try:
             _await_listening(process, port)
-            yield Running(process.pid, port)
+            yield started
         except BenchError as error:
-            log.seek(0)
-            raise BenchError("\n    ".join([str(error), *log.read().splitlines()[-3:]])) from None
+            raise started.with_last_words(error) from None
         finally:
             _end(process)
 
