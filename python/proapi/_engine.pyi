@@ -11,6 +11,8 @@ from .datastructures import Client, Headers, QueryParams
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Pairs = list[tuple[str, str]]
+# Status, headers, text, and (descriptor, offset, length) of an open file to send, which the caller closes.
+_Found = tuple[int, _Pairs, str, tuple[int, int, int] | None]
 _HeadersArgument = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
 
 class _Begun(Coroutine[Any, Any, _T_co], metaclass=ABCMeta):
@@ -100,13 +102,11 @@ class RequestInfo:
         application/x-www-form-urlencoded or multipart/form-data."""
     def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
         """As ``parse_form``, with the files: name, filename, content type and data."""
-    def find_file(self) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
-        """For a files route: status, headers, text, and (descriptor, offset, length) of an open file to send, which the
-        caller closes."""
-    def find_file_at(
-        self, path: bytes, status: int, headers: _Pairs
-    ) -> tuple[int, _Pairs, str, tuple[int, int, int] | None]:
-        """As ``find_file``, for the file at ``path`` in a handler's response of that status and headers."""
+    def find_file(self) -> tuple[_Found, str]:
+        """For a files route. Where the file can't be opened though it may be there, the text says why."""
+    def find_file_at(self, path: bytes, status: int, headers: _Pairs) -> _Found:
+        """The file at ``path`` in a handler's response of that status and headers. OSError: it can't be opened, though
+        it may be there."""
 
 class Exchange:
     """One HTTP request over the engine's own socket, and the response to it."""

@@ -4,6 +4,7 @@ Requests are parsed and routed by the engine, and handlers run by the same dispa
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context, ContextVar, copy_context
 from enum import Enum
@@ -14,7 +15,7 @@ from ._binding import RequestInfo
 from .asgi_exchange import AsgiExchange, Messages
 from .asgi_websocket import BAD_PATH, NOT_FOUND, serve_websocket
 from .dispatch import Dispatcher
-from .log import logger
+from .log import escape, logger
 from .routing import WEBSOCKET
 from .threads import ThreadPool
 
@@ -82,7 +83,7 @@ class AsgiFront:
         if request.match_kind != "matched":
             _answer_unmatched(exchange)
         elif self.app.routes.handlers[request.route] is None:
-            exchange.respond_with_found(*request.find_file())
+            self._respond_with_static_file(exchange)
         else:
             task = self.dispatcher.open_request(exchange, request.route, self.make_context())
         try:
@@ -92,6 +93,12 @@ class AsgiFront:
         finally:
             if task is not None:
                 task.cancel()
+
+    def _respond_with_static_file(self, exchange: AsgiExchange) -> None:
+        found, fault = exchange.request.find_file()
+        if fault:
+            self.dispatcher.peer_faults.write(logging.ERROR, f"{found[0]} {escape(exchange.request.path)}: {fault}")
+        exchange.respond_with_found(*found)
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -4,6 +4,7 @@
 #include "bindings/registry.hpp"
 #include "bindings/request_info.hpp"
 #include "http/form.hpp"
+#include "net/descriptor.hpp"
 #include "server/origin.hpp"
 #include "server/static_files.hpp"
 #include "ws/handshake.hpp"
@@ -133,7 +134,9 @@ nb::tuple hand_out(server::StaticFile found) {
 }
 
 nb::tuple find_file(const RequestObject& self) {
-    return hand_out(server::serve_files(nb::cast<const SiteObject&>(self.site).site, self.info));
+    server::StaticFile found = server::serve_files(nb::cast<const SiteObject&>(self.site).site, self.info);
+    const std::string fault = found.error == 0 ? "" : net::error_text(found.error);
+    return nb::make_tuple(hand_out(std::move(found)), fault);
 }
 
 nb::tuple find_file_of_handler(const RequestObject& self, const nb::bytes& path, int status,

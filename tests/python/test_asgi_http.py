@@ -170,6 +170,24 @@ async def test_a_file_for_which_there_is_no_descriptor_is_a_failure(
     assert (record.exc_info[1].errno, record.exc_info[1].filename) == (errno.EMFILE, str(path))
 
 
+@pytest.mark.memory
+async def test_a_static_file_for_which_there_is_no_descriptor_is_a_failure(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "page").write_text("page")
+    app = ProAPI()
+    app.static("/", tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        status, fields, _ = await http(app, "/page")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (status, fields["retry-after"]) == (503, "1")
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage()) == ("ERROR", "503 /page: Too many open files")
+
+
 async def test_a_file_that_cannot_be_read_is_not_the_clients_end(app: ProAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     def pread(*_: object) -> bytes:
         raise OSError("the disk is broken")
