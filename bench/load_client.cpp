@@ -1,4 +1,5 @@
-// The load that bench/ puts on a WebSocket echo server at 127.0.0.1, by one thread and epoll.
+// The load that bench/ puts on a WebSocket echo server at 127.0.0.1, by one thread, epoll, and io_uring where the
+// kernel has it: the client has a core as the server does, and must not be the slower of the two.
 //
 //   load_client echo PORT CONNECTIONS IN_FLIGHT WARM_UP_S SECONDS    "begin", "end MESSAGES SECONDS CPU_SECONDS"
 //   load_client idle PORT CONNECTIONS ADDRESSES                      "ready", waits for the end of stdin, "open COUNT"
@@ -6,6 +7,7 @@
 // Every octet that comes back is compared with what was due, and a reply that is wrong, late or too much ends the run
 // with status 1. It shares no code with the project, so that no mistake can cancel out.
 #include <arpa/inet.h>
+#include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -20,6 +22,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -46,6 +49,10 @@ constexpr std::size_t most_connections = 60'000;
     throw std::system_error(errno, std::generic_category(), what);
 }
 
+[[noreturn]] void fail_by(const char* what, ssize_t result) {
+    throw std::system_error(static_cast<int>(-result), std::generic_category(), what);
+}
+
 // What is sent and what must come back, each twice in a row: any stretch up to one ring's length is contiguous.
 struct Ring {
     std::string frames, replies;
@@ -69,6 +76,60 @@ struct Ring {
         replies += reply_prefix;
         replies.append(text.data(), text_bytes);
     }
+};
+
+struct Call {
+    bool is_send = false;
+    int fd = -1;
+    void* data = nullptr;
+    std::size_t size = 0;
+    ssize_t result = 0;  // octets, or an error number, negative
+
+    void carry_out() {
+        result = is_send ? ::send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) : ::recv(fd, data, size, MSG_DONTWAIT);
+        if (result < 0) result = -errno;
+    }
+};
+
+// Many calls, none of which waits, in one system call.
+class Kernel {
+public:
+    static constexpr unsigned most_calls = 256;
+
+    Kernel() : has_ring_(::io_uring_queue_init(most_calls, &ring_, IORING_SETUP_SUBMIT_ALL) == 0) {}
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+    ~Kernel() {
+        if (has_ring_) ::io_uring_queue_exit(&ring_);
+    }
+
+    void carry_out(std::span<Call> calls) {
+        if (!has_ring_ || calls.size() < 3) {
+            for (Call& call : calls) call.carry_out();
+            return;
+        }
+        for (Call& call : calls) {
+            io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
+            if (call.is_send) {
+                ::io_uring_prep_send(entry, call.fd, call.data, call.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+            } else {
+                ::io_uring_prep_recv(entry, call.fd, call.data, call.size, MSG_DONTWAIT);
+            }
+            ::io_uring_sqe_set_data(entry, &call);
+        }
+        const auto count = static_cast<unsigned>(calls.size());
+        if (::io_uring_submit_and_wait(&ring_, count) != static_cast<int>(count)) fail("io_uring took not all calls");
+        for (unsigned i = 0; i < count; ++i) {
+            io_uring_cqe* done = nullptr;
+            if (::io_uring_wait_cqe(&ring_, &done) != 0) fail("io_uring lost a call");
+            static_cast<Call*>(::io_uring_cqe_get_data(done))->result = done->res;
+            ::io_uring_cqe_seen(&ring_, done);
+        }
+    }
+
+private:
+    io_uring ring_{};
+    bool has_ring_;
 };
 
 struct Connection {
@@ -105,7 +166,7 @@ public:
         for (Connection& connection : connections_) {
             watch(connection, EPOLL_CTL_ADD);
             add_messages(connection, in_flight);
-            flush(connection);
+            send_alone(connection);
         }
         run(warm_up_s);
         std::puts("begin");
@@ -120,8 +181,11 @@ public:
     void idle() {
         for (Connection& connection : connections_) {
             add_messages(connection, 1);
-            flush(connection);
-            while (connection.awaited > 0) receive(connection, 0);
+            send_alone(connection);
+            while (connection.awaited > 0) {
+                const ssize_t count = ::recv(connection.fd, buffers_.data(), buffer_bytes, 0);
+                received(connection, buffers_.data(), count < 0 ? -errno : count);
+            }
         }
         std::puts("ready");
         while (std::getchar() != EOF) {
@@ -183,7 +247,7 @@ private:
 
     void watch(Connection& connection, int operation) {
         epoll_event event{};
-        event.events = EPOLLIN | (connection.waits_to_write ? EPOLLOUT : 0U);
+        event.events = EPOLLIN | EPOLLET | (connection.waits_to_write ? EPOLLOUT : 0U);
         event.data.ptr = &connection;
         if (::epoll_ctl(epoll_, operation, connection.fd, &event) != 0) fail_by_errno("epoll_ctl");
     }
@@ -193,11 +257,22 @@ private:
         connection.awaited += count * reply_bytes;
     }
 
-    void flush(Connection& connection) {
-        const ssize_t sent = ::send(connection.fd, ring_.frames.data() + connection.send_at, connection.unsent,
-                                    MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN) fail_by_errno("send");
-        const std::size_t count = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    [[nodiscard]] Call sending(const Connection& connection) {
+        return {.is_send = true,
+                .fd = connection.fd,
+                .data = ring_.frames.data() + connection.send_at,
+                .size = connection.unsent};
+    }
+
+    void send_alone(Connection& connection) {
+        Call call = sending(connection);
+        call.carry_out();
+        sent(connection, call.result);
+    }
+
+    void sent(Connection& connection, ssize_t result) {
+        if (result < 0 && result != -EAGAIN) fail_by("send", result);
+        const std::size_t count = result < 0 ? 0 : static_cast<std::size_t>(result);
         connection.unsent -= count;
         connection.send_at = (connection.send_at + count) % (ring_messages * frame_bytes);
         if (connection.waits_to_write != (connection.unsent > 0)) {
@@ -207,14 +282,13 @@ private:
     }
 
     // Gives how many replies are whole now.
-    std::size_t receive(Connection& connection, int flags) {
-        const ssize_t received = ::recv(connection.fd, buffer_.data(), buffer_.size(), flags);
-        if (received < 0 && (flags & MSG_DONTWAIT) != 0 && errno == EAGAIN) return 0;
-        if (received < 0) fail_by_errno("recv");
-        if (received == 0) fail("the server closed a connection");
-        const auto count = static_cast<std::size_t>(received);
+    std::size_t received(Connection& connection, const char* octets, ssize_t result) const {
+        if (result == -EAGAIN) return 0;
+        if (result < 0) fail_by("recv", result);
+        if (result == 0) fail("the server closed a connection");
+        const auto count = static_cast<std::size_t>(result);
         if (count > connection.awaited) fail("more came back than was sent");
-        if (std::memcmp(buffer_.data(), ring_.replies.data() + connection.receive_at, count) != 0)
+        if (std::memcmp(octets, ring_.replies.data() + connection.receive_at, count) != 0)
             fail("a reply is not the echo of its message");
         const std::size_t whole = (connection.receive_at % reply_bytes + count) / reply_bytes;
         connection.awaited -= count;
@@ -224,21 +298,42 @@ private:
 
     // Gives how many replies came.
     std::uint64_t run(double seconds) {
-        std::array<epoll_event, 256> events{};
         std::uint64_t messages = 0;
         const auto until = Clock::now() + std::chrono::duration<double>(seconds);
         while (Clock::now() < until) {
-            const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), stall_s * 1000);
+            const int ready = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), stall_s * 1000);
             if (ready < 0 && errno != EINTR) fail_by_errno("epoll_wait");
             if (ready == 0) fail("no reply for " + std::to_string(stall_s) + " s");
-            for (int i = 0; i < ready; ++i) {
-                Connection& connection = *static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
-                const std::size_t whole = receive(connection, MSG_DONTWAIT);
-                messages += whole;
-                add_messages(connection, whole);
-                if (connection.unsent > 0) flush(connection);
-            }
+            if (ready > 0) messages += answer(std::span(events_).first(static_cast<std::size_t>(ready)));
         }
+        return messages;
+    }
+
+    // Receives from all of them, then sends to all that have something to be sent.
+    std::uint64_t answer(std::span<const epoll_event> ready) {
+        std::uint64_t messages = 0;
+        const auto connection_of = [](const epoll_event& event) { return static_cast<Connection*>(event.data.ptr); };
+        calls_.clear();
+        for (const epoll_event& event : ready) {
+            char* buffer = buffers_.data() + calls_.size() * buffer_bytes;
+            calls_.push_back({.fd = connection_of(event)->fd, .data = buffer, .size = buffer_bytes});
+        }
+        kernel_.carry_out(calls_);
+        for (std::size_t i = 0; i < ready.size(); ++i) {
+            Connection& connection = *connection_of(ready[i]);
+            const std::size_t whole = received(connection, buffers_.data() + i * buffer_bytes, calls_[i].result);
+            messages += whole;
+            add_messages(connection, whole);
+        }
+        calls_.clear();
+        senders_.clear();
+        for (const epoll_event& event : ready) {
+            if (connection_of(event)->unsent == 0) continue;
+            senders_.push_back(connection_of(event));
+            calls_.push_back(sending(*senders_.back()));
+        }
+        kernel_.carry_out(calls_);
+        for (std::size_t i = 0; i < senders_.size(); ++i) sent(*senders_[i], calls_[i].result);
         return messages;
     }
 
@@ -246,8 +341,8 @@ private:
     std::size_t count_open() {
         std::size_t count = 0;
         for (const Connection& connection : connections_) {
-            const ssize_t received = ::recv(connection.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-            if (received < 0 ? errno == EAGAIN : received > 0 && buffer_[0] == '\x89') ++count;
+            const ssize_t result = ::recv(connection.fd, buffers_.data(), buffer_bytes, MSG_DONTWAIT);
+            if (result < 0 ? errno == EAGAIN : result > 0 && buffers_[0] == '\x89') ++count;
         }
         return count;
     }
@@ -255,7 +350,12 @@ private:
     std::uint16_t port_;
     std::vector<Connection> connections_;
     Ring ring_;
-    std::array<char, ring_messages * reply_bytes> buffer_{};
+    static constexpr std::size_t buffer_bytes = ring_messages * reply_bytes;            // more is never due
+    std::vector<char> buffers_ = std::vector<char>(Kernel::most_calls * buffer_bytes);  // one for each of a batch
+    std::array<epoll_event, Kernel::most_calls> events_{};
+    std::vector<Call> calls_;
+    std::vector<Connection*> senders_;
+    Kernel kernel_;
     int epoll_ = -1;
 };
 

@@ -3,7 +3,7 @@
 # whole suite. As root, or with sudo; otherwise it names them in one line and fails. Does nothing where all are there.
 set -euo pipefail
 
-build_packages=(g++ cmake ninja-build python3-dev python3-venv libssl-dev libsimdjson-dev nlohmann-json3-dev
+build_packages=(g++ cmake ninja-build python3-dev python3-venv libssl-dev libsimdjson-dev liburing-dev nlohmann-json3-dev
     libspdlog-dev)
 test_packages=(libgtest-dev chromium nodejs procps)
 

@@ -46,22 +46,15 @@ struct Reactor::Batch {
     std::array<epoll_event, max_events> events;
     std::size_t count = 0, next = 0;
 
-    struct Read {
-        Reader* reader;  // null once it is closed
-        std::uint32_t begin, size;
-    };
-    std::array<Read, max_events> reads;
-    std::size_t reads_count = 0, reads_next = 0;
-    std::size_t used = 0;  // of the read buffer
-
-    [[nodiscard]] bool is_done() const noexcept { return next == count && reads_next == reads_count; }
+    [[nodiscard]] bool is_done() const noexcept { return next == count; }
 };
 
-Reactor::Reactor()
+Reactor::Reactor(CallRing::Backend backend)
     : forks_(count_forks()),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       guest_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      ring_(backend),
       read_buffer_(read_buffer_bytes),
       batch_(std::make_unique<Batch>()) {
     if (!epoll_ || !wake_ || !guest_timer_) throw_errno("reactor");
@@ -125,7 +118,8 @@ void Reactor::run_posted() {
 }
 
 bool Reactor::has_work() const noexcept {
-    return !turn_end_hooks_.empty() || !deferred_reads_.empty() || !running_.empty() || !batch_->is_done();
+    return !turn_end_hooks_.empty() || !deferred_reads_.empty() || !running_.empty() || !batch_->is_done() ||
+           !reads_.is_empty() || !sends_.is_empty();
 }
 
 // A part of a turn. Where an exception leaves it early (no memory), what is left is for the next turn.
@@ -136,6 +130,7 @@ public:
     Part& operator=(const Part&) = delete;
     ~Part() {
         reactor_.in_turn_ = outer_;
+        reactor_.in_hooks_ = false;
         reactor_.turn_end_hooks_.splice(hooks);
         reactor_.deferred_reads_.splice(reads);
     }
@@ -162,10 +157,14 @@ void Reactor::turn(std::optional<Duration> timeout) {
         Part part(*this);
         // Streams that had more to read than their share come after the rest, once a turn each.
         part.reads.splice(deferred_reads_);
+        complete_reads();  // that an exception has left over
         dispatch();
         if (stalled) catch_up();
-        while (Reader* reader = part.reads.pop_front()) reader->read_again();
-        hand_over();
+        for (std::size_t i = 1; Reader* reader = part.reads.pop_front(); ++i) {
+            reader->read_again();
+            if (i % large_reads == 0) complete_reads();
+        }
+        complete_reads();
         if (!running_.empty()) run_posted();
         timers_.advance(now_ms_);
     }
@@ -175,7 +174,22 @@ void Reactor::turn(std::optional<Duration> timeout) {
 void Reactor::finish_turn() {
     Part part(*this);
     part.hooks.splice(turn_end_hooks_);
-    while (TurnEndHook* hook = part.hooks.pop_front()) hook->on_turn_end();
+    sends_.complete(ring_);  // that an exception has left over
+    in_hooks_ = true;
+    while (TurnEndHook* hook = part.hooks.pop_front()) {
+        hook->on_turn_end();
+        if (sends_.is_full()) sends_.complete(ring_);
+    }
+    sends_.complete(ring_);
+}
+
+bool Reactor::send_together(Caller& caller, int fd, const iovec& octets) noexcept {
+    if (!in_hooks_ || sends_.is_full()) return false;
+    sends_.add(caller, {.kind = Call::Kind::send,
+                        .fd = fd,
+                        .data = static_cast<std::uint8_t*>(octets.iov_base),
+                        .size = octets.iov_len});
+    return true;
 }
 
 void Reactor::wait(std::optional<Duration> timeout) {
@@ -224,6 +238,7 @@ void Reactor::catch_up() {
 void Reactor::dispatch() {
     bool woken = false;
     while (batch_->next < batch_->count) {
+        if (reads_.is_full()) complete_reads();
         const epoll_event event = batch_->events[batch_->next++];
         if (event.data.ptr == nullptr) {
             woken = true;
@@ -234,7 +249,7 @@ void Reactor::dispatch() {
         }
     }
     batch_->next = batch_->count = 0;
-    hand_over();
+    complete_reads();
     if (!woken) return;
     std::uint64_t count = 0;
     [[maybe_unused]] auto taken = ::read(wake_.get(), &count, sizeof count);
@@ -243,24 +258,8 @@ void Reactor::dispatch() {
     run_posted();
 }
 
-base::MutableBytes Reactor::read_space() {
-    if (read_buffer_.size() - batch_->used < min_read_bytes || batch_->reads_count == max_events) hand_over();
-    return base::MutableBytes(read_buffer_).subspan(batch_->used);
-}
-
-void Reactor::complete_read(Reader& reader, std::size_t size) noexcept {
-    batch_->reads[batch_->reads_count++] = {&reader, static_cast<std::uint32_t>(batch_->used),
-                                            static_cast<std::uint32_t>(size)};
-    batch_->used += size;
-}
-
-void Reactor::hand_over() {
-    while (batch_->reads_next < batch_->reads_count) {
-        const Batch::Read read = batch_->reads[batch_->reads_next++];
-        if (read.reader)
-            read.reader->on_read_completed(base::MutableBytes(read_buffer_).subspan(read.begin, read.size));
-    }
-    batch_->reads_next = batch_->reads_count = batch_->used = 0;
+void Reactor::complete_reads() {
+    reads_.complete(ring_, read_buffer_, most_read_bytes);
 }
 
 void Reactor::arm_guest_timer() {
@@ -299,7 +298,13 @@ void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");
 }
 
-void Reactor::unwatch(int fd, Watcher& watcher, const Reader* reader) noexcept {
+void Reactor::unwatch(int fd, const Watcher& watcher, const Caller& caller) noexcept {
+    unwatch(fd, watcher);
+    reads_.forget(caller);
+    sends_.forget(caller);
+}
+
+void Reactor::unwatch(int fd, const Watcher& watcher) noexcept {
     if (!is_forked()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     // Events of the current batch that were not yet handed out must not reach a watcher that is gone.
     const auto end = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->count);
@@ -307,8 +312,6 @@ void Reactor::unwatch(int fd, Watcher& watcher, const Reader* reader) noexcept {
     batch_->count = static_cast<std::size_t>(
         std::remove_if(rest, end, [&](const epoll_event& event) { return event.data.ptr == &watcher; }) -
         batch_->events.begin());
-    for (std::size_t i = batch_->reads_next; i < batch_->reads_count; ++i)
-        if (batch_->reads[i].reader == reader) batch_->reads[i].reader = nullptr;
 }
 
 }  // namespace proapi::net

@@ -7,6 +7,8 @@
 // can stand behind the same interface. All members belong to the reactor's thread, but for post() and stop().
 #pragma once
 
+#include <sys/uio.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include "base/bytes.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/timer_wheel.hpp"
+#include "net/calls.hpp"
 #include "net/descriptor.hpp"
 
 namespace proapi::net {
@@ -47,7 +50,7 @@ private:
 class Reactor {
 public:
     // Throws std::system_error where the kernel gives no descriptor.
-    Reactor();
+    explicit Reactor(CallRing::Backend backend = CallRing::Backend::automatic);
     ~Reactor();
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
@@ -113,11 +116,10 @@ public:
     protected:
         ~Watcher() = default;
     };
-    // Whose reads are put off, and handed over, by the reactor.
+    // Whose reads may be put off to the next turn.
     class Reader : private base::ListLink {
     public:
         virtual void read_again() = 0;
-        virtual void on_read_completed(base::MutableBytes bytes) = 0;
         void cancel_read() noexcept { unlink(); }
 
     protected:
@@ -128,32 +130,39 @@ public:
         friend class base::IntrusiveList<Reader, Reader>;
     };
     void watch(int fd, Watcher& watcher, std::uint32_t events);
-    // Nothing that has happened to it reaches the watcher, or its reader, any more.
-    void unwatch(int fd, Watcher& watcher, const Reader* reader = nullptr) noexcept;
+    // Nothing that has happened to it, or that was asked for by it, reaches the watcher or the caller any more.
+    void unwatch(int fd, const Watcher& watcher, const Caller& caller) noexcept;
+    void unwatch(int fd, const Watcher& watcher) noexcept;
     // Another read of that stream in the next turn: its share of this one is used up.
     void read_later(Reader& reader) noexcept { deferred_reads_.push_back(reader); }
-    // Where the next read puts its octets. One buffer serves all reads of the thread: idle sockets own none.
-    [[nodiscard]] base::MutableBytes read_space();
-    // The first `size` octets of read_space() are the reader's. They are handed over once all that is ready was read:
-    // the kernel's code and the handlers' take turns in the processor's caches by the batch, not by the message.
-    void complete_read(Reader& reader, std::size_t size) noexcept;
+    // From on_ready() and read_again(), once: receives from that socket into the thread's one buffer. All sockets that
+    // are ready are read together, before the first of them is told: the kernel's code and the handlers' take turns in
+    // the processor's caches by the batch, not by the message. Idle sockets own no buffer.
+    void receive(Caller& caller, int fd) noexcept { reads_.add(caller, {.kind = Call::Kind::receive, .fd = fd}); }
+    // Sends that together with what the other hooks of this turn's end send, and tells before the turn is over. False:
+    // no hooks run, or too many want to; the caller may do it alone.
+    [[nodiscard]] bool send_together(Caller& caller, int fd, const iovec& octets) noexcept;
 
 private:
     void wait(std::optional<Duration> timeout);
     // Takes what is ready into the batch. False where a signal came between.
     bool poll(int wait_ms) noexcept;
     void dispatch();
-    void hand_over();
+    // Carries out the reads of streams that are ready, and tells the streams.
+    void complete_reads();
     void catch_up();
     void run_posted();
     void read_clock() noexcept;
 
     static constexpr std::size_t max_events = 256;
-    static constexpr std::size_t read_buffer_bytes = 64 * 1024;
-    static constexpr std::size_t min_read_bytes = 16 * 1024;
+    static constexpr std::size_t most_read_bytes = 64 * 1024;
+    static constexpr std::size_t large_reads = 4;  // so many at once may each take as much
+    static constexpr std::size_t read_buffer_bytes = large_reads * most_read_bytes;
 
     const unsigned forks_;  // when it was made
     Descriptor epoll_, wake_, guest_timer_;
+    CallRing ring_;
+    CallQueue reads_, sends_;
     std::vector<std::uint8_t> read_buffer_;
     struct Batch;
     class Part;
@@ -167,7 +176,7 @@ private:
     WaitGuard wait_guard_;
     void (*outside_work_)(void*) = nullptr;
     void* outside_work_context_ = nullptr;
-    bool in_turn_ = false;
+    bool in_turn_ = false, in_hooks_ = false;
     std::atomic<bool> stopping_ = false;
     std::mutex posted_mutex_;
     std::vector<std::function<void()>> posted_;

@@ -36,13 +36,14 @@ Stream::~Stream() {
 void Stream::close(CloseMode mode) noexcept {
     if (!socket_) return;
     cancel_read();
-    reactor_.unwatch(socket_.get(), *this, this);
+    reactor_.unwatch(socket_.get(), *this, *this);
     if (mode == CloseMode::reset && !reactor_.is_forked()) {
         const linger hard{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
     socket_.reset();
-    reading_ = write_pending_ = false;
+    reading_ = false;
+    write_ = WriteResult::State::done;
 }
 
 void Stream::start_reading() {
@@ -79,38 +80,40 @@ void Stream::end_reading(int error) {
 }
 
 // One read a turn: a peer that fills its socket does not keep the others waiting.
-void Stream::read_once() {
-    const base::MutableBytes buffer = reactor_.read_space();
-    if (!reading_) return;  // another's read was handed over to make the space
-    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (count > 0) {
-        const auto size = static_cast<std::size_t>(count);
+void Stream::read_again() {
+    if (reading_) reactor_.receive(*this, socket_.get());
+}
+
+void Stream::on_call_done(const Call& call) {
+    if (call.kind == Call::Kind::receive) return on_received(call);
+    handler_.on_write_done(written(call.result));
+}
+
+void Stream::on_received(const Call& call) {
+    if (call.result > 0) {
+        const auto size = static_cast<std::size_t>(call.result);
         // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. An end of
         // stream made its edge already, so it has to be asked for.
-        if (size == buffer.size() || peer_finished_) reactor_.read_later(*this);
-        reactor_.complete_read(*this, size);
-    } else if (count == 0) {
+        if (reading_ && (size == call.size || peer_finished_)) reactor_.read_later(*this);
+        handler_.on_read({call.data, size});
+    } else if (call.result == 0) {
         end_reading(0);
-    } else if (!is_temporary(errno)) {
-        end_reading(errno);
-    } else if (errno == EINTR) {
+    } else if (const auto error = static_cast<int>(-call.result); !is_temporary(error)) {
+        end_reading(error);
+    } else if (error == EINTR && reading_) {
         reactor_.read_later(*this);
     }
 }
 
-void Stream::read_again() {
-    if (reading_) read_once();
-}
-
 void Stream::on_ready(std::uint32_t events) {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_finished_ = true;
-    if (write_pending_ && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+    if (write_ == WriteResult::State::pending && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
         const ssize_t count = ::send(socket_.get(), pending_.iov_base, pending_.iov_len, MSG_NOSIGNAL);
         if (count > 0) {
-            write_pending_ = false;
+            write_ = WriteResult::State::done;
             handler_.on_written(static_cast<std::size_t>(count));
         } else if (count < 0 && !is_temporary(errno)) {
-            write_pending_ = false;
+            write_ = WriteResult::State::done;
             return handler_.on_write_error(errno);
         }
         if (!socket_) return;
@@ -118,7 +121,7 @@ void Stream::on_ready(std::uint32_t events) {
     if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) || read_ended_) return;
     if (reading_) {
         cancel_read();
-        read_once();
+        reactor_.receive(*this, socket_.get());
     } else if ((events & EPOLLERR) || (peer_finished_ && !has_unread_octets())) {
         // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
         int error = 0;
@@ -130,21 +133,29 @@ void Stream::on_ready(std::uint32_t events) {
 
 WriteResult Stream::write(const iovec* entries, std::size_t count) {
     if (!socket_ || reactor_.is_forked()) return {.error = ENOTCONN};
-    ssize_t written = 0;
-    if (count == 1) [[likely]] {
-        written =
-            ::send(socket_.get(), entries[0].iov_base, entries[0].iov_len, MSG_NOSIGNAL);  // cheaper than the other
-    } else {
-        msghdr message{};
-        message.msg_iov = const_cast<iovec*>(entries);
-        message.msg_iovlen = std::min(count, max_entries);
-        written = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
-    }
-    if (written >= 0) return {.written = static_cast<std::size_t>(written)};
-    if (!is_temporary(errno)) return {.error = errno};
     pending_ = entries[0];
-    write_pending_ = true;
-    return {.pending = true};
+    if (count == 1) [[likely]] {
+        if (reactor_.send_together(*this, socket_.get(), pending_)) {
+            write_ = WriteResult::State::together;
+            return {.state = write_};
+        }
+        const ssize_t sent = ::send(socket_.get(), pending_.iov_base, pending_.iov_len, MSG_NOSIGNAL);
+        return written(sent < 0 ? -errno : sent);  // cheaper than the other
+    }
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(entries);
+    message.msg_iovlen = std::min(count, max_entries);
+    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    return written(sent < 0 ? -errno : sent);
+}
+
+// What a send has given: octets, or an error number, negative.
+WriteResult Stream::written(ssize_t result) noexcept {
+    write_ = WriteResult::State::done;
+    if (result >= 0) return {.written = static_cast<std::size_t>(result)};
+    if (const auto error = static_cast<int>(-result); !is_temporary(error)) return {.error = error};
+    write_ = WriteResult::State::pending;
+    return {.state = write_};
 }
 
 void Stream::shutdown_write() noexcept {

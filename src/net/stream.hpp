@@ -11,12 +11,22 @@
 
 namespace proapi::net {
 
+struct WriteResult {
+    std::size_t written = 0;  // octets, at once
+    // together: carried out with those of others before the turn is over, and told by on_write_done();
+    // pending: the peer has to make room first; it completes through on_written().
+    enum class State : std::uint8_t { done, together, pending } state = State::done;
+    int error = 0;
+};
+
 class StreamHandler {
 public:
     // A read has completed. The octets are the reactor's and may be changed in place until this returns.
     virtual void on_read(base::MutableBytes bytes) = 0;
     // Nothing more will be read: the peer's end of stream (error 0), or the connection is lost (an error number).
     virtual void on_read_end(int error) = 0;
+    // A write that was together has come to this, within the turn's last part.
+    virtual void on_write_done(const WriteResult& result) = 0;
     // A write that was pending has completed with that many octets (> 0).
     virtual void on_written(std::size_t count) = 0;
     // The connection is lost as seen by a pending write.
@@ -26,13 +36,7 @@ protected:
     ~StreamHandler() = default;
 };
 
-struct WriteResult {
-    std::size_t written = 0;  // of it completed at once
-    bool pending = false;     // the rest completes through on_written
-    int error = 0;
-};
-
-class Stream final : private Reactor::Watcher, private Reactor::Reader {
+class Stream final : private Reactor::Watcher, private Reactor::Reader, private Caller {
 public:
     // Takes over a connected socket. Reading is stopped. Throws std::system_error where the kernel refuses it.
     Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler);
@@ -51,10 +55,10 @@ public:
     // A peer that acknowledges nothing for that long is lost (TCP_USER_TIMEOUT).
     void set_delivery_timeout(Duration timeout) noexcept;
 
-    // Starts one write of all entries; while it is pending neither the entries' octets nor the stream may be written
-    // to again. It may complete at once, in full or in part.
+    // Starts one write of all entries. Until it is done the entries' octets stay as they are, and the stream is not
+    // written to again. It may be done at once, in full or in part.
     [[nodiscard]] WriteResult write(const iovec* entries, std::size_t count);
-    [[nodiscard]] bool is_writing() const noexcept { return write_pending_; }
+    [[nodiscard]] bool is_writing() const noexcept { return write_ != WriteResult::State::done; }
     // Tells the peer that nothing more comes (FIN); reading goes on.
     void shutdown_write() noexcept;
     // Drops the connection: with `reset`, by RST, so that the kernel keeps nothing of it.
@@ -67,9 +71,10 @@ public:
 private:
     void on_ready(std::uint32_t events) override;
     void read_again() override;
-    void on_read_completed(base::MutableBytes bytes) override { handler_.on_read(bytes); }
-    void read_once();
+    void on_call_done(const Call& call) override;
+    void on_received(const Call& call);
     void end_reading(int error);
+    [[nodiscard]] WriteResult written(ssize_t result) noexcept;
 
     static constexpr std::size_t max_entries = 64;
 
@@ -79,8 +84,8 @@ private:
     bool reading_ = false;
     bool read_ended_ = false;     // on_read_end was called
     bool peer_finished_ = false;  // the kernel has told of an end or error that was not read yet
-    bool write_pending_ = false;
-    iovec pending_{};  // what a pending write begins with
+    WriteResult::State write_ = WriteResult::State::done;
+    iovec pending_{};  // what a write that is not done begins with
 };
 
 }  // namespace proapi::net

@@ -71,27 +71,39 @@ void Connection::on_turn_end() {
     });
 }
 
-// One system call for all that was queued in the turn; more only where the kernel took a part.
+// One write for all that was queued in the turn; more only where the kernel took a part.
 void Connection::flush() {
     base::OutputQueue& output = protocol_->output();
-    bool progress = false;
     while (!output.empty() && !stream_.is_writing() && phase_ != Phase::gone) {
         iovec entries[gather_entries];
         const std::size_t count = output.gather(entries, gather_entries);
         const net::WriteResult result = stream_.write(entries, count);
-        if (result.error != 0) return abort();
-        if (result.pending) {
-            deadline().last_progress_ms = server_.reactor().now_ms();
-            if (!deadline().timer.is_running())
-                server_.reactor().start_timer(deadline().timer, server_.settings().write_timeout);
-            break;
-        }
-        output.consume(result.written);
-        progress = true;
+        if (result.state == net::WriteResult::State::together) return;  // on_write_done() goes on from here
+        take(result);
     }
+    if (phase_ == Phase::gone) return;
     if (output.empty() && !expects_end_) deadline_.reset();
-    if (progress && phase_ != Phase::gone) protocol_->on_output_written(false);
+    if (std::exchange(has_written_, false)) protocol_->on_output_written(false);
     if (phase_ == Phase::finishing && output.empty()) linger();
+}
+
+void Connection::take(const net::WriteResult& result) {
+    if (result.error != 0) return abort();
+    if (result.state == net::WriteResult::State::pending) {
+        deadline().last_progress_ms = server_.reactor().now_ms();
+        if (!deadline().timer.is_running())
+            server_.reactor().start_timer(deadline().timer, server_.settings().write_timeout);
+        return;
+    }
+    protocol_->output().consume(result.written);
+    has_written_ = true;
+}
+
+void Connection::on_write_done(const net::WriteResult& result) {
+    contain([&] {
+        take(result);
+        if (phase_ != Phase::gone) flush();
+    });
 }
 
 void Connection::on_written(std::size_t count) {

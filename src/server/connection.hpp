@@ -71,10 +71,12 @@ private:
 
     void on_read(base::MutableBytes bytes) override;
     void on_read_end(int error) override;
+    void on_write_done(const net::WriteResult& result) override;
     void on_written(std::size_t count) override;
     void on_write_error(int error) override;
     void on_turn_end() override;
     void flush();
+    void take(const net::WriteResult& result);
     void linger();
     // Of a pending write, then of the end. Most connections never have one: it is made when it is needed.
     struct Deadline {
@@ -100,6 +102,7 @@ private:
     Phase phase_ = Phase::serving;
     const bool is_refused_;
     bool peer_finished_ = false, expects_end_ = false;
+    bool has_written_ = false;  // and the protocol was not told yet
 };
 
 }  // namespace proapi::server

@@ -1,17 +1,22 @@
-// Streams over a socket pair: completed reads and writes, pauses, ends, and fairness between two.
+// Streams over a socket pair: completed reads and writes, pauses, ends, and fairness between two; with the calls of
+// many given to the kernel together, and one by one.
 #include "net/stream.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
 
+#include "backends.hpp"
+
 namespace proapi::net {
 namespace {
 
-struct Recorder final : StreamHandler {
+struct Recorder : StreamHandler {
     void on_read(base::MutableBytes bytes) override {
         ++reads;
         received.append(base::as_text(bytes));
@@ -21,26 +26,21 @@ struct Recorder final : StreamHandler {
         ++ends;
         end_error = error;
     }
+    void on_write_done(const WriteResult& result) override { done.push_back(result); }
     void on_written(std::size_t count) override { written += count; }
     void on_write_error(int error) override { write_error = error; }
 
     std::string received;
     std::function<void()> after_read;
     int reads = 0, ends = 0, end_error = -1, write_error = 0;
+    std::vector<WriteResult> done;
     std::size_t written = 0;
 };
 
-// Two ends that are connected.
-std::pair<Descriptor, Descriptor> make_pair_of_sockets() {
-    int ends[2];
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    return {Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
-class StreamTest : public ::testing::Test {
+class StreamTest : public ::testing::TestWithParam<CallRing::Backend> {
 protected:
     StreamTest() {
-        auto [ours, theirs] = make_pair_of_sockets();
+        auto [ours, theirs] = SocketPair();
         stream.emplace(reactor, std::move(ours), handler);
         peer = std::move(theirs);
     }
@@ -56,13 +56,13 @@ protected:
         }
     }
 
-    Reactor reactor;
+    Reactor reactor{GetParam()};
     Recorder handler;
     std::optional<Stream> stream;
     Descriptor peer;
 };
 
-TEST_F(StreamTest, ReadsWhatComesAfterAndBeforeItStarts) {
+TEST_P(StreamTest, ReadsWhatComesAfterAndBeforeItStarts) {
     peer_sends("early ");
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.received, "");
@@ -72,7 +72,7 @@ TEST_F(StreamTest, ReadsWhatComesAfterAndBeforeItStarts) {
     turn_until([&] { return handler.received == "early late"; });
 }
 
-TEST_F(StreamTest, APauseLosesNothing) {
+TEST_P(StreamTest, APauseLosesNothing) {
     stream->start_reading();
     handler.after_read = [&] { stream->stop_reading(); };
     peer_sends("one");
@@ -85,7 +85,7 @@ TEST_F(StreamTest, APauseLosesNothing) {
     turn_until([&] { return handler.received == "onetwo"; });
 }
 
-TEST_F(StreamTest, TellsTheEndOnceAndAfterTheLastOctets) {
+TEST_P(StreamTest, TellsTheEndOnceAndAfterTheLastOctets) {
     stream->start_reading();
     peer_sends("bye");
     peer.reset();
@@ -96,13 +96,13 @@ TEST_F(StreamTest, TellsTheEndOnceAndAfterTheLastOctets) {
     EXPECT_EQ(handler.ends, 1);
 }
 
-TEST_F(StreamTest, TellsTheEndOfAPeerThatLeftNothingEvenWhileNobodyReads) {
+TEST_P(StreamTest, TellsTheEndOfAPeerThatLeftNothingEvenWhileNobodyReads) {
     peer.reset();
     turn_until([&] { return handler.ends > 0; });
     EXPECT_EQ(handler.ends, 1);
 }
 
-TEST_F(StreamTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
+TEST_P(StreamTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
     peer_sends("unread");
     peer.reset();
     reactor.turn(Duration(0));
@@ -113,7 +113,7 @@ TEST_F(StreamTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
     EXPECT_EQ(handler.received, "unread");
 }
 
-TEST_F(StreamTest, AWriteThatDoesNotFitCompletesLater) {
+TEST_P(StreamTest, AWriteThatDoesNotFitCompletesLater) {
     const std::string big(8 * 1024 * 1024, 'x');
     const iovec entry{const_cast<char*>(big.data()), big.size()};
     WriteResult result = stream->write(&entry, 1);
@@ -122,7 +122,7 @@ TEST_F(StreamTest, AWriteThatDoesNotFitCompletesLater) {
     ASSERT_LT(sent, big.size());
     const iovec rest{const_cast<char*>(big.data()) + sent, big.size() - sent};
     result = stream->write(&rest, 1);
-    ASSERT_TRUE(result.pending);
+    ASSERT_EQ(result.state, WriteResult::State::pending);
     EXPECT_TRUE(stream->is_writing());
     std::string sink(sent, '\0');
     ASSERT_GT(::read(peer.get(), sink.data(), sink.size()), 0);
@@ -130,13 +130,13 @@ TEST_F(StreamTest, AWriteThatDoesNotFitCompletesLater) {
     EXPECT_FALSE(stream->is_writing());
 }
 
-TEST_F(StreamTest, WritingToAPeerThatIsGoneIsAnError) {
+TEST_P(StreamTest, WritingToAPeerThatIsGoneIsAnError) {
     peer.reset();
     const iovec entry{const_cast<char*>("x"), 1};
     EXPECT_EQ(stream->write(&entry, 1).error, EPIPE);
 }
 
-TEST_F(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
+TEST_P(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
     stream->start_reading();
     handler.after_read = [&] { stream->close(); };
     peer_sends("x");
@@ -146,8 +146,8 @@ TEST_F(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
     EXPECT_EQ(handler.reads, 1);
 }
 
-TEST_F(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
-    auto [ours, quiet_peer] = make_pair_of_sockets();
+TEST_P(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
+    auto [ours, quiet_peer] = SocketPair();
     Recorder quiet_handler;
     Stream quiet(reactor, std::move(ours), quiet_handler);
     const std::string flood(64 * 1024, 'f');
@@ -166,7 +166,7 @@ TEST_F(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
 class TwoStreams : public StreamTest {
 protected:
     TwoStreams() {
-        auto [ours, theirs] = make_pair_of_sockets();
+        auto [ours, theirs] = SocketPair();
         other.emplace(reactor, std::move(ours), other_handler);
         other_peer = std::move(theirs);
         stream->start_reading();
@@ -183,7 +183,7 @@ protected:
     Descriptor other_peer;
 };
 
-TEST_F(TwoStreams, EachGetsItsOwn) {
+TEST_P(TwoStreams, EachGetsItsOwn) {
     peer_sends("mine");
     ASSERT_EQ(::write(other_peer.get(), "theirs", 6), 6);
     turn_until([&] { return handler.reads > 0 && other_handler.reads > 0; });
@@ -191,7 +191,7 @@ TEST_F(TwoStreams, EachGetsItsOwn) {
     EXPECT_EQ(other_handler.received, "theirs");
 }
 
-TEST_F(TwoStreams, OneThatIsClosedByTheOthersHandlerHearsNothingMore) {
+TEST_P(TwoStreams, OneThatIsClosedByTheOthersHandlerHearsNothingMore) {
     handler.after_read = [&] { other->close(); };
     other_handler.after_read = [&] { stream->close(); };
     both_peers_send("x");
@@ -200,7 +200,7 @@ TEST_F(TwoStreams, OneThatIsClosedByTheOthersHandlerHearsNothingMore) {
     EXPECT_EQ(handler.reads + other_handler.reads, 1);
 }
 
-TEST_F(TwoStreams, OneThatIsDestroyedByTheOthersHandlerHearsNothingMore) {
+TEST_P(TwoStreams, OneThatIsDestroyedByTheOthersHandlerHearsNothingMore) {
     handler.after_read = [&] { other.reset(); };
     other_handler.after_read = [&] { stream.reset(); };
     both_peers_send("x");
@@ -209,7 +209,7 @@ TEST_F(TwoStreams, OneThatIsDestroyedByTheOthersHandlerHearsNothingMore) {
     EXPECT_EQ(handler.reads + other_handler.reads, 1);
 }
 
-TEST_F(TwoStreams, OneThatIsPausedByTheOthersHandlerLosesNothing) {
+TEST_P(TwoStreams, OneThatIsPausedByTheOthersHandlerLosesNothing) {
     handler.after_read = [&] { other->stop_reading(); };
     other_handler.after_read = [&] { stream->stop_reading(); };
     both_peers_send("one");
@@ -222,7 +222,7 @@ TEST_F(TwoStreams, OneThatIsPausedByTheOthersHandlerLosesNothing) {
     turn_until([&] { return handler.received == "onetwo" && other_handler.received == "onetwo"; });
 }
 
-TEST_F(TwoStreams, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
+TEST_P(TwoStreams, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
     bool has_thrown = false;
     handler.after_read = other_handler.after_read = [&] {
         if (!std::exchange(has_thrown, true)) throw std::bad_alloc();
@@ -232,13 +232,119 @@ TEST_F(TwoStreams, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
     turn_until([&] { return handler.reads + other_handler.reads == 2; });
 }
 
-TEST_F(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
+TEST_P(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
     const std::string big(100'000, 'b');
     both_peers_send(big);
     turn_until([&] { return handler.received.size() == big.size() && other_handler.received.size() == big.size(); });
     EXPECT_EQ(handler.received, big);
     EXPECT_EQ(other_handler.received, big);
 }
+
+// Some streams that write at one turn's end, as connections do.
+struct Writer final : Recorder, TurnEndHook {
+    Writer(Reactor& of, Descriptor socket) : stream(of, std::move(socket), *this) {}
+    void on_turn_end() override {
+        if (before_write) before_write();
+        const iovec entry{text.data(), text.size()};
+        if (stream.is_open()) states.push_back(stream.write(&entry, 1).state);
+    }
+
+    std::string text;
+    std::function<void()> before_write;
+    std::vector<WriteResult::State> states;
+    Stream stream;
+};
+
+class ManyStreams : public StreamTest {
+protected:
+    static constexpr std::size_t many = 3 * CallQueue::capacity / 2;
+
+    ManyStreams() {
+        for (std::size_t i = 0; i < many; ++i) {
+            auto [ours, theirs] = SocketPair();
+            writers.push_back(std::make_unique<Writer>(reactor, std::move(ours)));
+            writers.back()->text = "text " + std::to_string(i);
+            peers.push_back(std::move(theirs));
+        }
+    }
+    void all_write() {
+        for (const auto& writer : writers) reactor.at_turn_end(*writer);
+        reactor.finish_turn();
+    }
+    [[nodiscard]] std::string peer_gets(std::size_t i) const {
+        std::string text(100, '\0');
+        const ssize_t count = ::recv(peers[i].get(), text.data(), text.size(), MSG_DONTWAIT);
+        return text.substr(0, count < 0 ? 0 : static_cast<std::size_t>(count));
+    }
+
+    std::vector<std::unique_ptr<Writer>> writers;
+    std::vector<Descriptor> peers;
+};
+
+TEST_P(ManyStreams, EachReadsItsOwn) {
+    for (const auto& writer : writers) writer->stream.start_reading();
+    reactor.turn(Duration(0));
+    for (std::size_t i = 0; i < many; ++i)
+        ASSERT_GT(::write(peers[i].get(), writers[i]->text.data(), writers[i]->text.size()), 0);
+    turn_until([&] { return std::ranges::all_of(writers, [](const auto& writer) { return writer->reads > 0; }); });
+    for (const auto& writer : writers) EXPECT_EQ(writer->received, writer->text);
+}
+
+TEST_P(ManyStreams, EachWritesItsOwnBeforeTheTurnIsOver) {
+    all_write();
+    for (std::size_t i = 0; i < many; ++i) {
+        EXPECT_EQ(peer_gets(i), writers[i]->text);
+        EXPECT_FALSE(writers[i]->stream.is_writing());
+        ASSERT_EQ(writers[i]->states.size(), 1U);
+        EXPECT_EQ(writers[i]->states[0], WriteResult::State::together);
+        ASSERT_EQ(writers[i]->done.size(), 1U);
+        EXPECT_EQ(writers[i]->done[0].written, writers[i]->text.size());
+        EXPECT_EQ(writers[i]->done[0].state, WriteResult::State::done);
+    }
+}
+
+TEST_P(ManyStreams, OneThatFailsFailsAlone) {
+    peers[1].reset();
+    all_write();
+    ASSERT_EQ(writers[1]->done.size(), 1U);
+    EXPECT_EQ(writers[1]->done[0].error, EPIPE);
+    EXPECT_EQ(peer_gets(0), writers[0]->text);
+    EXPECT_EQ(peer_gets(2), writers[2]->text);
+}
+
+TEST_P(ManyStreams, OneWhosePeerHasNoRoomWaitsForIt) {
+    writers[1]->text = std::string(8 * 1024 * 1024, 'x');
+    all_write();  // a part of it fits
+    ASSERT_EQ(writers[1]->done.size(), 1U);
+    ASSERT_GT(writers[1]->done[0].written, 0U);
+    all_write();
+    ASSERT_EQ(writers[1]->done.size(), 2U);
+    EXPECT_EQ(writers[1]->done[1].state, WriteResult::State::pending);
+    EXPECT_TRUE(writers[1]->stream.is_writing());
+    std::string sink(writers[1]->text.size(), '\0');
+    ASSERT_GT(::read(peers[1].get(), sink.data(), sink.size()), 0);
+    turn_until([&] { return writers[1]->written > 0; });
+    EXPECT_FALSE(writers[1]->stream.is_writing());
+}
+
+TEST_P(ManyStreams, OneThatAnotherClosesBeforeItsWriteIsCarriedOutWritesNothing) {
+    writers[1]->before_write = [&] { writers[0]->stream.close(); };
+    all_write();
+    EXPECT_EQ(writers[0]->states.size(), 1U);
+    EXPECT_TRUE(writers[0]->done.empty());
+    EXPECT_EQ(peer_gets(0), "");
+    EXPECT_EQ(peer_gets(2), writers[2]->text);
+}
+
+TEST_P(ManyStreams, OneThatAnotherDestroysIsToldNothing) {
+    writers[1]->before_write = [&] { writers[0].reset(); };
+    all_write();
+    EXPECT_EQ(peer_gets(1), writers[1]->text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Net, StreamTest, every_backend, name_of);
+INSTANTIATE_TEST_SUITE_P(Net, TwoStreams, every_backend, name_of);
+INSTANTIATE_TEST_SUITE_P(Net, ManyStreams, every_backend, name_of);
 
 }  // namespace
 }  // namespace proapi::net
