@@ -45,9 +45,9 @@ class Site:
         """After the last ``set``. ValueError: settings that contradict each other, here or in a route."""
     def effective_settings(self) -> dict[str, float]: ...
     def allowed_origins(self) -> list[str]: ...
-    def add_route(self, method: str, pattern: str, settings: Mapping[str, str]) -> int:
-        """Adds a route (method "WEBSOCKET" for WebSocket) and gives its number: 0, 1, 2, ... ValueError: bad pattern,
-        duplicate, bad setting. Route settings start from the application-wide ones of that moment's end: unset ones
+    def add_route(self, method: str | None, pattern: str, settings: Mapping[str, str]) -> int:
+        """Adds a route (``method`` None: a WebSocket's) and gives its number: 0, 1, 2, ... ValueError, and nothing was
+        added: bad pattern, duplicate, bad setting. Route settings start from the application-wide ones of that moment's end: unset ones
         follow later changes of the site."""
     def add_files(self, pattern: str, directory: str) -> int:
         """Serves files below ``directory``; the pattern has at most one parameter, of kind ``path``."""
@@ -62,15 +62,17 @@ class RequestInfo:
         self,
         site: Site,
         *,
-        method: str,
+        method: str | None,
         raw_path: bytes,
+        route_path: bytes,
         query: bytes,
         headers: Sequence[tuple[bytes, bytes]],
         client: tuple[str, int] | None,
         secure: bool,
         body: bytes = b"",
     ) -> None:
-        """``method`` is "WEBSOCKET" for a WebSocket's handshake."""
+        """``method`` None: a WebSocket's handshake. ``route_path``: that of ``raw_path`` that is below where the application is
+        mounted."""
     @property
     def match_kind(self) -> Literal["matched", "not_found", "bad_path", "wrong_method", "websocket_only"]: ...
     @property
@@ -348,5 +350,19 @@ class WebSocketMachine:
     def send_close(self, code: int, reason: str) -> None: ...
     def take_output(self) -> bytes: ...
 
-def parse_request(data: bytes, splits: Sequence[int]) -> tuple[str, int, dict[str, Any]]:
+def parse_request(
+    data: bytes, splits: Sequence[int], limits: Mapping[str, int] = ...
+) -> tuple[str, int, dict[str, Any]]:
     """The HTTP head parser, for tests: ("complete" | "need_data" | "failed", status, head)."""
+
+def decode_body(
+    data: bytes, splits: Sequence[int], content_length: int | None, limits: Mapping[str, int] = ...
+) -> tuple[str, int, bytes, int]:
+    """The decoder of request bodies, for tests; ``content_length`` None: chunked. (state, status, body, octets taken)."""
+
+def answer_handshake(data: bytes, splits: Sequence[int]) -> tuple[int, Any, list[str]]:
+    """The opening handshake's server side, for tests: (0, ...) for an ordinary request, (101, head, subprotocols offered),
+    or (status, fields, []) of the refusal."""
+
+def check_accept_response(head: str, key: str) -> str:
+    """The client side: what is wrong with that answer, or ""."""

@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar, Unpack
 
 from . import runner
 from .asgi import AsgiFront, Receive, Scope, Send
-from .lifespan import Lifespan
-from .routing import WEBSOCKET, RouteTable, refuse_function_as_path
+from .lifespan import Lifespan, require_function
+from .routing import RouteTable, refuse_function_as_path
 from .server import Addresses, Server
 from .settings import RouteSettings, Settings
 
@@ -59,11 +59,13 @@ class ProAPI:
 
     def on_startup(self, function: _H) -> _H:
         """Decorator: called, async or not, before the application serves."""
+        require_function("on_startup", function)
         self.lifespan.startup.append(function)
         return function
 
     def on_shutdown(self, function: _H) -> _H:
         """Decorator: called, async or not, after the application has served; the last registered first."""
+        require_function("on_shutdown", function)
         self.lifespan.shutdown.append(function)
         return function
 
@@ -75,7 +77,7 @@ class ProAPI:
         refuse_function_as_path("websocket", path)
 
         def register(handler: _H) -> _H:
-            self.routes.add(WEBSOCKET, path, handler, settings)
+            self.routes.add_websocket(path, handler, settings)
             return handler
 
         return register
@@ -121,8 +123,7 @@ class ProAPI:
 
     def _route(self, path: str, methods: list[str]) -> Callable[[_H], _H]:
         def register(handler: _H) -> _H:
-            for method in methods:
-                self.routes.add(method.upper(), path, handler, {})
+            self.routes.add(methods, path, handler)
             return handler
 
         return register

@@ -16,7 +16,6 @@ from .asgi_exchange import AsgiExchange, Messages
 from .asgi_websocket import BAD_PATH, NOT_FOUND, serve_websocket
 from .dispatch import Dispatcher
 from .log import escape, logger
-from .routing import WEBSOCKET
 from .threads import ThreadPool
 
 if TYPE_CHECKING:
@@ -130,8 +129,7 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     raw_path = raw_path.partition(b"?")[0]
     root = quote(scope.get("root_path", "")).encode()
-    if root and raw_path.startswith(root + b"/"):
-        raw_path = raw_path[len(root) :]
+    route_path = raw_path[len(root) :] if root and raw_path.startswith(root + b"/") else raw_path
     client = scope.get("client")
     headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
     offered = scope.get("subprotocols")
@@ -139,8 +137,9 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
         headers.append((b"sec-websocket-protocol", ", ".join(offered).encode()))
     return RequestInfo(
         app.routes.site,
-        method=WEBSOCKET if is_websocket else scope["method"],
+        method=None if is_websocket else scope["method"],
         raw_path=raw_path,
+        route_path=route_path,
         query=scope.get("query_string", b""),
         headers=headers,
         client=(client[0], client[1] or 0) if client else None,

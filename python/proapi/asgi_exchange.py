@@ -50,8 +50,10 @@ class AsgiExchange:
 
     def respond(self, status: int, headers: Pairs, body: bytes) -> None:
         self.start(status, headers, len(body))
-        self._put_body(body)
-        self.finish()
+        self.finished = True
+        content = body if self.has_body else b""
+        self._buffered += len(content)
+        self._put({"type": "http.response.body", "body": content, "more_body": False})
 
     def respond_with_file(self, status: int, headers: Pairs, path: bytes) -> None:
         self.respond_with_found(*self.request.find_file_at(path, status, headers))
@@ -156,8 +158,12 @@ class AsgiExchange:
 
     async def _watch(self) -> None:
         """A streamed response ends when the client is gone."""
-        while (await self._messages.receive())["type"] != "http.disconnect":
-            pass
+        try:
+            while (await self._messages.receive())["type"] != "http.disconnect":
+                pass
+        except Exception:
+            self._end()
+            raise
         self._end()
 
     def _end(self) -> None:

@@ -69,6 +69,7 @@ class _AsgiWebSocket:
             self._bridge.connection, self._route, self._front.make_context()
         )
         reader = asyncio.ensure_future(self._read())
+        reader.add_done_callback(lambda _: self._end(_ABNORMAL))  # whatever it has ended by
         try:
             if await self._write() and self._bridge.connection.accepted:
                 # Ours was the first Close: the peer's answer is the end.
@@ -79,6 +80,8 @@ class _AsgiWebSocket:
             self._end(_ABNORMAL)
             handler.cancel()
             reader.cancel()
+        if reader.done() and not reader.cancelled():
+            reader.result()  # what receive() raised is the server's to know
 
     def _schedule(self) -> None:
         if not self._turn_is_due:

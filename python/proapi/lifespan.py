@@ -32,6 +32,12 @@ class Lifespan:
             yield
 
 
+def require_function(where: str, hook: object) -> None:
+    """TypeError: it can't be called."""
+    if not callable(hook):
+        raise TypeError(f"{where}: expected a function without parameters, got {hook!r}")
+
+
 async def _call(hook: Hook) -> None:
     result = hook()
     if inspect.isawaitable(result):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +11,6 @@ from .errors import RouteError
 from .settings import setting_text
 from .signature import Handler, name_of, place_of
 
-WEBSOCKET = "WEBSOCKET"
 _Shape = tuple[str, ...]
 _PARAMETER = re.compile(r"\{\w*(?::(\w*))?\}")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -27,39 +26,51 @@ class RouteTable:
         self.settings: list[Mapping[str, object]] = []
         self.servers_running = 0
         self._texts: dict[str, str] = {}
-        self._places: dict[tuple[str, _Shape], str] = {}
+        self._places: dict[tuple[str | None, _Shape], str] = {}  # method None: a WebSocket's
 
-    def add(self, method: str, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
+    def add_websocket(self, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
         """RouteError, naming the handler's place, for whatever is wrong with it."""
+        self._add(None, path, function, settings)
+
+    def add(self, methods: Iterable[str], path: str, function: Callable[..., Any]) -> None:
+        """The same, for each of the methods or for none."""
+        self._add(list(methods), path, function, {})
+
+    def _add(
+        self, methods: list[str] | None, path: str, function: Callable[..., Any], settings: Mapping[str, object]
+    ) -> None:
+        """``methods`` None: a WebSocket's."""
         place = place_of(function) if callable(function) else "<no function>"
         self._refuse_late(f"{place}: ")
-        route = f"{'websocket' if method == WEBSOCKET else method} {path!r}"
+        what = "websocket" if methods is None else " and ".join(map(str, methods))
         try:
-            handler = self._check(method, path, function)
-            self._refuse_duplicate(method, path)
-            number = self.site.add_route(
-                method, path, {name: setting_text(name, value) for name, value in settings.items()}
-            )
+            wanted = [None] if methods is None else _checked(methods)
+            handler = self._check(wanted, path, function)
+            texts = {name: setting_text(name, value) for name, value in settings.items()}
+            for method in wanted:
+                number = self.site.add_route(method, path, texts)
+                self._places[method, _shape_of(path)] = f"{handler.name} at {place}"
+                self._append(number, handler, settings)
         except (ValueError, TypeError) as error:
-            raise RouteError(f"{place}: {route}: {error}") from None
-        self._places[method, _shape_of(path)] = f"{handler.name} at {place}"
-        self._append(number, handler, settings)
+            raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
     def add_files(self, path: str, directory: str | os.PathLike[str]) -> None:
         """Serves the files below ``directory`` at and below ``path``."""
         self._refuse_late(f"static {path!r}: ")
         folder = os.path.abspath(directory)
         base = path if path.endswith("/") else path + "/"
-        for pattern in (base, base + "{path:path}"):
-            try:
-                if parameters := self.site.parse_pattern(base):
-                    raise ValueError(f"expected a path without parameters, got {parameters}")
+        patterns = (base, base + "{path:path}")
+        try:
+            if parameters := self.site.parse_pattern(base):
+                raise ValueError(f"expected a path without parameters, got {parameters}")
+            for pattern in patterns:
                 self._refuse_duplicate("GET", pattern)
+            for pattern in patterns:
                 number = self.site.add_files(pattern, folder)
-            except ValueError as error:
-                raise RouteError(f"static {path!r}: {error}") from None
-            self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
-            self._append(number, None, {})
+                self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
+                self._append(number, None, {})
+        except ValueError as error:
+            raise RouteError(f"static {path!r}: {error}") from None
 
     def configure(self, settings: Mapping[str, object]) -> None:
         """Application-wide settings: all of them, or ValueError and none."""
@@ -84,20 +95,20 @@ class RouteTable:
         self.handlers.append(handler)
         self.settings.append(settings)
 
-    def _check(self, method: str, path: str, function: Callable[..., Any]) -> Handler:
+    def _check(self, methods: Sequence[str | None], path: str, function: Callable[..., Any]) -> Handler:
         if not callable(function):
             raise TypeError(f"expected a function, got {function!r}")
-        if method != WEBSOCKET and not _METHOD.fullmatch(method):
-            raise ValueError(f"expected an HTTP method, got {method!r}")
+        is_websocket = None in methods
         if not isinstance(path, str):
             raise TypeError(f"expected a path, got {path!r}")
-        parameters = dict(self.site.parse_pattern(path))
-        handler = Handler(function, parameters, needs_connection=method == WEBSOCKET)
-        if method == WEBSOCKET and not handler.is_async:
+        handler = Handler(function, dict(self.site.parse_pattern(path)), needs_connection=is_websocket)
+        if is_websocket and not handler.is_async:
             raise TypeError(f"expected an 'async def' handler, got {handler.name}, which is not async")
+        for method in methods:
+            self._refuse_duplicate(method, path)
         return handler
 
-    def _refuse_duplicate(self, method: str, path: str) -> None:
+    def _refuse_duplicate(self, method: str | None, path: str) -> None:
         if first := self._places.get((method, _shape_of(path))):
             raise ValueError(f"expected one handler for each path and method, but this has one already: {first}")
 
@@ -109,6 +120,16 @@ def refuse_function_as_path(decorator: str, path: object) -> None:
             f"{place_of(path)}: {decorator}: expected a path, got the function {name_of(path)}; write"
             f' @app.{decorator}("/...")'
         )
+
+
+def _checked(methods: list[str]) -> list[str]:
+    """In capitals, each once."""
+    if not methods:
+        raise ValueError("expected at least one HTTP method, got none")
+    for method in methods:
+        if not isinstance(method, str) or not _METHOD.fullmatch(method):
+            raise ValueError(f"expected an HTTP method, got {method!r}")
+    return list(dict.fromkeys(method.upper() for method in methods))
 
 
 def _default_texts() -> dict[str, str]:

@@ -85,7 +85,7 @@ void Site::add(std::string_view method, std::string_view pattern, server::Route 
     require_not_serving("a route");
     if (const std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty())
         throw RouteError(wrong, where);
-    entry.name = std::string(method) + " " + std::string(pattern);
+    entry.name = std::string(method == http::websocket_method ? "websocket" : method) + " " + std::string(pattern);
     site_.routes.push_back(std::move(route));
     entries_.push_back(std::move(entry));
 }
@@ -104,7 +104,7 @@ void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHand
 void Site::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
                     std::source_location where) {
     check_signature(pattern, handler->parameters(), where);
-    if (!http::is_token(method) || method == http::websocket_method)
+    if (!http::is_token(method))
         throw RouteError("expected an HTTP method, got \"" + std::string(method) + "\"", where);
     add(method, pattern, make_route(server::Route::Kind::http),
         {.name = {}, .settings = {}, .websocket = nullptr, .http = std::move(handler)}, where);

@@ -17,7 +17,7 @@ namespace proapi::detail {
 class Site {
 public:
     struct Entry {
-        std::string name;  // "WEBSOCKET /chat/{room}", for log lines
+        std::string name;  // "websocket /chat/{room}", for log lines
         Settings settings;
         std::unique_ptr<WebSocketHandler> websocket;  // one of the two, none for files
         std::unique_ptr<HttpHandler> http;

@@ -39,6 +39,7 @@ struct SiteObject {
 
 struct RequestObject {
     server::RequestInfo info;
+    std::string route_path;  // encoded; of the path, what is below where the application is mounted
     std::string body;
     nb::object site;  // for a request that came through another server
 };

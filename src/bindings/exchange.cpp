@@ -83,9 +83,13 @@ nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb
 void add_exchange(nb::module_& module) {
     using E = ExchangeObject;
     nb::class_<E>(module, "Exchange")
-        .def_prop_ro(
-            "request",
-            [](const E& self) { return RequestObject{self.exchange->request(), self.exchange->body(), nb::none()}; })
+        .def_prop_ro("request",
+                     [](const E& self) {
+                         return RequestObject{.info = self.exchange->request(),
+                                              .route_path = {},
+                                              .body = self.exchange->body(),
+                                              .site = nb::none()};
+                     })
         .def_prop_ro("started", [](const E& self) { return self.exchange->is_started(); })
         .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })

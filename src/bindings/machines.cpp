@@ -1,8 +1,10 @@
 // The sans-I/O machines for Python's tests: the vectors of contract/ are replayed through the extension too.
 #include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
+#include "http/body_decoder.hpp"
 #include "http/request_parser.hpp"
 #include "ws/connection.hpp"
+#include "ws/handshake.hpp"
 
 namespace proapi::bindings {
 
@@ -80,33 +82,113 @@ private:
     ws::Connection machine_;
 };
 
-nb::tuple parse_request(const nb::bytes& data, const std::vector<std::size_t>& splits) {
-    http::RequestParser parser(http::HeadLimits{});
-    const base::Bytes all = base::as_bytes({data.c_str(), data.size()});
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i <= splits.size() && parser.state() == http::ParseState::need_data; ++i) {
-        const std::size_t end = std::min(i < splits.size() ? splits[i] : all.size(), all.size());
-        if (end > begin) parser.feed(all.subspan(begin, end - begin));
-        begin = std::max(begin, end);
+using Limits = std::map<std::string, std::uint64_t>;
+
+template <class Limit>
+void set(const Limits& limits, const char* name, Limit& limit) {
+    if (const auto given = limits.find(name); given != limits.end()) limit = static_cast<Limit>(given->second);
+}
+
+base::Bytes octets_of(const nb::bytes& bytes) {
+    return base::as_bytes({bytes.c_str(), bytes.size()});
+}
+
+// Feeds what lies between the places at which the input is cut; gives how many octets were taken.
+template <class Parser>
+std::size_t feed(Parser& parser, base::Bytes all, std::vector<std::size_t> splits) {
+    splits.push_back(all.size());
+    std::size_t taken = 0;
+    for (const std::size_t split : splits) {
+        const std::size_t end = std::min(split, all.size());
+        if (end > taken && parser.state() == http::ParseState::need_data)
+            taken += parser.feed(all.subspan(taken, end - taken));
     }
-    nb::dict fields;
-    switch (parser.state()) {
-        case http::ParseState::need_data:
-            return nb::make_tuple("need_data", 0, fields);
+    return taken;
+}
+
+const char* state_name(http::ParseState state) noexcept {
+    switch (state) {
         case http::ParseState::failed:
-            return nb::make_tuple("failed", parser.failure().status, fields);
+            return "failed";
         case http::ParseState::complete:
+            return "complete";
+        case http::ParseState::need_data:
             break;
     }
+    return "need_data";
+}
+
+const char* framing_name(http::BodyFraming framing) noexcept {
+    switch (framing) {
+        case http::BodyFraming::content_length:
+            return "content_length";
+        case http::BodyFraming::chunked:
+            return "chunked";
+        case http::BodyFraming::none:
+            break;
+    }
+    return "none";
+}
+
+nb::tuple parse_request(const nb::bytes& data, const std::vector<std::size_t>& splits, const Limits& given) {
+    http::HeadLimits limits;
+    set(given, "max_request_line_bytes", limits.max_request_line_bytes);
+    set(given, "max_head_bytes", limits.max_head_bytes);
+    set(given, "max_fields", limits.max_fields);
+    http::RequestParser parser(limits);
+    const std::size_t taken = feed(parser, octets_of(data), splits);
+    nb::dict fields;
+    if (parser.state() == http::ParseState::complete) {
+        const http::RequestHead head = parser.take_head();
+        fields["method"] = head.method;
+        fields["target"] = head.target;
+        fields["raw_path"] = head.raw_path();
+        fields["query"] = head.query();
+        fields["host"] = head.host();
+        fields["minor_version"] = head.minor_version;
+        fields["framing"] = framing_name(head.framing);
+        fields["content_length"] = head.content_length;
+        fields["keep_alive"] = head.keep_alive;
+        fields["expects_continue"] = head.expects_continue;
+        fields["headers"] = take(to_pairs(head.headers));
+        fields["taken"] = taken;
+        return nb::make_tuple("complete", 0, fields);
+    }
+    return nb::make_tuple(state_name(parser.state()), parser.failure().status, fields);
+}
+
+nb::tuple decode_body(const nb::bytes& data, const std::vector<std::size_t>& splits,
+                      std::optional<std::uint64_t> content_length, const Limits& given) {
+    http::BodyLimits limits;
+    set(given, "max_body_bytes", limits.max_body_bytes);
+    set(given, "max_chunk_line_bytes", limits.max_chunk_line_bytes);
+    set(given, "max_trailer_bytes", limits.max_trailer_bytes);
+    set(given, "max_trailer_fields", limits.max_trailer_fields);
+    http::RequestHead head;
+    head.framing = content_length ? http::BodyFraming::content_length : http::BodyFraming::chunked;
+    head.content_length = content_length.value_or(0);
+    http::BodyDecoder decoder(head, limits);
+    const std::size_t taken = feed(decoder, octets_of(data), splits);
+    const std::string body = decoder.state() == http::ParseState::complete ? decoder.take_body() : std::string();
+    return nb::make_tuple(state_name(decoder.state()), decoder.failure().status, nb::bytes(body.data(), body.size()),
+                          taken);
+}
+
+// (0, ...): an ordinary request; (101, the response's head, the offered subprotocols); (status, the refusal's fields,
+// []).
+nb::tuple answer_handshake(const nb::bytes& data, const std::vector<std::size_t>& splits) {
+    http::RequestParser parser{http::HeadLimits{}};
+    feed(parser, octets_of(data), splits);
+    const nb::list none;
+    if (parser.state() != http::ParseState::complete) return nb::make_tuple(parser.failure().status, none, none);
     const http::RequestHead head = parser.take_head();
-    fields["method"] = head.method;
-    fields["raw_path"] = head.raw_path();
-    fields["query"] = head.query();
-    fields["host"] = head.host();
-    fields["minor_version"] = head.minor_version;
-    fields["keep_alive"] = head.keep_alive;
-    fields["headers"] = take(to_pairs(head.headers));
-    return nb::make_tuple("complete", 0, fields);
+    if (!ws::is_upgrade_request(head)) return nb::make_tuple(0, none, none);
+    ws::Refusal refusal;
+    const auto handshake = ws::read_handshake(head, refusal);
+    if (!handshake) return nb::make_tuple(refusal.status, take(to_pairs(refusal.headers)), none);
+    nb::list subprotocols;
+    for (const std::string_view subprotocol : handshake->subprotocols) subprotocols.append(subprotocol);
+    return nb::make_tuple(101, ws::write_accept_response(handshake->key, "", {}), subprotocols);
 }
 
 }  // namespace
@@ -120,7 +202,12 @@ void add_machines(nb::module_& module) {
         .def("feed", &WebSocketMachine::feed)
         .def("send_close", &WebSocketMachine::send_close)
         .def("take_output", &WebSocketMachine::take_output);
-    module.def("parse_request", parse_request);
+    module.def("parse_request", parse_request, nb::arg("data"), nb::arg("splits"), nb::arg("limits") = Limits());
+    module.def("decode_body", decode_body, nb::arg("data"), nb::arg("splits"), nb::arg("content_length").none(),
+               nb::arg("limits") = Limits());
+    module.def("answer_handshake", answer_handshake, nb::arg("data"), nb::arg("splits"));
+    module.def("check_accept_response",
+               [](const std::string& head, const std::string& key) { return ws::check_accept_response(head, key); });
 }
 
 }  // namespace proapi::bindings

@@ -33,19 +33,20 @@ namespace {
 
 using SettingMap = std::map<std::string, std::string>;
 
-std::size_t add_route(SiteObject& self, const std::string& method, const std::string& pattern,
-                      const SettingMap& settings, server::Route route) {
+// All or nothing.
+std::size_t add_route(SiteObject& self, std::string_view method, const std::string& pattern, const SettingMap& settings,
+                      server::Route route) {
     const std::size_t number = self.site.routes.size();
     server::WebSocketSettings trial = self.site.settings;
     for (const auto& [name, value] : settings)
         if (const std::string wrong = server::set_setting(trial, name, value); !wrong.empty())
             throw nb::value_error(wrong.c_str());
+    if (const std::string wrong = server::check_settings(trial); !wrong.empty()) throw nb::value_error(wrong.c_str());
     if (const std::string wrong = self.site.router.add(method, pattern, number); !wrong.empty())
         throw nb::value_error(wrong.c_str());
     self.site.routes.push_back(std::move(route));
     self.route_settings.push_back(settings);
     self.apply_settings();
-    self.check_settings();
     return number;
 }
 
@@ -84,11 +85,13 @@ std::string_view view_of(const nb::bytes& bytes) {
     return {bytes.c_str(), bytes.size()};
 }
 
-void fill_request(RequestObject* self, const SiteObject& site, const std::string& method, const nb::bytes& raw_path,
-                  const nb::bytes& query, const nb::sequence& headers,
-                  const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body) {
+// `method` none: a WebSocket's handshake. What another server gives as a method need not be one.
+void fill_request(RequestObject* self, const SiteObject& site, const std::optional<std::string>& method,
+                  const nb::bytes& raw_path, const nb::bytes& route_path, const nb::bytes& query,
+                  const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client, bool secure,
+                  const nb::bytes& body) {
     server::RequestInfo& info = self->info;
-    info.head.method = method == http::websocket_method ? "GET" : method;
+    info.head.method = method.value_or("GET");
     info.head.target = view_of(raw_path);
     if (query.size() > 0) info.head.target.append("?").append(view_of(query));
     for (const nb::handle pair : headers) {
@@ -97,7 +100,11 @@ void fill_request(RequestObject* self, const SiteObject& site, const std::string
     }
     if (client) info.client = {client->first, static_cast<std::uint16_t>(client->second)};
     info.secure = secure;
-    info.match = site.site.router.match(method, info.head.raw_path());
+    const std::string_view wanted = !method                   ? http::websocket_method
+                                    : http::is_token(*method) ? std::string_view(*method)
+                                                              : std::string_view();
+    self->route_path = view_of(route_path);
+    info.match = site.site.router.match(wanted, self->route_path);
     self->body = view_of(body);
 }
 
@@ -118,7 +125,7 @@ const char* match_kind(const RequestObject& self) {
 }
 
 std::vector<std::string> allowed_methods(const RequestObject& self) {
-    return nb::cast<const SiteObject&>(self.site).site.router.allowed_methods(self.info.head.raw_path());
+    return nb::cast<const SiteObject&>(self.site).site.router.allowed_methods(self.route_path);
 }
 
 std::string origin_problem(const RequestObject& self) {
@@ -188,15 +195,20 @@ void add_site(nb::module_& module) {
                  return settings;
              })
         .def("allowed_origins", [](const SiteObject& self) { return self.site.settings.allowed_origins; })
-        .def("add_route",
-             [](SiteObject& self, const std::string& method, const std::string& pattern, const nb::mapping& settings) {
-                 const bool is_websocket = method == http::websocket_method;
-                 const auto kind = is_websocket ? server::Route::Kind::websocket : server::Route::Kind::http;
-                 SettingMap map;
-                 for (const nb::handle pair : settings.items())
-                     map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
-                 return add_route(self, method, pattern, map, {.kind = kind, .settings = {}, .directory = {}});
-             })
+        .def(
+            "add_route",
+            [](SiteObject& self, const std::optional<std::string>& method, const std::string& pattern,
+               const nb::mapping& settings) {
+                if (method && !http::is_token(*method))
+                    throw nb::value_error(("expected an HTTP method, got '" + *method + "'").c_str());
+                const auto kind = method ? server::Route::Kind::http : server::Route::Kind::websocket;
+                SettingMap map;
+                for (const nb::handle pair : settings.items())
+                    map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
+                return add_route(self, method ? std::string_view(*method) : http::websocket_method, pattern, map,
+                                 {.kind = kind, .settings = {}, .directory = {}});
+            },
+            nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
         .def("add_files",
              [](SiteObject& self, const std::string& pattern, const std::string& directory) {
                  if (const std::string wrong = server::check_directory(directory); !wrong.empty())
@@ -212,15 +224,16 @@ void add_request_info(nb::module_& module) {
     nb::class_<R>(module, "RequestInfo")
         .def(
             "__init__",
-            [](R* self, nb::object site, const std::string& method, const nb::bytes& raw_path, const nb::bytes& query,
-               const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client, bool secure,
-               const nb::bytes& body) {
-                new (self) R{{}, {}, site};
-                fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, query, headers, client, secure,
-                             body);
+            [](R* self, nb::object site, const std::optional<std::string>& method, const nb::bytes& raw_path,
+               const nb::bytes& route_path, const nb::bytes& query, const nb::sequence& headers,
+               const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body) {
+                new (self) R{.info = {}, .route_path = {}, .body = {}, .site = site};
+                fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, route_path, query, headers,
+                             client, secure, body);
             },
-            nb::arg("site"), nb::kw_only(), nb::arg("method"), nb::arg("raw_path"), nb::arg("query"),
-            nb::arg("headers"), nb::arg("client").none(), nb::arg("secure"), nb::arg("body") = nb::bytes("", 0))
+            nb::arg("site"), nb::kw_only(), nb::arg("method").none(), nb::arg("raw_path"), nb::arg("route_path"),
+            nb::arg("query"), nb::arg("headers"), nb::arg("client").none(), nb::arg("secure"),
+            nb::arg("body") = nb::bytes("", 0))
         .def_prop_ro("match_kind", match_kind)
         .def_prop_ro("route", [](const R& self) { return self.info.match.route; })
         .def_prop_ro("allowed_methods", allowed_methods)

@@ -210,7 +210,8 @@ Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 
 std::string Router::add(std::string_view method, std::string_view pattern, std::size_t route) {
-    if (!is_token(method)) return "expected a token as method, got \"" + std::string{method} + '"';
+    if (!is_token(method) && method != websocket_method)
+        return "expected a token as method, got \"" + std::string{method} + '"';
     const Pattern parsed = parse_pattern(pattern);
     if (!parsed.error.empty()) return parsed.error;
     Node* node = root_.get();

@@ -34,8 +34,9 @@ struct Pattern {
 };
 [[nodiscard]] Pattern parse_pattern(std::string_view pattern);
 
-// A route id is the caller's number. Methods are as in HTTP; websocket_method names a WebSocket route.
-inline constexpr std::string_view websocket_method = "WEBSOCKET";
+// A route id is the caller's number. Methods are as in HTTP; websocket_method names a WebSocket route. It is no token:
+// no request can have it for its method.
+inline constexpr std::string_view websocket_method = "<websocket>";
 
 enum class MatchKind : std::uint8_t {
     not_found,       // 404

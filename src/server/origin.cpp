@@ -24,12 +24,41 @@ struct Origin {
     return Origin{text.substr(0, mark), std::move(*authority)};
 }
 
-[[nodiscard]] bool is_forwarded(const http::Headers& headers) noexcept {
-    return headers.contains("forwarded") || headers.contains("x-forwarded-for") ||
-           headers.contains("x-forwarded-host") || headers.contains("x-forwarded-proto");
+// Whether a field says that a proxy stands between.
+[[nodiscard]] bool is_forwarded(const http::Headers& headers) {
+    constexpr std::string_view prefix = "x-forwarded-";
+    return std::any_of(headers.begin(), headers.end(), [&](const http::Header& field) {
+        return http::equals_ignoring_case(field.name.substr(0, prefix.size()), prefix) ||
+               http::equals_ignoring_case(field.name, "forwarded") || http::equals_ignoring_case(field.name, "via") ||
+               http::equals_ignoring_case(field.name, "x-real-ip");
+    });
+}
+
+[[nodiscard]] bool is_letter(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+[[nodiscard]] bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+[[nodiscard]] bool is_scheme(std::string_view text) noexcept {
+    return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+    });
+}
+// More names than these are allowed in a URL, but browsers write no others.
+[[nodiscard]] bool is_host_octet(char c) noexcept {
+    return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' || c == ']';
 }
 
 }  // namespace
+
+bool is_origin(std::string_view text) {
+    if (text == "null") return true;
+    const auto origin = parse_origin(text);
+    return origin && is_scheme(origin->scheme) && text.back() != ':' &&
+           std::all_of(text.begin() + static_cast<std::ptrdiff_t>(origin->scheme.size() + 3), text.end(),
+                       is_host_octet);
+}
 
 std::string check_origin(const http::RequestHead& head, const std::vector<std::string>& allowed) {
     const auto origins = head.headers.getlist("origin");

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "http/headers.hpp"
+#include "server/origin.hpp"
 
 namespace proapi::server {
 
@@ -93,9 +94,18 @@ std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::stri
     return {};
 }
 
-void set_origins(WebSocketSettings& settings, std::string_view value) {
-    settings.allowed_origins.clear();
-    for (const std::string_view origin : http::split_list(value)) settings.allowed_origins.emplace_back(origin);
+std::string set_origins(WebSocketSettings& settings, std::string_view value) {
+    std::vector<std::string> origins;
+    for (const std::string_view origin : http::split_list(value)) {
+        if (origin != "*" && !is_origin(origin))
+            return std::string(origins_name) +
+                   ": expected '*', 'null' or origins as browsers write them, scheme://host[:port] with nothing behind "
+                   "it, as 'https://chat.example.org'; got '" +
+                   std::string(origin) + "'";
+        origins.emplace_back(origin);
+    }
+    settings.allowed_origins = std::move(origins);
+    return {};
 }
 
 template <class T, std::size_t N>
@@ -140,7 +150,7 @@ void list_effective(const std::array<Limit<T>, N>& limits, const T& settings,
 }  // namespace
 
 std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
-    if (name == origins_name) return set_origins(settings, value), std::string{};
+    if (name == origins_name) return set_origins(settings, value);
     bool found = false;
     std::string wrong = set_in(route_limits, settings, name, value, found);
     if (found) return wrong;

@@ -1,8 +1,8 @@
 // What a server serves: routes, each with its kind and its limits, and the application behind them.
 #pragma once
 
+#include <deque>
 #include <string>
-#include <vector>
 
 #include "base/intrusive_ptr.hpp"
 #include "http/router.hpp"
@@ -22,8 +22,8 @@ struct Route {
 
 // Built once, then only read: several reactors may share it.
 struct Site {
-    http::Router router;  // a match's `route` is an index of `routes`
-    std::vector<Route> routes;
+    http::Router router;       // a match's `route` is an index of `routes`
+    std::deque<Route> routes;  // stay where they are when others are added: connections refer to their settings
     Settings settings;
 };
 

@@ -92,6 +92,7 @@ def test_a_host_that_is_none(run: Run) -> None:
         (["--port", "0", "--limit", "max_message_size=0"], ["max_message_size", "0"]),
         (["--port", "0", "--limit", "max_nothing=1"], ["max_nothing"]),
         (["--port", "0", "--limit", "head_timeout=-1"], ["head_timeout", "-1"]),
+        (["--port", "0", "--limit", "allowed_origins=https://a.example/page"], ["allowed_origins", "a.example/page"]),
         (["--port", "0", "--limit", "low_water=100000"], ["low_water", "high_water"]),
         (["--port", "0", "--limit", "max_buffered=1000"], ["high_water", "max_buffered"]),
     ],

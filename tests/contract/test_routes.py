@@ -85,6 +85,14 @@ def test_a_plain_get_on_a_websocket_route(server: Server) -> None:
     assert response.get("upgrade").lower() == "websocket"
 
 
+@pytest.mark.parametrize("method", ["WEBSOCKET", "websocket", "WebSocket"])
+def test_no_method_of_a_request_is_that_of_websocket_routes(server: Server, method: str) -> None:
+    """Such a request would reach the handler past handshake and origin."""
+    assert 400 <= http(server.port, method, "/echo").status < 500
+    with WebSocket(server.port, "/echo") as websocket:
+        assert websocket.ask("still there") == "still there"
+
+
 def test_the_connection_field_of_426(server: Server) -> None:
     assert "upgrade" in http(server.port, "GET", "/echo").tokens("connection")
 

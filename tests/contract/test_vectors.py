@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from raw import CLOSE, frame, xor
 
 from proapi import Request, RequestBodyError, UploadFile, _engine
 
-MANY_CUTS = 200  # of longer inputs, every cut within so many octets from the start and from the end
+EVERY_CUT = 2048  # inputs up to so many octets are cut at each of them
+SOME_CUTS = 200  # longer ones within so many octets from the start and from the end, and here and there between
 PARTS = 4096  # longer inputs are also cut into random pieces instead of single octets
 
 Vector = dict[str, Any]
@@ -24,8 +26,6 @@ def vectors(folder: str, *names: str) -> list[Any]:
     found = []
     for name in names:
         for vector in json.loads((ROOT / "contract" / folder / f"{name}.json").read_text()):
-            if folder == "http" and "limits" in vector:
-                continue  # the extension parses with the default limits; the C++ tests replay these
             found.append(pytest.param(vector, id=f"{name}: {vector['name']}"))
     return found
 
@@ -52,15 +52,17 @@ def characters(given: Any) -> bytes:
 
 def cuttings(data: bytes, seed: str) -> Iterator[list[bytes]]:
     yield [data]
-    cuts = {*range(min(len(data), MANY_CUTS) + 1), *range(max(len(data) - MANY_CUTS, 0), len(data) + 1)}
-    if len(data) > PARTS:
-        cuts = set(sorted(cuts)[:: max(1, len(data) // 65536)])
+    chooser = random.Random(seed)
+    cuts = set(range(len(data) + 1))
+    if len(data) > EVERY_CUT:
+        between = chooser.sample(range(len(data)), max(1, 20 - len(data) // 65536))
+        ends = {*range(SOME_CUTS + 1), *range(len(data) - SOME_CUTS, len(data) + 1)}
+        cuts = {*sorted(ends)[:: max(1, len(data) // 65536)], *between}
     for cut in sorted(cuts):
         yield [data[:cut], data[cut:]]
     if len(data) <= PARTS:
         yield [data[i : i + 1] for i in range(len(data))]
     else:
-        chooser = random.Random(seed)
         places = [0, *sorted(chooser.sample(range(len(data)), 1000)), len(data)]
         yield [data[a:b] for a, b in itertools.pairwise(places)]
 
@@ -135,6 +137,36 @@ def test_limits_of_the_machine() -> None:
         _engine.WebSocketMachine("both")  # type: ignore[arg-type]
 
 
+def fields_of(head: str) -> list[tuple[str, str]]:
+    return [tuple(line.split(": ", 1)) for line in head.split("\r\n")[1:] if line]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("vector", [v for v in vectors("ws", "handshakes") if v.values[0]["role"] == "server"])
+def test_handshakes_of_clients(vector: Vector) -> None:
+    data = vector["request"].encode("latin-1")
+    for splits in splittings(data, vector["name"]):
+        status, answer, subprotocols = _engine.answer_handshake(data, splits)
+        if not vector.get("upgrade", True):
+            assert status == 0, splits
+            continue
+        assert status == vector["status"], splits
+        fields = fields_of(answer) if status == 101 else answer
+        if status == 101:
+            assert dict(fields) == vector["headers"]
+            assert len(fields) == len(vector["headers"])
+            assert subprotocols == vector["subprotocols"]
+        else:
+            assert vector["headers"].items() <= dict(fields).items()
+
+
+@pytest.mark.parametrize("vector", [v for v in vectors("ws", "handshakes") if v.values[0]["role"] == "client"])
+def test_handshakes_of_servers(vector: Vector) -> None:
+    response, key = vector["response"], vector["key"]
+    assert (_engine.check_accept_response(response, key) == "") == vector["ok"]
+    for size in range(len(response)):
+        assert _engine.check_accept_response(response[:size], key) != "", size
+
+
 # ---- HTTP -----------------------------------------------------------------------------------------------------------
 
 
@@ -147,27 +179,88 @@ def splittings(data: bytes, seed: str) -> Iterator[list[int]]:
         yield places
 
 
+HEAD_DEFAULTS = {
+    "query": "",
+    "minor_version": 1,
+    "framing": "none",
+    "content_length": 0,
+    "keep_alive": True,
+    "expects_continue": False,
+}
+
+
 @pytest.mark.parametrize("vector", vectors("http", "heads_accepted"))
 def test_heads_that_are_accepted(vector: Vector) -> None:
-    data, wanted = characters(vector["bytes"]), vector["expect"]
-    for splits in splittings(data, vector["name"]):
-        state, _, head = _engine.parse_request(data, splits)
+    data, rest = characters(vector["bytes"]), characters(vector.get("rest", ""))
+    wanted = HEAD_DEFAULTS | vector["expect"]
+    for key in ("method", "target", "raw_path", "query", "host"):
+        wanted[key] = characters(wanted[key]).decode("latin-1")
+    if "headers" in wanted:
+        wanted["headers"] = [tuple(characters(part).decode("latin-1") for part in field) for field in wanted["headers"]]
+    for splits in splittings(data + rest, vector["name"]):
+        state, _, head = _engine.parse_request(data + rest, splits, vector.get("limits", {}))
         assert state == "complete", splits
-        assert head["method"] == wanted["method"]
-        assert head["raw_path"] == characters(wanted["raw_path"]).decode("latin-1")
-        assert head["query"] == wanted.get("query", "")
-        assert head["host"] == wanted["host"]
-        assert head["minor_version"] == wanted.get("minor_version", 1)
-        assert head["keep_alive"] == wanted.get("keep_alive", True)
-        if "headers" in wanted:
-            assert [list(field) for field in head["headers"]] == [list(field) for field in wanted["headers"]]
+        assert head["taken"] == len(data), splits
+        assert {key: head[key] for key in wanted} == wanted, splits
 
 
 @pytest.mark.parametrize("vector", vectors("http", "heads_refused"))
 def test_heads_that_are_refused(vector: Vector) -> None:
     data = characters(vector["bytes"])
     for splits in splittings(data, vector["name"]):
-        assert _engine.parse_request(data, splits)[:2] == ("failed", vector["status"]), splits
+        state, status, _ = _engine.parse_request(data, splits, vector.get("limits", {}))
+        assert (state, status) == ("failed", vector["status"]), splits
+
+
+@pytest.mark.parametrize("vector", vectors("http", "bodies"))
+def test_bodies(vector: Vector) -> None:
+    data, rest = characters(vector["bytes"]), characters(vector.get("rest", ""))
+    for splits in splittings(data, vector["name"]):
+        state, status, body, taken = _engine.decode_body(
+            data, splits, vector.get("content_length"), vector.get("limits", {})
+        )
+        if "status" in vector:
+            assert (state, status) == ("failed", vector["status"]), splits
+        else:
+            assert state == "complete", splits
+            assert body == characters(vector["body"]), splits
+            assert taken == len(data) - len(rest), splits
+
+
+CONVERTERS = {"integer": int, "floating": float, "uuid": uuid.UUID, "text": str, "path": str}
+
+
+@pytest.mark.parametrize("vector", vectors("http", "routes"))
+@pytest.mark.parametrize("order", ["as listed", "reversed"])
+def test_routes(vector: Vector, order: str) -> None:
+    site = _engine.Site()
+    numbers: dict[int, int] = {}  # of the vector's routes, by the site's
+    listed = list(enumerate(vector["routes"]))
+    for number, (method, pattern) in listed if order == "as listed" else reversed(listed):
+        numbers[site.add_route(method, characters(pattern).decode(), {})] = number
+    for request in vector["requests"]:
+        raw_path = characters(request["path"])
+        info = _engine.RequestInfo(
+            site,
+            method=request["method"],
+            raw_path=raw_path,
+            route_path=raw_path,
+            query=b"",
+            headers=[],
+            client=None,
+            secure=False,
+        )
+        if "refusal" in request:
+            refusal = "websocket_only" if request.get("websocket_only") else request["refusal"]
+            assert info.match_kind == refusal, request
+            if "allowed_methods" in request:
+                assert info.allowed_methods == request["allowed_methods"], request
+            continue
+        assert info.match_kind == "matched", request
+        assert numbers[info.route] == request["route"], request
+        assert info.path_params == {
+            name: CONVERTERS[kind](characters(value).decode()) for name, value, kind in request["parameters"]
+        }, request
 
 
 async def read_form(request: Request) -> tuple[list[tuple[str, str]], list[tuple[str, UploadFile]]]:
@@ -183,6 +276,7 @@ def test_forms(vector: Vector) -> None:
         _engine.Site(),
         method="POST",
         raw_path=b"/",
+        route_path=b"/",
         query=b"",
         headers=headers,
         client=None,

@@ -1,15 +1,17 @@
 """The ASGI application and HTTP: what it makes of requests, and what it answers."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import resource
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asgi_peer import Peer, http, scope_of
+from asgi_peer import Message, Peer, http, scope_of
 
 from proapi import FileResponse, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
 from proapi.threads import MAX_THREADS
@@ -76,7 +78,55 @@ async def test_refusals_are_the_engines(app: ProAPI) -> None:
 
 
 async def test_root_path(app: ProAPI) -> None:
-    assert (await http(app, "/root/echo/x", root_path="/root"))[0] == 200
+    """Routes are below it; what the client asked for is told whole."""
+
+    @app.get("/where/{place}")
+    async def where(request: Request, place: str) -> str:
+        return f"{place} {request.path} {request.url}"
+
+    status, _, body = await http(app, "/root/where/x?q=1", root_path="/root")
+    assert (status, body) == (200, b"x /root/where/x http://a.example/root/where/x?q=1")
+    status, headers, _ = await http(app, "/root/where/x", root_path="/root", method="POST")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("method", ["WEBSOCKET", "websocket", "<websocket>"])
+async def test_no_method_opens_a_websocket(app: ProAPI, method: str) -> None:
+    assert (await http(app, "/socket", method=method))[0] == 426
+    app.route("/odd", methods=["WEBSOCKET"])(lambda: "a method like any other")
+    assert (await http(app, "/odd", method="WEBSOCKET"))[2] == b"a method like any other"
+
+
+async def test_a_whole_response_is_one_part(app: ProAPI) -> None:
+    """Middleware takes several for a stream."""
+    peer = Peer(app, scope_of("http", "/none"))
+    peer.put("http.request")
+    assert (await peer.get())["type"] == "http.response.start"
+    message = await peer.get()
+    assert message["body"]
+    assert not message["more_body"]
+    await peer.end()
+
+
+async def test_a_stream_whose_server_fails_ends(app: ProAPI) -> None:
+    asked = asyncio.Event()
+
+    async def receive() -> Message:
+        if asked.is_set():
+            raise RuntimeError("the server is broken")
+        asked.set()
+        return {"type": "http.request"}
+
+    async def endless() -> AsyncIterator[str]:
+        while True:
+            yield "more"
+            await asyncio.sleep(0)
+
+    async def send(message: Message) -> None: ...
+
+    app.get("/endless")(lambda: StreamingResponse(endless()))
+    with contextlib.suppress(RuntimeError):
+        await asyncio.wait_for(app(scope_of("http", "/endless"), receive, send), 5)
 
 
 async def test_statuses_without_a_body_have_none(tmp_path: Path) -> None:

@@ -209,3 +209,50 @@ async def test_a_server_that_gives_up_cancels_the_handler() -> None:
         _, pending = await asyncio.wait(others, timeout=5)
         assert not pending
     assert seen in ([], [1006])
+
+
+async def test_a_server_whose_receive_fails_ends_the_handler_and_is_told() -> None:
+    app, ended = ProAPI(), asyncio.Event()
+    messages: asyncio.Queue[Message] = asyncio.Queue()
+
+    @app.websocket("/ws")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        try:
+            await websocket.receive_text()
+        except WebSocketDisconnect as error:
+            assert error.code == 1006
+            ended.set()
+            raise
+
+    async def receive() -> Message:
+        message = await messages.get()
+        if message["type"] == "broken":
+            raise RuntimeError("the server is broken")
+        return message
+
+    async def send(message: Message) -> None:
+        messages.put_nowait({"type": "broken"})
+
+    messages.put_nowait({"type": "websocket.connect"})
+    with pytest.raises(RuntimeError, match="the server is broken"):
+        await asyncio.wait_for(app(scope_of("websocket", "/ws"), receive, send), 5)
+    assert ended.is_set()
+
+
+async def test_routes_added_while_a_websocket_is_open_leave_it_alone() -> None:
+    app = ProAPI()
+
+    @app.websocket("/ws")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        for i in range(100):
+            app.get(f"/late/{i}")(lambda: "late")
+        await websocket.send_text("still here")
+
+    peer = await open_websocket(app, "/ws")
+    assert (await peer.get())["type"] == "websocket.accept"
+    assert (await peer.get())["text"] == "still here"
+    assert (await peer.get())["type"] == "websocket.close"
+    peer.put("websocket.disconnect", code=1000)
+    await peer.end()

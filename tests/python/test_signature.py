@@ -14,8 +14,12 @@ from proapi import ProAPI, RouteError
 
 
 def refused(register: Callable[[ProAPI], object]) -> str:
+    return refused_by(ProAPI(), register)
+
+
+def refused_by(app: ProAPI, register: Callable[[ProAPI], object]) -> str:
     with pytest.raises(RouteError) as caught:
-        register(ProAPI())
+        register(app)
     return str(caught.value)
 
 
@@ -166,7 +170,7 @@ def test_decorated_handlers_show_their_own_place() -> None:
 
 def test_http_routes_are_checked_too() -> None:
     assert "expected one parameter for the request" in refused(lambda app: app.get("/")(lambda request, other: ""))
-    assert "expected an HTTP method, got 'NO METHOD'" in refused(lambda app: app.route("/", ["no method"])(lambda: ""))
+    assert "expected an HTTP method, got 'no method'" in refused(lambda app: app.route("/", ["no method"])(lambda: ""))
 
 
 def test_decorators_give_the_handler_back() -> None:
@@ -186,6 +190,34 @@ def test_route_settings_are_checked() -> None:
         lambda app: app.websocket("/", head_timeout=1.0)(handler)  # type: ignore[call-arg]
     )
     ProAPI().websocket("/", max_message_size=1, allowed_origins=["https://a.example", "https://b.example"])(handler)
+
+
+def test_what_is_refused_leaves_nothing_behind() -> None:
+    async def handler(websocket: Any) -> None: ...
+
+    app = ProAPI()
+    assert "must not be above" in refused_by(app, lambda app: app.websocket("/a", low_water=1_000_000)(handler))
+    app.websocket("/a")(handler)
+    app.post("/both")(handler)
+    refused_by(app, lambda app: app.route("/both", methods=["PUT", "POST", "GET"])(handler))
+    app.route("/both", methods=["PUT", "GET", "put"])(handler)
+    app.get("/files/{path:path}")(lambda path: path)
+    refused_by(app, lambda app: app.static("/files", "."))
+    app.get("/files/")(lambda: "the index")
+    app.configure(high_water=100_000)
+    assert len(app.routes.handlers) == 6
+
+
+def test_a_route_has_a_method() -> None:
+    assert "at least one HTTP method" in refused(lambda app: app.route("/", methods=[])(lambda: ""))
+    assert "expected an HTTP method, got 'A B'" in refused(lambda app: app.route("/", methods=["A B"])(lambda: ""))
+    assert "got None" in refused(lambda app: app.route("/", methods=[None])(lambda: ""))  # type: ignore[list-item]
+
+
+def test_hooks_are_functions() -> None:
+    for register in (ProAPI().on_startup, ProAPI().on_shutdown):
+        with pytest.raises(TypeError, match="expected a function without parameters, got 'x'"):
+            register("x")  # type: ignore[type-var]
 
 
 def test_settings_are_checked() -> None:
@@ -274,17 +306,22 @@ def test_origins(origins: Any, taken: list[str]) -> None:
         "https://user@a.example",
         "https://*.a.example",
         "https://é.example",
-        "https://a.example,https://b.example",
-        "",
-        b"https://a.example",
-        7,
+        "1://a.example",
+        "https://a.example:+1",
     ],
 )
-def test_what_is_no_origin_is_refused(origin: Any) -> None:
+def test_what_is_no_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValueError, match=r"allowed_origins: expected '\*', 'null' or origins") as caught:
         ProAPI(allowed_origins=[origin])
     assert str(caught.value).endswith(f"got {origin!r}")
     assert "allowed_origins: " in refused(lambda app: app.websocket("/", allowed_origins=[origin])(without_room))
+
+
+@pytest.mark.parametrize("item", ["https://a.example,https://b.example", "", " ", b"https://a.example", 7, None])
+def test_an_item_of_origins_is_one(item: Any) -> None:
+    with pytest.raises(ValueError, match="allowed_origins: expected one origin an item") as caught:
+        ProAPI(allowed_origins=[item])
+    assert str(caught.value).endswith(f"got {item!r}")
 
 
 @pytest.mark.parametrize("origins", [None, 7, True])

@@ -51,11 +51,43 @@ TEST(Origin, Table) {
 }
 
 TEST(Origin, BehindAProxyALoopbackHostIsNoDevelopment) {
-    http::RequestHead head;
-    head.headers.add("Host", "localhost:8000");
-    head.headers.add("Origin", "http://localhost:3000");
-    head.headers.add("X-Forwarded-For", "203.0.113.7");
-    EXPECT_FALSE(check_origin(head, {}).empty());
+    for (const char* field :
+         {"Forwarded", "X-Forwarded-For", "x-forwarded-port", "X-Forwarded-Ssl", "X-Real-IP", "Via"}) {
+        http::RequestHead head;
+        head.headers.add("Host", "localhost:8000");
+        head.headers.add("Origin", "http://localhost:3000");
+        EXPECT_TRUE(check_origin(head, {}).empty());
+        head.headers.add(field, "203.0.113.7");
+        EXPECT_FALSE(check_origin(head, {}).empty()) << field;
+    }
+}
+
+TEST(Origin, AsBrowsersWriteIt) {
+    for (const char* text :
+         {"null", "https://a.example", "http://a.example:8080", "http://[::1]:80", "http://127.0.0.1",
+          "chrome-extension://abc", "https://xn--caf-dma.example", "http://under_score"})
+        EXPECT_TRUE(is_origin(text)) << text;
+    for (const char* text : {"",
+                             "*",
+                             "a.example",
+                             "https://",
+                             "https://a.example/",
+                             "https://a.example/page",
+                             "https://a.example?q",
+                             "https://a.example:",
+                             "https://a.example:99999",
+                             "https://a.example:+1",
+                             "https://user@a.example",
+                             "https://*.a.example",
+                             "https://\xc3\xa9.example",
+                             "https://[::1",
+                             "https://[x]",
+                             "1://a.example",
+                             "://a.example",
+                             "https ://a.example",
+                             "https://a%41.example",
+                             "NULL"})
+        EXPECT_FALSE(is_origin(text)) << text;
 }
 
 TEST(Origin, TwoOriginsAreNone) {

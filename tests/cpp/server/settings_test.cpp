@@ -64,6 +64,10 @@ TEST(Settings, OriginsAreAList) {
     Settings settings;
     EXPECT_EQ(set_setting(settings, "allowed_origins", "https://a.example, https://b.example"), "");
     EXPECT_EQ(settings.allowed_origins, (std::vector<std::string>{"https://a.example", "https://b.example"}));
+    const std::string wrong = set_setting(settings, "allowed_origins", "*, https://a.example/page");
+    EXPECT_NE(wrong.find("allowed_origins: expected '*'"), std::string::npos) << wrong;
+    EXPECT_NE(wrong.find("got 'https://a.example/page'"), std::string::npos) << wrong;
+    EXPECT_EQ(settings.allowed_origins.size(), 2U) << "as before";
 }
 
 TEST(Settings, AnUnknownNameIsToldTheNearest) {

@@ -37,9 +37,11 @@ http::Headers read_fields(std::string_view head) {
     return fields;
 }
 
-Answer answer_to(std::string_view request) {
+// In pieces of `piece_bytes`, the first of `first_bytes`.
+Answer answer_to(std::string_view request, std::size_t first_bytes, std::size_t piece_bytes) {
     http::RequestParser parser{http::HeadLimits{}};
-    parser.feed(base::as_bytes(request));
+    for (std::size_t at = 0, size = first_bytes; at < request.size(); at += size, size = piece_bytes)
+        parser.feed(base::as_bytes(request.substr(at, size)));
     if (parser.state() != http::ParseState::complete) return {parser.failure().status, {}, {}, parser.failure().reason};
     const http::RequestHead head = parser.take_head();
     if (!is_upgrade_request(head)) return {};
@@ -50,6 +52,18 @@ Answer answer_to(std::string_view request) {
             read_fields(write_accept_response(handshake->key, "", {})),
             {handshake->subprotocols.begin(), handshake->subprotocols.end()},
             {}};
+}
+
+Answer answer_to(std::string_view request) {
+    return answer_to(request, request.size(), request.size());
+}
+
+std::string describe(const Answer& answer) {
+    std::string text = std::to_string(answer.status) + "|" + answer.reason;
+    for (const http::Header field : answer.headers)
+        text.append("|").append(field.name).append(": ").append(field.value);
+    for (const std::string& subprotocol : answer.subprotocols) text.append("|").append(subprotocol);
+    return text;
 }
 
 json read_vectors() {
@@ -63,7 +77,11 @@ TEST(Handshake, ServerVectors) {
         if (vector.at("role") != "server") continue;
         SCOPED_TRACE(vector.at("name").get<std::string>());
         ++played;
-        const Answer answer = answer_to(vector.at("request").get<std::string>());
+        const std::string request = vector.at("request").get<std::string>();
+        const Answer answer = answer_to(request);
+        for (std::size_t cut = 1; cut < request.size(); ++cut)
+            ASSERT_EQ(describe(answer_to(request, cut, request.size())), describe(answer)) << "cut at " << cut;
+        ASSERT_EQ(describe(answer_to(request, 1, 1)), describe(answer)) << "octet by octet";
         if (!vector.value("upgrade", true)) {
             EXPECT_EQ(answer.status, 0) << answer.reason;
             continue;
