@@ -53,6 +53,7 @@ class Dispatcher:
             task.cancel()
 
     def close(self) -> None:
+        self.peer_faults.end_second()
         self.pool.close()
 
     # ---- WebSocket ----
@@ -103,7 +104,7 @@ class Dispatcher:
             _fail(connection)
 
     def _log_peer_fault(self, connection: WebSocketConnection, text: str) -> None:
-        self.peer_faults.write(logging.INFO, escape(f"{connection.path}: {text}"))
+        self.peer_faults.write(logging.INFO, f"{escape(connection.path)}: {escape(text)}")
 
     # ---- HTTP ----
 

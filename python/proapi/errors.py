@@ -1,6 +1,7 @@
 """Every exception a user of the package can meet. The messages say what was expected and what came."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class RouteError(ValueError):
@@ -57,6 +58,16 @@ class HTTPException(Exception):
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}".rstrip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (type(self), self.args, self.__dict__)
+
+
+def _remake(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, Any]) -> HTTPException:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class RequestBodyError(HTTPException, ValueError):

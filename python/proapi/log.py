@@ -1,9 +1,10 @@
 """The package's log: what peers can cause at will is written at most a few times a second, the rest is counted."""
 
+import asyncio
 import logging
 import os
 import select
-import time
+from collections import Counter
 from typing import TextIO
 
 logger = logging.getLogger("proapi")
@@ -13,24 +14,31 @@ _MAX_TEXT = 200
 
 
 class LimitedLog:
-    """Lines about peers' faults."""
+    """Lines about peers' faults, of one event loop. The engine has its own, for those that it sees itself."""
 
     def __init__(self) -> None:
-        self._second = 0
-        self._lines = 0
-        self._suppressed = 0
+        self._second: asyncio.TimerHandle | None = None
+        self._written: Counter[int] = Counter()  # by level, since the second began
+        self._left_out: Counter[int] = Counter()
 
     def write(self, level: int, line: str) -> None:
-        now = int(time.monotonic())
-        if now != self._second:
-            if self._suppressed:
-                logger.log(level, "%d lines about peers' faults were left out", self._suppressed)
-            self._second, self._lines, self._suppressed = now, 0, 0
-        if self._lines < _LINES_A_SECOND:
-            self._lines += 1
+        if self._second is None:
+            self._second = asyncio.get_running_loop().call_later(1, self.end_second)
+        if self._written[level] < _LINES_A_SECOND:
+            self._written[level] += 1
             logger.log(level, "%s", line)
         else:
-            self._suppressed += 1
+            self._left_out[level] += 1
+
+    def end_second(self) -> None:
+        """Says how many were left out: when the second is over, or nothing more comes."""
+        if self._second is not None:
+            self._second.cancel()
+            self._second = None
+        for level, count in self._left_out.items():
+            logger.log(level, "%d lines like the last ones were left out", count)
+        self._written.clear()
+        self._left_out.clear()
 
 
 def escape(text: str) -> str:

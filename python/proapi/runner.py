@@ -79,6 +79,8 @@ def run(app: "ProAPI", options: Options) -> None:
     log.configure()
     try:
         if options.workers > 1:
+            if threading.current_thread() is not threading.main_thread():
+                raise OptionError("workers: expected run() in the main thread, where signals come, got another one")
             from .workers import Supervisor
 
             Supervisor(app, options).run()

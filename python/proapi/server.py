@@ -94,6 +94,9 @@ class Server:
     async def _end(self, loop: asyncio.AbstractEventLoop, drives_loop: bool) -> None:
         try:
             await self._stop()
+        except BaseException:
+            self._dispatcher.cancel()  # at once, before the functions that end what handlers use
+            raise
         finally:
             self._dispatcher.close()
             await self._abort()

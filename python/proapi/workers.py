@@ -7,12 +7,14 @@ the supervisor is gone, however it went, they stop gracefully.
 
 import atexit
 import errno
+import math
 import os
 import select
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
@@ -98,8 +100,7 @@ class Supervisor:
         until = self._kill_at if self._stop_signal else min(due, default=None)
         timeout = None if until is None else max(0.0, until - time.monotonic())
         starting = {worker.ready_fd: worker for worker in self._workers if worker.ready_fd >= 0}
-        readable, _, _ = select.select([self._wake, *starting], [], [], timeout)
-        for fd in readable:
+        for fd in _readable([self._wake, *starting], timeout):
             if worker := starting.get(fd):
                 worker.is_ready = bool(os.read(fd, 1))
                 os.close(fd)
@@ -126,7 +127,7 @@ class Supervisor:
         self._signal_all(signal.SIGTERM)
         until = time.monotonic() + _LAST_S
         while any(worker.pid for worker in self._workers) and (left := until - time.monotonic()) > 0:
-            select.select([self._wake], [], [], left)
+            _readable([self._wake], left)
             with suppress(BlockingIOError):
                 os.read(self._wake, 4096)
             self._reap()
@@ -180,8 +181,14 @@ class Supervisor:
         worker.young_deaths = worker.young_deaths + 1 if lived < _YOUNG_S else 0
         delay = min(_MAX_BACKOFF_S, 2.0 ** (worker.young_deaths - 1)) if worker.young_deaths > 1 else 0.0
         worker.due_at = time.monotonic() + delay
-        how = _end_of(exit_code)
-        logger.error("worker %d (pid %d) %s after %.1f s; a new one is started", worker.number, pid, how, lived)
+        logger.error(
+            "worker %d (pid %d) %s after %.1f s; a new one is started%s",
+            worker.number,
+            pid,
+            _end_of(exit_code),
+            lived,
+            f" in {delay:g} s" if delay else "",
+        )
 
     def _start(self, worker: _Worker) -> None:
         worker.ready_fd, ready_end = os.pipe()
@@ -238,6 +245,13 @@ class Supervisor:
             loop=self._options.loop,
         )
         runner.run_server(self._app, options, share_port=True, on_listening=on_listening, lifeline=self._lifeline)
+
+
+def _readable(descriptors: Iterable[int], timeout: float | None) -> list[int]:
+    poll = select.poll()  # select() knows no descriptor from 1024 on
+    for fd in descriptors:
+        poll.register(fd, select.POLLIN)
+    return [fd for fd, _ in poll.poll(None if timeout is None else math.ceil(timeout * 1000))]
 
 
 def _end_of(exit_code: int) -> str:

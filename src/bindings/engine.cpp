@@ -143,13 +143,16 @@ private:
         if (raise_kept_exception()) throw nb::python_error();
     }
 
+    // False: it raised.
     template <class... Arguments>
-    void call(const nb::callable& function, Arguments&&... arguments) {
+    bool call(const nb::callable& function, Arguments&&... arguments) {
         try {
             function(std::forward<Arguments>(arguments)...);
+            return true;
         } catch (nb::python_error& error) {
             error.restore();
             keep_exception(function.ptr());
+            return false;
         }
     }
 
@@ -167,12 +170,14 @@ private:
 
     void on_websocket(base::IntrusivePtr<server::WebSocket> websocket) override {
         const std::size_t route = websocket->request().match.route;
-        call(on_websocket_, take(make_connection(std::move(websocket), loop().ptr())), route);
+        // Without a handler nobody else would answer.
+        if (!call(on_websocket_, take(make_connection(websocket, loop().ptr())), route))
+            static_cast<void>(websocket->reject(500, "Internal Server Error\n", {}));
     }
 
     void on_request(base::IntrusivePtr<server::Exchange> exchange) override {
         const std::size_t route = exchange->request().match.route;
-        call(on_request_, make_exchange(std::move(exchange), loop()), route);
+        if (!call(on_request_, make_exchange(exchange, loop()), route)) exchange->fail();
     }
 
     void write(server::LogLevel level, std::string_view line) override {

@@ -66,7 +66,11 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         PyErr_SetString(PyExc_RuntimeError, "this wait is over");
         return PYGEN_ERROR;
     }
-    if (!wait->finished && !wait->pending && wait->operations->must_wait(wait->subject)) {
+    if (wait->finished) {
+        PyErr_SetString(PyExc_RuntimeError, "this wait was awaited already");
+        return PYGEN_ERROR;
+    }
+    if (!wait->pending && wait->operations->must_wait(wait->subject)) {
         wait->operations->enlist(wait->subject, wait->waiter());  // may throw, so it comes first
         wait->pending = make_pending(wait->waiter(), wait->operations->loop(wait->subject));
         if (!wait->pending) {

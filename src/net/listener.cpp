@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 
+#include <array>
 #include <cerrno>
 
 namespace proapi::net {
@@ -11,6 +12,7 @@ namespace proapi::net {
 namespace {
 
 constexpr Duration pause_time{100};
+constexpr int most_drained = 16;  // reads
 
 [[noreturn]] void throw_errno(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -21,6 +23,15 @@ constexpr Duration pause_time{100};
 }
 
 }  // namespace
+
+void refuse(Descriptor socket, std::string_view last_words) noexcept {
+    [[maybe_unused]] auto count = ::send(socket.get(), last_words.data(), last_words.size(), MSG_NOSIGNAL);
+    ::shutdown(socket.get(), SHUT_WR);
+    // Closing with unread octets would send RST, and the last words would be lost by it.
+    std::array<char, 4096> drained;
+    for (int reads = 0; reads < most_drained && count > 0; ++reads)
+        count = ::recv(socket.get(), drained.data(), drained.size(), 0);
+}
 
 Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog,
                    ListenerHandler& handler, std::string refusal)
@@ -72,14 +83,7 @@ void Listener::refuse_one(int error) {
     reserve_.reset();
     Descriptor newcomer(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     const bool refused = static_cast<bool>(newcomer);
-    if (refused) {
-        [[maybe_unused]] auto count = ::send(newcomer.get(), refusal_.data(), refusal_.size(), MSG_NOSIGNAL);
-        ::shutdown(newcomer.get(), SHUT_WR);
-        // Closing with unread octets would send RST, and the refusal would be lost by it.
-        char drained[4096];
-        while (count > 0) count = ::recv(newcomer.get(), drained, sizeof drained, 0);
-        newcomer.reset();
-    }
+    if (refused) refuse(std::move(newcomer), refusal_);
     reserve_ = open_reserve();
     handler_.on_accept_refused(error);
     // Somebody else took the descriptor: the socket stays readable, and trying again at once would be a busy loop.

@@ -19,6 +19,9 @@ protected:
     ~ListenerHandler() = default;
 };
 
+// Ends a connection with these last words, as far as they fit into its buffer at once.
+void refuse(Descriptor socket, std::string_view last_words) noexcept;
+
 class Listener final : private Reactor::Watcher {
 public:
     // Starts to listen. Throws std::system_error: EADDRINUSE, EACCES and so on. With `share_port`, several listeners

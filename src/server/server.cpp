@@ -10,7 +10,6 @@ namespace proapi::server {
 
 namespace {
 
-constexpr unsigned limited_lines_a_second = 10;
 // Connections beyond the limit that are answered in order at one time; those beyond that too get what one write sends.
 constexpr std::uint64_t most_refusing = 16;
 
@@ -25,6 +24,7 @@ Server::Server(net::Reactor& reactor, const Site& site, Application& application
       site_(site),
       application_(application),
       log_(log),
+      limited_log_(reactor, log),
       limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(effective_max_connections(site.settings))) {}
 
 Server::~Server() {
@@ -79,10 +79,7 @@ void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
         ++counts_.refused;
         log_limited(LogLevel::warning, "connection refused with 503: max_connections (" +
                                            std::to_string(limit_->max_connections) + ") are open");
-        if (refusing_ >= most_refusing) {
-            [[maybe_unused]] const auto sent = ::send(socket.get(), too_many.data(), too_many.size(), MSG_NOSIGNAL);
-            return;
-        }
+        if (refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
     }
     try {
         add(std::move(socket), peer, is_refused);
@@ -128,7 +125,9 @@ void Server::retire(Connection& connection, bool is_refused) {
 
 void Server::on_turn_end() {
     while (Connection* connection = retired_.pop_front()) delete connection;
-    if (stopping_ && connections_.empty() && on_stopped_) std::exchange(on_stopped_, nullptr)();
+    if (!stopping_ || !connections_.empty() || !on_stopped_) return;
+    limited_log_.end_second();
+    std::exchange(on_stopped_, nullptr)();
 }
 
 void Server::stop(std::function<void()> on_stopped) {
@@ -156,22 +155,6 @@ std::string_view Server::date() {
 void Server::log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason) {
     log_limited(LogLevel::info,
                 net::to_string(client) + " closed with " + std::to_string(code) + ": " + escape_for_log(reason));
-}
-
-void Server::log_limited(LogLevel level, std::string_view line) {
-    const std::uint64_t second = reactor_.now_ms() / 1000;
-    if (second != log_second_) {
-        if (suppressed_lines_ > 0)
-            log_.write(LogLevel::warning,
-                       std::to_string(suppressed_lines_) + " lines like the last ones were left out");
-        log_second_ = second;
-        logged_in_second_ = suppressed_lines_ = 0;
-    }
-    if (logged_in_second_++ < limited_lines_a_second) {
-        log_.write(level, line);
-    } else {
-        ++suppressed_lines_;
-    }
 }
 
 }  // namespace proapi::server

@@ -62,8 +62,7 @@ public:
     void retire(Connection& connection, bool is_refused);
     void count_close(std::uint16_t code) { ++counts_.closed[code]; }
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
-    // At most a few lines a second of what peers can cause at will; the rest is counted.
-    void log_limited(LogLevel level, std::string_view line);
+    void log_limited(LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 
 private:
     [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
@@ -76,6 +75,7 @@ private:
     const Site& site_;
     Application& application_;
     Log& log_;
+    LimitedLog limited_log_;
     std::shared_ptr<SharedLimit> limit_;
     std::uint64_t refusing_ = 0;  // connections beyond the limit that are being told so
     std::vector<std::unique_ptr<net::Listener>> listeners_;
@@ -86,8 +86,6 @@ private:
     bool stopping_ = false;
     std::string date_;
     std::int64_t date_second_ = -1;
-    std::uint64_t log_second_ = 0;
-    unsigned logged_in_second_ = 0, suppressed_lines_ = 0;
 };
 
 }  // namespace proapi::server

@@ -79,7 +79,9 @@ Problem WebSocket::reject(int status, std::string_view body, const http::Headers
     if (std::string wrong = http::check_response(status, headers); !wrong.empty())
         return value_problem("reject(): " + wrong);
     set_closed(ws::close_code::abnormal_closure, "the handshake was rejected with status " + std::to_string(status));
-    transport_->reject(status, body, headers);
+    http::Headers all = headers;
+    if (!body.empty() && !all.contains("content-type")) all.add("Content-Type", "text/plain; charset=utf-8");
+    transport_->reject(status, body, all);
     return {};
 }
 
@@ -93,12 +95,17 @@ Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
     if (!base::is_valid_utf8(base::as_bytes(reason))) return value_problem("close(): the reason is not valid UTF-8");
     if (closed_) return {};
     if (!accepted_) return reject(403, "", {});
-    set_closed(code, reason);
     queue_.reset();
     queued_bytes_ = 0;
+    fail(code, reason);
+    return {};
+}
+
+void WebSocket::fail(std::uint16_t code, std::string_view reason) {
+    if (closed_) return;
+    set_closed(code, reason);
     transport_->close(code, reason);
     transport_->schedule_notify();
-    return {};
 }
 
 Problem WebSocket::disconnect_problem() const {
@@ -117,7 +124,7 @@ Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& resul
         return state_problem("send: call accept() first");
     // Senders that do not wait share a bound; one message may always go beyond it.
     if (transport_->buffered_amount() > settings_->max_buffered) [[unlikely]] {
-        static_cast<void>(close(ws::close_code::policy_violation, "slow consumer: max_buffered is full"));
+        fail(ws::close_code::policy_violation, "slow consumer: max_buffered is full");
         result = SendResult::ended;
         return {};
     }

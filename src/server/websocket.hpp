@@ -75,6 +75,7 @@ public:
     [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
     [[nodiscard]] Problem accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
     [[nodiscard]] Problem reject(int status, std::string_view body, const http::Headers& headers);
+    // The application wants no message any more: those that wait are dropped.
     [[nodiscard]] Problem close(std::uint16_t code, std::string_view reason);
 
     // `result` is meaningful where no problem is given.
@@ -116,6 +117,9 @@ public:
     void on_message(MessageView message);
     // Queues a message whoever waits; notify() hands it over.
     void enqueue(Message message);
+    // This side's own Close, of an accepted connection: the server stops, or the peer breaks a rule. What was received
+    // before can still be. Nothing where it is closed already.
+    void fail(std::uint16_t code, std::string_view reason);
     // The outgoing buffer has become smaller.
     void on_drained();
     // No message can be delivered any more, either way: the peer's Close, or ours, or the loss of the connection.

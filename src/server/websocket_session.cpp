@@ -53,9 +53,8 @@ void WebSocketSession::accept(std::string_view subprotocol, const http::Headers&
 
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
     phase_ = Phase::finished;
-    http::ResponseHead head{.status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
-    if (!headers.contains("content-type") && !body.empty())
-        head.headers.add("Content-Type", "text/plain; charset=utf-8");
+    const http::ResponseHead head{
+        .status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
     machine_.output().append(http::write_response_head(head, connection_.server().date()));
     machine_.output().append(body);
     schedule_notify();
@@ -125,8 +124,7 @@ void WebSocketSession::handle(const ws::Event& event) {
         case ws::EventKind::ping:
             // Pongs that the peer does not read are output like any other, and bounded like it.
             if (machine_.output().size_bytes() > settings_.max_buffered) {
-                static_cast<void>(websocket_->close(ws::close_code::policy_violation,
-                                                    "slow consumer: max_buffered is full of pongs"));
+                websocket_->fail(ws::close_code::policy_violation, "slow consumer: max_buffered is full of pongs");
             }
             connection_.flush_soon();
             return;
@@ -182,7 +180,7 @@ void WebSocketSession::on_shutdown() {
     if (phase_ == Phase::connecting) {
         static_cast<void>(websocket_->reject(503, "The server is stopping.\n", {{"Retry-After", "1"}}));
     } else {
-        static_cast<void>(websocket_->close(ws::close_code::going_away, "the server is stopping"));
+        websocket_->fail(ws::close_code::going_away, "the server is stopping");
     }
 }
 
@@ -222,8 +220,7 @@ void WebSocketSession::on_time() {
 
 void WebSocketSession::watch_message(std::uint64_t now) {
     if (message_began_ms_ == 0 || now < message_began_ms_ + milliseconds(settings_.message_timeout)) return;
-    static_cast<void>(
-        websocket_->close(ws::close_code::policy_violation, "a message did not end within message_timeout"));
+    websocket_->fail(ws::close_code::policy_violation, "a message did not end within message_timeout");
 }
 
 // Any octet counts as life. While nothing is read (paused), silence is ours, not the peer's; pings go all the same, so

@@ -17,6 +17,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_backpressure::test_answers_that_nobody_reads": _SOCKETS,
     "test_backpressure::test_who_reads_nothing_of_the_last_is_dropped": _LIMITS_BY_OPTION,
     "test_endings::test_lines_about_peers_faults_are_limited": _LOG,
+    "test_endings::test_lines_that_were_left_out_are_counted_though_nothing_more_comes": _LOG,
     "test_endings::test_the_peers_fault_is_one_line": _LOG,
     "test_fairness": _SOCKETS,
     "test_frames": _SOCKETS,

@@ -204,6 +204,23 @@ def test_lines_about_peers_faults_are_limited(start_server: Callable[..., Server
     assert sum(int(match[1]) for match in map(told.search, server.lines) if match) <= faults - shown
 
 
+def test_lines_that_were_left_out_are_counted_though_nothing_more_comes(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    for _ in range(30):
+        with WebSocket(server.port, "/late") as websocket:
+            websocket.send_message(b"bytes")
+            websocket.expect_close(1003)
+    told = re.compile(r"(\d+) lines .*left out")
+    while True:
+        lines = list(server.lines)
+        shown = sum("1003" in line for line in lines)
+        left_out = sum(int(match[1]) for match in map(told.search, lines) if match)
+        assert shown + left_out <= 30
+        if shown + left_out == 30:
+            return
+        server.wait_for_line("", within_s=5, after=len(lines))
+
+
 @pytest.mark.parametrize("what", ["wrong kind", "not JSON", "group"])
 def test_the_end_leaves_the_handler(server: Server, subject: New, what: str) -> None:
     s = subject()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conftest import Serve
+from conftest import Serve, serving
 from test_fast import run_serving
 from websockets.asyncio.client import connect
 
@@ -237,3 +237,39 @@ async def test_a_loop_that_stalls_loses_nobody(serve: Serve) -> None:
     finally:
         for one in sockets:
             one.close()
+
+
+async def test_a_wait_is_awaited_once(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        waiting = websocket.wait_closed()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_of(waiting), 0.01)
+        with pytest.raises(RuntimeError, match="awaited already"):
+            await waiting
+        await websocket.send_text("done")
+
+    async with connect(_address(await serve(app_of(handler)))) as websocket:
+        assert await asyncio.wait_for(websocket.recv(), WAIT_S) == "done"
+
+
+async def _of(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def test_what_was_received_before_the_stop_is_still_given() -> None:
+    received: list[str] = []
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.wait_closed()
+        async for message in websocket:
+            received.append(str(message))
+
+    async with serving(app_of(handler)) as port:
+        client = await connect(_address(port))
+        for i in range(6):
+            await client.send(str(i))
+        await (await client.ping())  # it was read behind the messages
+    assert client.close_code == 1001
+    assert received == list("012345")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import sys
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,6 +22,11 @@ from proapi import (
     WebSocketConnection,
     WebSocketDisconnect,
     WebSocketMessageError,
+)
+
+HANDSHAKE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 
 
@@ -358,3 +364,34 @@ async def test_to_refuse_one_who_has_left_is_no_failure(serve: Serve, caplog: py
     connecting.cancel()
     await refused.wait()
     assert caplog.records == []
+
+
+async def test_a_handler_that_cannot_be_started_is_answered_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = ProAPI()
+
+    @app.get("/")
+    async def page() -> str:
+        return "page"
+
+    @app.websocket("/ws")
+    async def socket(websocket: WebSocketConnection) -> None: ...
+
+    def refuse(_: Any, coroutine: Any, **__: Any) -> Any:
+        coroutine.close()
+        raise RuntimeError("no task today")
+
+    port = await serve(app)
+    loop = asyncio.get_running_loop()
+    reports: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: reports.append(str(report.exc_value)))
+    requests = [
+        asyncio.ensure_future(http(port, "GET", "/")),
+        asyncio.ensure_future(http(port, "GET", "/ws", headers=HANDSHAKE)),
+    ]
+    loop.set_task_factory(refuse)
+    try:
+        await asyncio.wait(requests, timeout=5)
+    finally:
+        loop.set_task_factory(None)
+    assert [request.result()[0] for request in requests] == [500, 500]
+    assert reports == ["no task today"] * 2

@@ -1,6 +1,8 @@
 """The exceptions' places in the hierarchy, their attributes and texts."""
 
+import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -47,3 +49,19 @@ def test_errors_can_be_pickled(error: Exception) -> None:
     assert type(again) is type(error)
     assert vars(again) == vars(error)
     assert str(again) == str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HTTPException(404, "nothing there", {"X-Why": "gone"}),
+        RequestBodyError("The body: expected JSON, got text.", 415),
+        WebSocketDisconnect(1001, "going away"),
+        WebSocketMessageError("expected text", b"data", 1003),
+    ],
+)
+@pytest.mark.parametrize("copied", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_errors_can_be_copied(error: Exception, copied: Callable[[Exception], Exception]) -> None:
+    other = copied(error)
+    assert type(other) is type(error)
+    assert (str(other), other.args, vars(other)) == (str(error), error.args, vars(error))

@@ -1,12 +1,14 @@
 """What runs before and after an application serves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from conftest import Serve, serving
+from websockets.asyncio.client import connect
 
-from proapi import ProAPI
+from proapi import ProAPI, WebSocketConnection
 
 
 async def test_order() -> None:
@@ -61,3 +63,30 @@ async def test_failed_startup_leaves_what_was_entered(serve: Serve) -> None:
     with pytest.raises(KeyError):
         await serve(app)
     assert seen == ["exit"]
+
+
+async def test_handlers_end_before_shutdown_functions_though_the_stop_is_cut_short() -> None:
+    seen: list[str] = []
+    started = asyncio.Event()
+    app = ProAPI(shutdown_timeout=30)
+    app.on_shutdown(lambda: seen.append("shutdown"))
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("handler")
+
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(app.serve(port=0, on_listening=lambda addresses: port.set_result(addresses[0][1])))
+    async with connect(f"ws://127.0.0.1:{await port}/"):
+        await started.wait()
+        server.cancel()
+        await asyncio.sleep(0)  # it has begun to stop
+        server.cancel()
+        await asyncio.wait_for(asyncio.wait({server}), 5)
+    assert server.cancelled()
+    assert seen == ["handler", "shutdown"]

@@ -180,6 +180,26 @@ TEST_F(WebSocketTest, WhatCameBeforeThePeersCloseIsDeliveredBeforeIt) {
     EXPECT_NE(problem.text.find("4000"), std::string::npos);
 }
 
+TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessTheApplicationCloses) {
+    accept();
+    deliver("one");
+    deliver("two");
+    websocket->fail(1001, "the server is stopping");
+    deliver("too late");
+    EXPECT_EQ(receive_now(), "one");
+    ASSERT_FALSE(websocket->close(1000, {}));
+    EXPECT_EQ(receive_now(), "two") << "it was closed already";
+    EXPECT_NE(receive_now().find("1001"), std::string::npos);
+    EXPECT_EQ(transport.log.back(), "close 1001 the server is stopping");
+}
+
+TEST_F(WebSocketTest, TheApplicationsOwnCloseDropsWhatItDidNotReceive) {
+    accept();
+    deliver("one");
+    ASSERT_FALSE(websocket->close(1000, {}));
+    EXPECT_NE(receive_now().find("1000"), std::string::npos);
+}
+
 TEST_F(WebSocketTest, NothingTheApplicationCallsCallsBack) {
     accept();
     Mailbox mailbox;
