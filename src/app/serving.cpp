@@ -58,8 +58,7 @@ Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
     } catch (const std::invalid_argument& error) {
         throw std::runtime_error(error.what());
     }
-    limit_ = std::make_shared<server::SharedLimit>(
-        server::effective_max_connections(site->routes().settings, static_cast<std::size_t>(options.workers)));
+    limit_ = std::make_shared<server::SharedLimit>(site->routes().settings, static_cast<std::size_t>(options.workers));
     auto sharing = net::Listener::PortSharing::exclusive;
     if (options.workers > 1) {
         check_port_is_free(site, host_, port_);

@@ -46,6 +46,7 @@ std::optional<TimerWheel::Expiry> TimerWheel::next_expiry() const noexcept {
 }
 
 std::optional<std::uint64_t> TimerWheel::next_deadline_ms() const noexcept {
+    if (!expiring_.empty()) return now_;  // a callback has thrown before them
     const auto expiry = next_expiry();
     return expiry ? std::optional{expiry->at} : std::nullopt;
 }

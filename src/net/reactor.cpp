@@ -104,13 +104,17 @@ void Reactor::post(std::function<void()> task) {
 }
 
 void Reactor::run_posted() {
+    run_taken();  // that an exception has left over
     {
         const std::lock_guard lock(posted_mutex_);
-        std::move(posted_.begin(), posted_.end(), std::back_inserter(running_));
-        posted_.clear();
+        running_.swap(posted_);
     }
-    // Those posted meanwhile wait for the next turn, and so do those behind one that throws.
-    for (std::size_t left = running_.size(); left > 0; --left) {
+    run_taken();
+}
+
+// Those posted meanwhile wait for the next turn, and so do those behind one that throws.
+void Reactor::run_taken() {
+    while (!running_.empty()) {
         const auto task = std::move(running_.front());
         running_.pop_front();
         task();
@@ -172,6 +176,7 @@ void Reactor::turn(std::optional<Duration> timeout) {
 }
 
 void Reactor::finish_turn() {
+    read_clock();  // deadlines begin with what is written now, however long the turn was, or ago
     Part part(*this);
     part.hooks.splice(turn_end_hooks_);
     sends_.complete(ring_);  // that an exception has left over

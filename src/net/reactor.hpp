@@ -1,7 +1,7 @@
 // The event loop of one thread: completed reads, writes and accepts, timers, functions posted by other threads, and
 // hooks at the end of each turn. It drives itself (`run`), or another loop drives it (`turn`, `descriptor`).
 //
-// One turn:  end-of-turn hooks -> wait -> completions -> timers -> posted functions -> end-of-turn hooks
+// One turn:  end-of-turn hooks -> wait -> completions -> posted functions -> timers -> end-of-turn hooks
 //
 // Readiness (epoll) is known to this layer alone: those above see completed operations, so that an io_uring backend
 // can stand behind the same interface. All members belong to the reactor's thread, but for post() and stop().
@@ -152,6 +152,7 @@ private:
     void complete_reads();
     void catch_up();
     void run_posted();
+    void run_taken();
     void read_clock() noexcept;
 
     static constexpr std::size_t max_events = 256;
@@ -179,8 +180,7 @@ private:
     bool in_turn_ = false, in_hooks_ = false;
     std::atomic<bool> stopping_ = false;
     std::mutex posted_mutex_;
-    std::vector<std::function<void()>> posted_;
-    std::deque<std::function<void()>> running_;  // taken from posted_
+    std::deque<std::function<void()>> posted_, running_;  // the second taken from the first
 };
 
 }  // namespace proapi::net

@@ -35,17 +35,15 @@ void Connection::flush_soon() noexcept {
     if (phase_ != Phase::gone) server_.reactor().at_turn_end(*this);
 }
 
-template <class Work>
-void Connection::contain(Work&& work) noexcept {
+// The connection goes before anything is said of it: what it left undone must not be gone on with.
+void Connection::drop(const char* why) noexcept {
     try {
-        try {
-            work();
-        } catch (const std::exception& error) {
-            server_.log_limited(LogLevel::error, std::string("a connection was dropped: ") + error.what());
-            abort();
-        }
-    } catch (...) {
-        // Not even that could be said or told; the connection goes all the same.
+        abort();
+    } catch (...) {  // it is gone; its protocol was told as far as there was memory for it
+    }
+    try {
+        server_.log_limited(LogLevel::error, std::string("a connection was dropped: ") + why);
+    } catch (...) {  // not even that could be said
     }
 }
 

@@ -5,6 +5,7 @@
 //      |---abort(), a lost connection, write_timeout------------------------------------------------^
 #pragma once
 
+#include <exception>
 #include <memory>
 
 #include "base/intrusive_list.hpp"
@@ -63,6 +64,19 @@ public:
     // Ends the connection at once.
     void abort(net::Stream::CloseMode mode = net::Stream::CloseMode::reset);
 
+    // Runs `work`, with no handler on the stack. What goes wrong in it, most likely for want of memory, costs this
+    // connection and no other. Whatever calls a protocol, timers included, does it through this.
+    template <class Work>
+    void contain(Work&& work) noexcept {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            drop(error.what());
+        } catch (...) {
+            drop("an exception of an unknown kind");
+        }
+    }
+
     [[nodiscard]] Server& server() const noexcept { return server_; }
     [[nodiscard]] Protocol* protocol() const noexcept { return protocol_.get(); }
 
@@ -91,9 +105,7 @@ private:
     void watch_write();
     void watch_end();
     [[nodiscard]] std::size_t undelivered_octets() const noexcept;
-    // Runs `work`. What goes wrong in it, most likely for want of memory, costs this connection and no other.
-    template <class Work>
-    void contain(Work&& work) noexcept;
+    void drop(const char* why) noexcept;
 
     Server& server_;
     net::Stream stream_;

@@ -27,6 +27,9 @@ Problem Exchange::respond(int status, const http::Headers& headers, std::string_
 }
 
 Problem Exchange::respond_with_file(int status, const http::Headers& headers, FileBody file) {
+    if (!started_ && transport_ && !transport_->take_file())
+        return respond(503, {{"Content-Type", "text/plain; charset=utf-8"}, {"Retry-After", "1"}},
+                       "The file can't be opened now.\n");
     if (Problem problem = start(status, headers, file.length)) return problem;
     finished_ = true;
     if (transport_) transport_->write_file(std::move(file));  // it finishes the response itself

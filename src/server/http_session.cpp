@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "http/response.hpp"
 #include "server/origin.hpp"
@@ -34,9 +35,16 @@ HttpSession::HttpSession(Connection& connection, net::Address client)
     : connection_(connection),
       client_(std::move(client)),
       parser_(head_limits_of(connection.server().settings())),
-      timer_([](void* self) { static_cast<HttpSession*>(self)->on_time(); }, this) {}
+      timer_(
+          [](void* self) {
+              auto& session = *static_cast<HttpSession*>(self);
+              session.connection_.contain([&] { session.on_time(); });
+          },
+          this) {}
 
-HttpSession::~HttpSession() = default;
+HttpSession::~HttpSession() {
+    give_file_back();
+}
 
 const Settings& HttpSession::settings() const noexcept {
     return connection_.server().settings();
@@ -76,7 +84,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         connection_.server().log_limited(LogLevel::info,
                                          "a TLS handshake came to a port of plain HTTP: its clients "
                                          "must say http:// and ws://, or a proxy must end the TLS");
-        on_parse_failure({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
+        refuse_head({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
         return {};
     }
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
@@ -89,7 +97,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
             }
             return {};
         case http::ParseState::failed:
-            on_parse_failure(parser_.failure());
+            refuse_head(parser_.failure());
             return {};
         case http::ParseState::complete:
             break;
@@ -100,10 +108,15 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
     return phase_ == Phase::finished ? base::MutableBytes{} : rest;
 }
 
-void HttpSession::on_parse_failure(const http::Failure& failure) {
-    request_ = {};
+// What follows can't be told from what was refused: the connection ends.
+void HttpSession::refuse(const http::Failure& failure) {
     body_unread_ = true;
     answer(failure.status, failure.reason);
+}
+
+void HttpSession::refuse_head(const http::Failure& failure) {
+    request_ = {};  // it is none of the request before
+    refuse(failure);
 }
 
 void HttpSession::on_head(base::MutableBytes rest) {
@@ -118,7 +131,7 @@ void HttpSession::on_head(base::MutableBytes rest) {
     if (!body_unread_) return on_request({});
 
     body_.emplace(head, http::BodyLimits{.max_body_bytes = settings().max_body});
-    if (body_->state() == http::ParseState::failed) return on_parse_failure(body_->failure());
+    if (body_->state() == http::ParseState::failed) return refuse(body_->failure());
     if (head.expects_continue) {
         output_.append("HTTP/1.1 100 Continue\r\n\r\n");
         connection_.flush_soon();
@@ -133,7 +146,7 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
     const std::size_t taken = body_->feed(bytes);
     body_received_ += taken;
     if (body_->state() == http::ParseState::failed) {
-        on_parse_failure(body_->failure());
+        refuse(body_->failure());
         return {};
     }
     if (body_->state() == http::ParseState::complete) {
@@ -163,11 +176,14 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
     if (match.kind != http::MatchKind::matched) return false;  // an ordinary request that may be upgraded, but is not
 
     ws::Refusal refusal;
-    if (!ws::read_handshake(request_.head, refusal)) return refuse_upgrade(refusal), true;
+    if (!ws::read_handshake(request_.head, refusal)) {
+        refuse_upgrade(refusal);
+        return true;
+    }
     const WebSocketSettings& limits = server.site().routes[match.route].settings;
     if (const std::string wrong = check_origin(request_.head, limits.allowed_origins); !wrong.empty()) {
         server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path()) + ": " + wrong);
-        answer(403, "This origin may not connect.");
+        refuse({403, "This origin may not connect."});  // what follows may be frames
         return true;
     }
     request_.match = std::move(match);
@@ -264,8 +280,21 @@ void HttpSession::write_body(base::Bytes bytes) {
     connection_.flush_soon();
 }
 
+bool HttpSession::take_file() noexcept {
+    has_file_ = has_file_ || connection_.server().limit().take_file();
+    return has_file_;
+}
+
+void HttpSession::give_file_back() noexcept {
+    file_.reset();
+    if (std::exchange(has_file_, false)) connection_.server().limit().give_file_back();
+}
+
 void HttpSession::write_file(FileBody file) {
-    if (suppress_body_ || file.length == 0) return finish_response();
+    if (suppress_body_ || file.length == 0) {
+        give_file_back();
+        return finish_response();
+    }
     file_ = std::make_unique<FileBody>(std::move(file));
     connection_.flush_soon();
 }
@@ -273,20 +302,30 @@ void HttpSession::write_file(FileBody file) {
 // Reads on while the output is below high water: a file of any size costs one part of memory.
 void HttpSession::pump_file() {
     while (file_ && output_.size_bytes() < settings().high_water) {
-        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(file_->length, file_part_bytes));
-        std::string part(wanted, '\0');
-        const ssize_t count = ::pread(file_->file.get(), part.data(), wanted, static_cast<off_t>(file_->offset));
-        if (count <= 0) return abort_response();  // it has become shorter than its announced length
-        const auto size = static_cast<std::size_t>(count);
-        output_.append(base::as_bytes(std::string_view(part).substr(0, size)));
-        file_->offset += size;
-        file_->length -= size;
+        if (!pump_part()) return abort_response();
         connection_.flush_soon();
-        if (file_->length == 0) {
-            file_.reset();
-            finish_response();
-        }
+        if (file_->length > 0) continue;
+        give_file_back();
+        finish_response();
     }
+}
+
+// False: the file can't be read, or has become shorter than its announced length.
+bool HttpSession::pump_part() {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(file_->length, file_part_bytes));
+    std::string part(wanted, '\0');
+    ssize_t count = 0;
+    do {
+        count = ::pread(file_->file.get(), part.data(), wanted, static_cast<off_t>(file_->offset));
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        connection_.server().log_limited(LogLevel::error, "a file's sending was cut: " + net::error_text(errno));
+    if (count <= 0) return false;
+    const auto size = static_cast<std::size_t>(count);
+    output_.append(base::as_bytes(std::string_view(part).substr(0, size)));
+    file_->offset += size;
+    file_->length -= size;
+    return true;
 }
 
 void HttpSession::finish_response() {
@@ -305,9 +344,10 @@ void HttpSession::finish_response() {
 // A length that is not reached, and chunks without a last one, show the client that the response is not whole; a body
 // that ends with the connection shows it by RST alone.
 void HttpSession::abort_response() {
-    file_.reset();
+    give_file_back();
     phase_ = Phase::finished;
-    until_close_ ? connection_.abort() : connection_.flush_soon();
+    is_cut_ = until_close_;
+    connection_.flush_soon();
 }
 
 // ---- the connection's calls -------------------------------------------------------------------------------------
@@ -321,6 +361,7 @@ void HttpSession::on_turn_end() {
     pump_file();
     if (phase_ == Phase::responding) return;
     release_exchange();
+    if (is_cut_) return connection_.abort();
     if (phase_ == Phase::finished) return connection_.finish();
     taken_this_turn_ = 0;
     if (!waiting_.empty() && may_take()) {
@@ -335,18 +376,22 @@ void HttpSession::on_turn_end() {
 }
 
 void HttpSession::release_exchange() {
+    give_file_back();
     if (auto exchange = std::exchange(exchange_, nullptr)) exchange->on_end();
 }
 
 void HttpSession::on_shutdown() {
     stopping_ = true;
     keep_alive_ = false;
-    if (phase_ != Phase::responding) connection_.finish();
+    if (phase_ == Phase::idle || phase_ == Phase::finished) return connection_.finish();
+    constexpr std::string_view stopping = "The server is stopping.";
+    if (phase_ == Phase::head) return refuse_head({503, std::string(stopping)});
+    if (phase_ == Phase::body) return refuse({503, std::string(stopping)});
 }
 
 void HttpSession::on_end() {
     timer_.cancel();
-    file_.reset();
+    give_file_back();
     phase_ = Phase::finished;
     release_exchange();
 }
@@ -354,12 +399,12 @@ void HttpSession::on_end() {
 void HttpSession::on_time() {
     if (phase_ == Phase::idle)
         return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout);
-    if (phase_ == Phase::head) return on_parse_failure({408, "The request's head did not end within head_timeout."});
+    if (phase_ == Phase::head) return refuse_head({408, "The request's head did not end within head_timeout."});
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();
     if (body_received_ * 1000 < settings().min_body_rate * (now - body_began_ms_))
-        return on_parse_failure({408, "The request's body came more slowly than min_body_rate."});
+        return refuse({408, "The request's body came more slowly than min_body_rate."});
     body_received_ = 0;
     body_began_ms_ = now;
     start_timer(settings().body_grace);

@@ -35,6 +35,7 @@ private:
     // ExchangeTransport
     void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) override;
     void write_body(base::Bytes bytes) override;
+    [[nodiscard]] bool take_file() noexcept override;
     void write_file(FileBody file) override;
     void finish_response() override;
     void abort_response() override;
@@ -47,7 +48,8 @@ private:
     [[nodiscard]] base::MutableBytes take_head(base::MutableBytes bytes);
     [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
     void on_head(base::MutableBytes rest);
-    void on_parse_failure(const http::Failure& failure);
+    void refuse(const http::Failure& failure);
+    void refuse_head(const http::Failure& failure);
     [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
     void refuse_upgrade(const ws::Refusal& refusal);
     void on_request(std::string body);
@@ -56,6 +58,8 @@ private:
     // Answers by itself; `text` becomes the body's one line.
     void answer(int status, std::string_view text, http::Headers headers = {});
     void pump_file();
+    [[nodiscard]] bool pump_part();
+    void give_file_back() noexcept;
     void release_exchange();
     void on_time();
     void start_timer(Duration timeout);
@@ -75,6 +79,8 @@ private:
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
     bool until_close_ = false;  // the response's end is the connection's
+    bool has_file_ = false;     // one of the descriptors that are counted
+    bool is_cut_ = false;       // the connection ends by RST once what was said before is written
     bool peer_finished_ = false, stopping_ = false, has_served_ = false;
     std::uint8_t taken_this_turn_ = 0;
 };

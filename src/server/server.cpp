@@ -1,5 +1,6 @@
 #include "server/server.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 #include "http/response.hpp"
@@ -12,11 +13,38 @@ namespace {
 
 // Connections beyond the limit that are answered in order at one time; those beyond that too get what one write sends.
 constexpr std::uint64_t most_refusing = 16;
+constexpr std::uint64_t reserved_for_files = 32;
 
 constexpr std::string_view too_many =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 }  // namespace
+
+SharedLimit::SharedLimit(const Settings& settings, std::size_t reactors)
+    : max_connections_(effective_max_connections(settings, reactors)),
+      // Who allows more connections than there are descriptors knows of more than the limit says.
+      max_descriptors_(std::max(max_connections_, effective_max_connections(Settings{}, reactors))) {}
+
+bool SharedLimit::take_connection() noexcept {
+    const std::uint64_t others = connections_.fetch_add(1, std::memory_order_relaxed);
+    if (others < max_connections_ && others + files_.load(std::memory_order_relaxed) < max_descriptors_) return true;
+    give_connection_back();
+    return false;
+}
+
+// Into the reserve, as far as a half: who is connected already comes before newcomers.
+bool SharedLimit::take_file() noexcept {
+    const std::uint64_t others = files_.fetch_add(1, std::memory_order_relaxed);
+    if (connections_.load(std::memory_order_relaxed) + others < max_descriptors_ + reserved_for_files) return true;
+    give_file_back();
+    return false;
+}
+
+std::string SharedLimit::describe() const {
+    return std::to_string(connections_.load(std::memory_order_relaxed)) + " connections (max_connections is " +
+           std::to_string(max_connections_) + ") and " + std::to_string(files_.load(std::memory_order_relaxed)) +
+           " files are open";
+}
 
 Server::Server(net::Reactor& reactor, const Site& site, Application& application, Log& log,
                std::shared_ptr<SharedLimit> shared)
@@ -25,7 +53,7 @@ Server::Server(net::Reactor& reactor, const Site& site, Application& application
       application_(application),
       log_(log),
       limited_log_(reactor, log),
-      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(effective_max_connections(site.settings))) {}
+      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)) {}
 
 Server::~Server() {
     abort();
@@ -73,18 +101,16 @@ std::vector<net::Address> Server::addresses() const {
 }
 
 void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
-    const bool is_refused = limit_->open.fetch_add(1, std::memory_order_relaxed) >= limit_->max_connections;
+    const bool is_refused = !limit_->take_connection();
     if (is_refused) {
-        limit_->open.fetch_sub(1, std::memory_order_relaxed);
         ++counts_.refused;
-        log_limited(LogLevel::warning, "connection refused with 503: max_connections (" +
-                                           std::to_string(limit_->max_connections) + ") are open");
+        log_limited(LogLevel::warning, "connection refused with 503: " + limit_->describe());
         if (refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
     }
     try {
         add(std::move(socket), peer, is_refused);
     } catch (const std::exception& error) {  // no memory, or the kernel watches no more sockets
-        if (!is_refused) limit_->open.fetch_sub(1, std::memory_order_relaxed);
+        if (!is_refused) limit_->give_connection_back();
         ++counts_.refused;
         log_limited(LogLevel::error, std::string("a new connection was dropped: ") + error.what());
     }
@@ -118,7 +144,7 @@ void Server::retire(Connection& connection, bool is_refused) {
         --refusing_;
     } else {
         --counts_.open;
-        limit_->open.fetch_sub(1, std::memory_order_relaxed);
+        limit_->give_connection_back();
     }
     reactor_.at_turn_end(*this);
 }
@@ -134,7 +160,8 @@ void Server::stop(std::function<void()> on_stopped) {
     if (std::exchange(stopping_, true)) return;
     on_stopped_ = std::move(on_stopped);
     listeners_.clear();
-    connections_.for_each([](Connection& connection) { connection.protocol()->on_shutdown(); });
+    connections_.for_each(
+        [](Connection& connection) { connection.contain([&] { connection.protocol()->on_shutdown(); }); });
     reactor_.at_turn_end(*this);
 }
 
@@ -150,6 +177,13 @@ std::string_view Server::date() {
         date_ = http::format_date(second);
     }
     return date_;
+}
+
+void Server::count_close(std::uint16_t code) noexcept {
+    try {
+        ++counts_.closed[code];
+    } catch (const std::bad_alloc&) {  // an end is an end, counted or not
+    }
 }
 
 void Server::log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason) {

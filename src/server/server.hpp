@@ -17,15 +17,27 @@
 
 namespace proapi::server {
 
-// What the servers of one process share: the descriptors.
-struct SharedLimit {
-    std::uint64_t max_connections;
-    std::atomic<std::uint64_t> open = 0;
+// What the servers of one process share: the descriptors. A file that is being sent has one as a connection has.
+class SharedLimit {
+public:
+    explicit SharedLimit(const Settings& settings, std::size_t reactors = 1);
+
+    // Takes one, where there is one; else gives nothing.
+    [[nodiscard]] bool take_connection() noexcept;
+    void give_connection_back() noexcept { connections_.fetch_sub(1, std::memory_order_relaxed); }
+    [[nodiscard]] bool take_file() noexcept;
+    void give_file_back() noexcept { files_.fetch_sub(1, std::memory_order_relaxed); }
+    // "1000 connections (max_connections is 1000) and 24 files are open"
+    [[nodiscard]] std::string describe() const;
+
+private:
+    std::uint64_t max_connections_, max_descriptors_;
+    std::atomic<std::uint64_t> connections_ = 0, files_ = 0;
 };
 
 struct ServerCounts {
     std::uint64_t accepted = 0, refused = 0, open = 0;
-    std::map<std::uint16_t, std::uint64_t> closed;  // WebSocket connections by close code
+    std::map<std::uint16_t, std::uint64_t> closed;  // WebSocket connections by close code, but for want of memory
 };
 
 class Server final : private net::ListenerHandler, private net::TurnEndHook {
@@ -59,8 +71,9 @@ public:
     [[nodiscard]] std::string_view date();
 
     // --- for connections ---
+    [[nodiscard]] SharedLimit& limit() noexcept { return *limit_; }
     void retire(Connection& connection, bool is_refused);
-    void count_close(std::uint16_t code) { ++counts_.closed[code]; }
+    void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
     void log_limited(LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 

@@ -16,6 +16,7 @@ namespace proapi::server {
 namespace {
 
 constexpr std::string_view text_type = "text/plain; charset=utf-8";
+constexpr int most_tries = 16;  // of an open(), where something is renamed meanwhile
 
 [[nodiscard]] StaticFile refusal(int status, std::string text) {
     return {
@@ -55,7 +56,10 @@ constexpr std::string_view text_type = "text/plain; charset=utf-8";
     open_how how{};
     how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    return net::Descriptor(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+    long fd = -1;
+    for (int tries = 0; tries < most_tries && fd < 0 && (tries == 0 || errno == EAGAIN || errno == EINTR); ++tries)
+        fd = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how);
+    return net::Descriptor(static_cast<int>(fd));
 }
 
 struct Range {
@@ -93,10 +97,38 @@ enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
     return RangeKind::part;
 }
 
+// Entity tags are compared octet by octet (RFC 9110 section 8.8.3.2): weakly, where a "W/" before either says nothing,
+// or strongly, where it says that they differ.
+enum class Comparison : std::uint8_t { weak, strong };
+[[nodiscard]] bool is_same_etag(std::string_view one, std::string_view other, Comparison comparison) {
+    constexpr std::string_view weak_mark = "W/";
+    const bool is_weak = one.starts_with(weak_mark) || other.starts_with(weak_mark);
+    if (is_weak && comparison == Comparison::strong) return false;
+    for (std::string_view* tag : {&one, &other})
+        if (tag->starts_with(weak_mark)) tag->remove_prefix(weak_mark.size());
+    return one == other;
+}
+
+// Whether the field lists the tag, or "*".
+[[nodiscard]] bool lists_etag(const http::Headers& headers, std::string_view name, std::string_view etag,
+                              Comparison comparison) {
+    for (const std::string_view value : headers.getlist(name))
+        for (const std::string_view one : http::split_list(value))
+            if (one == "*" || is_same_etag(one, etag, comparison)) return true;
+    return false;
+}
+
+// If-Match and If-Unmodified-Since, in the order of RFC 9110 section 13.2.2.
+[[nodiscard]] bool fails_precondition(const http::RequestHead& request, std::string_view etag, std::int64_t modified) {
+    if (request.headers.contains("if-match")) return !lists_etag(request.headers, "if-match", etag, Comparison::strong);
+    const auto since = request.headers.get("if-unmodified-since");
+    const auto date = since ? http::parse_date(*since) : std::nullopt;
+    return date && modified > *date;
+}
+
 [[nodiscard]] bool is_not_modified(const http::RequestHead& request, std::string_view etag, std::int64_t modified) {
-    if (const auto wanted = request.headers.get("if-none-match"))
-        return *wanted == "*" || request.headers.has_token("if-none-match", etag) ||
-               request.headers.has_token("if-none-match", "W/" + std::string(etag));  // RFC 9110 section 13.1.2
+    if (request.headers.contains("if-none-match"))
+        return lists_etag(request.headers, "if-none-match", etag, Comparison::weak);
     if (const auto since = request.headers.get("if-modified-since")) {
         const auto date = http::parse_date(*since);
         return date && modified <= *date;
@@ -121,6 +153,8 @@ enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
     found.headers.add("Last-Modified", http::format_date(status.st_mtim.tv_sec));
     const bool is_get = request.method == "GET";
     const bool is_conditional = !always_whole && (is_get || request.method == "HEAD");
+    if (is_conditional && fails_precondition(request, etag, status.st_mtim.tv_sec))
+        return refusal(412, "The file is not the one that the request's conditions speak of.\n");
     if (is_conditional && is_not_modified(request, etag, status.st_mtim.tv_sec)) {
         found.status = 304;
         return found;
@@ -133,7 +167,8 @@ enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
     RangeKind kind = RangeKind::whole;
     const auto field = request.headers.get("range");
     const auto condition = request.headers.get("if-range");
-    if (field && is_conditional && is_get && (!condition || *condition == etag)) kind = read_range(*field, size, range);
+    const bool is_same = !condition || is_same_etag(*condition, etag, Comparison::strong);
+    if (field && is_conditional && is_get && is_same) kind = read_range(*field, size, range);
     if (kind == RangeKind::unsatisfiable) {
         StaticFile refused = refusal(416, "The range is beyond the file's end.\n");
         refused.headers.add("Content-Range", "bytes */" + std::to_string(size));

@@ -31,7 +31,12 @@ public:
     void wake() {
         base::IntrusiveList<Waiter, Waiter> woken;
         woken.splice(waiters_);
-        while (Waiter* waiter = woken.pop_front()) waiter->on_ready();
+        try {
+            while (Waiter* waiter = woken.pop_front()) waiter->on_ready();
+        } catch (...) {
+            waiters_.splice(woken);  // theirs is still to come
+            throw;
+        }
     }
 
 private:

@@ -40,9 +40,10 @@ WebSocket::OutputWaiters& WebSocket::output_waiters() {
 }
 
 void WebSocket::set_closed(std::uint16_t code, std::string_view reason) {
+    RareText text = reason.empty() ? nullptr : std::make_unique<const std::string>(reason);
     closed_ = true;
     close_code_ = code;
-    if (!reason.empty()) close_reason_ = std::make_unique<const std::string>(reason);
+    close_reason_ = std::move(text);
 }
 
 const std::string& WebSocket::text_of(const RareText& text) noexcept {
@@ -66,9 +67,9 @@ Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const htt
     }
     if (std::string wrong = check_handshake_headers(headers); !wrong.empty())
         return value_problem("accept(): " + wrong);
-    accepted_ = true;
     if (subprotocol) subprotocol_ = std::make_unique<const std::string>(*subprotocol);
     transport_->accept(text_of(subprotocol_), headers);
+    accepted_ = true;
     return {};
 }
 

@@ -126,6 +126,8 @@ public:
     void on_close(std::uint16_t code, std::string_view reason);
     // The transport is gone.
     void on_end();
+    // The same, without telling anybody.
+    void detach() noexcept { transport_ = nullptr; }
     // Hands over what is queued, and tells waiters of an end that came while a handler ran.
     void notify();
 

@@ -26,9 +26,17 @@ WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, 
       settings_(settings),
       machine_(ws::Role::server, limits_of(settings)),
       websocket_(new WebSocket(std::move(request), settings, *this)),
-      timer_([](void* self) { static_cast<WebSocketSession*>(self)->on_time(); }, this) {}
+      timer_(
+          [](void* self) {
+              auto& session = *static_cast<WebSocketSession*>(self);
+              session.connection_.contain([&] { session.on_time(); });
+          },
+          this) {}
 
-WebSocketSession::~WebSocketSession() = default;
+// on_end() has gone before, unless there was no memory for it.
+WebSocketSession::~WebSocketSession() {
+    websocket_->detach();
+}
 
 std::uint64_t WebSocketSession::now_ms() const noexcept {
     return connection_.server().reactor().now_ms();
@@ -43,8 +51,8 @@ void WebSocketSession::on_start(base::MutableBytes leftover) {
 }
 
 void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
-    phase_ = Phase::open;
     machine_.output().append(ws::write_accept_response(ws::key_of(websocket_->request().head), subprotocol, headers));
+    phase_ = Phase::open;
     last_heard_ms_ = now_ms();
     connection_.server().reactor().start_timer(timer_, std::min(settings_.ping_interval, settings_.message_timeout));
     paused_ = true;
@@ -52,11 +60,11 @@ void WebSocketSession::accept(std::string_view subprotocol, const http::Headers&
 }
 
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
-    phase_ = Phase::finished;
     const http::ResponseHead head{
         .status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
     machine_.output().append(http::write_response_head(head, connection_.server().date()));
-    machine_.output().append(body);
+    if (http::status_has_body(status)) machine_.output().append(body);
+    phase_ = Phase::finished;
     schedule_notify();
 }
 
@@ -98,7 +106,7 @@ void WebSocketSession::take_events() {
         const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
         if (is_full || taken == events_a_turn) {
             paused_ = true;
-            message_began_ms_ = 0;  // what the peer sends now is not looked at: its time begins anew
+            if (is_full) message_began_ms_ = 0;  // what the peer sends now is not looked at: its time begins anew
             connection_.stop_reading();
             if (!is_full) connection_.flush_soon();  // the rest in the next turn
             return;

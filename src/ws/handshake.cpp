@@ -110,7 +110,9 @@ std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Re
         std::string got = versions.empty() ? "none" : quoted(versions[0]);
         if (versions.size() > 1) got += " and another";
         return refuse(refusal, 426, "expected one Sec-WebSocket-Version of 13, got " + got,
-                      {{"Sec-WebSocket-Version", std::string(version)}, {"Connection", "close"}});
+                      {{"Upgrade", "websocket"},  // RFC 9110 section 15.5.22
+                       {"Sec-WebSocket-Version", std::string(version)},
+                       {"Connection", "close"}});
     }
     // Section 4.2.1 item 5; 11.3.1: the field MUST NOT appear more than once.
     const auto keys = head.headers.getlist("Sec-WebSocket-Key");

@@ -77,13 +77,24 @@ def test_conditions(server: Server) -> None:
         ("If-None-Match", f'"other", W/{etag}', 304),
         ("If-None-Match", "*", 304),
         ("If-None-Match", '"other"', 200),
+        ("If-None-Match", etag.upper().replace("W/", "") + "x", 200),
+        ("If-Match", etag, 200),
+        ("If-Match", f'"other", {etag}', 200),
+        ("If-Match", "*", 200),
+        ("If-Unmodified-Since", modified, 200),
         ("If-Modified-Since", modified, 304),
         ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT", 200),
     ):
         response = http(server.port, "GET", "/static/index.html", [(name, value)])
         assert (response.status, response.body) == (status, b"" if status == 304 else first.body), (name, value)
         assert response.get("etag") == etag
-    for condition, status in ((etag, 206), ('"other"', 200)):
+    for name, value in (
+        ("If-Match", '"other"'),
+        ("If-Match", f"W/{etag}"),
+        ("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ):
+        assert http(server.port, "GET", "/static/index.html", [(name, value)]).status == 412, (name, value)
+    for condition, status in ((etag, 206), ('"other"', 200), (f"W/{etag}", 200)):
         fields = [("Range", "bytes=0-3"), ("If-Range", condition)]
         assert http(server.port, "GET", "/static/index.html", fields).status == status
 

@@ -128,6 +128,7 @@ def test_a_key_between_spaces(server: Server) -> None:
 def test_other_versions(server: Server, version: str | None) -> None:
     response = refused(server, upgrade("/echo", version=version), 426)
     assert response.get("sec-websocket-version") == "13"
+    assert response.tokens("upgrade") == ["websocket"]
 
 
 def test_two_versions(server: Server) -> None:

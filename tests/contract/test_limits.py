@@ -12,6 +12,7 @@ from driver import Subject
 from front_ends import Server
 from raw import (
     BINARY,
+    CLOSE,
     CONTINUATION,
     PING,
     TEXT,
@@ -23,6 +24,7 @@ from raw import (
     close_frame,
     frame,
     http,
+    parse_close,
     request,
     upgrade,
 )
@@ -284,6 +286,24 @@ def test_message_timeout(start_server: Start) -> None:
             assert "message_timeout" in websocket.expect_close(1008, within_s=SOON)
 
 
+def test_pings_buy_an_unfinished_message_no_time(start_server: Start) -> None:
+    """More of them than are handled in a turn."""
+    server = start_server(limits={"message_timeout": SHORT})
+    with WebSocket(server.port, "/echo") as websocket:
+        websocket.send(frame(TEXT, b"x", fin=0))
+        end, pings = time.monotonic() + SOON, 0
+        with pytest.raises(ClosedError, match="message_timeout") as closed:
+            while time.monotonic() < end:
+                websocket.send(frame(PING) * 65)
+                pings += 65
+                for _ in range(65):
+                    answer = websocket.read_frame()
+                    if answer.opcode == CLOSE:
+                        raise parse_close(answer.payload)
+        assert closed.value.code == 1008
+        assert pings > 65
+
+
 def test_a_message_that_ends_in_time(start_server: Start) -> None:
     server = start_server(limits={"message_timeout": SHORT})
     with WebSocket(server.port, "/echo") as websocket:
@@ -324,6 +344,16 @@ def test_write_timeout(start_server: Start) -> None:
         begin = time.monotonic()
         while not closed(server, 1006):
             within(SOON, begin)
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_write_timeout_begins_with_the_write(start_server: Start, connection: str) -> None:
+    """However long nothing else has happened before, and a peer that reads gets all of it."""
+    server = start_server(limits={"write_timeout": 1, "close_timeout": 1})
+    body = os.urandom(MIB - 1)
+    with Peer(server.port, receive_buffer=4096) as peer:
+        peer.send(request("POST", "/body?ms=2000", [("Connection", connection)], body))
+        assert peer.read_response().body == body
 
 
 def test_ping_timeout(start_server: Start) -> None:

@@ -151,6 +151,23 @@ def test_it_stops_while_everything_is_going_on(start_server: Start) -> None:
         websocket.disconnect()
 
 
+def test_requests_that_have_begun_are_told_of_the_stop(start_server: Start) -> None:
+    server = start_server()
+    with Peer(server.port) as head, Peer(server.port) as body, WebSocket(server.port, "/echo") as websocket:
+        assert head.ask("GET", "/livez").status == 200
+        head.send(b"GET /livez HTTP/1.1\r\nHo")
+        body.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        assert http(server.port, "GET", "/livez").status == 200
+        assert websocket.ask("x") == "x"  # both were read before
+        server.signal(signal.SIGTERM)
+        for peer in (head, body):
+            response = peer.read_response()
+            assert (response.status, response.closes) == (503, True)
+            peer.expect_end()
+        websocket.expect_close(1001)
+    assert server.wait() == 0, server.log
+
+
 def test_nobody_new_is_let_in(start_server: Start) -> None:
     server = start_server()
     with WebSocket(server.port, "/slow?ms=700") as websocket:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
-from raw import Peer, upgrade
+from raw import Peer, request, upgrade
 
 REFUSED = (400, 403)  # a server may find the handshake itself wrong
 
@@ -104,3 +104,13 @@ def test_any_origin(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_origins": "*"})
     for origin in ("https://evil.test", "null", "http://localhost"):
         assert status(server, "api.example.org", [origin]) == 101, origin
+
+
+def test_what_follows_a_refused_handshake_is_no_request(start_server: Callable[..., Server]) -> None:
+    """The client, or what stands between, may take the connection for a WebSocket's already."""
+    server = start_server()
+    with Peer(server.port) as peer:
+        peer.send(upgrade("/echo", [("Origin", "https://evil.test")], host="example.org") + request("GET", "/livez"))
+        response = peer.read_response()
+        assert (response.status, response.closes) == (403, True)
+        peer.expect_end()

@@ -36,6 +36,14 @@ def test_a_head_of_the_greatest_size(server: Server) -> None:
     assert http(server.port, "GET", "/livez", [(f"X-{n}", "x") for n in range(99)]).status == 200
 
 
+def test_a_refusal_of_head_has_no_body(server: Server) -> None:
+    with Peer(server.port) as peer:
+        peer.send(request("HEAD", "/body", [("Content-Length", str(1024 * 1024 + 1))]))
+        response = peer.read_response("HEAD")
+        assert response.status in (405, 413)
+        peer.expect_end()
+
+
 def test_a_body_that_is_too_large(server: Server) -> None:
     refused(server, request("POST", "/body", [("Content-Length", str(1024 * 1024 + 1))]), 413)
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
