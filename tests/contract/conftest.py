@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.section("front ends")
     for name, counts in _results.items():
         if counts:
-            terminalreporter.line(f"{name:12} " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+            terminalreporter.line(f"{name:13} " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
 
 
 @pytest.fixture(autouse=True)

@@ -72,6 +72,7 @@ FRONT_ENDS = {
         FrontEnd("cpp", _contract_app, True),
         FrontEnd("python", _app_py(), True),
         FrontEnd("python-fast", _app_py("--fast"), True),
+        FrontEnd("python-uvloop", _app_py("--loop", "uvloop"), True),
         # uvicorn takes a handshake that was answered with an HTTP response for one that was not answered.
         FrontEnd("asgi", _uvicorn, False, -signal.SIGTERM, ("returned without completing handshake",)),
         FrontEnd("hypercorn", _hypercorn, False),

@@ -105,6 +105,11 @@ def test_a_bad_port_in_the_environment(run: Run) -> None:
     refused(run(env={"PROAPI_PORT": "many"}), "PROAPI_PORT", "many")
 
 
+def test_the_loop_is_the_one_that_was_asked_for(server: Server) -> None:
+    libraries = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert ("/uvloop/" in libraries) == (server.front_end.name == "python-uvloop")
+
+
 # ---- stopping -------------------------------------------------------------------------------------------------------
 
 

@@ -141,13 +141,15 @@ def built(program: str) -> list[str | Path]:
 
 
 def front_end(name: str) -> list[str | Path]:
-    """The contract application: as python, python-fast, asgi (uvicorn), hypercorn or cpp."""
+    """The contract application: as python, python-fast, python-uvloop, asgi (uvicorn), hypercorn or cpp."""
     app = CONTRACT / "app.py"
     match name:
         case "python":
             return python(app, "--port", "0")
         case "python-fast":
             return python(app, "--port", "0", "--fast")
+        case "python-uvloop":
+            return python(app, "--port", "0", "--loop", "uvloop")
         case "asgi":
             return [sys.executable, "-m", "uvicorn", "--app-dir", CONTRACT, "--port", "0", "app:app"]
         case "hypercorn":

@@ -53,7 +53,7 @@ def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
         assert "Traceback" not in server.output, server.output
 
 
-@pytest.mark.parametrize("name", ["python", "python-fast", "asgi", "hypercorn", "cpp"])
+@pytest.mark.parametrize("name", ["python", "python-fast", "python-uvloop", "asgi", "hypercorn", "cpp"])
 def test_polling_loses_nothing_in_any_front_end(name: str) -> None:
     """The contract application's /poll gives up every receive after ``ms``, and echoes what came."""
     seed = random.randrange(2**32)
