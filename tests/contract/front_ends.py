@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -81,7 +82,8 @@ FRONT_ENDS = {
 
 
 class Program:
-    """A child process; what it prints, both streams unless ``stderr`` is given, is kept and can be waited for."""
+    """A child process; what it prints, both streams unless ``stderr`` is given, is kept and can be waited for. Its
+    temporary files are in a folder that goes with it, however it ends."""
 
     def __init__(
         self,
@@ -90,16 +92,22 @@ class Program:
         cwd: Path = HERE,
         stderr: int = subprocess.STDOUT,
     ) -> None:
-        self.process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            errors="replace",
-        )
+        self._temporary = tempfile.TemporaryDirectory(prefix="contract-", ignore_cleanup_errors=True)
+        self.temporary = Path(self._temporary.name)
+        try:
+            self.process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": self._temporary.name, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                errors="replace",
+            )
+        except OSError:
+            self._temporary.cleanup()
+            raise
         self.lines: list[str] = []
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -146,6 +154,7 @@ class Program:
         assert not self._reader.is_alive(), f"{self.process.args} has left children behind, which hold its output"
         assert self.process.stdout
         self.process.stdout.close()
+        self._temporary.cleanup()
         return status
 
     def kill(self) -> None:

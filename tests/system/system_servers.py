@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Sequence
@@ -26,10 +27,12 @@ _SERVES = re.compile(r"https?://[^ ]*?:(\d+)")
 
 
 class Process:
-    """A server that has said where it serves; what it prints is kept."""
+    """A server that has said where it serves; what it prints is kept, and its temporary files go with it."""
 
     def __init__(self, command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> None:
         environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
+        self._temporary = tempfile.TemporaryDirectory(prefix="system-", ignore_cleanup_errors=True)
+        environment["TMPDIR"] = self._temporary.name
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")]))
 
         def limit() -> None:
@@ -37,15 +40,19 @@ class Process:
             wanted = descriptors or min(hard, 8192)
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard) if descriptors is None else wanted))
 
-        self.popen = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=environment,
-            preexec_fn=limit,
-        )
+        try:
+            self.popen = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=environment,
+                preexec_fn=limit,
+            )
+        except OSError:
+            self._temporary.cleanup()
+            raise
         self.pid = self.popen.pid
         self._output = bytearray()
         self._news = threading.Condition()
@@ -100,6 +107,7 @@ class Process:
         self._reader.join(END_S)
         if self.popen.stdout is not None:
             self.popen.stdout.close()
+        self._temporary.cleanup()
 
     # ---- what the kernel knows ----
 
