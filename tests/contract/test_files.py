@@ -3,8 +3,12 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable
+import shutil
+import socket
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from front_ends import Server
@@ -12,6 +16,7 @@ from raw import Peer, http, request
 
 Start = Callable[..., Server]
 
+SECRET = b"what nobody who asks for /static may read\n"
 BIG = bytes(range(256)) * (4 * 1024 * 1024 // 256)
 
 
@@ -99,32 +104,139 @@ def test_conditions(server: Server) -> None:
         assert http(server.port, "GET", "/static/index.html", fields).status == status
 
 
+@pytest.fixture
+def root(server: Server) -> Iterator[Path]:
+    """The folder that is served. A secret is beside it, and there are ways out of it."""
+    [root] = server.temporary.glob("capp-*")
+    secret, beside, ways = root.parent / "secret.txt", root.parent / f"{root.name}-beside", root / "ways"
+    beside.mkdir()
+    for folder in ("folder", "index"):
+        (ways / folder).mkdir(parents=True)
+    for place in (secret, beside / "secret.txt", beside / "index.html"):
+        place.write_bytes(SECRET)
+    for name, target in {
+        "link": secret,
+        "relative": "../../secret.txt",
+        "chain": "link",
+        "out": beside,
+        "up": "../..",
+        "inside": "../index.html",
+        "index/index.html": secret,
+        "endless": "/dev/zero",
+        "process": "/proc/self/cwd",
+        "self": "self",
+    }.items():
+        (ways / name).symlink_to(target)
+    os.mkfifo(ways / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(ways / "socket"))
+        listener.listen()
+        yield root
+    shutil.rmtree(ways)
+    shutil.rmtree(beside)
+    secret.unlink()
+
+
+def followed(root: Path, path: str) -> Path:
+    """Where one gets who decodes as often as it goes, takes backslashes for slashes and minds nothing."""
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    path = path.partition("\0")[0].replace("\\", "/")
+    return Path(os.path.normpath(os.path.join(root, path)), "" if path[-1] != "/" else "index.html")
+
+
 @pytest.mark.parametrize(
     "path",
     [
-        "../app.py",
-        "../../../../../../etc/passwd",
-        "%2e%2e/app.py",
-        "..%2fapp.py",
-        "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-        "..%5capp.py",
-        "%252e%252e/app.py",
-        "/etc/passwd",
-        "%2fetc%2fpasswd",
+        "../secret.txt",
+        "%2e%2e/secret.txt",
+        ".%2e/secret.txt",
+        "..%2fsecret.txt",
+        "%2e%2e%2fsecret.txt",
+        "..%5csecret.txt",
+        "..\\secret.txt",
+        "%252e%252e/secret.txt",
+        "..%252fsecret.txt",
+        "./../secret.txt",
+        "ways/../../secret.txt",
+        "ways/folder/../../../secret.txt",
+        "big.bin/../../secret.txt",
+        "nothing/../../secret.txt",
+        "../ROOT-beside/secret.txt",
+        "../ROOT-beside/",
+        "../ROOT/../secret.txt",
+        "../secret.txt%00.html",
+        "UP/AROUND/secret.txt",
+        "/AROUND/secret.txt",
+        "%2fAROUND/secret.txt",
+        "%2f%2fAROUND%2fsecret.txt",
+    ],
+)
+def test_files_outside(server: Server, root: Path, path: str) -> None:
+    for name, value in {
+        "ROOT": root.name,
+        "UP": "/".join([".."] * (len(root.parts) - 1)),
+        "AROUND": str(root.parent).lstrip("/"),
+    }.items():
+        path = path.replace(name, value)
+    assert followed(root, path).read_bytes() == SECRET
+    refuses(server, f"/static/{path}")
+
+
+@pytest.mark.parametrize(
+    "name", ["link", "relative", "chain", "out/secret.txt", "out/", "up/secret.txt", "index/", "index/index.html"]
+)
+def test_links_that_lead_outside(server: Server, root: Path, name: str) -> None:
+    assert followed(root, f"ways/{name}").read_bytes() == SECRET
+    refuses(server, f"/static/ways/{name}")
+
+
+@pytest.mark.usefixtures("root")
+def test_a_link_that_stays_inside(server: Server) -> None:
+    whole = http(server.port, "GET", "/static/index.html")
+    assert http(server.port, "GET", "/static/ways/inside").body == whole.body
+
+
+@pytest.mark.parametrize(
+    "name", ["fifo", "socket", "endless", "process/app.py", "self", "folder", "folder/", "folder/.", "out", "index"]
+)
+@pytest.mark.usefixtures("root")
+def test_what_is_no_file(server: Server, name: str) -> None:
+    """Nor may it hold the server, as a FIFO without a writer would."""
+    refuses(server, f"/static/ways/{name}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
         "big.bin/",
         "big.bin/..",
         "big.bin%00.html",
+        "big.bin%00",
+        "%00",
         "big.bin.",
         ".",
         "..",
+        "../",
+        "x" * 255,
         "x" * 256,
+        "x/" * 2048,
         "nothing",
     ],
 )
-def test_files_outside(server: Server, path: str) -> None:
-    response = http(server.port, "GET", f"/static/{path}")
-    assert response.status in (400, 404), response
-    assert b"root:" not in response.body
+def test_no_file_of_that_name(server: Server, path: str) -> None:
+    refuses(server, f"/static/{path}")
+
+
+def refuses(server: Server, target: str) -> None:
+    """Neither what is there nor how much of it, and the server goes on."""
+    for method in ("GET", "HEAD"):
+        with Peer(server.port) as peer:
+            response = peer.ask(method, target)
+            assert response.status in (400, 404), response
+            assert SECRET not in response.body
+            assert response.get("content-length") != str(len(SECRET))
+    assert http(server.port, "GET", "/livez").status == 200
 
 
 def test_a_file_to_a_slow_reader(server: Server) -> None:
