@@ -55,6 +55,10 @@ class Commands:
             raise RemoteError(answer)
         return _value(answer["value"])
 
+    def has_come(self, number: int) -> bool:
+        """Among the answers read so far, which come in the order in which calls are completed."""
+        return number in self._answers
+
     def fails(self, call: str, /, **arguments: Any) -> RemoteError:
         try:
             value = self.do(call, **arguments)

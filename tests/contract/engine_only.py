@@ -16,6 +16,8 @@ ENGINE_ONLY: dict[str, str] = {
     "test_backpressure::test_a_slow_reader_of_the_last_messages": _LIMITS_BY_OPTION,
     "test_backpressure::test_answers_that_nobody_reads": _SOCKETS,
     "test_backpressure::test_who_reads_nothing_of_the_last_is_dropped": _LIMITS_BY_OPTION,
+    "test_closing::test_close_that_waits_ends_with_the_connection": _LIMITS_BY_OPTION,
+    "test_closing::test_close_waits_until_the_kernel_has_it_all": _LIMITS_BY_OPTION,
     "test_endings::test_lines_about_peers_faults_are_limited": _LOG,
     "test_endings::test_lines_that_were_left_out_are_counted_though_nothing_more_comes": _LOG,
     "test_endings::test_the_peers_fault_is_one_line": _LOG,

@@ -8,6 +8,10 @@ from front_ends import Server
 from raw import WebSocket
 
 New = Callable[..., Subject]
+Start = Callable[..., Server]
+
+# Together much more than the kernel's buffers take for a peer with a small receive buffer.
+COUNT, SIZE = 200, 64 * 1024
 
 
 def test_close(subject: New) -> None:
@@ -65,6 +69,37 @@ def test_everything_sent_before_close_arrives_first(subject: New) -> None:
     s.do("close")
     assert [s.peer.receive() for _ in range(60)] == [f"{n} ".ljust(1000, ".") for n in range(60)]
     s.peer.expect_close(1000)
+
+
+def begin_to_close(start_server: Start) -> tuple[Subject, int]:
+    """13 MB wait for a peer that does not read, and so does a close()."""
+    s = Subject(start_server(limits={"max_buffered": 2 * COUNT * SIZE}).port, receive_buffer=4096)
+    assert s.do("send_unawaited", count=COUNT, size=SIZE) == COUNT
+    closing = s.begin("close", code=4000)
+    for _ in range(20):
+        state = s.do("state")
+        assert not s.has_come(closing)
+        assert state["buffered_amount"] > COUNT * SIZE // 4
+    assert state["closed"] is True
+    return s, closing
+
+
+def test_close_waits_until_the_kernel_has_it_all(start_server: Start) -> None:
+    s, closing = begin_to_close(start_server)
+    for index in range(COUNT):
+        assert s.peer.receive() == f"{index} ".ljust(SIZE, ".")
+        assert s.do("state")["buffered_amount"] == 0 or not s.has_come(closing)
+    assert s.end(closing) is None  # the peer's Close is not waited for
+    s.peer.expect_close(4000)
+    s.disconnect()
+
+
+def test_close_that_waits_ends_with_the_connection(start_server: Start) -> None:
+    s, closing = begin_to_close(start_server)
+    s.peer.reset()
+    assert s.end(closing) is None
+    assert s.do("state")["close_code"] == 4000
+    s.disconnect()
 
 
 def test_close_before_accept_is_403(subject: New) -> None:
