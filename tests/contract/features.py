@@ -248,6 +248,11 @@ def register_routes(app: ProAPI) -> None:
         await connection.accept()
         await connection.send_text(room)
 
+    for method in ("get", "post", "put", "patch", "delete", "head", "options"):
+        decorator = getattr(app, method)
+        decorator(f"/features/method/{method}")(handler_of(method))
+        decorator("/features/methods")(handler_of(method))
+
     @app.get("/features/both")
     async def page() -> str:
         return "page"
@@ -269,6 +274,13 @@ def socket_of(which: str) -> Any:
 def page_of(which: str) -> Any:
     async def handler(request: Request, **parameters: Any) -> list[Any]:
         return [which, {name: printed(value) for name, value in parameters.items()}]
+
+    return handler
+
+
+def handler_of(method: str) -> Any:
+    async def handler() -> Response:
+        return Response(method, headers={"X-Method": method})
 
     return handler
 

@@ -15,6 +15,12 @@ Task<> tell(WebSocketConnection websocket, Json what) {
     co_await websocket.send_json(what);
 }
 
+proapi::Response answer_of(const std::string& method) {
+    proapi::Headers headers;
+    headers.add("X-Method", method);
+    return proapi::Response(method, 200, headers);
+}
+
 Json named(const char* which, const char* name, Json value) {
     return Json::array({which, Json{{name, std::move(value)}}});
 }
@@ -50,6 +56,22 @@ void register_routes(proapi::ProAPI& app) {
         co_await connection.accept();
         co_await connection.send_text(room);
     });
+
+    app.get("/features/method/get", [] { return answer_of("get"); });
+    app.post("/features/method/post", [] { return answer_of("post"); });
+    app.put("/features/method/put", [] { return answer_of("put"); });
+    app.patch("/features/method/patch", [] { return answer_of("patch"); });
+    app.del("/features/method/delete", [] { return answer_of("delete"); });
+    app.head("/features/method/head", [] { return answer_of("head"); });
+    app.options("/features/method/options", [] { return answer_of("options"); });
+    app.get("/features/methods", [] { return answer_of("get"); });
+    app.post("/features/methods", [] { return answer_of("post"); });
+    app.put("/features/methods", [] { return answer_of("put"); });
+    app.patch("/features/methods", [] { return answer_of("patch"); });
+    app.del("/features/methods", [] { return answer_of("delete"); });
+    app.head("/features/methods", [] { return answer_of("head"); });
+    app.options("/features/methods", [] { return answer_of("options"); });
+
     app.get("/features/both", [] { return "page"; });
     app.websocket("/features/both", [](WS websocket) -> Task<> {
         co_await websocket.accept();

@@ -110,6 +110,30 @@ def test_allow_names_every_method(server: Server) -> None:
     assert set(response.tokens("allow")) >= {"get", "post", "put", "patch", "delete", "options"}
 
 
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+@pytest.mark.parametrize("own", METHODS)
+def test_a_handler_for_one_method(server: Server, own: str) -> None:
+    """app.get, app.post and so on; GET's serves HEAD too."""
+    answered = {own, "HEAD"} if own == "GET" else {own}
+    for method in [*METHODS, "TRACE"]:
+        response = http(server.port, method, f"/features/method/{own.lower()}")
+        if method in answered:
+            assert (response.status, response.get("x-method")) == (200, own.lower())
+            assert response.body == (b"" if method == "HEAD" else own.lower().encode())
+        else:
+            assert (response.status, response.getlist("x-method")) == (405, []), method
+            assert {token.upper() for token in response.tokens("allow")} == answered, method
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_handler_for_each_method_of_a_path(server: Server, method: str) -> None:
+    """HEAD has its own here, which wins over GET's."""
+    response = http(server.port, method, "/features/methods")
+    assert (response.status, response.get("x-method")) == (200, method.lower())
+
+
 def test_a_websocket_handshake_on_an_http_route(server: Server) -> None:
     """Upgrade is an offer that a server may ignore (RFC 9110 section 7.8)."""
     assert websocket_answer(server.port, "/livez").status == 200
