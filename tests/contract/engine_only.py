@@ -34,6 +34,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_log": _LOG,
     "test_modes": _ITSELF,
     "test_origin::test_a_refusal_is_logged_with_what_to_change": _LOG,
+    "test_origin::test_a_route_has_allowed_origins_of_its_own": _LIMITS_BY_OPTION,
     "test_origin::test_allowed_origins": _LIMITS_BY_OPTION,
     "test_origin::test_any_origin": _LIMITS_BY_OPTION,
     "test_origin::test_what_follows_a_refused_handshake_is_no_request": _SOCKETS,

@@ -248,6 +248,18 @@ def register_routes(app: ProAPI) -> None:
         await connection.accept()
         await connection.send_text(room)
 
+    @app.websocket(
+        "/features/limited",
+        max_message_size=100,
+        max_fragments=5,
+        max_empty_fragments=3,
+        allowed_origins=["https://app.example.org", "null"],
+    )
+    async def limited(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        async for message in websocket.iter_text():
+            await websocket.send_text(message)
+
     for method in ("get", "post", "put", "patch", "delete", "head", "options"):
         decorator = getattr(app, method)
         decorator(f"/features/method/{method}")(handler_of(method))

@@ -15,6 +15,11 @@ Task<> tell(WebSocketConnection websocket, Json what) {
     co_await websocket.send_json(what);
 }
 
+Task<> echo_text(WebSocketConnection websocket) {
+    co_await websocket.accept();
+    while (auto message = co_await websocket.next_text()) co_await websocket.send_text(*message);
+}
+
 proapi::Response answer_of(const std::string& method) {
     proapi::Headers headers;
     headers.add("X-Method", method);
@@ -56,6 +61,11 @@ void register_routes(proapi::ProAPI& app) {
         co_await connection.accept();
         co_await connection.send_text(room);
     });
+    app.websocket("/features/limited", echo_text,
+                  {{"max_message_size", "100"},
+                   {"max_fragments", "5"},
+                   {"max_empty_fragments", "3"},
+                   {"allowed_origins", "https://app.example.org,null"}});
 
     app.get("/features/method/get", [] { return answer_of("get"); });
     app.post("/features/method/post", [] { return answer_of("post"); });

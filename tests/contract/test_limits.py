@@ -115,6 +115,27 @@ def test_sizes_of_messages(start_server: Start) -> None:
         assert "max_empty_fragments" in websocket.expect_close(1008)
 
 
+def test_a_route_has_limits_of_its_own(start_server: Start) -> None:
+    """Above the application's here; another route keeps to those."""
+    server = start_server(limits={"max_message_size": 50, "max_fragments": 3, "max_empty_fragments": 1})
+    for path, size, fragments, empty in (("/features/limited", 100, 5, 3), ("/echo", 50, 3, 1)):
+        first, part = frame(TEXT, b"a", fin=0), frame(CONTINUATION, b"b", fin=0)
+        with WebSocket(server.port, path) as websocket:
+            assert websocket.ask("x" * size) == "x" * size
+            websocket.send(first + part * (fragments - 2) + frame(CONTINUATION, b"c"))
+            assert websocket.receive() == "a" + "b" * (fragments - 2) + "c"
+            websocket.send(first + frame(CONTINUATION, fin=0) * empty + frame(CONTINUATION, b"c"))
+            assert websocket.receive() == "ac"
+            websocket.send_frame(TEXT, claim=size + 1)
+            assert "max_message_size" in websocket.expect_close(1009)
+        with WebSocket(server.port, path) as websocket:
+            websocket.send(first + part * fragments)
+            assert "max_fragments" in websocket.expect_close(1008)
+        with WebSocket(server.port, path) as websocket:
+            websocket.send(first + frame(CONTINUATION, fin=0) * (empty + 1))
+            assert "max_empty_fragments" in websocket.expect_close(1008)
+
+
 def test_sizes_of_requests(start_server: Start) -> None:
     limits = {"max_request_line": 100, "max_head": 1000, "max_fields": 10, "max_body": 50}
     server = start_server(limits=limits)

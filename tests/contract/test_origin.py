@@ -9,9 +9,9 @@ from raw import Peer, request, upgrade
 REFUSED = (400, 403)  # a server may find the handshake itself wrong
 
 
-def status(server: Server, host: str, origins: list[str], *more: tuple[str, str]) -> int:
+def status(server: Server, host: str, origins: list[str], *more: tuple[str, str], path: str = "/echo") -> int:
     with Peer(server.port) as peer:
-        peer.send(upgrade("/echo", [*(("Origin", origin) for origin in origins), *more], host=host))
+        peer.send(upgrade(path, [*(("Origin", origin) for origin in origins), *more], host=host))
         return peer.read_head().status
 
 
@@ -98,6 +98,26 @@ def test_allowed_origins(start_server: Callable[..., Server]) -> None:
     for origin in ("http://app.example.org", "https://app.example.org:8443", "https://example.org", "null"):
         assert status(server, "api.example.org", [origin]) == 403, origin
     assert status(server, "api.example.org", ["https://api.example.org"]) == 101
+
+
+def test_allowed_origins_of_a_route(server: Server) -> None:
+    for origin in ("https://app.example.org", "null"):
+        assert status(server, "api.example.org", [origin], path="/features/limited") == 101, origin
+        assert status(server, "api.example.org", [origin]) == 403, origin
+    for origin in ("http://app.example.org", "https://other.example.org"):
+        assert status(server, "api.example.org", [origin], path="/features/limited") == 403, origin
+    assert status(server, "api.example.org", ["https://api.example.org"], path="/features/limited") == 101
+
+
+def test_a_route_has_allowed_origins_of_its_own(start_server: Callable[..., Server]) -> None:
+    """The application's are not those of a route that names some."""
+    server = start_server(limits={"allowed_origins": "https://other.example.org"})
+    for path, let_in, refused in (
+        ("/features/limited", "https://app.example.org", "https://other.example.org"),
+        ("/echo", "https://other.example.org", "https://app.example.org"),
+    ):
+        assert status(server, "api.example.org", [let_in], path=path) == 101, path
+        assert status(server, "api.example.org", [refused], path=path) == 403, path
 
 
 def test_any_origin(start_server: Callable[..., Server]) -> None:
