@@ -30,14 +30,91 @@ async def echo(websocket: WebSocketConnection) -> None:
         ended["echo"] += 1
 
 
-@app.websocket("/kinds")
+async def give_back(websocket: WebSocketConnection, message: str | bytes) -> None:
+    await (websocket.send_text(message) if isinstance(message, str) else websocket.send_bytes(message))
+
+
 async def kinds(websocket: WebSocketConnection) -> None:
     """Text, bytes and JSON in turn."""
-    await websocket.accept()
     while True:
         await websocket.send_text(await websocket.receive_text())
         await websocket.send_bytes(await websocket.receive_bytes())
         await websocket.send_json(await websocket.receive_json())
+
+
+async def receive(websocket: WebSocketConnection) -> None:
+    while True:
+        await give_back(websocket, await websocket.receive())
+
+
+async def loop(websocket: WebSocketConnection) -> None:
+    async for message in websocket:
+        await give_back(websocket, message)
+
+
+async def iter_text(websocket: WebSocketConnection) -> None:
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
+
+
+async def iter_bytes(websocket: WebSocketConnection) -> None:
+    async for octets in websocket.iter_bytes():
+        await websocket.send_bytes(octets)
+
+
+async def iter_json(websocket: WebSocketConnection) -> None:
+    async for value in websocket.iter_json():
+        await websocket.send_json(value)
+
+
+async def cancelled(websocket: WebSocketConnection) -> None:
+    """Before each message is given back, as many receives as it says are begun in vain."""
+    at_once_s = 1e-6
+    async for message in websocket.iter_text():
+        for _ in range(int(message)):
+            try:
+                await asyncio.wait_for(websocket.receive(), at_once_s)
+            except TimeoutError:
+                continue
+            raise AssertionError("a message came before the last was given back")
+        await websocket.send_text(message)
+
+
+async def waiting(websocket: WebSocketConnection) -> None:
+    """Before each message is given back, as many are sent as it says, each of which goes above high water."""
+    async for message in websocket.iter_text():
+        for _ in range(int(message)):
+            sending = websocket.send_bytes(ABOVE_HIGH_WATER)
+            assert websocket.buffered_amount > HIGH_WATER
+            await sending
+        await websocket.send_text(message)
+
+
+ABOVE_HIGH_WATER = bytes(2000)
+HIGH_WATER = 1000
+WAYS = {way.__name__: way for way in (kinds, receive, loop, iter_text, iter_bytes, iter_json, cancelled, waiting)}
+
+
+@app.websocket("/ways/{name}", high_water=HIGH_WATER, low_water=HIGH_WATER // 2)
+async def ways(websocket: WebSocketConnection, name: str) -> None:
+    """Every way to receive and to send, on a connection that ``/state`` looks at meanwhile."""
+    await websocket.accept()
+    looked_at["the connection"] = websocket
+    await WAYS[name](websocket)
+
+
+looked_at: dict[str, Any] = {"None": None, "True": True, "False": False, "WebSocketConnection": WebSocketConnection}
+
+
+def references() -> dict[str, int]:
+    """How many there are to what messages have in common: singletons, the connection, its type, those of awaitables,
+    and the futures that tasks are woken with."""
+    types = {each.__name__: each for each in object.__subclasses__() if each.__module__ == "proapi._engine"}
+    futures = [each for each in gc.get_objects() if type(each) is asyncio.Future and each.done()]
+    return {
+        **{name: sys.getrefcount(each) for name, each in (looked_at | types).items()},
+        "done futures": sum(map(sys.getrefcount, futures)),
+    }
 
 
 @app.websocket("/fork/{how}")
@@ -111,6 +188,7 @@ async def state(request: Any) -> dict[str, Any]:
         "running": dict(running),
         "ended": dict(ended),
         "objects": len(gc.get_objects()),
+        "references": references(),
         "blocks": sys.getallocatedblocks(),
         "tasks": len(asyncio.all_tasks()),
     }
