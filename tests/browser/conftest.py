@@ -9,8 +9,8 @@ import pytest
 from people import People
 from playwright.sync_api import Browser, sync_playwright
 
-# The processes under test are those of the system tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
+# The processes under test are those of the system tests, and the documentation is read where it is tested.
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("system", "contract")]
 
 FLAGS = [
     "--headless",

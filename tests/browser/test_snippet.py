@@ -7,15 +7,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from documented_programs import BROWSER
 from people import People
 from playwright.sync_api import ConsoleMessage
 from system_servers import ROOT, Process, built, python, serving
 
-SNIPPET = """
-const socket = new WebSocket('ws://localhost:8000/ws');
-socket.onopen = () => { socket.send('Hello, server!'); };
-socket.onmessage = (event) => { console.log('Received:', event.data); };
-"""
 REFUSED = """
 new Promise((resolve) => {
   const socket = new WebSocket('ws://localhost:8000/ws');
@@ -59,7 +55,7 @@ def run_snippet(people: People, url: str, echo: Process) -> None:
         return message.text.startswith("Received:")
 
     with page.expect_console_message(is_received) as received:
-        page.add_script_tag(content=SNIPPET.replace("8000", str(echo.port)))
+        page.add_script_tag(content=BROWSER.replace("8000", str(echo.port)))
     assert received.value.text == "Received: Echo: Hello, server!"
 
 

@@ -1,7 +1,6 @@
 """The documented programs run as they stand in docs/programs.md, in every mode, and the C++ examples do the same."""
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -9,14 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from documented_programs import BROWSER, CAREFUL, CHAT, ECHO, PREAMBLE, PREAMBLE_ON_THE_PAGE, ROOMS
 from front_ends import BUILD, HERE, PLACE, ROOT, Program
 from raw import Peer, WebSocket, upgrade
 
-PREAMBLE = "from proapi import ProAPI\napp = ProAPI()\n"
-PAGE = (ROOT / "docs" / "programs.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-_PREAMBLE, ECHO, ROOMS, CHAT, CAREFUL = [text for language, text in BLOCKS if language == "python"]
-[BROWSER] = [text for language, text in BLOCKS if language == "javascript"]
 MODES = ["standard", "fast", "uvicorn"]
 
 Talk = Callable[[int], None]
@@ -101,7 +96,7 @@ def stop(program: Program, status: int = 0) -> None:
 
 
 def test_the_page_has_the_preamble() -> None:
-    assert _PREAMBLE == PREAMBLE
+    assert PREAMBLE_ON_THE_PAGE == PREAMBLE
 
 
 @pytest.mark.parametrize("mode", MODES)
