@@ -29,9 +29,11 @@ struct RunOptions {
 struct Statistics {
     std::uint64_t accepted = 0, refused = 0;        // sockets
     std::uint64_t connections = 0, websockets = 0;  // open now
+    std::uint64_t http = 0;                         // of the connections, those that are no WebSockets
     std::uint64_t tasks = 0;                        // handlers and spawned tasks that run now
     std::uint64_t dropped = 0;                      // sends to ended connections
-    std::uint64_t send_queued_bytes = 0;            // of all WebSockets
+    std::uint64_t send_queued_bytes = 0;            // sent by handlers, not taken by the kernel yet
+    std::uint64_t partial_bytes = 0;                // of requests and messages that have begun and not ended
     std::map<std::uint16_t, std::uint64_t> closed;  // WebSockets, by close code
     std::vector<std::pair<std::string, double>> limits;
 };

@@ -244,7 +244,7 @@ class WebSocketConnection:
     def receive_json(self, type: type[_T]) -> Coroutine[Any, Any, _T]: ...
     @overload
     def receive_json(self, type: Any) -> Coroutine[Any, Any, Any]: ...
-    def send_text(self, data: str, /) -> _Begun[bool]:
+    def send_text(self, data: str) -> _Begun[bool]:
         """Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are
         buffered; the result is True, or False where the connection had ended and the sender is no task of its
         handler.
@@ -252,7 +252,7 @@ class WebSocketConnection:
         TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the
         connection has ended, in its own handler and the tasks that this one started.
         """
-    def send_bytes(self, data: bytes | bytearray | memoryview, /) -> _Begun[bool]:
+    def send_bytes(self, data: bytes | bytearray | memoryview) -> _Begun[bool]:
         """Sends ``data``, bytes, a bytearray or a memoryview, as one binary message. Waiting, result and errors as
         send_text()."""
     def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> _Begun[bool]:
@@ -328,7 +328,7 @@ class Engine:
     def addresses(self) -> list[tuple[str, int]]: ...
     @property
     def counts(self) -> dict[str, Any]:
-        """accepted, refused, open, closed (by code)."""
+        """See ProAPI.counts."""
     def stop(self, on_stopped: Callable[[], object]) -> None: ...
     def abort(self) -> None: ...
     # Guest of a running loop: add_reader(fileno(), poll).

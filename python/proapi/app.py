@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar, Unpack
@@ -14,6 +15,8 @@ from .server import Addresses, Server
 from .settings import RouteSettings, Settings
 
 _H = TypeVar("_H", bound=Callable[..., Any])
+
+_COUNTS = ("accepted", "refused", "open", "http", "websockets", "send_queued_bytes", "partial_bytes")
 
 
 class ProAPI:
@@ -46,16 +49,17 @@ class ProAPI:
 
     @property
     def counts(self) -> dict[str, Any]:
-        """What this process's own servers count: connections accepted, refused, open, and WebSockets closed by code."""
-        total: dict[str, Any] = {"accepted": 0, "refused": 0, "open": 0, "closed": {}}
+        """What this process's own servers count: connections ``accepted`` and ``refused`` since the start, ``open``
+        now, of these ``http`` and ``websockets``; ``send_queued_bytes`` that handlers have sent and the kernel has not
+        taken, ``partial_bytes`` of requests and messages that have not ended; WebSockets ``closed``, by code. It costs
+        a step for each connection."""
+        total: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
+        closed: Counter[int] = Counter()
         for server in self.servers:
-            for name, value in server.engine.counts.items():
-                if isinstance(value, dict):
-                    for code, count in value.items():
-                        total[name][code] = total[name].get(code, 0) + count
-                else:
-                    total[name] += value
-        return total
+            counts = server.engine.counts
+            closed.update(counts.pop("closed"))
+            total.update(counts)
+        return {**total, "closed": dict(closed)}
 
     def on_startup(self, function: _H) -> _H:
         """Decorator: called, async or not, before the application serves."""

@@ -178,7 +178,10 @@ Statistics Worker::statistics() {
     found.dropped = dropped_;
     found.closed = counts.closed;
     found.limits = server::effective_settings(site_->routes().settings);
-    states_.for_each([&](ConnectionState& state) { found.send_queued_bytes += state.websocket().buffered_amount(); });
+    const server::ServerLoad load = server_->load();
+    found.http = load.http;
+    found.send_queued_bytes = load.send_queued_bytes;
+    found.partial_bytes = load.partial_bytes;
     return found;
 }
 

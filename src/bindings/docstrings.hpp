@@ -86,7 +86,7 @@ WebSocketDisconnect.)";
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
-inline constexpr const char* send_text = R"(send_text($self, data, /)
+inline constexpr const char* send_text = R"(send_text($self, data)
 --
 
 Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are buffered; the
@@ -94,7 +94,7 @@ result is True, or False where the connection had ended and the sender is no tas
 
 TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the connection
 has ended, in its own handler and the tasks that this one started.)";
-inline constexpr const char* send_bytes = R"(send_bytes($self, data, /)
+inline constexpr const char* send_bytes = R"(send_bytes($self, data)
 --
 
 Sends ``data``, bytes, a bytearray or a memoryview, as one binary message. Waiting, result and errors as send_text().)";

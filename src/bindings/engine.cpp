@@ -49,13 +49,18 @@ public:
         return all;
     }
 
-    [[nodiscard]] nb::dict counts() const {
+    [[nodiscard]] nb::dict counts() {
         const server::ServerCounts& counts = server_.counts();
+        const server::ServerLoad load = server_.load();
         nb::dict closed, out;
         for (const auto& [code, count] : counts.closed) closed[nb::int_(code)] = count;
         out["accepted"] = counts.accepted;
         out["refused"] = counts.refused;
         out["open"] = counts.open;
+        out["http"] = load.http;
+        out["websockets"] = load.websockets;
+        out["send_queued_bytes"] = load.send_queued_bytes;
+        out["partial_bytes"] = load.partial_bytes;
         out["closed"] = closed;
         return out;
     }

@@ -81,13 +81,27 @@ PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes pa
 // Does not throw: its callers have something to release.
 constexpr auto send = guarded<send_or_throw>;
 
-PyObject* connection_send_text(PyObject* self, PyObject* data) {
+// The one argument, by place or as `data`; null with the exception set.
+PyObject* only_argument(PyObject* const* arguments, Py_ssize_t count, PyObject* keywords, const char* name) {
+    const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+    if (count + named == 1 &&
+        (named == 0 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), "data") == 0))
+        return arguments[0];
+    PyErr_Format(PyExc_TypeError, "%s: expected one argument, data, got %zd", name, count + named);
+    return nullptr;
+}
+
+PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+    PyObject* data = only_argument(arguments, count, keywords, "send_text");
+    if (!data) return nullptr;
     std::string_view text;
     if (!read_str(data, "send_text", text)) return nullptr;
     return send(self, server::MessageKind::text, base::as_bytes(text));
 }
 
-PyObject* connection_send_bytes(PyObject* self, PyObject* data) {
+PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+    PyObject* data = only_argument(arguments, count, keywords, "send_bytes");
+    if (!data) return nullptr;
     if (!PyObject_CheckBuffer(data)) {
         PyErr_Format(PyExc_TypeError, "send_bytes: expected bytes, bytearray or memoryview, got %.200s",
                      Py_TYPE(data)->tp_name);
@@ -360,8 +374,8 @@ PyMethodDef connection_methods[] = {
     {"iter_text", as_method<connection_iterate<ReceiveKind::text>>(), METH_NOARGS, docs::iter_text},
     {"iter_bytes", as_method<connection_iterate<ReceiveKind::bytes>>(), METH_NOARGS, docs::iter_bytes},
     {"iter_json", as_method<connection_iter_json>(), METH_VARARGS | METH_KEYWORDS, docs::iter_json},
-    {"send_text", as_method<connection_send_text>(), METH_O, docs::send_text},
-    {"send_bytes", as_method<connection_send_bytes>(), METH_O, docs::send_bytes},
+    {"send_text", as_method<connection_send_text>(), METH_FASTCALL | METH_KEYWORDS, docs::send_text},
+    {"send_bytes", as_method<connection_send_bytes>(), METH_FASTCALL | METH_KEYWORDS, docs::send_bytes},
     {"send_json", as_method<connection_send_json>(), METH_VARARGS | METH_KEYWORDS, docs::send_json},
     {"__reduce__", as_method<connection_reduce>(), METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},

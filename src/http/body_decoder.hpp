@@ -29,6 +29,7 @@ public:
     std::size_t feed(base::Bytes bytes);
     [[nodiscard]] ParseState state() const noexcept { return state_; }
     [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
+    [[nodiscard]] std::size_t buffered_bytes() const noexcept { return body_.size() + line_.size(); }
     [[nodiscard]] std::string take_body() noexcept { return std::move(body_); }
 
 private:

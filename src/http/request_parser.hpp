@@ -38,6 +38,7 @@ public:
     [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
     // Whether an octet of the next head has come (decides between idle keep-alive and head_timeout).
     [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty() || state_ != ParseState::need_data; }
+    [[nodiscard]] std::size_t buffered_bytes() const noexcept { return buffer_.size(); }
     // The finished head; the parser is ready for the next request.
     [[nodiscard]] RequestHead take_head();
 

@@ -35,6 +35,9 @@ public:
     // The socket is gone. The last call.
     virtual void on_end() = 0;
     [[nodiscard]] virtual base::OutputQueue& output() noexcept = 0;
+    // For whoever looks at the server: octets that are held of what the peer has begun and not ended, or that wait.
+    [[nodiscard]] virtual std::size_t input_bytes() const noexcept = 0;
+    [[nodiscard]] virtual bool is_websocket() const noexcept = 0;
 };
 
 // Of the server's list of connections, then of that of retired ones.

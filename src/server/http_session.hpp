@@ -31,6 +31,10 @@ private:
     void on_shutdown() override;
     void on_end() override;
     [[nodiscard]] base::OutputQueue& output() noexcept override { return output_; }
+    [[nodiscard]] std::size_t input_bytes() const noexcept override {
+        return parser_.buffered_bytes() + (body_ ? body_->buffered_bytes() : 0) + waiting_.size();
+    }
+    [[nodiscard]] bool is_websocket() const noexcept override { return false; }
 
     // ExchangeTransport
     void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) override;

@@ -21,6 +21,8 @@ private:
     void on_shutdown() override {}
     void on_end() override {}
     [[nodiscard]] base::OutputQueue& output() noexcept override { return output_; }
+    [[nodiscard]] std::size_t input_bytes() const noexcept override { return 0; }
+    [[nodiscard]] bool is_websocket() const noexcept override { return false; }
 
     Connection& connection_;
     base::OutputQueue output_;

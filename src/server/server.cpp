@@ -170,6 +170,17 @@ void Server::abort() {
     while (Connection* connection = connections_.front()) connection->abort();
 }
 
+ServerLoad Server::load() {
+    ServerLoad load;
+    connections_.for_each([&](const Connection& connection) {
+        Protocol& protocol = *connection.protocol();
+        ++(protocol.is_websocket() ? load.websockets : load.http);
+        load.send_queued_bytes += protocol.output().size_bytes();
+        load.partial_bytes += protocol.input_bytes();
+    });
+    return load;
+}
+
 std::string_view Server::date() {
     const std::int64_t second = std::time(nullptr);
     if (second != date_second_) {

@@ -40,6 +40,13 @@ struct ServerCounts {
     std::map<std::uint16_t, std::uint64_t> closed;  // WebSocket connections by close code, but for want of memory
 };
 
+// What a server holds now. Looking costs a step for each connection.
+struct ServerLoad {
+    std::uint64_t http = 0, websockets = 0;  // connections
+    std::uint64_t send_queued_bytes = 0;     // written by handlers, not taken by the kernel yet
+    std::uint64_t partial_bytes = 0;         // of requests and messages that have begun and not ended
+};
+
 class Server final : private net::ListenerHandler, private net::TurnEndHook {
 public:
     // All four outlive the server. `shared`: where the process has other servers beside this one.
@@ -67,6 +74,7 @@ public:
     [[nodiscard]] Application& application() const noexcept { return application_; }
     [[nodiscard]] Log& log() const noexcept { return log_; }
     [[nodiscard]] const ServerCounts& counts() const noexcept { return counts_; }
+    [[nodiscard]] ServerLoad load();
     // The Date field of the current second.
     [[nodiscard]] std::string_view date();
 

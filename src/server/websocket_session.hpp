@@ -26,6 +26,8 @@ private:
     void on_shutdown() override;
     void on_end() override;
     [[nodiscard]] base::OutputQueue& output() noexcept override { return machine_.output(); }
+    [[nodiscard]] std::size_t input_bytes() const noexcept override { return machine_.buffered_input_bytes(); }
+    [[nodiscard]] bool is_websocket() const noexcept override { return true; }
 
     // WebSocketTransport
     void accept(std::string_view subprotocol, const http::Headers& headers) override;

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import functools
+import gc
 import hashlib
 import itertools
 import os
@@ -239,7 +240,10 @@ async def stats() -> dict[str, Any]:
         "pid": os.getpid(),
         "rss": int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
         "fds": len(os.listdir("/proc/self/fd")),
-        "conns": {"tcp": counts["open"], "ws": totals["websockets"]},
+        "conns": {"tcp": counts["open"], "http": counts["http"], "ws": totals["websockets"]},
+        "send_queued": counts["send_queued_bytes"],
+        "partial_bytes": counts["partial_bytes"],
+        "py_handles": sum(isinstance(each, WebSocketConnection) for each in gc.get_objects()),
         "accepted": counts["accepted"],
         "refused": counts["refused"],
         "closed": counts["closed"],

@@ -305,7 +305,7 @@ Json stats() {
     return {{"pid", ::getpid()},
             {"rss", resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE))},
             {"fds", descriptors},
-            {"conns", {{"tcp", worker.connections}, {"ws", worker.websockets}}},
+            {"conns", {{"tcp", worker.connections}, {"http", worker.http}, {"ws", worker.websockets}}},
             {"accepted", worker.accepted},
             {"refused", worker.refused},
             {"closed", closed},
@@ -313,6 +313,7 @@ Json stats() {
             {"pushed", pushed.load()},
             {"rooms", rooms.size()},
             {"send_queued", worker.send_queued_bytes},
+            {"partial_bytes", worker.partial_bytes},
             {"tasks", worker.tasks},
             {"limits", limits}};
 }

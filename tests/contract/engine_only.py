@@ -39,6 +39,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_origin::test_any_origin": _LIMITS_BY_OPTION,
     "test_origin::test_what_follows_a_refused_handshake_is_no_request": _SOCKETS,
     "test_refusals": _SOCKETS,
+    "test_stats": "connections and what they hold are the ASGI server's",
 }
 
 # Under hypercorn a subset runs: that a second ASGI server works, not that it is a good one (it tells of no close code).

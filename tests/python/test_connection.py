@@ -1,6 +1,7 @@
 """The connection object in rough hands: odd arguments, other threads, cancellation at bad moments, a stalled loop."""
 
 import asyncio
+import contextvars
 import copy
 import mmap
 import pickle
@@ -273,3 +274,45 @@ async def test_what_was_received_before_the_stop_is_still_given() -> None:
         await (await client.ping())  # it was read behind the messages
     assert client.close_code == 1001
     assert received == list("012345")
+
+
+async def test_the_argument_of_a_send_may_be_named(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        for wrong in ({}, {"text": "x"}, {"data": "x", "more": 1}):
+            for send in (websocket.send_text, websocket.send_bytes):
+                with pytest.raises(TypeError, match="expected one argument, data"):
+                    await send(**wrong)
+        with pytest.raises(TypeError, match="got 2"):
+            await websocket.send_text("x", "y")  # type: ignore[call-arg]
+        await websocket.send_text(data="text")
+        await websocket.send_bytes(data=b"octets")
+        await websocket.send_json(data=1)
+
+    async with connect(_address(await serve(app_of(handler)))) as websocket:
+        assert [await asyncio.wait_for(websocket.recv(), WAIT_S) for _ in range(3)] == ["text", b"octets", "1"]
+
+
+async def test_a_task_of_nobodys_outlives_whoever_started_it(serve: Serve) -> None:
+    results: asyncio.Queue[bool] = asyncio.Queue()
+    members: list[WebSocketConnection] = []
+    pumps: list[asyncio.Task[None]] = []
+
+    async def pump() -> None:
+        while True:
+            for member in members:
+                results.put_nowait(await member.send_text("tick"))
+            await asyncio.sleep(0.01)
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        members.append(websocket)
+        pumps.append(asyncio.create_task(pump(), context=contextvars.Context()))
+        await websocket.receive()
+
+    async with connect(_address(await serve(app_of(handler)))):
+        assert await asyncio.wait_for(results.get(), WAIT_S)
+    while await asyncio.wait_for(results.get(), WAIT_S):
+        pass
+    assert not pumps[0].done()
+    pumps[0].cancel()

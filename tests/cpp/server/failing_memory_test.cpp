@@ -1,12 +1,11 @@
 // Each allocation of a session fails once: that may cost the connection in question, and nobody else anything. The
-// process lives on, and a connection that is served to its end is served right. This file replaces operator new.
+// process lives on, and a connection that is served to its end is served right.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cstdlib>
 #include <new>
 #include <optional>
 #include <string>
@@ -15,46 +14,13 @@
 #include "server/exchange.hpp"
 #include "server/server.hpp"
 #include "server/websocket.hpp"
-
-namespace {
-
-// Counts down to the allocation that fails; below zero: none does.
-long until_failure = -1;
-bool has_failed = false;
-
-void* allocate(std::size_t size) {
-    if (until_failure >= 0 && until_failure-- == 0) {
-        has_failed = true;
-        throw std::bad_alloc{};
-    }
-    void* block = std::malloc(size == 0 ? 1 : size);
-    if (block == nullptr) throw std::bad_alloc{};
-    return block;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    return allocate(size);
-}
-void* operator new[](std::size_t size) {
-    return allocate(size);
-}
-void operator delete(void* block) noexcept {
-    std::free(block);
-}
-void operator delete[](void* block) noexcept {
-    std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-    std::free(block);
-}
-void operator delete[](void* block, std::size_t) noexcept {
-    std::free(block);
-}
+#include "tests/cpp/replaced_new.hpp"
 
 namespace proapi::server {
 namespace {
+
+using tests::has_failed;
+using tests::until_failure;
 
 struct NoLog final : Log {
     void write(LogLevel, std::string_view) override {}

@@ -1,52 +1,19 @@
 // What the machine takes from the heap: nothing on the hot path, little when idle, and for an unfinished message no
-// more than 1.25 times its octets and 4 KiB. This file replaces the program's operator new to count.
+// more than 1.25 times its octets and 4 KiB.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include "base/utf8.hpp"
+#include "tests/cpp/replaced_new.hpp"
 #include "tests/cpp/ws/replay.hpp"
-
-namespace {
-
-std::size_t allocations = 0;
-std::size_t allocated_bytes = 0;
-
-void* counted(std::size_t size) {
-    ++allocations;
-    allocated_bytes += size;
-    void* block = std::malloc(size == 0 ? 1 : size);
-    if (block == nullptr) throw std::bad_alloc{};
-    return block;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    return counted(size);
-}
-void* operator new[](std::size_t size) {
-    return counted(size);
-}
-void operator delete(void* block) noexcept {
-    std::free(block);
-}
-void operator delete[](void* block) noexcept {
-    std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-    std::free(block);
-}
-void operator delete[](void* block, std::size_t) noexcept {
-    std::free(block);
-}
 
 namespace proapi::ws {
 namespace {
 
+using tests::allocated_bytes;
+using tests::allocations;
 using tests::Octets;
 
 Octets masked_frame(Opcode opcode, base::Bytes payload, bool fin = true) {
