@@ -8,6 +8,7 @@
 PORT ?= 8000
 APP ?= python
 JOBS ?= $(shell nproc)
+PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 STAMPS := build/stamps
 
@@ -34,7 +35,7 @@ $(STAMPS)/system-test: scripts/setup.sh
 
 # The tools that build, then the package with all it needs to be tested.
 $(STAMPS)/venv: pyproject.toml $(STAMPS)/system-build
-	@test -x $(PYTHON) || python3 -m venv .venv
+	@test -x $(PYTHON) || $(PYTHON3) -m venv .venv
 	$(PYTHON) -m pip install -q --upgrade scikit-build-core nanobind
 	@touch $@
 
