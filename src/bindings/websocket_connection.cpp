@@ -18,13 +18,6 @@ namespace {
 
 PyTypeObject* connection_type = nullptr;
 
-ConnectionObject* as_connection(PyObject* object) noexcept {
-    return reinterpret_cast<ConnectionObject*>(object);
-}
-server::WebSocket& websocket_of(PyObject* object) noexcept {
-    return *as_connection(object)->websocket;
-}
-
 // ---- waiting ----------------------------------------------------------------------------------------------------
 
 PyObject* borrow_loop(PyObject* self) {
@@ -239,76 +232,7 @@ PyObject* connection_wait_closed(PyObject* self, PyObject*) {
     return make_wait(self, wait_for_end);
 }
 
-// ---- attributes -------------------------------------------------------------------------------------------------
-
-PyObject* get_path(PyObject* self, void*) {
-    return path_of(websocket_of(self).request());
-}
-PyObject* get_client(PyObject* self, void*) {
-    return client_of(websocket_of(self).request());
-}
-PyObject* get_subprotocols(PyObject* self, void*) {
-    return subprotocols_of(websocket_of(self).request());
-}
-PyObject* get_url(PyObject* self, void*) {
-    return to_str(server::url_of(websocket_of(self).request(), server::UrlKind::websocket));
-}
-
-// Made when first asked for, then kept.
-template <class Make>
-PyObject* get_kept(PyObject*& field, Make&& make) {
-    if (!field) field = make();
-    return Py_XNewRef(field);
-}
-
-PyObject* make_mapping(PyObject* type, PyObject* pairs) {
-    PyObject* mapping = pairs ? PyObject_CallOneArg(type, pairs) : nullptr;
-    Py_XDECREF(pairs);
-    return mapping;
-}
-
-PyObject* get_headers(PyObject* self, void*) {
-    return get_kept(as_connection(self)->headers, [&] {
-        return make_mapping(registry().headers_type, to_pairs(websocket_of(self).request().head.headers));
-    });
-}
-PyObject* get_query_params(PyObject* self, void*) {
-    return get_kept(as_connection(self)->query_params, [&] {
-        return make_mapping(registry().query_params_type, query_pairs_of(websocket_of(self).request()));
-    });
-}
-PyObject* get_cookies(PyObject* self, void*) {
-    return get_kept(as_connection(self)->cookies, [&] { return cookies_of(websocket_of(self).request()); });
-}
-PyObject* get_path_params(PyObject* self, void*) {
-    return get_kept(as_connection(self)->path_params, [&] { return path_params_of(websocket_of(self).request()); });
-}
-PyObject* get_user_data(PyObject* self, void*) {
-    return get_kept(as_connection(self)->user_data, PyDict_New);
-}
-
-PyObject* get_accepted(PyObject* self, void*) {
-    return PyBool_FromLong(websocket_of(self).is_accepted());
-}
-PyObject* get_closed(PyObject* self, void*) {
-    return PyBool_FromLong(websocket_of(self).is_closed());
-}
-PyObject* get_close_code(PyObject* self, void*) {
-    const auto code = websocket_of(self).close_code();
-    if (!code) Py_RETURN_NONE;
-    return PyLong_FromLong(*code);
-}
-PyObject* get_close_reason(PyObject* self, void*) {
-    if (!websocket_of(self).close_code()) Py_RETURN_NONE;
-    return to_str(websocket_of(self).close_reason());
-}
-PyObject* get_subprotocol(PyObject* self, void*) {
-    if (websocket_of(self).subprotocol().empty()) Py_RETURN_NONE;
-    return to_str(websocket_of(self).subprotocol());
-}
-PyObject* get_buffered_amount(PyObject* self, void*) {
-    return PyLong_FromSize_t(websocket_of(self).buffered_amount());
-}
+// ---- the object -------------------------------------------------------------------------------------------------
 
 PyObject* connection_repr(PyObject* self) {
     const server::WebSocket& websocket = websocket_of(self);
@@ -324,8 +248,6 @@ PyObject* connection_reduce(PyObject* self, PyObject*) {
     PyErr_Format(PyExc_TypeError, "cannot pickle '%.200s' object", Py_TYPE(self)->tp_name);
     return nullptr;
 }
-
-// ---- the object -------------------------------------------------------------------------------------------------
 
 int connection_traverse(PyObject* self, visitproc visit, void* arg) {
     ConnectionObject* connection = as_connection(self);
@@ -381,25 +303,6 @@ PyMethodDef connection_methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyGetSetDef connection_getset[] = {
-    {"path", guarded<get_path>, nullptr, docs::path, nullptr},
-    {"path_params", guarded<get_path_params>, nullptr, docs::path_params, nullptr},
-    {"query_params", guarded<get_query_params>, nullptr, docs::query_params, nullptr},
-    {"headers", guarded<get_headers>, nullptr, docs::headers, nullptr},
-    {"cookies", guarded<get_cookies>, nullptr, docs::cookies, nullptr},
-    {"subprotocols", guarded<get_subprotocols>, nullptr, docs::subprotocols, nullptr},
-    {"client", guarded<get_client>, nullptr, docs::client, nullptr},
-    {"url", guarded<get_url>, nullptr, docs::url, nullptr},
-    {"user_data", guarded<get_user_data>, nullptr, docs::user_data, nullptr},
-    {"accepted", guarded<get_accepted>, nullptr, docs::accepted, nullptr},
-    {"closed", guarded<get_closed>, nullptr, docs::closed, nullptr},
-    {"close_code", guarded<get_close_code>, nullptr, docs::close_code, nullptr},
-    {"close_reason", guarded<get_close_reason>, nullptr, docs::close_reason, nullptr},
-    {"subprotocol", guarded<get_subprotocol>, nullptr, docs::subprotocol, nullptr},
-    {"buffered_amount", guarded<get_buffered_amount>, nullptr, docs::buffered_amount, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr},
-};
-
 PyMemberDef connection_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(ConnectionObject, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
@@ -413,7 +316,7 @@ PyType_Slot connection_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(guarded<connection_repr>)},
     {Py_am_aiter, reinterpret_cast<void*>(guarded<connection_aiter>)},
     {Py_tp_methods, connection_methods},
-    {Py_tp_getset, connection_getset},
+    {Py_tp_getset, connection_attributes},
     {Py_tp_members, connection_members},
     {0, nullptr},
 };

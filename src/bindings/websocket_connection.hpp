@@ -23,6 +23,14 @@ struct ConnectionObject {
     PyObject* weak_references;
 };
 
+[[nodiscard]] inline ConnectionObject* as_connection(PyObject* object) noexcept {
+    return reinterpret_cast<ConnectionObject*>(object);
+}
+[[nodiscard]] inline server::WebSocket& websocket_of(PyObject* object) noexcept {
+    return *as_connection(object)->websocket;
+}
+
+extern PyGetSetDef connection_attributes[];
 [[nodiscard]] bool add_connection_type(PyObject* module);
 [[nodiscard]] bool add_receive_types(PyObject* module);
 

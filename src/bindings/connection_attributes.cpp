@@ -1,0 +1,103 @@
+// What WebSocketConnection tells: of its request, made when it is first asked for and then kept, and of its state.
+#include "bindings/arguments.hpp"
+#include "bindings/docstrings.hpp"
+#include "bindings/guard.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/request_info.hpp"
+#include "bindings/websocket_connection.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+PyObject* get_path(PyObject* self, void*) {
+    return path_of(websocket_of(self).request());
+}
+PyObject* get_client(PyObject* self, void*) {
+    return client_of(websocket_of(self).request());
+}
+PyObject* get_subprotocols(PyObject* self, void*) {
+    return subprotocols_of(websocket_of(self).request());
+}
+PyObject* get_url(PyObject* self, void*) {
+    return to_str(server::url_of(websocket_of(self).request(), server::UrlKind::websocket));
+}
+
+// Made when first asked for, then kept.
+template <class Make>
+PyObject* get_kept(PyObject*& field, Make&& make) {
+    if (!field) field = make();
+    return Py_XNewRef(field);
+}
+
+PyObject* make_mapping(PyObject* type, PyObject* pairs) {
+    PyObject* mapping = pairs ? PyObject_CallOneArg(type, pairs) : nullptr;
+    Py_XDECREF(pairs);
+    return mapping;
+}
+
+PyObject* get_headers(PyObject* self, void*) {
+    return get_kept(as_connection(self)->headers, [&] {
+        return make_mapping(registry().headers_type, to_pairs(websocket_of(self).request().head.headers));
+    });
+}
+PyObject* get_query_params(PyObject* self, void*) {
+    return get_kept(as_connection(self)->query_params, [&] {
+        return make_mapping(registry().query_params_type, query_pairs_of(websocket_of(self).request()));
+    });
+}
+PyObject* get_cookies(PyObject* self, void*) {
+    return get_kept(as_connection(self)->cookies, [&] { return cookies_of(websocket_of(self).request()); });
+}
+PyObject* get_path_params(PyObject* self, void*) {
+    return get_kept(as_connection(self)->path_params, [&] { return path_params_of(websocket_of(self).request()); });
+}
+PyObject* get_user_data(PyObject* self, void*) {
+    return get_kept(as_connection(self)->user_data, PyDict_New);
+}
+
+PyObject* get_accepted(PyObject* self, void*) {
+    return PyBool_FromLong(websocket_of(self).is_accepted());
+}
+PyObject* get_closed(PyObject* self, void*) {
+    return PyBool_FromLong(websocket_of(self).is_closed());
+}
+PyObject* get_close_code(PyObject* self, void*) {
+    const auto code = websocket_of(self).close_code();
+    if (!code) Py_RETURN_NONE;
+    return PyLong_FromLong(*code);
+}
+PyObject* get_close_reason(PyObject* self, void*) {
+    if (!websocket_of(self).close_code()) Py_RETURN_NONE;
+    return to_str(websocket_of(self).close_reason());
+}
+PyObject* get_subprotocol(PyObject* self, void*) {
+    if (websocket_of(self).subprotocol().empty()) Py_RETURN_NONE;
+    return to_str(websocket_of(self).subprotocol());
+}
+PyObject* get_buffered_amount(PyObject* self, void*) {
+    return PyLong_FromSize_t(websocket_of(self).buffered_amount());
+}
+
+}  // namespace
+
+PyGetSetDef connection_attributes[] = {
+    {"path", guarded<get_path>, nullptr, docs::path, nullptr},
+    {"path_params", guarded<get_path_params>, nullptr, docs::path_params, nullptr},
+    {"query_params", guarded<get_query_params>, nullptr, docs::query_params, nullptr},
+    {"headers", guarded<get_headers>, nullptr, docs::headers, nullptr},
+    {"cookies", guarded<get_cookies>, nullptr, docs::cookies, nullptr},
+    {"subprotocols", guarded<get_subprotocols>, nullptr, docs::subprotocols, nullptr},
+    {"client", guarded<get_client>, nullptr, docs::client, nullptr},
+    {"url", guarded<get_url>, nullptr, docs::url, nullptr},
+    {"user_data", guarded<get_user_data>, nullptr, docs::user_data, nullptr},
+    {"accepted", guarded<get_accepted>, nullptr, docs::accepted, nullptr},
+    {"closed", guarded<get_closed>, nullptr, docs::closed, nullptr},
+    {"close_code", guarded<get_close_code>, nullptr, docs::close_code, nullptr},
+    {"close_reason", guarded<get_close_reason>, nullptr, docs::close_reason, nullptr},
+    {"subprotocol", guarded<get_subprotocol>, nullptr, docs::subprotocol, nullptr},
+    {"buffered_amount", guarded<get_buffered_amount>, nullptr, docs::buffered_amount, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+}  // namespace proapi::bindings
