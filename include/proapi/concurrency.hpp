@@ -2,7 +2,6 @@
 // wanted is cancelled and waited for, so that nothing runs on behind the caller's back.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <list>
 #include <optional>
@@ -147,16 +146,23 @@ Task<T> wait_for_task(Task<T> task, std::chrono::milliseconds timeout) {
     co_return child.take();
 }
 
-// Whole milliseconds, never shorter than asked.
+// A thousand years: for ever. Timers can hold it, and any unit of it; what is longer, such as hours::max(), may be more
+// than there are milliseconds.
+inline constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365'000);
+
+// Whole milliseconds, never shorter than asked, but for those that are for ever.
 template <class Rep, class Period>
-[[nodiscard]] std::chrono::milliseconds in_milliseconds(std::chrono::duration<Rep, Period> duration) noexcept {
-    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(duration);
-    return std::max(rounded, std::chrono::milliseconds(0));
+[[nodiscard]] constexpr std::chrono::milliseconds in_milliseconds(
+    std::chrono::duration<Rep, Period> duration) noexcept {
+    const std::chrono::duration<double> seconds = duration;  // floating point is wide enough for all of them
+    if (!(seconds.count() > 0)) return std::chrono::milliseconds(0);
+    if (seconds >= longest_wait) return longest_wait;
+    return std::chrono::ceil<std::chrono::milliseconds>(duration);
 }
 
 }  // namespace detail
 
-// Waits that long; at least one turn of the loop, so that others get theirs.
+// Waits that long (hours::max(): until it is cancelled); at least one turn of the loop, so that others get theirs.
 template <class Rep, class Period>
 [[nodiscard]] detail::Sleeping sleep(std::chrono::duration<Rep, Period> duration) noexcept {
     return detail::Sleeping(detail::in_milliseconds(duration));
@@ -164,7 +170,7 @@ template <class Rep, class Period>
 
 // The result of `awaitable` (a Task, or a call such as websocket.receive_text()), or TimeoutError once `timeout` is
 // over and the operation is cancelled: a receive loses no message by it, a waiting send neither loses nor doubles its
-// message. What is there at once is given even with a timeout of 0. Not for two threads.
+// message. What is there at once is given even with a timeout of 0; hours::max() is no limit. Not for two threads.
 template <class A, class Rep, class Period>
 [[nodiscard]] Task<typename detail::AwaitResult<A>::type> wait_for(A awaitable,
                                                                    std::chrono::duration<Rep, Period> timeout) {

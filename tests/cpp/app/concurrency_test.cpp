@@ -1,6 +1,8 @@
 // sleep, wait_for, when_all, when_any: results, timeouts, failures, and who is cancelled.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "client.hpp"
 
 namespace proapi {
@@ -71,6 +73,31 @@ TEST(WaitFor, Nested) {
         EXPECT_EQ(outer, 1);
         EXPECT_EQ(inner, 0);
         EXPECT_EQ(log, "cancelled ");
+    });
+}
+
+TEST(WaitFor, TheLongestTimeIsNoLimit) {
+    run_in_handler([]() -> Task<> {
+        EXPECT_EQ(co_await wait_for(after(1ms, 1), std::chrono::hours::max()), 1);
+        EXPECT_EQ(co_await wait_for(after(1ms, 2), std::chrono::seconds::max()), 2);
+        EXPECT_EQ(co_await wait_for(after(1ms, 3), std::chrono::milliseconds::max()), 3);
+        EXPECT_EQ(co_await wait_for(after(1ms, 4), std::chrono::nanoseconds::max()), 4);
+        EXPECT_EQ(co_await wait_for(after(1ms, 5), std::chrono::duration<double>(HUGE_VAL)), 5);
+        EXPECT_EQ(co_await wait_for(now(6), std::chrono::hours::min()), 6);
+    });
+}
+
+TEST(WaitFor, ASleepOfTheLongestTimeDoesNotEnd) {
+    run_in_handler([]() -> Task<> {
+        int timeouts = 0;
+        for (const auto pause : {std::chrono::hours::max(), std::chrono::hours::max() - 1h}) {
+            try {
+                co_await wait_for(sleep(pause), 2ms);
+            } catch (const TimeoutError&) {
+                ++timeouts;
+            }
+        }
+        EXPECT_EQ(timeouts, 2);
     });
 }
 
