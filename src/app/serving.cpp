@@ -102,6 +102,7 @@ void Serving::stop() {
 void Serving::wait() {
     for (std::thread& thread : threads_)
         if (thread.joinable()) thread.join();
+    pool_->close();
 }
 
 }  // namespace proapi::detail

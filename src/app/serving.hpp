@@ -23,9 +23,9 @@ public:
     [[nodiscard]] std::string url() const;
     // Any thread; gives back at once.
     void stop();
-    // Until all workers have ended. One thread.
+    // Until all workers have ended; no handler starts afterwards. One thread.
     void wait();
-    // Handlers that are no coroutines and still run: after wait(), those that shutdown_timeout has left.
+    // Handlers that are no coroutines: those that run or wait for a thread; after wait(), those that still run.
     [[nodiscard]] std::size_t busy_threads() const { return pool_->busy(); }
 
 private:

@@ -1,6 +1,7 @@
 #include "app/thread_pool.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -28,15 +29,17 @@ ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>
     state_->max_threads = max_threads;
 }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::close() noexcept {
+    std::deque<std::function<void()>> dropped;  // what they hold may take a lock of its own
     const std::lock_guard lock(state_->mutex);
     state_->closed = true;
-    state_->waiting.clear();
+    dropped.swap(state_->waiting);
     state_->news.notify_all();
 }
 
 void ThreadPool::run(std::function<void()> job) {
     const std::lock_guard lock(state_->mutex);
+    if (state_->closed) return;
     state_->waiting.push_back(std::move(job));
     if (state_->idle >= state_->waiting.size() || state_->threads == state_->max_threads)
         return state_->news.notify_one();
@@ -85,8 +88,11 @@ public:
         waiting_ = &waiting;
         home_->pool().run([self = shared_from_this()] { self->run(); });
     }
-    // On the home thread, like start().
-    void forget() noexcept { waiting_ = nullptr; }
+    // On the home thread, like start(). A call that has not begun does not begin any more.
+    void forget() noexcept {
+        waiting_ = nullptr;
+        forgotten_.store(true, std::memory_order_relaxed);
+    }
     [[nodiscard]] Response take() {
         if (error_) std::rethrow_exception(error_);
         return std::move(*result_);
@@ -94,6 +100,7 @@ public:
 
 private:
     void run() noexcept {
+        if (forgotten_.load(std::memory_order_relaxed)) return;
         try {
             result_.emplace(call_());
         } catch (...) {
@@ -108,6 +115,7 @@ private:
     std::function<Response()> call_;
     const std::shared_ptr<Worker> home_;
     Leaf* waiting_ = nullptr;
+    std::atomic<bool> forgotten_ = false;
     std::optional<Response> result_;
     std::exception_ptr error_;
 };

@@ -11,14 +11,17 @@ namespace proapi::detail {
 class ThreadPool {
 public:
     explicit ThreadPool(std::size_t max_threads = default_max_threads());
-    // Starts nothing more. What runs is not waited for: it can't be interrupted, and nobody waits for its result.
-    ~ThreadPool();
+    ~ThreadPool() { close(); }
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    // Calls `job` in a thread once one is free. It must not throw. Throws std::system_error where no thread can be
-    // started and none is there.
+    // Calls `job` in a thread once one is free, after close() never. It must not throw. Throws std::system_error where
+    // no thread can be started and none is there.
     void run(std::function<void()> job);
+    // Starts nothing more: jobs that wait for a thread are dropped. What runs is not waited for: it can't be
+    // interrupted, and nobody waits for its result. The pool's own end does not suffice: the jobs hold whoever holds
+    // it.
+    void close() noexcept;
     // How many jobs run or wait for a thread.
     [[nodiscard]] std::size_t busy() const;
 
