@@ -28,6 +28,11 @@ class Serving;
 }  // namespace detail
 
 // A server that runs in threads of its own. Stops when it is destroyed.
+//
+// Handlers that are no coroutines can't be interrupted. Those that still run when shutdown_timeout is over are left to
+// themselves: nobody waits for them or for what they give, and they may outlive the RunningServer, the ProAPI and
+// main(); the handlers' own objects (a lambda's captures) live until they end, but what these refer to must, too. Those
+// that have not begun by then never do.
 class RunningServer {
 public:
     RunningServer(RunningServer&&) noexcept;
@@ -39,9 +44,9 @@ public:
     // "http://127.0.0.1:8000"
     [[nodiscard]] std::string url() const;
     // Stops to accept, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, cancels those that are
-    // left. Gives back at once; any thread.
+    // left. Spawned tasks are cancelled once no handler of their worker runs. Gives back at once; any thread.
     void stop();
-    // Until it has stopped. Not from a handler.
+    // Until it has stopped: no coroutine runs and no handler begins any more. Not from a handler.
     void wait();
 
 private:
@@ -121,7 +126,8 @@ public:
     // Serves until SIGINT or SIGTERM, then stops gracefully; a second signal exits at once with 128 + its number.
     // Prints where it serves. What is wrong (a busy port, a bad option) is one line on stderr and exit status 1.
     void run(const RunOptions& options = {});
-    // Serves in threads of its own. Throws std::runtime_error in the cases above. The application must outlive it.
+    // Serves in threads of its own. Throws std::runtime_error in the cases above. What handlers refer to must outlive
+    // it, and what those that are no coroutines refer to must outlive these (see RunningServer).
     [[nodiscard]] RunningServer start(const RunOptions& options = {});
 
 private:

@@ -211,8 +211,8 @@ private:
 };
 
 // Runs `task` beside its caller: at once until it first waits, then whenever that is over. It belongs to the connection
-// whose handler (or task) started it. An exception that leaves it is logged. Throws std::logic_error outside of a
-// handler or task.
+// whose handler (or task) started it. An exception that leaves it is logged. When the server stops, it is cancelled as
+// soon as no handler runs. Throws std::logic_error outside of a handler or task.
 TaskHandle spawn(Task<> task);
 
 }  // namespace proapi

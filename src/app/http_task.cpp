@@ -39,7 +39,7 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
 
 class HttpTask final : public Detached {
 public:
-    using Detached::Detached;
+    HttpTask(Worker& worker, Task<> task) : Detached(Kind::handler, worker, {}, std::move(task)) {}
 
 private:
     void on_end(const std::exception_ptr&) noexcept override {}
@@ -56,7 +56,7 @@ void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchan
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
     // It deletes itself when it ends.
     auto* running =
-        new HttpTask(worker, {}, answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
+        new HttpTask(worker, answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
     running->start();
 }
 

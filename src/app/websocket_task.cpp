@@ -14,7 +14,8 @@ namespace {
 //   anything else               1011, before accept() 500; logged
 class WebSocketTask final : public Detached {
 public:
-    using Detached::Detached;
+    WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
+        : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
         server::WebSocket& websocket = state.websocket();

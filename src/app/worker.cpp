@@ -18,8 +18,8 @@ thread_local Worker* current_worker = nullptr;
 
 // ---- tasks ------------------------------------------------------------------------------------------------------
 
-Detached::Detached(Worker& worker, ConnectionRef owner, Task<> task)
-    : Root(std::move(owner)), worker_(worker), task_(std::move(task)) {
+Detached::Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task)
+    : Root(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind) {
     worker_.add(*this);
 }
 
@@ -33,6 +33,12 @@ std::coroutine_handle<> Detached::on_done() noexcept {
     return std::noop_coroutine();
 }
 
+bool Detached::cancel_for_stop() {
+    if (std::exchange(is_cancelled_for_stop_, true)) return false;
+    context().cancel();
+    return true;
+}
+
 Worker::~Worker() = default;
 
 Worker* Worker::current() noexcept {
@@ -42,11 +48,14 @@ Worker* Worker::current() noexcept {
 void Worker::add(Detached& task) noexcept {
     tasks_.push_back(task);
     ++task_count_;
+    if (task.kind() == Detached::Kind::handler) ++handler_count_;
+    if (stopping_) end_if_idle();
 }
 
 void Worker::remove(Detached& task) noexcept {
     static_cast<DetachedLink&>(task).unlink();
     --task_count_;
+    if (task.kind() == Detached::Kind::handler) --handler_count_;
     if (stopping_) end_if_idle();
 }
 
@@ -95,6 +104,7 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     }
     server_.reset();
     shutdown_timer_.reset();
+    spawned_tasks_timer_.reset();
     reactor_.reset();
     current_worker = nullptr;
 }
@@ -113,20 +123,42 @@ void Worker::begin_stop() {
     if (std::exchange(stopping_, true)) return;
     shutdown_timer_.emplace([](void* self) { static_cast<Worker*>(self)->reactor_->stop(); }, this);
     reactor_->start_timer(*shutdown_timer_, site_->routes().settings.shutdown_timeout);
+    spawned_tasks_timer_.emplace([](void* self) { static_cast<Worker*>(self)->cancel_spawned_tasks(); }, this);
     server_->stop([this] {
         connections_gone_ = true;
         end_if_idle();
     });
+    end_if_idle();
 }
 
 void Worker::end_if_idle() {
-    if (connections_gone_ && task_count_ == 0) reactor_->stop();
+    if (handler_count_ > 0) return;
+    if (task_count_ > 0) {
+        // By a timer, since a task that begins or ends is on the stack.
+        reactor_->start_timer(*spawned_tasks_timer_, net::Duration(0));
+    } else if (connections_gone_) {
+        reactor_->stop();
+    }
+}
+
+// Nobody waits for spawned tasks, which may be made to run for ever: once the last handler has ended, they are asked,
+// and have what is left of shutdown_timeout to end.
+void Worker::cancel_spawned_tasks() {
+    if (handler_count_ > 0) return;  // begun meanwhile: when that has ended
+    base::IntrusiveList<Detached, DetachedLink> all;
+    all.splice(tasks_);
+    while (Detached* task = all.pop_front()) {
+        tasks_.push_back(*task);
+        task->cancel_for_stop();
+    }
 }
 
 // Whoever is left after shutdown_timeout: first asked (Cancelled), then taken away.
 void Worker::cancel_tasks() {
-    if (task_count_ > 0)
-        logger().warn("{} handlers did not end within shutdown_timeout: they are cancelled", task_count_);
+    if (handler_count_ > 0)
+        logger().warn("{} handlers did not end within shutdown_timeout: they are cancelled", handler_count_);
+    if (const std::size_t spawned = task_count_ - handler_count_; spawned > 0 && handler_count_ == 0)
+        logger().warn("{} spawned tasks did not end within shutdown_timeout: they are taken away", spawned);
     base::IntrusiveList<Detached, DetachedLink> left;
     left.splice(tasks_);
     while (Detached* task = left.pop_front()) {

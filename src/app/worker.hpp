@@ -25,11 +25,16 @@ class Worker;
 struct DetachedLink : base::ListLink {};
 struct StateLink : base::ListLink {};
 
-// A task that nobody awaits: a handler or a spawned one. Deletes itself at its end, if the worker does not before.
+// A task that nobody awaits. Deletes itself at its end, if the worker does not before.
 class Detached : public Root, public DetachedLink {
 public:
-    Detached(Worker& worker, ConnectionRef owner, Task<> task);
+    // A stop waits for handlers, and cancels spawned tasks then.
+    enum class Kind : std::uint8_t { handler, spawned };
+    Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
     virtual ~Detached();
+    [[nodiscard]] Kind kind() const noexcept { return kind_; }
+    // Makes what it waits for throw Cancelled, at the first call; whether it was that.
+    bool cancel_for_stop();
     void start() { TaskAccess::start(task_, *this); }
     std::coroutine_handle<> on_done() noexcept final;
 
@@ -40,6 +45,8 @@ protected:
 private:
     Worker& worker_;
     Task<> task_;
+    const Kind kind_;
+    bool is_cancelled_for_stop_ = false;
 };
 
 class Worker final : public server::Application, public std::enable_shared_from_this<Worker> {
@@ -91,6 +98,7 @@ private:
     void on_request(base::IntrusivePtr<server::Exchange> exchange) override;
     void begin_stop();
     void end_if_idle();
+    void cancel_spawned_tasks();
     void cancel_tasks();
     void serve();
     void last_turn();
@@ -102,10 +110,10 @@ private:
     EngineLog log_;
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;
-    std::optional<base::Timer> shutdown_timer_;
+    std::optional<base::Timer> shutdown_timer_, spawned_tasks_timer_;
     base::IntrusiveList<Detached, DetachedLink> tasks_;
     base::IntrusiveList<ConnectionState, StateLink> states_;
-    std::size_t task_count_ = 0, state_count_ = 0;
+    std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;
     std::uint64_t dropped_ = 0;
     bool stopping_ = false, connections_gone_ = false;
     std::mutex post_mutex_;

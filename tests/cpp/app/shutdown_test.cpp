@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -98,6 +99,41 @@ TEST(Shutdown, SpawnedTasksToo) {
     EXPECT_EQ(destroyed, 1);
 }
 
+// Works until it is cancelled, and then has something left to do.
+Task<> work_for_ever(std::string* log) {
+    try {
+        while (true) co_await sleep(1ms);
+    } catch (const Cancelled&) {
+        *log += "cancelled ";
+    }
+    co_await sleep(work_time);
+    *log += "ended ";
+}
+
+TEST(Shutdown, SpawnedTasksAreCancelledOnceHandlersHaveEnded) {
+    ProAPI app;
+    app.setting("shutdown_timeout", "60");
+    std::string log;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        spawn(work_for_ever(&log));
+        co_await websocket.send_text("ready");
+        static_cast<void>(co_await websocket.next_text());
+        co_await sleep(work_time);
+        log += "handler ";
+    });
+    RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    EXPECT_EQ(client.read_text(), "ready");
+    const auto begin = std::chrono::steady_clock::now();
+    server.stop();
+    client.finish(1001);
+    client.reset();
+    server.wait();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s);
+    EXPECT_EQ(log, "handler cancelled ended ");
+}
+
 TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
     auto gate = std::make_shared<std::promise<void>>();
     auto opened = gate->get_future().share();
@@ -119,6 +155,43 @@ TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
         EXPECT_EQ(test::status_of(client.read_response()), 503);
     }
     gate->set_value();  // it ends by itself, with nobody left to tell
+}
+
+std::size_t count_threads() {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
+}
+
+TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
+    constexpr std::size_t clients = 40;  // more than the pool has threads
+    const std::size_t threads_before = count_threads();
+    std::promise<void> gate;
+    const auto begun = std::make_shared<std::atomic<std::size_t>>(0);
+    std::size_t begun_before = 0;
+    {
+        ProAPI app;
+        app.setting("shutdown_timeout", "0.05");
+        app.get("/", [begun, opened = gate.get_future().share()] {
+            ++*begun;
+            opened.wait();
+            return "too late";
+        });
+        app.get("/ready", []() -> Task<std::string> { co_return "yes"; });
+        RunningServer server = app.start({.port = 0});
+        std::vector<std::unique_ptr<Client>> waiting;
+        for (std::size_t i = 0; i < clients; ++i) {
+            waiting.push_back(std::make_unique<Client>(server.port()));
+            waiting.back()->write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        while (*begun == 0) std::this_thread::yield();
+        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/ready")), "yes");
+        server.stop();
+        server.wait();
+        begun_before = *begun;
+        EXPECT_LT(begun_before, clients);
+    }
+    gate.set_value();
+    while (count_threads() > threads_before) std::this_thread::yield();  // the pool's have ended
+    EXPECT_EQ(*begun, begun_before);
 }
 
 TEST(Shutdown, ARequestUnderWayIsAnswered) {
