@@ -56,7 +56,8 @@ private:
 template <class T>
 class Child final : public ChildBase {
 public:
-    Child(Join& join, Task<T> task) noexcept : ChildBase(join), task_(std::move(task)) {}
+    // Throws std::logic_error for a task that has run.
+    Child(Join& join, Task<T> task) : ChildBase(join), task_(std::move(task)) { TaskAccess::require_unused(task_); }
     void start() override { TaskAccess::start(task_, *this); }
     [[nodiscard]] std::exception_ptr error() const noexcept override { return TaskAccess::error(task_); }
     T take() { return TaskAccess::take(task_); }
@@ -106,7 +107,7 @@ private:
 
 template <class A>
 struct AwaitResult {
-    using type = decltype(std::declval<A&>().await_resume());
+    using type = decltype(awaiter_of(std::declval<A>()).await_resume());
 };
 template <class T>
 struct AwaitResult<Task<T>> {

@@ -78,6 +78,10 @@ protected:
     // Before waiting: throws Cancelled where the context was cancelled meanwhile.
     void check_cancelled();
     void suspend(std::coroutine_handle<> waiting) noexcept;
+    // For operations that can't be cancelled: the next one is.
+    void put_off_cancel() noexcept {
+        if (context_) context_->cancel_requested_ = true;
+    }
     // After waiting: throws Cancelled where that is why it ended.
     void throw_if_cancelled() const;
     [[nodiscard]] bool is_waiting() const noexcept { return static_cast<bool>(waiting_); }

@@ -4,9 +4,11 @@
 //   proapi::Task<int> answer() { co_await proapi::sleep(std::chrono::seconds(1)); co_return 42; }
 //   int n = co_await answer();
 //
-// Tasks belong to one thread: the reactor's on which they were started.
+// Tasks belong to one thread: the reactor's on which they were started. They may await what others have made for
+// coroutines, too, where that resumes them on that thread; it can't be cancelled: Cancelled comes out of the next wait.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -15,6 +17,7 @@
 #include <utility>
 
 #include "proapi/context.hpp"
+#include "proapi/foreign.hpp"
 
 namespace proapi {
 
@@ -37,6 +40,14 @@ struct AwaiterRef {
     decltype(auto) await_resume() const { return awaiter.await_resume(); }
 };
 
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+
+// Throws std::logic_error for a task that is awaited or spawned and can't be: its coroutine has run, or it has none.
+[[noreturn]] void refuse_task(bool has_run);
+
 class PromiseBase {
 public:
     struct FinalAwaiter {
@@ -55,14 +66,19 @@ public:
     std::suspend_always initial_suspend() const noexcept { return {}; }
     FinalAwaiter final_suspend() const noexcept { return {}; }
 
-    // Whatever is awaited learns on whose behalf.
+    // Whatever is awaited learns on whose behalf, or is waited for in a way that remembers it.
     template <class Awaitable>
-    auto await_transform(Awaitable&& awaitable) const noexcept {
-        if constexpr (requires { awaitable.set_context(context_); }) awaitable.set_context(context_);
-        if constexpr (requires { std::forward<Awaitable>(awaitable).operator co_await(); }) {
-            return std::forward<Awaitable>(awaitable).operator co_await();
-        } else {
+    auto await_transform(Awaitable&& awaitable) const {
+        if constexpr (is_task<std::remove_cvref_t<Awaitable>>) {
+            static_assert(!std::is_reference_v<Awaitable> && !std::is_const_v<Awaitable>,
+                          "a task is awaited once, which uses it up: co_await std::move(task)");
+            awaitable.set_context(context_);
+            return std::move(awaitable).operator co_await();
+        } else if constexpr (requires { awaitable.set_context(context_); }) {
+            awaitable.set_context(context_);
             return AwaiterRef<std::remove_reference_t<Awaitable>>{awaitable};
+        } else {
+            return Foreign<Awaitable>(std::forward<Awaitable>(awaitable), context_);
         }
     }
 
@@ -78,7 +94,7 @@ template <class T>
 class Promise final : public PromiseBase {
 public:
     Task<T> get_return_object() noexcept;
-    template <class U>
+    template <class U = T>  // the default is for lists in braces
         requires std::is_convertible_v<U&&, T>
     void return_value(U&& value) {
         value_.emplace(std::forward<U>(value));
@@ -112,6 +128,15 @@ private:
 
 // What the framework may do with a task beyond awaiting it.
 struct TaskAccess {
+    // Throws std::logic_error for a task that has been awaited or spawned, or was moved from.
+    template <class T>
+    static void require_unused(const Task<T>& task) {
+        if (!task.coroutine_) [[unlikely]]
+            refuse_task(false);
+        const PromiseBase& promise = task.coroutine_.promise();
+        if (promise.continuation_ || promise.root_) [[unlikely]]
+            refuse_task(true);
+    }
     // Runs the task on behalf of `root` until it first waits. root.on_done() is called at its end, maybe within.
     template <class T>
     static void start(Task<T>& task, Root& root) {
@@ -146,6 +171,8 @@ struct TaskAccess {
 
 template <class T>
 class [[nodiscard]] Task {
+    static_assert(!std::is_reference_v<T>, "a task gives a value: Task<T*> or Task<std::reference_wrapper<T>>");
+
 public:
     using promise_type = detail::Promise<T>;
     using value_type = T;
@@ -160,8 +187,10 @@ public:
         if (coroutine_) coroutine_.destroy();
     }
 
-    // Awaited once, as `co_await task()` or `co_await std::move(task)`; moved-from tasks can't be.
-    auto operator co_await() && noexcept {
+    // Awaited once, as `co_await task()` or `co_await std::move(task)`. Throws std::logic_error for a task that has
+    // been awaited or was moved from.
+    auto operator co_await() && {
+        detail::TaskAccess::require_unused(*this);
         struct Awaiter {
             std::coroutine_handle<promise_type> coroutine;
             [[nodiscard]] bool await_ready() const noexcept { return false; }
@@ -174,7 +203,8 @@ public:
     }
 
     // Called by the promise of the coroutine that awaits it.
-    void set_context(detail::Context* context) noexcept {
+    void set_context(detail::Context* context) {
+        detail::TaskAccess::require_unused(*this);
         detail::TaskAccess::set_context(coroutine_.promise(), context);
     }
 
@@ -212,7 +242,7 @@ private:
 
 // Runs `task` beside its caller: at once until it first waits, then whenever that is over. It belongs to the connection
 // whose handler (or task) started it. An exception that leaves it is logged. When the server stops, it is cancelled as
-// soon as no handler runs. Throws std::logic_error outside of a handler or task.
+// soon as no handler runs. Throws std::logic_error outside of a handler or task, and for a task that has run.
 TaskHandle spawn(Task<> task);
 
 }  // namespace proapi

@@ -37,6 +37,8 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return true; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
     void await_resume() const noexcept {}
+    // It does not matter on whose behalf.
+    void set_context(Context*) const noexcept {}
 };
 
 // A message that was sent when this was made. Awaiting it waits, if the outgoing buffer is above its high-water mark,

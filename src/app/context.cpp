@@ -1,5 +1,6 @@
 #include "proapi/context.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 #include "app/waits.hpp"
@@ -72,6 +73,11 @@ std::coroutine_handle<> Leaf::take_waiting() noexcept {
     if (context_) context_->pending_ = nullptr;
     current_context = context_;
     return std::exchange(waiting_, nullptr);
+}
+
+void refuse_task(bool has_run) {
+    throw std::logic_error(has_run ? "expected a task that has not run, got one that was awaited or spawned already"
+                                   : "expected a task, got one that was moved from");
 }
 
 void Sleeping::await_suspend(std::coroutine_handle<> waiting) {

@@ -51,6 +51,7 @@ bool TaskHandle::is_done() const noexcept {
 TaskHandle spawn(Task<> task) {
     detail::Worker* worker = detail::Worker::current();
     if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
+    detail::TaskAccess::require_unused(task);
     const detail::Context* context = detail::Context::current();
     // It deletes itself when it ends.
     auto* spawned =

@@ -21,6 +21,10 @@ Task<> fail() {
     co_return;
 }
 
+Task<> keep_waiting() {
+    co_await sleep(1h);
+}
+
 TEST(Task, GivesItsValueAtOnceOrLater) {
     run_in_handler([]() -> Task<> {
         EXPECT_EQ(co_await value(1), 1);
@@ -60,6 +64,76 @@ TEST(Task, MoveOnlyValues) {
         auto make = []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
         const std::unique_ptr<int> number = co_await make();
         EXPECT_EQ(*number, 7);
+    });
+}
+
+template <class Act>
+Task<std::string> refusal_of(Act act) {
+    std::string text = "nothing was refused";
+    try {
+        co_await act();
+    } catch (const std::logic_error& error) {
+        text = error.what();
+    }
+    co_return text;
+}
+
+TEST(Task, RunsOnlyOnce) {
+    run_in_handler([]() -> Task<> {
+        const std::string has_run = "expected a task that has not run, got one that was awaited or spawned already";
+        const std::string moved = "expected a task, got one that was moved from";
+        Task<int> task = value(1);
+        EXPECT_EQ(co_await std::move(task), 1);
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> { co_await std::move(task); }), has_run);
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> { co_await wait_for(std::move(task), 1s); }), has_run);
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> { co_await std::move(task); }), moved);
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> { co_await when_all(std::move(task)); }), moved);
+        Task<> waits = keep_waiting();
+        const auto await = [](Task<>* which) -> Task<> { co_await std::move(*which); };
+        const TaskHandle first = spawn(await(&waits));
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> { co_await std::move(waits); }), has_run);
+        first.cancel();
+        Task<> spawned = fail();
+        const Task<> other = std::move(spawned);
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> {
+                      spawn(std::move(spawned));
+                      co_return;
+                  }),
+                  moved);
+    });
+}
+
+TEST(Task, AHandlerWhoseTaskWasUsedUpFails) {
+    ProAPI app;
+    const auto give_away = [](Task<>) {};
+    app.websocket("/", [&](WebSocketConnection) {
+        Task<> task = keep_waiting();
+        give_away(std::move(task));
+        return task;
+    });
+    app.get("/", [&] {
+        Task<> task = keep_waiting();
+        give_away(std::move(task));
+        return task;
+    });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(test::Client(server.port(), "/").status(), 500);
+    EXPECT_EQ(test::status_of(test::request(server.port(), "GET", "/")), 500);
+}
+
+Task<std::pair<int, std::string>> a_pair() {
+    co_return {1, "one"};
+}
+Task<std::vector<int>> numbers(bool some) {
+    if (some) co_return {1, 2, 3};
+    co_return {};
+}
+
+TEST(Task, GivesListsInBraces) {
+    run_in_handler([]() -> Task<> {
+        EXPECT_EQ((co_await a_pair()).second, "one");
+        EXPECT_EQ((co_await numbers(true)).size(), 3U);
+        EXPECT_TRUE((co_await numbers(false)).empty());
     });
 }
 
