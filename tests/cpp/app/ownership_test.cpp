@@ -94,6 +94,58 @@ TEST(Ownership, AfterALoss) {
     expect_ownership_rule(true);
 }
 
+TEST(Ownership, TasksOfAHandlerThatIsNoCoroutine) {
+    ProAPI app;
+    std::promise<std::string> told;
+    const auto note_end = [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.wait_closed();
+        told.set_value(co_await try_send(websocket));
+    };
+    const auto serve = [](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        co_await websocket.receive_text();
+    };
+    app.websocket("/", [&](WebSocketConnection websocket) {
+        spawn(note_end(websocket));
+        return serve(websocket);
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    client.finish(4100);
+    EXPECT_EQ(told.get_future().get(), "disconnect 4100");
+}
+
+TEST(Ownership, AReceiveOutlivesTheLastHandle) {
+    ProAPI app;
+    std::optional<WebSocketConnection> kept;
+    std::promise<void> opened;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        kept = std::move(websocket);
+        opened.set_value();
+        co_await sleep(1ms);
+    });
+    app.get("/", [&]() -> Task<std::string> {
+        auto receiving = kept->receive_text();
+        co_await kept->wait_closed();
+        kept.reset();
+        std::string outcome;
+        try {
+            co_await sleep(1ms);
+            outcome = co_await receiving;
+        } catch (...) {
+            outcome = outcome_of(std::current_exception());
+        }
+        co_return outcome;
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    opened.get_future().wait();
+    EXPECT_EQ(client.read_close(), 1000);
+    client.finish();
+    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "disconnect 1000");
+}
+
 TEST(Ownership, HandlesOutliveTheConnection) {
     ProAPI app;
     std::optional<WebSocketConnection> kept;
