@@ -135,9 +135,13 @@ void ConnectionState::cancel_receive(ReceivingBase& receiving) noexcept {
 }
 
 void ConnectionState::on_message(server::MessageView message) {
-    ReceivingBase* receiving = std::exchange(receiving_, nullptr);
-    make_message(message, receiving->message());
-    receiving->on_received();
+    try {
+        make_message(message, receiving_->message());
+    } catch (...) {
+        websocket_->wait_message(*this);  // the engine gives the connection up, and tells who waits of its end
+        throw;
+    }
+    std::exchange(receiving_, nullptr)->on_received();
 }
 
 void ConnectionState::on_end() {
