@@ -1,8 +1,14 @@
 // WebSocketConnection: one connection, as a handler and everyone it tells about it hold it. A cheap handle: copying,
 // comparing, hashing and keeping it after the connection is gone are safe.
 //
-// A connection belongs to the thread of its handler. send_*(), close(), closed(), path() and the rest of what the
-// request said may be called from any thread; everything else on the connection's own only.
+// A connection belongs to the thread of its handler. send_*(), close(), closed(), buffered_amount(), path() and the
+// rest of what the request said may be called from any thread; everything else on the connection's own only.
+//
+// A thread that is none of the server's, such as one that produces data, can't await its sends. It paces itself by what
+// waits, or max_buffered closes the connection:
+//
+//   while (!websocket.closed() && websocket.buffered_amount() > 500'000) std::this_thread::sleep_for(5ms);
+//   websocket.send_bytes(next);
 //
 // The end of a connection is raised in its own handler and the tasks which that started (WebSocketDisconnect). Anywhere
 // else a send to an ended connection is dropped and gives false: one user's leaving never breaks another's handler.
@@ -272,7 +278,8 @@ public:
     [[nodiscard]] std::optional<std::uint16_t> close_code() const;
     [[nodiscard]] const std::string& close_reason() const;
     [[nodiscard]] const std::string& subprotocol() const;  // empty: none
-    // Octets that wait to be sent.
+    // Octets that wait to be sent, with those that other threads have sent and that are on their way here. From another
+    // thread: as it was a moment ago, but for that thread's own sends, which count at once.
     [[nodiscard]] std::size_t buffered_amount() const;
     // Waits until the connection is gone.
     [[nodiscard]] detail::WaitingForEnd wait_closed() const { return detail::WaitingForEnd(state_); }

@@ -88,6 +88,19 @@ Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
     return Sending(new Sending::Unfinished(ConnectionRef(this)));
 }
 
+std::size_t ConnectionState::buffered_amount() {
+    if (has_ended()) return 0;
+    // In this order: what has left the one is in the other already.
+    const std::size_t on_its_way = remote_bytes_.load(std::memory_order_acquire);
+    if (is_here()) return on_its_way + websocket_->buffered_amount();
+    if (!asked_for_buffered_.exchange(true))
+        worker().post([state = ConnectionRef(this)] {
+            state->asked_for_buffered_ = false;
+            state->note_buffered();
+        });
+    return on_its_way + buffered_.load(std::memory_order_relaxed);
+}
+
 void ConnectionState::overflow() {
     if (!overflowed_.exchange(true)) close(ws::close_code::policy_violation, "slow consumer: max_buffered is full");
 }

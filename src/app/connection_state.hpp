@@ -39,6 +39,10 @@ public:
     [[nodiscard]] Sending send(server::MessageKind kind, base::Bytes payload);
     // What other threads have on its way here counts like what is buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
+    // Of both. On another thread than its own what that has told last, which asking brings up to date soon.
+    [[nodiscard]] std::size_t buffered_amount();
+    // Tells other threads. On its own.
+    void note_buffered() noexcept { buffered_.store(websocket_->buffered_amount(), std::memory_order_relaxed); }
     // It is too much: closes with 1008. Any thread.
     void overflow();
     // False where there is nothing to wait for: closed already, or done on another thread.
@@ -65,7 +69,8 @@ private:
     std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
     std::once_flag view_once_;
     std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until it is gone
-    std::atomic<std::size_t> remote_bytes_ = 0;
+    std::atomic<std::size_t> remote_bytes_ = 0, buffered_ = 0;
+    std::atomic<bool> asked_for_buffered_ = false;
     std::atomic<bool> accepted_ = false, overflowed_ = false, ended_ = false;
 };
 

@@ -37,7 +37,8 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, serve
 void RemoteSend::send() {
     auto result = server::SendResult::ended;
     const server::Problem problem = target_->websocket().send(kind_, base::as_bytes(data_), result);
-    target_->remote_bytes().fetch_sub(data_.size(), std::memory_order_relaxed);
+    target_->note_buffered();
+    target_->remote_bytes().fetch_sub(data_.size(), std::memory_order_release);
     data_ = {};
     if (problem || result == server::SendResult::ended) {
         target_->worker().count_dropped();

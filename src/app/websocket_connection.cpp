@@ -259,8 +259,7 @@ const std::string& WebSocketConnection::subprotocol() const {
 }
 
 std::size_t WebSocketConnection::buffered_amount() const {
-    if (state_->has_ended()) return 0;
-    return state_->websocket("buffered_amount()").buffered_amount();
+    return state_->buffered_amount();
 }
 
 }  // namespace proapi

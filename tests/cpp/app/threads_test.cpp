@@ -41,7 +41,6 @@ TEST(Threads, SendFromOthers) {
             ASSERT_EQ(text, std::to_string(t) + ":" + std::to_string(next[t]++) + std::string(50, '.'));
         }
         for (std::thread& thread : threads) thread.join();
-        EXPECT_THROW(static_cast<void>(websocket.buffered_amount()), WebSocketStateError);
         EXPECT_THROW(websocket.close(5), std::invalid_argument);
         websocket.close(4000, "from outside");
     }
@@ -92,6 +91,61 @@ TEST(Threads, SendsToABusyThreadAreBounded) {
     }
     go_on.set_value();
     EXPECT_EQ(client.read_close(), 1008);
+}
+
+TEST(Threads, AProducerSeesItsOwnSendsAtOnce) {
+    ProAPI app;
+    std::promise<WebSocketConnection> opened;
+    std::promise<void> go_on;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        co_await websocket.receive_text();
+        opened.set_value(websocket);
+        go_on.get_future().wait();  // as a handler that computes would
+        co_await websocket.receive_text();
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    client.send("compute");
+    const WebSocketConnection websocket = opened.get_future().get();
+    EXPECT_EQ(websocket.buffered_amount(), 0U);
+    for (int i = 1; i <= 3; ++i) {
+        websocket.send_text(std::string(100'000, 'x'));
+        EXPECT_EQ(websocket.buffered_amount(), 100'000U * static_cast<std::size_t>(i));
+    }
+    go_on.set_value();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(client.read_text().size(), 100'000U);
+    while (websocket.buffered_amount() > 0) std::this_thread::yield();
+    client.finish();
+    while (!websocket.closed()) std::this_thread::yield();
+    EXPECT_EQ(websocket.buffered_amount(), 0U);
+}
+
+TEST(Threads, AProducerPacesItself) {
+    constexpr std::size_t count = 300, size = 100'000, most = 500'000;
+    constexpr auto pause = 1ms;
+    ProAPI app;
+    app.setting("max_buffered", "2000000");
+    std::promise<WebSocketConnection> opened;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        opened.set_value(websocket);
+        co_await websocket.receive_text();
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    const WebSocketConnection websocket = opened.get_future().get();
+    std::thread producer([&] {
+        for (std::size_t i = 0; i < count; ++i) {
+            while (!websocket.closed() && websocket.buffered_amount() > most) std::this_thread::sleep_for(pause);
+            websocket.send_text(std::string(size, 'x'));
+        }
+    });
+    std::size_t received = 0;
+    for (std::size_t i = 0; i < count; ++i) received += client.read_text().size();
+    producer.join();
+    EXPECT_EQ(received, count * size);
+    client.finish();
 }
 
 TEST(Threads, ARoomOverSeveralWorkers) {
