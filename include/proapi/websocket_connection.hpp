@@ -105,7 +105,7 @@ private:
 // Waits for the next message, which is made straight from the octets that were read. Acts when it is awaited.
 class ReceivingBase : public Leaf {
 public:
-    explicit ReceivingBase(ConnectionState& state) noexcept : state_(&state) {}
+    explicit ReceivingBase(const ConnectionRef& state) noexcept : state_(state) {}
     ReceivingBase(ReceivingBase&& other) noexcept;
     ~ReceivingBase() override;
     [[nodiscard]] bool await_ready();
@@ -128,9 +128,8 @@ protected:
     [[noreturn]] void refuse_content(const std::string& text);
 
 private:
-    ConnectionState* state_;  // alive in the expression in which receive_*() was called
+    ConnectionRef state_;
     Message message_;
-    ConnectionRef own_;  // and beyond it, once this was moved
     bool received_ = false;
 };
 
@@ -224,30 +223,28 @@ public:
     // The next message. Each throws WebSocketDisconnect once the connection has ended and no message is left,
     // WebSocketMessageError for a message of another kind (the next call gets the next message), WebSocketStateError
     // before accept() and while another task receives.
-    [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(*state_); }
-    [[nodiscard]] detail::ReceivingBytes receive_bytes() const { return detail::ReceivingBytes(*state_); }
+    [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(state_); }
+    [[nodiscard]] detail::ReceivingBytes receive_bytes() const { return detail::ReceivingBytes(state_); }
     // From a text or binary message. T: anything that nlohmann::json converts to.
     template <class T = Json>
     [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
-        return detail::ReceivingJson<T>(*state_);
+        return detail::ReceivingJson<T>(state_);
     }
     // Of either kind.
-    [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(*state_); }
+    [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(state_); }
 
     // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect
     // (Python's `async for` and iter_text()); everything else is as above.
-    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const {
-        return detail::Next<detail::ReceivingAny>(*state_);
-    }
+    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const { return detail::Next<detail::ReceivingAny>(state_); }
     [[nodiscard]] detail::Next<detail::ReceivingText> next_text() const {
-        return detail::Next<detail::ReceivingText>(*state_);
+        return detail::Next<detail::ReceivingText>(state_);
     }
     [[nodiscard]] detail::Next<detail::ReceivingBytes> next_bytes() const {
-        return detail::Next<detail::ReceivingBytes>(*state_);
+        return detail::Next<detail::ReceivingBytes>(state_);
     }
     template <class T = Json>
     [[nodiscard]] detail::Next<detail::ReceivingJson<T>> next_json() const {
-        return detail::Next<detail::ReceivingJson<T>>(*state_);
+        return detail::Next<detail::ReceivingJson<T>>(state_);
     }
 
     // Send at once, in call order, also where the result is not awaited: then nothing keeps the sender from filling the

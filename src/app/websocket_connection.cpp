@@ -113,7 +113,7 @@ void WaitingForEnd::await_suspend(std::coroutine_handle<> waiting) {
 // ---- receiving --------------------------------------------------------------------------------------------------
 
 ReceivingBase::ReceivingBase(ReceivingBase&& other) noexcept
-    : Leaf(std::move(other)), state_(other.state_), own_(other.state_) {}
+    : Leaf(std::move(other)), state_(std::move(other.state_)) {}
 
 ReceivingBase::~ReceivingBase() {
     if (is_waiting()) state_->cancel_receive(*this);
