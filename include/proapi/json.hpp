@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace proapi {
 
@@ -17,5 +19,30 @@ inline constexpr std::size_t max_json_depth = 200;
 [[nodiscard]] std::string write_json(const Json& value);
 // Throws std::invalid_argument, with where and why, for text that is not JSON (RFC 8259) or nested too deep.
 [[nodiscard]] Json parse_json(std::string_view text);
+
+namespace detail {
+
+// `made` is what a typed value of `given` is as JSON again. Gives the first number (or true or false) of `given` in
+// whose place `made` has another number, as text; empty: none. nlohmann::json makes 3 of 3.7, 1 of true, and keeps the
+// low bits of what is too large.
+[[nodiscard]] std::string find_altered_number(const Json& given, const Json& made);
+
+// The value as a T, or in `altered` a number that T does not hold as it is: it is looked for where T converts to JSON,
+// too. Throws Json::exception.
+template <class T>
+[[nodiscard]] T convert_json(const Json& value, std::string& altered) {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+        if (!value.is_number_integer() && (value.is_number() || value.is_boolean())) {
+            altered = value.dump();
+            return T();
+        }
+    }
+    T result = value.get<T>();
+    if constexpr (std::is_constructible_v<Json, const T&> && !std::is_same_v<T, std::string>)
+        altered = find_altered_number(value, Json(std::as_const(result)));
+    return result;
+}
+
+}  // namespace detail
 
 }  // namespace proapi

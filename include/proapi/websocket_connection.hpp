@@ -164,7 +164,10 @@ public:
             return value;
         } else {
             try {
-                return value.get<T>();
+                std::string altered;
+                T result = convert_json<T>(value, altered);
+                if (altered.empty()) return result;
+                refuse_content("expected numbers that their type can hold as they are, got " + altered);
             } catch (const Json::exception& error) {
                 refuse_content(error.what());
             }
@@ -225,7 +228,9 @@ public:
     // before accept() and while another task receives.
     [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(state_); }
     [[nodiscard]] detail::ReceivingBytes receive_bytes() const { return detail::ReceivingBytes(state_); }
-    // From a text or binary message. T: anything that nlohmann::json converts to.
+    // From a text or binary message. T: anything that nlohmann::json converts to. Where T converts to it, too, numbers
+    // are checked, in members and elements as well: an integer takes no fraction, no true or false and nothing out of
+    // its range, a float or double nothing that would be infinite.
     template <class T = Json>
     [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
         return detail::ReceivingJson<T>(state_);

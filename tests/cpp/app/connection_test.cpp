@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "client.hpp"
@@ -174,6 +176,73 @@ TEST(Handler, ItsEndIsTheConnections) {
     EXPECT_EQ(close_code("/odd", "x", 1), 1011);
     EXPECT_EQ(Client(server.port(), "/refuse").status(), 403);
     EXPECT_EQ(Client(server.port(), "/fail-early").status(), 500);
+}
+
+struct Point {
+    int x = 0;
+    std::vector<std::uint8_t> levels;
+    double weight = 1;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(Point, x, levels, weight)
+};
+
+struct FromJsonOnly {
+    int x = 0;
+    friend void from_json(const Json& json, FromJsonOnly& value) { json.at("x").get_to(value.x); }
+};
+
+// 0 where a T takes the message, else the close code that it would have.
+template <class T>
+Task<> receive_typed(WebSocketConnection websocket) {
+    co_await websocket.accept();
+    while (true) {
+        int code = 0;
+        try {
+            static_cast<void>(co_await websocket.receive_json<T>());
+        } catch (const WebSocketMessageError& error) {
+            code = error.close_code();
+        }
+        co_await websocket.send_text(std::to_string(code));
+    }
+}
+
+TEST(Receive, TypedJsonRefusesNumbersThatDoNotFit) {
+    ProAPI app;
+    app.websocket("/int", receive_typed<int>);
+    app.websocket("/int64", receive_typed<std::int64_t>);
+    app.websocket("/uint8", receive_typed<std::uint8_t>);
+    app.websocket("/float", receive_typed<float>);
+    app.websocket("/bool", receive_typed<bool>);
+    app.websocket("/ints", receive_typed<std::vector<int>>);
+    app.websocket("/set", receive_typed<std::set<std::uint8_t>>);
+    app.websocket("/map", receive_typed<std::map<int, std::uint8_t>>);
+    app.websocket("/point", receive_typed<Point>);
+    app.websocket("/points", receive_typed<std::map<std::string, std::vector<Point>>>);
+    app.websocket("/from", receive_typed<FromJsonOnly>);
+    const RunningServer server = app.start({.port = 0});
+    const auto check = [&](const std::string& path, const std::vector<std::string>& taken,
+                           const std::vector<std::string>& refused) {
+        Client client(server.port(), path);
+        for (const std::string& message : taken) {
+            client.send(message);
+            EXPECT_EQ(client.read_text(), "0") << path << " " << message;
+        }
+        for (const std::string& message : refused) {
+            client.send(message);
+            EXPECT_EQ(client.read_text(), "1007") << path << " " << message;
+        }
+    };
+    check("/int", {"3", "-2147483648"}, {"3.7", "3.0", "true", "1e300", "99999999999", "\"3\"", "null", "[3]"});
+    check("/int64", {"-9223372036854775808", "9223372036854775807"}, {"9223372036854775808", "18446744073709551615"});
+    check("/uint8", {"0", "255"}, {"256", "300", "-1", "false"});
+    check("/float", {"1", "0.1", "-1e30", "18446744073709551615"}, {"1e300", "true"});
+    check("/bool", {"true"}, {"1"});
+    check("/ints", {"[]", "[3,1,2]"}, {"[3,1.5]", "[true]", "[1,99999999999]"});
+    check("/set", {"[3,1,2]", "[3,1,3]"}, {"[3,1,2.5]", "[3,1,300]"});
+    check("/map", {"[[3,1],[1,2]]"}, {"[[3,1],[1,300]]", "[[3,1],[1.5,2]]"});
+    check("/point", {"{}", R"({"x":3,"levels":[1,0],"weight":2})"},
+          {R"({"x":3.7})", R"({"x":true})", R"({"x":1e300})", R"({"levels":[1,256]})", R"({"weight":false})"});
+    check("/points", {R"({"a":[{"x":1},{}],"b":[]})"}, {R"({"a":[{"x":1.5}]})"});
+    check("/from", {R"({"x":3})", R"({"x":3.7})"}, {"{}"});  // it looks for itself, or does not
 }
 
 TEST(Route, SettingsOfItsOwn) {
