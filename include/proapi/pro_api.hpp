@@ -72,6 +72,7 @@ public:
 
     // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A
     // handler that is no coroutine runs in a thread of a pool: it may block, and spawn() and sleep() are not for it.
+    // `method` in any case: "get" is GET.
     template <class F>
     void route(std::string_view method, std::string_view pattern, F handler,
                std::source_location where = std::source_location::current()) {

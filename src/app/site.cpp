@@ -72,6 +72,16 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     }
 }
 
+// What paths it matches, whatever its parameters are called.
+[[nodiscard]] std::string shape_of(std::string_view pattern) {
+    std::string shape;
+    for (const auto& segment : http::parse_pattern(pattern).segments) {
+        shape += '/';
+        shape += segment.parameter ? "{" + std::string(name_of(segment.parameter->converter)) + "}" : segment.literal;
+    }
+    return shape;
+}
+
 [[nodiscard]] server::Route make_route(server::Route::Kind kind) {
     server::Route route;
     route.kind = kind;
@@ -83,8 +93,16 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
 void Site::add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
                std::source_location where) {
     require_not_serving("a route");
-    if (const std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty())
+    entry.method = method;
+    entry.shape = shape_of(pattern);
+    entry.where = where;
+    if (std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty()) {
+        for (const Entry& first : entries_)
+            if (first.method == entry.method && first.shape == entry.shape)
+                wrong +=
+                    std::string("; the first: ") + first.where.file_name() + ":" + std::to_string(first.where.line());
         throw RouteError(wrong, where);
+    }
     entry.name = std::string(method == http::websocket_method ? "websocket" : method) + " " + std::string(pattern);
     site_.routes.push_back(std::move(route));
     entries_.push_back(std::move(entry));
@@ -97,8 +115,10 @@ void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHand
     for (const auto& [name, value] : settings)
         if (const std::string wrong = server::set_setting(trial, name, value); !wrong.empty())
             throw RouteError("route \"" + std::string(pattern) + "\": " + wrong, where);
-    add(http::websocket_method, pattern, make_route(server::Route::Kind::websocket),
-        {.name = {}, .settings = settings, .websocket = std::move(handler), .http = nullptr}, where);
+    Entry entry;
+    entry.settings = settings;
+    entry.websocket = std::move(handler);
+    add(http::websocket_method, pattern, make_route(server::Route::Kind::websocket), std::move(entry), where);
 }
 
 void Site::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
@@ -106,8 +126,12 @@ void Site::add_http(std::string_view method, std::string_view pattern, std::uniq
     check_signature(pattern, handler->parameters(), where);
     if (!http::is_token(method))
         throw RouteError("expected an HTTP method, got \"" + std::string(method) + "\"", where);
-    add(method, pattern, make_route(server::Route::Kind::http),
-        {.name = {}, .settings = {}, .websocket = nullptr, .http = std::move(handler)}, where);
+    std::string name(method);
+    for (char& letter : name)
+        if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
+    Entry entry;
+    entry.http = std::move(handler);
+    add(name, pattern, make_route(server::Route::Kind::http), std::move(entry), where);
 }
 
 void Site::add_files(std::string_view prefix, const std::string& directory, std::source_location where) {

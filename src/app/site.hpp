@@ -21,9 +21,11 @@ public:
         Settings settings;
         std::unique_ptr<WebSocketHandler> websocket;  // one of the two, none for files
         std::unique_ptr<HttpHandler> http;
+        std::string method, shape;  // which no other has both of
+        std::source_location where;
     };
 
-    // Each throws RouteError.
+    // Each throws RouteError. Methods are taken in any case.
     void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const Settings& settings,
                        std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,

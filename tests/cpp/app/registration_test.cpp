@@ -54,6 +54,29 @@ TEST(Registration, Duplicates) {
     EXPECT_PART(refusal([&] { app.get("/a/{y}", [](std::string) { return ""; }); }), "registration_test.cpp");
 }
 
+TEST(Registration, DuplicatesNameTheFirst) {
+    ProAPI app;
+    app.get("/a/{x:int}", [](int) { return ""; });
+    const int line = __LINE__ + 1;
+    app.get("/a/{x}", [](std::string) { return ""; });
+    const std::string text = refusal([&] { app.route("get", "/a/{y}", [](std::string) { return ""; }); });
+    EXPECT_PART(text, "expected one GET route for \"/a/{y}\", got a second; the first: ");
+    EXPECT_PART(text, "registration_test.cpp:" + std::to_string(line));
+    EXPECT_PART(text, "registration_test.cpp:" + std::to_string(line + 1) + ": ");
+    app.static_files("/files", ".");
+    EXPECT_PART(refusal([&] { app.static_files("/files/", "."); }), "the first: ");
+}
+
+TEST(Registration, MethodsInAnyCase) {
+    ProAPI app;
+    app.route("get", "/", [] { return "got"; });
+    app.route("Purge", "/", [] { return "purged"; });
+    EXPECT_PART(refusal([&] { app.route("g t", "/", [] { return ""; }); }), "expected an HTTP method, got \"g t\"");
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "got");
+    EXPECT_EQ(test::body_of(test::request(server.port(), "PURGE", "/")), "purged");
+}
+
 TEST(Registration, CountOfParameters) {
     ProAPI app;
     const std::string text = refusal([&] { app.websocket("/{a}/{b}", socket_of_text); });
