@@ -5,8 +5,11 @@ include(CMakePackageConfigHelpers)
 
 set(proapi_layers proapi_base proapi_net proapi_http proapi_ws proapi_server proapi_app)
 
-# The layers include each other from src/, which is not installed: users see include/proapi only.
+# The layers include each other from src/, which is not installed: users see include/proapi only. They are called there
+# as they are here: proapi::base.
 foreach(layer IN LISTS proapi_layers)
+    string(REPLACE "proapi_" "" name ${layer})
+    set_target_properties(${layer} PROPERTIES EXPORT_NAME ${name})
     get_target_property(directories ${layer} INTERFACE_INCLUDE_DIRECTORIES)
     if(directories AND NOT directories MATCHES "BUILD_INTERFACE")
         set_target_properties(${layer} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "$<BUILD_INTERFACE:${directories}>")
