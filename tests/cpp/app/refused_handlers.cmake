@@ -1,0 +1,18 @@
+# Run by ctest: compiles the twins, then what must not compile, and looks for each "// refused: " text of the source.
+list(TRANSFORM INCLUDES PREPEND "-I")
+separate_arguments(flags UNIX_COMMAND "${FLAGS}")
+set(compile ${COMPILER} -std=c++20 -fsyntax-only ${flags} ${INCLUDES} ${SOURCE})
+execute_process(COMMAND ${compile} COMMAND_ERROR_IS_FATAL ANY)
+
+execute_process(COMMAND ${compile} -DREFUSED RESULT_VARIABLE result ERROR_VARIABLE said)
+if(result EQUAL 0)
+    message(FATAL_ERROR "expected it not to compile, but it did")
+endif()
+file(STRINGS ${SOURCE} texts REGEX "// refused: ")
+foreach(text IN LISTS texts)
+    string(REGEX REPLACE ".*// refused: " "" text "${text}")
+    string(FIND "${said}" "${text}" at)
+    if(at EQUAL -1)
+        message(SEND_ERROR "expected the compiler to say \"${text}\", got:\n${said}")
+    endif()
+endforeach()

@@ -1,0 +1,51 @@
+// Handlers that must not compile, each with the words that say why; without REFUSED their twins, which must. Never run.
+#include <proapi/proapi.hpp>
+
+using namespace proapi;
+
+namespace {
+
+#ifdef REFUSED
+
+struct NoResponse {};
+
+void register_handlers(ProAPI& app) {
+    // refused: a WebSocket handler takes a proapi::WebSocketConnection first
+    app.websocket("/{a}", [](std::string) -> Task<> { co_return; });
+    // refused: a WebSocket handler returns proapi::Task<>
+    app.websocket("/", [](WebSocketConnection) {});
+    // refused: a coroutine outlives the call that starts it: take the handler's parameters by value
+    app.websocket("/", [](const WebSocketConnection&) -> Task<> { co_return; });
+    // refused: a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid
+    app.websocket("/{a}", [](WebSocketConnection, std::string_view) -> Task<> { co_return; });
+    // refused: an HTTP handler returns proapi::Response, text, proapi::Json, proapi::Bytes or nothing
+    app.get("/", [] { return NoResponse(); });
+    // refused: proapi::Request comes first
+    app.get("/{a}", [](std::string, Request) { return ""; });
+    // refused: a handler is a function or a lambda whose parameters have types
+    app.get("/", [](auto) { return ""; });
+}
+
+// refused: a task is awaited once, which uses it up: co_await std::move(task)
+Task<> await_twice(Task<> task) {
+    co_await task;
+}
+
+// refused: a task gives a value: Task<T*> or Task<std::reference_wrapper<T>>
+using Reference = Task<int&>::value_type;
+
+#else
+
+void register_handlers(ProAPI& app) {
+    app.websocket("/{a}", [](WebSocketConnection, std::string) -> Task<> { co_return; });
+    app.get("/", [] { return ""; });
+    app.get("/{a}", [](Request, std::string) { return ""; });
+}
+
+Task<> await_once(Task<> task) {
+    co_await std::move(task);
+}
+
+#endif
+
+}  // namespace
