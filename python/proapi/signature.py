@@ -84,11 +84,12 @@ def _find_connection(
     free = [name for name in names if name not in path_parameters]
     others = [name for name in free if name not in defaults] or [name for name in free if defaults[name] is None]
     missing = [name for name in path_parameters if name not in names]
-    what = "connection" if needs_connection else "request"
+    what, holder = ("connection", "websocket") if needs_connection else ("request", "request")
     if len(others) > 1:
         raise ValueError(
             f"expected one parameter for the {what} and the path's ({in_path}), but {_listed(others)} are not in the"
-            f" path; {got}"
+            f" path: parameters of the path are written {{{others[-1]}}}, what a query gives is in"
+            f" {holder}.query_params; {got}"
         )
     if missing and not takes_rest:
         raise ValueError(
@@ -97,7 +98,7 @@ def _find_connection(
     if free and not others:
         raise ValueError(
             f"expected parameters for the {what} and the path's ({in_path}) alone, but {_listed(free)} has a default:"
-            f" what a query gives is in {'websocket' if needs_connection else what}.query_params; {got}"
+            f" what a query gives is in {holder}.query_params; {got}"
         )
     if not others and needs_connection:
         raise ValueError(f"expected one parameter for the {what} beside the path's ({in_path}); {got}")

@@ -121,6 +121,7 @@ private:
     void close(std::uint16_t code, std::string_view reason) override {
         push(nb::make_tuple("close", code, take(to_str(reason))), 0);
     }
+    void tell_fault(std::uint16_t, std::string_view) override {}  // the other server's log is the other server's
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }
     void resume_reading() override { ask_for_notify(); }
     void schedule_notify() override { ask_for_notify(); }

@@ -98,15 +98,20 @@ Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
     if (!accepted_) return reject(403, "", {});
     queue_.reset();
     queued_bytes_ = 0;
-    fail(code, reason);
+    send_close(code, reason);
     return {};
+}
+
+void WebSocket::send_close(std::uint16_t code, std::string_view reason) {
+    set_closed(code, reason);
+    transport_->close(code, reason);
+    transport_->schedule_notify();
 }
 
 void WebSocket::fail(std::uint16_t code, std::string_view reason) {
     if (closed_) return;
-    set_closed(code, reason);
-    transport_->close(code, reason);
-    transport_->schedule_notify();
+    send_close(code, reason);
+    if (code != ws::close_code::going_away) transport_->tell_fault(code, reason);
 }
 
 Problem WebSocket::disconnect_problem() const {

@@ -56,6 +56,8 @@ public:
     virtual void reject(int status, std::string_view body, const http::Headers& headers) = 0;
     virtual void send(MessageKind kind, base::Bytes payload) = 0;
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    // A line in the log: the peer's fault has ended it.
+    virtual void tell_fault(std::uint16_t code, std::string_view reason) = 0;
     [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
     // The incoming queue has room again.
     virtual void resume_reading() = 0;
@@ -140,6 +142,7 @@ private:
 
     [[nodiscard]] Problem require_connecting(std::string_view call) const;
     [[nodiscard]] OutputWaiters& output_waiters();
+    void send_close(std::uint16_t code, std::string_view reason);
     void set_closed(std::uint16_t code, std::string_view reason);
     [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
 

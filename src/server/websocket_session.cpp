@@ -84,6 +84,10 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
     connection_.flush_soon();
 }
 
+void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {
+    connection_.server().log_peer_fault(websocket_->request().client, code, reason);
+}
+
 void WebSocketSession::resume_reading() {
     if (!paused_) return;
     connection_.flush_soon();  // events are taken at the turn's end, with no handler on the stack
@@ -142,8 +146,7 @@ void WebSocketSession::handle(const ws::Event& event) {
             phase_ = Phase::finished;
             if (!was_ours) connection_.server().count_close(event.code);
             const std::string reason(base::as_text(event.payload));
-            if (event.kind == ws::EventKind::failed)
-                connection_.server().log_peer_fault(websocket_->request().client, event.code, reason);
+            if (event.kind == ws::EventKind::failed) tell_fault(event.code, reason);
             websocket_->on_close(event.code, reason);
             connection_.flush_soon();
             return;
@@ -202,6 +205,7 @@ void WebSocketSession::on_end() {
 void WebSocketSession::lose(std::string_view reason) {
     connection_.server().count_close(ws::close_code::abnormal_closure);
     phase_ = Phase::finished;
+    tell_fault(ws::close_code::abnormal_closure, reason);
     websocket_->on_close(ws::close_code::abnormal_closure, reason);
     connection_.abort();
 }

@@ -34,6 +34,7 @@ private:
     void reject(int status, std::string_view body, const http::Headers& headers) override;
     void send(MessageKind kind, base::Bytes payload) override;
     void close(std::uint16_t code, std::string_view reason) override;
+    void tell_fault(std::uint16_t code, std::string_view reason) override;
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return machine_.output().size_bytes(); }
     void resume_reading() override;
     void schedule_notify() override;

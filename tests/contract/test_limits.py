@@ -386,6 +386,7 @@ def test_ping_timeout(start_server: Start) -> None:
     assert subject.end(waiting) is None
     state = subject.do("state")
     assert (state["close_code"], state["close_reason"]) == (1006, "ping timeout")
+    server.wait_for_line("1006: ping timeout")
     subject.peer.expect_end()
     subject.disconnect()
 

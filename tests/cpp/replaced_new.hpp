@@ -1,26 +1,34 @@
-// The program's operator new, replaced: allocations are counted, and a chosen one fails. Include it in one file of a
-// program.
+// The program's operator new, replaced: what a thread asks for is counted, and may be refused. Include it in one file
+// of a program.
 #pragma once
 
 #include <cstddef>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 namespace proapi::tests {
 
-inline std::size_t allocations = 0, allocated_bytes = 0;
+inline thread_local std::size_t allocations = 0, allocated_bytes = 0;
 // Counts down to the allocation that fails; below zero: none does.
-inline long until_failure = -1;
-inline bool has_failed = false;
+inline thread_local long until_failure = -1;
+inline thread_local bool has_failed = false;
+// More at once is refused.
+inline thread_local std::size_t largest_block = std::numeric_limits<std::size_t>::max();
 
-inline void* allocate(std::size_t size) {
+inline void* allocate(std::size_t size) noexcept {
     ++allocations;
     allocated_bytes += size;
+    if (size > largest_block) return nullptr;
     if (until_failure >= 0 && until_failure-- == 0) {
         has_failed = true;
-        throw std::bad_alloc{};
+        return nullptr;
     }
-    void* block = std::malloc(size == 0 ? 1 : size);
+    return std::malloc(size == 0 ? 1 : size);
+}
+
+inline void* allocate_or_throw(std::size_t size) {
+    void* block = allocate(size);
     if (block == nullptr) throw std::bad_alloc{};
     return block;
 }
@@ -28,9 +36,15 @@ inline void* allocate(std::size_t size) {
 }  // namespace proapi::tests
 
 void* operator new(std::size_t size) {
-    return proapi::tests::allocate(size);
+    return proapi::tests::allocate_or_throw(size);
 }
 void* operator new[](std::size_t size) {
+    return proapi::tests::allocate_or_throw(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return proapi::tests::allocate(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
     return proapi::tests::allocate(size);
 }
 void operator delete(void* block) noexcept {
@@ -43,5 +57,11 @@ void operator delete(void* block, std::size_t) noexcept {
     std::free(block);
 }
 void operator delete[](void* block, std::size_t) noexcept {
+    std::free(block);
+}
+void operator delete(void* block, const std::nothrow_t&) noexcept {
+    std::free(block);
+}
+void operator delete[](void* block, const std::nothrow_t&) noexcept {
     std::free(block);
 }

@@ -1,53 +1,16 @@
-// A want of memory while a message is handed over. This file replaces the program's operator new.
+// A want of memory while a message is handed over.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <future>
 #include <limits>
-#include <new>
 
 #include "client.hpp"
-
-namespace {
-
-constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
-thread_local std::size_t largest_block = no_limit;
-
-void* allocate(std::size_t size) {
-    void* block = size > largest_block ? nullptr : std::malloc(size);
-    if (block == nullptr) throw std::bad_alloc{};
-    return block;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    return allocate(size);
-}
-void* operator new[](std::size_t size) {
-    return allocate(size);
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return std::malloc(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-    return std::malloc(size);
-}
-void operator delete(void* block) noexcept {
-    std::free(block);
-}
-void operator delete[](void* block) noexcept {
-    std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-    std::free(block);
-}
-void operator delete[](void* block, std::size_t) noexcept {
-    std::free(block);
-}
+#include "tests/cpp/replaced_new.hpp"
 
 namespace proapi {
 namespace {
+
+using tests::largest_block;
 
 TEST(Memory, AReceiveWhoseMessageCantBeHeldEnds) {
     using namespace std::chrono_literals;
@@ -63,7 +26,7 @@ TEST(Memory, AReceiveWhoseMessageCantBeHeldEnds) {
         } catch (const WebSocketDisconnect& end) {
             code = end.code();
         }
-        largest_block = no_limit;
+        largest_block = std::numeric_limits<std::size_t>::max();
         told.set_value(code);
     });
     app.setting("shutdown_timeout", "0.05");

@@ -23,11 +23,14 @@ struct RecordingTransport final : WebSocketTransport {
     void close(std::uint16_t code, std::string_view reason) override {
         log.push_back("close " + std::to_string(code) + " " + std::string(reason));
     }
+    void tell_fault(std::uint16_t code, std::string_view reason) override {
+        faults.push_back(std::to_string(code) + " " + std::string(reason));
+    }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered; }
     void resume_reading() override { ++resumed; }
     void schedule_notify() override { ++scheduled; }
 
-    std::vector<std::string> log;
+    std::vector<std::string> log, faults;
     std::size_t buffered = 0;
     int resumed = 0, scheduled = 0;
 };
@@ -191,12 +194,14 @@ TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessT
     EXPECT_EQ(receive_now(), "two") << "it was closed already";
     EXPECT_NE(receive_now().find("1001"), std::string::npos);
     EXPECT_EQ(transport.log.back(), "close 1001 the server is stopping");
+    EXPECT_TRUE(transport.faults.empty()) << "a stop is nobody's fault";
 }
 
 TEST_F(WebSocketTest, TheApplicationsOwnCloseDropsWhatItDidNotReceive) {
     accept();
     deliver("one");
     ASSERT_FALSE(websocket->close(1000, {}));
+    EXPECT_TRUE(transport.faults.empty());
     EXPECT_NE(receive_now().find("1000"), std::string::npos);
 }
 
@@ -242,6 +247,7 @@ TEST_F(WebSocketTest, ASlowConsumerIsClosedWith1008) {
     EXPECT_EQ(send("y"), SendResult::ended);
     EXPECT_TRUE(transport.log.back().starts_with("close 1008 slow consumer")) << transport.log.back();
     EXPECT_EQ(websocket->close_code(), 1008);
+    EXPECT_EQ(transport.faults.size(), 1U);
 }
 
 TEST_F(WebSocketTest, AHandleStaysSafeWhenTheTransportIsGone) {
