@@ -176,6 +176,7 @@ void Reactor::turn(std::optional<Duration> timeout) {
 }
 
 void Reactor::finish_turn() {
+    if (turn_end_hooks_.empty() && sends_.is_empty()) return;
     read_clock();  // deadlines begin with what is written now, however long the turn was, or ago
     Part part(*this);
     part.hooks.splice(turn_end_hooks_);

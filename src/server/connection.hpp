@@ -80,6 +80,13 @@ public:
         }
     }
 
+    // Of a protocol's timer: its on_time(), contained.
+    template <class Session>
+    static void call_on_time(void* session) noexcept {
+        auto& self = *static_cast<Session*>(session);
+        self.connection_.contain([&] { self.on_time(); });
+    }
+
     [[nodiscard]] Server& server() const noexcept { return server_; }
     [[nodiscard]] Protocol* protocol() const noexcept { return protocol_.get(); }
 

@@ -35,12 +35,7 @@ HttpSession::HttpSession(Connection& connection, net::Address client)
     : connection_(connection),
       client_(std::move(client)),
       parser_(head_limits_of(connection.server().settings())),
-      timer_(
-          [](void* self) {
-              auto& session = *static_cast<HttpSession*>(self);
-              session.connection_.contain([&] { session.on_time(); });
-          },
-          this) {}
+      timer_(&Connection::call_on_time<HttpSession>, this) {}
 
 HttpSession::~HttpSession() {
     give_file_back();
@@ -291,10 +286,7 @@ void HttpSession::give_file_back() noexcept {
 }
 
 void HttpSession::write_file(FileBody file) {
-    if (suppress_body_ || file.length == 0) {
-        give_file_back();
-        return finish_response();
-    }
+    if (suppress_body_ || file.length == 0) return finish_response();
     file_ = std::make_unique<FileBody>(std::move(file));
     connection_.flush_soon();
 }
@@ -354,14 +346,17 @@ void HttpSession::abort_response() {
 
 void HttpSession::on_output_written(bool) {
     if (exchange_) exchange_->on_drained();
-    if (file_ || !waiting_.empty()) connection_.flush_soon();
+    if (file_ || !waiting_.empty() || is_cut_) connection_.flush_soon();
 }
 
 void HttpSession::on_turn_end() {
     pump_file();
     if (phase_ == Phase::responding) return;
     release_exchange();
-    if (is_cut_) return connection_.abort();
+    if (is_cut_) {  // once the answers before it have gone
+        if (output_.empty()) connection_.abort();
+        return;
+    }
     if (phase_ == Phase::finished) return connection_.finish();
     taken_this_turn_ = 0;
     if (!waiting_.empty() && may_take()) {
@@ -391,7 +386,6 @@ void HttpSession::on_shutdown() {
 
 void HttpSession::on_end() {
     timer_.cancel();
-    give_file_back();
     phase_ = Phase::finished;
     release_exchange();
 }

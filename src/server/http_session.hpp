@@ -22,6 +22,7 @@ public:
     ~HttpSession() override;
 
 private:
+    friend class Connection;  // calls on_time()
     // Protocol
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;

@@ -26,12 +26,7 @@ WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, 
       settings_(settings),
       machine_(ws::Role::server, limits_of(settings)),
       websocket_(new WebSocket(std::move(request), settings, *this)),
-      timer_(
-          [](void* self) {
-              auto& session = *static_cast<WebSocketSession*>(self);
-              session.connection_.contain([&] { session.on_time(); });
-          },
-          this) {}
+      timer_(&Connection::call_on_time<WebSocketSession>, this) {}
 
 // on_end() has gone before, unless there was no memory for it.
 WebSocketSession::~WebSocketSession() {

@@ -17,6 +17,7 @@ public:
     [[nodiscard]] const base::IntrusivePtr<WebSocket>& websocket() const noexcept { return websocket_; }
 
 private:
+    friend class Connection;  // calls on_time()
     // Protocol
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;

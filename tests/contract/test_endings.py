@@ -79,6 +79,19 @@ def test_what_came_before_the_end_is_received_first(subject: New) -> None:
     assert s.fails("receive").name == "WebSocketDisconnect"
 
 
+def test_what_was_received_before_the_servers_own_close_is_still_given(start_server: Callable[..., Server]) -> None:
+    s = Subject(start_server(limits={"message_timeout": 0.3}).port)
+    for n in range(3):
+        s.peer.send_message(str(n))
+    s.peer.send_frame(1, b"begun", fin=0)
+    assert "message_timeout" in s.peer.expect_close(1008)
+    assert s.do("state")["closed"] is True
+    assert [s.do("receive") for _ in range(3)] == ["0", "1", "2"]
+    error = s.fails("receive")
+    assert (error.name, error.code) == ("WebSocketDisconnect", 1008)
+    s.disconnect()
+
+
 @pytest.mark.parametrize("end", ENDINGS)
 def test_elsewhere_a_send_is_dropped(subject: New, end: Callable[[Subject], tuple[int, str]]) -> None:
     s = subject()
