@@ -76,10 +76,10 @@ public:
 };
 
 // Ends an HTTP handler with that status and the text as body: the client's fault (400-499) or ours; no log line. Before
-// accept() it refuses a WebSocket's handshake so (300-599).
+// accept() it refuses a WebSocket's handshake so (300-599). A status outside of 200 to 599: std::invalid_argument.
 class HTTPException : public std::runtime_error {
 public:
-    HTTPException(int status, const std::string& text) : std::runtime_error(text), status_(status) {}
+    HTTPException(int status, const std::string& text);
     [[nodiscard]] int status() const noexcept { return status_; }
 
 private:

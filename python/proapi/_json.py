@@ -23,11 +23,15 @@ def encode(value: Any) -> bytes:
 
 
 def decode(data: Any, type: Any = None) -> Any:
-    """``data`` is str or bytes-like. ValueError: not JSON, or not of ``type``."""
+    """``data`` is str or bytes-like. ValueError: not JSON, or not of ``type``; the text says which."""
     try:
         return _decode_any(data) if type is None else _decoder_of(type).decode(data)
     except RecursionError:
         raise ValueError("expected JSON, got one that is nested too deeply") from None
+    except ValueError as error:
+        is_json = type is not None and isinstance(error, msgspec.ValidationError)
+        expected = "expected JSON of the given type, got another" if is_json else "expected JSON, got what is none"
+        raise ValueError(f"{expected}: {error}") from None
 
 
 def _refuse_non_finite(value: Any, path: str) -> None:

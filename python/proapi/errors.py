@@ -44,11 +44,18 @@ class WebSocketMessageError(WebSocketError, ValueError):
         return str(self.args[0])
 
 
+def check_status(status: object) -> None:
+    """ValueError: no status that a response of an application may have."""
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError(f"expected a status from 200 to 599, got {status!r}")
+
+
 class HTTPException(Exception):
     """Ends an HTTP handler with a response of this status, ``detail`` its text; before ``accept()`` it refuses a
-    WebSocket's handshake so (300-599)."""
+    WebSocket's handshake so (300-599). ValueError: a status outside of 200 to 599."""
 
     def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
+        check_status(status)
         if not isinstance(detail, str):
             raise TypeError(f"HTTPException: expected str as detail, got {type(detail).__name__}")
         super().__init__(status, detail)

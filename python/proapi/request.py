@@ -84,8 +84,7 @@ class Request:
         try:
             return _json.decode(self._info.body, type)
         except ValueError as error:
-            what = "JSON" if type is None else "JSON of the expected type"
-            raise RequestBodyError(f"The body: expected {what}: {error}") from None
+            raise RequestBodyError(f"The body: {error}") from None
 
     async def form(self) -> FormData:
         """The text fields of an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578): a mapping, as

@@ -17,6 +17,7 @@ import msgspec
 
 from . import _json
 from .cookies import SameSite, write_cookie
+from .errors import check_status
 from .exchange import Exchange, Pairs
 from .log import logger
 from .threads import ThreadPool
@@ -53,8 +54,7 @@ class Response:
             raise TypeError(
                 f"expected str or bytes as body, got {type(body).__name__}; JSONResponse takes other values"
             )
-        if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
-            raise ValueError(f"expected a status from 200 to 599, got {status!r}")
+        check_status(status)
         self.status = int(status)
         self.headers: Pairs = []
         given = headers.items() if isinstance(headers, Mapping) else headers or ()

@@ -1,5 +1,6 @@
 #include "proapi/errors.hpp"
 
+#include "http/response.hpp"
 #include "server/log.hpp"
 
 namespace proapi {
@@ -22,5 +23,10 @@ WebSocketMessageError::WebSocketMessageError(Fault fault, const std::string& tex
 
 RouteError::RouteError(const std::string& text, std::source_location where)
     : std::invalid_argument(std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " + text) {}
+
+HTTPException::HTTPException(int status, const std::string& text) : std::runtime_error(text), status_(status) {
+    if (const std::string wrong = http::check_response(status, {}); !wrong.empty())
+        throw std::invalid_argument("HTTPException: " + wrong);
+}
 
 }  // namespace proapi

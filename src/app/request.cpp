@@ -47,7 +47,7 @@ Json Request::json() const {
     try {
         return parse_json(body());
     } catch (const std::invalid_argument& error) {
-        throw HTTPException(400, std::string("The body is not what it should be: ") + error.what() + "\n");
+        throw HTTPException(400, std::string("The body: ") + error.what() + "\n");
     }
 }
 

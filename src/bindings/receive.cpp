@@ -100,8 +100,7 @@ PyObject* json_object(PyObject* octets, server::MessageKind kind, PyObject* json
     PyErr_Fetch(&type, &value, &traceback);
     PyObject* text = value ? PyObject_Str(value) : nullptr;
     const char* reason = text ? PyUnicode_AsUTF8(text) : nullptr;
-    const std::string line = std::string("receive_json: expected JSON") + (json_type ? " of the given type" : "") +
-                             ", got a message that is not: " + (reason ? reason : "?");
+    const std::string line = std::string("receive_json: ") + (reason ? reason : "expected JSON, got another message");
     PyErr_Clear();
     PyObject* data = kind == server::MessageKind::text
                          ? PyUnicode_DecodeUTF8(PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets), nullptr)

@@ -23,8 +23,8 @@ std::string without_escapes(std::string_view quoted) {
     return text;
 }
 
-// RFC 2046 section 5.1.1, with all of visible ASCII: tokens have more than its bchars. A space at the end would be taken
-// for the white space that may follow a delimiter.
+// RFC 2046 section 5.1.1, with all of visible ASCII: tokens have more than its bchars. A space at the end would be
+// taken for the white space that may follow a delimiter.
 bool is_boundary(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 70 && text.back() != ' ' &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });

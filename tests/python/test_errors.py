@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,12 @@ def test_disconnect() -> None:
 def test_message_error() -> None:
     error = WebSocketMessageError("expected text, got binary", b"\0", 1003)
     assert (str(error), error.data, error.close_code) == ("expected text, got binary", b"\0", 1003)
+
+
+@pytest.mark.parametrize("status", [1000, 199, 600, 0, True, "404", None])
+def test_a_status_that_no_response_has(status: Any) -> None:
+    with pytest.raises(ValueError, match=f"expected a status from 200 to 599, got {status!r}"):
+        HTTPException(status)
 
 
 @pytest.mark.parametrize(

@@ -61,14 +61,16 @@ def test_decodes_text_and_octets(data: Any) -> None:
     "data", [b"", b"{", b"NaN", b"Infinity", b"[1,]", b'"\xff"', b"1 2", b"[" * 200_000, "'a'", b'{"a":1e999}']
 )
 def test_bad_json_is_a_value_error(data: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError, match=r"^expected JSON, got "):
         _json.decode(data)
 
 
 def test_decodes_types() -> None:
     assert _json.decode(b'{"x":1,"more":2}', Point) == Point(1.0)
     assert _json.decode(b"[1,2]", list[int]) == [1, 2]
-    with pytest.raises(ValueError, match="Expected `float`"):
+    with pytest.raises(ValueError, match=r"^expected JSON, got what is none: "):
+        _json.decode(b'{"x":', Point)
+    with pytest.raises(ValueError, match=r"^expected JSON of the given type, got another: Expected `float`"):
         _json.decode(b'{"x":"1"}', Point)
     unhashable = Annotated[int, msgspec.Meta(ge=1, extra={"a": []})]
     assert _json.decode(b"1", unhashable) == 1

@@ -117,9 +117,10 @@ TEST(Http, Failures) {
     app.get("/sync", []() -> std::string { throw std::runtime_error("on purpose"); });
     app.get("/header", [] { return Response("x", 200, {{"X", "a\r\nb: c"}}); });
     app.get("/status", [] { return Response("x", 99); });
+    app.get("/exception", []() -> std::string { throw HTTPException(1000, "a close code"); });
     app.get("/error", []() -> std::string { throw HTTPException(409, "conflict\n"); });
     const RunningServer server = app.start({.port = 0});
-    for (const char* path : {"/throw", "/sync", "/header", "/status"})
+    for (const char* path : {"/throw", "/sync", "/header", "/status", "/exception"})
         EXPECT_EQ(status_of(request(server.port(), "GET", path)), 500) << path;
     const std::string error = request(server.port(), "GET", "/error");
     EXPECT_EQ(status_of(error), 409);
