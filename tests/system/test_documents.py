@@ -1,14 +1,18 @@
 """The documentation keeps its word: its programs load, its links lead somewhere, its settings are the engine's."""
 
+import asyncio
+import json
 import re
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from system_servers import ROOT
+from websockets.asyncio.client import connect
 
 from proapi import ProAPI
 from proapi.settings import RouteSettings
@@ -46,15 +50,39 @@ def test_programs_in_python_load(program: str, tmp_path: Path) -> None:
     assert isinstance(namespace["app"], ProAPI)
 
 
-def test_the_tutorials_test_passes(tmp_path: Path) -> None:
+def load_from_the_tutorial(mark: str) -> dict[str, Any]:
+    """The program in Python that holds `mark`."""
     text = (ROOT / "docs" / "tutorial.md").read_text()
-    program = next(match[2] for match in _BLOCK.finditer(text) if "def test_echo" in match[2])
-    namespace: dict[str, object] = {"__name__": "main"}
+    program = next(match[2] for match in _BLOCK.finditer(text) if match[1] == "python" and mark in match[2])
+    namespace: dict[str, Any] = {"__name__": "main"}
     exec(program, namespace)
-    thread = threading.Thread(target=namespace["test_echo"])  # type: ignore[arg-type]
+    return namespace
+
+
+def test_the_tutorials_test_passes() -> None:
+    namespace = load_from_the_tutorial("def test_echo")
+    thread = threading.Thread(target=namespace["test_echo"])
     thread.start()
     thread.join(20)
     assert not thread.is_alive()
+
+
+async def test_the_tutorials_dashboard_tells_all_of_its_viewers() -> None:
+    namespace = load_from_the_tutorial("async def tell_load")
+    listening = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(namespace["app"].serve(port=0, on_listening=listening.set_result))
+    host, port = (await listening)[0]
+    async with asyncio.timeout(20):
+        async with connect(f"ws://{host}:{port}/load") as one:
+            async with connect(f"ws://{host}:{port}/load") as other:
+                assert json.loads(await other.recv())["load"] >= 0
+                assert json.loads(await one.recv())["load"] >= 0
+            for _ in range(3):  # one has left, the other is told on
+                await one.recv()
+            assert len(namespace["viewers"]) == 1
+        server.cancel()
+        await asyncio.wait([server])
+    assert namespace["viewers"] == set()
 
 
 def anchors(path: Path) -> set[str]:
