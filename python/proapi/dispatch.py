@@ -6,6 +6,7 @@ Shared by the engine's own server and by ASGI: it knows neither sockets nor scop
 import asyncio
 import inspect
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextvars import Context, copy_context
 from typing import Any
@@ -22,6 +23,7 @@ from .threads import ThreadPool
 
 _NORMAL, _GOING_AWAY, _INTERNAL_ERROR = 1000, 1001, 1011
 _CLOSE_REASONS = {1003: "this kind of message is not expected here", 1007: "the message is not the JSON expected here"}
+_MOST_NAMES = 5
 
 
 class Dispatcher:
@@ -30,7 +32,7 @@ class Dispatcher:
     def __init__(self, routes: RouteTable) -> None:
         self._handlers = routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
-        self._exchanges: set[asyncio.Task[Any]] = set()
+        self._exchanges: dict[asyncio.Task[Any], Handler] = {}
         self.peer_faults = LimitedLog()
         self._cancelling = False
         self.pool = ThreadPool()
@@ -44,7 +46,14 @@ class Dispatcher:
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:
-        return self._exchanges | self._websockets.keys()
+        return self._exchanges.keys() | self._websockets.keys()
+
+    def name_handlers(self) -> str:
+        """``chat (20), slow (1)``: those that run, most first."""
+        handlers = [*self._exchanges.values(), *(handler for _, handler in self._websockets.values())]
+        counts = Counter(handler.name for handler in handlers)
+        names = [f"{name} ({count})" for name, count in counts.most_common(_MOST_NAMES)]
+        return ", ".join(names) + (", ..." if len(counts) > _MOST_NAMES else "")
 
     def cancel(self) -> None:
         """Cancels every handler; WebSockets close with 1001."""
@@ -114,12 +123,12 @@ class Dispatcher:
         assert handler is not None
         context = self._context.copy() if context is None else context
         task = self._loop.create_task(self._respond(exchange, handler), context=context)
-        self._exchanges.add(task)
+        self._exchanges[task] = handler
         task.add_done_callback(self._on_request_done)
         return task
 
     def _on_request_done(self, task: asyncio.Task[Any]) -> None:
-        self._exchanges.discard(task)
+        del self._exchanges[task]
         if not task.cancelled():
             task.exception()  # SystemExit and KeyboardInterrupt: the loop has raised them already
 

@@ -123,7 +123,10 @@ class Server:
         if await self._ended(stopped, deadline - min(timeout * _CANCEL_SHARE, _MAX_CANCEL_S)):
             return
         if tasks := self._dispatcher.tasks:
-            logger.warning("%d handlers did not end within shutdown_timeout (%g s): cancelled", len(tasks), timeout)
+            logger.warning(
+                "%d handlers did not end within shutdown_timeout (%g s): they are cancelled: %s",
+                len(tasks), timeout, self._dispatcher.name_handlers(),
+            )  # fmt: skip
             self._dispatcher.cancel()
             await self._ended(stopped, deadline)
 

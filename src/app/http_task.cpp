@@ -38,7 +38,8 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
 
 class HttpTask final : public Detached {
 public:
-    HttpTask(Worker& worker, Task<> task) : Detached(Kind::handler, worker, {}, std::move(task)) {}
+    HttpTask(const std::string& name, Worker& worker, Task<> task)
+        : Detached(Kind::handler, name, worker, {}, std::move(task)) {}
 
 private:
     void on_end(const std::exception_ptr&) noexcept override {}
@@ -55,7 +56,7 @@ void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchan
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
     // It deletes itself when it ends.
     auto* running =
-        new HttpTask(worker, answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
+        new HttpTask(entry.name, worker, answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
     running->start();
 }
 

@@ -17,7 +17,7 @@ struct SpawnState {
 class SpawnedTask final : public Detached {
 public:
     SpawnedTask(Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::spawned, worker, std::move(owner), std::move(task)) {
+        : Detached(Kind::spawned, "a spawned task", worker, std::move(owner), std::move(task)) {
         state_->task = this;
     }
     ~SpawnedTask() override { state_->task = nullptr; }

@@ -14,8 +14,8 @@ namespace {
 //   anything else               1011, before accept() 500; logged
 class WebSocketTask final : public Detached {
 public:
-    WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
+    WebSocketTask(const std::string& name, Worker& worker, ConnectionRef owner, Task<> task)
+        : Detached(Kind::handler, name, worker, std::move(owner), std::move(task)) {}
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
         server::WebSocket& websocket = state.websocket();
@@ -65,7 +65,7 @@ private:
 
 void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> websocket) {
     const http::Match& match = websocket->request().match;
-    WebSocketHandler& handler = *worker.site().entry(match.route).websocket;
+    const Site::Entry& entry = worker.site().entry(match.route);
     const ConnectionRef state(new ConnectionState(worker.shared_from_this(), websocket));
     state->begin();
     std::optional<Task<>> task;
@@ -73,14 +73,14 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> 
         // A handler that is no coroutine itself and gives one may spawn tasks first: they are the connection's.
         Context calling(state);
         const Context::Scope scope(&calling);
-        task = handler.call(WebSocketConnection(state), path_values(match));
+        task = entry.websocket->call(WebSocketConnection(state), path_values(match));
         if (task) TaskAccess::require_unused(*task);
     } catch (...) {  // a handler that is no coroutine itself
         return WebSocketTask::end(*state, std::current_exception());
     }
     if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
     // It deletes itself when it ends.
-    auto* running = new WebSocketTask(worker, state, std::move(*task));
+    auto* running = new WebSocketTask(entry.name, worker, state, std::move(*task));
     running->start();
 }
 

@@ -1,6 +1,10 @@
 #include "app/worker.hpp"
 
+#include <algorithm>
+#include <map>
+#include <ranges>
 #include <stdexcept>
+#include <vector>
 
 #include "app/connection_state.hpp"
 #include "app/http_task.hpp"
@@ -14,12 +18,14 @@ namespace {
 
 thread_local Worker* current_worker = nullptr;
 
+constexpr std::size_t most_names = 5;
+
 }  // namespace
 
 // ---- tasks ------------------------------------------------------------------------------------------------------
 
-Detached::Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task)
-    : Root(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind) {
+Detached::Detached(Kind kind, std::string_view name, Worker& worker, ConnectionRef owner, Task<> task)
+    : Root(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind), name_(name) {
     worker_.add(*this);
 }
 
@@ -153,10 +159,27 @@ void Worker::cancel_spawned_tasks() {
     }
 }
 
+// "websocket /chat/{room} (20), GET /slow (1)": those of most handlers.
+std::string Worker::name_handlers() {
+    std::map<std::string_view, std::size_t> counts;
+    tasks_.for_each([&](const Detached& task) {
+        if (task.kind() == Detached::Kind::handler) ++counts[task.name()];
+    });
+    std::vector<std::pair<std::string_view, std::size_t>> most(counts.begin(), counts.end());
+    std::stable_sort(most.begin(), most.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::string text;
+    for (const auto& [name, count] : most | std::views::take(most_names)) {
+        if (!text.empty()) text += ", ";
+        text.append(name).append(" (").append(std::to_string(count)).append(")");
+    }
+    return most.size() > most_names ? text + ", ..." : text;
+}
+
 // Whoever is left after shutdown_timeout: first asked (Cancelled), then taken away.
 void Worker::cancel_tasks() {
     if (handler_count_ > 0)
-        logger().warn("{} handlers did not end within shutdown_timeout: they are cancelled", handler_count_);
+        logger().warn("{} handlers did not end within shutdown_timeout: they are cancelled: {}", handler_count_,
+                      name_handlers());
     if (const std::size_t spawned = task_count_ - handler_count_; spawned > 0 && handler_count_ == 0)
         logger().warn("{} spawned tasks did not end within shutdown_timeout: they are taken away", spawned);
     base::IntrusiveList<Detached, DetachedLink> left;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "app/log.hpp"
 #include "app/site.hpp"
@@ -30,9 +31,11 @@ class Detached : public Root, public DetachedLink {
 public:
     // A stop waits for handlers, and cancels spawned tasks then.
     enum class Kind : std::uint8_t { handler, spawned };
-    Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
+    // `name` lives as long as the worker.
+    Detached(Kind kind, std::string_view name, Worker& worker, ConnectionRef owner, Task<> task);
     virtual ~Detached();
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
+    [[nodiscard]] std::string_view name() const noexcept { return name_; }
     // Makes what it waits for throw Cancelled, at the first call; whether it was that.
     bool cancel_for_stop();
     void start() { TaskAccess::start(task_, *this); }
@@ -46,6 +49,7 @@ private:
     Worker& worker_;
     Task<> task_;
     const Kind kind_;
+    const std::string_view name_;
     bool is_cancelled_for_stop_ = false;
 };
 
@@ -100,6 +104,7 @@ private:
     void end_if_idle();
     void cancel_spawned_tasks();
     void cancel_tasks();
+    [[nodiscard]] std::string name_handlers();
     void serve();
     void last_turn();
     void finish();
