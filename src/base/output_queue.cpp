@@ -61,10 +61,11 @@ void OutputQueue::append(Bytes bytes) {
 
 void OutputQueue::append(Slice slice) {
     if (slice.size() <= block_size_bytes / 4) return append(slice.bytes());
-    size_ += slice.size();
+    const std::size_t size = slice.size();
     Piece piece;
     piece.shared = std::move(slice);
     pieces_.push_back(std::move(piece));
+    size_ += size;
 }
 
 std::size_t OutputQueue::gather(iovec* entries, std::size_t capacity) const noexcept {

@@ -159,10 +159,11 @@ std::size_t Connection::undelivered_octets() const noexcept {
 
 void Connection::expect_end() {
     if (expects_end_) return;
+    Deadline& end = deadline();  // where there is no memory for it, nothing has begun
     expects_end_ = true;
-    deadline().last_progress_ms = server_.reactor().now_ms();
-    deadline().undelivered = undelivered_octets();
-    deadline().timer.cancel();
+    end.last_progress_ms = server_.reactor().now_ms();
+    end.undelivered = undelivered_octets();
+    end.timer.cancel();
     watch_end();
 }
 

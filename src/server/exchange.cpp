@@ -48,16 +48,15 @@ Problem Exchange::start(int status, const http::Headers& headers, std::optional<
 Problem Exchange::write(base::Bytes bytes, SendResult& result) {
     if (!started_ || finished_)
         return state_problem("a part of the body goes between the response's start and its end");
-    if (remaining_) {
-        if (bytes.size() > *remaining_)
-            return value_problem("the body is longer than the Content-Length: " + std::to_string(*remaining_) +
-                                 " octets were left, got " + std::to_string(bytes.size()));
-        *remaining_ -= bytes.size();
-    }
+    if (remaining_ && bytes.size() > *remaining_)
+        return value_problem("the body is longer than the Content-Length: " + std::to_string(*remaining_) +
+                             " octets were left, got " + std::to_string(bytes.size()));
     result = SendResult::ended;
-    if (!transport_ || !has_body_) return {};
-    transport_->write_body(bytes);
-    result = transport_->buffered_amount() > high_water_ ? SendResult::full : SendResult::sent;
+    if (transport_ && has_body_) {
+        transport_->write_body(bytes);
+        result = transport_->buffered_amount() > high_water_ ? SendResult::full : SendResult::sent;
+    }
+    if (remaining_) *remaining_ -= bytes.size();
     return {};
 }
 

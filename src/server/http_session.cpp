@@ -156,6 +156,7 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
 
 void HttpSession::on_read_end(int) {
     peer_finished_ = true;
+    if (is_cut_) return;  // on_turn_end() ends it
     // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet stream.
     if (phase_ == Phase::responding && exchange_ && exchange_->is_endless())
         return connection_.abort(net::Stream::CloseMode::orderly);
@@ -269,10 +270,21 @@ void HttpSession::write_head(int status, const http::Headers& headers, std::opti
 
 void HttpSession::write_body(base::Bytes bytes) {
     if (suppress_body_ || bytes.empty()) return;
-    if (in_chunks_) output_.append(http::chunk_prefix(bytes.size()));
-    output_.append(bytes);
-    if (in_chunks_) output_.append(http::chunk_suffix);
+    if (in_chunks_) {
+        append_chunk(bytes);
+    } else {
+        output_.append(bytes);
+    }
     connection_.flush_soon();
+}
+
+// In one piece: where there is no memory for it, nothing of it is in the output.
+void HttpSession::append_chunk(base::Bytes bytes) {
+    const std::string prefix = http::chunk_prefix(bytes.size());
+    std::uint8_t* place = output_.append_uninitialized(prefix.size() + bytes.size() + http::chunk_suffix.size());
+    place = std::ranges::copy(prefix, place).out;
+    place = std::ranges::copy(bytes, place).out;
+    std::ranges::copy(http::chunk_suffix, place);
 }
 
 bool HttpSession::take_file() noexcept {
@@ -378,6 +390,7 @@ void HttpSession::release_exchange() {
 void HttpSession::on_shutdown() {
     stopping_ = true;
     keep_alive_ = false;
+    if (is_cut_) return;
     if (phase_ == Phase::idle || phase_ == Phase::finished) return connection_.finish();
     constexpr std::string_view stopping = "The server is stopping.";
     if (phase_ == Phase::head) return refuse_head({503, std::string(stopping)});

@@ -62,6 +62,7 @@ private:
     void answer_unmatched();
     // Answers by itself; `text` becomes the body's one line.
     void answer(int status, std::string_view text, http::Headers headers = {});
+    void append_chunk(base::Bytes bytes);
     void pump_file();
     [[nodiscard]] bool pump_part();
     void give_file_back() noexcept;

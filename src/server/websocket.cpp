@@ -62,8 +62,8 @@ Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const htt
     if (subprotocol) {
         const auto offered = ws::subprotocols_of(request_.head);
         if (std::ranges::find(offered, *subprotocol) == offered.end())
-            return value_problem("accept(): the client offered the subprotocols " + join(offered) + ", not '" +
-                                 escape_for_log(*subprotocol) + "'");
+            return value_problem("accept(): expected a subprotocol that the client offered (" + join(offered) +
+                                 "), got '" + escape_for_log(*subprotocol) + "'");
     }
     if (std::string wrong = check_handshake_headers(headers); !wrong.empty())
         return value_problem("accept(): " + wrong);
@@ -79,9 +79,9 @@ Problem WebSocket::reject(int status, std::string_view body, const http::Headers
         return value_problem("reject(): expected a status from 300 to 599, got " + std::to_string(status));
     if (std::string wrong = http::check_response(status, headers); !wrong.empty())
         return value_problem("reject(): " + wrong);
-    set_closed(ws::close_code::abnormal_closure, "the handshake was rejected with status " + std::to_string(status));
     http::Headers all = headers;
     if (!body.empty() && !all.contains("content-type")) all.add("Content-Type", "text/plain; charset=utf-8");
+    set_closed(ws::close_code::abnormal_closure, "the handshake was rejected with status " + std::to_string(status));
     transport_->reject(status, body, all);
     return {};
 }

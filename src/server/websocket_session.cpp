@@ -55,11 +55,13 @@ void WebSocketSession::accept(std::string_view subprotocol, const http::Headers&
 }
 
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
-    const http::ResponseHead head{
-        .status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
-    machine_.output().append(http::write_response_head(head, connection_.server().date()));
-    if (http::status_has_body(status)) machine_.output().append(body);
-    phase_ = Phase::finished;
+    begin_end([&] {
+        const http::ResponseHead head{
+            .status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
+        machine_.output().append(http::write_response_head(head, connection_.server().date()));
+        if (http::status_has_body(status)) machine_.output().append(body);
+        phase_ = Phase::finished;
+    });
     schedule_notify();
 }
 
@@ -69,14 +71,24 @@ void WebSocketSession::send(MessageKind kind, base::Bytes payload) {
 }
 
 void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
-    machine_.send_close(code, reason);
-    phase_ = Phase::closing;
-    connection_.server().count_close(code);
-    timer_.cancel();
-    connection_.expect_end();
+    begin_end([&] {
+        machine_.send_close(code, reason);
+        phase_ = Phase::closing;
+        connection_.server().count_close(code);
+        timer_.cancel();
+        connection_.expect_end();
+    });
     // What is queued at the peer's side must be read to reach its Close.
     if (paused_) resume_reading();
+}
+
+// To the application the end has come by now: where `work` fails, nobody would come back to it.
+template <class Work>
+void WebSocketSession::begin_end(Work&& work) {
     connection_.flush_soon();
+    end_failed_ = true;
+    work();
+    end_failed_ = false;
 }
 
 void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {
@@ -165,6 +177,7 @@ void WebSocketSession::on_output_written(bool had_waited) {
 }
 
 void WebSocketSession::on_turn_end() {
+    if (end_failed_) return connection_.abort();
     if (paused_ && (phase_ == Phase::closing || (phase_ == Phase::open && websocket_->wants_messages()))) {
         paused_ = false;
         take_events();

@@ -40,6 +40,8 @@ private:
     void resume_reading() override;
     void schedule_notify() override;
 
+    template <class Work>
+    void begin_end(Work&& work);
     void take_events();
     void handle(const ws::Event& event);
     void on_time();
@@ -58,6 +60,7 @@ private:
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
     Phase phase_ = Phase::connecting;
     bool paused_ = false, peer_finished_ = false, notify_ = false;
+    bool end_failed_ = false;  // for want of memory
 };
 
 }  // namespace proapi::server

@@ -1,18 +1,14 @@
 // Each allocation of a session fails once: that may cost the connection in question, and nobody else anything. The
 // process lives on, and a connection that is served to its end is served right.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "local_server.hpp"
 #include "server/exchange.hpp"
-#include "server/server.hpp"
 #include "server/websocket.hpp"
 #include "tests/cpp/replaced_new.hpp"
 
@@ -22,16 +18,12 @@ namespace {
 using tests::has_failed;
 using tests::until_failure;
 
-struct NoLog final : Log {
-    void write(LogLevel, std::string_view) override {}
-};
-
 // Echoes messages, and answers requests with their bodies.
 class Echo final : public Application, private Receiver {
 public:
     void on_websocket(base::IntrusivePtr<WebSocket> websocket) override {
         websocket_ = std::move(websocket);
-        if (!websocket_->accept(std::nullopt, {})) wait();
+        if (accepts && !websocket_->accept(std::nullopt, {})) wait();
     }
     void on_request(base::IntrusivePtr<Exchange> exchange) override {
         static_cast<void>(exchange->respond(200, {{"X-Kind", "echo"}}, exchange->body()));
@@ -42,10 +34,17 @@ public:
         SendResult result{};
         if (websocket_) static_cast<void>(websocket_->send(MessageKind::text, base::as_bytes("late"), result));
     }
+    // At any time, too: refuses the handshake, or closes.
+    void end_late() {
+        static_cast<void>(accepts ? websocket_->close(ws::close_code::normal, "that is all")
+                                  : websocket_->reject(403, "not today", {{"X-Why", "because"}}));
+    }
     void forget() {
         if (websocket_) websocket_->cancel_receive(*this);
         websocket_ = nullptr;
     }
+
+    bool accepts = true;
 
 private:
     void wait() {
@@ -71,62 +70,11 @@ private:
 
 class FailingMemory : public ::testing::Test {
 protected:
-    FailingMemory() {
-        site.routes.push_back({.kind = Route::Kind::websocket, .settings = {}, .directory = {}});
-        site.routes.push_back({.kind = Route::Kind::http, .settings = {}, .directory = {}});
-        EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
-        EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
-        start();
-    }
-
-    // Afresh: what a server keeps from one connection to the next hides what the first one takes.
-    void start() {
-        server.emplace(reactor, site, echo, log);
-        EXPECT_EQ(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive), "");
-    }
-
-    net::Descriptor connect() {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(server->addresses().front().port));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        net::Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
-        const int on = 1;
-        ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        return socket;
-    }
-    // Turns, of which an exception may end one as it would in a front end's loop.
-    void turns() {
-        for (int i = 0; i < 4; ++i) {
-            try {
-                reactor.turn(net::Duration(0));
-            } catch (const std::bad_alloc&) {
-            }
-        }
-    }
-    void send(int fd, const std::string& octets) {
-        static_cast<void>(::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL));
-        turns();
-    }
-    // Without the date.
-    static std::string received(int fd) {
-        std::string all(100'000, '\0');
-        const ssize_t count = ::recv(fd, all.data(), all.size(), MSG_DONTWAIT);
-        all.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
-        if (const std::size_t date = all.find("Date: "); date != std::string::npos)
-            all.erase(date, all.find("\r\n", date) + 2 - date);
-        return all;
-    }
-
     // A request, a handshake, messages whole and in pieces, a send of the handler's, a Close, and one without any.
     // Gives what each connection was answered.
     std::vector<std::string> scenario() {
         using namespace std::string_literals;
         const std::string request = "POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody";
-        const std::string handshake =
-            "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
         const std::string key(4, '\0');
         const std::string piece(100, 'p');
         std::vector<std::string> answers;
@@ -137,7 +85,7 @@ protected:
             send(fd, request.substr(0, 30));
             send(fd, request.substr(30));
             answers.push_back(received(fd));
-            send(fd, handshake);
+            send(fd, test::LocalServer::handshake());
             answers.push_back(received(fd));
             send(fd, "\x81\x85" + key + "whole");
             answers.push_back(received(fd));
@@ -167,11 +115,13 @@ protected:
         return answers;
     }
 
-    NoLog log;
-    net::Reactor reactor;
-    Site site;
+    net::Descriptor connect() { return served.connect(); }
+    void turns() { served.turns(); }
+    void send(int fd, const std::string& octets) { served.send(fd, octets); }
+    static std::string received(int fd) { return test::LocalServer::received(fd); }
+
     Echo echo;
-    std::optional<Server> server;
+    test::LocalServer served{echo};
 };
 
 TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
@@ -182,7 +132,7 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
     ASSERT_EQ(right[5], "\x88\x02\x03\xe8");
     long number = 0;
     do {
-        start();
+        served.start();
         until_failure = number;
         has_failed = false;
         std::vector<std::string> answers;
@@ -198,7 +148,7 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
             if (answers[i].size() > right[i].size() || (i == 3 && !answers[i].empty())) {
                 ASSERT_EQ(answers[i], right[i]) << "allocation " << number << ", answer " << i;
             }
-        ASSERT_EQ(server->counts().open, 0U) << "allocation " << number;
+        ASSERT_EQ(served.server->counts().open, 0U) << "allocation " << number;
         if (number % 16 == 0) {
             ASSERT_EQ(scenario(), right) << "after allocation " << number;
         }
@@ -206,6 +156,37 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
     } while (has_failed);
     EXPECT_GT(number, 50);
     EXPECT_EQ(scenario(), right);
+}
+
+// The application has begun the end and will not come back to it; the peer says and does nothing.
+TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
+    for (const bool accepts : {true, false}) {
+        echo.accepts = accepts;
+        long number = 0;
+        do {
+            served.start();
+            const net::Descriptor client = connect();
+            turns();
+            send(client.get(), test::LocalServer::handshake());
+            received(client.get());
+            ASSERT_EQ(served.server->counts().open, 1U);
+            until_failure = number++;
+            has_failed = false;
+            bool has_thrown = false;
+            try {
+                echo.end_late();
+            } catch (const std::bad_alloc&) {
+                has_thrown = true;
+            }
+            until_failure = -1;
+            if (has_thrown) echo.end_late();  // as a front end does for a handler that has failed
+            turns();
+            const bool was_told = received(client.get()).starts_with(accepts ? "\x88" : "HTTP/1.1 403 ");
+            EXPECT_TRUE(was_told || served.server->counts().open == 0) << "allocation " << number - 1;
+            echo.forget();
+        } while (has_failed);
+        EXPECT_GT(number, 3);
+    }
 }
 
 }  // namespace

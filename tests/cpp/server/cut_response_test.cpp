@@ -1,0 +1,74 @@
+// A response whose end is the connection's end, and which fails half way: the client must not take it for whole,
+// whatever else happens before its octets have gone.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <string>
+
+#include "local_server.hpp"
+#include "server/exchange.hpp"
+
+namespace proapi::server {
+namespace {
+
+constexpr std::size_t more_than_the_kernel_takes = 32 * 1024 * 1024;
+
+// Begins a response without length, and fails.
+class Failing final : public Application {
+public:
+    void on_websocket(base::IntrusivePtr<WebSocket>) override {}
+    void on_request(base::IntrusivePtr<Exchange> exchange) override {
+        SendResult result{};
+        const std::string body(more_than_the_kernel_takes, 'x');
+        static_cast<void>(exchange->start(200, {}, std::nullopt));
+        static_cast<void>(exchange->write(base::as_bytes(body), result));
+        exchange->fail();
+    }
+};
+
+class CutResponse : public ::testing::Test {
+protected:
+    void ask(int fd) { served.send(fd, "GET /echo/x HTTP/1.0\r\n\r\n"); }
+
+    // Reads to the end: 0 for the stream's end, which is how a whole response would end; else an error number.
+    int end_of(int fd) {
+        std::string part(1 << 20, '\0');
+        while (true) {
+            const ssize_t count = ::recv(fd, part.data(), part.size(), MSG_DONTWAIT);
+            if (count == 0) return 0;
+            if (count < 0 && errno != EAGAIN) return errno;
+            served.turns();
+        }
+    }
+
+    Failing application;
+    test::LocalServer served{application};
+};
+
+TEST_F(CutResponse, EndsByAReset) {
+    const net::Descriptor client = served.connect();
+    ask(client.get());
+    EXPECT_EQ(end_of(client.get()), ECONNRESET);
+}
+
+TEST_F(CutResponse, EndsByAResetWhenTheClientHasEndedItsSide) {
+    const net::Descriptor client = served.connect();
+    ask(client.get());
+    ::shutdown(client.get(), SHUT_WR);
+    served.turns();
+    EXPECT_EQ(end_of(client.get()), ECONNRESET);
+}
+
+TEST_F(CutResponse, EndsByAResetWhenTheServerStops) {
+    const net::Descriptor client = served.connect();
+    ask(client.get());
+    bool has_stopped = false;
+    served.server->stop([&] { has_stopped = true; });
+    served.turns();
+    EXPECT_EQ(end_of(client.get()), ECONNRESET);
+    served.turns();
+    EXPECT_TRUE(has_stopped);
+}
+
+}  // namespace
+}  // namespace proapi::server

@@ -1,0 +1,91 @@
+// A server on the test's own thread, with a WebSocket at /ws and POST and GET at /echo/{name}, and plain sockets to it:
+// nothing happens but in turns().
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <new>
+#include <optional>
+#include <string>
+
+#include "server/server.hpp"
+
+namespace proapi::server::test {
+
+class LocalServer {
+public:
+    explicit LocalServer(Application& application) : application_(application) {
+        site.routes.push_back({.kind = Route::Kind::websocket, .settings = {}, .directory = {}});
+        site.routes.push_back({.kind = Route::Kind::http, .settings = {}, .directory = {}});
+        EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
+        EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
+        EXPECT_EQ(site.router.add("GET", "/echo/{name}", 1), "");
+        start();
+    }
+
+    // Afresh: what a server keeps from one connection to the next hides what the first one takes.
+    void start() {
+        server.emplace(reactor, site, application_, log_);
+        EXPECT_EQ(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive), "");
+    }
+
+    net::Descriptor connect() {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(server->addresses().front().port));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        net::Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
+        const int on = 1;
+        ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        return socket;
+    }
+
+    // Turns, of which an exception may end one as it would in a front end's loop.
+    void turns() {
+        for (int i = 0; i < 4; ++i) {
+            try {
+                reactor.turn(net::Duration(0));
+            } catch (const std::bad_alloc&) {
+            }
+        }
+    }
+
+    void send(int fd, const std::string& octets) {
+        static_cast<void>(::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL));
+        turns();
+    }
+
+    // What has come; without the date.
+    static std::string received(int fd) {
+        std::string all(100'000, '\0');
+        const ssize_t count = ::recv(fd, all.data(), all.size(), MSG_DONTWAIT);
+        all.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+        if (const std::size_t date = all.find("Date: "); date != std::string::npos)
+            all.erase(date, all.find("\r\n", date) + 2 - date);
+        return all;
+    }
+
+    static std::string handshake() {
+        return "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    }
+
+    net::Reactor reactor;
+    Site site;
+    std::optional<Server> server;
+
+private:
+    struct NoLog final : Log {
+        void write(LogLevel, std::string_view) override {}
+    };
+
+    Application& application_;
+    NoLog log_;
+};
+
+}  // namespace proapi::server::test
