@@ -40,7 +40,7 @@ PyObject* completed_next(PyObject* self) {
     return stop_iteration(Py_NewRef(reinterpret_cast<Completed*>(self)->value));
 }
 PyObject* completed_send(PyObject* self, PyObject*) {
-    return completed_next(self);
+    return end_of_send(completed_next(self));
 }
 PyObject* completed_throw(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
     return throw_into(arguments, count);
@@ -99,6 +99,11 @@ PyObject* stop_iteration(PyObject* value) {
     if (stop) PyErr_SetObject(PyExc_StopIteration, stop);
     Py_XDECREF(stop);
     return nullptr;
+}
+
+PyObject* end_of_send(PyObject* given) {
+    if (!given && !PyErr_Occurred()) PyErr_SetNone(PyExc_StopIteration);
+    return given;
 }
 
 PyObject* throw_into(PyObject* const* arguments, Py_ssize_t count) {

@@ -41,6 +41,9 @@ void wake(PyObject* pending);
 // Sets StopIteration(value) as the end of an awaitable does; steals `value`; gives null.
 PyObject* stop_iteration(PyObject* value);
 
+// What send() of an awaitable gives for what its tp_iternext has given: a method says its end by an exception.
+PyObject* end_of_send(PyObject* given);
+
 // throw(type, value, traceback) of an awaitable: sets the exception, gives null.
 PyObject* throw_into(PyObject* const* arguments, Py_ssize_t count);
 

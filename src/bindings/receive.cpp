@@ -288,9 +288,7 @@ PyObject* receive_next(PyObject* self) {
 }
 
 PyObject* receive_send(PyObject* self, PyObject*) {
-    PyObject* out = receive_next(self);
-    if (!out && !PyErr_Occurred()) PyErr_SetNone(PyExc_StopIteration);
-    return out;
+    return end_of_send(receive_next(self));
 }
 
 // A cancelled task throws here: nothing was taken, so nothing is lost.

@@ -70,6 +70,10 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         PyErr_SetString(PyExc_RuntimeError, "this wait was awaited already");
         return PYGEN_ERROR;
     }
+    if (wait->pending && wait->enlisted) {
+        PyErr_SetString(PyExc_RuntimeError, "this wait is awaited by another task already");
+        return PYGEN_ERROR;
+    }
     if (!wait->pending && wait->operations->must_wait(wait->subject)) {
         wait->operations->enlist(wait->subject, wait->waiter());  // may throw, so it comes first
         wait->pending = make_pending(wait->waiter(), wait->operations->loop(wait->subject));
@@ -101,9 +105,7 @@ PyObject* wait_next(PyObject* self) {
 }
 
 PyObject* wait_send(PyObject* self, PyObject*) {
-    PyObject* out = wait_next(self);
-    if (!out && !PyErr_Occurred()) PyErr_SetNone(PyExc_StopIteration);
-    return out;
+    return end_of_send(wait_next(self));
 }
 
 PyObject* wait_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {

@@ -316,3 +316,40 @@ async def test_a_task_of_nobodys_outlives_whoever_started_it(serve: Serve) -> No
         pass
     assert not pumps[0].done()
     pumps[0].cancel()
+
+
+async def test_awaitables_that_are_done_may_be_driven_by_hand(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        for call in (websocket.accept, lambda: websocket.send_text("hello"), websocket.close):
+            step = call().__await__()
+            with pytest.raises(StopIteration):
+                step.send(None)
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        assert await client.recv() == "hello"
+
+
+async def test_a_wait_is_one_tasks(serve: Serve) -> None:
+    told: list[object] = []
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        async def wait() -> None:
+            await closed
+
+        await websocket.accept()
+        closed = websocket.wait_closed()
+        first = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="awaited by another task already"):
+            await closed
+        await websocket.send_text("now")
+        await first
+        told.append(websocket.closed)
+
+    server = app_of(handler)
+    async with connect(_address(await serve(server))) as client:
+        assert await client.recv() == "now"
+    async with asyncio.timeout(WAIT_S):
+        while not told:
+            await asyncio.sleep(0)
+    assert told == [True]
