@@ -31,6 +31,7 @@ _SIGNALS = (*_STOPPING, signal.SIGCHLD)
 _TOLD_TO = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # how a worker ends that was told to
 _MIN_RESTART_S = 1.0
 _MAX_BACKOFF_S = 30.0
+_RETRY_S = 5.0
 _YOUNG_S = 10.0
 _KILL_MARGIN_S = 2.0
 _LAST_S = 0.5
@@ -45,6 +46,15 @@ class _Worker:
     young_deaths: int = 0
     is_ready: bool = False
     ready_fd: int = field(default=-1, repr=False)
+
+    def end_start(self) -> None:
+        """It serves, or never will; which, stands in the pipe."""
+        try:
+            self.is_ready = bool(os.read(self.ready_fd, 1))
+        except BlockingIOError:  # it has died, and a child of its own holds the other end
+            self.is_ready = False
+        os.close(self.ready_fd)
+        self.ready_fd = -1
 
 
 class Supervisor:
@@ -102,9 +112,7 @@ class Supervisor:
         starting = {worker.ready_fd: worker for worker in self._workers if worker.ready_fd >= 0}
         for fd in _readable([self._wake, *starting], timeout):
             if worker := starting.get(fd):
-                worker.is_ready = bool(os.read(fd, 1))
-                os.close(fd)
-                worker.ready_fd = -1
+                worker.end_start()
         if not self._announced and all(worker.is_ready for worker in self._workers):
             self._announced = True
             runner.announce(self._addresses)
@@ -161,10 +169,8 @@ class Supervisor:
 
     def _on_death(self, worker: _Worker, exit_code: int) -> None:
         pid, worker.pid = worker.pid, 0
-        if worker.ready_fd >= 0:  # whether it was ready stands in the pipe
-            worker.is_ready = bool(os.read(worker.ready_fd, 1))
-            os.close(worker.ready_fd)
-            worker.ready_fd = -1
+        if worker.ready_fd >= 0:
+            worker.end_start()
         if self._stop_signal:
             if worker.is_ready and exit_code not in _TOLD_TO and self._kill_at is not None:
                 logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _end_of(exit_code))
@@ -191,19 +197,36 @@ class Supervisor:
         )
 
     def _start(self, worker: _Worker) -> None:
-        worker.ready_fd, ready_end = os.pipe()
         worker.is_ready = False
         worker.started_at = time.monotonic()
+        try:
+            self._fork(worker)
+        except OSError as error:
+            if not self._announced:
+                raise
+            worker.due_at = time.monotonic() + _RETRY_S
+            logger.error(
+                "worker %d can't be started: %s; it is tried again in %g s", worker.number, error.strerror, _RETRY_S
+            )
+
+    def _fork(self, worker: _Worker) -> None:
+        ready_fd, ready_end = os.pipe()
+        os.set_blocking(ready_fd, False)
         sys.stdout.flush()
         sys.stderr.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             worker.pid = os.fork()
             if worker.pid == 0:
+                os.close(ready_fd)
                 self._be_worker(ready_end)
+        except BaseException:
+            os.close(ready_fd)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        os.close(ready_end)
+            os.close(ready_end)
+        worker.ready_fd = ready_fd
 
     def _be_worker(self, ready_end: int) -> NoReturn:
         """The child's whole life."""

@@ -389,6 +389,75 @@ def test_a_signal_ends_a_start_that_has_failed(tmp_path: Path) -> None:
             process.kill()
 
 
+FORKS_A_CHILD = """
+import os, sys, time
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=1)
+
+@app.on_startup
+def start():
+    if os.fork() == 0:
+        time.sleep(30)
+        os._exit(0)
+    os._exit(3)
+
+app.run(port=0, workers=2)
+"""
+
+
+def test_a_workers_own_child_does_not_hold_the_supervisor(tmp_path: Path) -> None:
+    """It has inherited the pipe by which the worker, dead before it served, would have said that it serves."""
+    with (tmp_path / "log").open("w") as log:  # a pipe would be the children's, too
+        command = [sys.executable, "-c", FORKS_A_CHILD]
+        with subprocess.Popen(command, stderr=log, start_new_session=True) as process:
+            try:
+                assert process.wait(10) == 1
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+FORK_FAILS = """
+import errno, os, signal, sys
+import proapi.workers
+from proapi import ProAPI
+proapi.workers._RETRY_S = 0.2
+app = ProAPI(shutdown_timeout=1)
+fork, forks = os.fork, []
+
+def fork_but_once():
+    forks.append(0)
+    if len(forks) == 3:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return fork()
+
+os.fork = fork_but_once
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+app.run(workers=2)
+"""
+
+
+def test_a_worker_that_can_not_be_started_anew_ends_no_other(programs: list[Program]) -> None:
+    program = Program("", FORK_FAILS)
+    programs.append(program)
+    before = {int(program.get("/pid")) for _ in range(50)}
+    gone = before.pop()
+    os.kill(gone, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    after: set[int] = set()
+    while time.monotonic() < deadline and len(after - {gone} | before) < 2:
+        with contextlib.suppress(OSError):  # connections that the dead one had taken in
+            after.add(int(program.get("/pid")))
+    assert before < after
+    program.process.send_signal(signal.SIGTERM)
+    status, _, err = program.end()
+    assert status == 0
+    assert "can't be started: Resource temporarily unavailable; it is tried again in 0.2 s" in err
+
+
 def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:
     # By one write each: what print() writes to a pipe may come in pieces (PYTHONUNBUFFERED), those of others between.
     text = "import atexit, os\natexit.register(lambda: os.write(1, b'exit of %d\\n' % os.getpid()))\n" + PROGRAM
