@@ -19,7 +19,7 @@ public:
     // The last value of that name, if any. The view lives as long as the object.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
     [[nodiscard]] std::string get(std::string_view name, std::string_view fallback) const;
-    // The same; throws std::out_of_range, naming the field, where there is none.
+    // The same; throws HTTPException(400), naming the field, where there is none.
     [[nodiscard]] const std::string& operator[](std::string_view name) const;
     // All values of that name, in order.
     [[nodiscard]] std::vector<std::string_view> getlist(std::string_view name) const;

@@ -5,6 +5,7 @@ from .app import ProAPI
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
 from .errors import (
     HTTPException,
+    MissingFieldError,
     RequestBodyError,
     RouteError,
     WebSocketDisconnect,
@@ -34,6 +35,7 @@ __all__ = [
     "HTTPException",
     "Headers",
     "JSONResponse",
+    "MissingFieldError",
     "PlainTextResponse",
     "ProAPI",
     "QueryParams",

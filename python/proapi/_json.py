@@ -24,6 +24,8 @@ def encode(value: Any) -> bytes:
 
 def decode(data: Any, type: Any = None) -> Any:
     """``data`` is str or bytes-like. ValueError: not JSON, or not of ``type``; the text says which."""
+    if not len(data):
+        raise ValueError("expected JSON, got nothing")
     try:
         return _decode_any(data) if type is None else _decoder_of(type).decode(data)
     except RecursionError:

@@ -1,12 +1,15 @@
 """Mappings with repeated names: header fields, query parameters, forms; and the peer's address.
 
-``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order.
+``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order. Where
+there is none, ``[]`` raises MissingFieldError.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self, TypeVar
+
+from .errors import MissingFieldError
 
 _T = TypeVar("_T")
 
@@ -33,7 +36,11 @@ class _MultiMapping(Mapping[str, _T]):
         return name
 
     def __getitem__(self, name: str) -> _T:
-        return self._last[self._key(name)]
+        try:
+            return self._last[self._key(name)]
+        except KeyError:
+            got = ", ".join(self._last) or "none at all"
+            raise MissingFieldError(f"expected a field named {name!r}, got {got}") from None
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._key(name) in self._last

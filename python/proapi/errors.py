@@ -82,3 +82,11 @@ class RequestBodyError(HTTPException, ValueError):
 
     def __init__(self, detail: str, status: int = 400) -> None:
         super().__init__(status, detail)
+
+
+class MissingFieldError(HTTPException, KeyError):
+    """``[]`` of query parameters, headers or a form, and the request has none of that name: a 400 where it leaves the
+    handler."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail)

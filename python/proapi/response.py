@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import inspect
 import mimetypes
 import os
 import re
@@ -197,7 +198,13 @@ class StreamingResponse(Response):
 
 async def _write_all(exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
     async for part in parts:
-        if not await exchange.write(part.encode() if isinstance(part, str) else bytes(part)):
+        if isinstance(part, str):
+            octets = part.encode()
+        elif isinstance(part, (bytes, bytearray, memoryview)):
+            octets = bytes(part)
+        else:
+            raise TypeError(f"StreamingResponse: expected str or bytes as part, got {type(part).__name__}")
+        if not await exchange.write(octets):
             break
 
 
@@ -268,9 +275,14 @@ def to_response(result: Any) -> Response:
         return Response(result)
     if isinstance(result, (dict, list, msgspec.Struct)) or dataclasses.is_dataclass(result):
         return JSONResponse(result)
+    hint = "JSONResponse takes any other value"
+    if inspect.isawaitable(result):
+        hint = "is an await missing?"
+    elif isinstance(result, (Iterator, AsyncIterator)):
+        hint = "StreamingResponse takes it"
     raise TypeError(
-        f"expected a Response, dict, list, str, bytes or None from the handler, got {type(result).__name__};"
-        " JSONResponse takes any other value"
+        "expected a Response, dataclass, Struct, dict, list, str, bytes or None from the handler, got"
+        f" {type(result).__name__}; {hint}"
     )
 
 

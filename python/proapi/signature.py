@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from ._binding import WebSocketConnection
+from .request import Request
+
 _CONVERTERS = ((int, "int"), (float, "float"), (UUID, "uuid"))
 _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -25,6 +28,8 @@ class Handler:
         self.is_async = is_async(function)
         self._connection_name = _find_connection(function, list(path_parameters), needs_connection=needs_connection)
         _check_annotations(function, path_parameters)
+        if self._connection_name is not None:
+            _check_annotation_of_connection(function, self._connection_name, needs_connection=needs_connection)
 
     def call(self, connection: object, path_params: Mapping[str, Any]) -> Any:
         """``connection`` is the WebSocketConnection or the Request."""
@@ -119,6 +124,25 @@ def _check_annotations(function: Callable[..., Any], path_parameters: Mapping[st
                     f"expected the converter {wanted} for the parameter {name!r}, which is annotated"
                     f" {kind.__name__}, got {converter}: write {{{name}:{wanted}}}"
                 )
+
+
+def _check_annotation_of_connection(function: Callable[..., Any], name: str, *, needs_connection: bool) -> None:
+    """Who annotates it with another class expects something else of it, such as the body or a value of the query."""
+    wanted, other = (WebSocketConnection, Request) if needs_connection else (Request, WebSocketConnection)
+    try:
+        annotation = inspect.signature(function, eval_str=True).parameters[name].annotation
+    except Exception:  # names that only a type checker knows
+        return
+    is_class = isinstance(annotation, type) and not getattr(annotation, "_is_protocol", False)
+    if not is_class or annotation in (inspect.Parameter.empty, Any) or issubclass(wanted, annotation):
+        return
+    if annotation is other:
+        hint = "another decorator is for the other kind of handlers"
+    elif needs_connection:
+        hint = "what a query gives is in websocket.query_params"
+    else:
+        hint = f"a body is await request.json({annotation.__name__}), what a query gives is in request.query_params"
+    raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {annotation.__name__}: {hint}")
 
 
 def _call_of(function: Callable[..., Any]) -> object:

@@ -1,9 +1,9 @@
 #include "proapi/fields.hpp"
 
 #include <ranges>
-#include <stdexcept>
 
 #include "http/headers.hpp"
+#include "proapi/errors.hpp"
 
 namespace proapi {
 
@@ -30,8 +30,8 @@ const std::string& Fields::operator[](std::string_view name) const {
     if (const Field* field = find(name)) return field->second;
     std::string names;
     for (const auto& [known, value] : fields_) names += (names.empty() ? "" : ", ") + known;
-    throw std::out_of_range("expected a field named '" + std::string(name) + "', got " +
-                            (names.empty() ? "none at all" : names));
+    throw HTTPException(
+        400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "none at all" : names));
 }
 
 std::vector<std::string_view> Fields::getlist(std::string_view name) const {

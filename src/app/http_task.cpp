@@ -55,8 +55,8 @@ std::string body_of(const HTTPException& error) {
 void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchange) {
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
     // It deletes itself when it ends.
-    auto* running =
-        new HttpTask(entry.name, worker, answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
+    auto* running = new HttpTask(entry.name, worker,
+                                 answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
     running->start();
 }
 

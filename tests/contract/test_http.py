@@ -159,6 +159,11 @@ def test_stream(server: Server) -> None:
     assert response.body == b"".join(f"{n} ".ljust(10000, ".").encode() for n in range(300))
 
 
+def test_a_parameter_that_is_missing(server: Server) -> None:
+    response = http(server.port, "GET", "/features/stream?size=1")
+    assert (response.status, response.body) == (400, b"expected a field named 'count', got size\n")
+
+
 def test_a_stream_that_fails_does_not_look_whole(server: Server) -> None:
     server.expect_fault("raised as asked|returned without (starting|completing) response")
     with Peer(server.port) as peer:

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from proapi import FormData, FormFiles, Headers, QueryParams, UploadFile
+from proapi import FormData, FormFiles, Headers, HTTPException, MissingFieldError, QueryParams, UploadFile
 
 PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]
 
@@ -65,3 +65,13 @@ def test_files() -> None:
     assert repr(one) == "UploadFile(filename='a', content_type='text/plain')"
     with pytest.raises(AttributeError):
         one.filename = "b"  # type: ignore[misc]
+
+
+def test_a_name_that_is_missing() -> None:
+    with pytest.raises(MissingFieldError, match="400 expected a field named 'c', got a, b") as missing:
+        FormData([("a", "1"), ("b", "2")])["c"]
+    assert isinstance(missing.value, KeyError)
+    assert isinstance(missing.value, HTTPException)
+    with pytest.raises(MissingFieldError, match="got none at all"):
+        QueryParams()["c"]
+    assert QueryParams().get("c") is None

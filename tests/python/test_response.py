@@ -56,6 +56,28 @@ def test_other_results_are_refused(result: Any) -> None:
         to_response(result)
 
 
+async def test_other_results_get_a_hint() -> None:
+    async def forgotten() -> None: ...
+
+    coroutine = forgotten()
+    with pytest.raises(TypeError, match="got coroutine; is an await missing"):
+        to_response(coroutine)
+    coroutine.close()
+    with pytest.raises(TypeError, match="got generator; StreamingResponse takes it"):
+        to_response(part for part in ("a", "b"))
+
+
+@pytest.mark.parametrize("part", [1, [65, 66], None])
+async def test_parts_that_are_neither_text_nor_octets(part: Any) -> None:
+    async def parts() -> AsyncIterator[Any]:
+        yield part
+
+    exchange = Recorder()
+    with pytest.raises(TypeError, match=f"expected str or bytes as part, got {type(part).__name__}"):
+        await StreamingResponse(parts()).send_to(exchange, ThreadPool())
+    assert exchange.parts == []
+
+
 def test_headers() -> None:
     response = Response("x", headers=[("X-A", "1"), ("X-A", "2"), ("content-type", "text/plain")])
     assert response.headers == [("X-A", "1"), ("X-A", "2"), ("content-type", "text/plain")]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from proapi import ProAPI, RouteError
+from proapi import ProAPI, Request, RouteError, WebSocketConnection
 
 
 def refused(register: Callable[[ProAPI], object]) -> str:
@@ -67,6 +67,34 @@ def not_async(websocket: Any) -> None: ...
 )
 def test_says_what_was_expected(path: Any, handler: Any, expected: str) -> None:
     assert expected in refused(lambda app: app.websocket(path)(handler))
+
+
+async def body(item: dict) -> None: ...  # type: ignore[type-arg]
+async def query(q: "str") -> None: ...
+async def socket(websocket: WebSocketConnection) -> None: ...
+async def anything(what: object) -> None: ...
+async def unknown(request: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+async def request_of(request: Request) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (body, "expected Request as annotation of 'item', got dict: a body is await request.json(dict), what a query"),
+        (query, "expected Request as annotation of 'q', got str"),
+        (socket, "got WebSocketConnection: another decorator is for the other kind of handlers"),
+    ],
+)
+def test_the_requests_annotation_is_no_other_class(handler: Any, expected: str) -> None:
+    assert expected in refused(lambda app: app.post("/")(handler))
+    for fits in (anything, unknown, request_of):
+        ProAPI().post("/")(fits)
+
+
+def test_the_connections_annotation_is_no_other_class() -> None:
+    expected = "expected WebSocketConnection as annotation of 'q', got str: what a query gives is in websocket."
+    assert expected in refused(lambda app: app.websocket("/")(query))
+    assert "got Request: another decorator" in refused(lambda app: app.websocket("/")(request_of))
 
 
 def test_duplicate_names_the_first_ones_place() -> None:
