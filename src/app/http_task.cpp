@@ -39,10 +39,13 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
 class HttpTask final : public Detached {
 public:
     HttpTask(const std::string& name, Worker& worker, Task<> task)
-        : Detached(Kind::handler, name, worker, {}, std::move(task)) {}
+        : Detached(Kind::handler, worker, {}, std::move(task)), name_(name) {}
+    [[nodiscard]] std::string_view name() noexcept override { return name_; }
 
 private:
     void on_end(const std::exception_ptr&) noexcept override {}
+
+    const std::string& name_;
 };
 
 }  // namespace

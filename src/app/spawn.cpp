@@ -17,10 +17,11 @@ struct SpawnState {
 class SpawnedTask final : public Detached {
 public:
     SpawnedTask(Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::spawned, "a spawned task", worker, std::move(owner), std::move(task)) {
+        : Detached(Kind::spawned, worker, std::move(owner), std::move(task)) {
         state_->task = this;
     }
     ~SpawnedTask() override { state_->task = nullptr; }
+    [[nodiscard]] std::string_view name() noexcept override { return "a spawned task"; }
     [[nodiscard]] const std::shared_ptr<SpawnState>& state() const noexcept { return state_; }
 
 private:

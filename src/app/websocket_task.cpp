@@ -14,12 +14,13 @@ namespace {
 //   anything else               1011, before accept() 500; logged
 class WebSocketTask final : public Detached {
 public:
-    WebSocketTask(const std::string& name, Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::handler, name, worker, std::move(owner), std::move(task)) {}
+    WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
+        : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
+    [[nodiscard]] std::string_view name() noexcept override { return name_of(*context().owner_ref()); }
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
         server::WebSocket& websocket = state.websocket();
-        const std::string& name = state.worker().site().entry(websocket.request().match.route).name;
+        const std::string& name = name_of(state);
         try {
             if (error) std::rethrow_exception(error);
             if (!websocket.is_accepted() && !websocket.is_closed())
@@ -45,6 +46,10 @@ public:
     }
 
 private:
+    static const std::string& name_of(ConnectionState& state) noexcept {
+        return state.worker().site().entry(state.websocket().request().match.route).name;
+    }
+
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
     static void fail_and_log(server::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {
@@ -80,7 +85,7 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> 
     }
     if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
     // It deletes itself when it ends.
-    auto* running = new WebSocketTask(entry.name, worker, state, std::move(*task));
+    auto* running = new WebSocketTask(worker, state, std::move(*task));
     running->start();
 }
 

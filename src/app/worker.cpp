@@ -24,8 +24,8 @@ constexpr std::size_t most_names = 5;
 
 // ---- tasks ------------------------------------------------------------------------------------------------------
 
-Detached::Detached(Kind kind, std::string_view name, Worker& worker, ConnectionRef owner, Task<> task)
-    : Root(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind), name_(name) {
+Detached::Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task)
+    : Root(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind) {
     worker_.add(*this);
 }
 
@@ -162,7 +162,7 @@ void Worker::cancel_spawned_tasks() {
 // "websocket /chat/{room} (20), GET /slow (1)": those of most handlers.
 std::string Worker::name_handlers() {
     std::map<std::string_view, std::size_t> counts;
-    tasks_.for_each([&](const Detached& task) {
+    tasks_.for_each([&](Detached& task) {
         if (task.kind() == Detached::Kind::handler) ++counts[task.name()];
     });
     std::vector<std::pair<std::string_view, std::size_t>> most(counts.begin(), counts.end());

@@ -31,11 +31,11 @@ class Detached : public Root, public DetachedLink {
 public:
     // A stop waits for handlers, and cancels spawned tasks then.
     enum class Kind : std::uint8_t { handler, spawned };
-    // `name` lives as long as the worker.
-    Detached(Kind kind, std::string_view name, Worker& worker, ConnectionRef owner, Task<> task);
+    Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
     virtual ~Detached();
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
-    [[nodiscard]] std::string_view name() const noexcept { return name_; }
+    // For the log.
+    [[nodiscard]] virtual std::string_view name() noexcept = 0;
     // Makes what it waits for throw Cancelled, at the first call; whether it was that.
     bool cancel_for_stop();
     void start() { TaskAccess::start(task_, *this); }
@@ -49,7 +49,6 @@ private:
     Worker& worker_;
     Task<> task_;
     const Kind kind_;
-    const std::string_view name_;
     bool is_cancelled_for_stop_ = false;
 };
 
