@@ -7,11 +7,12 @@ there is none, ``[]`` raises MissingFieldError.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, overload
 
 from .errors import MissingFieldError
 
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 
 class Client(NamedTuple):
@@ -41,6 +42,13 @@ class _MultiMapping(Mapping[str, _T]):
         except KeyError:
             got = ", ".join(self._last) or "none at all"
             raise MissingFieldError(f"expected a field named {name!r}, got {got}") from None
+
+    @overload
+    def get(self, key: str, default: None = None, /) -> _T | None: ...
+    @overload
+    def get(self, key: str, default: _T | _D, /) -> _T | _D: ...
+    def get(self, key: str, default: Any = None, /) -> Any:
+        return self._last.get(self._key(key), default)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._key(name) in self._last

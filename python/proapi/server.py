@@ -125,8 +125,10 @@ class Server:
         if tasks := self._dispatcher.tasks:
             logger.warning(
                 "%d handlers did not end within shutdown_timeout (%g s): they are cancelled: %s",
-                len(tasks), timeout, self._dispatcher.name_handlers(),
-            )  # fmt: skip
+                len(tasks),
+                timeout,
+                self._dispatcher.name_handlers(),
+            )
             self._dispatcher.cancel()
             await self._ended(stopped, deadline)
 

@@ -3,7 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import GenericAlias
+from typing import Any, get_origin
 from uuid import UUID
 
 from ._binding import WebSocketConnection
@@ -27,9 +28,10 @@ class Handler:
         self.place = place_of(function)
         self.is_async = is_async(function)
         self._connection_name = _find_connection(function, list(path_parameters), needs_connection=needs_connection)
-        _check_annotations(function, path_parameters)
-        if self._connection_name is not None:
-            _check_annotation_of_connection(function, self._connection_name, needs_connection=needs_connection)
+        annotations = _annotations_of(function)
+        _check_converters(annotations, path_parameters)
+        if (name := self._connection_name) is not None:
+            _check_connection(annotations.get(name), name, needs_connection=needs_connection)
 
     def call(self, connection: object, path_params: Mapping[str, Any]) -> Any:
         """``connection`` is the WebSocketConnection or the Request."""
@@ -110,13 +112,20 @@ def _find_connection(
     return others[0] if others else None
 
 
-def _check_annotations(function: Callable[..., Any], path_parameters: Mapping[str, str]) -> None:
+def _annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """By parameter; text where it names what only a type checker knows."""
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except Exception:
+        signature = inspect.signature(function)
+    return {name: parameter.annotation for name, parameter in signature.parameters.items()}
+
+
+def _check_converters(annotations: Mapping[str, Any], path_parameters: Mapping[str, str]) -> None:
     """A handler that says it takes a number or a UUID gets one. An int will do for a float."""
-    parameters = inspect.signature(function).parameters
     for name, converter in path_parameters.items():
-        annotation = parameters[name].annotation if name in parameters else None
+        annotation = annotations.get(name)
         for kind, wanted in _CONVERTERS:
-            # Text where the handler's module says `from __future__ import annotations`.
             names = (kind.__name__, f"{kind.__module__}.{kind.__name__}")
             is_kind = annotation in names if isinstance(annotation, str) else annotation is kind
             if is_kind and converter != wanted and (kind, converter) != (float, "int"):
@@ -126,23 +135,20 @@ def _check_annotations(function: Callable[..., Any], path_parameters: Mapping[st
                 )
 
 
-def _check_annotation_of_connection(function: Callable[..., Any], name: str, *, needs_connection: bool) -> None:
+def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> None:
     """Who annotates it with another class expects something else of it, such as the body or a value of the query."""
     wanted, other = (WebSocketConnection, Request) if needs_connection else (Request, WebSocketConnection)
-    try:
-        annotation = inspect.signature(function, eval_str=True).parameters[name].annotation
-    except Exception:  # names that only a type checker knows
+    kind = get_origin(annotation) if isinstance(annotation, GenericAlias) else annotation  # dict of dict[str, int]
+    is_class = isinstance(kind, type) and not getattr(kind, "_is_protocol", False)
+    if not is_class or kind in (inspect.Parameter.empty, Any) or issubclass(wanted, kind):
         return
-    is_class = isinstance(annotation, type) and not getattr(annotation, "_is_protocol", False)
-    if not is_class or annotation in (inspect.Parameter.empty, Any) or issubclass(wanted, annotation):
-        return
-    if annotation is other:
+    if kind is other:
         hint = "another decorator is for the other kind of handlers"
     elif needs_connection:
         hint = "what a query gives is in websocket.query_params"
     else:
-        hint = f"a body is await request.json({annotation.__name__}), what a query gives is in request.query_params"
-    raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {annotation.__name__}: {hint}")
+        hint = f"a body is await request.json({kind.__name__}), what a query gives is in request.query_params"
+    raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {kind.__name__}: {hint}")
 
 
 def _call_of(function: Callable[..., Any]) -> object:

@@ -21,7 +21,6 @@ public:
         state_->task = this;
     }
     ~SpawnedTask() override { state_->task = nullptr; }
-    [[nodiscard]] std::string_view name() noexcept override { return "a spawned task"; }
     [[nodiscard]] const std::shared_ptr<SpawnState>& state() const noexcept { return state_; }
 
 private:

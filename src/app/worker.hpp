@@ -34,8 +34,8 @@ public:
     Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
     virtual ~Detached();
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
-    // For the log.
-    [[nodiscard]] virtual std::string_view name() noexcept = 0;
+    // Of a handler's route, for the log.
+    [[nodiscard]] virtual std::string_view name() noexcept { return {}; }
     // Makes what it waits for throw Cancelled, at the first call; whether it was that.
     bool cancel_for_stop();
     void start() { TaskAccess::start(task_, *this); }

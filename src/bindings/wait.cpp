@@ -70,7 +70,7 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         PyErr_SetString(PyExc_RuntimeError, "this wait was awaited already");
         return PYGEN_ERROR;
     }
-    if (wait->pending && wait->enlisted) {
+    if (wait->enlisted) {
         PyErr_SetString(PyExc_RuntimeError, "this wait is awaited by another task already");
         return PYGEN_ERROR;
     }

@@ -31,8 +31,8 @@ Problem Exchange::respond_with_file(int status, const http::Headers& headers, Fi
         return respond(503, {{"Content-Type", "text/plain; charset=utf-8"}, {"Retry-After", "1"}},
                        "The file can't be opened now.\n");
     if (Problem problem = start(status, headers, file.length)) return problem;
-    finished_ = true;
     if (transport_) transport_->write_file(std::move(file));  // it finishes the response itself
+    finished_ = true;
     return {};
 }
 
@@ -66,8 +66,8 @@ Problem Exchange::finish() {
     if (remaining_.value_or(0) != 0 && !is_head)
         return value_problem("the body is shorter than the Content-Length by " + std::to_string(*remaining_) +
                              " octets");
-    finished_ = true;
     if (transport_) transport_->finish_response();
+    finished_ = true;
     return {};
 }
 

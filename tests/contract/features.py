@@ -88,7 +88,9 @@ async def leave(subject: WebSocketConnection, what: str) -> None:
         raise HTTPException(410, "not today")
     if what == "no refusal":
         raise HTTPException(200, "raised as asked")
-    if what == "wrong kind":
+    if what == "missing":
+        subject.query_params["missing"]
+    elif what == "wrong kind":
         await subject.receive_text()
     elif what == "not JSON":
         await subject.receive_json()

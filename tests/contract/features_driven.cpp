@@ -318,6 +318,7 @@ Task<> leave(WebSocketConnection subject, std::string what) {
     if (what == "error") throw std::runtime_error("raised as asked");
     if (what == "refusal") throw proapi::HTTPException(410, "not today");
     if (what == "no refusal") throw proapi::HTTPException(200, "raised as asked");
+    if (what == "missing") static_cast<void>(subject.query_params()["missing"]);
     if (what == "wrong kind") co_await subject.receive_text();
     if (what == "not JSON") co_await subject.receive_json();
     if (what == "group") co_await proapi::when_all(proapi::wait_for(subject.receive(), std::chrono::hours(1)));

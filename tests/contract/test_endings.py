@@ -169,6 +169,15 @@ def test_an_http_exception_without_accept_is_its_response(subject: New) -> None:
     s.peer.expect_end()
 
 
+def test_a_parameter_that_is_missing_without_accept_is_a_400(subject: New) -> None:
+    s = subject(accepted=False)
+    s.tell("raise", what="missing")
+    response = s.peer.read_response()
+    assert response.status == 400
+    assert response.body.startswith(b"expected a field named 'missing', got ")
+    s.peer.expect_end()
+
+
 def test_an_http_exception_that_refuses_nothing_is_a_failure(server: Server, subject: New) -> None:
     server.expect_fault("raised as asked")
     s = subject(accepted=False)

@@ -1,12 +1,13 @@
-"""Servers inside the test's own process, on a free port."""
+"""Servers inside the test's own process, on a free port; programs that are ended with the test."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from running_program import Program
 
 from proapi import ProAPI
 
@@ -53,3 +54,13 @@ async def http(port: int, method: str, path: str, *, headers: str = "", body: by
         await writer.wait_closed()
     head, _, answer = bytes(received).partition(b"\r\n\r\n")
     return int(head.split()[1]) if head else 0, head.decode().lower(), answer
+
+
+@pytest.fixture
+def programs() -> Iterator[list[Program]]:
+    """Ended, whatever the test does."""
+    started: list[Program] = []
+    yield started
+    for program in started:
+        program.process.kill()
+        program.process.communicate()

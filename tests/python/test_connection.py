@@ -330,26 +330,25 @@ async def test_awaitables_that_are_done_may_be_driven_by_hand(serve: Serve) -> N
 
 
 async def test_a_wait_is_one_tasks(serve: Serve) -> None:
-    told: list[object] = []
+    told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     async def handler(websocket: WebSocketConnection) -> None:
+        begun = asyncio.Event()
+
         async def wait() -> None:
+            begun.set()
             await closed
 
         await websocket.accept()
         closed = websocket.wait_closed()
         first = asyncio.ensure_future(wait())
-        await asyncio.sleep(0)
+        await begun.wait()
         with pytest.raises(RuntimeError, match="awaited by another task already"):
             await closed
         await websocket.send_text("now")
         await first
-        told.append(websocket.closed)
+        told.set_result(websocket.closed)
 
-    server = app_of(handler)
-    async with connect(_address(await serve(server))) as client:
+    async with connect(_address(await serve(app_of(handler)))) as client:
         assert await client.recv() == "now"
-    async with asyncio.timeout(WAIT_S):
-        while not told:
-            await asyncio.sleep(0)
-    assert told == [True]
+    assert await asyncio.wait_for(told, WAIT_S)

@@ -395,20 +395,3 @@ async def test_a_handler_that_cannot_be_started_is_answered_for(serve: Serve, mo
         loop.set_task_factory(None)
     assert [request.result()[0] for request in requests] == [500, 500]
     assert reports == ["no task today"] * 2
-
-
-async def test_a_parameter_that_is_missing_refuses_a_handshake(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    app = ProAPI()
-
-    @app.websocket("/")
-    async def handler(websocket: WebSocketConnection) -> None:
-        websocket.query_params["token"]
-
-    port = await serve(app)
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(f"ws://127.0.0.1:{port}/?name=ada")
-    assert (refused.value.response.status_code, refused.value.response.body) == (
-        400,
-        b"expected a field named 'token', got name\n",
-    )
-    assert caplog.records == []

@@ -9,6 +9,7 @@ import pytest
 
 from proapi import (
     HTTPException,
+    MissingFieldError,
     RequestBodyError,
     RouteError,
     WebSocketDisconnect,
@@ -63,6 +64,7 @@ def test_errors_can_be_pickled(error: Exception) -> None:
     [
         HTTPException(404, "nothing there", {"X-Why": "gone"}),
         RequestBodyError("The body: expected JSON, got text.", 415),
+        MissingFieldError("expected a field named 'a', got none at all"),
         WebSocketDisconnect(1001, "going away"),
         WebSocketMessageError("expected text", b"data", 1003),
     ],

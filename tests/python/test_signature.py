@@ -5,12 +5,15 @@ import inspect
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from proapi import ProAPI, Request, RouteError, WebSocketConnection
+
+if TYPE_CHECKING:
+    from proapi import Request as OnlyForTypeCheckers
 
 
 def refused(register: Callable[[ProAPI], object]) -> str:
@@ -69,11 +72,12 @@ def test_says_what_was_expected(path: Any, handler: Any, expected: str) -> None:
     assert expected in refused(lambda app: app.websocket(path)(handler))
 
 
-async def body(item: dict) -> None: ...  # type: ignore[type-arg]
+async def body(item: dict[str, int]) -> None: ...
 async def query(q: "str") -> None: ...
 async def socket(websocket: WebSocketConnection) -> None: ...
 async def anything(what: object) -> None: ...
-async def unknown(request: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+async def unknown(request: "OnlyForTypeCheckers") -> None: ...
+async def optional(request: Request | None) -> None: ...
 async def request_of(request: Request) -> None: ...
 
 
@@ -87,7 +91,7 @@ async def request_of(request: Request) -> None: ...
 )
 def test_the_requests_annotation_is_no_other_class(handler: Any, expected: str) -> None:
     assert expected in refused(lambda app: app.post("/")(handler))
-    for fits in (anything, unknown, request_of):
+    for fits in (anything, unknown, optional, request_of):
         ProAPI().post("/")(fits)
 
 

@@ -5,6 +5,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "local_server.hpp"
@@ -26,8 +27,23 @@ public:
         if (accepts && !websocket_->accept(std::nullopt, {})) wait();
     }
     void on_request(base::IntrusivePtr<Exchange> exchange) override {
+        if (answers_late) {
+            SendResult result{};
+            static_cast<void>(exchange->start(200, {}, std::nullopt));
+            static_cast<void>(exchange->write(base::as_bytes("part"), result));
+            exchange_ = std::move(exchange);
+            return;
+        }
         static_cast<void>(exchange->respond(200, {{"X-Kind", "echo"}}, exchange->body()));
         exchange->fail();
+    }
+    // What front ends do: a handler that has failed leaves a response that fails.
+    void finish_late() {
+        try {
+            static_cast<void>(exchange_->finish());
+        } catch (const std::bad_alloc&) {
+        }
+        std::exchange(exchange_, nullptr)->fail();
     }
     // As a handler would that outlives its connection, at any time.
     void send_late() {
@@ -44,7 +60,7 @@ public:
         websocket_ = nullptr;
     }
 
-    bool accepts = true;
+    bool accepts = true, answers_late = false;
 
 private:
     void wait() {
@@ -66,6 +82,7 @@ private:
     }
 
     base::IntrusivePtr<WebSocket> websocket_;
+    base::IntrusivePtr<Exchange> exchange_;
 };
 
 class FailingMemory : public ::testing::Test {
@@ -187,6 +204,28 @@ TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
         } while (has_failed);
         EXPECT_GT(number, 3);
     }
+}
+
+TEST_F(FailingMemory, AResponseThatCanNotBeFinishedIsCut) {
+    echo.answers_late = true;
+    long number = 0;
+    do {
+        served.start();
+        const net::Descriptor client = connect();
+        turns();
+        send(client.get(), "GET /echo/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        ASSERT_TRUE(received(client.get()).ends_with("4\r\npart\r\n"));
+        until_failure = number++;
+        has_failed = false;
+        echo.finish_late();
+        until_failure = -1;
+        turns();
+        EXPECT_EQ(received(client.get()), has_failed ? "" : "0\r\n\r\n") << "allocation " << number - 1;
+        ::shutdown(client.get(), SHUT_WR);
+        turns();
+        EXPECT_EQ(served.server->counts().open, 0U) << "allocation " << number - 1;
+    } while (has_failed);
+    EXPECT_GT(number, 1);
 }
 
 }  // namespace

@@ -1,0 +1,103 @@
+"""A program that calls ``app.run()``, in a process of its own."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
+
+import pytest
+
+PROGRAM = """
+import asyncio, os, sys, time
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=2)
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+@app.get("/sleep/{s:float}")
+def sleep(s):
+    print("begun", flush=True)
+    time.sleep(s)
+    return "slept"
+
+@app.get("/thread/{s:float}")
+async def thread(s):
+    print("begun", flush=True)
+    await asyncio.to_thread(time.sleep, s)
+    return "slept"
+
+@app.get("/deaf")
+async def deaf():
+    print("begun", flush=True)
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            pass
+
+@app.get("/leave")
+async def leave():
+    sys.exit(7)
+
+@app.get("/exit")
+async def end():
+    os._exit(9)
+
+app.run(**eval(sys.argv[1]))
+print("run has returned", flush=True)
+"""
+
+
+class Program:
+    def __init__(self, options: str, text: str = PROGRAM, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", text, options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PROAPI_PORT": "0", **environment},
+        )
+        assert self.process.stdout
+        self.first_line = self.process.stdout.readline()
+        found = re.fullmatch(r"ProAPI serves (http://127\.0\.0\.1:\d+) \(Ctrl-C stops\)\n", self.first_line)
+        self.url = found[1] if found else ""
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def get(self, path: str) -> str:
+        with urlopen(self.url + path, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def begin(self, path: str) -> socket.socket:
+        """A request of its own, whose handler has been called."""
+        client = socket.create_connection(("127.0.0.1", self.port))
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert self.process.stdout
+        assert self.process.stdout.readline() == "begun\n"
+        return client
+
+    def wait_until_it_stops(self) -> None:
+        """It has had the signal, and lets nobody in any more."""
+        deadline = time.monotonic() + 5
+        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):  # one that waited is reset
+            while time.monotonic() < deadline:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            pytest.fail("newcomers are let in 5 s after the signal")
+
+    def end(self, timeout_s: float = 10) -> tuple[int, str, str]:
+        """Exit status, the rest of stdout, and stderr."""
+        try:
+            out, err = self.process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        return self.process.returncode, out, err
