@@ -2,6 +2,7 @@
 
 #include <liburing.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,16 +31,24 @@ void carry_out_alone(Call& call) noexcept {
 }  // namespace
 
 void CallRing::Close::operator()(io_uring* ring) const noexcept {
-    ::io_uring_queue_exit(ring);
+    // A child's copy has no memory to give back, see CallRing().
+    if (fork_count() != forks) {
+        ::close(ring->ring_fd);
+    } else {
+        ::io_uring_queue_exit(ring);
+    }
     delete ring;
 }
 
 CallRing::CallRing(Backend backend) noexcept {
     if (backend == Backend::direct || is_switched_off()) return;
+    watch_forks();
     auto ring = std::unique_ptr<io_uring>(new (std::nothrow) io_uring{});
     // A call that fails does not keep those behind it from being carried out (Linux 5.18).
-    if (ring && ::io_uring_queue_init(CallQueue::capacity, ring.get(), IORING_SETUP_SUBMIT_ALL) == 0)
-        ring_.reset(ring.release());
+    if (!ring || ::io_uring_queue_init(CallQueue::capacity, ring.get(), IORING_SETUP_SUBMIT_ALL) != 0) return;
+    ring_ = {ring.release(), Close()};
+    // What a child wrote into the ring's memory, the kernel would carry out as this process's calls.
+    if (::io_uring_ring_dontfork(ring_.get()) != 0) ring_.reset();
 }
 
 CallRing::~CallRing() = default;
@@ -84,26 +93,17 @@ std::size_t CallRing::reap() noexcept {
     return count;
 }
 
-void CallQueue::complete(CallRing& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) {
-    if (count_ == 0) return;
-    if (!is_carried_out_) {
-        if (!buffer.empty()) {
-            const std::size_t share_bytes =
-                std::min(buffer.size() / count_ / cache_line_bytes * cache_line_bytes, most_bytes);
-            for (std::size_t i = 0; i < count_; ++i) {
-                calls_[i].data = buffer.data() + i * share_bytes;
-                calls_[i].size = share_bytes;
-            }
+void CallQueue::carry_out(CallRing& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept {
+    if (!buffer.empty()) {
+        const std::size_t share_bytes =
+            std::min(buffer.size() / count_ / cache_line_bytes * cache_line_bytes, most_bytes);
+        for (std::size_t i = 0; i < count_; ++i) {
+            calls_[i].data = buffer.data() + i * share_bytes;
+            calls_[i].size = share_bytes;
         }
-        ring.carry_out(std::span(calls_).first(count_));
-        is_carried_out_ = true;
     }
-    while (told_ < count_) {
-        const std::size_t next = told_++;
-        if (callers_[next]) callers_[next]->on_call_done(calls_[next]);
-    }
-    count_ = told_ = 0;
-    is_carried_out_ = false;
+    ring.carry_out(std::span(calls_).first(count_));
+    is_carried_out_ = true;
 }
 
 void CallQueue::forget(const Caller& caller) noexcept {

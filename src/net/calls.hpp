@@ -11,6 +11,8 @@
 #include <memory>
 #include <span>
 
+#include "net/forks.hpp"
+
 struct io_uring;
 
 namespace proapi::net {
@@ -49,6 +51,8 @@ public:
 
 private:
     struct Close {
+        Close() noexcept : forks(fork_count()) {}
+        unsigned forks;  // when the ring was made
         void operator()(io_uring* ring) const noexcept;
     };
     void submit(std::span<Call> calls) noexcept;
@@ -69,13 +73,26 @@ public:
         callers_[count_] = &caller;
         calls_[count_++] = call;
     }
-    // Carries them out, each receiving into its share of `buffer`, at most `most_bytes`; then tells the callers. What
-    // an exception of one of them leaves over is told by the next complete().
-    void complete(CallRing& ring, std::span<std::uint8_t> buffer = {}, std::size_t most_bytes = 0);
+    // Carries them out, each receiving into its share of `buffer`, at most `most_bytes`; then tells the callers, with a
+    // call of `after_each` after each. What an exception of one of them leaves over is told by the next complete().
+    template <class AfterEach>
+    void complete(CallRing& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes, AfterEach&& after_each) {
+        if (count_ == 0) return;
+        if (!is_carried_out_) carry_out(ring, buffer, most_bytes);
+        while (told_ < count_) {
+            const std::size_t next = told_++;
+            if (callers_[next]) callers_[next]->on_call_done(calls_[next]);
+            after_each();
+        }
+        count_ = told_ = 0;
+        is_carried_out_ = false;
+    }
     // The caller is told nothing more, and its descriptor may be closed.
     void forget(const Caller& caller) noexcept;
 
 private:
+    void carry_out(CallRing& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept;
+
     std::array<Caller*, capacity> callers_;  // null: forgotten
     std::array<Call, capacity> calls_;
     std::size_t count_ = 0, told_ = 0;

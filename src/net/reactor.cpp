@@ -1,15 +1,16 @@
 #include "net/reactor.hpp"
 
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
 
 namespace proapi::net {
 
@@ -17,12 +18,9 @@ namespace {
 
 thread_local Reactor* current_reactor = nullptr;
 
-volatile unsigned forks = 0;
-
-// How often this process's line has been forked since the first call: a child has one more than its parent.
-unsigned count_forks() noexcept {
-    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { forks = forks + 1; });
-    return registered == 0 ? forks : 0;
+unsigned count_forks_from_now() noexcept {
+    watch_forks();
+    return fork_count();
 }
 
 // What epoll hands back is either a Watcher's address or, with the lowest bit set, a descriptor of a driven loop.
@@ -50,7 +48,7 @@ struct Reactor::Batch {
 };
 
 Reactor::Reactor(CallRing::Backend backend)
-    : forks_(count_forks()),
+    : forks_(count_forks_from_now()),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       guest_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
@@ -68,8 +66,12 @@ Reactor::~Reactor() {
     if (current_reactor == this) current_reactor = nullptr;
 }
 
-bool Reactor::is_forked() const noexcept {
-    return forks != forks_;
+void Reactor::leave_fork() const {
+    if (on_forked_) on_forked_();
+    static constexpr std::string_view line =
+        "proapi: a process that was forked from the server can't go on serving: end it with os._exit(), or exec\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    ::_exit(1);
 }
 
 Reactor* Reactor::current() noexcept {
@@ -103,21 +105,23 @@ void Reactor::post(std::function<void()> task) {
     [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
-void Reactor::run_posted() {
-    run_taken();  // that an exception has left over
-    {
-        const std::lock_guard lock(posted_mutex_);
-        running_.swap(posted_);
-    }
-    run_taken();
-}
-
 // Those posted meanwhile wait for the next turn, and so do those behind one that throws.
-void Reactor::run_taken() {
+void Reactor::run_posted() {
+    {
+        // All are taken, whatever an exception has left over: post() wakes the reactor only for the first that waits.
+        const std::lock_guard lock(posted_mutex_);
+        if (running_.empty()) {
+            running_.swap(posted_);
+        } else {
+            std::move(posted_.begin(), posted_.end(), std::back_inserter(running_));
+            posted_.clear();
+        }
+    }
     while (!running_.empty()) {
         const auto task = std::move(running_.front());
         running_.pop_front();
         task();
+        check_fork();
     }
 }
 
@@ -151,6 +155,7 @@ void Reactor::turn(std::optional<Duration> timeout) {
     if (is_forked())
         throw std::logic_error(
             "this process was forked from the one that serves: it can't go on serving; use exec or os._exit");
+    if (in_turn_) throw std::logic_error("the loop was run inside of a handler that the loop runs");
     current_reactor = this;
     foreign_events_.clear();
     finish_turn();
@@ -166,11 +171,13 @@ void Reactor::turn(std::optional<Duration> timeout) {
         if (stalled) catch_up();
         for (std::size_t i = 1; Reader* reader = part.reads.pop_front(); ++i) {
             reader->read_again();
+            check_fork();
             if (i % large_reads == 0) complete_reads();
         }
         complete_reads();
         if (!running_.empty()) run_posted();
         timers_.advance(now_ms_);
+        check_fork();
     }
     finish_turn();
 }
@@ -180,13 +187,14 @@ void Reactor::finish_turn() {
     read_clock();  // deadlines begin with what is written now, however long the turn was, or ago
     Part part(*this);
     part.hooks.splice(turn_end_hooks_);
-    sends_.complete(ring_);  // that an exception has left over
+    complete_sends();  // that an exception has left over
     in_hooks_ = true;
     while (TurnEndHook* hook = part.hooks.pop_front()) {
         hook->on_turn_end();
-        if (sends_.is_full()) sends_.complete(ring_);
+        check_fork();
+        if (sends_.is_full()) complete_sends();
     }
-    sends_.complete(ring_);
+    complete_sends();
 }
 
 bool Reactor::send_together(Caller& caller, int fd, const iovec& octets) noexcept {
@@ -252,6 +260,7 @@ void Reactor::dispatch() {
             foreign_events_.push_back({static_cast<int>(event.data.u64 >> 1), event.events});
         } else {
             static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
+            check_fork();
         }
     }
     batch_->next = batch_->count = 0;
@@ -265,7 +274,11 @@ void Reactor::dispatch() {
 }
 
 void Reactor::complete_reads() {
-    reads_.complete(ring_, read_buffer_, most_read_bytes);
+    reads_.complete(ring_, read_buffer_, most_read_bytes, [this] { check_fork(); });
+}
+
+void Reactor::complete_sends() {
+    sends_.complete(ring_, {}, 0, [this] { check_fork(); });
 }
 
 void Reactor::arm_guest_timer() {

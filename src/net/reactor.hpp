@@ -24,6 +24,7 @@
 #include "base/timer_wheel.hpp"
 #include "net/calls.hpp"
 #include "net/descriptor.hpp"
+#include "net/forks.hpp"
 
 namespace proapi::net {
 
@@ -66,10 +67,18 @@ public:
     void post(std::function<void()> task);
 
     // Whether this process is a fork of the one that made the reactor: the kernel's objects are the parent's then, and
-    // the child may do no more than close its copies.
-    [[nodiscard]] bool is_forked() const noexcept;
+    // the child may do no more than close its copies. A child that comes back here from a callback, as if it were the
+    // server, is ended at once: what it would read and write next is the parent's.
+    [[nodiscard]] bool is_forked() const noexcept { return fork_count() != forks_; }
+    void check_fork() const {
+        if (is_forked()) [[unlikely]]
+            leave_fork();
+    }
+    // Whether a turn is under way: one can't be begun inside of another.
+    [[nodiscard]] bool is_in_turn() const noexcept { return in_turn_; }
 
-    // One turn that waits at most `timeout` (none: for ever). Throws std::logic_error in a forked process.
+    // One turn that waits at most `timeout` (none: for ever). Throws std::logic_error in a forked process, and inside
+    // of a turn.
     void turn(std::optional<Duration> timeout);
     // Runs end-of-turn hooks now: for output queued between two turns of a loop that drives this one.
     void finish_turn();
@@ -91,6 +100,8 @@ public:
         void (*after)(void*) = nullptr;
     };
     void set_wait_guard(WaitGuard guard) noexcept { wait_guard_ = guard; }
+    // Called in a forked child that has come back from a callback, before it is ended: it may throw instead.
+    void set_fork_callback(void (*callback)()) noexcept { on_forked_ = callback; }
     // Called when a hook is queued outside of any turn: the driving loop must call finish_turn() soon.
     void set_outside_work_callback(void (*callback)(void*), void* context) noexcept {
         outside_work_ = callback;
@@ -150,9 +161,10 @@ private:
     void dispatch();
     // Carries out the reads of streams that are ready, and tells the streams.
     void complete_reads();
+    void complete_sends();
     void catch_up();
     void run_posted();
-    void run_taken();
+    void leave_fork() const;
     void read_clock() noexcept;
 
     static constexpr std::size_t max_events = 256;
@@ -175,12 +187,14 @@ private:
     base::IntrusiveList<Reader, Reader> deferred_reads_;
     std::vector<ForeignEvent> foreign_events_;
     WaitGuard wait_guard_;
+    void (*on_forked_)() = nullptr;
     void (*outside_work_)(void*) = nullptr;
     void* outside_work_context_ = nullptr;
     bool in_turn_ = false, in_hooks_ = false;
     std::atomic<bool> stopping_ = false;
     std::mutex posted_mutex_;
-    std::deque<std::function<void()>> posted_, running_;  // the second taken from the first
+    std::deque<std::function<void()>> posted_;
+    std::deque<std::function<void()>> running_;  // taken from the first
 };
 
 }  // namespace proapi::net

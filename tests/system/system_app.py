@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import sys
+import zlib
 from collections import Counter
 from typing import Any
 
@@ -117,6 +118,23 @@ def references() -> dict[str, int]:
     }
 
 
+@app.post("/checksum")
+async def checksum(request: Any) -> str:
+    return str(zlib.crc32(await request.body()))
+
+
+@app.websocket("/forks")
+async def forks(websocket: WebSocketConnection) -> None:
+    """Forks at every message; the child goes on as if it served."""
+    await websocket.accept()
+    async for _ in websocket:
+        child = os.fork()
+        if child == 0:
+            return
+        os.waitpid(child, 0)
+        await websocket.send_text("the child has gone")
+
+
 @app.websocket("/fork/{how}")
 async def fork(websocket: WebSocketConnection, how: str) -> None:
     """The child leaves by an exception, which asyncio takes for the end, or goes on as if it served."""
@@ -172,9 +190,11 @@ async def stubborn(websocket: WebSocketConnection) -> None:
 
 @app.websocket("/lingering")
 async def lingering(websocket: WebSocketConnection) -> None:
-    """Ends only when it is cancelled."""
+    """Knows of its end, and ends only when it is cancelled."""
     await websocket.accept()
     await websocket.send_text("ready")
+    async for _ in websocket:
+        pass
     try:
         await asyncio.Event().wait()
     finally:

@@ -1,7 +1,10 @@
 """A handler that forks: the child is a copy that can't serve; whatever it does on its way out, the parent goes on."""
 
 import asyncio
+import http.client
 import json
+import os
+import zlib
 
 import pytest
 from lean_client import LeanWebSocket
@@ -24,6 +27,33 @@ def test_the_parent_goes_on(fast: bool, how: str) -> None:
             assert await newcomer.receive() == b"hello"
         for user in (other, client, newcomer):
             await user.close()
+
+    with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
+        run(scenario(server), server)
+
+
+@pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
+def test_a_child_takes_nothing_of_what_others_send(fast: bool) -> None:
+    """It comes back in the middle of a batch of reads, which are the parent's."""
+    bodies = [os.urandom(1 << 20) for _ in range(8)]
+
+    def upload(port: int, body: bytes) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("POST", "/checksum", body)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    async def scenario(server: Process) -> None:
+        forking = await LeanWebSocket.connect(server.port, "/forks")
+        uploads = [asyncio.create_task(asyncio.to_thread(upload, server.port, body)) for body in bodies]
+        async with asyncio.timeout(30):
+            while not all(task.done() for task in uploads):
+                forking.send_text("fork")
+                assert await forking.receive() == b"the child has gone"
+        assert [task.result() for task in uploads] == [str(zlib.crc32(body)) for body in bodies]
+        await forking.close()
 
     with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
         run(scenario(server), server)

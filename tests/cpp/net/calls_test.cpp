@@ -43,7 +43,9 @@ protected:
     CallQueue queue;
     std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(64 * 1024);
 
-    void complete() { queue.complete(ring, buffer, 4096); }
+    void complete() {
+        queue.complete(ring, buffer, 4096, [] {});
+    }
     void receive(Caller& caller, const Pair& pair) { queue.add(caller, {.fd = pair.ours.get()}); }
 };
 

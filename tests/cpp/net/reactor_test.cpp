@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -54,6 +56,81 @@ TEST(Reactor, AnExceptionThatLeavesATurnCostsNobodyElseTheirs) {
     reactor.at_turn_end(counts);  // outside of a turn again
     EXPECT_EQ(asked, 2);
 }
+
+TEST(Reactor, APostedFunctionThatThrowsCostsNobodyTheirWakeUp) {
+    Reactor reactor;
+    std::vector<int> seen;
+    const auto turn = [&] {
+        ASSERT_TRUE(reactor.has_work() || is_readable(reactor.descriptor(), 5000)) << "nothing would wake the loop";
+        reactor.turn(Duration(0));
+    };
+    reactor.post([] { throw std::bad_alloc(); });
+    reactor.post([&] {
+        seen.push_back(1);
+        reactor.post([&] { seen.push_back(3); });
+        throw std::bad_alloc();
+    });
+    reactor.post([&] { seen.push_back(2); });
+    EXPECT_THROW(turn(), std::bad_alloc);
+    EXPECT_THROW(turn(), std::bad_alloc);
+    turn();
+    if (seen.size() < 3) turn();
+    EXPECT_EQ(seen, (std::vector{1, 2, 3}));
+    reactor.post([&] { seen.push_back(4); });
+    turn();
+    EXPECT_EQ(seen.back(), 4);
+}
+
+TEST(Reactor, ATurnInsideOfATurnIsRefused) {
+    Reactor reactor;
+    bool was_refused = false;
+    reactor.post([&] {
+        EXPECT_TRUE(reactor.is_in_turn());
+        try {
+            reactor.turn(Duration(0));
+        } catch (const std::logic_error&) {
+            was_refused = true;
+        }
+    });
+    reactor.turn(Duration(0));
+    EXPECT_TRUE(was_refused);
+    EXPECT_FALSE(reactor.is_in_turn());
+}
+
+// What comes back from a callback in a child ends there, whichever of the turn's parts has called it.
+class ReactorFork : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ReactorFork, AChildThatComesBackIsEnded) {
+    Reactor reactor;
+    pid_t child = -1;
+    bool has_gone_on = false;
+    const auto fork_now = [&] { child = ::fork(); };
+    const auto go_on = [&] { has_gone_on = true; };
+    Hook forking(fork_now), after(go_on);
+    base::Timer timer([](void* fork) { (*static_cast<const decltype(fork_now)*>(fork))(); },
+                      const_cast<void*>(static_cast<const void*>(&fork_now)));
+    const std::string_view part = GetParam();
+    if (part == "posted") {
+        reactor.post(fork_now);
+        reactor.post(go_on);
+    } else if (part == "hook") {
+        reactor.at_turn_end(forking);
+        reactor.at_turn_end(after);
+    } else {
+        reactor.start_timer(timer, Duration(0));
+        reactor.post([&] { reactor.at_turn_end(after); });
+    }
+    while (child < 0) reactor.turn(Duration(100));
+    while (child > 0 && !has_gone_on) reactor.turn(Duration(100));
+    if (child == 0) ::_exit(has_gone_on ? 77 : 78);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 1) << "77, 78: it went on";
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, ReactorFork, ::testing::Values("posted", "hook", "timer"),
+                         [](const auto& part) { return std::string(part.param); });
 
 TEST(Reactor, HooksRunOncePerTurnAndOnesQueuedByAHookInTheNext) {
     Reactor reactor;

@@ -1,0 +1,19 @@
+// Forks of this process: what belongs to the kernel behind a descriptor is shared with a child, which must leave it
+// alone.
+#pragma once
+
+namespace proapi::net {
+
+namespace detail {
+extern volatile unsigned fork_count;
+}
+
+// How many forks lie between this process and its ancestor that called watch_forks() first: a child has one more than
+// its parent. Any thread; a load.
+[[nodiscard]] inline unsigned fork_count() noexcept {
+    return detail::fork_count;
+}
+// Makes forks count from now on. Calling again does nothing.
+void watch_forks() noexcept;
+
+}  // namespace proapi::net
