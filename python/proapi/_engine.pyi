@@ -122,8 +122,14 @@ class Exchange:
     @property
     def ended(self) -> bool: ...
     @property
+    def client_left(self) -> bool:
+        """The client is gone, or has ended its side: whether it still reads can't be told."""
+    @property
     def has_body(self) -> bool: ...
-    def on_end(self, callback: Callable[[], object] | None) -> None: ...
+    def on_end(self, callback: Callable[[], object] | None) -> None:
+        """Calls it, in place of an earlier one, once the client is gone; soon, where it is already."""
+    def end_with_client(self) -> None:
+        """From now on the end of the client's side is the exchange's end; a stream without a length does so by itself."""
     def respond(self, status: int, headers: _Pairs, body: bytes) -> None:
         """A whole response. ValueError: a header that would break the framing."""
     def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None:
@@ -190,6 +196,9 @@ class WebSocketConnection:
     @property
     def subprotocol(self) -> str | None:
         """The one that accept() chose, or None."""
+    @property
+    def _is_abandoned(self) -> bool:
+        """The connection is gone, and its handler has not asked for it since."""
     @property
     def buffered_amount(self) -> int:
         """Octets that wait to be sent."""
@@ -331,9 +340,13 @@ class Engine:
         """See ProAPI.counts."""
     def stop(self, on_stopped: Callable[[], object]) -> None: ...
     def abort(self) -> None: ...
+    def close(self) -> None:
+        """Gives every descriptor back; nothing but ``poll`` and ``abort``, which then do nothing, may be called
+        afterwards. RuntimeError inside of ``poll`` or ``select``."""
     # Guest of a running loop: add_reader(fileno(), poll).
     def fileno(self) -> int: ...
-    def poll(self) -> None: ...
+    def poll(self) -> None:
+        """RuntimeError where a handler has run the loop inside of itself; once for each ``poll`` that it interrupts."""
     def set_outside_work(self, callback: Callable[[], object] | None) -> None:
         """``callback`` is called (at most once until the next poll) when ``poll`` should be called soon: loop.call_soon."""
     # Host: the selector of an asyncio loop.

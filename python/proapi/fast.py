@@ -77,7 +77,9 @@ class EngineSelector(selectors.BaseSelector):
 
     def close(self) -> None:
         self._keys.clear()
-        self._engine = None
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
     def get_map(self) -> Mapping[_File, selectors.SelectorKey]:
         return self._map

@@ -1,9 +1,8 @@
 // Engine: the reactor and its server, driven by an asyncio loop (guest) or driving one (select), and the calls from
 // them into the package. All of it runs on the loop's thread with the GIL, which is given up only while waiting.
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <cmath>
+#include <memory>
+#include <stdexcept>
 
 #include "bindings/classes.hpp"
 #include "bindings/registry.hpp"
@@ -26,10 +25,16 @@ public:
           on_websocket_(std::move(on_websocket)),
           on_request_(std::move(on_request)),
           log_(std::move(log)),
-          server_(reactor_, nb::cast<const SiteObject&>(site_object_).site, *this, *this) {
-        reactor_.set_wait_guard({[]() -> void* { return PyEval_SaveThread(); },
-                                 [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
-        reactor_.set_outside_work_callback([](void* self) { static_cast<Engine*>(self)->on_outside_work(); }, this);
+          parts_(std::make_unique<Parts>(*this)) {
+        net::Reactor& reactor = parts_->reactor;
+        reactor.set_wait_guard({[]() -> void* { return PyEval_SaveThread(); },
+                                [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
+        reactor.set_outside_work_callback([](void* self) { static_cast<Engine*>(self)->on_outside_work(); }, this);
+        // A handler's child that leaves by an exception of its own, such as sys.exit(), is ended by the caller of its
+        // loop.
+        reactor.set_fork_callback([] {
+            if (raise_kept_exception()) throw nb::python_error();
+        });
     }
     virtual ~Engine() = default;
 
@@ -37,21 +42,22 @@ public:
         if (port < 0 || port > 65535)
             throw nb::value_error(("port: expected 0 to 65535, got " + std::to_string(port)).c_str());
         const auto sharing = share_port ? net::Listener::PortSharing::shared : net::Listener::PortSharing::exclusive;
-        const std::string wrong = server_.listen(host, static_cast<std::uint16_t>(port), sharing);
+        const std::string wrong = open().server.listen(host, static_cast<std::uint16_t>(port), sharing);
         if (wrong.empty()) return;
         PyErr_SetString(PyExc_OSError, wrong.c_str());
         throw nb::python_error();
     }
 
-    [[nodiscard]] std::vector<std::pair<std::string, int>> addresses() const {
+    [[nodiscard]] std::vector<std::pair<std::string, int>> addresses() {
         std::vector<std::pair<std::string, int>> all;
-        for (const net::Address& address : server_.addresses()) all.emplace_back(address.host, address.port);
+        for (const net::Address& address : open().server.addresses()) all.emplace_back(address.host, address.port);
         return all;
     }
 
     [[nodiscard]] nb::dict counts() {
-        const server::ServerCounts& counts = server_.counts();
-        const server::ServerLoad load = server_.load();
+        server::Server& server = open().server;
+        const server::ServerCounts& counts = server.counts();
+        const server::ServerLoad load = server.load();
         nb::dict closed, out;
         for (const auto& [code, count] : counts.closed) closed[nb::int_(code)] = count;
         out["accepted"] = counts.accepted;
@@ -66,47 +72,59 @@ public:
     }
 
     void stop(nb::callable on_stopped) {
-        server_.stop([this, on_stopped = std::move(on_stopped)] { call(on_stopped); });
+        open().server.stop([this, on_stopped = std::move(on_stopped)] { call(on_stopped); });
     }
 
     // From the next turn: connections tell their handlers, which must not happen on a handler's stack.
     void abort() {
-        reactor_.post([this] { server_.abort(); });
+        if (!parts_) return;
+        parts_->reactor.post([this] { parts_->server.abort(); });
         ask_for_poll();
     }
 
-    [[nodiscard]] int fileno() const { return reactor_.descriptor(); }
+    // Gives descriptors and connections back, now and not when a collector comes. Nothing is served any more.
+    void close() {
+        if (parts_ && parts_->reactor.is_in_turn()) refuse_reentry();
+        parts_.reset();
+        outside_work_ = nb::object();
+    }
+
+    [[nodiscard]] int fileno() { return open().reactor.descriptor(); }
 
     void poll() {
-        if (reactor_.is_forked()) end_forked_process();
-        poll_asked_ = false;
-        reactor_.turn(net::Duration(0));
-        reactor_.arm_guest_timer();
-        if (reactor_.has_work()) ask_for_poll();
+        if (!parts_) return;  // it was asked for before close()
+        net::Reactor& reactor = parts_->reactor;
+        reactor.check_fork();
+        if (reactor.is_in_turn()) {
+            // Once in that turn: a loop that goes on would call again and again.
+            if (!std::exchange(has_refused_reentry_, true)) refuse_reentry();
+            return;
+        }
+        poll_asked_ = has_refused_reentry_ = false;
+        try {
+            reactor.turn(net::Duration(0));
+        } catch (...) {  // no memory: what is left is for the next poll
+            prepare_next_poll();
+            throw;
+        }
+        prepare_next_poll();
         raise_what_was_kept();
     }
 
     void set_outside_work(nb::object callback) { outside_work_ = std::move(callback); }
 
     void watch(int fd, std::uint32_t events, bool known) {
-        if (const int error = reactor_.watch_foreign(fd, events, known); error != 0 && events != 0) {
+        if (const int error = open().reactor.watch_foreign(fd, events, known); error != 0 && events != 0) {
             errno = error;
             PyErr_SetFromErrno(PyExc_OSError);
             throw nb::python_error();
         }
     }
 
-    // A handler has forked, and its child goes on as if it were the server. All it could do is harm to the parent's
-    // sockets, and the loop above would call again for ever.
-    void end_forked_process() const {
-        static constexpr std::string_view line =
-            "proapi: a process that was forked from the server can't go on serving: end it with os._exit(), or exec\n";
-        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-        ::_exit(1);
-    }
-
     nb::list select(std::optional<double> timeout_s, const nb::handle& ready, const nb::handle& loop) {
-        if (reactor_.is_forked()) end_forked_process();
+        net::Reactor& reactor = open().reactor;
+        reactor.check_fork();
+        if (reactor.is_in_turn()) refuse_reentry();
         using Clock = std::chrono::steady_clock;
         std::optional<Clock::time_point> until;
         if (timeout_s) until = Clock::now() + std::chrono::microseconds(std::llround(std::max(*timeout_s, 0.0) * 1e6));
@@ -115,15 +133,15 @@ public:
         while (true) {
             // Hooks left by the loop's own callbacks may wake handlers: what those ask of the loop can't wait for a
             // socket.
-            reactor_.finish_turn();
-            reactor_.turn(loop_has_work() ? net::Duration(0) : time_left(until));
+            reactor.finish_turn();
+            reactor.turn(loop_has_work() ? net::Duration(0) : time_left(until));
             raise_what_was_kept();
             if (PyErr_CheckSignals() != 0) throw nb::python_error();
             const bool due = until && Clock::now() >= *until;
-            if (due || !reactor_.foreign_events().empty() || loop_has_work()) break;
+            if (due || !reactor.foreign_events().empty() || loop_has_work()) break;
         }
         nb::list events;
-        for (const auto& [fd, bits] : reactor_.foreign_events()) events.append(nb::make_tuple(fd, bits));
+        for (const auto& [fd, bits] : reactor.foreign_events()) events.append(nb::make_tuple(fd, bits));
         return events;
     }
 
@@ -138,6 +156,29 @@ public:
     void clear() { outside_work_ = nb::object(); }
 
 private:
+    struct Parts {
+        explicit Parts(Engine& engine)
+            : server(reactor, nb::cast<const SiteObject&>(engine.site_object_).site, engine, engine) {}
+        net::Reactor reactor;
+        server::Server server;
+    };
+
+    [[nodiscard]] Parts& open() {
+        if (!parts_) throw std::runtime_error("the engine is closed: a server serves once");
+        return *parts_;
+    }
+
+    [[noreturn]] static void refuse_reentry() {
+        throw std::runtime_error(
+            "expected the event loop to run its handlers one after the other, but a handler has run the loop inside of "
+            "itself: await what it waits for, or run it in a thread (asyncio.to_thread)");
+    }
+
+    void prepare_next_poll() {
+        parts_->reactor.arm_guest_timer();
+        if (parts_->reactor.has_work()) ask_for_poll();
+    }
+
     static std::optional<net::Duration> time_left(const std::optional<std::chrono::steady_clock::time_point>& until) {
         if (!until) return std::nullopt;
         const auto left = *until - std::chrono::steady_clock::now();
@@ -163,7 +204,7 @@ private:
 
     void on_outside_work() {
         // A send from another thread: the loop may be waiting, and its call_soon() is its own thread's.
-        if (net::Reactor::current() != &reactor_) return reactor_.post([] {});
+        if (net::Reactor::current() != &parts_->reactor) return parts_->reactor.post([] {});
         ask_for_poll();
     }
 
@@ -195,9 +236,8 @@ private:
     nb::object site_object_;
     nb::callable on_websocket_, on_request_, log_;
     nb::object outside_work_;
-    net::Reactor reactor_;
-    server::Server server_;
-    bool poll_asked_ = false;
+    std::unique_ptr<Parts> parts_;  // none once it is closed
+    bool poll_asked_ = false, has_refused_reentry_ = false;
 };
 
 }  // namespace
@@ -211,6 +251,7 @@ void add_engine(nb::module_& module) {
         .def_prop_ro("counts", &Engine::counts)
         .def("stop", &Engine::stop)
         .def("abort", &Engine::abort)
+        .def("close", &Engine::close)
         .def("fileno", &Engine::fileno)
         .def("poll", &Engine::poll)
         .def("set_outside_work", &Engine::set_outside_work, nb::arg("callback").none())
