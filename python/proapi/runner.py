@@ -1,7 +1,8 @@
 """``app.run()``: options, signals, exit statuses, one process or several.
 
 SIGINT (Ctrl-C) and SIGTERM stop gracefully and ``run`` returns; a second one ends the process at once with status 130
-or 143. Whatever the user can put right (a busy port, a bad option) is one line on stderr and status 1.
+or 143. To a worker, its supervisor's wish to stop is neither: a service manager tells the whole group. Whatever the
+user can put right (a busy port, a bad option) is one line on stderr and status 1.
 """
 
 import asyncio
@@ -238,6 +239,7 @@ class _Stop:
 
     def __init__(self) -> None:
         self.requested = False
+        self._was_signalled = False
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -266,8 +268,9 @@ class _Stop:
         end_process(0 if self._error is None else report(self._error))
 
     def on_signal(self, number: int, _: FrameType | None) -> None:
-        if self.requested:
+        if self._was_signalled:
             end_process(128 + number)
+        self._was_signalled = True
         self.request()
 
 

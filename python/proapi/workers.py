@@ -1,8 +1,9 @@
 """``workers=N``: processes that share a port, under a supervisor.
 
 The supervisor forks before any event loop exists, starts a dead worker anew (at most one a second, ever later where
-workers die young), passes SIGINT and SIGTERM on, and ends when its workers have. Workers hold the end of a pipe: when
-the supervisor is gone, however it went, they stop gracefully.
+workers die young), and ends when its workers have. Workers hold one end of a pipe, the lifeline: they stop gracefully
+when the supervisor closes the other end, or is gone, however it went. Not by a signal, which would be their second one
+where a service manager or a terminal has sent the first to the whole group.
 """
 
 import atexit
@@ -35,6 +36,7 @@ _RETRY_S = 5.0
 _YOUNG_S = 10.0
 _KILL_MARGIN_S = 2.0
 _LAST_S = 0.5
+_AGAIN_S = 0.05
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Supervisor:
             self._addresses: Addresses = [each.getsockname()[:2] for each in self._reserved]
             self._lifeline, self._lifeline_end = os.pipe()
             stack.callback(os.close, self._lifeline)
-            stack.callback(os.close, self._lifeline_end)
+            stack.callback(self._cut_lifeline)
             self._wake, self._wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             stack.callback(os.close, self._wake)
             stack.callback(os.close, self._wake_end)
@@ -127,15 +129,14 @@ class Supervisor:
                 continue
             if self._stop_signal:
                 self._end_at_once(128 + number)
-            self._signal_all(signal.SIGTERM)
             self._begin_stop(number)
 
     def _end_at_once(self, status: int) -> NoReturn:
-        """A worker that is told twice ends at once; but two signals of a kind that come close are one to it."""
-        self._signal_all(signal.SIGTERM)
+        """A worker ends at once at its second signal; two of a kind that come close may be one to it."""
         until = time.monotonic() + _LAST_S
-        while any(worker.pid for worker in self._workers) and (left := until - time.monotonic()) > 0:
-            _readable([self._wake], left)
+        while any(worker.pid for worker in self._workers) and time.monotonic() < until:
+            self._signal_all(signal.SIGTERM)
+            _readable([self._wake], _AGAIN_S)
             with suppress(BlockingIOError):
                 os.read(self._wake, 4096)
             self._reap()
@@ -144,7 +145,13 @@ class Supervisor:
 
     def _begin_stop(self, number: int) -> None:
         self._stop_signal = number
+        self._cut_lifeline()
         self._kill_at = time.monotonic() + self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
+
+    def _cut_lifeline(self) -> None:
+        if self._lifeline_end >= 0:
+            os.close(self._lifeline_end)
+            self._lifeline_end = -1
 
     def _signal_all(self, number: int) -> None:
         for worker in self._workers:
@@ -180,7 +187,6 @@ class Supervisor:
             if exit_code < 0:
                 logger.error("worker %d (pid %d) %s before it served", worker.number, pid, _end_of(exit_code))
             self._exit_status = 1
-            self._signal_all(signal.SIGTERM)
             self._begin_stop(signal.SIGTERM)
             return
         lived = time.monotonic() - worker.started_at
@@ -233,7 +239,7 @@ class Supervisor:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            # The terminal's Ctrl-C reaches the whole group; the supervisor passes it on as SIGTERM.
+            # The terminal's Ctrl-C reaches the whole group; the supervisor passes it on by the lifeline.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -55,13 +55,14 @@ print("run has returned", flush=True)
 
 
 class Program:
-    def __init__(self, options: str, text: str = PROGRAM, **environment: str) -> None:
+    def __init__(self, options: str, text: str = PROGRAM, *, has_own_group: bool = False, **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", text, options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PROAPI_PORT": "0", **environment},
+            start_new_session=has_own_group,
         )
         assert self.process.stdout
         self.first_line = self.process.stdout.readline()

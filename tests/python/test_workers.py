@@ -220,3 +220,54 @@ def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:
     assert (status, err) == (0, "")
     exits = {int(pid) for pid in re.findall(r"exit of (\d+)", out)}
     assert exits == workers | {program.process.pid}
+
+
+GROUP = """
+import os, sys
+from proapi import ProAPI
+app = ProAPI()
+
+@app.on_shutdown
+def flush():
+    os.write(1, b"flushed\\n")
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+app.run(**eval(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("options", ["dict(workers=3)", "dict(workers=3, fast=True)"])
+def test_a_signal_to_the_whole_group_is_one_wish(options: str, number: int, programs: list[Program]) -> None:
+    """As service managers and terminals send it: to the workers, too, which their supervisor tells as well."""
+    program = Program(options, GROUP, has_own_group=True)
+    programs.append(program)
+    assert len({program.get("/pid") for _ in range(100)}) == 3  # all of them serve
+    os.killpg(program.process.pid, number)
+    status, out, err = program.end()
+    assert (status, err) == (0, "")
+    assert out.count("flushed") == 3
+
+
+def test_a_second_signal_to_the_whole_group_ends_it_at_once(programs: list[Program]) -> None:
+    program = Program("dict(workers=2, shutdown_timeout=60)", has_own_group=True)
+    programs.append(program)
+    with program.begin("/sleep/20"):
+        os.killpg(program.process.pid, signal.SIGTERM)
+        program.wait_until_it_stops()
+        os.killpg(program.process.pid, signal.SIGTERM)
+        assert program.end()[0] == 128 + signal.SIGTERM
+
+
+def test_a_second_signal_to_the_supervisor_ends_its_workers_at_once(programs: list[Program]) -> None:
+    """They have had none before: the first has reached them by their lifeline."""
+    program = Program("dict(workers=2, shutdown_timeout=60)")
+    programs.append(program)
+    with program.begin("/sleep/20"):
+        program.process.send_signal(signal.SIGINT)
+        program.wait_until_it_stops()
+        program.process.send_signal(signal.SIGINT)
+        assert program.end()[0] == 128 + signal.SIGINT
