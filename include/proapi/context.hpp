@@ -107,6 +107,7 @@ public:
     // The task has ended; gives what to go on with. May destroy the task and the root.
     virtual std::coroutine_handle<> on_done() noexcept = 0;
     [[nodiscard]] Context& context() noexcept { return context_; }
+    [[nodiscard]] const Context& context() const noexcept { return context_; }
 
 protected:
     ~Root() = default;

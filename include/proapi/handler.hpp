@@ -150,6 +150,8 @@ public:
     virtual ~HttpHandler() = default;
     [[nodiscard]] virtual std::vector<ParameterKind> parameters() const = 0;
     [[nodiscard]] virtual std::optional<Task<Response>> call(Request request, const PathValues& values) = 0;
+    // Else it runs in a thread, and can't be interrupted.
+    [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
 };
 
 template <class F, class List>
@@ -202,6 +204,7 @@ public:
         if (!read_parameters(values, arguments)) return std::nullopt;
         return run(std::move(request), std::move(arguments));
     }
+    bool is_coroutine() const noexcept override { return TaskResult<Result>::is_task; }
 
 private:
     using Result = typename HandlerSignature<F>::result;

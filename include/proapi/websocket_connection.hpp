@@ -96,7 +96,7 @@ public:
     ~WaitingForEnd() override;
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting);
-    void await_resume() const { throw_if_cancelled(); }
+    void await_resume() const;
 
 private:
     ConnectionRef state_;

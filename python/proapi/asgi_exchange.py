@@ -83,8 +83,17 @@ class AsgiExchange:
             fields.append((b"content-length", str(content_length).encode()))
         self._put({"type": "http.response.start", "status": status, "headers": fields})
 
+    @property
+    def client_left(self) -> bool:
+        return self.ended
+
     def on_end(self, callback: Callable[[], object] | None) -> None:
         self._on_end = callback
+        if callback is not None and self.ended:
+            asyncio.get_running_loop().call_soon(callback)
+
+    def end_with_client(self) -> None:
+        """An ASGI server tells nothing between the two."""
 
     async def write(self, data: bytes) -> bool:
         self._put_body(data)

@@ -32,9 +32,12 @@ class Dispatcher:
     def __init__(self, routes: RouteTable) -> None:
         self._handlers = routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
-        self._exchanges: dict[asyncio.Task[Any], Handler] = {}
+        self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
+        self._abandoned: set[asyncio.Task[Any]] = set()  # at the last look
+        self._cancelled: set[asyncio.Task[Any]] = set()
         self.peer_faults = LimitedLog()
-        self._cancelling = False
+        self.stopping = False
+        """Set when the server stops: handlers that are cancelled from now on are so by the stop."""
         self.pool = ThreadPool()
         self._loop: asyncio.AbstractEventLoop
         self._context: Context
@@ -50,16 +53,29 @@ class Dispatcher:
 
     def name_handlers(self) -> str:
         """``chat (20), slow (1)``: those that run, most first."""
-        handlers = [*self._exchanges.values(), *(handler for _, handler in self._websockets.values())]
-        counts = Counter(handler.name for handler in handlers)
+        counts = Counter(handler.name for _, handler in (*self._exchanges.values(), *self._websockets.values()))
         names = [f"{name} ({count})" for name, count in counts.most_common(_MOST_NAMES)]
         return ", ".join(names) + (", ..." if len(counts) > _MOST_NAMES else "")
 
     def cancel(self) -> None:
         """Cancels every handler; WebSockets close with 1001."""
-        self._cancelling = True
+        self.stopping = True
         for task in self.tasks:
             task.cancel()
+
+    def cancel_abandoned(self) -> None:
+        """For a stop, called now and then: cancels the handlers whose client was gone already at the call before, and
+        that don't know. Who knows of the end, or has a client that waits, has time to finish."""
+        abandoned = {
+            task
+            for task, (exchange, handler) in self._exchanges.items()
+            if exchange.client_left and handler.is_async  # a thread can't be cancelled
+        }
+        abandoned.update(task for task, (connection, _) in self._websockets.items() if connection._is_abandoned)
+        for task in (abandoned & self._abandoned) - self._cancelled:
+            self._cancelled.add(task)
+            task.cancel()
+        self._abandoned = abandoned
 
     def close(self) -> None:
         self.peer_faults.end_second()
@@ -89,7 +105,7 @@ class Dispatcher:
     def _on_websocket_done(self, task: asyncio.Task[Any]) -> None:
         connection, handler = self._websockets.pop(task)
         if task.cancelled():
-            if self._cancelling:
+            if self.stopping:
                 connection.close(_GOING_AWAY)
             else:
                 if not connection.closed:
@@ -123,7 +139,7 @@ class Dispatcher:
         assert handler is not None
         context = self._context.copy() if context is None else context
         task = self._loop.create_task(self._respond(exchange, handler), context=context)
-        self._exchanges[task] = handler
+        self._exchanges[task] = exchange, handler
         task.add_done_callback(self._on_request_done)
         return task
 
@@ -141,7 +157,7 @@ class Dispatcher:
                 result = _response_of(error)
             await to_response(result).send_to(exchange, self.pool)
         except asyncio.CancelledError:
-            if not self._cancelling:
+            if not self.stopping:
                 if not exchange.ended:
                     logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
             elif not exchange.started:

@@ -20,11 +20,18 @@ class Exchange(Protocol):
     @property
     def ended(self) -> bool: ...
     @property
+    def client_left(self) -> bool:
+        """It is gone, or has ended its side, after which it may still read."""
+
+    @property
     def has_body(self) -> bool:
         """Once it is started: what is written reaches the client, as with HEAD, 204 and 304 it does not."""
 
     def on_end(self, callback: Callable[[], object] | None) -> None:
-        """Calls it, in place of an earlier one, once the client is gone."""
+        """Calls it, in place of an earlier one, once the client is gone; soon, where it is already."""
+
+    def end_with_client(self) -> None:
+        """From now on a client that ends its side is gone."""
 
     def respond(self, status: int, headers: Pairs, body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: Pairs, path: bytes) -> None: ...

@@ -17,6 +17,8 @@ Addresses = list[tuple[str, int]]
 
 # The last part of shutdown_timeout is for the finally clauses of handlers that had to be cancelled.
 _CANCEL_SHARE, _MAX_CANCEL_S = 0.1, 1.0
+# While stopping: how often handlers are looked at whose client is gone.
+_LOOK_S = 0.25
 
 
 class ListenError(OSError):
@@ -104,6 +106,7 @@ class Server:
             self._app.routes.servers_running -= 1
             if not drives_loop:
                 self._leave(loop)
+                self.engine.close()
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)
@@ -115,6 +118,7 @@ class Server:
 
     async def _stop(self) -> None:
         """Never longer than shutdown_timeout."""
+        self._dispatcher.stopping = True
         loop = asyncio.get_running_loop()
         timeout = self._app.routes.site.effective_settings()["shutdown_timeout"]
         deadline = loop.time() + timeout
@@ -140,7 +144,7 @@ class Server:
                 await asyncio.sleep(0)
 
     async def _ended(self, stopped: "asyncio.Future[None]", deadline: float) -> bool:
-        """Waits for the last connection and the last handler."""
+        """Waits for the last connection and the last handler. Who works for nobody is not waited for."""
         loop = asyncio.get_running_loop()
         while True:
             waiting: set[asyncio.Future[Any]] = {*self._dispatcher.tasks}
@@ -148,6 +152,8 @@ class Server:
                 waiting.add(stopped)
             if not waiting:
                 return True
-            if loop.time() >= deadline:
+            left_s = deadline - loop.time()
+            if left_s <= 0:
                 return False
-            await asyncio.wait(waiting, timeout=deadline - loop.time())
+            await asyncio.wait(waiting, timeout=min(left_s, _LOOK_S))
+            self._dispatcher.cancel_abandoned()

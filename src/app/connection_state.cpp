@@ -49,6 +49,7 @@ std::unordered_map<std::string, std::any>& ConnectionState::user_data() {
 }
 
 void ConnectionState::raise_disconnect() const {
+    if (is_here()) websocket_->mark_end_seen();
     throw WebSocketDisconnect(websocket_->close_code().value_or(ws::close_code::abnormal_closure),
                               websocket_->close_reason());
 }

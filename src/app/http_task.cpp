@@ -38,14 +38,21 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
 
 class HttpTask final : public Detached {
 public:
-    HttpTask(const std::string& name, Worker& worker, Task<> task)
-        : Detached(Kind::handler, worker, {}, std::move(task)), name_(name) {}
-    [[nodiscard]] std::string_view name() noexcept override { return name_; }
+    HttpTask(const Site::Entry& entry, Worker& worker, base::IntrusivePtr<server::Exchange> exchange)
+        : Detached(Kind::handler, worker, {},
+                   answer(exchange, worker.shared_from_this(), entry.http.get(), &entry.name)),
+          entry_(entry),
+          exchange_(std::move(exchange)) {}
+    [[nodiscard]] std::string_view name() noexcept override { return entry_.name; }
+    [[nodiscard]] bool is_abandoned() const noexcept override {
+        return exchange_->has_client_left() && entry_.http->is_coroutine();
+    }
 
 private:
     void on_end(const std::exception_ptr&) noexcept override {}
 
-    const std::string& name_;
+    const Site::Entry& entry_;
+    const base::IntrusivePtr<server::Exchange> exchange_;
 };
 
 }  // namespace
@@ -58,8 +65,7 @@ std::string body_of(const HTTPException& error) {
 void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchange) {
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
     // It deletes itself when it ends.
-    auto* running = new HttpTask(entry.name, worker,
-                                 answer(std::move(exchange), worker.shared_from_this(), entry.http.get(), &entry.name));
+    auto* running = new HttpTask(entry, worker, std::move(exchange));
     running->start();
 }
 

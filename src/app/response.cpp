@@ -52,10 +52,16 @@ void write_file(server::Exchange& exchange, const Response& response, const std:
     raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
 }
 
-// The stream's coroutine may wait for something else than its client.
+// The stream's coroutine may wait for something else than its client, which may have gone before it begins.
 class CancelAtEnd final : public server::Waiter {
 public:
-    explicit CancelAtEnd(Context& context) noexcept : context_(context) {}
+    CancelAtEnd(Context& context, server::Exchange& exchange) : context_(context) {
+        if (exchange.has_ended()) {
+            context_.cancel();
+        } else {
+            exchange.wait_end(*this);
+        }
+    }
     void on_ready() override { context_.cancel(); }
 
 private:
@@ -89,8 +95,7 @@ Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server:
     } else {
         raise(exchange->start(response.status, engine_headers(response), std::nullopt));
         if (!exchange->has_body()) co_return raise(exchange->finish());
-        CancelAtEnd cancel_at_end(*Context::current());
-        exchange->wait_end(cancel_at_end);
+        CancelAtEnd cancel_at_end(*Context::current(), *exchange);
         BodyWriter writer(std::make_shared<StreamState>(std::move(worker), exchange));
         co_await std::get<Response::Stream>(response.body)(std::move(writer));
         raise(exchange->finish());

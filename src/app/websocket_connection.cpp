@@ -110,6 +110,11 @@ void WaitingForEnd::await_suspend(std::coroutine_handle<> waiting) {
     suspend(waiting);
 }
 
+void WaitingForEnd::await_resume() const {
+    throw_if_cancelled();
+    state_->websocket().mark_end_seen();
+}
+
 // ---- receiving --------------------------------------------------------------------------------------------------
 
 ReceivingBase::ReceivingBase(ReceivingBase&& other) noexcept

@@ -18,6 +18,11 @@ public:
         : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
     [[nodiscard]] std::string_view name() noexcept override { return name_of(*context().owner_ref()); }
 
+    [[nodiscard]] bool is_abandoned() const noexcept override {
+        const server::WebSocket& websocket = context().owner_ref()->websocket();
+        return websocket.has_ended() && !websocket.is_end_seen();
+    }
+
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
         server::WebSocket& websocket = state.websocket();
         const std::string& name = name_of(state);

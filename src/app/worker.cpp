@@ -19,6 +19,8 @@ namespace {
 thread_local Worker* current_worker = nullptr;
 
 constexpr std::size_t most_names = 5;
+// While stopping: how often handlers are looked at whose client is gone.
+constexpr std::chrono::milliseconds abandoned_look{250};
 
 }  // namespace
 
@@ -37,6 +39,11 @@ std::coroutine_handle<> Detached::on_done() noexcept {
     on_end(TaskAccess::error(task_));
     delete this;
     return std::noop_coroutine();
+}
+
+void Detached::cancel_if_abandoned() {
+    if (!std::exchange(was_abandoned_, is_abandoned()) || !was_abandoned_) return;
+    cancel_for_stop();
 }
 
 bool Detached::cancel_for_stop() {
@@ -110,6 +117,7 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     }
     server_.reset();
     shutdown_timer_.reset();
+    abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
     reactor_.reset();
     current_worker = nullptr;
@@ -129,6 +137,8 @@ void Worker::begin_stop() {
     if (std::exchange(stopping_, true)) return;
     shutdown_timer_.emplace([](void* self) { static_cast<Worker*>(self)->reactor_->stop(); }, this);
     reactor_->start_timer(*shutdown_timer_, site_->routes().settings.shutdown_timeout);
+    abandoned_timer_.emplace([](void* self) { static_cast<Worker*>(self)->cancel_abandoned_handlers(); }, this);
+    reactor_->start_timer(*abandoned_timer_, abandoned_look);
     spawned_tasks_timer_.emplace([](void* self) { static_cast<Worker*>(self)->cancel_spawned_tasks(); }, this);
     server_->stop([this] {
         connections_gone_ = true;
@@ -151,11 +161,22 @@ void Worker::end_if_idle() {
 // and have what is left of shutdown_timeout to end.
 void Worker::cancel_spawned_tasks() {
     if (handler_count_ > 0) return;  // begun meanwhile: when that has ended
-    base::IntrusiveList<Detached, DetachedLink> all;
-    all.splice(tasks_);
-    while (Detached* task = all.pop_front()) {
+    visit_tasks([](Detached& task) { task.cancel_for_stop(); });
+}
+
+// Nobody waits for what they do. Who knows of its client's end, or has one that waits, has shutdown_timeout.
+void Worker::cancel_abandoned_handlers() {
+    reactor_->start_timer(*abandoned_timer_, abandoned_look);
+    visit_tasks([](Detached& task) { task.cancel_if_abandoned(); });
+}
+
+template <class Visitor>
+void Worker::visit_tasks(Visitor&& visit) {
+    base::IntrusiveList<Detached, DetachedLink> left;
+    left.splice(tasks_);
+    while (Detached* task = left.pop_front()) {
         tasks_.push_back(*task);
-        task->cancel_for_stop();
+        visit(*task);
     }
 }
 
@@ -182,12 +203,7 @@ void Worker::cancel_tasks() {
                       name_handlers());
     if (const std::size_t spawned = task_count_ - handler_count_; spawned > 0 && handler_count_ == 0)
         logger().warn("{} spawned tasks did not end within shutdown_timeout: they are taken away", spawned);
-    base::IntrusiveList<Detached, DetachedLink> left;
-    left.splice(tasks_);
-    while (Detached* task = left.pop_front()) {
-        tasks_.push_back(*task);
-        task->context().cancel();
-    }
+    visit_tasks([](Detached& task) { task.context().cancel(); });
 }
 
 void Worker::finish() {

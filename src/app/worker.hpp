@@ -36,6 +36,10 @@ public:
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
     // Of a handler's route, for the log.
     [[nodiscard]] virtual std::string_view name() noexcept { return {}; }
+    // Whether its client is gone without its knowing.
+    [[nodiscard]] virtual bool is_abandoned() const noexcept { return false; }
+    // For a stop, now and then: cancels it where it was abandoned already at the call before.
+    void cancel_if_abandoned();
     // Makes what it waits for throw Cancelled, at the first call; whether it was that.
     bool cancel_for_stop();
     void start() { TaskAccess::start(task_, *this); }
@@ -49,7 +53,7 @@ private:
     Worker& worker_;
     Task<> task_;
     const Kind kind_;
-    bool is_cancelled_for_stop_ = false;
+    bool was_abandoned_ = false, is_cancelled_for_stop_ = false;
 };
 
 class Worker final : public server::Application, public std::enable_shared_from_this<Worker> {
@@ -101,7 +105,11 @@ private:
     void on_request(base::IntrusivePtr<server::Exchange> exchange) override;
     void begin_stop();
     void end_if_idle();
+    void cancel_abandoned_handlers();
     void cancel_spawned_tasks();
+    // Calls `visit` for each task of now; tasks may end and begin meanwhile.
+    template <class Visitor>
+    void visit_tasks(Visitor&& visit);
     void cancel_tasks();
     [[nodiscard]] std::string name_handlers();
     void serve();
@@ -114,7 +122,7 @@ private:
     EngineLog log_;
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;
-    std::optional<base::Timer> shutdown_timer_, spawned_tasks_timer_;
+    std::optional<base::Timer> shutdown_timer_, abandoned_timer_, spawned_tasks_timer_;
     base::IntrusiveList<Detached, DetachedLink> tasks_;
     base::IntrusiveList<ConnectionState, StateLink> states_;
     std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;

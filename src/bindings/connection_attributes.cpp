@@ -71,6 +71,10 @@ PyObject* get_close_reason(PyObject* self, void*) {
     if (!websocket_of(self).close_code()) Py_RETURN_NONE;
     return to_str(websocket_of(self).close_reason());
 }
+PyObject* get_is_abandoned(PyObject* self, void*) {
+    const server::WebSocket& websocket = websocket_of(self);
+    return PyBool_FromLong(websocket.has_ended() && !websocket.is_end_seen());
+}
 PyObject* get_subprotocol(PyObject* self, void*) {
     if (websocket_of(self).subprotocol().empty()) Py_RETURN_NONE;
     return to_str(websocket_of(self).subprotocol());
@@ -97,6 +101,7 @@ PyGetSetDef connection_attributes[] = {
     {"close_reason", guarded<get_close_reason>, nullptr, docs::close_reason, nullptr},
     {"subprotocol", guarded<get_subprotocol>, nullptr, docs::subprotocol, nullptr},
     {"buffered_amount", guarded<get_buffered_amount>, nullptr, docs::buffered_amount, nullptr},
+    {"_is_abandoned", guarded<get_is_abandoned>, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

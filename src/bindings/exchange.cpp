@@ -28,7 +28,11 @@ struct ExchangeObject {
 
     void on_end(const nb::object& callback) {
         end_waiter.reset();
-        if (callback.is_none() || exchange->has_ended()) return;
+        if (callback.is_none()) return;
+        if (exchange->has_ended()) {  // soon: nothing that is called calls back
+            loop.attr("call_soon")(callback);
+            return;
+        }
         end_waiter = std::make_unique<EndWaiter>();
         end_waiter->callback = callback;
         exchange->wait_end(*end_waiter);
@@ -93,6 +97,8 @@ void add_exchange(nb::module_& module) {
         .def_prop_ro("started", [](const E& self) { return self.exchange->is_started(); })
         .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })
+        .def_prop_ro("client_left", [](const E& self) { return self.exchange->has_client_left(); })
+        .def("end_with_client", [](const E& self) { self.exchange->end_with_client(); })
         .def_prop_ro("has_body", [](const E& self) { return self.exchange->has_body(); })
         .def("on_end", &E::on_end, nb::arg("callback").none())
         .def("respond",

@@ -54,7 +54,11 @@ void enlist_closed(PyObject* self, server::Waiter& waiter) {
 
 constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
 constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
-constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_none, borrow_loop};
+PyObject* give_end(PyObject* self) {
+    websocket_of(self).mark_end_seen();
+    Py_RETURN_NONE;
+}
+constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_end, borrow_loop};
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
@@ -67,7 +71,10 @@ PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes pa
     if (result == server::SendResult::sent) [[likely]]
         return completed_true();
     if (result == server::SendResult::full) return make_wait(self, wait_for_drain);
-    if (is_owner(as_connection(self))) return raise_problem(websocket.disconnect_problem(), &websocket);
+    if (is_owner(as_connection(self))) {
+        websocket.mark_end_seen();
+        return raise_problem(websocket.disconnect_problem(), &websocket);
+    }
     return completed_false();
 }
 

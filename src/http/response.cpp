@@ -22,6 +22,19 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
     out.append(name).append(": ").append(value).append("\r\n");
 }
 
+// A body whose end is the connection's end leaves nothing to keep alive.
+bool ends_by_close(const ResponseHead& head) noexcept {
+    return status_has_body(head.status) && !head.content_length && !streams_in_chunks(head);
+}
+
+// For Keep-Alive; 0: it is left out. A hop's own field is named in Connection, so that a proxy does not pass it on.
+std::int64_t announced_seconds(const ResponseHead& head) {
+    if (!head.keep_alive || head.status < 200 || ends_by_close(head) || head.headers.has_token("Connection", "close") ||
+        head.headers.contains("Keep-Alive"))
+        return 0;
+    return std::chrono::duration_cast<std::chrono::seconds>(head.keep_alive_timeout).count();
+}
+
 // The options of Connection: what the caller's fields name, `upgrade` beside an Upgrade field (RFC 9110 section 7.8),
 // and what becomes of the connection where that is not the default of the version in the status line, 1.1.
 std::string connection_options(const ResponseHead& head) {
@@ -32,12 +45,10 @@ std::string connection_options(const ResponseHead& head) {
     }
     if (head.headers.contains("Upgrade") && !head.headers.has_token("Connection", "upgrade")) add("upgrade");
     if (head.status < 200) return options;
-    // A body whose end is the connection's end leaves nothing to keep alive.
-    const bool ends_by_close = status_has_body(head.status) && !head.content_length && !streams_in_chunks(head);
     const bool says_close = head.headers.has_token("Connection", "close");
-    if (!head.keep_alive || ends_by_close) {
+    if (!head.keep_alive || ends_by_close(head)) {
         if (!says_close) add("close");
-    } else if (head.minor_version == 0 && !says_close) {
+    } else if ((head.minor_version == 0 || announced_seconds(head) > 0) && !says_close) {
         add("keep-alive");
     }
     return options;
@@ -82,6 +93,8 @@ std::string write_response_head(const ResponseHead& head, std::string_view date)
     if (const std::string options = connection_options(head); !options.empty()) {
         append_field(out, "Connection", options);
     }
+    if (const std::int64_t seconds = announced_seconds(head); seconds > 0)
+        append_field(out, "Keep-Alive", "timeout=" + std::to_string(seconds));
     out.append("\r\n");
     return out;
 }

@@ -1,6 +1,7 @@
 // Response heads, written (RFC 9112 section 4, RFC 9110 section 15), and chunks of a streamed body.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,8 @@ struct ResponseHead {
     std::optional<std::uint64_t> content_length;  // none: chunked to a 1.1 client, until close to a 1.0 client
     bool keep_alive = true;
     int minor_version = 1;  // the request's
+    // How long a connection that is kept is, announced in whole seconds; below one: not said.
+    std::chrono::milliseconds keep_alive_timeout{0};
 };
 
 // What is wrong with what an application put into a response (a status outside 200-599, a field name or value that
@@ -30,8 +33,9 @@ struct ResponseHead {
 [[nodiscard]] std::string check_response(int status, const Headers& headers);
 
 // The head with its final empty line: status line, Date (`date` is an IMF-fixdate; empty: none), the caller's fields,
-// framing, and one Connection field: the options of the caller's own, `upgrade` beside an Upgrade field, and where it
-// differs from the default `close` or, to a 1.0 client, `keep-alive`. Framing and Date among the caller's are left out.
+// framing, Keep-Alive (RFC 2068 section 19.7.1.1) where a connection is kept for a known time, and one Connection
+// field: the options of the caller's own, `upgrade` beside an Upgrade field, `keep-alive` beside Keep-Alive and to
+// a 1.0 client whose connection is kept, `close` where it is not. Framing and Date among the caller's are left out.
 [[nodiscard]] std::string write_response_head(const ResponseHead& head, std::string_view date);
 
 // Whether a streamed body to this client goes in chunks.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include <array>
@@ -13,6 +14,9 @@ namespace {
 
 constexpr Duration pause_time{100};
 constexpr int most_drained = 16;  // reads
+
+// A peer that is silent for a minute is asked, four times. TCP_USER_TIMEOUT, where it is set, may end it earlier.
+constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_probes = 4;
 
 [[noreturn]] void throw_errno(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -42,10 +46,17 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
       refusal_(std::move(refusal)),
       pause_([](void* self) { static_cast<Listener*>(self)->resume(); }, this) {
     if (!socket_) throw_errno("socket");
-    const int one = 1;
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (sharing == PortSharing::shared) ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
-    if (address.storage.ss_family == AF_INET6) ::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    const auto set = [this](int level, int name, int value) {
+        ::setsockopt(socket_.get(), level, name, &value, sizeof value);
+    };
+    set(SOL_SOCKET, SO_REUSEADDR, 1);
+    if (sharing == PortSharing::shared) set(SOL_SOCKET, SO_REUSEPORT, 1);
+    if (address.storage.ss_family == AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    // Accepted sockets inherit these.
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, keep_alive_idle_s);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, keep_alive_interval_s);
+    set(IPPROTO_TCP, TCP_KEEPCNT, keep_alive_probes);
     if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0)
         throw_errno("bind");
     if (::listen(socket_.get(), backlog) != 0) throw_errno("listen");
@@ -72,7 +83,8 @@ void Listener::on_ready(std::uint32_t) {
         if (fd >= 0) {
             handler_.on_accept(Descriptor(fd), peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            return refuse_one(errno);
+            const int error = errno;
+            if (!handler_.make_room()) return refuse_one(error);
         } else if (errno != ECONNABORTED && errno != EINTR) {
             return;
         }

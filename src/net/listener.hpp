@@ -1,5 +1,6 @@
 // Listening sockets: connections come as completed accepts. Running out of descriptors costs the newcomer its
-// connection (it gets `refusal` and an end) and nobody else anything; it never makes a busy loop.
+// connection (it gets `refusal` and an end) and nobody else anything; it never makes a busy loop. Sockets are accepted
+// with keep-alive probes on (RFC 9293 section 3.8.4): a peer that has vanished is found out though nothing is sent.
 #pragma once
 
 #include <string>
@@ -12,6 +13,8 @@ namespace proapi::net {
 class ListenerHandler {
 public:
     virtual void on_accept(Descriptor socket, const SocketAddress& peer) = 0;
+    // No descriptor is left. True: one has been given up, and the newcomer can have it.
+    [[nodiscard]] virtual bool make_room() = 0;
     // No descriptor is left: the newcomer was sent `refusal` and dropped.
     virtual void on_accept_refused(int error) = 0;
 

@@ -72,11 +72,23 @@ void Stream::set_delivery_timeout(Duration timeout) noexcept {
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
+void Stream::finish_peer() {
+    if (!std::exchange(peer_finished_, true)) handler_.on_peer_finished();
+}
+
 void Stream::end_reading(int error) {
     if (read_ended_) return;
     read_ended_ = true;
     stop_reading();
-    handler_.on_read_end(error);
+    finish_peer();  // the end may be read before the kernel's event for it is looked at
+    if (socket_) handler_.on_read_end(error);
+}
+
+int Stream::take_socket_error() noexcept {
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
 }
 
 // One read a turn: a peer that fills its socket does not keep the others waiting.
@@ -96,6 +108,8 @@ void Stream::on_received(const Call& call) {
         // stream made its edge already, so it has to be asked for.
         if (reading_ && (size == call.size || peer_finished_)) reactor_.read_later(*this);
         handler_.on_read({call.data, size});
+        // Who pauses at the last octets is told of the end all the same: no event will come for it any more.
+        if (peer_finished_ && !reading_ && socket_ && !has_unread_octets()) end_reading(0);
     } else if (call.result == 0) {
         end_reading(0);
     } else if (const auto error = static_cast<int>(-call.result); !is_temporary(error)) {
@@ -106,7 +120,8 @@ void Stream::on_received(const Call& call) {
 }
 
 void Stream::on_ready(std::uint32_t events) {
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_finished_ = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) finish_peer();
+    if (!socket_) return;
     if (write_ == WriteResult::State::pending && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
         const ssize_t count = ::send(socket_.get(), pending_.iov_base, pending_.iov_len, MSG_NOSIGNAL);
         if (count > 0) {
@@ -114,20 +129,21 @@ void Stream::on_ready(std::uint32_t events) {
             handler_.on_written(static_cast<std::size_t>(count));
         } else if (count < 0 && !is_temporary(errno)) {
             write_ = WriteResult::State::done;
-            return handler_.on_write_error(errno);
+            return handler_.on_lost(errno);
         }
         if (!socket_) return;
     }
-    if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) || read_ended_) return;
+    if (read_ended_) {
+        if (events & EPOLLERR) handler_.on_lost(take_socket_error());
+        return;
+    }
+    if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
     if (reading_) {
         cancel_read();
         reactor_.receive(*this, socket_.get());
     } else if ((events & EPOLLERR) || (peer_finished_ && !has_unread_octets())) {
         // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
-        int error = 0;
-        socklen_t length = sizeof error;
-        ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-        end_reading(error);
+        end_reading(take_socket_error());
     }
 }
 

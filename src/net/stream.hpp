@@ -23,14 +23,17 @@ class StreamHandler {
 public:
     // A read has completed. The octets are the reactor's and may be changed in place until this returns.
     virtual void on_read(base::MutableBytes bytes) = 0;
+    // The peer has ended its side (FIN), or the connection is lost. Told once, as soon as the kernel knows, whatever is
+    // still unread: on_read_end() comes after that has been read.
+    virtual void on_peer_finished() = 0;
     // Nothing more will be read: the peer's end of stream (error 0), or the connection is lost (an error number).
     virtual void on_read_end(int error) = 0;
     // A write that was together has come to this, within the turn's last part.
     virtual void on_write_done(const WriteResult& result) = 0;
     // A write that was pending has completed with that many octets (> 0).
     virtual void on_written(std::size_t count) = 0;
-    // The connection is lost as seen by a pending write.
-    virtual void on_write_error(int error) = 0;
+    // The connection is lost, as a pending write has found or, after the end of reading, the kernel says.
+    virtual void on_lost(int error) = 0;
 
 protected:
     ~StreamHandler() = default;
@@ -73,7 +76,9 @@ private:
     void read_again() override;
     void on_call_done(const Call& call) override;
     void on_received(const Call& call);
+    void finish_peer();
     void end_reading(int error);
+    [[nodiscard]] int take_socket_error() noexcept;
     [[nodiscard]] WriteResult written(ssize_t result) noexcept;
 
     static constexpr std::size_t max_entries = 64;
@@ -83,7 +88,7 @@ private:
     StreamHandler& handler_;
     bool reading_ = false;
     bool read_ended_ = false;     // on_read_end was called
-    bool peer_finished_ = false;  // the kernel has told of an end or error that was not read yet
+    bool peer_finished_ = false;  // on_peer_finished was called
     WriteResult::State write_ = WriteResult::State::done;
     iovec pending_{};  // what a write that is not done begins with
 };

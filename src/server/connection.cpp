@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t gather_entries = 64;
 constexpr int end_looks = 8;  // in a close_timeout
+constexpr Duration stopping_look{20};
+constexpr Duration little_patience{500};
 
 }  // namespace
 
@@ -47,17 +49,30 @@ void Connection::drop(const char* why) noexcept {
     }
 }
 
+void Connection::set_idle(bool is_idle) noexcept {
+    IdleLink& link = *this;
+    link.unlink();
+    if (is_idle && phase_ == Phase::serving) server_.add_idle(*this);
+}
+
 void Connection::on_read(base::MutableBytes bytes) {
+    has_heard_ = true;
     if (phase_ != Phase::serving) return;
     contain([&] { protocol_->on_read(bytes); });
 }
 
+void Connection::on_peer_finished() {
+    contain([&] {
+        if (phase_ == Phase::serving) protocol_->on_peer_finished();
+    });
+}
+
 void Connection::on_read_end(int error) {
-    peer_finished_ = true;
+    read_ended_ = true;
     contain([&] {
         if (error != 0) return abort();
         if (phase_ == Phase::lingering) return abort(net::Stream::CloseMode::orderly);
-        if (phase_ == Phase::serving) protocol_->on_read_end(error);
+        if (phase_ == Phase::serving) protocol_->on_read_end();
     });
 }
 
@@ -113,7 +128,7 @@ void Connection::on_written(std::size_t count) {
     });
 }
 
-void Connection::on_write_error(int) {
+void Connection::on_lost(int) {
     contain([&] { abort(); });
 }
 
@@ -146,11 +161,17 @@ void Connection::watch_end() {
     const std::size_t undelivered = undelivered_octets();
     if (undelivered < end.undelivered) end.last_progress_ms = now;
     end.undelivered = undelivered;
-    const Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
+    Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
+    if (patience_ == Patience::little) patience = std::min(patience, little_patience);
     const std::uint64_t due = end.last_progress_ms + milliseconds(patience);
     if (due <= now) return abort(undelivered > 0 ? net::Stream::CloseMode::reset : net::Stream::CloseMode::orderly);
-    const Duration next = std::max(settings.close_timeout / end_looks, Duration(1));
-    server_.reactor().start_timer(end.timer, std::min(next, Duration(due - now)));
+    const bool was_silent = !std::exchange(has_heard_, false);
+    if (server_.is_stopping()) {
+        // A stop does not wait for the peer's end: that it has everything, and says nothing, is enough.
+        if (phase_ == Phase::lingering && undelivered == 0 && was_silent) return abort(net::Stream::CloseMode::orderly);
+    }
+    const Duration look = server_.is_stopping() ? stopping_look : settings.close_timeout / end_looks;
+    server_.reactor().start_timer(end.timer, std::min(std::max(look, Duration(1)), Duration(due - now)));
 }
 
 std::size_t Connection::undelivered_octets() const noexcept {
@@ -167,10 +188,13 @@ void Connection::expect_end() {
     watch_end();
 }
 
-void Connection::finish() {
+void Connection::finish(Patience patience) {
     if (phase_ != Phase::serving) return;
+    set_idle(false);
     phase_ = Phase::finishing;
+    patience_ = patience;
     stream_.stop_reading();
+    if (patience == Patience::little) expect_end();
     flush_soon();
 }
 
@@ -178,15 +202,22 @@ void Connection::finish() {
 // makes the peer's kernel drop our last words (RFC 9112 section 9.6).
 void Connection::linger() {
     phase_ = Phase::lingering;
+    const bool has_all = server_.is_stopping() && undelivered_octets() == 0;
+    if (read_ended_ || has_all) return abort(net::Stream::CloseMode::orderly);
     stream_.shutdown_write();
-    if (peer_finished_) return abort(net::Stream::CloseMode::orderly);
     expect_end();
     stream_.start_reading();
+}
+
+void Connection::shut_down() {
+    if (phase_ == Phase::serving) return contain([&] { protocol_->on_shutdown(); });
+    if (expects_end_) server_.reactor().start_timer(deadline().timer, Duration(0));  // looks anew, from a turn
 }
 
 void Connection::abort(net::Stream::CloseMode mode) {
     if (phase_ == Phase::gone) return;
     phase_ = Phase::gone;
+    set_idle(false);
     if (deadline_) deadline_->timer.cancel();  // it may be what calls us
     stream_.close(mode);
     server_.retire(*this, is_refused_);  // it goes at the turn's end

@@ -24,8 +24,10 @@ public:
     // The protocol is in place; `leftover` came in behind the octets that led to it.
     virtual void on_start(base::MutableBytes leftover) = 0;
     virtual void on_read(base::MutableBytes bytes) = 0;
-    // The peer sends nothing more (error 0), or the connection is lost.
-    virtual void on_read_end(int error) = 0;
+    // The peer has ended its side; some of what it sent may still be unread.
+    virtual void on_peer_finished() {}
+    // The peer sends nothing more, and all that it sent has been read.
+    virtual void on_read_end() = 0;
     // Some output has gone to the kernel; `had_waited`: for room, which the peer has made by reading.
     virtual void on_output_written(bool had_waited) = 0;
     // The turn ends and the output is about to be written.
@@ -42,8 +44,10 @@ public:
 
 // Of the server's list of connections, then of that of retired ones.
 struct ConnectionLink : base::ListLink {};
+// Of the server's list of connections that wait for a next request.
+struct IdleLink : base::ListLink {};
 
-class Connection final : public ConnectionLink, private net::StreamHandler, private net::TurnEndHook {
+class Connection final : public ConnectionLink, public IdleLink, private net::StreamHandler, private net::TurnEndHook {
 public:
     // `is_refused`: it is one too many, and counted apart.
     Connection(Server& server, net::Descriptor socket, bool is_refused);
@@ -59,8 +63,13 @@ public:
     [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
-    // Writes what there is, then ends the connection in order.
-    void finish();
+    // Writes what there is, then ends the connection in order. Little patience: for what is of no use any more.
+    enum class Patience : std::uint8_t { usual, little };
+    void finish(Patience patience = Patience::usual);
+    // The server stops: nobody waits any longer than for what is under way.
+    void shut_down();
+    // Nothing is under way: it may be ended in favour of a newcomer. The last one goes last.
+    void set_idle(bool is_idle) noexcept;
     // The protocol has said its last word: from now on the peer has to take what was sent (with progress within
     // write_timeout) and then to end its side within close_timeout, or the connection is aborted.
     void expect_end();
@@ -94,10 +103,11 @@ private:
     enum class Phase : std::uint8_t { serving, finishing, lingering, gone };
 
     void on_read(base::MutableBytes bytes) override;
+    void on_peer_finished() override;
     void on_read_end(int error) override;
     void on_write_done(const net::WriteResult& result) override;
     void on_written(std::size_t count) override;
-    void on_write_error(int error) override;
+    void on_lost(int error) override;
     void on_turn_end() override;
     void flush();
     void take(const net::WriteResult& result);
@@ -123,7 +133,9 @@ private:
     std::unique_ptr<Deadline> deadline_;
     Phase phase_ = Phase::serving;
     const bool is_refused_;
-    bool peer_finished_ = false, expects_end_ = false;
+    Patience patience_ = Patience::usual;
+    bool read_ended_ = false, expects_end_ = false;
+    bool has_heard_ = false;    // while lingering, since it was looked at last
     bool has_written_ = false;  // and the protocol was not told yet
 };
 

@@ -81,6 +81,11 @@ void Exchange::fail() {
     if (transport_) transport_->abort_response();
 }
 
+void Exchange::end_with_client() {
+    ends_with_client_ = true;
+    if (transport_) transport_->watch_client();
+}
+
 bool Exchange::is_above_low_water() const noexcept {
     return transport_ && transport_->buffered_amount() > low_water_;
 }

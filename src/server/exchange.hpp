@@ -35,6 +35,8 @@ public:
     virtual void finish_response() = 0;
     // It never will be: what the client has of it must not look whole.
     virtual void abort_response() = 0;
+    // The exchange ends with its client from now on: to be acted on, with no handler on the stack, if that has left.
+    virtual void watch_client() = 0;
     [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
 
 protected:
@@ -67,15 +69,24 @@ public:
 
     [[nodiscard]] bool is_above_low_water() const noexcept;
     void wait_drained(Waiter& waiter) noexcept { drain_waiters_.add(waiter); }
+    // For when has_ended() is false: after the end nobody is called any more.
     void wait_end(Waiter& waiter) noexcept { end_waiters_.add(waiter); }
+    // A client that ends its side (FIN) may still wait for the answer; from now on it counts as one that has left, and
+    // that is the exchange's end. A response without a length does so by itself once it is started.
+    void end_with_client();
     [[nodiscard]] bool is_started() const noexcept { return started_; }
     [[nodiscard]] bool is_finished() const noexcept { return finished_; }
     // The client is gone: whatever is sent goes nowhere.
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
+    // The same, or it has ended its side: whether it still reads can't be told.
+    [[nodiscard]] bool has_client_left() const noexcept { return client_left_ || has_ended(); }
 
     // --- the session's side ---
     // Parts follow for as long as the handler likes.
     [[nodiscard]] bool is_endless() const noexcept { return started_ && !finished_ && !remaining_; }
+    // Whether the end of the client's side ends the exchange.
+    [[nodiscard]] bool ends_with_client() const noexcept { return ends_with_client_ || is_endless(); }
+    void on_client_left() noexcept { client_left_ = true; }
     void on_drained();
     void on_end();
 
@@ -89,6 +100,7 @@ private:
     std::optional<std::uint64_t> remaining_;  // of an announced length
     WaiterList drain_waiters_, end_waiters_;
     bool started_ = false, finished_ = false, has_body_ = true;
+    bool client_left_ = false, ends_with_client_ = false;
 };
 
 }  // namespace proapi::server

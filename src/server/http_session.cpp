@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t file_part_bytes = 64 * 1024;
 constexpr std::uint8_t requests_a_turn = 8;
+// What was said of keep-alive is kept to for so much longer: the client's next request may be on its way.
+constexpr Duration keep_alive_margin{1000};
+constexpr std::string_view stopping_text = "The server is stopping.";
 constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
 
 [[nodiscard]] http::HeadLimits head_limits_of(const Settings& settings) noexcept {
@@ -82,9 +85,14 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         refuse_head({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
         return {};
     }
+    connection_.set_idle(false);
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
     switch (parser_.state()) {
         case http::ParseState::need_data:
+            if (stopping_) {
+                refuse_partial_head();
+                return {};
+            }
             if (phase_ == Phase::idle && parser_.has_begun()) {
                 phase_ = Phase::head;
                 // The first head's time runs since the connection was opened.
@@ -154,12 +162,15 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
     return bytes.subspan(taken);
 }
 
-void HttpSession::on_read_end(int) {
-    peer_finished_ = true;
+void HttpSession::on_peer_finished() {
+    client_left_ = true;
+    if (exchange_) exchange_->on_client_left();
+    connection_.flush_soon();  // on_turn_end() looks at it
+}
+
+void HttpSession::on_read_end() {
+    read_ended_ = true;
     if (is_cut_) return;  // on_turn_end() ends it
-    // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet stream.
-    if (phase_ == Phase::responding && exchange_ && exchange_->is_endless())
-        return connection_.abort(net::Stream::CloseMode::orderly);
     // A client may end its side after its last request and still wait for the answer.
     if (phase_ != Phase::responding && waiting_.empty()) connection_.finish();
 }
@@ -174,6 +185,10 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
     ws::Refusal refusal;
     if (!ws::read_handshake(request_.head, refusal)) {
         refuse_upgrade(refusal);
+        return true;
+    }
+    if (read_ended_) {
+        refuse({400, "The client ended its side before its handshake was answered: expected it to wait."});
         return true;
     }
     const WebSocketSettings& limits = server.site().routes[match.route].settings;
@@ -207,6 +222,7 @@ void HttpSession::on_request(std::string body) {
     const Route& route = server.site().routes[request_.match.route];
     exchange_ = base::IntrusivePtr<Exchange>(
         new Exchange(std::move(request_), std::move(body), *this, settings().high_water, settings().low_water));
+    if (client_left_) exchange_->on_client_left();
     if (route.kind == Route::Kind::files) return serve_file();
     server.application().on_request(exchange_);
 }
@@ -260,7 +276,8 @@ void HttpSession::write_head(int status, const http::Headers& headers, std::opti
                                   .headers = headers,
                                   .content_length = content_length,
                                   .keep_alive = keep_alive_,
-                                  .minor_version = request.minor_version};
+                                  .minor_version = request.minor_version,
+                                  .keep_alive_timeout = settings().keep_alive_timeout};
     suppress_body_ = request.method == "HEAD" || !http::status_has_body(status);
     in_chunks_ = http::streams_in_chunks(head) && !suppress_body_;
     until_close_ = !content_length && !in_chunks_ && !suppress_body_;
@@ -338,7 +355,7 @@ void HttpSession::finish_response() {
     in_chunks_ = false;
     if (keep_alive_) {
         phase_ = Phase::idle;
-        start_timer(settings().keep_alive_timeout);
+        start_timer(settings().keep_alive_timeout + keep_alive_margin);
     } else {
         phase_ = Phase::finished;
     }
@@ -358,18 +375,26 @@ void HttpSession::abort_response() {
 
 void HttpSession::on_output_written(bool) {
     if (exchange_) exchange_->on_drained();
+    if (phase_ == Phase::idle && output_.empty() && waiting_.empty()) connection_.set_idle(true);
     if (file_ || !waiting_.empty() || is_cut_) connection_.flush_soon();
 }
 
 void HttpSession::on_turn_end() {
     pump_file();
-    if (phase_ == Phase::responding) return;
+    if (phase_ == Phase::responding) {
+        // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet
+        // stream.
+        if (client_left_ && exchange_ && exchange_->ends_with_client())
+            connection_.abort(net::Stream::CloseMode::orderly);
+        return;
+    }
     release_exchange();
     if (is_cut_) {  // once the answers before it have gone
         if (output_.empty()) connection_.abort();
         return;
     }
-    if (phase_ == Phase::finished) return connection_.finish();
+    if (phase_ == Phase::finished)
+        return connection_.finish(is_cut_by_stop_ ? Connection::Patience::little : Connection::Patience::usual);
     taken_this_turn_ = 0;
     if (!waiting_.empty() && may_take()) {
         std::string next = std::exchange(waiting_, {});
@@ -377,7 +402,7 @@ void HttpSession::on_turn_end() {
         if (phase_ >= Phase::responding || taken_this_turn_ == requests_a_turn) connection_.flush_soon();
     }
     if (waiting_.empty() && phase_ < Phase::responding) {
-        if (peer_finished_) return connection_.finish();
+        if (read_ended_) return connection_.finish();
         connection_.start_reading();
     }
 }
@@ -391,10 +416,28 @@ void HttpSession::on_shutdown() {
     stopping_ = true;
     keep_alive_ = false;
     if (is_cut_) return;
-    if (phase_ == Phase::idle || phase_ == Phase::finished) return connection_.finish();
-    constexpr std::string_view stopping = "The server is stopping.";
-    if (phase_ == Phase::head) return refuse_head({503, std::string(stopping)});
-    if (phase_ == Phase::body) return refuse({503, std::string(stopping)});
+    switch (phase_) {
+        case Phase::idle:
+            // What the client has sent meanwhile is still answered.
+            if (!waiting_.empty() || connection_.has_unread_octets()) return;
+            return connection_.finish();
+        case Phase::head:
+            return refuse_partial_head();
+        case Phase::body:
+            return refuse({503, std::string(stopping_text)});
+        case Phase::responding:
+            if (!exchange_ || !exchange_->is_endless()) return;
+            is_cut_by_stop_ = true;
+            return abort_response();
+        case Phase::finished:
+            return connection_.finish();
+    }
+}
+
+// The server stops, and no request is whole.
+void HttpSession::refuse_partial_head() {
+    if (!parser_.has_begun()) return connection_.finish();
+    refuse_head({503, std::string(stopping_text)});
 }
 
 void HttpSession::on_end() {
@@ -405,7 +448,7 @@ void HttpSession::on_end() {
 
 void HttpSession::on_time() {
     if (phase_ == Phase::idle)
-        return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout);
+        return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout + keep_alive_margin);
     if (phase_ == Phase::head) return refuse_head({408, "The request's head did not end within head_timeout."});
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.

@@ -26,7 +26,8 @@ private:
     // Protocol
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;
-    void on_read_end(int error) override;
+    void on_peer_finished() override;
+    void on_read_end() override;
     void on_output_written(bool had_waited) override;
     void on_turn_end() override;
     void on_shutdown() override;
@@ -44,6 +45,7 @@ private:
     void write_file(FileBody file) override;
     void finish_response() override;
     void abort_response() override;
+    void watch_client() override { connection_.flush_soon(); }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return output_.size_bytes(); }
 
     enum class Phase : std::uint8_t { idle, head, body, responding, finished };
@@ -55,6 +57,7 @@ private:
     void on_head(base::MutableBytes rest);
     void refuse(const http::Failure& failure);
     void refuse_head(const http::Failure& failure);
+    void refuse_partial_head();
     [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
     void refuse_upgrade(const ws::Refusal& refusal);
     void on_request(std::string body);
@@ -87,7 +90,9 @@ private:
     bool until_close_ = false;  // the response's end is the connection's
     bool has_file_ = false;     // one of the descriptors that are counted
     bool is_cut_ = false;       // the connection ends by RST once what was said before is written
-    bool peer_finished_ = false, stopping_ = false, has_served_ = false;
+    bool client_left_ = false;  // it has ended its side
+    bool read_ended_ = false;   // and all that it sent before has been read
+    bool stopping_ = false, is_cut_by_stop_ = false, has_served_ = false;
     std::uint8_t taken_this_turn_ = 0;
 };
 

@@ -15,7 +15,7 @@ public:
 private:
     void on_start(base::MutableBytes) override { connection_.finish(); }
     void on_read(base::MutableBytes) override {}
-    void on_read_end(int) override {}
+    void on_read_end() override {}
     void on_output_written(bool) override {}
     void on_turn_end() override {}
     void on_shutdown() override {}

@@ -101,7 +101,7 @@ std::vector<net::Address> Server::addresses() const {
 }
 
 void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
-    const bool is_refused = !limit_->take_connection();
+    const bool is_refused = !limit_->take_connection() && !(make_room() && limit_->take_connection());
     if (is_refused) {
         ++counts_.refused;
         log_limited(LogLevel::warning, "connection refused with 503: " + limit_->describe());
@@ -132,6 +132,13 @@ void Server::add(net::Descriptor socket, const net::SocketAddress& peer, bool is
     added.start(std::move(protocol), {});
 }
 
+// Who waits for nothing is the first to go: a client that keeps a connection for later opens another.
+bool Server::make_room() {
+    Connection* longest_idle = idle_.front();
+    if (longest_idle) longest_idle->abort(net::Stream::CloseMode::orderly);
+    return longest_idle != nullptr;
+}
+
 void Server::on_accept_refused(int error) {
     ++counts_.refused;
     log_limited(LogLevel::error, "connection refused with 503: " + net::error_text(error) +
@@ -160,8 +167,7 @@ void Server::stop(std::function<void()> on_stopped) {
     if (std::exchange(stopping_, true)) return;
     on_stopped_ = std::move(on_stopped);
     listeners_.clear();
-    connections_.for_each(
-        [](Connection& connection) { connection.contain([&] { connection.protocol()->on_shutdown(); }); });
+    connections_.for_each([](Connection& connection) { connection.shut_down(); });
     reactor_.at_turn_end(*this);
 }
 

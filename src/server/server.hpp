@@ -61,8 +61,9 @@ public:
     [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
     [[nodiscard]] std::vector<net::Address> addresses() const;
 
-    // Stops to accept, finishes idle connections, closes WebSockets with 1001; `on_stopped` is called once, from a
-    // later turn, when the last connection is gone. Calling again does nothing.
+    // Stops accepting. Connections without a request in work are closed at once, streams without an end are cut, other
+    // requests are answered, WebSockets are closed with 1001. `on_stopped` is called once, from a later turn, when the
+    // last connection is gone. Calling again does nothing.
     void stop(std::function<void()> on_stopped);
     // Drops every connection now.
     void abort();
@@ -81,6 +82,7 @@ public:
     // --- for connections ---
     [[nodiscard]] SharedLimit& limit() noexcept { return *limit_; }
     void retire(Connection& connection, bool is_refused);
+    void add_idle(Connection& connection) noexcept { idle_.push_back(connection); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
     void log_limited(LogLevel level, std::string_view line) { limited_log_.write(level, line); }
@@ -88,6 +90,7 @@ public:
 private:
     [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
     void on_accept(net::Descriptor socket, const net::SocketAddress& peer) override;
+    [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
     void add(net::Descriptor socket, const net::SocketAddress& peer, bool is_refused);
     void on_turn_end() override;
@@ -102,6 +105,7 @@ private:
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;
+    base::IntrusiveList<Connection, IdleLink> idle_;  // the longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
     bool stopping_ = false;

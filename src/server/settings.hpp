@@ -20,7 +20,7 @@ using Duration = std::chrono::milliseconds;
 // Those that each route may set for itself.
 struct WebSocketSettings {
     std::uint64_t max_message_size = 1024 * 1024;
-    std::uint64_t max_fragments = 65536;
+    std::uint64_t max_fragments = 131072;
     std::uint64_t max_empty_fragments = 1024;
     Duration message_timeout{60'000};
     std::uint64_t receive_queue_messages = 16;
@@ -43,9 +43,9 @@ struct Settings : WebSocketSettings {
     Duration body_grace{10'000};
     Duration head_timeout{10'000};
     Duration accept_timeout{30'000};
-    Duration keep_alive_timeout{15'000};
+    Duration keep_alive_timeout{75'000};
     Duration close_timeout{5'000};
-    Duration shutdown_timeout{10'000};
+    Duration shutdown_timeout{8'000};
     std::uint64_t max_connections = 0;  // 0: what the descriptor limit allows, less a reserve
     std::uint64_t backlog = 1024;
 };

@@ -155,7 +155,10 @@ Problem WebSocket::try_receive(std::optional<Message>& message) {
         if (was_full && wants_messages()) transport_->resume_reading();
         return {};
     }
-    if (closed_) return disconnect_problem();
+    if (closed_) {
+        mark_end_seen();
+        return disconnect_problem();
+    }
     if (!accepted_) return state_problem("receive: call accept() first");
     return {};
 }
@@ -206,7 +209,10 @@ void WebSocket::notify() {
         receiver.on_message(message->view());
     }
     if (!closed_) return;
-    if (receiver_) std::exchange(receiver_, nullptr)->on_end();
+    if (receiver_) {
+        mark_end_seen();
+        std::exchange(receiver_, nullptr)->on_end();
+    }
     if (output_waiters_) output_waiters_->drain.wake();
     if (transport_) return;
     if (output_waiters_) output_waiters_->flush.wake();

@@ -110,6 +110,10 @@ public:
     [[nodiscard]] std::size_t buffered_amount() const noexcept {
         return transport_ ? transport_->buffered_amount() : 0;
     }
+    // Whether the handler has been told that the connection is closed. Receives see to it; front ends do where it waits
+    // for the end, or a send raises.
+    [[nodiscard]] bool is_end_seen() const noexcept { return end_seen_; }
+    void mark_end_seen() noexcept { end_seen_ = true; }
     // "the connection has ended with code 1001 (going away)"
     [[nodiscard]] Problem disconnect_problem() const;
 
@@ -147,7 +151,7 @@ private:
     [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
 
     std::uint16_t close_code_ = 0;  // 0: none yet
-    bool accepted_ = false, closed_ = false;
+    bool accepted_ = false, closed_ = false, end_seen_ = false;
     RequestInfo request_;
     const WebSocketSettings* settings_;
     WebSocketTransport* transport_;

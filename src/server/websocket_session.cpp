@@ -164,7 +164,7 @@ void WebSocketSession::handle(const ws::Event& event) {
     }
 }
 
-void WebSocketSession::on_read_end(int) {
+void WebSocketSession::on_read_end() {
     peer_finished_ = true;
     if (phase_ == Phase::finished) return;  // our last words are still to be written, see on_turn_end()
     if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what came before the end comes first

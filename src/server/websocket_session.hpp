@@ -21,7 +21,7 @@ private:
     // Protocol
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;
-    void on_read_end(int error) override;
+    void on_read_end() override;
     void on_output_written(bool had_waited) override;
     void on_turn_end() override;
     void on_shutdown() override;

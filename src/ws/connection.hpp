@@ -22,7 +22,7 @@ enum class Role : std::uint8_t { server, client };
 
 struct ConnectionLimits {
     std::uint64_t max_message_size_bytes = 1024 * 1024;
-    std::uint32_t max_fragments = 65536;
+    std::uint32_t max_fragments = 131072;
     std::uint32_t max_empty_fragments = 1024;
 };
 

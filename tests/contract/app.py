@@ -105,6 +105,17 @@ async def slow(websocket: WebSocketConnection) -> None:
     await swallow(websocket, number(websocket, "ms") / 1000)
 
 
+@websocket("/afterwards")
+async def afterwards(websocket: WebSocketConnection) -> None:
+    """Has something left to do once the connection has ended."""
+    await websocket.accept()
+    await send(websocket, "ready")
+    async for _ in websocket:
+        pass
+    await asyncio.sleep(number(websocket, "ms") / 1000)
+    websocket.user_data["completed"] += 1
+
+
 @websocket("/push")
 async def push(websocket: WebSocketConnection) -> None:
     await websocket.accept()

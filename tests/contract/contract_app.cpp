@@ -134,6 +134,16 @@ Task<> echo(Session session) {
 }
 
 // Answers "?" with what it has taken so far.
+// Has something left to do once the connection has ended.
+Task<> afterwards(Session session) {
+    co_await session.websocket.accept();
+    co_await session.websocket.send_text("ready");
+    ++*session.completed;
+    while (auto ignored = co_await session.websocket.next()) continue;
+    co_await proapi::sleep(milliseconds(number(session.websocket, "ms")));
+    ++*session.completed;
+}
+
 Task<> swallow(Session session) {
     co_await session.websocket.accept();
     const milliseconds pause(number(session.websocket, "ms"));
@@ -409,6 +419,7 @@ int main(int argc, char** argv) {
     add_websocket(app, "/echo", echo);
     add_websocket(app, "/sink", swallow);
     add_websocket(app, "/slow", swallow);
+    add_websocket(app, "/afterwards", afterwards);
     add_websocket(app, "/push", push);
     add_websocket(app, "/late", late);
     app.websocket("/room/{r}", [](WebSocketConnection websocket, std::string) -> Task<> {

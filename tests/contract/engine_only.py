@@ -40,6 +40,8 @@ ENGINE_ONLY: dict[str, str] = {
     "test_origin::test_any_origin": _LIMITS_BY_OPTION,
     "test_origin::test_what_follows_a_refused_handshake_is_no_request": _SOCKETS,
     "test_refusals": _SOCKETS,
+    "test_streams::test_octets_behind_a_stream_do_not_hide_its_clients_end": _SOCKETS,
+    "test_streams::test_every_connection_is_given_back": "connections are counted by whoever has them",
     "test_stats": "connections and what they hold are the ASGI server's",
 }
 

@@ -368,14 +368,16 @@ def register_http(app: ProAPI) -> None:
         response.set_cookie("b", "2", path="/features", max_age=60)
         return response
 
-    streams = {"open": 0}
+    streams = {"open": 0, "begun": 0}
 
     @app.get("/features/stream")
     async def stream(request: Request) -> StreamingResponse:
         count, size = int(request.query_params["count"]), int(request.query_params["size"])
+        await asyncio.sleep(int(request.query_params.get("after_ms", "0")) / 1000)
 
         async def parts() -> AsyncIterator[str]:
             streams["open"] += 1
+            streams["begun"] += 1
             try:
                 for index in range(count):
                     yield f"{index} ".ljust(size, ".")

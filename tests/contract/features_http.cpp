@@ -45,24 +45,30 @@ Json describe(proapi::Request request) {
 }
 
 struct OpenStream {
-    static inline std::atomic<int> count = 0;
-    OpenStream() { ++count; }
+    static inline std::atomic<int> count = 0, begun = 0;
+    OpenStream() {
+        ++count;
+        ++begun;
+    }
     ~OpenStream() { --count; }
     OpenStream(const OpenStream&) = delete;
     OpenStream& operator=(const OpenStream&) = delete;
 };
 
-proapi::Response stream(proapi::Request request) {
+Task<proapi::Response> stream(proapi::Request request) {
+    const auto after_ms = request.query_params().get("after_ms");
+    if (after_ms) co_await proapi::sleep(std::chrono::milliseconds(std::stoi(std::string(*after_ms))));
     const int count = std::stoi(request.query_params()["count"]);
     const auto size = static_cast<std::size_t>(std::stoul(request.query_params()["size"]));
     const bool fails = request.query_params().contains("fail");
     const bool is_quiet = request.query_params().contains("quiet");
-    return proapi::Response::stream([count, size, fails, is_quiet](proapi::BodyWriter body) -> Task<> {
+    auto response = proapi::Response::stream([count, size, fails, is_quiet](proapi::BodyWriter body) -> Task<> {
         const OpenStream open;
         for (int index = 0; index < count; ++index) co_await body.write(padded(index, size));
         if (fails) throw std::runtime_error("raised as asked");
         while (is_quiet) co_await proapi::sleep(std::chrono::hours(1));
     });
+    co_return response;
 }
 
 void register_requests(proapi::ProAPI& app) {
@@ -112,7 +118,8 @@ void register_responses(proapi::ProAPI& app) {
         return response;
     });
     app.get("/features/stream", stream);
-    app.get("/features/streams", [] { return Json{{"open", OpenStream::count.load()}}; });
+    app.get("/features/streams",
+            [] { return Json{{"open", OpenStream::count.load()}, {"begun", OpenStream::begun.load()}}; });
     app.get("/features/fail", []() -> Task<> {
         throw std::runtime_error("raised as asked");
         co_return;

@@ -1,5 +1,7 @@
 """The opening handshake: RFC 6455 section 4, and what must not pass for one."""
 
+from collections.abc import Callable
+
 import pytest
 from front_ends import Server
 from raw import KEY, TEXT, Peer, Response, WebSocket, accept_value, check_accept, frame, http, request, upgrade
@@ -225,3 +227,16 @@ def test_a_handshake_behind_other_requests(server: Server) -> None:
 
 def test_the_server_outlives_all_that(server: Server) -> None:
     assert http(server.port, "GET", "/livez").status == 200
+
+
+def test_behind_a_request_in_work_by_a_client_that_ends_its_side(start_server: Callable[..., Server]) -> None:
+    """Its answer would be a WebSocket for nobody."""
+    server = start_server()
+    with Peer(server.port) as peer:
+        peer.send(request("POST", "/body?ms=50", body=b"first") + upgrade("/echo"))
+        peer.end_sending()
+        assert peer.read_response().body == b"first"
+        refusal = peer.read_response()
+        assert (refusal.status, refusal.closes) == (400, True)
+        peer.expect_end()
+    assert http(server.port, "GET", "/stats").json()["conns"]["ws"] == 0

@@ -34,7 +34,7 @@ Start = Callable[..., Server]
 KIB, MIB = 1024, 1024 * 1024
 DEFAULTS = {
     "max_message_size": MIB,
-    "max_fragments": 65536,
+    "max_fragments": 131072,
     "max_empty_fragments": 1024,
     "message_timeout": 60,
     "receive_queue_messages": 16,
@@ -53,9 +53,9 @@ DEFAULTS = {
     "body_grace": 10,
     "head_timeout": 10,
     "accept_timeout": 30,
-    "keep_alive_timeout": 15,
+    "keep_alive_timeout": 75,
     "close_timeout": 5,
-    "shutdown_timeout": 10,
+    "shutdown_timeout": 8,
 }
 SHORT = 0.3
 SOON = 3.0  # more than SHORT by what a busy machine may add
@@ -278,6 +278,45 @@ def test_keep_alive_timeout(start_server: Start) -> None:
         begin = time.monotonic()
         peer.expect_end(SOON)
         assert time.monotonic() - begin > SHORT / 2
+
+
+def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start) -> None:
+    """And a second longer: a next request may be on its way."""
+    server = start_server(limits={"keep_alive_timeout": 1.5})
+    with Peer(server.port) as peer:
+        response = peer.ask("GET", "/livez")
+        assert response.get("keep-alive") == "timeout=1"
+        assert "keep-alive" in response.tokens("connection")  # it is for this hop alone
+        begin = time.monotonic()
+        peer.expect_end(SOON + 2.5)
+        assert time.monotonic() - begin > 1.5
+    assert http(server.port, "GET", "/livez", [("Connection", "close")]).getlist("keep-alive") == []
+    with Peer(server.port) as peer:
+        peer.send(b"GET /livez HTTP/1.0\r\n\r\n")
+        assert peer.read_response().getlist("keep-alive") == []
+
+
+def test_idle_connections_make_room_for_newcomers(start_server: Start) -> None:
+    """The one that has been idle longest goes; who has never asked, or has a request in work, stays."""
+    server = start_server(limits={"max_connections": 4})
+    with (
+        WebSocket(server.port, "/echo") as websocket,
+        Peer(server.port) as busy,
+        Peer(server.port) as first,
+        Peer(server.port) as second,
+    ):
+        assert websocket.ask("x") == "x"
+        busy.send(request("POST", "/body?ms=400", body=b"in work"))
+        assert first.ask("GET", "/livez").status == 200
+        assert second.ask("GET", "/livez").status == 200
+        assert first.ask("GET", "/livez").status == 200
+        with Peer(server.port) as newcomer:
+            assert newcomer.ask("GET", "/livez").status == 200
+            second.expect_end()
+            assert first.ask("GET", "/livez").status == 200
+            assert busy.read_response().body == b"in work"
+            assert websocket.ask("unharmed") == "unharmed"
+            websocket.finish()
 
 
 def test_body_rate(start_server: Start) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from front_ends import FRONT_ENDS, PLACE, Program, Server
-from raw import Peer, WebSocket, http, request
+from raw import ClosedError, Peer, WebSocket, http, request
 
 Start = Callable[..., Server]
 Run = Callable[..., Program]
+AT_ONCE_S = 3.0  # with what the interpreter's own end takes on a busy machine
 
 
 @pytest.fixture
@@ -189,11 +190,70 @@ def test_handlers_that_do_not_end_are_cancelled(start_server: Start, tmp_path: P
     with WebSocket(server.port, "/slow?ms=60000&id=stuck") as websocket:
         begin = time.monotonic()
         server.signal(signal.SIGTERM)
-        websocket.expect_close(1001)
+        with pytest.raises(ClosedError, match="1001"):
+            websocket.receive()  # not answered: the connection stays
         assert server.wait() == 0, server.log
         assert time.monotonic() - begin < 3
     assert log.read_text() == "/slow stuck 0\n"
     assert re.search(r"1 handlers did not end within shutdown_timeout.*: they are cancelled: .*slow \(1\)", server.log)
+
+
+def test_nobody_waits_for_connections_that_nobody_uses(start_server: Start) -> None:
+    """One is kept for later, one has never said anything, and of one the last answer has been read."""
+    server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30, "head_timeout": 30})
+    with Peer(server.port) as kept, Peer(server.port) as silent, Peer(server.port) as last:
+        assert last.ask("GET", "/livez", [("Connection", "close")]).status == 200
+        assert kept.ask("GET", "/livez").status == 200
+        server.signal(signal.SIGTERM)
+        assert server.wait(AT_ONCE_S) == 0, server.log
+        for peer in (kept, silent, last):
+            peer.expect_end()
+    server.check_log()
+
+
+def test_streams_without_an_end_end_with_the_stop(start_server: Start) -> None:
+    """They are cut, so that they do not look whole."""
+    server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
+    with Peer(server.port) as endless, Peer(server.port) as quiet:
+        endless.send(request("GET", "/features/stream?count=1000000000&size=1000"))
+        quiet.send(request("GET", "/features/stream?count=1&size=10&quiet"))
+        for peer in (endless, quiet):
+            peer.read_until(b"0 ........")
+        server.signal(signal.SIGTERM)
+        assert server.wait(AT_ONCE_S) == 0, server.log
+        while quiet.fill():
+            pass
+        assert not quiet.buffer.endswith(b"0\r\n\r\n")
+    server.check_log()
+
+
+@pytest.mark.parametrize("kind", ["websocket", "request"])
+def test_handlers_whose_client_is_gone_end_with_the_stop(start_server: Start, kind: str) -> None:
+    """They wait for something else, and do not know: nobody would wait for what they do."""
+    server = start_server(limits={"shutdown_timeout": 30})
+    if kind == "websocket":
+        with WebSocket(server.port, "/slow?ms=60000") as websocket:
+            server.signal(signal.SIGTERM)
+            websocket.expect_close(1001)
+    else:
+        with Peer(server.port) as peer:
+            peer.send(request("POST", "/body?ms=60000", body=b"in work"))
+            assert http(server.port, "GET", "/livez").status == 200  # the other has been read
+        server.signal(signal.SIGTERM)
+    assert server.wait(AT_ONCE_S) == 0, server.log
+    server.check_log()
+    assert "did not end" not in server.log
+
+
+def test_who_knows_of_the_end_has_time_for_what_is_left_to_do(start_server: Start, tmp_path: Path) -> None:
+    log = tmp_path / "finally"
+    server = start_server(limits={"shutdown_timeout": 30}, env={"CAPP_FINALLY_LOG": str(log)})
+    with WebSocket(server.port, "/afterwards?ms=1000&id=saved") as websocket:
+        assert websocket.receive() == "ready"
+        server.signal(signal.SIGTERM)
+        websocket.expect_close(1001)
+        assert server.wait() == 0, server.log
+    assert log.read_text() == "/afterwards saved 2\n"
 
 
 def test_a_request_in_work_is_answered_when_it_is_cancelled(start_server: Start) -> None:

@@ -1,21 +1,29 @@
 """Streamed responses: those that nobody reads, those without a body, and those whose client has left."""
 
 import time
+from collections.abc import Callable
 
+import pytest
 from front_ends import Server
 from raw import Peer, http, request
 
 WITHIN_S = 10.0
 
 
-def open_streams(server: Server) -> int:
-    return int(http(server.port, "GET", "/features/streams").json()["open"])
+def streams(server: Server) -> dict[str, int]:
+    """How many are open, and how many have begun so far."""
+    answer: dict[str, int] = http(server.port, "GET", "/features/streams").json()
+    return answer
 
 
-def until_none_is_open(server: Server) -> None:
+def until_none_is_open(server: Server, begun: int = 0) -> None:
     until = time.monotonic() + WITHIN_S
-    while count := open_streams(server):
-        assert time.monotonic() < until, f"{count} streams are still open"
+    while (found := streams(server))["open"] or found["begun"] < begun:
+        assert time.monotonic() < until, found
+
+
+def open_connections(server: Server) -> int:
+    return int(http(server.port, "GET", "/stats").json()["conns"]["tcp"])
 
 
 def test_head_of_a_stream_has_no_body_and_holds_nobody(server: Server) -> None:
@@ -34,6 +42,55 @@ def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
         with Peer(server.port) as peer:
             peer.send(request("GET", "/features/stream?count=1&size=10&quiet"))
             peer.read_until(b"0 ........")
-            assert open_streams(server) == 1
+            assert streams(server)["open"] == 1
             leave(peer)
         until_none_is_open(server)
+
+
+@pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
+def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Callable[[Peer], None]) -> None:
+    """The end comes first, and then there is nothing that would tell it again."""
+    begun = streams(server)["begun"]
+    for _ in range(5):
+        with Peer(server.port) as peer:
+            peer.send(request("GET", "/features/stream?count=0&size=1&quiet&after_ms=50"))
+            leave(peer)
+    until_none_is_open(server, begun + 5)
+
+
+def test_a_client_that_ends_its_side_before_its_stream_begins(server: Server) -> None:
+    """A stream without an end is for those who stay."""
+    begun = streams(server)["begun"]
+    with Peer(server.port) as peer:
+        peer.send(request("GET", "/features/stream?count=0&size=1&quiet&after_ms=50"))
+        peer.end_sending()
+        peer.expect_end()
+    until_none_is_open(server, begun + 1)
+
+
+def test_octets_behind_a_stream_do_not_hide_its_clients_end(server: Server) -> None:
+    """The beginning of a next request, which nobody reads as long as the stream goes on."""
+    with Peer(server.port) as peer:
+        peer.send(request("GET", "/features/stream?count=1&size=10&quiet"))
+        peer.read_until(b"0 ........")
+        for octet in (b"G", b"E"):
+            peer.send(octet)
+            assert peer.is_quiet(0.01)
+    until_none_is_open(server)
+
+
+@pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
+def test_every_connection_is_given_back(start_server: Callable[..., Server], leave: Callable[[Peer], None]) -> None:
+    """Half of the clients have ended their side before; of these the loss alone tells that they are gone."""
+    server = start_server()
+    peers = [Peer(server.port) for _ in range(6)]
+    for number, peer in enumerate(peers):
+        peer.send(request("GET", "/features/stream?count=0&size=1&quiet&after_ms=100"))
+        if number % 2:
+            peer.end_sending()
+    for peer in peers:
+        leave(peer)
+    until_none_is_open(server, 6)
+    until = time.monotonic() + WITHIN_S
+    while (count := open_connections(server)) > 1:  # that of the question
+        assert time.monotonic() < until, f"{count} connections are open"

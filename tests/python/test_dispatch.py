@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
+import os
 import sys
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from conftest import Serve, http
+from conftest import Serve, http, serving
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -395,3 +397,28 @@ async def test_a_handler_that_cannot_be_started_is_answered_for(serve: Serve, mo
         loop.set_task_factory(None)
     assert [request.result()[0] for request in requests] == [500, 500]
     assert reports == ["no task today"] * 2
+
+
+async def test_a_server_that_has_stopped_holds_no_descriptor() -> None:
+    """They are given back by the stop, not when a collector comes."""
+    app = ProAPI()
+
+    @app.get("/")
+    async def home() -> str:
+        return "hello"
+
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async with serving(app) as port:
+        assert (await http(port, "GET", "/"))[2] == b"hello"
+    gc.collect()
+    gc.disable()
+    try:
+        before = descriptors()
+        for _ in range(5):
+            async with serving(app) as port:
+                assert (await http(port, "GET", "/"))[2] == b"hello"
+            assert descriptors() == before
+    finally:
+        gc.enable()

@@ -179,5 +179,24 @@ TEST(Response, ReasonPhrases) {
     EXPECT_FALSE(status_has_body(100) || status_has_body(101) || status_has_body(204) || status_has_body(304));
 }
 
+TEST(Response, AConnectionThatIsKeptSaysForHowLong) {
+    using std::chrono::milliseconds;
+    ResponseHead head{.content_length = 0, .keep_alive_timeout = milliseconds(75'900)};
+    EXPECT_NE(write_response_head(head, "").find("Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n"),
+              std::string::npos);
+    head.keep_alive_timeout = milliseconds(999);
+    EXPECT_EQ(write_response_head(head, "").find("Keep-Alive"), std::string::npos) << "no whole second";
+    head.keep_alive_timeout = milliseconds(5000);
+    for (const bool by_caller : {false, true}) {
+        ResponseHead closing = head;
+        closing.keep_alive = by_caller;
+        if (by_caller) closing.headers.add("Connection", "close");
+        EXPECT_EQ(write_response_head(closing, "").find("Keep-Alive"), std::string::npos);
+    }
+    head.headers.add("Keep-Alive", "timeout=3");
+    const std::string text = write_response_head(head, "");
+    EXPECT_EQ(text.find("timeout=5"), std::string::npos) << "the application's own";
+}
+
 }  // namespace
 }  // namespace proapi::http

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <memory>
@@ -22,17 +23,22 @@ struct Recorder : StreamHandler {
         received.append(base::as_text(bytes));
         if (after_read) after_read();
     }
+    void on_peer_finished() override {
+        ++finishes;
+        EXPECT_EQ(ends, 0) << "told before the end of reading";
+        if (on_finish) on_finish();
+    }
     void on_read_end(int error) override {
         ++ends;
         end_error = error;
     }
     void on_write_done(const WriteResult& result) override { done.push_back(result); }
     void on_written(std::size_t count) override { written += count; }
-    void on_write_error(int error) override { write_error = error; }
+    void on_lost(int error) override { lost_error = error; }
 
     std::string received;
-    std::function<void()> after_read;
-    int reads = 0, ends = 0, end_error = -1, write_error = 0;
+    std::function<void()> after_read, on_finish;
+    int reads = 0, finishes = 0, ends = 0, end_error = -1, lost_error = 0;
     std::vector<WriteResult> done;
     std::size_t written = 0;
 };
@@ -111,6 +117,84 @@ TEST_P(StreamTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
     stream->start_reading();
     turn_until([&] { return handler.ends > 0; });
     EXPECT_EQ(handler.received, "unread");
+}
+
+TEST_P(StreamTest, TellsThatThePeerHasFinishedWhateverIsUnread) {
+    peer_sends("unread");
+    peer.reset();
+    turn_until([&] { return handler.finishes > 0; });
+    EXPECT_EQ(handler.ends, 0);
+    stream->start_reading();
+    turn_until([&] { return handler.ends > 0; });
+    EXPECT_EQ(handler.received, "unread");
+    EXPECT_EQ(handler.finishes, 1);
+}
+
+TEST_P(StreamTest, TellsThatThePeerHasFinishedThoughItsEndIsReadFirst) {
+    stream->start_reading();
+    handler.after_read = [&] { peer.reset(); };
+    peer_sends("bye");
+    turn_until([&] { return handler.ends > 0; });
+    EXPECT_EQ(handler.finishes, 1);
+}
+
+TEST_P(StreamTest, AHandlerMayCloseItWhenItIsToldThatThePeerHasFinished) {
+    handler.on_finish = [&] { stream->close(); };
+    stream->start_reading();
+    peer.reset();
+    turn_until([&] { return handler.finishes > 0; });
+    reactor.turn(Duration(0));
+    EXPECT_EQ(handler.ends, 0);
+}
+
+// The two ends of a TCP connection: a socket pair knows no RST.
+struct TcpPair {
+    TcpPair() {
+        const Descriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        auto* const generic = reinterpret_cast<sockaddr*>(&address);
+        EXPECT_EQ(::bind(listener.get(), generic, length), 0);
+        EXPECT_EQ(::listen(listener.get(), 1), 0);
+        EXPECT_EQ(::getsockname(listener.get(), generic, &length), 0);
+        theirs = Descriptor(::socket(AF_INET, SOCK_STREAM, 0));
+        EXPECT_EQ(::connect(theirs.get(), generic, length), 0);
+        ours = Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
+    }
+    // Closing sends RST.
+    void reset_theirs() {
+        const linger hard{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        theirs.reset();
+    }
+    Descriptor ours, theirs;
+};
+
+TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
+    TcpPair pair;
+    Recorder of_tcp;
+    Stream tcp(reactor, std::move(pair.ours), of_tcp);
+    tcp.start_reading();
+    ::shutdown(pair.theirs.get(), SHUT_WR);
+    turn_until([&] { return of_tcp.ends > 0; });
+    EXPECT_EQ(of_tcp.end_error, 0);
+    EXPECT_EQ(of_tcp.lost_error, 0);
+    pair.reset_theirs();
+    turn_until([&] { return of_tcp.lost_error != 0; });
+    EXPECT_EQ(of_tcp.ends, 1);
+}
+
+TEST_P(StreamTest, AResetThatNobodyReadsIsAnEndWithAnError) {
+    TcpPair pair;
+    Recorder of_tcp;
+    Stream tcp(reactor, std::move(pair.ours), of_tcp);
+    ASSERT_EQ(::send(pair.theirs.get(), "unread", 6, 0), 6);
+    pair.reset_theirs();
+    turn_until([&] { return of_tcp.ends > 0; });
+    EXPECT_NE(of_tcp.end_error, 0);
+    EXPECT_EQ(of_tcp.finishes, 1);
 }
 
 TEST_P(StreamTest, AWriteThatDoesNotFitCompletesLater) {

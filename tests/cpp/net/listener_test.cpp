@@ -1,0 +1,121 @@
+// Listeners: what accepted sockets come with, and newcomers when no descriptor is left.
+#include "net/listener.hpp"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
+#include <vector>
+
+namespace proapi::net {
+namespace {
+
+constexpr std::string_view refusal = "no room";
+
+struct Recorder final : ListenerHandler {
+    void on_accept(Descriptor socket, const SocketAddress&) override {
+        ++accepts;
+        accepted.push_back(std::move(socket));
+    }
+    bool make_room() override {
+        if (!gives_way || accepted.empty()) return false;
+        accepted.erase(accepted.begin());
+        return true;
+    }
+    void on_accept_refused(int) override { ++refused; }
+
+    std::vector<Descriptor> accepted;
+    int accepts = 0, refused = 0;
+    bool gives_way = false;
+};
+
+class ListenerTest : public ::testing::Test {
+protected:
+    ListenerTest() {
+        std::string error;
+        address = resolve("127.0.0.1", 0, error).front();
+        listener.emplace(reactor, address, Listener::PortSharing::exclusive, 16, handler, std::string(refusal));
+        address = address.with_port(listener->address().port);
+    }
+
+    [[nodiscard]] Descriptor connect() const {
+        Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length), 0);
+        return client;
+    }
+    // Turns until `done`, each of which waits for an event.
+    template <class Done>
+    void turn_until(Done done) {
+        for (int turns = 0; !done() && turns < 1000; ++turns) reactor.turn(Duration(5000));
+        EXPECT_TRUE(done());
+    }
+
+    Reactor reactor;
+    Recorder handler;
+    SocketAddress address;
+    std::optional<Listener> listener;
+};
+
+[[nodiscard]] int option_of(const Descriptor& socket, int level, int name) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    EXPECT_EQ(::getsockopt(socket.get(), level, name, &value, &length), 0);
+    return value;
+}
+
+TEST_F(ListenerTest, APeerThatVanishesIsProbedFor) {
+    const Descriptor client = connect();
+    turn_until([&] { return !handler.accepted.empty(); });
+    const Descriptor& socket = handler.accepted.front();
+    EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 15);
+    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), 4);
+}
+
+// No descriptor is left beyond those that are open.
+class WithoutDescriptors {
+public:
+    WithoutDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const Descriptor next(::dup(0));
+        rlimit now{.rlim_cur = static_cast<rlim_t>(next.get()), .rlim_max = before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &now);
+    }
+    ~WithoutDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+TEST_F(ListenerTest, WithoutADescriptorTheNewcomerIsToldAndNobodyElse) {
+    const Descriptor first = connect();
+    turn_until([&] { return handler.accepted.size() == 1; });
+    const Descriptor second = connect();
+    {
+        const WithoutDescriptors none;
+        turn_until([&] { return handler.refused == 1; });
+    }
+    std::string told(refusal.size(), ' ');
+    EXPECT_EQ(::recv(second.get(), told.data(), told.size(), MSG_WAITALL), static_cast<ssize_t>(told.size()));
+    EXPECT_EQ(told, refusal);
+    EXPECT_EQ(handler.accepted.size(), 1U);
+}
+
+TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
+    const Descriptor first = connect();
+    turn_until([&] { return handler.accepted.size() == 1; });
+    handler.gives_way = true;
+    const Descriptor second = connect();
+    {
+        const WithoutDescriptors none;
+        turn_until([&] { return handler.accepts == 2; });
+        std::array<char, 1> end{};
+        EXPECT_EQ(::recv(first.get(), end.data(), end.size(), 0), 0) << "the first was given up";
+    }
+    EXPECT_EQ(handler.refused, 0);
+}
+
+}  // namespace
+}  // namespace proapi::net
