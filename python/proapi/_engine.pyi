@@ -45,6 +45,7 @@ class Site:
         """After the last ``set``. ValueError: settings that contradict each other, here or in a route."""
     def effective_settings(self) -> dict[str, float]: ...
     def allowed_origins(self) -> list[str]: ...
+    def allowed_hosts(self) -> list[str]: ...
     def add_route(self, method: str | None, pattern: str, settings: Mapping[str, str]) -> int:
         """Adds a route (``method`` None: a WebSocket's) and gives its number: 0, 1, 2, ... ValueError, and nothing was
         added: bad pattern, duplicate, bad setting. Route settings start from the application-wide ones of that moment's end: unset ones
@@ -70,9 +71,10 @@ class RequestInfo:
         client: tuple[str, int] | None,
         secure: bool,
         body: bytes = b"",
+        server: str | None = None,
     ) -> None:
         """``method`` None: a WebSocket's handshake. ``route_path``: that of ``raw_path`` that is below where the application is
-        mounted."""
+        mounted. ``server``: the host at which the other server says that it got the request."""
     @property
     def match_kind(self) -> Literal["matched", "not_found", "bad_path", "wrong_method", "websocket_only"]: ...
     @property
@@ -97,8 +99,10 @@ class RequestInfo:
     def url(self) -> str: ...
     @property
     def body(self) -> bytes: ...
-    def origin_problem(self) -> str:
-        """Why this handshake's Origin may not connect to its route, to be logged; empty: it may."""
+    def host_problem(self) -> str:
+        """Why this request's Host is refused, to be logged; empty: it is served."""
+    def judge_origin(self) -> tuple[Literal["passes", "passes_in_development", "refused"], str]:
+        """Whether this handshake's Origin may connect to its route, and what to log; empty: nothing."""
     def parse_form(self) -> tuple[int, str, _Pairs]:
         """Status and text of the refusal, 0 and "" where there is none, and the text fields of the body, which is
         application/x-www-form-urlencoded or multipart/form-data."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ._binding import RequestInfo
 from .asgi_exchange import AsgiExchange, Messages
-from .asgi_websocket import BAD_PATH, NOT_FOUND, serve_websocket
+from .asgi_websocket import BAD_PATH, MISDIRECTED, NOT_FOUND, serve_websocket
 from .dispatch import Dispatcher
 from .log import escape, logger
 from .threads import ThreadPool
@@ -45,6 +45,7 @@ class AsgiFront:
         self.dispatcher.start()
         self._files = ThreadPool(_FILE_THREADS)
         self._set_by_startup: dict[ContextVar[Any], Any] = {}
+        self._development_logged = False
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -65,21 +66,32 @@ class AsgiFront:
                 context.run(variable.set, value)
         return context
 
+    def refuses_host(self, request: RequestInfo) -> bool:
+        """With a line in the log: the request is to be answered with 421."""
+        if problem := request.host_problem():
+            self.dispatcher.peer_faults.write(logging.WARNING, f"421 {escape(request.path)}: {problem}")
+        return bool(problem)
+
+    def log_development(self, line: str) -> None:
+        """Writes the first line that it gets: the Origin rule's exception has let something in."""
+        if not self._development_logged:
+            self._development_logged = True
+            logger.warning("%s", line)
+
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = int(self.app.limits["max_body"])
         messages = Messages(receive, send)
         body = await _read_body(receive, limit)
         if body is _NoBody.CLIENT_GONE:
             return
-        if body is _NoBody.TOO_LONG:
-            exchange = AsgiExchange(read_request(self.app, scope), messages)
-            exchange.answer(413, b"The body is longer than max_body, %d octets.\n" % limit)
-            await exchange.pump(self._files)
-            return
-        request = read_request(self.app, scope, body)
+        request = read_request(self.app, scope, body if isinstance(body, bytes) else b"")
         exchange = AsgiExchange(request, messages)
         task: asyncio.Task[Any] | None = None
-        if request.match_kind != "matched":
+        if self.refuses_host(request):
+            exchange.answer(421, MISDIRECTED)
+        elif body is _NoBody.TOO_LONG:
+            exchange.answer(413, b"The body is longer than max_body, %d octets.\n" % limit)
+        elif request.match_kind != "matched":
             _answer_unmatched(exchange)
         elif self.app.routes.handlers[request.route] is None:
             self._respond_with_static_file(exchange)
@@ -130,7 +142,7 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
     raw_path = raw_path.partition(b"?")[0]
     root = quote(scope.get("root_path", "")).encode()
     route_path = raw_path[len(root) :] if root and raw_path.startswith(root + b"/") else raw_path
-    client = scope.get("client")
+    client, server = scope.get("client"), scope.get("server")
     headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
     offered = scope.get("subprotocols")
     if offered and not any(name == b"sec-websocket-protocol" for name, _ in headers):
@@ -145,6 +157,7 @@ def read_request(app: "ProAPI", scope: Scope, body: bytes = b"") -> RequestInfo:
         client=(client[0], client[1] or 0) if client else None,
         secure=scope.get("scheme") in ("https", "wss"),
         body=body,
+        server=server[0] if server else None,
     )
 
 

@@ -22,6 +22,7 @@ _ABNORMAL, _NO_STATUS, _TOO_BIG = 1006, 1005, 1009
 # In the engine's words.
 BAD_PATH = b"The path is not percent-encoded UTF-8 without NUL.\n"
 NOT_FOUND = b"Nothing is served at this address.\n"
+MISDIRECTED = b"This server does not answer for this host: see allowed_hosts.\n"
 _TEXT: Pairs = [("Content-Type", "text/plain; charset=utf-8")]
 
 
@@ -31,16 +32,22 @@ async def serve_websocket(
     """From the handshake to the end of the connection and of its handler."""
     await receive()  # websocket.connect
     can_respond = "websocket.http.response" in (scope.get("extensions") or {})
+    if front.refuses_host(request):
+        await _refuse(send, 421, _TEXT, MISDIRECTED, can_respond=can_respond)
+        return
     if request.match_kind != "matched":
         if request.match_kind == "bad_path":
             await _refuse(send, 400, _TEXT, BAD_PATH, can_respond=can_respond)
         else:
             await _refuse(send, 404, _TEXT, NOT_FOUND, can_respond=can_respond)
         return
-    if problem := request.origin_problem():
-        front.dispatcher.peer_faults.write(logging.WARNING, f"403 {escape(request.path)}: {problem}")
+    verdict, line = request.judge_origin()
+    if verdict == "refused":
+        front.dispatcher.peer_faults.write(logging.WARNING, f"403 {escape(request.path)}: {line}")
         await _refuse(send, 403, _TEXT, b"This origin may not connect.\n", can_respond=can_respond)
         return
+    if verdict == "passes_in_development":
+        front.log_development(line)
     await _AsgiWebSocket(front, request, receive, send, can_respond=can_respond).run()
 
 

@@ -134,8 +134,8 @@ def _checked(methods: list[str]) -> list[str]:
 
 def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
-    # The one that is worked out, and the one that is no number.
-    return {**defaults, "max_connections": "0", "allowed_origins": ""}
+    # The one that is worked out, and those that are no numbers.
+    return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}
 
 
 def _shape_of(path: str) -> _Shape:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 Seconds = float | timedelta
 
@@ -41,29 +41,41 @@ class Settings(RouteSettings, total=False):
     shutdown_timeout: Seconds
     max_connections: int
     backlog: int
+    allowed_hosts: str | Iterable[str]
+
+
+class _List(NamedTuple):
+    item: str
+    example: str
+
+
+_LISTS = {
+    "allowed_origins": _List("origin", "https://chat.example.org"),
+    "allowed_hosts": _List("host", "chat.example.org"),
+}
 
 
 def setting_text(name: str, value: object) -> str:
-    """A setting's value as the engine reads it. ValueError: no list of origins."""
-    if name == "allowed_origins":
-        return ",".join(_origins_of(value))
+    """A setting's value as the engine reads it. ValueError: no list where one is expected."""
+    if kind := _LISTS.get(name):
+        return ",".join(_items_of(name, kind, value))
     if isinstance(value, timedelta):
         return repr(value.total_seconds())
     return str(value)
 
 
-def _origins_of(value: object) -> list[str]:
+def _items_of(name: str, kind: _List, value: object) -> list[str]:
     if isinstance(value, str):
-        origins: list[object] = [each.strip() for each in value.split(",") if each.strip()]
+        items: list[object] = [each.strip() for each in value.split(",") if each.strip()]
     elif isinstance(value, Iterable):
-        origins = list(value)
+        items = list(value)
     else:
-        raise ValueError(f"allowed_origins: expected '*' or a list of origins, got {value!r}")
-    return [_check_origin(each) for each in origins]
+        raise ValueError(f"{name}: expected '*' or a list of {kind.item}s, got {value!r}")
+    return [_check_item(name, kind, each) for each in items]
 
 
-def _check_origin(origin: object) -> str:
-    """One that will still be one in a list; whether a browser may write it so is the engine's to say."""
-    if isinstance(origin, str) and origin.strip() and "," not in origin:
-        return origin
-    raise ValueError(f"allowed_origins: expected one origin an item, as 'https://chat.example.org'; got {origin!r}")
+def _check_item(name: str, kind: _List, item: object) -> str:
+    """One that will still be one in a list; whether it is an origin or a host is the engine's to say."""
+    if isinstance(item, str) and item.strip() and "," not in item:
+        return item
+    raise ValueError(f"{name}: expected one {kind.item} an item, as '{kind.example}'; got {item!r}")

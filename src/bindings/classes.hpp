@@ -42,6 +42,7 @@ struct RequestObject {
     std::string route_path;  // encoded; of the path, what is below where the application is mounted
     std::string body;
     nb::object site;  // for a request that came through another server
+    server::Arrival arrival{};
 };
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;

@@ -5,6 +5,7 @@
 #include "bindings/request_info.hpp"
 #include "http/form.hpp"
 #include "net/descriptor.hpp"
+#include "server/host_rule.hpp"
 #include "server/origin.hpp"
 #include "server/static_files.hpp"
 #include "ws/handshake.hpp"
@@ -88,8 +89,8 @@ std::string_view view_of(const nb::bytes& bytes) {
 // `method` none: a WebSocket's handshake. What another server gives as a method need not be one.
 void fill_request(RequestObject* self, const SiteObject& site, const std::optional<std::string>& method,
                   const nb::bytes& raw_path, const nb::bytes& route_path, const nb::bytes& query,
-                  const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client, bool secure,
-                  const nb::bytes& body) {
+                  const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client,
+                  const std::optional<std::string>& server, bool secure, const nb::bytes& body) {
     server::RequestInfo& info = self->info;
     info.head.method = method.value_or("GET");
     info.head.target = view_of(raw_path);
@@ -100,6 +101,8 @@ void fill_request(RequestObject* self, const SiteObject& site, const std::option
     }
     if (client) info.client = {client->first, static_cast<std::uint16_t>(client->second)};
     info.secure = secure;
+    // Nothing is known where that server says nothing, and behind a Unix socket stands a proxy: neither is loopback.
+    self->arrival = {.reach = server::reach_of(server.value_or("")), .is_handshake = !method};
     const std::string_view wanted = !method                   ? http::websocket_method
                                     : http::is_token(*method) ? std::string_view(*method)
                                                               : std::string_view();
@@ -128,9 +131,23 @@ std::vector<std::string> allowed_methods(const RequestObject& self) {
     return nb::cast<const SiteObject&>(self.site).site.router.allowed_methods(self.route_path);
 }
 
-std::string origin_problem(const RequestObject& self) {
+std::string host_problem(const RequestObject& self) {
+    return server::check_host(self.info.head, nb::cast<const SiteObject&>(self.site).site, self.arrival);
+}
+
+nb::tuple judge_origin(const RequestObject& self) {
     const auto& site = nb::cast<const SiteObject&>(self.site).site;
-    return server::check_origin(self.info.head, site.routes.at(self.info.match.route).settings.allowed_origins);
+    const http::RequestHead& head = self.info.head;
+    const server::WebSocketSettings& route = site.routes.at(self.info.match.route).settings;
+    switch (server::judge_origin(head, route, site.settings, self.arrival.reach)) {
+        case server::OriginVerdict::refused:
+            return nb::make_tuple("refused", server::describe_refused_origin(head));
+        case server::OriginVerdict::passes_in_development:
+            return nb::make_tuple("passes_in_development", server::describe_development(head));
+        case server::OriginVerdict::passes:
+            break;
+    }
+    return nb::make_tuple("passes", "");
 }
 
 // The caller closes the descriptor.
@@ -195,6 +212,7 @@ void add_site(nb::module_& module) {
                  return settings;
              })
         .def("allowed_origins", [](const SiteObject& self) { return self.site.settings.allowed_origins; })
+        .def("allowed_hosts", [](const SiteObject& self) { return self.site.settings.allowed_hosts; })
         .def(
             "add_route",
             [](SiteObject& self, const std::optional<std::string>& method, const std::string& pattern,
@@ -226,14 +244,15 @@ void add_request_info(nb::module_& module) {
             "__init__",
             [](R* self, nb::object site, const std::optional<std::string>& method, const nb::bytes& raw_path,
                const nb::bytes& route_path, const nb::bytes& query, const nb::sequence& headers,
-               const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body) {
-                new (self) R{.info = {}, .route_path = {}, .body = {}, .site = site};
+               const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body,
+               const std::optional<std::string>& server) {
+                new (self) R{.info = {}, .route_path = {}, .body = {}, .site = site, .arrival = {}};
                 fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, route_path, query, headers,
-                             client, secure, body);
+                             client, server, secure, body);
             },
             nb::arg("site"), nb::kw_only(), nb::arg("method").none(), nb::arg("raw_path"), nb::arg("route_path"),
             nb::arg("query"), nb::arg("headers"), nb::arg("client").none(), nb::arg("secure"),
-            nb::arg("body") = nb::bytes("", 0))
+            nb::arg("body") = nb::bytes("", 0), nb::arg("server").none() = nb::none())
         .def_prop_ro("match_kind", match_kind)
         .def_prop_ro("route", [](const R& self) { return self.info.match.route; })
         .def_prop_ro("allowed_methods", allowed_methods)
@@ -247,7 +266,8 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("url",
                      [](const R& self) { return take(to_str(server::url_of(self.info, server::UrlKind::http))); })
         .def_prop_ro("body", [](const R& self) { return nb::bytes(self.body.data(), self.body.size()); })
-        .def("origin_problem", origin_problem)
+        .def("host_problem", host_problem)
+        .def("judge_origin", judge_origin)
         .def("parse_form", parse_form)
         .def("parse_files", parse_files)
         .def("find_file", find_file)

@@ -127,7 +127,9 @@ void HttpSession::on_head(base::MutableBytes rest) {
     const http::RequestHead& head = request_.head;
     keep_alive_ = head.keep_alive && !stopping_;
     body_unread_ = head.framing == http::BodyFraming::chunked || head.content_length > 0;
-    if (ws::is_upgrade_request(head) && try_upgrade(rest)) return;
+    const bool is_handshake = ws::is_upgrade_request(head);
+    if (refuse_foreign_host(is_handshake)) return;
+    if (is_handshake && try_upgrade(rest)) return;
 
     request_.match = connection_.server().site().router.match(head.method, head.raw_path());
     if (request_.match.kind != http::MatchKind::matched) return answer_unmatched();
@@ -177,6 +179,15 @@ void HttpSession::on_read_end() {
 
 // ---- whom a request is for --------------------------------------------------------------------------------------
 
+bool HttpSession::refuse_foreign_host(bool is_handshake) {
+    Server& server = connection_.server();
+    const std::string wrong = check_host(request_.head, server.site(), {server.reach(), is_handshake});
+    if (wrong.empty()) return false;
+    server.log_limited(LogLevel::warning, "421 " + escape_for_log(request_.head.raw_path()) + ": " + wrong);
+    refuse({421, std::string(misdirected)});  // what follows may be frames
+    return true;
+}
+
 bool HttpSession::try_upgrade(base::MutableBytes rest) {
     Server& server = connection_.server();
     http::Match match = server.site().router.match(http::websocket_method, request_.head.raw_path());
@@ -192,11 +203,14 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
         return true;
     }
     const WebSocketSettings& limits = server.site().routes[match.route].settings;
-    if (const std::string wrong = check_origin(request_.head, limits.allowed_origins); !wrong.empty()) {
-        server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path()) + ": " + wrong);
+    const OriginVerdict verdict = judge_origin(request_.head, limits, server.settings(), server.reach());
+    if (verdict == OriginVerdict::refused) {
+        server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path()) + ": " +
+                                                  describe_refused_origin(request_.head));
         refuse({403, "This origin may not connect."});  // what follows may be frames
         return true;
     }
+    if (verdict == OriginVerdict::passes_in_development) server.log_development(describe_development(request_.head));
     request_.match = std::move(match);
     phase_ = Phase::finished;
     timer_.cancel();

@@ -76,7 +76,11 @@ std::string Server::listen(const std::string& host, std::uint16_t port, net::Lis
         if (code == std::errc::address_in_use) failure = code;
         if (code && listeners_.size() == before) failure = code;
     }
-    if (listeners_.size() > before && failure != std::errc::address_in_use) return {};
+    if (listeners_.size() > before && failure != std::errc::address_in_use) {
+        for (const net::Address& address : addresses())
+            if (reach_of(address.host) == Reach::network) reach_ = Reach::network;
+        return {};
+    }
     listeners_.resize(before);
     return "can't listen on " + place + ": " + failure.message() +
            (failure == std::errc::address_in_use ? "; stop what listens there or choose another port"
@@ -201,6 +205,10 @@ void Server::count_close(std::uint16_t code) noexcept {
         ++counts_.closed[code];
     } catch (const std::bad_alloc&) {  // an end is an end, counted or not
     }
+}
+
+void Server::log_development(std::string_view line) {
+    if (!std::exchange(development_logged_, true)) log_.write(LogLevel::warning, line);
 }
 
 void Server::log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason) {

@@ -12,6 +12,7 @@
 #include "net/listener.hpp"
 #include "net/reactor.hpp"
 #include "server/connection.hpp"
+#include "server/host_rule.hpp"
 #include "server/log.hpp"
 #include "server/site.hpp"
 
@@ -60,6 +61,8 @@ public:
     // change; empty: it does.
     [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
     [[nodiscard]] std::vector<net::Address> addresses() const;
+    // Who can connect, by all that it listens on.
+    [[nodiscard]] Reach reach() const noexcept { return reach_; }
 
     // Stops accepting. Connections without a request in work are closed at once, streams without an end are cut, other
     // requests are answered, WebSockets are closed with 1001. `on_stopped` is called once, from a later turn, when the
@@ -85,6 +88,8 @@ public:
     void add_idle(Connection& connection) noexcept { idle_.push_back(connection); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
+    // Writes the first line that it gets: the Origin rule's exception has let something in (origin.hpp).
+    void log_development(std::string_view line);
     void log_limited(LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 
 private:
@@ -108,6 +113,8 @@ private:
     base::IntrusiveList<Connection, IdleLink> idle_;  // the longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
+    Reach reach_ = Reach::loopback;
+    bool development_logged_ = false;
     bool stopping_ = false;
     std::string date_;
     std::int64_t date_second_ = -1;

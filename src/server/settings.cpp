@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "http/headers.hpp"
+#include "server/host_rule.hpp"
 #include "server/origin.hpp"
 
 namespace proapi::server {
@@ -62,7 +63,7 @@ constexpr std::array server_limits{
     Limit<S>{"backlog", &S::backlog, nullptr, 1, 65535},
 };
 
-constexpr std::string_view origins_name = "allowed_origins";
+constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts";
 
 [[nodiscard]] std::string number_text(double value) {
     std::string text = std::to_string(value);
@@ -96,15 +97,30 @@ std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::stri
 
 std::string set_origins(WebSocketSettings& settings, std::string_view value) {
     std::vector<std::string> origins;
-    for (const std::string_view origin : http::split_list(value)) {
-        if (origin != "*" && !is_origin(origin))
+    for (const std::string_view text : http::split_list(value)) {
+        const auto origin = text == "*" ? text : read_origin(text);
+        if (!origin)
             return std::string(origins_name) +
-                   ": expected '*', 'null' or origins as browsers write them, scheme://host[:port] with nothing behind "
-                   "it, as 'https://chat.example.org'; got '" +
-                   std::string(origin) + "'";
-        origins.emplace_back(origin);
+                   ": expected '*', 'null' or origins as browsers write them, scheme://host[:port] without path or "
+                   "wildcard, as 'https://chat.example.org'; got '" +
+                   std::string(text) + "'";
+        origins.emplace_back(*origin);
     }
     settings.allowed_origins = std::move(origins);
+    return {};
+}
+
+std::string set_hosts(Settings& settings, std::string_view value) {
+    std::vector<std::string> hosts;
+    for (const std::string_view host : http::split_list(value)) {
+        if (!is_host_pattern(host))
+            return std::string(hosts_name) +
+                   ": expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or "
+                   "'*.example.org'; got '" +
+                   std::string(host) + "'";
+        hosts.emplace_back(host);
+    }
+    settings.allowed_hosts = std::move(hosts);
     return {};
 }
 
@@ -144,6 +160,7 @@ void list_effective(const std::array<Limit<T>, N>& limits, const T& settings,
     for (const auto& limit : route_limits) look_at(limit.name);
     for (const auto& limit : server_limits) look_at(limit.name);
     look_at(origins_name);
+    look_at(hosts_name);
     return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
 }
 
@@ -154,14 +171,15 @@ std::string set_setting(WebSocketSettings& settings, std::string_view name, std:
     bool found = false;
     std::string wrong = set_in(route_limits, settings, name, value, found);
     if (found) return wrong;
-    const bool is_server_wide =
-        std::any_of(server_limits.begin(), server_limits.end(), [&](const auto& one) { return one.name == name; });
+    const bool is_server_wide = name == hosts_name || std::any_of(server_limits.begin(), server_limits.end(),
+                                                                  [&](const auto& one) { return one.name == name; });
     return "'" + std::string(name) + "' is " +
            (is_server_wide ? "a setting of the whole application, not of one route"
                            : "not a setting" + suggestion(name));
 }
 
 std::string set_setting(Settings& settings, std::string_view name, std::string_view value) {
+    if (name == hosts_name) return set_hosts(settings, value);
     bool found = false;
     std::string wrong = set_in(server_limits, settings, name, value, found);
     return found ? wrong : set_setting(static_cast<WebSocketSettings&>(settings), name, value);

@@ -48,12 +48,13 @@ struct Settings : WebSocketSettings {
     Duration shutdown_timeout{8'000};
     std::uint64_t max_connections = 0;  // 0: what the descriptor limit allows, less a reserve
     std::uint64_t backlog = 1024;
+    std::vector<std::string> allowed_hosts;  // empty: what check_host() (host_rule.hpp) makes of that; "*": any
 };
 
 enum class SettingScope : std::uint8_t { server, route };
 
-// Sets one by name. Times are seconds, sizes octets; a list of origins is separated by commas. Gives what is wrong
-// (unknown name, not a number, out of range, not of this scope), naming the setting; empty: set.
+// Sets one by name. Times are seconds, sizes octets; lists of origins and hosts are separated by commas. Gives what is
+// wrong (unknown name, not a number, out of range, not of this scope), naming the setting; empty: set.
 [[nodiscard]] std::string set_setting(Settings& settings, std::string_view name, std::string_view value);
 [[nodiscard]] std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value);
 // What is wrong between settings (low_water above high_water); empty: nothing.

@@ -186,7 +186,7 @@ def numbered(count: int) -> tuple[bytes, list[bytes]]:
 
 def refused(count: int) -> tuple[bytes, list[bytes]]:
     """Tiny requests that the server answers by itself, and the statuses."""
-    requests = {b"404": b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n", b"405": b"PUT /livez HTTP/1.1\r\nHost: x\r\n\r\n"}
+    requests = {b"404": request("GET", "/x"), b"405": request("PUT", "/livez")}
     statuses = random.Random(count).choices(list(requests), k=count)
     return b"".join(map(requests.__getitem__, statuses)), statuses
 

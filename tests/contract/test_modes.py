@@ -162,7 +162,7 @@ def test_requests_that_have_begun_are_told_of_the_stop(start_server: Start) -> N
     with Peer(server.port) as head, Peer(server.port) as body, WebSocket(server.port, "/echo") as websocket:
         assert head.ask("GET", "/livez").status == 200
         head.send(b"GET /livez HTTP/1.1\r\nHo")
-        body.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        body.send(b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
         assert http(server.port, "GET", "/livez").status == 200
         assert websocket.ask("x") == "x"  # both were read before
         server.signal(signal.SIGTERM)

@@ -1,5 +1,10 @@
-"""Which web pages may open a WebSocket: same origin, local ones while developing, those of allowed_origins."""
+"""Which web pages may open a WebSocket: same origin, local ones while developing, those of allowed_origins.
 
+The suite's servers listen on loopback, where the Host rule (test_hosts.py) lets in other hosts than loopback names if a
+proxy passes them on: it says so with ``Via``.
+"""
+
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,10 +12,20 @@ from front_ends import Server
 from raw import Peer, request, upgrade
 
 REFUSED = (400, 403)  # a server may find the handshake itself wrong
+LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 
 
-def status(server: Server, host: str, origins: list[str], *more: tuple[str, str], path: str = "/echo") -> int:
-    with Peer(server.port) as peer:
+def status(
+    server: Server,
+    host: str,
+    origins: list[str],
+    *more: tuple[str, str],
+    path: str = "/echo",
+    address: str = "127.0.0.1",
+) -> int:
+    if not LOCAL.fullmatch(host):
+        more = (("Via", "1.1 proxy"), *more)
+    with Peer(server.port, host=address) as peer:
         peer.send(upgrade(path, [*(("Origin", origin) for origin in origins), *more], host=host))
         return peer.read_head().status
 
@@ -30,6 +45,8 @@ def test_without_an_origin(server: Server) -> None:
         ("example.org:443", "https://example.org"),
         ("192.0.2.1:8000", "http://192.0.2.1:8000"),
         ("[2001:db8::1]:80", "http://[2001:db8::1]"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("example.org", "https://example.org/"),
     ],
 )
 def test_the_same_origin(server: Server, host: str, origin: str) -> None:
@@ -51,6 +68,12 @@ def test_the_same_origin(server: Server, host: str, origin: str) -> None:
         ("example.org", ""),
         ("example.org", "http://localhost"),
         ("example.org", "file://"),
+        ("example.org", "ftp://example.org"),
+        ("example.org", "https://example.org//"),
+        ("example.org", "https://example.org/page"),
+        ("localhost:8000", "ftp://localhost:8000"),
+        ("localhost", "capacitor://localhost"),
+        ("localhost", "file://"),
         ("localhost", "https://evil.test"),
         ("localhost", "http://localhost.evil.test"),
         ("127.0.0.1:8000", "http://127.0.0.1.evil.test"),
@@ -67,13 +90,65 @@ def test_other_origins(server: Server, host: str, origin: str) -> None:
         ("localhost:8000", "http://127.0.0.1:5173"),
         ("127.0.0.1:8000", "http://localhost"),
         ("[::1]:8000", "http://[::1]:3000"),
+        ("localhost:8000", "http://localhost/"),
         ("localhost:8000", "null"),
     ],
 )
 def test_local_pages_while_developing(server: Server, host: str, origin: str) -> None:
     assert status(server, host, [origin]) == 101
-    for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded"):
+    for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Via"):
         assert status(server, host, [origin], (name, "for=192.0.2.1")) == 403, name
+
+
+LOCAL_PAGES = [("localhost:8000", "http://localhost:3000"), ("127.0.0.1:8000", "null"), ("[::1]", "http://127.0.0.1:9")]
+
+
+@pytest.mark.parametrize(("host", "origin"), LOCAL_PAGES)
+def test_local_pages_where_origins_are_listed(start_server: Callable[..., Server], host: str, origin: str) -> None:
+    """As nginx's default passes it on: Host is the upstream's, and nothing tells of a proxy."""
+    server = start_server(limits={"allowed_origins": "https://app.example.org"})
+    assert status(server, host, [origin]) == 403
+    assert status(server, host, ["https://app.example.org"]) == 101
+    assert status(server, host, [f"http://{host}"]) == 101
+    assert not any("development" in line for line in server.lines)
+
+
+@pytest.mark.parametrize(("host", "origin"), LOCAL_PAGES)
+def test_local_pages_on_a_route_that_lists_origins(server: Server, host: str, origin: str) -> None:
+    assert status(server, host, [origin], path="/features/limited") == (101 if origin == "null" else 403)
+
+
+@pytest.mark.parametrize(("place", "address"), [("0.0.0.0", "127.0.0.1"), ("::", "::1")])
+def test_local_pages_of_a_server_that_others_reach(
+    start_server: Callable[..., Server], place: str, address: str
+) -> None:
+    server = start_server(options=("--host", place))
+    for host, origin in LOCAL_PAGES:
+        assert status(server, host, [origin], address=address) == 403, (host, origin)
+        assert status(server, host, [f"http://{host}"], address=address) == 101, host
+
+
+@pytest.mark.parametrize(("place", "address"), [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1")])
+def test_local_pages_of_a_server_on_any_loopback_address(
+    start_server: Callable[..., Server], place: str, address: str
+) -> None:
+    server = start_server(options=("--host", place))
+    for host, origin in LOCAL_PAGES:
+        assert status(server, host, [origin], address=address) == 101, (host, origin)
+
+
+def test_the_exception_for_development_is_logged_once(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    assert status(server, "localhost", ["http://localhost"]) == 101
+    for host, origin in LOCAL_PAGES:
+        assert status(server, host, [origin]) == 101
+    assert status(server, "localhost", ["https://evil.test"]) == 403
+    server.wait_for_line("https://evil.test")
+    told = [line for line in server.lines if "development" in line]
+    assert len(told) == 1, told
+    assert "http://localhost:3000" in told[0]
+    assert "allowed_origins" in told[0]
+    assert "warning" in told[0].lower()
 
 
 def test_two_origins(server: Server) -> None:
@@ -92,12 +167,32 @@ def test_a_refusal_is_logged_with_what_to_change(start_server: Callable[..., Ser
 
 
 def test_allowed_origins(start_server: Callable[..., Server]) -> None:
-    server = start_server(limits={"allowed_origins": "https://app.example.org,https://other.example.org:8443"})
-    for origin in ("https://app.example.org", "https://other.example.org:8443", "HTTPS://App.Example.org"):
+    server = start_server(limits={"allowed_origins": "https://app.example.org/,https://other.example.org:8443"})
+    for origin in (
+        "https://app.example.org",
+        "https://app.example.org/",
+        "https://other.example.org:8443",
+        "HTTPS://App.Example.org",
+    ):
         assert status(server, "api.example.org", [origin]) == 101, origin
     for origin in ("http://app.example.org", "https://app.example.org:8443", "https://example.org", "null"):
         assert status(server, "api.example.org", [origin]) == 403, origin
     assert status(server, "api.example.org", ["https://api.example.org"]) == 101
+
+
+def test_origins_of_other_schemes(start_server: Callable[..., Server]) -> None:
+    """Web views and pages from files: listed whole."""
+    server = start_server(limits={"allowed_origins": "file://,null,capacitor://localhost,http://localhost:3000"})
+    for origin in ("file://", "null", "capacitor://localhost", "http://localhost:3000", "http://localhost:3000/"):
+        assert status(server, "localhost", [origin]) == 101, origin
+    for origin in (
+        "http://localhost:4000",
+        "capacitor://app",
+        "ionic://localhost",
+        "file://server",
+        "https://localhost:3000",
+    ):
+        assert status(server, "localhost", [origin]) == 403, origin
 
 
 def test_allowed_origins_of_a_route(server: Server) -> None:
@@ -130,7 +225,7 @@ def test_what_follows_a_refused_handshake_is_no_request(start_server: Callable[.
     """The client, or what stands between, may take the connection for a WebSocket's already."""
     server = start_server()
     with Peer(server.port) as peer:
-        peer.send(upgrade("/echo", [("Origin", "https://evil.test")], host="example.org") + request("GET", "/livez"))
+        peer.send(upgrade("/echo", [("Origin", "https://evil.test")]) + request("GET", "/livez"))
         response = peer.read_response()
         assert (response.status, response.closes) == (403, True)
         peer.expect_end()

@@ -77,6 +77,28 @@ async def test_refusals_are_the_engines(app: ProAPI) -> None:
     assert (await http(app, "/echo/x", [b"x" * 6, b"x" * 5], method="POST"))[0] == 413
 
 
+async def test_a_foreign_host_is_refused_whatever_is_asked_for(app: ProAPI) -> None:
+    loopback = {"server": ("127.0.0.1", 8000)}  # the peer's Host is a.example
+    for method, path in (
+        ("GET", "/echo/x"),
+        ("GET", "/file"),
+        ("GET", "/files/big.bin"),
+        ("GET", "/none"),
+        ("PUT", "/stream"),
+    ):
+        status, _, body = await http(app, path, method=method, **loopback)
+        assert status == 421, path
+        assert b"allowed_hosts" in body
+    assert (await http(app, "/echo/x", [b"x" * 11], method="POST", **loopback))[0] == 421
+    assert (await http(app, "/echo/x", headers={"via": "1.1 proxy"}, **loopback))[0] == 200
+    assert (await http(app, "/echo/x", headers={"x-forwarded-for": "10.0.0.1"}, **loopback))[0] == 421
+    assert (await http(app, "/echo/x", server=("/run/app.sock", None)))[0] == 200
+    app.configure(allowed_hosts="b.example")
+    assert (await http(app, "/echo/x"))[0] == 421
+    app.configure(allowed_hosts=["b.example", "a.example"])
+    assert (await http(app, "/echo/x", **loopback))[0] == 200
+
+
 async def test_root_path(app: ProAPI) -> None:
     """Routes are below it; what the client asked for is told whole."""
 

@@ -8,6 +8,8 @@ from asgi_peer import Message, Peer, open_websocket, scope_of
 
 from proapi import ProAPI, WebSocketConnection, WebSocketDisconnect
 
+ABLE: Message = {"websocket.http.response": {}}
+
 
 @pytest.fixture
 def app() -> ProAPI:
@@ -52,7 +54,7 @@ async def test_message_too_big(app: ProAPI) -> None:
 
 
 async def test_rejections(app: ProAPI) -> None:
-    able: Message = {"extensions": {"websocket.http.response": {}}}
+    able: Message = {"extensions": ABLE}
     for path, headers, status in (
         ("/reject", {}, 451),
         ("/none", {}, 404),
@@ -71,6 +73,66 @@ async def test_rejections(app: ProAPI) -> None:
     assert (await peer.get())["type"] == "websocket.accept"
     peer.put("websocket.disconnect", code=1000)
     await peer.end()
+
+
+LOOPBACK, NETWORK, UNIX_SOCKET, UNKNOWN = ("127.0.0.1", 8000), ("10.0.0.7", 8000), ("/run/app.sock", None), None
+
+
+@pytest.mark.parametrize(
+    ("server", "host", "origin", "expected"),
+    [
+        (LOOPBACK, "localhost:8000", "http://localhost:3000", 101),
+        (LOOPBACK, "localhost:8000", "null", 101),
+        (("::1", 8000), "[::1]:8000", "null", 101),
+        (LOOPBACK, "rebound.example:8000", "http://rebound.example:8000", 421),
+        (LOOPBACK, "rebound.example:8000", None, 421),
+        (LOOPBACK, "listed.example", "https://listed.example", 101),
+        (LOOPBACK, "listed.example", "null", 403),
+        (NETWORK, "localhost:8000", "http://localhost:3000", 403),
+        (NETWORK, "localhost:8000", "http://localhost:8000", 101),
+        (NETWORK, "any.example", "https://any.example", 101),
+        (UNIX_SOCKET, "localhost", "null", 403),
+        (UNIX_SOCKET, "any.example", "https://any.example", 101),
+        (UNKNOWN, "localhost", "null", 403),
+        (UNKNOWN, "any.example", "https://any.example", 101),
+    ],
+)
+async def test_where_the_server_listens(
+    server: tuple[str, int | None] | None, host: str, origin: str | None, expected: int
+) -> None:
+    app = ProAPI()
+
+    @app.websocket("/listed", allowed_origins="https://listed.example")
+    @app.websocket("/ws")
+    async def websocket(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+
+    headers = [(b"host", host.encode()), *([(b"origin", origin.encode())] if origin else [])]
+    peer = Peer(app, {**scope_of("websocket", "/ws", server=server), "headers": headers, "extensions": ABLE})
+    peer.put("websocket.connect")
+    answer = await peer.get()
+    assert answer.get("status", 101) == expected
+    peer.put("websocket.disconnect", code=1000)
+    await peer.end()
+
+
+async def test_the_exception_for_development_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    app = ProAPI()
+
+    @app.websocket("/ws")
+    async def websocket(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+
+    for origin in ("null", "http://localhost:3000", "http://localhost:4000"):
+        scope = scope_of("websocket", "/ws", server=LOOPBACK)
+        peer = Peer(app, {**scope, "headers": [(b"host", b"localhost"), (b"origin", origin.encode())]})
+        peer.put("websocket.connect")
+        assert (await peer.get())["type"] == "websocket.accept"
+        peer.put("websocket.disconnect", code=1000)
+        await peer.end()
+    told = [record for record in caplog.records if "development" in record.message]
+    assert [(record.levelname, "origin 'null'" in record.message) for record in told] == [("WARNING", True)]
+    assert "allowed_origins" in told[0].message
 
 
 async def test_backpressure() -> None:

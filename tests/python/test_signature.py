@@ -315,10 +315,12 @@ def test_converters_fit_annotations(path: str, handler: Any, written: str | None
         ("https://a.example, http://b.example:8080", ["https://a.example", "http://b.example:8080"]),
         (["https://a.example", "null"], ["https://a.example", "null"]),
         (
-            (each for each in ("http://[::1]:80", "chrome-extension://abc")),
-            ["http://[::1]:80", "chrome-extension://abc"],
+            (each for each in ("http://[::1]:81", "chrome-extension://abc")),
+            ["http://[::1]:81", "chrome-extension://abc"],
         ),
         ({"https://a.example": 1}.keys(), ["https://a.example"]),
+        (["https://a.example/", "http://b.example:80"], ["https://a.example", "http://b.example"]),
+        ("file://, capacitor://localhost, null", ["file://", "capacitor://localhost", "null"]),
     ],
 )
 def test_origins(origins: Any, taken: list[str]) -> None:
@@ -329,7 +331,8 @@ def test_origins(origins: Any, taken: list[str]) -> None:
     "origin",
     [
         "a.example",
-        "https://a.example/",
+        "https://a.example//",
+        "file:///home/page.html",
         "https://a.example/page",
         "https://a.example?q",
         "https://",
@@ -356,6 +359,47 @@ def test_an_item_of_origins_is_one(item: Any) -> None:
     assert str(caught.value).endswith(f"got {item!r}")
 
 
+@pytest.mark.parametrize(
+    ("hosts", "taken"),
+    [
+        ("*", ["*"]),
+        ("", []),
+        ("a.example, *.b.example", ["a.example", "*.b.example"]),
+        (["a.example", "192.0.2.1", "::1", "[2001:db8::1]"], ["a.example", "192.0.2.1", "::1", "[2001:db8::1]"]),
+        ((each for each in ("a", "b")), ["a", "b"]),
+    ],
+)
+def test_hosts(hosts: Any, taken: list[str]) -> None:
+    assert ProAPI(allowed_hosts=hosts).routes.site.allowed_hosts() == taken
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.example", "a.example:8000", "a.example/", "a.*.example", "*.", "user@a.example", "é.example"]
+)
+def test_what_is_no_host_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match=r"allowed_hosts: expected '\*', names or addresses") as caught:
+        ProAPI(allowed_hosts=[host])
+    assert str(caught.value).endswith(f"got {host!r}")
+
+
+@pytest.mark.parametrize("item", ["a.example,b.example", "", " ", b"a.example", 7, None])
+def test_an_item_of_hosts_is_one(item: Any) -> None:
+    with pytest.raises(ValueError, match=r"allowed_hosts: expected one host an item, as 'chat") as caught:
+        ProAPI(allowed_hosts=[item])
+    assert str(caught.value).endswith(f"got {item!r}")
+
+
+@pytest.mark.parametrize("hosts", [None, 7, True])
+def test_hosts_are_a_list(hosts: Any) -> None:
+    with pytest.raises(ValueError, match=f"a list of hosts, got {hosts}"):
+        ProAPI(allowed_hosts=hosts)
+
+
+def test_hosts_are_the_applications() -> None:
+    settings: Any = {"allowed_hosts": "*"}
+    assert "setting of the whole application" in refused(lambda app: app.websocket("/", **settings)(without_room))
+
+
 @pytest.mark.parametrize("origins", [None, 7, True])
 def test_origins_are_a_list(origins: Any) -> None:
     with pytest.raises(ValueError, match=f"a list of origins, got {origins}"):
@@ -366,13 +410,18 @@ def test_origins_are_a_list(origins: Any) -> None:
     "wrong", [{"close_timeout": 0}, {"nothing": 1}, {"allowed_origins": ["x"]}, {"low_water": 2**20}, {"high_water": 1}]
 )
 def test_configure_sets_all_or_nothing(wrong: Any) -> None:
-    for app in (ProAPI(), ProAPI(max_body=7, ping_interval=1, allowed_origins="https://a.example", max_connections=9)):
-        before = app.limits, app.routes.site.allowed_origins()
+    some: Any = {"allowed_origins": "https://a.example", "allowed_hosts": "a.example"}
+    for app in (ProAPI(), ProAPI(max_body=7, ping_interval=1, max_connections=9, **some)):
+        before = app.limits, app.routes.site.allowed_origins(), app.routes.site.allowed_hosts()
         with pytest.raises(ValueError, match=r"expected|must not be|not a setting"):
             app.configure(
-                max_body=9, ping_interval=5, max_connections=99, **{"allowed_origins": "*", "close_timeout": 9, **wrong}
+                max_body=9,
+                ping_interval=5,
+                max_connections=99,
+                allowed_hosts="*",
+                **{"allowed_origins": "*", "close_timeout": 9, **wrong},
             )
-        assert (app.limits, app.routes.site.allowed_origins()) == before
+        assert (app.limits, app.routes.site.allowed_origins(), app.routes.site.allowed_hosts()) == before
         app.configure(max_body=11)
         assert app.limits["max_body"] == 11
 

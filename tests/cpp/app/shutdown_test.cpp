@@ -147,7 +147,7 @@ TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
         });
         RunningServer server = app.start({.port = 0});
         Client client(server.port());
-        client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         begun.get_future().wait();
         server.stop();
         server.wait();
@@ -174,7 +174,7 @@ TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
         std::vector<std::unique_ptr<Client>> waiting;
         for (std::size_t i = 0; i < clients; ++i) {
             waiting.push_back(std::make_unique<Client>(server.port()));
-            waiting.back()->write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            waiting.back()->write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         }
         while (*begun == 0) std::this_thread::yield();
         EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/ready")), "yes");
@@ -198,7 +198,7 @@ TEST(Shutdown, ARequestUnderWayIsAnswered) {
     });
     RunningServer server = app.start({.port = 0});
     Client client(server.port());
-    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     while (!begun) std::this_thread::yield();
     server.stop();
     EXPECT_EQ(test::body_of(client.read_response()), "answered");

@@ -48,6 +48,7 @@ TEST(Settings, AServerWideOneIsNoRoutes) {
     EXPECT_EQ(set_setting(route, "max_message_size", "10"), "");
     EXPECT_EQ(route.max_message_size, 10U);
     EXPECT_NE(set_setting(route, "max_connections", "10").find("whole application"), std::string::npos);
+    EXPECT_NE(set_setting(route, "allowed_hosts", "*").find("whole application"), std::string::npos);
 }
 
 TEST(Settings, WaterMarksMustBeInOrder) {
@@ -70,8 +71,30 @@ TEST(Settings, OriginsAreAList) {
     EXPECT_EQ(settings.allowed_origins.size(), 2U) << "as before";
 }
 
+TEST(Settings, OriginsAreKeptAsBrowsersWriteThem) {
+    Settings settings;
+    EXPECT_EQ(set_setting(settings, "allowed_origins", "https://a.example/, https://b.example:443, file:///, null"),
+              "");
+    EXPECT_EQ(settings.allowed_origins,
+              (std::vector<std::string>{"https://a.example", "https://b.example", "file://", "null"}));
+}
+
+TEST(Settings, HostsAreAList) {
+    Settings settings;
+    EXPECT_EQ(set_setting(settings, "allowed_hosts", "a.example, *.b.example, [::1]"), "");
+    EXPECT_EQ(settings.allowed_hosts, (std::vector<std::string>{"a.example", "*.b.example", "[::1]"}));
+    const std::string wrong = set_setting(settings, "allowed_hosts", "c.example, https://a.example");
+    EXPECT_NE(wrong.find("allowed_hosts: expected '*'"), std::string::npos) << wrong;
+    EXPECT_NE(wrong.find("got 'https://a.example'"), std::string::npos) << wrong;
+    EXPECT_EQ(settings.allowed_hosts.size(), 3U) << "as before";
+    EXPECT_EQ(set_setting(settings, "allowed_hosts", ""), "");
+    EXPECT_TRUE(settings.allowed_hosts.empty());
+}
+
 TEST(Settings, AnUnknownNameIsToldTheNearest) {
     Settings settings;
+    EXPECT_EQ(set_setting(settings, "allowed_host", "a"),
+              "'allowed_host' is not a setting; did you mean 'allowed_hosts'?");
     EXPECT_EQ(set_setting(settings, "ping_intervall", "1"),
               "'ping_intervall' is not a setting; did you mean 'ping_interval'?");
     EXPECT_EQ(set_setting(settings, "maxbody", "1"), "'maxbody' is not a setting; did you mean 'max_body'?");
