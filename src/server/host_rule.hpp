@@ -1,6 +1,6 @@
 // Which hosts a server answers for: the Host rule, against DNS rebinding. A page of any site can let its own name
 // resolve to 127.0.0.1; its requests are then same-origin to the browser, and only Host shows whose they are.
-// Knows nothing of Origin; see docs/adr/0007-host-and-origin.md.
+// Knows nothing of Origin; see docs/adr/0007-which-hosts-a-server-answers-for.md.
 #pragma once
 
 #include <string>

@@ -20,6 +20,9 @@ from proapi.settings import RouteSettings
 TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") for path in folder.glob("*.md"))
 SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
+# Settings that are lists, and the one that is worked out.
+NO_NUMBERS = ("allowed_origins", "allowed_hosts", "max_connections")
+
 # Held by tests/contract/test_documentation.py: its programs share the lines at its top.
 PROGRAMS = ROOT / "docs" / "programs.md"
 
@@ -85,6 +88,27 @@ async def test_the_tutorials_dashboard_tells_all_of_its_viewers() -> None:
     assert namespace["viewers"] == set()
 
 
+# Which test runs the blocks of each language.
+RUN_BY = {
+    "python": "system/test_documents.py",
+    "cpp": "contract/test_documentation.py",
+    "javascript": "browser/test_snippet.py",
+    "cmake": "cpp/install/CMakeLists.txt",
+    "sh": "contract/test_asgi_servers.py",
+    "nginx": "system/test_proxies.py",
+    "caddyfile": "system/test_proxies.py",
+    "haproxy": "system/test_proxies.py",
+    "apache": "system/test_proxies.py",
+    "ini": "system/test_service.py",
+}
+
+
+def test_every_kind_of_block_has_its_test() -> None:
+    languages = {match[1] for path in TEXTS for match in _BLOCK.finditer(path.read_text())}
+    assert languages == RUN_BY.keys()
+    assert [test for test in RUN_BY.values() if not (ROOT / "tests" / test).exists()] == []
+
+
 def anchors(path: Path) -> set[str]:
     """As GitHub makes them of headings."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
@@ -120,7 +144,7 @@ def number(text: str) -> float:
 def test_the_table_of_settings_is_the_engines() -> None:
     section = (ROOT / "docs" / "reference.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.M)
-    documented = {name: number(default) for name, default in rows if name not in ("allowed_origins", "max_connections")}
+    documented = {name: number(default) for name, default in rows if name not in NO_NUMBERS}
     in_effect = {name: value for name, value in ProAPI().limits.items() if name != "max_connections"}
     assert documented == in_effect
     of_routes = set(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| yes \|", section, re.M))
