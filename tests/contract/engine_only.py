@@ -39,6 +39,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_hosts::test_beyond_loopback_any_host_is_served": _LIMITS_BY_OPTION,
     "test_hosts::test_hosts_of_listed_origins": _LIMITS_BY_OPTION,
     "test_hosts::test_http_1_0_needs_no_host": _SOCKETS,
+    "test_hosts::test_in_every_worker": _ITSELF,
     "test_hosts::test_on_any_loopback_address": _LIMITS_BY_OPTION,
     "test_hosts::test_what_follows_a_refused_request_is_not_served": _SOCKETS,
     "test_limits": _LIMITS,

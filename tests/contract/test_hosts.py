@@ -160,6 +160,13 @@ def test_on_any_loopback_address(start_server: Callable[..., Server], place: str
     assert statuses(server, "localhost", address=address) == (200, 101)
 
 
+def test_in_every_worker(start_server: Callable[..., Server]) -> None:
+    server = start_server(options=("--workers", "3"))
+    for _ in range(12):
+        assert statuses(server, FOREIGN) == (421, 421)
+        assert statuses(server, "localhost") == (200, 101)
+
+
 @pytest.mark.parametrize("place", ["0.0.0.0", "::"])
 def test_beyond_loopback_any_host_is_served(start_server: Callable[..., Server], place: str) -> None:
     server = start_server(options=("--host", place))
