@@ -10,7 +10,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from proapi import FileResponse, HTTPException, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
+from proapi import (
+    FileResponse,
+    HTTPException,
+    JSONResponse,
+    ProAPI,
+    Request,
+    Response,
+    StreamingResponse,
+    WebSocketConnection,
+)
 from proapi.threads import MAX_THREADS
 
 Command = dict[str, Any]
@@ -368,7 +377,8 @@ def register_http(app: ProAPI) -> None:
         response.set_cookie("b", "2", path="/features", max_age=60)
         return response
 
-    streams = {"open": 0, "begun": 0}
+    streams = {"open": 0}
+    totals = {"begun": 0}
 
     @app.get("/features/stream")
     async def stream(request: Request) -> StreamingResponse:
@@ -377,7 +387,7 @@ def register_http(app: ProAPI) -> None:
 
         async def parts() -> AsyncIterator[str]:
             streams["open"] += 1
-            streams["begun"] += 1
+            totals["begun"] += 1
             try:
                 for index in range(count):
                     yield f"{index} ".ljust(size, ".")
@@ -393,6 +403,10 @@ def register_http(app: ProAPI) -> None:
     @app.get("/features/streams")
     async def open_streams() -> dict[str, int]:
         return streams
+
+    @app.get("/features/streams/begun")
+    async def begun_streams() -> JSONResponse:
+        return JSONResponse(totals["begun"])
 
     @app.get("/features/fail")
     async def fail() -> None:

@@ -118,8 +118,8 @@ void register_responses(proapi::ProAPI& app) {
         return response;
     });
     app.get("/features/stream", stream);
-    app.get("/features/streams",
-            [] { return Json{{"open", OpenStream::count.load()}, {"begun", OpenStream::begun.load()}}; });
+    app.get("/features/streams", [] { return Json{{"open", OpenStream::count.load()}}; });
+    app.get("/features/streams/begun", [] { return Json(OpenStream::begun.load()); });
     app.get("/features/fail", []() -> Task<> {
         throw std::runtime_error("raised as asked");
         co_return;

@@ -10,16 +10,20 @@ from raw import Peer, http, request
 WITHIN_S = 10.0
 
 
-def streams(server: Server) -> dict[str, int]:
-    """How many are open, and how many have begun so far."""
-    answer: dict[str, int] = http(server.port, "GET", "/features/streams").json()
-    return answer
+def open_streams(server: Server) -> int:
+    return int(http(server.port, "GET", "/features/streams").json()["open"])
+
+
+def begun_streams(server: Server) -> int:
+    """So far."""
+    return int(http(server.port, "GET", "/features/streams/begun").json())
 
 
 def until_none_is_open(server: Server, begun: int = 0) -> None:
+    """And so many have begun."""
     until = time.monotonic() + WITHIN_S
-    while (found := streams(server))["open"] or found["begun"] < begun:
-        assert time.monotonic() < until, found
+    while (found := (begun_streams(server), open_streams(server)))[0] < begun or found[1]:
+        assert time.monotonic() < until, f"{found[0]} have begun, {found[1]} are open"
 
 
 def open_connections(server: Server) -> int:
@@ -42,7 +46,7 @@ def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
         with Peer(server.port) as peer:
             peer.send(request("GET", "/features/stream?count=1&size=10&quiet"))
             peer.read_until(b"0 ........")
-            assert streams(server)["open"] == 1
+            assert open_streams(server) == 1
             leave(peer)
         until_none_is_open(server)
 
@@ -50,7 +54,7 @@ def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
 @pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
 def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Callable[[Peer], None]) -> None:
     """The end comes first, and then there is nothing that would tell it again."""
-    begun = streams(server)["begun"]
+    begun = begun_streams(server)
     for _ in range(5):
         with Peer(server.port) as peer:
             peer.send(request("GET", "/features/stream?count=0&size=1&quiet&after_ms=50"))
@@ -60,7 +64,7 @@ def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Ca
 
 def test_a_client_that_ends_its_side_before_its_stream_begins(server: Server) -> None:
     """A stream without an end is for those who stay."""
-    begun = streams(server)["begun"]
+    begun = begun_streams(server)
     with Peer(server.port) as peer:
         peer.send(request("GET", "/features/stream?count=0&size=1&quiet&after_ms=50"))
         peer.end_sending()
