@@ -1,16 +1,21 @@
-"""What a handler takes: checked once, when it is registered, so that no request can meet a wrong signature."""
+"""What a handler takes: checked once, when it is registered, so that no request can meet a wrong signature.
+
+A handler takes the connection or the request, and the path's parameters. Any other parameter is refused, with a default
+or without: it looks like a value of the query, a body or a dependency, and would silently be something else.
+"""
 
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from types import GenericAlias
-from typing import Any, get_origin
+from typing import Any
 from uuid import UUID
 
 from ._binding import WebSocketConnection
+from .annotations import admitted_classes, annotations_of
 from .request import Request
 
-_CONVERTERS = ((int, "int"), (float, "float"), (UUID, "uuid"))
+_CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
+_USUAL_NAMES: dict[type, str] = {WebSocketConnection: "websocket", Request: "request"}
 _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -27,11 +32,14 @@ class Handler:
         self.name = name_of(function)
         self.place = place_of(function)
         self.is_async = is_async(function)
-        self._connection_name = _find_connection(function, list(path_parameters), needs_connection=needs_connection)
-        annotations = _annotations_of(function)
-        _check_converters(annotations, path_parameters)
+        annotations = annotations_of(function)
+        admitted = {name: admitted_classes(each) for name, each in annotations.items()}
+        self._connection_name = _find_connection(
+            function, list(path_parameters), admitted, needs_connection=needs_connection
+        )
+        _check_converters(admitted, path_parameters)
         if (name := self._connection_name) is not None:
-            _check_connection(annotations.get(name), name, needs_connection=needs_connection)
+            _check_connection(annotations.get(name, Any), name, needs_connection=needs_connection)
 
     def call(self, connection: object, path_params: Mapping[str, Any]) -> Any:
         """``connection`` is the WebSocketConnection or the Request."""
@@ -63,17 +71,21 @@ def place_of(function: Callable[..., Any]) -> str:
 
 
 def _find_connection(
-    function: Callable[..., Any], path_parameters: Sequence[str], *, needs_connection: bool
+    function: Callable[..., Any],
+    path_parameters: Sequence[str],
+    admitted: Mapping[str, Sequence[type] | None],
+    *,
+    needs_connection: bool,
 ) -> str | None:
-    """The name of the one parameter that is no path parameter."""
+    """The name of the one parameter that is no path parameter; None: the handler does without."""
     parameters = inspect.signature(function).parameters.values()
     listed = ", ".join(str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in parameters)
     got = f"got ({listed})"
     in_path = ", ".join(path_parameters) or "none"
-    bound = function.keywords if isinstance(function, functools.partial) else {}
+    bound = _bound_by_partial(function)
     takes_rest = False
     names: list[str] = []
-    defaults: dict[str, object] = {}
+    free: list[inspect.Parameter] = []
     for parameter in parameters:
         if parameter.name in bound:
             continue
@@ -81,74 +93,104 @@ def _find_connection(
             takes_rest = True
         elif parameter.kind in _PASSED_BY_NAME:
             names.append(parameter.name)
-            if parameter.default is not parameter.empty:
-                defaults[parameter.name] = parameter.default
+            if parameter.name not in path_parameters:
+                free.append(parameter)
         else:
             what = f"*{parameter.name}" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else parameter.name
             raise ValueError(f"expected parameters that can be passed by name, but {what!r} can't be; {got}")
 
-    # One with a default keeps it, as in `def handler(request, number=number)`; None may stand for a request to come.
-    free = [name for name in names if name not in path_parameters]
-    others = [name for name in free if name not in defaults] or [name for name in free if defaults[name] is None]
+    what, wanted = ("connection", WebSocketConnection) if needs_connection else ("request", Request)
+    connection = _choose_connection(free, admitted, wanted)
+    others = [parameter.name for parameter in free if parameter.name != connection]
     missing = [name for name in path_parameters if name not in names]
-    what, holder = ("connection", "websocket") if needs_connection else ("request", "request")
-    if len(others) > 1:
+    if others:
+        is_one = connection is not None and _lets_in(admitted.get(connection), wanted)
+        holder = connection if is_one else _USUAL_NAMES[wanted]
         raise ValueError(
-            f"expected one parameter for the {what} and the path's ({in_path}), but {_listed(others)} are not in the"
-            f" path: parameters of the path are written {{{others[-1]}}}, what a query gives is in"
-            f" {holder}.query_params; {got}"
+            f"expected parameters for the {what} and the path's ({in_path}) alone, but {_listed(others)}"
+            f" {'is' if len(others) == 1 else 'are'} not in the path: a parameter of the path is written"
+            f" {{{others[0]}}}, a value of the query is {holder}.query_params.get({_quoted(others[0])}),"
+            f"{'' if needs_connection else f' a body is await {holder}.json(),'} a value of your own is bound with"
+            f" functools.partial(handler, {others[0]}=...); {got}"
         )
     if missing and not takes_rest:
         raise ValueError(
             f"expected a parameter for each of the path's ({in_path}), but {_listed(missing)} is missing; {got}"
         )
-    if free and not others:
-        raise ValueError(
-            f"expected parameters for the {what} and the path's ({in_path}) alone, but {_listed(free)} has a default:"
-            f" what a query gives is in {holder}.query_params; {got}"
-        )
-    if not others and needs_connection:
+    if connection is None and needs_connection:
         raise ValueError(f"expected one parameter for the {what} beside the path's ({in_path}); {got}")
-    return others[0] if others else None
+    return connection
 
 
-def _annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """By parameter; text where it names what only a type checker knows."""
-    try:
-        signature = inspect.signature(function, eval_str=True)
-    except Exception:
-        signature = inspect.signature(function)
-    return {name: parameter.annotation for name, parameter in signature.parameters.items()}
+def _choose_connection(
+    free: Sequence[inspect.Parameter], admitted: Mapping[str, Sequence[type] | None], wanted: type
+) -> str | None:
+    """The one that is annotated as ``wanted``, else that of the usual name, else the first; only None may be its
+    default, and only in the first two cases."""
+    candidates = [each for each in free if each.default is each.empty or each.default is None]
+    for parameter in candidates:
+        if wanted in (admitted.get(parameter.name) or ()):
+            return parameter.name
+    for parameter in candidates:
+        if parameter.name == _USUAL_NAMES[wanted] and admitted.get(parameter.name) is None:
+            return parameter.name
+    needed = [each.name for each in candidates if each.default is each.empty]
+    return next((name for name in needed if _lets_in(admitted.get(name), wanted)), next(iter(needed), None))
 
 
-def _check_converters(annotations: Mapping[str, Any], path_parameters: Mapping[str, str]) -> None:
-    """A handler that says it takes a number or a UUID gets one. An int will do for a float."""
+def _lets_in(classes: Sequence[type] | None, wanted: type) -> bool:
+    return classes is None or any(issubclass(wanted, each) for each in classes)
+
+
+def _bound_by_partial(function: Any) -> set[str]:
+    """The names that ``functools.partial`` has bound, below decorators as well."""
+    bound: set[str] = set()
+    while True:
+        if isinstance(function, functools.partial):
+            bound.update(function.keywords)
+            function = function.func
+        elif hasattr(function, "__wrapped__") and not hasattr(function, "__signature__"):
+            function = function.__wrapped__
+        else:
+            return bound
+
+
+def _check_converters(admitted: Mapping[str, Sequence[type] | None], path_parameters: Mapping[str, str]) -> None:
+    """A handler that says what it takes gets that. An int will do for a float."""
     for name, converter in path_parameters.items():
-        annotation = annotations.get(name)
-        for kind, wanted in _CONVERTERS:
-            names = (kind.__name__, f"{kind.__module__}.{kind.__name__}")
-            is_kind = annotation in names if isinstance(annotation, str) else annotation is kind
-            if is_kind and converter != wanted and (kind, converter) != (float, "int"):
-                raise ValueError(
-                    f"expected the converter {wanted} for the parameter {name!r}, which is annotated"
-                    f" {kind.__name__}, got {converter}: write {{{name}:{wanted}}}"
-                )
+        given = _CONVERTERS[converter]
+        classes = admitted.get(name)
+        if _lets_in(classes, given) or classes is None or (given is int and float in classes):
+            continue
+        annotated = f"the parameter {name!r}, which is annotated {_names_of(classes)}"
+        if fitting := [text for text, kind in _CONVERTERS.items() if kind in classes]:
+            raise ValueError(
+                f"expected the converter {fitting[0]} for {annotated}, got {converter}: write {{{name}:{fitting[0]}}}"
+            )
+        raise ValueError(
+            f"expected {given.__name__}, which the converter {converter} gives, for {annotated}: annotate it"
+            f" {given.__name__} and make of it what you need"
+        )
 
 
 def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> None:
     """Who annotates it with another class expects something else of it, such as the body or a value of the query."""
     wanted, other = (WebSocketConnection, Request) if needs_connection else (Request, WebSocketConnection)
-    kind = get_origin(annotation) if isinstance(annotation, GenericAlias) else annotation  # dict of dict[str, int]
-    is_class = isinstance(kind, type) and not getattr(kind, "_is_protocol", False)
-    if not is_class or kind in (inspect.Parameter.empty, Any) or issubclass(wanted, kind):
+    classes = admitted_classes(annotation)
+    if classes is None and isinstance(annotation, str):
+        if name == _USUAL_NAMES[wanted] or wanted.__name__ in annotation:
+            return
+        got, body = f"{annotation!r}, a name that is not known where the handler is defined", "..."
+    elif classes is None or _lets_in(classes, wanted):
         return
-    if kind is other:
-        hint = "another decorator is for the other kind of handlers"
-    elif needs_connection:
-        hint = "what a query gives is in websocket.query_params"
     else:
-        hint = f"a body is await request.json({kind.__name__}), what a query gives is in request.query_params"
-    raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {kind.__name__}: {hint}")
+        got, body = _names_of(classes), classes[0].__name__
+    value = f"a value of the query is {_USUAL_NAMES[wanted]}.query_params.get({_quoted(name)})"
+    if classes is not None and other in classes:
+        hint = "another decorator is for the other kind of handlers"
+    else:
+        hint = value if needs_connection else f"a body is await request.json({body}), {value}"
+    raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {got}: {hint}")
 
 
 def _call_of(function: Callable[..., Any]) -> object:
@@ -157,3 +199,11 @@ def _call_of(function: Callable[..., Any]) -> object:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(repr(name) for name in names)
+
+
+def _names_of(classes: Sequence[type]) -> str:
+    return " or ".join(each.__name__ for each in classes)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

@@ -5,7 +5,7 @@ import inspect
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, List, Literal, NewType, Optional, TypeVar  # noqa: UP035
 from uuid import UUID
 
 import pytest
@@ -32,8 +32,7 @@ def test_names_file_and_line_of_the_handler() -> None:
     line = inspect.getsourcelines(handler)[1]
     text = refused(lambda app: app.websocket("/chat")(handler))
     assert text.startswith(f"{__file__}:{line}: websocket '/chat': ")
-    assert "expected one parameter for the connection and the path's (none)" in text
-    assert "'websocket' and 'room' are not in the path" in text
+    assert "expected parameters for the connection and the path's (none) alone, but 'room' is not in the path" in text
     assert text.endswith("got (websocket, room)")
 
 
@@ -84,7 +83,10 @@ async def request_of(request: Request) -> None: ...
 @pytest.mark.parametrize(
     ("handler", "expected"),
     [
-        (body, "expected Request as annotation of 'item', got dict: a body is await request.json(dict), what a query"),
+        (
+            body,
+            "expected Request as annotation of 'item', got dict: a body is await request.json(dict), a value of the",
+        ),
         (query, "expected Request as annotation of 'q', got str"),
         (socket, "got WebSocketConnection: another decorator is for the other kind of handlers"),
     ],
@@ -96,7 +98,7 @@ def test_the_requests_annotation_is_no_other_class(handler: Any, expected: str) 
 
 
 def test_the_connections_annotation_is_no_other_class() -> None:
-    expected = "expected WebSocketConnection as annotation of 'q', got str: what a query gives is in websocket."
+    expected = "expected WebSocketConnection as annotation of 'q', got str: a value of the query is websocket."
     assert expected in refused(lambda app: app.websocket("/")(query))
     assert "got Request: another decorator" in refused(lambda app: app.websocket("/")(request_of))
 
@@ -129,31 +131,131 @@ def test_escapes_that_change_a_path_make_no_duplicate() -> None:
         app.get("/%61/b")(lambda: "")
 
 
-def test_what_has_a_default_keeps_it() -> None:
+class Item:
+    name: str
+
+
+UserName = NewType("UserName", str)
+TextOrNot = TypeVar("TextOrNot", str, None)
+
+
+async def q_alone(q: str | None = None) -> None: ...
+async def q_alone_optional(q: Optional[str] = None) -> None: ...  # noqa: UP045 (as many write it)
+async def q_alone_plain(q=None) -> None: ...  # type: ignore[no-untyped-def]
+async def q_alone_text(q: "str | None" = None) -> None: ...
+async def q_alone_unknown(q: "OnlyForTypeCheckers | None" = None) -> None: ...
+async def q_annotated(request: Any, q: Annotated[str | None, "Query"] = None) -> None: ...
+async def q_text(request: Any, q: str = "") -> None: ...
+async def q_number(request: Any, q: int = 10) -> None: ...
+async def q_keyword(request: Any, *, q: bool = False) -> None: ...
+async def q_list(request: Any, q: list[str] = []) -> None: ...  # noqa: B006
+async def q_object(request: Any, q: Any = Item()) -> None: ...  # noqa: B008
+async def q_before(q: str, request: Request) -> None: ...
+async def q_beside_none(request: Request | None = None, q: str | None = None) -> None: ...
+def q_sync(request: Any, q: Any = None) -> None: ...
+
+
+class Handlers:
+    async def method(self, request: Any, q: str | None = None) -> None: ...
+    async def __call__(self, request: Any, q: str | None = None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        *(q_alone, q_alone_optional, q_alone_plain, q_alone_text, q_alone_unknown, q_annotated, q_text, q_number),
+        *(q_keyword, q_list, q_object, q_before, q_beside_none, q_sync, Handlers().method, Handlers()),
+        functools.partial(Handlers().method),
+    ],
+)
+def test_a_parameter_with_a_default_is_refused_with_what_to_write_instead(handler: Any) -> None:
+    for method in ("get", "post", "put", "patch", "delete", "head", "options", "route"):
+        text = refused(lambda app, method=method: getattr(app, method)("/page")(handler))  # type: ignore[misc]
+        assert text.startswith(f"{__file__}:")
+        assert "but 'q' is not in the path" in text
+        assert 'a value of the query is request.query_params.get("q"), a body is await request.json()' in text
+        assert "functools.partial(handler, q=...)" in text
+
+
+def test_so_is_one_of_a_websocket() -> None:
+    async def annotated(ws: WebSocketConnection, token: str | None = None) -> None: ...
+    async def plain(ws: Any, token=None) -> None: ...  # type: ignore[no-untyped-def]
+    async def keyword(ws: Any, *, token: str = "") -> None: ...
+
+    for handler in (annotated, plain, keyword, functools.partial(annotated)):
+        text = refused(lambda app, handler=handler: app.websocket("/page")(handler))  # type: ignore[misc]
+        assert "but 'token' is not in the path" in text
+        assert 'a value of the query is ws.query_params.get("token"), a value of your own' in text
+
+    async def alone(token: str | None = None) -> None: ...
+
+    assert 'websocket.query_params.get("token")' in refused(lambda app: app.websocket("/page")(alone))
+
+
+async def alone(q: str) -> None: ...
+async def alone_or_none(q: str | None) -> None: ...
+async def alone_annotated(q: Annotated[str, "Query"]) -> None: ...
+async def alone_list(q: list[str]) -> None: ...
+async def alone_old_list(q: List[str]) -> None: ...  # noqa: UP006 (as many write it)
+async def alone_new_type(q: UserName) -> None: ...
+async def alone_literal(q: Literal["a", "b"]) -> None: ...
+async def alone_type_variable(q: TextOrNot) -> None: ...
+async def alone_item(q: Item) -> None: ...
+async def alone_unknown(q: "OnlyForTypeCheckers") -> None: ...
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        *(alone, alone_or_none, alone_annotated, alone_list, alone_old_list, alone_new_type, alone_literal),
+        *(alone_type_variable, alone_item, alone_unknown),
+    ],
+)
+def test_what_is_annotated_as_something_else_is_never_the_request(handler: Any) -> None:
+    text = refused(lambda app: app.post("/")(handler))
+    assert "expected Request as annotation of 'q', got " in text
+    assert 'request.query_params.get("q")' in text
+
+
+def test_what_may_have_a_default() -> None:
+    async def path(websocket: Any, room: str = "lobby", page: int = 1) -> None: ...
+
+    ProAPI().websocket("/{room}/{page:int}")(path)
+
+    def annotated(req: Request | None = None) -> str:
+        return f"got {req}"
+
+    def in_text(req: "Request | OnlyForTypeCheckers | None" = None) -> str:
+        return f"got {req}"
+
+    def of_the_usual_name(request=None) -> str:  # type: ignore[no-untyped-def]
+        return f"got {request}"
+
+    for handler in (annotated, of_the_usual_name):
+        app = ProAPI()
+        app.get("/")(handler)
+        assert app.routes.handlers[-1] is not None
+        assert app.routes.handlers[-1].call("the request", {}) == "got the request"
+    assert "'req' is not in the path" in refused(lambda app: app.get("/")(in_text))
+
+
+def test_values_are_bound_by_partial() -> None:
+    def page(request: Any, number: int) -> str:
+        return f"{request} {number}"
+
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
     app = ProAPI()
-    for number in range(2):
-        app.websocket(f"/{number}")(_numbered(number))
-
-    def page(request: Any, number: int = 7, text: str | None = None) -> str:
-        return f"{request} {number} {text}"
-
-    app.get("/page")(page)
-    handler = app.routes.handlers[-1]
-    assert handler is not None
-    assert handler.call("the request", {}) == "the request 7 None"
-
-
-def test_a_query_parameter_is_told_where_it_is() -> None:
-    async def page(number: int = 7) -> None: ...
-
-    text = refused(lambda app: app.get("/page")(page))
-    assert "'number' has a default: what a query gives is in request.query_params" in text
-
-
-def _numbered(number: int) -> Any:
-    async def handler(websocket: Any, number: int = number) -> None: ...
-
-    return handler
+    bound = functools.partial(page, number=7)
+    for path, handler in enumerate((bound, decorate(bound), functools.partial(decorate(bound), number=7))):
+        app.get(f"/{path}")(handler)
+        assert app.routes.handlers[-1] is not None
+        assert app.routes.handlers[-1].call("the request", {}) == "the request 7"
 
 
 def test_any_name_and_order_will_do() -> None:
@@ -201,7 +303,7 @@ def test_decorated_handlers_show_their_own_place() -> None:
 
 
 def test_http_routes_are_checked_too() -> None:
-    assert "expected one parameter for the request" in refused(lambda app: app.get("/")(lambda request, other: ""))
+    assert "expected parameters for the request" in refused(lambda app: app.get("/")(lambda request, other: ""))
     assert "expected an HTTP method, got 'no method'" in refused(lambda app: app.route("/", ["no method"])(lambda: ""))
 
 
@@ -277,6 +379,13 @@ async def of_uuid(request: Any, id: UUID) -> None: ...
 async def of_text(request: Any, id: "int") -> None: ...
 async def of_long_text(request: Any, id: "uuid.UUID") -> None: ...
 async def of_str(request: Any, id: str) -> None: ...
+async def of_int_or_none(request: Any, id: Optional[int] = None) -> None: ...  # noqa: UP045
+async def of_annotated(request: Any, id: "Annotated[int, 'Path']") -> None: ...
+async def of_int_or_str(request: Any, id: int | str) -> None: ...
+async def of_int_beside_unknown(request: "OnlyForTypeCheckers", id: "int") -> None: ...
+async def of_new_type(request: Any, id: UserName) -> None: ...
+async def of_item(request: Any, id: Item) -> None: ...
+async def of_bool(request: Any, id: bool) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -289,6 +398,13 @@ async def of_str(request: Any, id: str) -> None: ...
         ("/{id}", of_text, "{id:int}"),
         ("/{id}", of_long_text, "{id:uuid}"),
         ("/{id}", functools.partial(of_int, request=None), "{id:int}"),
+        ("/{id}", of_int_or_none, "{id:int}"),
+        ("/{id}", of_annotated, "{id:int}"),
+        ("/{id}", of_int_beside_unknown, "{id:int}"),
+        ("/{id:int}", of_str, "{id:str}"),
+        ("/{id:int}", of_int_or_none, None),
+        ("/{id}", of_int_or_str, None),
+        ("/{id}", of_new_type, None),
         ("/{id:int}", of_int, None),
         ("/{id:int}", of_text, None),
         ("/{id:float}", of_float, None),
@@ -305,6 +421,12 @@ def test_converters_fit_annotations(path: str, handler: Any, written: str | None
         text = refused(lambda app: app.get(path)(handler))
         assert "annotated" in text
         assert text.endswith(f"write {written}")
+
+
+@pytest.mark.parametrize("handler", [of_item, of_bool])
+def test_an_annotation_that_no_converter_gives(handler: Any) -> None:
+    text = refused(lambda app: app.get("/{id}")(handler))
+    assert "expected str, which the converter str gives, for the parameter 'id', which is annotated" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Which classes an annotation lets in, as far as that can be known when a handler is registered.
+
+It knows neither handlers nor routes. Text, as `from __future__ import annotations` makes it, is evaluated an annotation
+at a time, so that one name that only a type checker knows hides no other annotation.
+"""
+
+import builtins
+import functools
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+from ._binding import WebSocketConnection
+from .request import Request
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_STRING = re.compile(r"""(['"]).*?\1""")
+# What text stands for where its name can't be looked up, as under `if TYPE_CHECKING`.
+_KNOWN: dict[str, type] = {"UUID": UUID, "Request": Request, "WebSocketConnection": WebSocketConnection}
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """By parameter; those that are not annotated are left out. What can't be evaluated stays text."""
+    namespace = _globals_of(function)
+    found: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        annotation = parameter.annotation
+        if annotation is parameter.empty:
+            continue
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, namespace)
+            except Exception:  # whatever evaluating it raises: it is the application's text
+                annotation = parameter.annotation
+        found[name] = annotation
+    return found
+
+
+def admitted_classes(annotation: Any) -> Sequence[type] | None:
+    """The classes that it names; None: any, or what only a type checker knows."""
+    if annotation is Any:
+        return None
+    if annotation is None:
+        return (types.NoneType,)
+    if isinstance(annotation, (str, typing.ForwardRef)):
+        return _classes_in_text(annotation if isinstance(annotation, str) else annotation.__forward_arg__)
+    if isinstance(annotation, NewType):
+        return admitted_classes(annotation.__supertype__)
+    if isinstance(annotation, TypeVar):
+        return _classes_of_all(annotation.__constraints__ or (annotation.__bound__ or Any,))
+    if type(annotation).__name__ == "TypeAliasType":  # Python 3.12: type Name = str | None
+        return admitted_classes(annotation.__value__)
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return admitted_classes(annotation.__origin__)
+    if origin in (Union, types.UnionType):
+        return _classes_of_all(get_args(annotation))
+    if origin is Literal:
+        return tuple(type(each) for each in get_args(annotation))
+    kind = annotation if origin is None else origin  # dict of dict[str, int]
+    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+        return None
+    return (kind,)
+
+
+def _classes_of_all(annotations: Sequence[Any]) -> Sequence[type] | None:
+    classes: list[type] = []
+    for each in annotations:
+        if (some := admitted_classes(each)) is None:
+            return None
+        classes.extend(some)
+    return tuple(classes)
+
+
+def _classes_in_text(text: str) -> Sequence[type] | None:
+    """Of text that can't be evaluated, where it names only classes that are known without looking them up."""
+    classes: list[type] = []
+    for name in _IDENTIFIER.findall(_STRING.sub("", text)):
+        kind = _KNOWN.get(name) or getattr(builtins, name, None)
+        if name == "None":
+            classes.append(types.NoneType)
+        elif isinstance(kind, type):
+            classes.append(kind)
+        elif name not in ("typing", "uuid", "proapi", "Optional", "Union", "Annotated"):
+            return None
+    return tuple(classes) or None
+
+
+def _globals_of(function: Any) -> dict[str, Any]:
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            break
+    if not hasattr(function, "__globals__"):  # an object with a method __call__
+        function = getattr(type(function), "__call__", None)  # noqa: B004 (its globals are asked for)
+    return getattr(inspect.unwrap(function), "__globals__", {}) if function is not None else {}
