@@ -83,6 +83,18 @@ async def wants_json(websocket: WebSocketConnection) -> None:
     await websocket.receive_json(list[int])
 
 
+class Plain: ...
+
+
+async def wants_a_plain_class(websocket: WebSocketConnection) -> None:
+    await websocket.receive_json(list[Plain])
+
+
+async def iterates_over_a_plain_class(websocket: WebSocketConnection) -> None:
+    async for _ in websocket.iter_json(Plain):
+        pass
+
+
 async def closes(websocket: WebSocketConnection) -> None:
     await websocket.close(4000, "own")
 
@@ -123,6 +135,8 @@ async def group_with_a_message_error(websocket: WebSocketConnection) -> None:
         (group_with_a_failure, 1011, logging.ERROR),
         (wants_text, 1003, logging.INFO),
         (wants_json, 1007, logging.INFO),
+        (wants_a_plain_class, 1011, logging.ERROR),
+        (iterates_over_a_plain_class, 1011, logging.ERROR),
         (group_with_a_message_error, 1003, logging.INFO),
         (cancels_itself, 1011, logging.WARNING),
     ],
@@ -211,6 +225,10 @@ def http_app() -> ProAPI:
     async def json(request: Request) -> Any:
         return {"got": await request.json(list[int])}
 
+    @app.post("/plain")
+    async def plain(request: Request) -> Any:
+        return {"got": await request.json(Plain)}
+
     @app.post("/form")
     async def form(request: Request) -> Any:
         return (await request.form()).multi_items()
@@ -256,6 +274,7 @@ async def test_http_handlers(serve: Serve) -> None:
     status, _, body = await http(port, "POST", "/json", body=b'["a"]')
     assert status == 400
     assert b"Expected `int`" in body
+    assert (await http(port, "POST", "/plain", body=b"{}"))[::2] == (500, b"Internal Server Error\n")
     form = "Content-Type: application/x-www-form-urlencoded\r\n"
     assert (await http(port, "POST", "/form", headers=form, body=b"a=1&a=%20+"))[2] == b'[["a","1"],["a","  "]]'
     assert (await http(port, "POST", "/form", body=b"a=1"))[0] == 415
