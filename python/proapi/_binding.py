@@ -37,6 +37,7 @@ def _make_done_future() -> "asyncio.Future[None]":
     return future
 
 
+_json.may_hide_non_finite = _engine.may_hide_non_finite
 _engine.register(
     headers_type=Headers,
     query_params_type=QueryParams,

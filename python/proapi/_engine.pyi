@@ -35,6 +35,10 @@ def register(
 ) -> None:
     """Hands the engine what is written in Python. ``decode_json(data, type_or_None)`` raises ValueError on bad JSON."""
 
+def may_hide_non_finite(json: bytes) -> bool:
+    """Whether a number that JSON does not have may be among what msgspec has written: as a value it is null, as a key
+    or a Decimal it is in words. True for many others, too."""
+
 class Site:
     """Routes and settings, shared by every server of one application."""
 

@@ -1,15 +1,28 @@
-"""JSON as browsers read it: compact UTF-8 out, never NaN or Infinity; typed values in, by msgspec."""
+"""JSON as browsers read it: compact UTF-8 out, never NaN or Infinity; typed values in, by msgspec.
+
+Subclasses of what JSON knows are written as what they inherit from, keys of dictionaries too. Integers are exact or
+refused, in both directions.
+"""
 
 import builtins
+import dataclasses
+import datetime
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-_encoder = msgspec.json.Encoder()
+_TEXT_MARK, _OCTETS_MARK = "\ufeff", b"\xef\xbb\xbf"
+_NO_KEYS = (bool, type(None), tuple, frozenset)  # msgspec writes these, but not as keys
+_FINITE = frozenset({str, int, bool, type(None)})
+
+may_hide_non_finite: Callable[[bytes], bool] = bool
+"""Whether msgspec may have written a number that JSON does not have. ``_binding`` puts the engine's here."""
 
 
 # ---- out ----
@@ -18,38 +31,105 @@ _encoder = msgspec.json.Encoder()
 def encode(value: Any) -> bytes:
     """ValueError: not a number, infinite, circular, or text with lone surrogates; TypeError: no JSON type."""
     try:
-        encoded = _encoder.encode(value)
-        # NaN and Infinity come out as null, so only where there is a null can there be one.
-        if b"null" in encoded:
-            _refuse_non_finite(msgspec.to_builtins(value), "$")
+        encoded = _encode(value)
+        if may_hide_non_finite(encoded) and (found := _find_non_finite(value)):
+            raise ValueError(
+                f"expected a finite number, got {found[1]} at ${found[0]}: JSON has no NaN and no Infinity"
+            )
     except RecursionError:
         raise ValueError("expected a value that JSON can hold, got one that is circular or nested too deeply") from None
     return encoded
 
 
-def _refuse_non_finite(value: Any, path: str) -> None:
+def _plain(value: Any) -> Any:
+    """What msgspec does not know by itself: a subclass becomes its base, whatever methods it overrides."""
+    if isinstance(value, _NO_KEYS):
+        raise TypeError(f"expected text or a number as a key of JSON, got {value!r}")
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"expected a finite number, got {value} at {path}: JSON has no NaN and no Infinity")
-    elif isinstance(value, dict):
+        return float.__float__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, Decimal):
+        return Decimal(value)
+    if isinstance(value, datetime.datetime):
+        return datetime.datetime.combine(_plain_date(value), _plain_time(value))
+    if isinstance(value, datetime.date):
+        return _plain_date(value)
+    if isinstance(value, datetime.time):
+        return _plain_time(value)
+    if isinstance(value, datetime.timedelta):
+        return datetime.timedelta(value.days, value.seconds, value.microseconds)
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(memoryview(value))
+    raise TypeError(f"expected a value that JSON can hold, got {type(value).__name__}")
+
+
+def _plain_date(value: datetime.date) -> datetime.date:
+    return datetime.date(value.year, value.month, value.day)
+
+
+def _plain_time(value: datetime.datetime | datetime.time) -> datetime.time:
+    return datetime.time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+def _field_names(value: Any) -> list[str]:
+    """Of a structure, a dataclass or an attrs object; only those that are set."""
+    if isinstance(value, msgspec.Struct):
+        return list(value.__struct_fields__)
+    names: Iterable[str] = ()
+    if dataclasses.is_dataclass(value):
+        names = (field.name for field in dataclasses.fields(value))
+    elif not isinstance(value, type):
+        names = (attribute.name for attribute in getattr(value, "__attrs_attrs__", ()))
+    return [name for name in names if hasattr(value, name)]
+
+
+def _find_non_finite(value: Any) -> tuple[str, object] | None:
+    """Where below ``value`` it is, and what."""
+    steps: Iterable[tuple[str, Any]]
+    if isinstance(value, (float, Decimal)):
+        return None if math.isfinite(value) else ("", value)
+    if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_non_finite(item, f"{path}.{key}")
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for index, item in enumerate(value):
-            _refuse_non_finite(item, f"{path}[{index}]")
+            if type(key) is not str and (found := _find_non_finite(key)):
+                return " as a key", found[1]
+            if type(item) not in _FINITE and (found := _find_non_finite(item)):
+                return f".{key}{found[0]}", found[1]
+        return None
+    if isinstance(value, (list, tuple, set, frozenset)):
+        steps = ((f"[{index}]", item) for index, item in enumerate(value) if type(item) not in _FINITE)
+    elif isinstance(value, Enum):
+        steps = (("", value.value),)
+    else:
+        steps = ((f".{name}", getattr(value, name)) for name in _field_names(value))
+    for step, item in steps:
+        if found := _find_non_finite(item):
+            return step + found[0], found[1]
+    return None
 
 
 # ---- in ----
 
 
 def decode(data: Any, type: Any = None) -> Any:
-    """``data`` is str or bytes-like. ValueError: not JSON, or not of ``type``; the text
+    """``data`` is str or bytes-like; a byte order mark is skipped. ValueError: not JSON, or not of ``type``; the text
     says which. TypeError: ``type`` is one that no JSON can become."""
     decode_it = _decode_any if type is None else _decoder_of(type)
     if not len(data):
         raise ValueError("expected JSON, got nothing")
     try:
-        return decode_it(data)
+        try:
+            return decode_it(data)
+        except msgspec.DecodeError:
+            mark = _TEXT_MARK if isinstance(data, str) else _OCTETS_MARK
+            if data[: len(mark)] != mark:
+                raise
+            return decode_it(data[len(mark) :])
     except RecursionError:
         raise ValueError("expected JSON, got one that is nested too deeply") from None
     except ValueError as error:

@@ -64,6 +64,22 @@ void add_register(nb::module_& module) {
         nb::arg("owner"), nb::arg("done_future"));
 }
 
+// msgspec writes null for a NaN or an infinity, and words where it is a key or a Decimal: nan": inf": NaN" Infinity"
+bool may_hide_non_finite(std::string_view json) noexcept {
+    for (std::size_t at = json.find('n'); at != std::string_view::npos; at = json.find('n', at + 1)) {
+        const std::string_view rest = json.substr(at);
+        if (rest.starts_with("null") || rest.starts_with("nan\":")) return true;
+        if (at > 0 && (rest.starts_with("nf\":") || rest.starts_with("nfinity\""))) return true;
+    }
+    return json.find("NaN\"") != std::string_view::npos;
+}
+
+void add_json(nb::module_& module) {
+    module.def(
+        "may_hide_non_finite", [](const nb::bytes& json) { return may_hide_non_finite({json.c_str(), json.size()}); },
+        nb::arg("json"));
+}
+
 }  // namespace
 
 NB_MODULE(_engine, module) {
@@ -81,6 +97,7 @@ NB_MODULE(_engine, module) {
         !add_connection_type(module.ptr()))
         throw nb::python_error();
     add_register(module);
+    add_json(module);
     add_site(module);
     add_request_info(module);
     add_exchange(module);

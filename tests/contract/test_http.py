@@ -98,7 +98,9 @@ def test_a_multipart_form_in_pieces(server: Server) -> None:
 def test_json(server: Server) -> None:
     json = [("Content-Type", "application/json")]
     assert http(server.port, "POST", "/features/json", json, b'{"a":[1]}').json() == {"got": {"a": [1]}}
-    for wrong in (b"{", b"\xff", b"NaN", b"1 2"):
+    marked = b'\xef\xbb\xbf{"a":"\xe2\x82\xac"}'
+    assert http(server.port, "POST", "/features/json", json, marked).json() == {"got": {"a": "\u20ac"}}
+    for wrong in (b"{", b"\xff", b"NaN", b"1 2", b"\xef\xbb\xbf" + marked):
         assert http(server.port, "POST", "/features/json", json, wrong).status == 400
 
 

@@ -41,7 +41,7 @@ def test_messages_come_in_order(subject: New) -> None:
         ("receive_json", "", ""),
         ("receive_json", '{"a": NaN}', '{"a": NaN}'),
         ("receive_json", "1 2", "1 2"),
-        ("receive_json", "\ufeff1", "\ufeff1"),
+        ("receive_json", "\ufeff\ufeff1", "\ufeff\ufeff1"),
         ("receive_points", '{"x": "one"}', '{"x": "one"}'),
         ("receive_points", "[1]", "[1]"),
     ],
@@ -56,6 +56,15 @@ def test_another_kind_of_message(subject: New, call: str, message: str | bytes, 
     assert error.data == data
     assert s.do("receive_text") == "next"
     assert s.do("state")["closed"] is False
+
+
+def test_a_byte_order_mark_is_skipped(subject: New) -> None:
+    s = subject()
+    for message in ('\ufeff{"\u20ac": 1}', '\ufeff{"\u20ac": 1}'.encode()):
+        s.peer.send_message(message)
+        assert s.do("receive_json") == {"\u20ac": 1}
+        s.peer.send_message(message)
+        assert s.do("receive_points") == [["\u20ac", 1]]
 
 
 def test_receive_json_of_a_type(subject: New) -> None:

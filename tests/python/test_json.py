@@ -1,9 +1,13 @@
 """JSON in and out: what browsers can read, and no other exception than those documented."""
 
+import datetime
+import enum
 import math
-from collections import Counter
+import uuid
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Any, Generic, NamedTuple, NewType, Optional, Protocol, TypedDict, TypeVar
 
 import msgspec
@@ -32,13 +36,136 @@ def test_encodes_compactly(value: Any, text: str) -> None:
     assert _json.encode(value) == text.encode()
 
 
+class Price(float):
+    def __str__(self) -> str:
+        return "a price"
+
+    __float__ = __repr__ = None  # type: ignore[assignment]
+
+
 class Markup(str):
     __slots__ = ()
+
+    def __str__(self) -> str:
+        return "a markup"
+
+
+class Number(int):
+    __int__ = __index__ = None  # type: ignore[assignment]
+
+
+class Amount(Decimal): ...
+
+
+class Timestamp(datetime.datetime): ...
+
+
+class Day(datetime.date): ...
+
+
+class Hour(datetime.time): ...
+
+
+class Span(datetime.timedelta): ...
+
+
+class Octets(bytes): ...
+
+
+class Buffer(bytearray): ...
+
+
+class Id(uuid.UUID): ...
+
+
+class Rows(list[Any]): ...
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+class Mean(float, enum.Enum):
+    half = 0.5
+    none = math.nan
+
+
+class Kind(enum.StrEnum):
+    text = "t"
+
+
+class Bits(enum.IntFlag):
+    a = 1
+    b = 2
+
+
+class Boxed(enum.Enum):
+    """A member's value is of a subclass."""
+
+    price = Price(1.5)
+
+
+class Struct(msgspec.Struct, frozen=True, rename="camel"):
+    of_any: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    value: Any
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Price(1.5), "1.5"),
+        (Markup("<b>"), '"<b>"'),
+        (Number(7), "7"),
+        (Number(10**30), "1" + "0" * 30),
+        (Amount("1.50"), '"1.50"'),
+        (Timestamp(2026, 1, 2, 3, 4, 5, 6), '"2026-01-02T03:04:05.000006"'),
+        (Timestamp(2026, 1, 2, tzinfo=datetime.UTC), '"2026-01-02T00:00:00Z"'),
+        (Day(2026, 1, 2), '"2026-01-02"'),
+        (Hour(3, 4), '"03:04:00"'),
+        (Span(seconds=1), '"PT1S"'),
+        (Octets(b"a"), '"YQ=="'),
+        (Buffer(b"a"), '"YQ=="'),
+        (Id(int=3), '"00000000-0000-0000-0000-000000000003"'),
+        (Counter("a"), '{"a":1}'),
+        (OrderedDict(a=1), '{"a":1}'),
+        (defaultdict(int, a=1), '{"a":1}'),
+        (Rows([Price(1)]), "[1.0]"),
+        (Pair(Price(1), Markup("x")), '[1.0,"x"]'),
+        ({Number(1)}, "[1]"),
+        ([Mean.half, Kind.text, Bits.a | Bits.b, Boxed.price], '[0.5,"t",3,1.5]'),
+        (Struct({"a": Price(1.5)}), '{"ofAny":{"a":1.5}}'),
+        (Slotted(Price(1.5)), '{"value":1.5}'),
+        ({Price(1.5): 1, Markup("m"): 2, Number(3): 4}, '{"1.5":1,"m":2,"3":4}'),
+        ([Slotted({Day(2026, 1, 2): None})], '[{"value":{"2026-01-02":null}}]'),
+        ({"a": msgspec.Raw(b'{"b":[null]}'), "c": None}, '{"a":{"b":[null]},"c":null}'),
+        (["nan", "inf", "NaN", "Infinity", {"nan": "null", "inf": 1, "Infinity": "NaN"}, Decimal("1.5")], None),
+    ],
+)
+def test_what_inherits_from_jsons_types_is_written_as_these(value: Any, text: str | None) -> None:
+    expected = text or '["nan","inf","NaN","Infinity",{"nan":"null","inf":1,"Infinity":"NaN"},"1.5"]'
+    assert _json.encode(value) == expected.encode()
+
+
+@pytest.mark.parametrize("key", [None, True, (1, 2), frozenset()])
+def test_what_can_not_be_a_key(key: Any) -> None:
+    with pytest.raises(TypeError, match="expected text or a number as a key of JSON, got "):
+        _json.encode({key: 1})
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_refuses_what_browsers_cannot_parse(number: float) -> None:
-    for value in (number, [1, [number]], {"a": {"b": number}}, Point(number), (1, number), {"a": None, "b": {number}}):
+    decimal = Decimal(number)
+    for value in (
+        *(number, [1, [number]], {"a": {"b": number}}, Point(number), (1, number), {"a": None, "b": {number}}),
+        *(Price(number), [Price(number)], {number: 1}, {Price(number): 1}, [{"a": {number: None}}], Pair(1, number)),
+        *(Struct([number]), Slotted(number), Slotted({number: 1}), frozenset([number]), decimal, {decimal: 1}),
+        *({"a": msgspec.Raw(b"null"), "b": number}, Mean.none, {Mean.none: 1}),
+    ):
         with pytest.raises(ValueError, match="NaN"):
             _json.encode(value)
 
@@ -46,6 +173,9 @@ def test_refuses_what_browsers_cannot_parse(number: float) -> None:
 def test_names_the_place_of_a_number_it_refuses() -> None:
     with pytest.raises(ValueError, match=r"\$\.a\[1\]\.b"):
         _json.encode({"a": [0, {"b": math.nan}]})
+
+    with pytest.raises(ValueError, match=r"got inf at \$\.a\.value as a key: "):
+        _json.encode({"a": Slotted({math.inf: 1})})
 
 
 def test_encode_errors() -> None:
@@ -69,6 +199,28 @@ def test_decodes_text_and_octets(data: Any) -> None:
 def test_bad_json_is_a_value_error(data: Any) -> None:
     with pytest.raises(ValueError, match=r"^expected JSON, got "):
         _json.decode(data)
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    for data in ('\ufeff{"a":"ä"}', '\ufeff{"a":"ä"}'.encode(), memoryview('\ufeff{"a":"ä"}'.encode())):
+        assert _json.decode(data) == {"a": "ä"}
+        assert _json.decode(data, dict[str, str]) == {"a": "ä"}
+    for data in ("\ufeff", b"\xef\xbb\xbf", "\ufeff\ufeff1", b"\xef\xbb\xbf\xef\xbb\xbf1", " \ufeff1", b"\xef\xbb1"):
+        with pytest.raises(ValueError, match=r"^expected JSON, got "):
+            _json.decode(data)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30, -(10**400)])
+def test_integers_are_exact(number: int) -> None:
+    assert _json.encode([number]) == f"[{number}]".encode()
+    assert _json.decode(f"[{number}]") == [number]
+    assert _json.decode(f"[{number}]", list[int]) == [number]
+
+
+def test_integers_that_python_does_not_read_are_refused() -> None:
+    for type in (None, int):
+        with pytest.raises(ValueError, match="out of range"):
+            _json.decode("1" * 5000, type)
 
 
 class Plain: ...
@@ -124,7 +276,7 @@ NewPlain = NewType("NewPlain", Plain)
         *(Plain, Validating, Shape, HoldsPlain, MayHoldPlain, GenericStruct[Plain], Tree, Dictionary, Named, NewPlain),
         *(list[Plain], dict[str, Plain], dict[Markup, int], tuple[Plain, ...], tuple[int, Plain], set[Plain]),
         *(Plain | None, Annotated[Plain, 1], Annotated[list[Plain], msgspec.Meta(extra={"a": []})], list[Tree]),
-        *(Markup, complex, Plain | int, Counter, "Plain", Plain(), 7),
+        *(Price, Markup, Timestamp, complex, Plain | int, Counter, "Plain", Plain(), 7),
     ],
 )
 def test_a_type_that_json_can_not_become_is_no_fault_of_the_json(type: Any) -> None:

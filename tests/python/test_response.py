@@ -52,7 +52,7 @@ def test_results(result: Any, status: int, content_type: str | None, body: bytes
 
 @pytest.mark.parametrize("result", [1, object(), ("a", 200), Item])
 def test_other_results_are_refused(result: Any) -> None:
-    with pytest.raises(TypeError, match=r"JSONResponse takes any other value|unsupported"):
+    with pytest.raises(TypeError, match=r"JSONResponse takes any other value|that JSON can hold"):
         to_response(result)
 
 
