@@ -89,6 +89,7 @@ class AsgiExchange:
 
     def on_end(self, callback: Callable[[], object] | None) -> None:
         self._on_end = callback
+        self._changed.set()  # for the pump to watch the client
         if callback is not None and self.ended:
             asyncio.get_running_loop().call_soon(callback)
 
@@ -126,7 +127,7 @@ class AsgiExchange:
                     await self._send(self._parts.popleft(), pool)
                 if self.finished or self.ended:
                     return
-                if self.started and self._watcher is None:
+                if (self.started or self._on_end is not None) and self._watcher is None:
                     self._watcher = asyncio.ensure_future(self._watch())
                 self._changed.clear()
                 await self._changed.wait()
@@ -166,7 +167,7 @@ class AsgiExchange:
             self._end()
 
     async def _watch(self) -> None:
-        """A streamed response ends when the client is gone."""
+        """A streamed response ends when the client is gone, also before its first part."""
         try:
             while (await self._messages.receive())["type"] != "http.disconnect":
                 pass

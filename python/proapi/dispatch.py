@@ -153,9 +153,11 @@ class Dispatcher:
         try:
             try:
                 result = await self._call(handler, request)
+                await to_response(result).send_to(exchange, self.pool)
             except HTTPException as error:
-                result = _response_of(error)
-            await to_response(result).send_to(exchange, self.pool)
+                if exchange.started:  # a stream's: its client has another status already
+                    raise
+                await _response_of(error).send_to(exchange, self.pool)
         except asyncio.CancelledError:
             if not self.stopping:
                 if not exchange.ended:

@@ -30,7 +30,10 @@ _NO_CONTENT = 204
 _HTML = "text/html; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 _OCTETS = "application/octet-stream"
+_BODILESS = (204, 304)
 _END = object()
+FIRST_PART_S = 0.5
+"""How long a stream's head waits for its first part: until then what the iterator raises decides the response."""
 
 
 class Response:
@@ -166,7 +169,11 @@ class FileResponse(Response):
 
 class StreamingResponse(Response):
     """Parts of str or bytes as an iterator gives them; a sync one runs in a thread. It waits while the client is slow,
-    and the iterator is closed when the client is gone."""
+    and the iterator is closed when the client is gone.
+
+    The head goes out with the first part, or alone once ``FIRST_PART_S`` have passed without one. What the iterator
+    raises before that is the response: an HTTPException its own, anything else a 500; after it the connection is cut.
+    """
 
     def __init__(
         self,
@@ -181,31 +188,55 @@ class StreamingResponse(Response):
         self.parts = parts
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
-        exchange.start(self.status, self.headers, None)
         if isinstance(self.parts, AsyncIterable):
             parts: AsyncIterator[str | bytes] = aiter(self.parts)
         else:
             parts = _PartsOfThread(iter(self.parts), pool)
         try:
-            # The answer to HEAD, and 204 and 304, have no body: nobody waits for parts.
-            if exchange.has_body:
-                await _while_wanted(exchange, _write_all(exchange, parts))
+            if self.status not in _BODILESS:  # those have no body: nobody waits for parts
+                await _while_wanted(exchange, self._write_parts(exchange, parts))
         finally:
             if close := getattr(parts, "aclose", None):
                 await close()
+        self._start(exchange)
         exchange.finish()
 
+    def _start(self, exchange: Exchange) -> None:
+        if not exchange.started:
+            exchange.start(self.status, self.headers, None)
 
-async def _write_all(exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
-    async for part in parts:
-        if isinstance(part, str):
-            octets = part.encode()
-        elif isinstance(part, (bytes, bytearray, memoryview)):
-            octets = bytes(part)
-        else:
-            raise TypeError(f"StreamingResponse: expected str or bytes as part, got {type(part).__name__}")
-        if not await exchange.write(octets):
-            break
+    async def _write_parts(self, exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
+        if exchange.request.method == "HEAD":
+            await _await_first(parts)
+            return
+        timer = asyncio.get_running_loop().call_later(FIRST_PART_S, self._start, exchange)
+        try:
+            async for part in parts:
+                octets = _octets_of(part)
+                self._start(exchange)
+                if not await exchange.write(octets):
+                    break
+        finally:
+            timer.cancel()
+
+
+async def _await_first(parts: AsyncIterator[str | bytes]) -> None:
+    """The answer to HEAD is that to GET without the body, so its status depends on the first part too."""
+    limit = asyncio.timeout(FIRST_PART_S)
+    try:
+        async with limit:
+            _octets_of(await anext(parts, b""))
+    except TimeoutError:
+        if not limit.expired():
+            raise
+
+
+def _octets_of(part: object) -> bytes:
+    if isinstance(part, str):
+        return part.encode()
+    if isinstance(part, (bytes, bytearray, memoryview)):
+        return bytes(part)
+    raise TypeError(f"StreamingResponse: expected str or bytes as part, got {type(part).__name__}")
 
 
 async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:

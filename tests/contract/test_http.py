@@ -180,6 +180,19 @@ def test_a_stream_that_fails_does_not_look_whole(server: Server) -> None:
     assert data.startswith(b"HTTP/1.1 500 ") or not data.endswith(b"0\r\n\r\n")
 
 
+def test_a_stream_that_fails_before_its_first_part_is_an_error(server: Server) -> None:
+    server.expect_fault("raised as asked")
+    for method in ("GET", "HEAD"):
+        assert http(server.port, method, "/features/stream?count=0&size=1&fail").status == 500
+    assert http(server.port, "GET", "/features/stream?count=0&size=1").body == b""
+
+
+def test_a_quiet_streams_head_does_not_wait(server: Server) -> None:
+    with Peer(server.port) as peer:
+        peer.send(request("GET", "/features/stream?count=0&size=1&quiet"))
+        assert peer.read_head().status == 200
+
+
 def test_streams_to_those_who_leave(server: Server) -> None:
     for _ in range(5):
         with Peer(server.port, receive_buffer=4096) as peer:

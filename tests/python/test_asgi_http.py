@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from asgi_peer import Message, Peer, http, scope_of
 
-from proapi import FileResponse, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
+from proapi import FileResponse, HTTPException, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
 from proapi.threads import MAX_THREADS
 
 
@@ -31,6 +31,14 @@ def app(tmp_path: Path) -> ProAPI:
     @app.get("/stream")
     async def stream() -> StreamingResponse:
         return StreamingResponse(str(n) for n in range(5))
+
+    @app.get("/missing-stream")
+    async def missing_stream() -> StreamingResponse:
+        async def parts() -> Any:
+            raise HTTPException(404, "no such table")
+            yield ""
+
+        return StreamingResponse(parts())
 
     @app.get("/file")
     def file() -> FileResponse:
@@ -51,6 +59,8 @@ async def test_http(app: ProAPI) -> None:
     assert (status, headers["content-type"], headers["content-length"]) == (200, "application/json", str(len(body)))
     assert body == b'["POST","a b",{"q":"1"},"http://a.example/echo/a%20b?q=1",["10.0.0.1",5],"xy"]'
     assert (await http(app, "/stream"))[2] == b"01234"
+    assert (await http(app, "/missing-stream"))[::2] == (404, b"no such table\n")
+    assert (await http(app, "/missing-stream", method="HEAD"))[0] == 404
     assert (await http(app, "/fails"))[0] == 500
     assert (await http(app, "/echo/x", method="HEAD"))[2] == b""
 
@@ -315,3 +325,28 @@ async def test_streams_end_when_the_client_is_gone() -> None:
     peer.put("http.disconnect")
     await peer.end()
     await asyncio.wait_for(closed.wait(), 5)
+
+
+async def test_a_stream_ends_though_its_client_goes_before_the_first_part() -> None:
+    app = ProAPI()
+    opened, closed = asyncio.Event(), asyncio.Event()
+
+    @app.get("/")
+    async def quiet() -> StreamingResponse:
+        async def parts() -> Any:
+            try:
+                opened.set()
+                await asyncio.Event().wait()
+                yield b""
+            finally:
+                closed.set()
+
+        return StreamingResponse(parts())
+
+    peer = Peer(app, scope_of("http", "/"))
+    peer.put("http.request")
+    await asyncio.wait_for(opened.wait(), 5)
+    peer.put("http.disconnect")
+    await peer.end()
+    await asyncio.wait_for(closed.wait(), 5)
+    assert peer.outgoing.empty()

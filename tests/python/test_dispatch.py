@@ -254,6 +254,27 @@ def http_app() -> ProAPI:
     async def bad() -> object:
         return object()
 
+    @app.get("/missing-stream")
+    async def missing_stream(request: Request) -> StreamingResponse:
+        async def parts() -> Any:
+            if "name" in request.query_params:
+                raise HTTPException(404, "no such table", {"X-Why": "because"})
+            yield request.query_params["other"]
+
+        return StreamingResponse(parts())
+
+    @app.get("/failing-stream")
+    def failing_stream() -> StreamingResponse:
+        return StreamingResponse(str(1 / number) for number in range(3))
+
+    @app.get("/late-stream")
+    async def late_stream() -> StreamingResponse:
+        async def parts() -> Any:
+            yield "part"
+            raise HTTPException(404, "too late")
+
+        return StreamingResponse(parts())
+
     @app.get("/broken")
     async def broken() -> StreamingResponse:
         async def parts() -> Any:
@@ -301,8 +322,25 @@ async def test_http_failures(serve: Serve, caplog: pytest.LogCaptureFixture) -> 
         caplog.clear()
         assert (await http(port, "GET", path))[0] == 500
         assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    _, _, body = await http(port, "GET", "/broken")
-    assert not body.endswith(b"0\r\n\r\n")  # no last chunk: it must not look whole
+    for path in ("/broken", "/late-stream"):
+        status, _, body = await http(port, "GET", path)
+        assert status == 200
+        assert not body.endswith(b"0\r\n\r\n")  # no last chunk: it must not look whole
+
+
+async def test_a_stream_that_fails_before_its_first_part_is_the_errors_response(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = await serve(http_app())
+    for method in ("GET", "HEAD"):
+        status, head, body = await http(port, method, "/missing-stream?name=x")
+        assert (status, "x-why: because" in head) == (404, True)
+        assert body == (b"no such table\n" if method == "GET" else b"")
+        assert (await http(port, method, "/missing-stream"))[0] == 400
+        assert not caplog.records
+        assert (await http(port, method, "/failing-stream"))[0] == 500
+        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+        caplog.clear()
 
 
 async def test_sync_handlers_run_beside_each_other(serve: Serve) -> None:

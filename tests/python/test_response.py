@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from proapi import (
     FileResponse,
     HTMLResponse,
+    HTTPException,
     JSONResponse,
     PlainTextResponse,
     RedirectResponse,
@@ -173,12 +175,13 @@ def test_file_names_its_type() -> None:
 class Recorder:
     """An exchange that keeps what it is told."""
 
-    def __init__(self, parts_wanted: int = 100) -> None:
-        self.request: Any = None
+    def __init__(self, parts_wanted: int = 100, method: str = "GET") -> None:
+        self.request: Any = SimpleNamespace(method=method)
         self.started = self.finished = self.ended = False
         self.has_body = True
         self.parts: list[bytes] = []
         self.parts_wanted = parts_wanted
+        self.on_start: Callable[[], object] = lambda: None
 
     def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None: ...
@@ -186,7 +189,9 @@ class Recorder:
     def on_end(self, callback: Callable[[], object] | None) -> None: ...
 
     def start(self, status: int, headers: list[tuple[str, str]], content_length: int | None) -> None:
+        assert not self.started
         self.started = True
+        self.on_start()
 
     def write(self, data: bytes) -> Awaitable[bool]:
         async def write() -> bool:
@@ -258,6 +263,105 @@ async def test_a_cancelled_stream_closes_a_sync_iterator_that_still_runs(
     assert threads[0].startswith("proapi")
     assert exchange.parts == [b"a"]
     assert not caplog.records
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_what_fails_before_its_first_part_has_not_begun(is_async: bool, method: str) -> None:
+    def parts() -> Iterator[str]:
+        raise HTTPException(404, "no such table")
+        yield ""
+
+    async def async_parts() -> AsyncIterator[str]:
+        await asyncio.sleep(0)  # as one that asks a database
+        raise HTTPException(404, "no such table")
+        yield ""
+
+    exchange = Recorder(method=method)
+    with pytest.raises(HTTPException):
+        await StreamingResponse(async_parts() if is_async else parts()).send_to(exchange, ThreadPool())
+    assert not exchange.started
+
+
+async def test_what_fails_later_has_begun() -> None:
+    async def parts() -> AsyncIterator[str]:
+        await started.wait()
+        raise HTTPException(404, "no such table")
+        yield ""
+
+    started, exchange = asyncio.Event(), Recorder()
+    exchange.on_start = started.set
+    with pytest.raises(HTTPException):
+        await asyncio.wait_for(StreamingResponse(parts()).send_to(exchange, ThreadPool()), 5)
+    assert exchange.started
+    assert not exchange.finished
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_stream_without_parts(is_async: bool, method: str) -> None:
+    async def async_parts() -> AsyncIterator[str]:
+        return
+        yield ""
+
+    exchange = Recorder(method=method)
+    await StreamingResponse(async_parts() if is_async else []).send_to(exchange, ThreadPool())
+    assert (exchange.started, exchange.finished, exchange.parts) == (True, True, [])
+
+
+async def test_of_a_stream_head_takes_the_first_part_alone() -> None:
+    taken: list[int] = []
+
+    def parts() -> Iterator[str]:
+        try:
+            for number in range(3):
+                taken.append(number)
+                yield "x"
+        finally:
+            taken.append(-1)
+
+    exchange = Recorder(method="HEAD")
+    await StreamingResponse(parts()).send_to(exchange, ThreadPool())
+    assert taken == [0, -1]
+    assert exchange.finished
+
+
+async def test_of_a_quiet_stream_head_is_answered_and_closes_it() -> None:
+    closed = False
+
+    async def parts() -> AsyncIterator[str]:
+        nonlocal closed
+        try:
+            await asyncio.Event().wait()
+            yield ""
+        finally:
+            closed = True
+
+    exchange = Recorder(method="HEAD")
+    await asyncio.wait_for(StreamingResponse(parts()).send_to(exchange, ThreadPool()), 5)
+    assert exchange.finished
+    assert closed
+
+
+async def test_a_time_limit_of_the_iterators_own_is_a_failure() -> None:
+    async def parts() -> AsyncIterator[str]:
+        raise TimeoutError
+        yield ""
+
+    for method in ("GET", "HEAD"):
+        with pytest.raises(TimeoutError):
+            await StreamingResponse(parts()).send_to(Recorder(method=method), ThreadPool())
+
+
+async def test_204_and_304_ask_for_no_part() -> None:
+    async def parts() -> AsyncIterator[str]:
+        raise AssertionError
+        yield ""
+
+    for status in (204, 304):
+        exchange = Recorder()
+        await StreamingResponse(parts(), status).send_to(exchange, ThreadPool())
+        assert exchange.finished
 
 
 @pytest.mark.parametrize("parts", ["text", b"octets", 1, None])
