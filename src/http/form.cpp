@@ -56,6 +56,9 @@ Form parse_form(std::string_view content_type, std::string_view body) {
     const ParametersOf type = parse_parameters(content_type);
     if (equals_ignoring_case(type.value, multipart_type)) return parse_multipart_of(type, body);
     if (equals_ignoring_case(type.value, urlencoded_type)) {
+        if (const std::size_t count = count_pairs(body); count > max_form_parts)
+            return refuse(400, "expected a form of at most " + std::to_string(max_form_parts) + " fields, got " +
+                                   std::to_string(count));
         Form form;
         form.fields = parse_query(body);
         return form;

@@ -11,7 +11,7 @@
 
 namespace proapi::http {
 
-inline constexpr std::size_t max_form_parts = 1000;
+inline constexpr std::size_t max_form_parts = 1000;  // fields and files of either kind of form; more: 400
 // Of one part of a multipart/form-data body; the octets with all line ends.
 inline constexpr std::size_t max_part_fields = 16;
 inline constexpr std::size_t max_part_head_bytes = 4096;
@@ -27,7 +27,7 @@ struct FormFile {
 struct Form {
     Pairs fields;                 // in order
     std::vector<FormFile> files;  // in order
-    int status = 0;               // 415: another type of body; 400: malformed; 0: neither
+    int status = 0;               // 415: another type of body; 400: malformed, or too many parts; 0: neither
     std::string error;            // "expected ..., got ..."; empty where status is 0
 };
 

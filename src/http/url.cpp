@@ -54,6 +54,16 @@ std::string decode_form_text(std::string_view text) {
     return replace_invalid_utf8(decoded);
 }
 
+// Takes a pair off the front of `query`; what is empty is none. False: no more.
+bool take_pair(std::string_view& query, std::string_view& pair) noexcept {
+    while (!query.empty()) {
+        pair = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(pair.size() + 1, query.size()));
+        if (!pair.empty()) return true;
+    }
+    return false;
+}
+
 std::string encode_form_text(std::string_view text) {
     std::string encoded;
     encoded.reserve(text.size());
@@ -127,17 +137,20 @@ std::string percent_encode(std::string_view text, std::string_view keep) {
     return encoded;
 }
 
-Pairs parse_query(std::string_view query, std::size_t max_pairs) {
+Pairs parse_query(std::string_view query) {
     Pairs pairs;
-    while (!query.empty() && pairs.size() < max_pairs) {
-        const std::string_view pair = query.substr(0, query.find('&'));
-        query.remove_prefix(std::min(pair.size() + 1, query.size()));
-        if (pair.empty()) continue;
+    for (std::string_view pair; take_pair(query, pair);) {
         const std::size_t equals = pair.find('=');
         const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
         pairs.emplace_back(decode_form_text(pair.substr(0, equals)), decode_form_text(value));
     }
     return pairs;
+}
+
+std::size_t count_pairs(std::string_view query) noexcept {
+    std::size_t count = 0;
+    for (std::string_view pair; take_pair(query, pair);) ++count;
+    return count;
 }
 
 std::string write_query(const Pairs& pairs) {

@@ -18,8 +18,10 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::string percent_encode(std::string_view text, std::string_view keep = "/");
 
 // application/x-www-form-urlencoded (URL Standard section 5.1): "+" is a space, a malformed escape stays as it is,
-// invalid UTF-8 becomes U+FFFD. Pairs in order; at most `max_pairs`, the rest is left out.
-[[nodiscard]] Pairs parse_query(std::string_view query, std::size_t max_pairs = 1000);
+// invalid UTF-8 becomes U+FFFD. All pairs in order. The caller bounds the text: each two octets may become a pair.
+[[nodiscard]] Pairs parse_query(std::string_view query);
+// How many pairs that is; allocates nothing.
+[[nodiscard]] std::size_t count_pairs(std::string_view query) noexcept;
 [[nodiscard]] std::string write_query(const Pairs& pairs);
 
 // The Cookie field's pairs (RFC 6265 section 5.4), in order; quotes around a value are taken off. Linear.

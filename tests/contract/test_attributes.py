@@ -42,6 +42,11 @@ def test_attributes_before_accept_and_after_close(subject: New) -> None:
     assert after["closed"] is True
 
 
+def test_no_parameter_of_a_query_is_left_out(subject: New) -> None:
+    s = subject(accepted=False, query="a&" * 3000 + "token=yes")
+    assert s.do("state")["last"] == {"a": "", "token": "yes"}
+
+
 def test_user_data(subject: New) -> None:
     s = subject(accepted=False)
     assert s.do("user_data") == {}

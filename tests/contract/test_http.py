@@ -70,6 +70,28 @@ def test_multipart_form(server: Server) -> None:
     assert http(server.port, "POST", "/features/files", urlencoded, b"a=1").json() == []
 
 
+def test_no_field_of_a_form_is_left_out(server: Server) -> None:
+    """All of 1,000 arrive; of more, none."""
+    urlencoded = [("Content-Type", "application/x-www-form-urlencoded")]
+    fields = [f"f{number}={number}" for number in range(1000)]
+    sent = "&".join(fields).encode()
+    assert http(server.port, "POST", "/features/form", urlencoded, sent).json()[-1] == ["f999", "999"]
+    refused = http(server.port, "POST", "/features/form", urlencoded, sent + b"&token=yes")
+    assert refused.status == 400
+    assert b"expected a form of at most 1000 fields, got 1001" in refused.body
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"\r\n\r\n'
+    sent = (f"{head}\r\n" * 1001 + f"--{BOUNDARY}--\r\n").encode()
+    refused = http(server.port, "POST", "/features/form", MULTIPART, sent)
+    assert refused.status == 400
+    assert b"expected at most 1000 parts" in refused.body
+
+
+def test_no_parameter_of_a_query_is_left_out(server: Server) -> None:
+    query = "&".join([*("a" for _ in range(3000)), "token=yes"])
+    told = http(server.port, "GET", "/features/request?" + query).json()["query"]
+    assert (len(told["a"]), told["token"]) == (3000, ["yes"])
+
+
 @pytest.mark.parametrize("path", ["/features/form", "/features/files"])
 def test_a_multipart_form_that_is_malformed(server: Server, path: str) -> None:
     refusal = http(server.port, "POST", path, MULTIPART, FORM_DATA[:-4])
