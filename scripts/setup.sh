@@ -5,7 +5,7 @@ set -euo pipefail
 
 build_packages=(g++ cmake ninja-build python3-dev python3-venv libssl-dev libsimdjson-dev liburing-dev nlohmann-json3-dev
     libspdlog-dev)
-test_packages=(libgtest-dev chromium nodejs procps)
+test_packages=(libgtest-dev chromium nodejs procps locales)
 
 packages=("${build_packages[@]}")
 [ "${1:-build}" = test ] && packages+=("${test_packages[@]}")

@@ -1,7 +1,6 @@
 // Path parameters and UUIDs: text to values. The router has checked the syntax; only the range is left.
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 #include "proapi/handler.hpp"
 

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
+#include <optional>
 
 #include "http/headers.hpp"
 #include "server/host_rule.hpp"
@@ -65,11 +66,20 @@ constexpr std::array server_limits{
 
 constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts";
 
+// As C++ writes it, whatever the program's locale (LC_NUMERIC) says of decimal points; so is it read.
 [[nodiscard]] std::string number_text(double value) {
-    std::string text = std::to_string(value);
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-    return text;
+    std::array<char, 64> digits{};
+    const auto [end, error] =
+        std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
+    return error == std::errc() ? std::string(digits.data(), end) : std::string();
+}
+
+[[nodiscard]] std::optional<double> read_number(std::string_view text) {
+    if (text.starts_with('+')) text.remove_prefix(1);
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+    return number;
 }
 
 // Gives what is wrong; "unknown" is told by `found`.
@@ -79,18 +89,15 @@ std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::stri
     const auto limit = std::find_if(limits.begin(), limits.end(), [&](const auto& one) { return one.name == name; });
     if (limit == limits.end()) return {};
     found = true;
-    const std::string text(value);
-    char* end = nullptr;
-    const double number = std::strtod(text.c_str(), &end);
-    const bool is_number = !text.empty() && *end == '\0' && std::isfinite(number);
-    const bool is_whole = limit->time || number == std::floor(number);
-    if (!is_number || !is_whole || number < limit->minimum || number > limit->maximum)
+    const std::optional<double> number = read_number(value);
+    const bool is_whole = limit->time || (number && *number == std::floor(*number));
+    if (!number || !is_whole || *number < limit->minimum || *number > limit->maximum)
         return std::string(name) + ": expected " + (limit->time ? "seconds" : "a whole number") + " from " +
-               number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + text;
+               number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + std::string(value);
     if (limit->time) {
-        settings.*(limit->time) = Duration(std::llround(number * 1000));
+        settings.*(limit->time) = Duration(std::llround(*number * 1000));
     } else {
-        settings.*(limit->count) = static_cast<std::uint64_t>(number);
+        settings.*(limit->count) = static_cast<std::uint64_t>(*number);
     }
     return {};
 }

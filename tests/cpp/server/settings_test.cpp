@@ -30,11 +30,16 @@ TEST(Settings, TimesAreSeconds) {
     Settings settings;
     EXPECT_EQ(set_setting(settings, "ping_interval", "0.25"), "");
     EXPECT_EQ(settings.ping_interval, Duration(250));
+    EXPECT_EQ(set_setting(settings, "ping_interval", "+1.5e1"), "");
+    EXPECT_EQ(settings.ping_interval, Duration(15'000));
+    EXPECT_EQ(set_setting(settings, "ping_interval", "0"), "ping_interval: expected seconds from 0.01 to 86400, got 0");
+    EXPECT_EQ(set_setting(settings, "max_body", "-1"),
+              "max_body: expected a whole number from 0 to 4294967296, got -1");
 }
 
 TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
     Settings settings;
-    for (const char* value : {"", "x", "1x", "-1", "0.5", "nan", "inf", "1e99"}) {
+    for (const char* value : {"", "x", "1x", "-1", "0.5", "nan", "inf", "1e99", "1e999", "0x10", "+-1", "1,5", " 1"}) {
         const std::string wrong = set_setting(settings, "max_message_size", value);
         EXPECT_NE(wrong.find("max_message_size: expected a whole number from 1 to"), std::string::npos) << value;
         EXPECT_NE(wrong.find(std::string("got ") + value), std::string::npos) << wrong;
