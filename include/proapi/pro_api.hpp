@@ -27,6 +27,13 @@ class Site;
 class Serving;
 }  // namespace detail
 
+// How static_files() serves a directory.
+struct StaticOptions {
+    // Also what begins with a dot, such as .env or .git/config: otherwise a 404, but for a .well-known that is in the
+    // directory itself.
+    bool dot_files = false;
+};
+
 // A server that runs in threads of its own. Stops when it is destroyed.
 //
 // Handlers that are no coroutines can't be interrupted. Those that still run when shutdown_timeout is over are left to
@@ -111,11 +118,11 @@ public:
 
     // The files below `directory` (and none outside), at paths that begin with `prefix`.
     void static_files(std::string_view prefix, const std::filesystem::path& directory,
-                      std::source_location where = std::source_location::current());
+                      const StaticOptions& options = {}, std::source_location where = std::source_location::current());
     // Python's name for it, as far as C++ lets us.
-    void static_(std::string_view prefix, const std::filesystem::path& directory,
+    void static_(std::string_view prefix, const std::filesystem::path& directory, const StaticOptions& options = {},
                  std::source_location where = std::source_location::current()) {
-        static_files(prefix, directory, where);
+        static_files(prefix, directory, options, where);
     }
 
     // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is

@@ -54,8 +54,9 @@ class Site:
         """Adds a route (``method`` None: a WebSocket's) and gives its number: 0, 1, 2, ... ValueError, and nothing was
         added: bad pattern, duplicate, bad setting. Route settings start from the application-wide ones of that moment's end: unset ones
         follow later changes of the site."""
-    def add_files(self, pattern: str, directory: str) -> int:
-        """Serves files below ``directory``; the pattern has at most one parameter, of kind ``path``."""
+    def add_files(self, pattern: str, directory: str, *, dot_files: bool) -> int:
+        """Serves files below ``directory``; the pattern has at most one parameter, of kind ``path``. Names that begin with a
+        dot only with ``dot_files``."""
     @staticmethod
     def parse_pattern(pattern: str) -> list[tuple[str, str]]:
         """Names and converters ("str", "int", "float", "uuid", "path") of a pattern; ValueError where it is malformed."""

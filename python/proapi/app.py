@@ -132,9 +132,13 @@ class ProAPI:
 
         return register
 
-    def static(self, path: str, directory: str | os.PathLike[str]) -> None:
-        """Serves the files below ``directory`` at ``path``; a directory stands for its index.html."""
-        self.routes.add_files(path, directory)
+    def static(self, path: str, directory: str | os.PathLike[str], *, dot_files: bool = False) -> None:
+        """Serves the files below ``directory`` at ``path``; a directory stands for its index.html.
+
+        What begins with a dot, such as ``.env`` or ``.git/config``, is a 404 unless ``dot_files``; a ``.well-known`` in
+        ``directory`` itself is served. RouteError: a path or directory that can't be.
+        """
+        self.routes.add_files(path, directory, dot_files=dot_files)
 
     # ---- serving ----
 

@@ -54,7 +54,7 @@ class RouteTable:
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
-    def add_files(self, path: str, directory: str | os.PathLike[str]) -> None:
+    def add_files(self, path: str, directory: str | os.PathLike[str], *, dot_files: bool) -> None:
         """Serves the files below ``directory`` at and below ``path``."""
         self._refuse_late(f"static {path!r}: ")
         folder = os.path.abspath(directory)
@@ -66,7 +66,7 @@ class RouteTable:
             for pattern in patterns:
                 self._refuse_duplicate("GET", pattern)
             for pattern in patterns:
-                number = self.site.add_files(pattern, folder)
+                number = self.site.add_files(pattern, folder, dot_files=dot_files)
                 self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
                 self._append(number, None, {})
         except ValueError as error:

@@ -36,8 +36,10 @@ void ProAPI::add_http(std::string_view method, std::string_view pattern, std::un
     site_->add_http(method, pattern, std::move(handler), where);
 }
 
-void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory, std::source_location where) {
-    site_->add_files(prefix, directory.string(), where);
+void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory, const StaticOptions& options,
+                          std::source_location where) {
+    const auto dot_files = options.dot_files ? server::DotFiles::served : server::DotFiles::hidden;
+    site_->add_files(prefix, directory.string(), dot_files, where);
 }
 
 void ProAPI::setting(std::string_view name, std::string_view value) {

@@ -134,10 +134,12 @@ void Site::add_http(std::string_view method, std::string_view pattern, std::uniq
     add(name, pattern, make_route(server::Route::Kind::http), std::move(entry), where);
 }
 
-void Site::add_files(std::string_view prefix, const std::string& directory, std::source_location where) {
+void Site::add_files(std::string_view prefix, const std::string& directory, server::DotFiles dot_files,
+                     std::source_location where) {
     if (const std::string wrong = server::check_directory(directory); !wrong.empty()) throw RouteError(wrong, where);
     server::Route route = make_route(server::Route::Kind::files);
     route.directory = directory;
+    route.dot_files = dot_files;
     std::string root(prefix);
     if (!root.ends_with('/')) root += '/';
     add("GET", root, route, {}, where);

@@ -30,7 +30,8 @@ public:
                        std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
                   std::source_location where);
-    void add_files(std::string_view prefix, const std::string& directory, std::source_location where);
+    void add_files(std::string_view prefix, const std::string& directory, server::DotFiles dot_files,
+                   std::source_location where);
     void set(std::string_view name, std::string_view value);
 
     // Throws std::invalid_argument: settings that contradict each other.

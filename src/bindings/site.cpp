@@ -227,13 +227,18 @@ void add_site(nb::module_& module) {
                                  {.kind = kind, .settings = {}, .directory = {}});
             },
             nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
-        .def("add_files",
-             [](SiteObject& self, const std::string& pattern, const std::string& directory) {
-                 if (const std::string wrong = server::check_directory(directory); !wrong.empty())
-                     throw nb::value_error(wrong.c_str());
-                 return add_route(self, "GET", pattern, {},
-                                  {.kind = server::Route::Kind::files, .settings = {}, .directory = directory});
-             })
+        .def(
+            "add_files",
+            [](SiteObject& self, const std::string& pattern, const std::string& directory, bool dot_files) {
+                if (const std::string wrong = server::check_directory(directory); !wrong.empty())
+                    throw nb::value_error(wrong.c_str());
+                return add_route(self, "GET", pattern, {},
+                                 {.kind = server::Route::Kind::files,
+                                  .settings = {},
+                                  .directory = directory,
+                                  .dot_files = dot_files ? server::DotFiles::served : server::DotFiles::hidden});
+            },
+            nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def_static("parse_pattern", parse_pattern);
 }
 

@@ -1,6 +1,7 @@
 // What a server serves: routes, each with its kind and its limits, and the application behind them.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 
@@ -13,11 +14,15 @@ namespace proapi::server {
 class Exchange;
 class WebSocket;
 
+// Whether names that begin with a dot are served: .env, .git/config.
+enum class DotFiles : std::uint8_t { hidden, served };
+
 struct Route {
     enum class Kind : std::uint8_t { http, websocket, files };
     Kind kind = Kind::http;
     WebSocketSettings settings;  // websocket
     std::string directory;       // files
+    DotFiles dot_files = DotFiles::hidden;
 };
 
 // Built once, then only read: several reactors may share it.

@@ -62,6 +62,12 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
     return net::Descriptor(static_cast<int>(fd));
 }
 
+[[nodiscard]] bool names_dot_file(std::string_view path) noexcept {
+    constexpr std::string_view well_known = ".well-known";
+    if (path.starts_with(well_known) && path.substr(well_known.size()).starts_with("/")) path.remove_prefix(1);
+    return path.starts_with('.') || path.find("/.") != std::string_view::npos;
+}
+
 struct Range {
     std::uint64_t first, length;
 };
@@ -195,7 +201,9 @@ std::string check_directory(const std::string& directory) {
     return {};
 }
 
-StaticFile find_static_file(const std::string& directory, std::string_view path, const http::RequestHead& request) {
+StaticFile find_static_file(const std::string& directory, std::string_view path, DotFiles dot_files,
+                            const http::RequestHead& request) {
+    if (dot_files == DotFiles::hidden && names_dot_file(path)) return refusal(404, "Not Found\n");
     std::string name(path);
     if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
     if (name.empty() || name.ends_with('/')) name += "index.html";
@@ -221,7 +229,8 @@ StaticFile answer_with_file_at(const std::string& path, int status, http::Header
 StaticFile serve_files(const Site& site, const RequestInfo& request) {
     const auto& parameters = request.match.parameters;
     const std::string_view path = parameters.empty() ? "" : std::string_view(parameters.front().value);
-    StaticFile found = find_static_file(site.routes.at(request.match.route).directory, path, request.head);
+    const Route& route = site.routes.at(request.match.route);
+    StaticFile found = find_static_file(route.directory, path, route.dot_files, request.head);
     if (found.status != 404) return found;
     if (site.router.match(http::websocket_method, request.head.raw_path()).kind != http::MatchKind::matched)
         return found;

@@ -22,8 +22,10 @@ struct StaticFile {
 // Why files can't be served from there; empty where they can.
 [[nodiscard]] std::string check_directory(const std::string& directory);
 
-// `path` is relative and decoded; a directory stands for its index.html.
-[[nodiscard]] StaticFile find_static_file(const std::string& directory, std::string_view path,
+// `path` is relative and decoded; a directory stands for its index.html. Hidden dot files are not there: a 404 for
+// every path of which a segment begins with a dot, but for a first one that is ".well-known" (RFC 8615), whatever a
+// link leads to.
+[[nodiscard]] StaticFile find_static_file(const std::string& directory, std::string_view path, DotFiles dot_files,
                                           const http::RequestHead& request);
 
 // A handler's response by the file at `path`, which is trusted. `headers` go before those that the file makes, and are

@@ -276,6 +276,7 @@ def make_files() -> tempfile.TemporaryDirectory[str]:
 
 files = make_files()
 app.static("/static", files.name)
+app.static("/all-static", files.name, dot_files=True)
 register_features(app)
 
 

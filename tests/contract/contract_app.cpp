@@ -436,6 +436,7 @@ int main(int argc, char** argv) {
     try {
         const Files files;
         app.static_files("/static", files.folder());
+        app.static_files("/all-static", files.folder(), {.dot_files = true});
         app.run(read_options(app, {argv + 1, argv + argc}));
     } catch (const std::exception& wrong) {
         std::cerr << "contract_app: " << wrong.what() << std::endl;

@@ -105,6 +105,34 @@ def test_conditions(server: Server) -> None:
 
 
 @pytest.fixture
+def dot_files(server: Server) -> Iterator[list[str]]:
+    """What is served only where it is asked for."""
+    [root] = server.temporary.glob("capp-*")
+    hidden = [".env", ".git/config", ".git/index.html", "sub/.htpasswd", "sub/.cache/data.txt", ".well-known/.env"]
+    hidden += ["sub/.well-known/security.txt", ".well-known.txt"]
+    for name in [*hidden, ".well-known/security.txt", "sub/a.b.txt"]:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(SECRET)
+    yield hidden
+    for name in ("sub", ".git", ".well-known"):
+        shutil.rmtree(root / name)
+    for name in (".env", ".well-known.txt"):
+        (root / name).unlink()
+
+
+def test_dot_files_are_not_there(server: Server, dot_files: list[str]) -> None:
+    escaped = [name.replace(".", "%2e").replace("/", "%2F") for name in dot_files]
+    for name in [*dot_files, *escaped, ".git/", "sub//.htpasswd"]:
+        refuses(server, f"/static/{name}")
+        assert http(server.port, "GET", f"/static/{name}", [("Range", "bytes=0-0")]).status == 404
+        assert http(server.port, "GET", f"/all-static/{name}").body == SECRET
+    for name in (".well-known/security.txt", "%2ewell-known/security.txt", "sub/a.b.txt"):
+        for mount in ("/static/", "/all-static/"):
+            assert http(server.port, "GET", mount + name).body == SECRET
+            assert http(server.port, "HEAD", mount + name).status == 200
+
+
+@pytest.fixture
 def root(server: Server) -> Iterator[Path]:
     """The folder that is served. A secret is beside it, and there are ways out of it."""
     [root] = server.temporary.glob("capp-*")

@@ -34,11 +34,11 @@ protected:
 
     static void write(const fs::path& path, std::string_view text) { std::ofstream(path) << text; }
 
-    StaticFile find(std::string_view path, http::Headers headers = {}) {
+    StaticFile find(std::string_view path, http::Headers headers = {}, DotFiles dot_files = DotFiles::served) {
         http::RequestHead head;
         head.method = "GET";
         head.headers = std::move(headers);
-        return find_static_file(root.string(), path, head);
+        return find_static_file(root.string(), path, dot_files, head);
     }
     static std::string body(const StaticFile& found) {
         if (!found.file) return found.text;
@@ -69,6 +69,27 @@ TEST_F(StaticFilesTest, ServesNothingElse) {
         EXPECT_EQ(find(path).status, 404) << path;
     EXPECT_EQ(find(std::string(256, 'x')).status, 404);
     EXPECT_EQ(find(std::string(5000, 'x')).status, 404);
+}
+
+TEST_F(StaticFilesTest, HidesDotFiles) {
+    fs::create_directories(root / ".git");
+    fs::create_directories(root / "sub/.well-known");
+    fs::create_directories(root / ".well-known/.secret");
+    fs::create_directories(root / ".well-known-not");
+    for (const char* path : {".env", ".git/config", ".git/index.html", "sub/.env", "sub/.well-known/a.txt",
+                             ".well-known/.secret/a.txt", ".well-known/.env", ".well-known-not/a.txt", ".well-knowN",
+                             "...", "a.txt.", "a.b.c", ".well-known/a.txt", ".well-known/index.html"})
+        write(root / path, "something");
+    for (const char* path : {".env", ".git/config", ".git/", "sub/.env", "sub/.well-known/a.txt", ".well-knowN",
+                             ".well-known/.secret/a.txt", ".well-known/.env", ".well-known-not/a.txt", "...",
+                             "sub/../a.txt", "./a.txt", "sub//.env"}) {
+        EXPECT_EQ(find(path, {}, DotFiles::hidden).status, 404) << path;
+        EXPECT_EQ(find(path, {}, DotFiles::served).status, 200) << path;
+    }
+    for (const char* path : {"a.txt", "a.txt.", "a.b.c", ".well-known/a.txt", ".well-known/", "sub/"})
+        EXPECT_EQ(find(path, {}, DotFiles::hidden).status, 200) << path;
+    fs::create_symlink(".env", root / "environment");
+    EXPECT_EQ(find("environment", {}, DotFiles::hidden).status, 200) << "the request's path decides";
 }
 
 TEST_F(StaticFilesTest, AnswersConditions) {
