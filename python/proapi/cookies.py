@@ -1,11 +1,14 @@
 """Set-Cookie fields (RFC 6265 section 4.1): written only where every part is one that browsers read back unchanged."""
 
+import math
 import re
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
 SameSite = Literal["lax", "strict", "none"]
+Seconds = float | timedelta
+Expiry = datetime | Seconds | str
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
@@ -16,15 +19,15 @@ def write_cookie(
     name: str,
     value: str,
     *,
-    max_age: int | None,
-    expires: datetime | None,
+    max_age: Seconds | None,
+    expires: Expiry | None,
     path: str,
     domain: str | None,
     secure: bool,
     httponly: bool,
     samesite: SameSite | None,
 ) -> str:
-    """The value of a Set-Cookie field. ValueError says which part can't be written, and why."""
+    """The value of a Set-Cookie field. ValueError, or TypeError, says which part can't be written, and why."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"expected a token as cookie name, got {name!r}")
     if not _VALUE.fullmatch(value):
@@ -34,11 +37,10 @@ def write_cookie(
         )
     parts = [f"{name}={value}"]
     if max_age is not None:
-        parts.append(f"Max-Age={int(max_age)}")
+        parts.append(f"Max-Age={_whole_seconds(max_age, f'max_age of the cookie {name!r}')}")
     if expires is not None:
-        if expires.tzinfo is None:
-            raise ValueError(f"expected a time with a time zone as expiry of the cookie {name!r}, got {expires!r}")
-        parts.append(f"Expires={format_datetime(expires.astimezone(UTC), usegmt=True)}")
+        moment = _moment_of(expires, f"expires of the cookie {name!r}")
+        parts.append(f"Expires={format_datetime(moment, usegmt=True)}")
     for attribute, text in (("Path", path), ("Domain", domain)):
         if text and not _ATTRIBUTE.fullmatch(text):
             raise ValueError(
@@ -57,3 +59,34 @@ def write_cookie(
     if httponly:
         parts.append("HttpOnly")
     return "; ".join(parts)
+
+
+def _whole_seconds(value: object, what: str) -> int:
+    """Rounded up: 0 would end a cookie that is to live for half a second."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"expected seconds or a timedelta as {what}, got {value!r}")
+    if isinstance(seconds, float) and not math.isfinite(seconds):
+        raise ValueError(f"expected a finite number of seconds as {what}, got {value!r}")
+    return math.ceil(seconds)
+
+
+def _moment_of(value: object, what: str) -> datetime:
+    """In UTC. A number is seconds from now, as in Starlette; text is a date as in HTTP."""
+    if isinstance(value, str):
+        try:
+            value = parsedate_to_datetime(value)
+        except ValueError:
+            raise ValueError(
+                f"expected a date such as 'Wed, 02 Jan 2030 03:04:05 GMT' as {what}, got {value!r}"
+            ) from None
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"expected a time with a time zone as {what}, got {value!r}")
+        return value.astimezone(UTC)
+    if not isinstance(value, (int, float, timedelta)):
+        raise TypeError(f"expected a datetime with a time zone, or seconds from now, as {what}, got {value!r}")
+    try:
+        return datetime.now(UTC) + timedelta(seconds=_whole_seconds(value, what))
+    except OverflowError:
+        raise ValueError(f"expected a time in the years 1 to 9999 as {what}, got {value!r} seconds from now") from None

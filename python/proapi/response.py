@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from . import _json
-from .cookies import SameSite, write_cookie
+from .cookies import Expiry, SameSite, Seconds, write_cookie
 from .errors import check_status
 from .exchange import Exchange, Pairs
 from .log import logger
@@ -88,16 +88,23 @@ class Response:
         name: str,
         value: str = "",
         *,
-        max_age: int | None = None,
-        expires: datetime | None = None,
+        max_age: Seconds | None = None,
+        expires: Expiry | None = None,
         path: str = "/",
         domain: str | None = None,
         secure: bool = False,
         httponly: bool = False,
         samesite: SameSite | None = "lax",
     ) -> None:
-        """Adds a Set-Cookie header; ``max_age`` in seconds. ValueError: a name, value or attribute that it can't
-        carry."""
+        """Adds a Set-Cookie header.
+
+        Args:
+            max_age: How long it lives: seconds or a timedelta; 0 or less ends it.
+            expires: Until when: a datetime with a time zone, seconds from now or a timedelta, or a date as in HTTP.
+
+        Raises:
+            ValueError: A name, value or attribute that it can't carry. TypeError: neither a time nor seconds.
+        """
         cookie = write_cookie(
             name,
             value,
@@ -111,9 +118,28 @@ class Response:
         )
         self.add_header("Set-Cookie", cookie)
 
-    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
-        """Tells the client to forget it; name, path and domain must be those it was set with."""
-        self.set_cookie(name, max_age=0, expires=datetime(1970, 1, 1, tzinfo=UTC), path=path, domain=domain)
+    def delete_cookie(
+        self,
+        name: str,
+        *,
+        path: str = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "lax",
+    ) -> None:
+        """Tells the client to forget it; name, path and domain must be those it was set with, and ``secure``, where the
+        name begins with ``__Secure-`` or ``__Host-``."""
+        self.set_cookie(
+            name,
+            max_age=0,
+            expires=datetime(1970, 1, 1, tzinfo=UTC),
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+        )
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
         """Internal: the dispatcher calls it."""

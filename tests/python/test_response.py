@@ -1,10 +1,13 @@
 """Responses: what handlers may give back, headers and cookies that can't break the message, streams."""
 
 import asyncio
+import math
+import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -136,9 +139,49 @@ def test_cookies() -> None:
     assert "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" in response.headers[0][1]
 
 
+@pytest.mark.parametrize("seconds", [0, 3600, -60, 1.5, -0.5, timedelta(days=1), timedelta(0)])
+def test_a_cookies_expiry_in_seconds_is_from_now(seconds: Any) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    written = re.search("Expires=([^;]+ GMT)", cookie("a", "b", expires=seconds))
+    assert written
+    from_now = timedelta(seconds=math.ceil(seconds)) if isinstance(seconds, (int, float)) else seconds
+    assert before <= parsedate_to_datetime(written[1]) - from_now <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("max_age", "written"),
+    [(60, "60"), (0, "0"), (-1, "-1"), (0.5, "1"), (60.0, "60"), (timedelta(hours=1), "3600"), (10**400, f"{10**400}")],
+)
+def test_max_age_is_in_whole_seconds(max_age: Any, written: str) -> None:
+    assert f"; Max-Age={written};" in cookie("a", "b", max_age=max_age)
+
+
+def test_an_expiry_may_be_a_date_in_text() -> None:
+    assert "Expires=Wed, 02 Jan 2030 03:04:05 GMT;" in cookie("a", "b", expires="Wed, 02 Jan 2030 03:04:05 GMT")
+    assert "Expires=Wed, 02 Jan 2030 03:04:05 GMT;" in cookie("a", "b", expires="Wed, 02 Jan 2030 05:04:05 +0200")
+
+
+@pytest.mark.parametrize("options", [{"expires": True}, {"expires": b"x"}, {"max_age": "60"}, {"max_age": True}])
+def test_what_is_no_time_of_a_cookie(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"expected .*seconds.* of the cookie 'a', got "):
+        cookie("a", "b", **options)
+
+
+def test_cookies_with_prefixes_can_be_deleted() -> None:
+    """Browsers take no Set-Cookie of such a name without Secure."""
+    response = Response()
+    response.delete_cookie("__Host-a", secure=True, httponly=True, samesite="none")
+    assert response.headers[0][1].endswith("Path=/; SameSite=None; Secure; HttpOnly")
+
+
 @pytest.mark.parametrize(
     ("args", "options"),
     [
+        (("a", "b"), {"expires": "soon"}),
+        (("a", "b"), {"expires": math.nan}),
+        (("a", "b"), {"expires": 10**30}),
+        (("a", "b"), {"expires": -(10**400)}),
+        (("a", "b"), {"max_age": math.inf}),
         (("a b", ""), {}),
         (("", ""), {}),
         (("a", "b;c"), {}),
