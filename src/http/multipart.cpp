@@ -85,6 +85,20 @@ std::string decode_quoted(std::string_view quoted) {
     return text;
 }
 
+std::string utf8_of_latin_1(std::string_view text) {
+    std::string utf8;
+    for (const char c : text) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (octet < 0x80) {
+            utf8.push_back(c);
+        } else {
+            utf8.push_back(static_cast<char>(0xc0 | (octet >> 6)));
+            utf8.push_back(static_cast<char>(0x80 | (octet & 0x3f)));
+        }
+    }
+    return utf8;
+}
+
 bool is_utf8(std::string_view text) noexcept {
     return base::is_valid_utf8(base::as_bytes(text));
 }
@@ -97,19 +111,46 @@ Error read_name(const Parameter& parameter, std::optional<std::string>& name) {
     return "expected a " + what + " in UTF-8, got " + quoted(*name);
 }
 
+// UTF-8'en'%e2%82%ac (RFC 8187 section 3.2.1); some clients put quotes around it.
+Error read_extended_name(const Parameter& parameter, std::optional<std::string>& name) {
+    const std::string what(parameter.name);
+    if (name) return "expected one " + what + " in Content-Disposition, got two";
+    const std::size_t charset_end = parameter.value.find('\'');
+    const std::size_t language_end =
+        charset_end == std::string_view::npos ? std::string_view::npos : parameter.value.find('\'', charset_end + 1);
+    const std::string_view charset = parameter.value.substr(0, charset_end);
+    const bool is_latin_1 = equals_ignoring_case(charset, "iso-8859-1");
+    if (language_end == std::string_view::npos || (!is_latin_1 && !equals_ignoring_case(charset, "utf-8")))
+        return "expected a " + what + " that begins with UTF-8'' or ISO-8859-1'', got " + quoted(parameter.value);
+    name = percent_decode(parameter.value.substr(language_end + 1));
+    if (name && is_latin_1) name = utf8_of_latin_1(*name);
+    if (name && is_utf8(*name)) return "";
+    return "expected a " + what + " of percent-encoded " + std::string(charset) + ", got " + quoted(parameter.value);
+}
+
 Error read_disposition(std::string_view value, PartHead& head) {
     const ParametersOf given = parse_parameters(value);
     if (!given.error.empty()) return "Content-Disposition: " + std::string(given.error);
     // RFC 7578 section 4.2.
     if (!equals_ignoring_case(given.value, "form-data"))
         return "expected the Content-Disposition form-data, got " + quoted(given.value);
+    std::optional<std::string> extended;
     for (const Parameter& parameter : given.parameters) {
         Error error;
-        if (equals_ignoring_case(parameter.name, "name")) error = read_name(parameter, head.name);
-        // RFC 7578 section 4.2: "filename*" MUST NOT be used; it is not looked at.
-        if (equals_ignoring_case(parameter.name, "filename")) error = read_name(parameter, head.filename);
+        if (equals_ignoring_case(parameter.name, "name")) {
+            error = read_name(parameter, head.name);
+        } else if (equals_ignoring_case(parameter.name, "filename")) {
+            error = read_name(parameter, head.filename);
+        } else if (equals_ignoring_case(parameter.name, "filename*")) {
+            // RFC 7578 section 4.2: it MUST NOT be sent. Older clients do; what they send is a file all the same.
+            error = read_extended_name(parameter, extended);
+        } else if (equals_ignoring_case(parameter.name.substr(0, 9), "filename*")) {
+            // The pieces of RFC 2231 section 3: without them a file would be taken for a text.
+            error = "expected a filename or filename* in one piece, got " + quoted(parameter.name);
+        }
         if (!error.empty()) return error;
     }
+    if (extended) head.filename = std::move(extended);  // RFC 6266 section 4.3: it is preferred
     return head.name ? "" : "expected a name in Content-Disposition, got none";
 }
 

@@ -47,6 +47,8 @@ FORM_DATA = (
                 b"Content-Type: text/plain\r\n",
                 b"--" + BOUNDARY.encode()[:-1] + b"\r\n",
             ),
+            ("name=star; filename*=UTF-8''h%C3%B6he%20%E2%86%92.bin", b"", OCTETS),
+            ("name=both; filename=ignored; filename*=utf-8'de'%E2%82%AC", b"", b"text"),
             ('name="blob"; filename="blob"', b"Content-Type: application/octet-stream\r\n", b""),
             ('name="none"; filename=""', b"Content-Type: application/octet-stream\r\n", b""),
             ('name="title \u20ac"', b"", b""),
@@ -64,6 +66,8 @@ def test_multipart_form(server: Server) -> None:
     assert files == [
         ["f", 'a"\u00e9.bin', "application/octet-stream", OCTETS.decode("latin-1")],
         ["f", "C:\\new.txt", "text/plain", f"--{BOUNDARY[:-1]}\r\n"],
+        ["star", "h\u00f6he \u2192.bin", "text/plain", OCTETS.decode("latin-1")],
+        ["both", "\u20ac", "text/plain", "text"],
         ["blob", "blob", "application/octet-stream", ""],
     ]
     urlencoded = [("Content-Type", "application/x-www-form-urlencoded")]
@@ -114,7 +118,7 @@ def test_a_multipart_form_in_pieces(server: Server) -> None:
             piece = FORM_DATA[at : at + 7]
             peer.send(b"%x\r\n%b\r\n" % (len(piece), piece))
         peer.send(b"0\r\n\r\n")
-        assert [name for name, *_ in peer.read_response().json()] == ["f", "f", "blob"]
+        assert [name for name, *_ in peer.read_response().json()] == ["f", "f", "star", "both", "blob"]
 
 
 def test_json(server: Server) -> None:
