@@ -2,7 +2,7 @@
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _engine, _json
 from ._engine import (
@@ -16,12 +16,22 @@ from ._engine import (
 from .datastructures import Headers, QueryParams
 from .errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
 
-__all__ = ["Engine", "Exchange", "RequestInfo", "Site", "WebSocketBridge", "WebSocketConnection", "owner", "version"]
+if TYPE_CHECKING:
+    from .dispatch import Dispatcher
+
+__all__ = ["Engine", "Exchange", "RequestInfo", "Site", "WebSocketBridge", "WebSocketConnection", "serving", "version"]
 
 version: str = _engine.version
 
-owner: ContextVar[WebSocketConnection] = ContextVar("proapi_owner")
-"""The connection whose handler runs, in it and in the tasks it starts: there its end raises, elsewhere sends drop."""
+serving: ContextVar["Dispatcher"] = ContextVar("proapi_serving")
+"""Who runs the handlers, in the start-up functions and handlers of one server and in the tasks that these start."""
+
+
+def _is_own_task(connection: WebSocketConnection) -> bool:
+    """Whether the running task is that of the connection's own handler: there a send after its end raises, in any
+    other it is dropped."""
+    dispatcher = serving.get(None)
+    return dispatcher is not None and dispatcher.is_own_task(connection)
 
 
 class _NoLoop:
@@ -46,6 +56,6 @@ _engine.register(
     message_error=WebSocketMessageError,
     encode_json=_json.encode,
     decode_json=_json.decode,
-    owner=owner,
+    is_own_task=_is_own_task,
     done_future=_make_done_future(),
 )

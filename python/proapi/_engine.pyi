@@ -3,7 +3,6 @@
 from abc import ABCMeta
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any, Literal, Never, TypeVar, final, overload
 
 from .datastructures import Client, Headers, QueryParams
@@ -30,7 +29,7 @@ def register(
     message_error: type[Exception],
     encode_json: Callable[[Any], bytes],
     decode_json: Callable[[Any, Any], Any],
-    owner: ContextVar[WebSocketConnection],
+    is_own_task: Callable[[WebSocketConnection], bool],
     done_future: Future[None],
 ) -> None:
     """Hands the engine what is written in Python. ``decode_json(data, type_or_None)`` raises ValueError on bad JSON."""
@@ -264,11 +263,11 @@ class WebSocketConnection:
     def receive_json(self, type: Any) -> Coroutine[Any, Any, Any]: ...
     def send_text(self, data: str) -> _Begun[bool]:
         """Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are
-        buffered; the result is True, or False where the connection had ended and the sender is no task of its
-        handler.
+        buffered; the result is True, or False where the connection had ended and the sender is another task than its
+        handler's.
 
         TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the
-        connection has ended, in its own handler and the tasks that this one started.
+        connection has ended, in the task of its own handler.
         """
     def send_bytes(self, data: bytes | bytearray | memoryview) -> _Begun[bool]:
         """Sends ``data``, bytes, a bytearray or a memoryview, as one binary message. Waiting, result and errors as

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._binding import RequestInfo
+from ._binding import RequestInfo, serving
 from .asgi_exchange import AsgiExchange, Messages
 from .asgi_websocket import BAD_PATH, MISDIRECTED, NOT_FOUND, serve_websocket
 from .dispatch import Dispatcher
@@ -64,6 +64,7 @@ class AsgiFront:
         for variable, value in self._set_by_startup.items():
             if variable not in context:
                 context.run(variable.set, value)
+        context.run(serving.set, self.dispatcher)
         return context
 
     def refuses_host(self, request: RequestInfo) -> bool:
@@ -114,6 +115,7 @@ class AsgiFront:
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         phase = "startup"
+        serving.set(self.dispatcher)
         before = copy_context()
         try:
             async with self.app.lifespan.run():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextvars import Context, copy_context
 from typing import Any
 
-from ._binding import WebSocketConnection, owner
+from ._binding import WebSocketConnection
 from .errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
@@ -35,6 +35,7 @@ class Dispatcher:
         self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
         self._abandoned: set[asyncio.Task[Any]] = set()  # at the last look
         self._cancelled: set[asyncio.Task[Any]] = set()
+        self._starting: tuple[Any, WebSocketConnection] | None = None
         self.peer_faults = LimitedLog()
         self.stopping = False
         """Set when the server stops: handlers that are cancelled from now on are so by the stop."""
@@ -50,6 +51,19 @@ class Dispatcher:
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:
         return self._exchanges.keys() | self._websockets.keys()
+
+    def is_own_task(self, connection: WebSocketConnection) -> bool:
+        """Whether the task that runs now is that of the connection's handler."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no loop runs in this thread
+            return False
+        if task is None:
+            return False
+        if entry := self._websockets.get(task):
+            return entry[0] is connection
+        # An eager task runs before whoever creates it knows it.
+        return self._starting == (task.get_coro(), connection)
 
     def name_handlers(self) -> str:
         """``chat (20), slow (1)``: those that run, most first."""
@@ -90,14 +104,17 @@ class Dispatcher:
         handler = self._handlers[route]
         assert handler is not None
         context = self._context.copy() if context is None else context
-        context.run(owner.set, connection)
         try:
             coroutine = context.run(handler.call, connection, connection.path_params)
             if not inspect.iscoroutine(coroutine):
                 coroutine = _await(coroutine)
         except Exception as error:
             coroutine = _raise(error)
-        task = self._loop.create_task(coroutine, context=context)
+        self._starting = coroutine, connection
+        try:
+            task = self._loop.create_task(coroutine, context=context)
+        finally:
+            self._starting = None
         self._websockets[task] = connection, handler
         task.add_done_callback(self._on_websocket_done)
         return task

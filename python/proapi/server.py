@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._binding import Engine
+from ._binding import Engine, serving
 from .dispatch import Dispatcher
 from .log import logger
 
@@ -57,11 +57,15 @@ class Server:
         """Until it is cancelled; then it stops gracefully and raises CancelledError. A second cancellation stops it at
         once. ListenError: nothing is served."""
         cancelled: asyncio.CancelledError | None = None
-        async with self._app.lifespan.run():
-            try:
-                await self._serve(host, port, share_port, drives_loop, on_listening)
-            except asyncio.CancelledError as error:
-                cancelled = error  # to the lifespan, this is a normal end
+        before = serving.set(self._dispatcher)
+        try:
+            async with self._app.lifespan.run():
+                try:
+                    await self._serve(host, port, share_port, drives_loop, on_listening)
+                except asyncio.CancelledError as error:
+                    cancelled = error  # to the lifespan, this is a normal end
+        finally:
+            serving.reset(before)
         if cancelled is not None:
             raise cancelled
 

@@ -15,6 +15,7 @@ namespace {
 
 struct Completed {
     PyObject_HEAD PyObject* value;
+    bool next_turn;  // what awaits it still has to let the loop turn
 };
 
 PyTypeObject* completed_type = nullptr;
@@ -32,12 +33,19 @@ PyObject* new_reference_to_self(PyObject* self) {
 }
 
 PySendResult completed_am_send(PyObject* self, PyObject*, PyObject** result) {
-    *result = Py_NewRef(reinterpret_cast<Completed*>(self)->value);
+    auto* completed = reinterpret_cast<Completed*>(self);
+    if (completed->next_turn) [[unlikely]] {
+        completed->next_turn = false;
+        *result = Py_NewRef(Py_None);  // as asyncio.sleep(0): the task asks the loop to be called again
+        return PYGEN_NEXT;
+    }
+    *result = Py_NewRef(completed->value);
     return PYGEN_RETURN;
 }
 
 PyObject* completed_next(PyObject* self) {
-    return stop_iteration(Py_NewRef(reinterpret_cast<Completed*>(self)->value));
+    PyObject* result = nullptr;
+    return completed_am_send(self, nullptr, &result) == PYGEN_NEXT ? result : stop_iteration(result);
 }
 PyObject* completed_send(PyObject* self, PyObject*) {
     return end_of_send(completed_next(self));
@@ -75,7 +83,13 @@ PyObject* make_completed(PyObject* value) {
     auto* self = PyObject_New(Completed, completed_type);
     if (!self) return nullptr;
     self->value = Py_NewRef(value);
+    self->next_turn = false;
     return reinterpret_cast<PyObject*>(self);
+}
+PyObject* make_completed_next_turn(PyObject* value) {
+    PyObject* self = make_completed(value);
+    if (self) reinterpret_cast<Completed*>(self)->next_turn = true;
+    return self;
 }
 
 PyObject* completed_true() noexcept {

@@ -17,6 +17,8 @@ namespace proapi::bindings {
 
 // An awaitable that gives `value` (a new reference is kept) without suspending.
 [[nodiscard]] PyObject* make_completed(PyObject* value);
+// The same, but whoever awaits it goes on in the loop's next turn.
+[[nodiscard]] PyObject* make_completed_next_turn(PyObject* value);
 [[nodiscard]] PyObject* completed_true() noexcept;  // shared; a new reference
 [[nodiscard]] PyObject* completed_false() noexcept;
 [[nodiscard]] PyObject* completed_none() noexcept;

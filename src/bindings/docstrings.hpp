@@ -90,10 +90,10 @@ inline constexpr const char* send_text = R"(send_text($self, data)
 --
 
 Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are buffered; the
-result is True, or False where the connection had ended and the sender is no task of its handler.
+result is True, or False where the connection had ended and the sender is another task than its handler's.
 
 TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the connection
-has ended, in its own handler and the tasks that this one started.)";
+has ended, in the task of its own handler.)";
 inline constexpr const char* send_bytes = R"(send_bytes($self, data)
 --
 

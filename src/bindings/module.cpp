@@ -44,7 +44,7 @@ void add_register(nb::module_& module) {
     module.def(
         "register",
         [](nb::object headers_type, nb::object query_params_type, nb::object disconnect_error, nb::object state_error,
-           nb::object message_error, nb::object encode_json, nb::object decode_json, nb::object owner,
+           nb::object message_error, nb::object encode_json, nb::object decode_json, nb::object is_own_task,
            nb::object done_future) {
             Registry& known = registry();
             known.headers_type = headers_type.release().ptr();
@@ -54,14 +54,14 @@ void add_register(nb::module_& module) {
             known.message_error = message_error.release().ptr();
             known.encode_json = encode_json.release().ptr();
             known.decode_json = decode_json.release().ptr();
-            known.owner = owner.release().ptr();
+            known.is_own_task = is_own_task.release().ptr();
             known.done_future = done_future.release().ptr();
             known.cancelled_error = attribute("asyncio", "CancelledError");
             known.get_running_loop = attribute("asyncio", "get_running_loop");
         },
         nb::kw_only(), nb::arg("headers_type"), nb::arg("query_params_type"), nb::arg("disconnect_error"),
         nb::arg("state_error"), nb::arg("message_error"), nb::arg("encode_json"), nb::arg("decode_json"),
-        nb::arg("owner"), nb::arg("done_future"));
+        nb::arg("is_own_task"), nb::arg("done_future"));
 }
 
 // msgspec writes null for a NaN or an infinity, and words where it is a key or a Decimal: nan": inf": NaN" Infinity"

@@ -18,7 +18,7 @@ struct Registry {
     PyObject* message_error = nullptr;
     PyObject* encode_json = nullptr;
     PyObject* decode_json = nullptr;
-    PyObject* owner = nullptr;             // ContextVar: the connection whose handler runs
+    PyObject* is_own_task = nullptr;       // (connection) -> bool: the running task is its own handler's
     PyObject* done_future = nullptr;       // an asyncio.Future of no loop, whose result is None
     PyObject* cancelled_error = nullptr;   // asyncio.CancelledError
     PyObject* get_running_loop = nullptr;  // asyncio's

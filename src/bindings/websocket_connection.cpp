@@ -34,10 +34,17 @@ void enlist_drained(PyObject* self, server::Waiter& waiter) {
     websocket_of(self).wait_drained(waiter);
 }
 PyObject* give_delivered(PyObject* self) {
-    const server::WebSocket& websocket = websocket_of(self);
+    return PyBool_FromLong(!websocket_of(self).is_closed());
+}
+// To the handler: it knows of the end from now on.
+PyObject* raise_end(server::WebSocket& websocket) {
+    websocket.mark_end_seen();
+    return raise_problem(websocket.disconnect_problem(), &websocket);
+}
+PyObject* give_delivered_or_raise(PyObject* self) {
+    server::WebSocket& websocket = websocket_of(self);
     if (!websocket.is_closed()) Py_RETURN_TRUE;
-    if (is_owner(as_connection(self))) return raise_problem(websocket.disconnect_problem(), &websocket);
-    Py_RETURN_FALSE;
+    return raise_end(websocket);
 }
 bool is_unflushed(PyObject* self) {
     return websocket_of(self).buffered_amount() > 0;
@@ -51,31 +58,53 @@ bool has_not_ended(PyObject* self) {
 void enlist_closed(PyObject* self, server::Waiter& waiter) {
     websocket_of(self).wait_closed(waiter);
 }
-
-constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
-constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
 PyObject* give_end(PyObject* self) {
     websocket_of(self).mark_end_seen();
     Py_RETURN_NONE;
 }
+
+constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
+constexpr WaitOperations wait_for_own_drain{is_undrained, enlist_drained, give_delivered_or_raise, borrow_loop};
+constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
 constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_end, borrow_loop};
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
-// The end of a connection is raised in its own handler only; anybody else's send is dropped.
+// Whether the running task is that of the connection's own handler; negative with an exception set.
+int is_own_task(PyObject* self) {
+    PyObject* answer = PyObject_CallOneArg(registry().is_own_task, self);
+    const int is_own = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return is_own;
+}
+
+// A send that is dropped does not wait, so a task that does nothing but send to a connection that has ended would hold
+// the loop for ever: of so many in a row, with none between that was delivered, the last waits for the loop's next
+// turn. (Not each: whoever sends to the members of a room is not to be interrupted because one of them has just left.)
+constexpr int max_dropped_in_a_row = 100;
+int dropped_in_a_row = 0;
+
+PyObject* drop_send() {
+    if (++dropped_in_a_row < max_dropped_in_a_row) return completed_false();
+    dropped_in_a_row = 0;
+    return make_completed_next_turn(Py_False);
+}
+
+// The end of a connection is raised in the task of its own handler only; anybody else's send is dropped. Who sends is
+// asked here and not where the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
 PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes payload) {
     server::SendResult result{};
     server::WebSocket& websocket = websocket_of(self);
     if (const server::Problem problem = websocket.send(kind, payload, result))
         return raise_problem(problem, &websocket);
-    if (result == server::SendResult::sent) [[likely]]
+    if (result == server::SendResult::sent) [[likely]] {
+        dropped_in_a_row = 0;
         return completed_true();
-    if (result == server::SendResult::full) return make_wait(self, wait_for_drain);
-    if (is_owner(as_connection(self))) {
-        websocket.mark_end_seen();
-        return raise_problem(websocket.disconnect_problem(), &websocket);
     }
-    return completed_false();
+    const int is_own = is_own_task(self);
+    if (is_own < 0) return nullptr;
+    if (result == server::SendResult::full) return make_wait(self, is_own ? wait_for_own_drain : wait_for_drain);
+    return is_own ? raise_end(websocket) : drop_send();
 }
 
 // Does not throw: its callers have something to release.
@@ -333,17 +362,6 @@ PyType_Spec connection_spec = {"proapi.WebSocketConnection", sizeof(ConnectionOb
                                connection_slots};
 
 }  // namespace
-
-bool is_owner(ConnectionObject* connection) {
-    PyObject* owner = nullptr;
-    if (PyContextVar_Get(registry().owner, nullptr, &owner) != 0) {
-        PyErr_Clear();
-        return false;
-    }
-    const bool same = owner == reinterpret_cast<PyObject*>(connection);
-    Py_XDECREF(owner);
-    return same;
-}
 
 PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop) {
     auto* self = PyObject_GC_New(ConnectionObject, connection_type);

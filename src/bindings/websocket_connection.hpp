@@ -47,7 +47,4 @@ enum class EndOfMessages : std::uint8_t { raises, stops };
 void drop_receiver(ConnectionObject* connection) noexcept;
 int traverse_receiver(ConnectionObject* connection, visitproc visit, void* arg);
 
-// In the handler that owns the connection, and in the tasks it started (they inherit its context).
-[[nodiscard]] bool is_owner(ConnectionObject* connection);
-
 }  // namespace proapi::bindings

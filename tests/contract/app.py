@@ -9,7 +9,6 @@ Its C++ twin behaves the same. Where the environment names a file in CAPP_FINALL
 
 import argparse
 import asyncio
-import contextlib
 import functools
 import gc
 import hashlib
@@ -23,7 +22,7 @@ from typing import Any
 
 from features import register_features
 
-from proapi import ProAPI, Request, Response, WebSocketConnection, WebSocketDisconnect
+from proapi import ProAPI, Request, Response, WebSocketConnection
 
 app = ProAPI()
 rooms: dict[str, set[WebSocketConnection]] = {}
@@ -62,11 +61,8 @@ def number(connection: WebSocketConnection | Request, name: str, default: int = 
 
 
 async def send(websocket: WebSocketConnection, message: str | bytes) -> None:
-    if isinstance(message, str):
-        await websocket.send_text(message)
-    else:
-        await websocket.send_bytes(message)
-    websocket.user_data["completed"] += 1
+    sent = websocket.send_text(message) if isinstance(message, str) else websocket.send_bytes(message)
+    websocket.user_data["completed"] += await sent
 
 
 @websocket("/echo")
@@ -133,8 +129,7 @@ async def late(websocket: WebSocketConnection) -> None:
 
     async def answer(message: str) -> None:
         await asyncio.sleep(pause_s)
-        with contextlib.suppress(WebSocketDisconnect):
-            await send(websocket, f"late:{message}")
+        await send(websocket, f"late:{message}")
 
     async for message in websocket.iter_text():
         task = asyncio.create_task(answer(message))

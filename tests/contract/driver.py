@@ -39,6 +39,10 @@ class Commands:
         """The call runs in a task of its own; ``end`` takes what it gave."""
         return self._send(call, {**arguments, "in_task": True})
 
+    def call(self, call: str, /, **arguments: Any) -> int:
+        """The call runs in the handler itself, which does nothing else meanwhile; ``end`` takes what it gave."""
+        return self._send(call, arguments)
+
     def do(self, call: str, /, **arguments: Any) -> Any:
         return self.end(self._send(call, arguments))
 

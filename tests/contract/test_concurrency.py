@@ -136,10 +136,7 @@ def test_close_while_others_send_and_receive(subject: New) -> None:
             while True:
                 assert s.peer.receive() == f"{count} ".ljust(1000, ".")
                 count += 1
-        try:
-            assert s.end(sending) == 1000
-        except RemoteError as error:
-            assert error.name == "WebSocketDisconnect"
+        assert s.end(sending) <= count
         s.disconnect()
 
 

@@ -60,13 +60,20 @@ def test_a_waiting_receive_is_told(subject: New) -> None:
     assert (raised.value.code, raised.value.reason) == (4100, "bye")
 
 
-def test_tasks_that_the_handler_started_are_told(subject: New) -> None:
+@pytest.mark.parametrize("end", ENDINGS)
+def test_in_tasks_that_the_handler_started_a_send_is_dropped(
+    subject: New, end: Callable[[Subject], tuple[int, str]]
+) -> None:
     s = subject()
-    close_by_peer(s)
+    end(s)
     s.do("wait_closed")
-    number = s.begin("send_text", data="x")
-    with pytest.raises(RemoteError, match="WebSocketDisconnect"):
-        s.end(number)
+    for call, data in SENDS:
+        assert s.end(s.begin(call, data=data)) is False
+    for call in RECEIVES:
+        with pytest.raises(RemoteError, match="WebSocketDisconnect"):
+            s.end(s.begin(call))
+    assert s.end(s.begin("send_many", count=1000, size=10)) == 0
+    assert s.fails("send_text", data="x").name == "WebSocketDisconnect"
 
 
 def test_what_came_before_the_end_is_received_first(subject: New) -> None:

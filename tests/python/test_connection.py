@@ -1,7 +1,6 @@
 """The connection object in rough hands: odd arguments, other threads, cancellation at bad moments, a stalled loop."""
 
 import asyncio
-import contextvars
 import copy
 import mmap
 import pickle
@@ -291,31 +290,6 @@ async def test_the_argument_of_a_send_may_be_named(serve: Serve) -> None:
 
     async with connect(_address(await serve(app_of(handler)))) as websocket:
         assert [await asyncio.wait_for(websocket.recv(), WAIT_S) for _ in range(3)] == ["text", b"octets", "1"]
-
-
-async def test_a_task_of_nobodys_outlives_whoever_started_it(serve: Serve) -> None:
-    results: asyncio.Queue[bool] = asyncio.Queue()
-    members: list[WebSocketConnection] = []
-    pumps: list[asyncio.Task[None]] = []
-
-    async def pump() -> None:
-        while True:
-            for member in members:
-                results.put_nowait(await member.send_text("tick"))
-            await asyncio.sleep(0.01)
-
-    async def handler(websocket: WebSocketConnection) -> None:
-        await websocket.accept()
-        members.append(websocket)
-        pumps.append(asyncio.create_task(pump(), context=contextvars.Context()))
-        await websocket.receive()
-
-    async with connect(_address(await serve(app_of(handler)))):
-        assert await asyncio.wait_for(results.get(), WAIT_S)
-    while await asyncio.wait_for(results.get(), WAIT_S):
-        pass
-    assert not pumps[0].done()
-    pumps[0].cancel()
 
 
 async def test_awaitables_that_are_done_may_be_driven_by_hand(serve: Serve) -> None:
