@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar, Unpack
 
-from . import runner
+from . import background, runner
+from ._binding import serving
 from .asgi import AsgiFront, Receive, Scope, Send
 from .lifespan import Lifespan, require_function
 from .routing import RouteTable, refuse_function_as_path
@@ -15,6 +16,7 @@ from .server import Addresses, Server
 from .settings import RouteSettings, Settings
 
 _H = TypeVar("_H", bound=Callable[..., Any])
+_T = TypeVar("_T")
 
 _COUNTS = ("accepted", "refused", "open", "http", "websockets", "send_queued_bytes", "partial_bytes")
 
@@ -33,6 +35,7 @@ class ProAPI:
         self.routes = RouteTable()
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
+        self.background: list[background.BackgroundTasks] = []
         self._asgi: AsgiFront | None = None
         self.configure(**settings)
 
@@ -72,6 +75,20 @@ class ProAPI:
         require_function("on_shutdown", function)
         self.lifespan.shutdown.append(function)
         return function
+
+    def spawn(self, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None) -> asyncio.Task[_T]:
+        """Starts a task that belongs to no connection, on the loop that serves: a loop that tells every player, say.
+
+        The application keeps it alive and logs what it fails by, with ``name`` (by default the function's) and the
+        traceback. It ends with the server: it is cancelled when no handler runs any more, before the shutdown
+        functions. It has the context variables of start-up.
+
+        TypeError: no coroutine. RuntimeError: called where the application is not served; the text says what to do.
+        """
+        dispatcher = serving.get(None)
+        servers = self.background if self._asgi is None else [*self.background, self._asgi.dispatcher.background]
+        preferred = None if dispatcher is None else dispatcher.background
+        return background.spawn(servers, preferred, coroutine, name)
 
     # ---- routes ----
 

@@ -43,6 +43,7 @@ class AsgiFront:
         self.loop = asyncio.get_running_loop()
         self.dispatcher = Dispatcher(app.routes)
         self.dispatcher.start()
+        self.dispatcher.background.open()
         self._files = ThreadPool(_FILE_THREADS)
         self._set_by_startup: dict[ContextVar[Any], Any] = {}
         self._development_logged = False
@@ -112,13 +113,17 @@ class AsgiFront:
             self.dispatcher.peer_faults.write(logging.ERROR, f"{found[0]} {escape(exchange.request.path)}: {fault}")
         exchange.respond_with_found(*found)
 
+    async def _end_background(self) -> None:
+        await self.dispatcher.background.end(self.loop.time() + self.app.limits["shutdown_timeout"])
+
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         phase = "startup"
         serving.set(self.dispatcher)
         before = copy_context()
         try:
-            async with self.app.lifespan.run():
+            async with self.app.lifespan.run(self._end_background):
+                self.dispatcher.background.keep_context()
                 self._set_by_startup = {
                     variable: value
                     for variable, value in copy_context().items()

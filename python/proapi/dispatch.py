@@ -12,6 +12,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from ._binding import WebSocketConnection
+from .background import BackgroundTasks
 from .errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
@@ -40,6 +41,7 @@ class Dispatcher:
         self.stopping = False
         """Set when the server stops: handlers that are cancelled from now on are so by the stop."""
         self.pool = ThreadPool()
+        self.background = BackgroundTasks()
         self._loop: asyncio.AbstractEventLoop
         self._context: Context
 

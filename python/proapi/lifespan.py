@@ -1,7 +1,8 @@
 """What an application does before it serves and after: a lifespan context manager, start-up and shutdown functions."""
 
+import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -20,15 +21,19 @@ class Lifespan:
         self.shutdown: list[Hook] = []
 
     @asynccontextmanager
-    async def run(self) -> AsyncIterator[None]:
-        """Once all has started, every shutdown function runs, even where another one raises."""
+    async def run(self, end_tasks: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+        """Once all has started, every shutdown function runs, even where another one raises. ``end_tasks`` comes before
+        whatever ends what tasks use, and is called more than once."""
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(end_tasks)
             if self._manager is not None:
                 await stack.enter_async_context(self._manager(self._app))
+                stack.push_async_callback(end_tasks)
             for hook in self.startup:
                 await _call(hook)
             for hook in self.shutdown:
                 stack.push_async_callback(_call, hook)
+            stack.push_async_callback(end_tasks)
             yield
 
 
@@ -40,5 +45,6 @@ def require_function(where: str, hook: object) -> None:
 
 async def _call(hook: Hook) -> None:
     result = hook()
-    if inspect.isawaitable(result):
+    # A task that it has started goes on by itself: `app.on_startup(lambda: app.spawn(tell()))`.
+    if inspect.isawaitable(result) and not isinstance(result, asyncio.Task):
         await result

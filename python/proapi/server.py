@@ -31,6 +31,7 @@ class Server:
     def __init__(self, app: "ProAPI") -> None:
         self._app = app
         self._dispatcher = Dispatcher(app.routes)
+        self._stop_deadline: float | None = None
         self.engine = Engine(
             app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log
         )
@@ -58,13 +59,16 @@ class Server:
         once. ListenError: nothing is served."""
         cancelled: asyncio.CancelledError | None = None
         before = serving.set(self._dispatcher)
+        self._dispatcher.background.open()
+        self._app.background.append(self._dispatcher.background)
         try:
-            async with self._app.lifespan.run():
+            async with self._app.lifespan.run(self._end_background):
                 try:
                     await self._serve(host, port, share_port, drives_loop, on_listening)
                 except asyncio.CancelledError as error:
                     cancelled = error  # to the lifespan, this is a normal end
         finally:
+            self._app.background.remove(self._dispatcher.background)
             serving.reset(before)
         if cancelled is not None:
             raise cancelled
@@ -80,6 +84,7 @@ class Server:
         loop = asyncio.get_running_loop()
         pid = os.getpid()
         self._dispatcher.start()
+        self._dispatcher.background.keep_context()
         self._app.servers.add(self)
         self._app.routes.servers_running += 1
         if not drives_loop:
@@ -98,10 +103,12 @@ class Server:
                 await self._end(loop, drives_loop)
 
     async def _end(self, loop: asyncio.AbstractEventLoop, drives_loop: bool) -> None:
+        self._stop_deadline = loop.time() + self._shutdown_timeout
         try:
             await self._stop()
         except BaseException:
             self._dispatcher.cancel()  # at once, before the functions that end what handlers use
+            self._stop_deadline = loop.time()
             raise
         finally:
             self._dispatcher.close()
@@ -111,6 +118,16 @@ class Server:
             if not drives_loop:
                 self._leave(loop)
                 self.engine.close()
+
+    @property
+    def _shutdown_timeout(self) -> float:
+        return self._app.limits["shutdown_timeout"]
+
+    async def _end_background(self) -> None:
+        """Once no handler runs, within what is left of shutdown_timeout."""
+        if self._stop_deadline is None:  # it has never served
+            self._stop_deadline = asyncio.get_running_loop().time() + self._shutdown_timeout
+        await self._dispatcher.background.end(self._stop_deadline)
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)

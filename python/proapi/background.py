@@ -1,0 +1,102 @@
+"""``app.spawn``: tasks that belong to no connection, for as long as one server serves. Handlers are not known here."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Sequence
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+from .log import logger
+
+_T = TypeVar("_T")
+
+_WHERE = "spawn in a handler or in a start-up function, or inside of `async with app.serving()`"
+
+
+class BackgroundTasks:
+    """Those of one server, or of one event loop of an ASGI server. Used on that loop's thread alone."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: Context | None = None
+        self._pid = 0
+
+    def open(self) -> None:
+        """On the loop that runs: tasks may be spawned there from now on."""
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+
+    def keep_context(self) -> None:
+        """What is spawned from now on has the context variables of now; before, those of whoever spawns it."""
+        self._context = copy_context()
+
+    def is_open_on(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return self._loop is loop
+
+    def start(self, coroutine: Coroutine[Any, Any, _T], name: str | None) -> asyncio.Task[_T]:
+        assert self._loop is not None
+        context = copy_context() if self._context is None else self._context.copy()
+        task = self._loop.create_task(coroutine, name=name or _name_of(coroutine), context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):  # those the loop raises
+            logger.error("the task %s of app.spawn failed", task.get_name(), exc_info=error)
+
+    async def end(self, deadline: float) -> None:
+        """Cancels every task and waits for them until ``deadline``, on the loop's clock. Nothing can be spawned any
+        more. Does nothing when called again."""
+        loop, self._loop = self._loop, None
+        if loop is None or os.getpid() != self._pid:  # a forked child's tasks are its parent's
+            return
+        for task in self._tasks:
+            task.cancel()
+        while self._tasks and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        for _ in range(3):  # though the time is over, what only has to be told ends
+            await asyncio.sleep(0)
+        if self._tasks:
+            names = ", ".join(sorted(task.get_name() for task in self._tasks))
+            logger.warning("%d tasks of app.spawn ignored their cancellation: left: %s", len(self._tasks), names)
+
+
+def spawn(
+    servers: Sequence[BackgroundTasks],
+    preferred: BackgroundTasks | None,
+    coroutine: Coroutine[Any, Any, _T],
+    name: str | None,
+) -> asyncio.Task[_T]:
+    """Starts it with the tasks of ``preferred``, or else of the last of ``servers`` that is on the running loop.
+    TypeError: no coroutine. RuntimeError: none of them is there."""
+    if not asyncio.iscoroutine(coroutine):
+        hint = ": call it" if callable(coroutine) else ""
+        raise TypeError(f"app.spawn: expected a coroutine, as an `async def` function returns, got {coroutine!r}{hint}")
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        coroutine.close()
+        raise RuntimeError(
+            "app.spawn: expected the thread of the event loop that serves the application, got a thread where no loop"
+            f" runs: {_WHERE}; a handler that is not `async def` runs in another thread"
+        ) from None
+    here = [each for each in servers if each.is_open_on(loop)]
+    if not here:
+        coroutine.close()
+        raise RuntimeError(
+            "app.spawn: expected an event loop that serves the application, got one that does not, or does no longer:"
+            f" {_WHERE}"
+        )
+    tasks = preferred if preferred is not None and preferred in here else here[-1]
+    return tasks.start(coroutine, name)
+
+
+def _name_of(coroutine: Coroutine[Any, Any, Any]) -> str:
+    name = getattr(coroutine, "__qualname__", None)
+    return name if isinstance(name, str) else type(coroutine).__qualname__
