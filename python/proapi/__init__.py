@@ -23,6 +23,7 @@ from .response import (
     Response,
     StreamingResponse,
 )
+from .running import RunningServer
 
 __version__ = version
 
@@ -44,6 +45,7 @@ __all__ = [
     "RequestBodyError",
     "Response",
     "RouteError",
+    "RunningServer",
     "StreamingResponse",
     "UploadFile",
     "WebSocketConnection",

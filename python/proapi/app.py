@@ -12,6 +12,7 @@ from ._binding import serving
 from .asgi import AsgiFront, Receive, Scope, Send
 from .lifespan import Lifespan, require_function
 from .routing import RouteTable, refuse_function_as_path
+from .running import Serving
 from .server import Addresses, Server
 from .settings import RouteSettings, Settings
 
@@ -168,9 +169,27 @@ class ProAPI:
         on_listening: Callable[[Addresses], object] | None = None,
     ) -> None:
         """Serves as a guest of the running loop until cancelled, then stops gracefully; port 0 is any free one, told to
-        ``on_listening``. OSError: it can't listen there. Prints nothing, leaves signals and logging alone."""
+        ``on_listening``, async or not. OSError: it can't listen there. Prints nothing, leaves signals and logging
+        alone. Who goes on beside it wants ``serving()``: that returns when the server listens, or raises."""
         options = runner.read_options(host, port, fast=False, workers=1, loop="asyncio")
         await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
+
+    def serving(self, host: str | None = None, port: int | None = None, *, share_port: bool = False) -> Serving:
+        """``async with app.serving(port=0) as server:`` serves in the running loop while the block runs.
+
+        The block begins when the server listens: ``server.url``, ``server.port``, ``server.addresses``. Its end stops
+        the server gracefully; an exception of the block's goes on. If the server ends before its block (the lifespan
+        fails, say), the block is cancelled and the server's exception raised.
+
+        Raises, when entered: what a start-up function raises; OSError: it can't listen there. ValueError: no host or
+        port.
+        """
+        options = runner.read_options(host, port, fast=False, workers=1, loop="asyncio")
+
+        async def serve(on_listening: Callable[[Addresses], object]) -> None:
+            await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
+
+        return Serving(serve)
 
     def run(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,9 @@ class Server:
             except OSError as error:
                 raise ListenError(str(error)) from None
             if on_listening is not None:
-                on_listening(self.engine.addresses)
+                result = on_listening(self.engine.addresses)
+                if inspect.isawaitable(result):
+                    await result
             await loop.create_future()
         finally:
             # What a handler's forked child raises is not the server's end: loop and sockets are the parent's.

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import pytest
 from running_program import Program
@@ -17,17 +16,8 @@ Serve = Callable[[ProAPI], Awaitable[int]]
 @asynccontextmanager
 async def serving(app: ProAPI) -> AsyncIterator[int]:
     """The port of ``app``, which is a guest of the running loop."""
-    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    server = asyncio.create_task(app.serve(port=0, on_listening=lambda addresses: port.set_result(addresses[0][1])))
-    either: set[asyncio.Future[Any]] = {server, port}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    if server.done():
-        server.result()
-    try:
-        yield await port
-    finally:
-        server.cancel()
-        await asyncio.wait({server})
+    async with app.serving(port=0) as server:
+        yield server.port
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+"""``async with app.serving() as server``: a server that lives as long as a block of the program, as in a test.
+
+It runs in a task of its own. Whatever ends it is raised in the block's task: before the block, where it can't start;
+while the block runs, which is then cancelled; or after it, where a shutdown function fails.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, NoReturn
+
+from .log import logger
+from .server import Addresses
+
+_OnListening = Callable[[Addresses], object]
+
+
+class RunningServer:
+    """Where a server listens."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self.addresses = addresses
+        """Of every socket that listens: (host, port)."""
+
+    @property
+    def port(self) -> int:
+        """Of the first address; a name with several addresses has the same port on all of them."""
+        return self.addresses[0][1]
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:54321``, of the first address."""
+        host, port = self.addresses[0]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def __repr__(self) -> str:
+        return f"<RunningServer {self.url}>"
+
+
+class Serving:
+    """The async context manager. ``serve(on_listening)`` serves until it is cancelled."""
+
+    def __init__(self, serve: Callable[[_OnListening], Coroutine[Any, Any, None]]) -> None:
+        self._serve = serve
+        self._server: asyncio.Task[None] | None = None
+        self._block: asyncio.Task[Any] | None = None  # while it runs
+        self._cancelling = 0
+        self._was_interrupted = False
+
+    async def __aenter__(self) -> RunningServer:
+        """When it returns, the server listens. Raises what a start-up function has raised; OSError: it can't listen."""
+        if self._server is not None:
+            raise RuntimeError("app.serving(): expected to be entered once, got a second time: call app.serving() anew")
+        listening: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
+        self._server = asyncio.create_task(self._serve(listening.set_result), name="proapi server")
+        either: set[asyncio.Future[Any]] = {self._server, listening}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await _stop(self._server)
+            if not self._server.cancelled() and (error := self._server.exception()):
+                logger.error("the server failed, too, when its start was cancelled", exc_info=error)
+            raise
+        if self._server.done():
+            _raise_why_it_ended(self._server)
+        self._block = asyncio.current_task()
+        assert self._block is not None
+        self._cancelling = self._block.cancelling()
+        self._server.add_done_callback(self._interrupt)
+        return RunningServer(listening.result())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stops gracefully. An exception of the block's goes on; one of the server's is then logged."""
+        server, (block, self._block) = self._server, (self._block, None)
+        assert server is not None
+        assert block is not None
+        if self._was_interrupted:
+            # As asyncio.timeout() tells its own cancellation from another's. A fixture's block may end in another task.
+            was_cancelled_besides = block is asyncio.current_task() and block.uncancel() > self._cancelling
+            if kind is None or (issubclass(kind, asyncio.CancelledError) and not was_cancelled_besides):
+                _raise_why_it_ended(server)
+        await _stop(server)
+        if server.cancelled() or (failure := server.exception()) is None:
+            return
+        if error is None:
+            raise failure
+        logger.error("the server failed, too", exc_info=failure)
+
+    def _interrupt(self, _: "asyncio.Task[None]") -> None:
+        """The server has ended. Ends its block, too, if that still runs."""
+        if self._block is not None:
+            self._was_interrupted = True
+            self._block.cancel()
+
+
+def _raise_why_it_ended(server: "asyncio.Task[None]") -> NoReturn:
+    """Though nobody had stopped it."""
+    if not server.cancelled() and (error := server.exception()) is not None:
+        raise error
+    raise RuntimeError("app.serving(): the server's task was cancelled by something else than the end of its block")
+
+
+async def _stop(server: "asyncio.Task[None]") -> None:
+    """Gracefully; at once where this is cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not server.done():
+        server.cancel()
+        try:
+            await asyncio.wait({server})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
