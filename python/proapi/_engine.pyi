@@ -234,6 +234,9 @@ class WebSocketConnection:
 
         WebSocketStateError: after accept(). ValueError: another status, or a header that HTTP does not allow.
         """
+    def _on_disconnect(self, callback: Callable[[], object]) -> None:
+        """Calls it, in place of an earlier one, when the connection is closed by anything but its handler's own task;
+        from the event loop, with no handler running. Not where it is closed already."""
     def wait_closed(self) -> Coroutine[Any, Any, None]:
         """Waits until the connection is gone. Raises nothing of its own."""
     def receive(self) -> Coroutine[Any, Any, str | bytes]:

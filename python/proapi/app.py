@@ -93,59 +93,66 @@ class ProAPI:
 
     # ---- routes ----
 
-    def websocket(self, path: str, **settings: Unpack[RouteSettings]) -> Callable[[_H], _H]:
+    def websocket(
+        self, path: str, *, cancel_on_disconnect: bool = False, **settings: Unpack[RouteSettings]
+    ) -> Callable[[_H], _H]:
         """Decorator: ``async def handler(websocket, <path parameters>)``; ``settings`` are limits of this
-        route. RouteError: a path, signature or setting that can't be."""
+        route. ``cancel_on_disconnect``: the handler is cancelled when the connection is closed by anything but its own
+        ``close()``, whatever it waits for. RouteError: a path, signature or setting that can't be."""
         refuse_function_as_path("websocket", path)
 
         def register(handler: _H) -> _H:
-            self.routes.add_websocket(path, handler, settings)
+            self.routes.add_websocket(path, handler, settings, cancel_on_disconnect=cancel_on_disconnect)
             return handler
 
         return register
 
-    def route(self, path: str, methods: Iterable[str] = ("GET",)) -> Callable[[_H], _H]:
+    def route(
+        self, path: str, methods: Iterable[str] = ("GET",), *, cancel_on_disconnect: bool = False
+    ) -> Callable[[_H], _H]:
         """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these
-        methods. RouteError: a path or signature that can't be."""
+        methods. ``cancel_on_disconnect``: as ``get``. RouteError: a path or signature that can't be."""
         refuse_function_as_path("route", path)
-        return self._route(path, [methods] if isinstance(methods, str) else list(methods))
+        wanted = [methods] if isinstance(methods, str) else list(methods)
+        return self._route(path, wanted, cancel_on_disconnect=cancel_on_disconnect)
 
-    def get(self, path: str) -> Callable[[_H], _H]:
+    def get(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator: ``def`` or ``async def handler(request, <path parameters>)``, the request optional.
-        Serves HEAD too. RouteError: a path or signature that can't be."""
-        return self._route_of("get", path)
+        Serves HEAD too. ``cancel_on_disconnect``: an ``async def`` handler is cancelled when its client leaves, and one
+        that ends its side of the connection has left. RouteError: a path or signature that can't be."""
+        return self._route_of("get", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def post(self, path: str) -> Callable[[_H], _H]:
+    def post(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for POST requests."""
-        return self._route_of("post", path)
+        return self._route_of("post", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def put(self, path: str) -> Callable[[_H], _H]:
+    def put(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for PUT requests."""
-        return self._route_of("put", path)
+        return self._route_of("put", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def patch(self, path: str) -> Callable[[_H], _H]:
+    def patch(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for PATCH requests."""
-        return self._route_of("patch", path)
+        return self._route_of("patch", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def delete(self, path: str) -> Callable[[_H], _H]:
+    def delete(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for DELETE requests."""
-        return self._route_of("delete", path)
+        return self._route_of("delete", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def head(self, path: str) -> Callable[[_H], _H]:
+    def head(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for HEAD requests."""
-        return self._route_of("head", path)
+        return self._route_of("head", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def options(self, path: str) -> Callable[[_H], _H]:
+    def options(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for OPTIONS requests."""
-        return self._route_of("options", path)
+        return self._route_of("options", path, cancel_on_disconnect=cancel_on_disconnect)
 
-    def _route_of(self, method: str, path: str) -> Callable[[_H], _H]:
+    def _route_of(self, method: str, path: str, *, cancel_on_disconnect: bool) -> Callable[[_H], _H]:
         refuse_function_as_path(method, path)
-        return self._route(path, [method])
+        return self._route(path, [method], cancel_on_disconnect=cancel_on_disconnect)
 
-    def _route(self, path: str, methods: list[str]) -> Callable[[_H], _H]:
+    def _route(self, path: str, methods: list[str], *, cancel_on_disconnect: bool) -> Callable[[_H], _H]:
         def register(handler: _H) -> _H:
-            self.routes.add(methods, path, handler)
+            self.routes.add(methods, path, handler, cancel_on_disconnect=cancel_on_disconnect)
             return handler
 
         return register

@@ -85,16 +85,17 @@ class AsgiExchange:
 
     @property
     def client_left(self) -> bool:
+        self._watch_client()
         return self.ended
 
     def on_end(self, callback: Callable[[], object] | None) -> None:
         self._on_end = callback
-        self._changed.set()  # for the pump to watch the client
         if callback is not None and self.ended:
             asyncio.get_running_loop().call_soon(callback)
 
     def end_with_client(self) -> None:
-        """An ASGI server tells nothing between the two."""
+        """To an ASGI server, a client that ends its side is gone, or not: nothing tells that it has but ended it."""
+        self._watch_client()
 
     async def write(self, data: bytes) -> bool:
         self._put_body(data)
@@ -127,8 +128,8 @@ class AsgiExchange:
                     await self._send(self._parts.popleft(), pool)
                 if self.finished or self.ended:
                     return
-                if (self.started or self._on_end is not None) and self._watcher is None:
-                    self._watcher = asyncio.ensure_future(self._watch())
+                if self.started:
+                    self._watch_client()
                 self._changed.clear()
                 await self._changed.wait()
         finally:
@@ -166,8 +167,12 @@ class AsgiExchange:
         except OSError:
             self._end()
 
+    def _watch_client(self) -> None:
+        """For a streamed response, which ends when the client is gone, and for whoever asks."""
+        if self._watcher is None and not self.finished and not self.ended:
+            self._watcher = asyncio.ensure_future(self._watch())
+
     async def _watch(self) -> None:
-        """A streamed response ends when the client is gone, also before its first part."""
         try:
             while (await self._messages.receive())["type"] != "http.disconnect":
                 pass

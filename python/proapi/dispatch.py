@@ -118,6 +118,8 @@ class Dispatcher:
         finally:
             self._starting = None
         self._websockets[task] = connection, handler
+        if handler.cancel_on_disconnect:
+            connection._on_disconnect(task.cancel)
         task.add_done_callback(self._on_websocket_done)
         return task
 
@@ -168,10 +170,10 @@ class Dispatcher:
             task.exception()  # SystemExit and KeyboardInterrupt: the loop has raised them already
 
     async def _respond(self, exchange: Exchange, handler: Handler) -> None:
-        request = Request(exchange.request)
+        request = Request(exchange.request, exchange)
         try:
             try:
-                result = await self._call(handler, request)
+                result = await self._call(handler, request, exchange)
                 await to_response(result).send_to(exchange, self.pool)
             except HTTPException as error:
                 if exchange.started:  # a stream's: its client has another status already
@@ -191,11 +193,25 @@ class Dispatcher:
         finally:
             exchange.fail()
 
-    async def _call(self, handler: Handler, request: Request) -> Any:
+    async def _call(self, handler: Handler, request: Request, exchange: Exchange) -> Any:
+        if handler.cancel_on_disconnect:
+            return await _call_for_client(handler, request, exchange)
         if handler.is_async:
             return await handler.call(request, request.path_params)
         result = await self.pool.run(handler.call, request, request.path_params)
         return await result if inspect.isawaitable(result) else result
+
+
+async def _call_for_client(handler: Handler, request: Request, exchange: Exchange) -> Any:
+    """Cancels the task when the client has gone before there is a result."""
+    task = asyncio.current_task()
+    assert task is not None
+    exchange.end_with_client()
+    exchange.on_end(task.cancel)
+    try:
+        return await handler.call(request, request.path_params)
+    finally:
+        exchange.on_end(None)
 
 
 def _line(request: Request) -> tuple[str, str]:

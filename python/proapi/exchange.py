@@ -21,7 +21,8 @@ class Exchange(Protocol):
     def ended(self) -> bool: ...
     @property
     def client_left(self) -> bool:
-        """It is gone, or has ended its side, after which it may still read."""
+        """It is gone, or has ended its side, after which it may still read. Under an ASGI server this is known a turn
+        of the loop after it was first asked."""
 
     @property
     def has_body(self) -> bool:

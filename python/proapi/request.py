@@ -1,11 +1,13 @@
 """What an HTTP handler is told of its request. The body is there whole, bounded by ``max_body``."""
 
+import asyncio
 from typing import Any, TypeVar, overload
 
 from . import _json
 from ._binding import RequestInfo
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
 from .errors import RequestBodyError
+from .exchange import Exchange
 
 _T = TypeVar("_T")
 
@@ -13,10 +15,11 @@ _T = TypeVar("_T")
 class Request:
     """One HTTP request; handlers receive it. Its body is there whole, bounded by ``max_body``."""
 
-    __slots__ = ("_headers", "_info", "_query_params")
+    __slots__ = ("_exchange", "_headers", "_info", "_query_params")
 
-    def __init__(self, info: RequestInfo) -> None:
+    def __init__(self, info: RequestInfo, exchange: Exchange | None = None) -> None:
         self._info = info
+        self._exchange = exchange
         self._headers: Headers | None = None
         self._query_params: QueryParams | None = None
 
@@ -103,6 +106,15 @@ class Request:
         return FormFiles(
             (name, UploadFile(filename, content_type, data)) for name, filename, content_type, data in files
         )
+
+    async def is_disconnected(self) -> bool:
+        """Whether the client has left: it is gone, or has ended its side, after which nobody can tell whether it still
+        reads. Lets the event loop turn once, so that a loop around it holds up nobody."""
+        if self._exchange is None:
+            return False
+        if not self._exchange.client_left:
+            await asyncio.sleep(0)
+        return self._exchange.client_left
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path!r}>"

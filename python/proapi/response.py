@@ -269,6 +269,7 @@ async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
     """Cancels the work, which may wait for something else than its client, once the client is gone."""
     task = asyncio.current_task()
     assert task is not None
+    exchange.end_with_client()
     exchange.on_end(task.cancel)
     try:
         await work

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from ._binding import Site
 from .errors import RouteError
 from .settings import setting_text
-from .signature import Handler, name_of, place_of
+from .signature import Handler, is_async, name_of, place_of
 
 _Shape = tuple[str, ...]
 _PARAMETER = re.compile(r"\{\w*(?::(\w*))?\}")
@@ -28,16 +28,31 @@ class RouteTable:
         self._texts: dict[str, str] = {}
         self._places: dict[tuple[str | None, _Shape], str] = {}  # method None: a WebSocket's
 
-    def add_websocket(self, path: str, function: Callable[..., Any], settings: Mapping[str, object]) -> None:
+    def add_websocket(
+        self,
+        path: str,
+        function: Callable[..., Any],
+        settings: Mapping[str, object],
+        *,
+        cancel_on_disconnect: bool = False,
+    ) -> None:
         """RouteError, naming the handler's place, for whatever is wrong with it."""
-        self._add(None, path, function, settings)
+        self._add(None, path, function, settings, cancel_on_disconnect=cancel_on_disconnect)
 
-    def add(self, methods: Iterable[str], path: str, function: Callable[..., Any]) -> None:
+    def add(
+        self, methods: Iterable[str], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool = False
+    ) -> None:
         """The same, for each of the methods or for none."""
-        self._add(list(methods), path, function, {})
+        self._add(list(methods), path, function, {}, cancel_on_disconnect=cancel_on_disconnect)
 
     def _add(
-        self, methods: list[str] | None, path: str, function: Callable[..., Any], settings: Mapping[str, object]
+        self,
+        methods: list[str] | None,
+        path: str,
+        function: Callable[..., Any],
+        settings: Mapping[str, object],
+        *,
+        cancel_on_disconnect: bool,
     ) -> None:
         """``methods`` None: a WebSocket's."""
         place = place_of(function) if callable(function) else "<no function>"
@@ -45,7 +60,7 @@ class RouteTable:
         what = "websocket" if methods is None else " and ".join(map(str, methods))
         try:
             wanted = [None] if methods is None else _checked(methods)
-            handler = self._check(wanted, path, function)
+            handler = self._check(wanted, path, function, cancel_on_disconnect=cancel_on_disconnect)
             texts = {name: setting_text(name, value) for name, value in settings.items()}
             for method in wanted:
                 number = self.site.add_route(method, path, texts)
@@ -95,15 +110,22 @@ class RouteTable:
         self.handlers.append(handler)
         self.settings.append(settings)
 
-    def _check(self, methods: Sequence[str | None], path: str, function: Callable[..., Any]) -> Handler:
+    def _check(
+        self, methods: Sequence[str | None], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool
+    ) -> Handler:
         if not callable(function):
             raise TypeError(f"expected a function, got {function!r}")
         is_websocket = None in methods
         if not isinstance(path, str):
             raise TypeError(f"expected a path, got {path!r}")
-        handler = Handler(function, dict(self.site.parse_pattern(path)), needs_connection=is_websocket)
-        if is_websocket and not handler.is_async:
-            raise TypeError(f"expected an 'async def' handler, got {handler.name}, which is not async")
+        if is_websocket and not is_async(function):
+            raise TypeError(f"expected an 'async def' handler, got {name_of(function)}, which is not async")
+        handler = Handler(
+            function,
+            dict(self.site.parse_pattern(path)),
+            needs_connection=is_websocket,
+            cancel_on_disconnect=cancel_on_disconnect,
+        )
         for method in methods:
             self._refuse_duplicate(method, path)
         return handler

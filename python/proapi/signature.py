@@ -22,16 +22,29 @@ _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 class Handler:
     """A handler and how it is called: everything by name."""
 
-    __slots__ = ("_connection_name", "function", "is_async", "name", "place")
+    __slots__ = ("_connection_name", "cancel_on_disconnect", "function", "is_async", "name", "place")
 
     def __init__(
-        self, function: Callable[..., Any], path_parameters: Mapping[str, str], *, needs_connection: bool
+        self,
+        function: Callable[..., Any],
+        path_parameters: Mapping[str, str],
+        *,
+        needs_connection: bool,
+        cancel_on_disconnect: bool = False,
     ) -> None:
         """``path_parameters``: converters by name. ValueError says what of the signature was expected and what came."""
         self.function = function
         self.name = name_of(function)
         self.place = place_of(function)
         self.is_async = is_async(function)
+        self.cancel_on_disconnect = cancel_on_disconnect
+        if not isinstance(cancel_on_disconnect, bool):
+            raise ValueError(f"cancel_on_disconnect: expected True or False, got {cancel_on_disconnect!r}")
+        if cancel_on_disconnect and not self.is_async:
+            raise ValueError(
+                f"cancel_on_disconnect: expected an 'async def' handler, got {self.name}, which is not async: it runs"
+                " in a thread, and a thread can't be cancelled"
+            )
         annotations = annotations_of(function)
         admitted = {name: admitted_classes(each) for name, each in annotations.items()}
         self._connection_name = _find_connection(

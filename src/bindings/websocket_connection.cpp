@@ -6,6 +6,7 @@
 
 #include "bindings/arguments.hpp"
 #include "bindings/awaitable.hpp"
+#include "bindings/disconnect_callback.hpp"
 #include "bindings/docstrings.hpp"
 #include "bindings/guard.hpp"
 #include "bindings/registry.hpp"
@@ -68,7 +69,7 @@ constexpr WaitOperations wait_for_own_drain{is_undrained, enlist_drained, give_d
 constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
 constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_end, borrow_loop};
 
-// ---- sending ----------------------------------------------------------------------------------------------------
+// ---- who calls --------------------------------------------------------------------------------------------------
 
 // Whether the running task is that of the connection's own handler; negative with an exception set.
 int is_own_task(PyObject* self) {
@@ -77,6 +78,8 @@ int is_own_task(PyObject* self) {
     Py_XDECREF(answer);
     return is_own;
 }
+
+// ---- sending ----------------------------------------------------------------------------------------------------
 
 // A send that is dropped does not wait, so a task that does nothing but send to a connection that has ended would hold
 // the loop for ever: of so many in a row, with none between that was delivered, the last waits for the loop's next
@@ -202,6 +205,29 @@ PyObject* connection_iter_json(PyObject* self, PyObject* arguments, PyObject* ke
 
 // ---- opening and closing ----------------------------------------------------------------------------------------
 
+void drop_disconnect_callback(PyObject* self) noexcept {
+    delete std::exchange(as_connection(self)->on_disconnect, nullptr);
+}
+
+// The handler itself ends the connection: there is nothing that it would have to be told of. False with an exception
+// set.
+bool forget_disconnect_of_own(PyObject* self) {
+    if (!as_connection(self)->on_disconnect) return true;
+    const int is_own = is_own_task(self);
+    if (is_own > 0) drop_disconnect_callback(self);
+    return is_own >= 0;
+}
+
+PyObject* connection_on_disconnect(PyObject* self, PyObject* callback) {
+    drop_disconnect_callback(self);
+    server::WebSocket& websocket = websocket_of(self);
+    if (!websocket.is_closed()) {
+        as_connection(self)->on_disconnect = new DisconnectCallback(callback);
+        websocket.wait_no_longer_open(*as_connection(self)->on_disconnect);
+    }
+    Py_RETURN_NONE;
+}
+
 PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywords) {
     static const char* const names[] = {"subprotocol", "headers", nullptr};
     PyObject *subprotocol = Py_None, *header_argument = Py_None;
@@ -239,6 +265,7 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
     }
     if (const server::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
         return raise_problem(problem, &websocket);
+    if (!forget_disconnect_of_own(self)) return nullptr;
     return websocket.buffered_amount() > 0 ? make_wait(self, wait_for_flush) : completed_none();
 }
 
@@ -261,7 +288,7 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     server::WebSocket& websocket = websocket_of(self);
     if (const server::Problem problem = websocket.reject(status, text, headers))
         return raise_problem(problem, &websocket);
-    return completed_none();
+    return forget_disconnect_of_own(self) ? completed_none() : nullptr;
 }
 
 PyObject* connection_wait_closed(PyObject* self, PyObject*) {
@@ -294,12 +321,16 @@ int connection_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(connection->query_params);
     Py_VISIT(connection->cookies);
     Py_VISIT(connection->user_data);
+    if (connection->on_disconnect) {
+        if (const int result = connection->on_disconnect->traverse(visit, arg)) return result;
+    }
     return traverse_receiver(connection, visit, arg);
 }
 
 int connection_clear(PyObject* self) {
     ConnectionObject* connection = as_connection(self);
     drop_receiver(connection);
+    drop_disconnect_callback(self);
     Py_CLEAR(connection->loop);
     Py_CLEAR(connection->path_params);
     Py_CLEAR(connection->headers);
@@ -335,6 +366,7 @@ PyMethodDef connection_methods[] = {
     {"send_text", as_method<connection_send_text>(), METH_FASTCALL | METH_KEYWORDS, docs::send_text},
     {"send_bytes", as_method<connection_send_bytes>(), METH_FASTCALL | METH_KEYWORDS, docs::send_bytes},
     {"send_json", as_method<connection_send_json>(), METH_VARARGS | METH_KEYWORDS, docs::send_json},
+    {"_on_disconnect", as_method<connection_on_disconnect>(), METH_O, nullptr},
     {"__reduce__", as_method<connection_reduce>(), METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -369,6 +401,7 @@ PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObj
     self->websocket = websocket.get();
     self->websocket->add_reference();
     self->receiver = nullptr;
+    self->on_disconnect = nullptr;
     self->loop = Py_NewRef(loop);
     self->path_params = self->headers = self->query_params = self->cookies = nullptr;
     self->user_data = self->weak_references = nullptr;

@@ -9,12 +9,14 @@
 
 namespace proapi::bindings {
 
+class DisconnectCallback;
 class MessageReceiver;
 
 struct ConnectionObject {
     PyObject_HEAD server::WebSocket* websocket;  // a counted reference
     MessageReceiver* receiver;                   // made at the first receive that has to wait
     PyObject* loop;                              // the loop it lives on
+    DisconnectCallback* on_disconnect;           // null unless its route asks for one
     PyObject* path_params;
     PyObject* headers;  // made when first asked for, like those below
     PyObject* query_params;

@@ -185,7 +185,9 @@ void WebSocket::on_drained() {
     const base::IntrusivePtr<WebSocket> self(this);  // a woken handler may drop the last handle
     if (output_waiters_ && !is_above_low_water()) output_waiters_->drain.wake();
     if (output_waiters_ && buffered_amount() == 0) output_waiters_->flush.wake();
-    if (output_waiters_ && output_waiters_->drain.empty() && output_waiters_->flush.empty()) output_waiters_.reset();
+    if (output_waiters_ && output_waiters_->drain.empty() && output_waiters_->flush.empty() &&
+        output_waiters_->closed.empty())
+        output_waiters_.reset();
 }
 
 void WebSocket::on_close(std::uint16_t code, std::string_view reason) {
@@ -214,6 +216,7 @@ void WebSocket::notify() {
         std::exchange(receiver_, nullptr)->on_end();
     }
     if (output_waiters_) output_waiters_->drain.wake();
+    if (output_waiters_) output_waiters_->closed.wake();
     if (transport_) return;
     if (output_waiters_) output_waiters_->flush.wake();
     close_waiters_.wake();

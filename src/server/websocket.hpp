@@ -102,6 +102,8 @@ public:
     // The connection's end has been told of, and with it everything is over; else wait_closed().
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
     void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
+    // For when is_closed() is false: until it is true, which may be long before the transport is gone.
+    void wait_no_longer_open(Waiter& waiter) { output_waiters().closed.add(waiter); }
     [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {
         return close_code_ == 0 ? std::nullopt : std::optional(close_code_);
     }
@@ -141,7 +143,7 @@ private:
     // What most connections have none of most of the time stands apart: idle ones own little.
     using RareText = std::unique_ptr<const std::string>;  // none: empty
     struct OutputWaiters {
-        WaiterList drain, flush;
+        WaiterList drain, flush, closed;
     };
 
     [[nodiscard]] Problem require_connecting(std::string_view call) const;

@@ -2,12 +2,14 @@
 
 import asyncio
 import copy
+import gc
 import mmap
 import pickle
 import socket
 import struct
 import threading
 import time
+import weakref
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -290,6 +292,38 @@ async def test_the_argument_of_a_send_may_be_named(serve: Serve) -> None:
 
     async with connect(_address(await serve(app_of(handler)))) as websocket:
         assert [await asyncio.wait_for(websocket.recv(), WAIT_S) for _ in range(3)] == ["text", b"octets", "1"]
+
+
+async def test_one_that_is_cancelled_with_its_client_leaves_nothing_behind(serve: Serve) -> None:
+    references: list[weakref.ref[WebSocketConnection]] = []
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def handler(websocket: WebSocketConnection) -> None:
+        references.append(weakref.ref(websocket))
+        await websocket.accept()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.put_nowait("cancelled")
+
+    async def returns(websocket: WebSocketConnection) -> None:
+        references.append(weakref.ref(websocket))
+        await websocket.accept()
+
+    app = app_of(handler, cancel_on_disconnect=True)
+    app.websocket("/returns", cancel_on_disconnect=True)(returns)
+    port = await serve(app)
+    async with connect(_address(port)):
+        pass
+    assert await asyncio.wait_for(ended.get(), WAIT_S) == "cancelled"
+    async with connect(_address(port) + "returns") as client:
+        await client.wait_closed()
+    for _ in range(100):
+        gc.collect()
+        if not any(reference() for reference in references):
+            break
+        await asyncio.sleep(0.01)
+    assert [reference() for reference in references] == [None, None]
 
 
 async def test_awaitables_that_are_done_may_be_driven_by_hand(serve: Serve) -> None:

@@ -36,6 +36,23 @@ def test_names_file_and_line_of_the_handler() -> None:
     assert text.endswith("got (websocket, room)")
 
 
+def test_what_can_not_be_cancelled_is_refused() -> None:
+    app = ProAPI()
+
+    def sync() -> str:
+        return ""
+
+    async def handler(websocket: Any) -> None: ...
+
+    for decorator in (app.get, app.post, app.put, app.patch, app.delete, app.head, app.options, app.route):
+        with pytest.raises(RouteError, match=r"expected an 'async def' handler, got .*sync, which is not async"):
+            decorator("/", cancel_on_disconnect=True)(sync)
+    for wrong in (None, 1, "yes"):
+        with pytest.raises(RouteError, match=f"cancel_on_disconnect: expected True or False, got {wrong!r}"):
+            app.websocket("/", cancel_on_disconnect=wrong)(handler)  # type: ignore[arg-type]
+    app.websocket("/", cancel_on_disconnect=True)(handler)
+
+
 async def none() -> None: ...
 async def only_path(room: str) -> None: ...
 async def star(websocket: Any, *rest: str) -> None: ...

@@ -227,6 +227,29 @@ TEST_F(WebSocketTest, NothingTheApplicationCallsCallsBack) {
     EXPECT_TRUE(websocket->has_ended());
 }
 
+TEST_F(WebSocketTest, WhoWaitsForItToBeClosedIsCalledAtTheFirstSignOfIt) {
+    accept();
+    Bell closed, drained;
+    websocket->wait_no_longer_open(closed);
+    transport.buffered = 20;
+    websocket->wait_drained(drained);
+    transport.buffered = 0;
+    websocket->on_drained();  // it stays, though nobody waits for output any more
+    EXPECT_EQ(drained.rung, 1);
+    EXPECT_EQ(closed.rung, 0);
+    websocket->on_close(1001, "");
+    EXPECT_EQ(closed.rung, 1);
+    websocket->on_end();
+    EXPECT_EQ(closed.rung, 1);
+}
+
+TEST_F(WebSocketTest, WhoWaitsForItToBeClosedIsCalledWhenTheTransportGoesFirst) {
+    Bell closed;
+    websocket->wait_no_longer_open(closed);
+    websocket->on_end();
+    EXPECT_EQ(closed.rung, 1);
+}
+
 TEST_F(WebSocketTest, SendersAreToldToWaitAboveHighWaterAndWokenAtLowWater) {
     accept();
     EXPECT_EQ(send("0123456789"), SendResult::sent);

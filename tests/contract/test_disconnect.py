@@ -1,0 +1,294 @@
+"""Handlers that are cancelled when their client leaves, and those that ask: in every mode, and in two ASGI servers.
+
+Python only: its programs say what they have seen at /seen.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from front_ends import PLACE, Program
+from raw import CLOSE, Peer, WebSocket, close_frame, http, request, upgrade
+
+PROGRAM = """
+import asyncio
+import sys
+from collections import Counter
+from proapi import ProAPI, StreamingResponse
+
+app = ProAPI(shutdown_timeout=30)
+seen = Counter()
+plain_may_end = asyncio.Event()
+
+async def wait_for_ever(what):
+    seen[f"{what} begins"] += 1
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        seen[f"{what} is cancelled"] += 1
+        raise
+
+@app.get("/seen")
+async def what_was_seen():
+    return dict(seen)
+
+@app.websocket("/watch", cancel_on_disconnect=True)
+async def watch(websocket):
+    await websocket.accept()
+    await websocket.send_text("ready")
+    await wait_for_ever("watch")
+
+@app.websocket("/before", cancel_on_disconnect=True)
+async def before(websocket):
+    await wait_for_ever("before")
+
+@app.websocket("/plain")
+async def plain(websocket):
+    await websocket.accept()
+    await websocket.wait_closed()
+    seen["plain is told"] += 1
+    try:
+        await plain_may_end.wait()
+    except asyncio.CancelledError:
+        seen["plain is cancelled"] += 1
+        raise
+
+@app.get("/end-plain")
+async def end_plain():
+    plain_may_end.set()
+
+@app.websocket("/push", cancel_on_disconnect=True)
+async def push(websocket):
+    await websocket.accept()
+    async def tick():
+        try:
+            while True:
+                await websocket.send_text("tick")
+                await asyncio.sleep(0.01)
+        finally:
+            seen["push has ended"] += 1
+    async with asyncio.TaskGroup() as group:
+        group.create_task(tick())
+
+@app.websocket("/closes", cancel_on_disconnect=True)
+async def closes(websocket):
+    await websocket.accept()
+    await websocket.close(4000)
+    await websocket.wait_closed()
+    await asyncio.sleep(0.05)
+    seen["closes has done its work"] += 1
+
+@app.websocket("/kicked", cancel_on_disconnect=True)
+async def kicked(websocket):
+    await websocket.accept()
+    asyncio.get_running_loop().call_later(0.01, websocket.close, 4003)
+    await wait_for_ever("kicked")
+
+@app.route("/poll", methods=["GET", "POST"], cancel_on_disconnect=True)
+async def poll(request):
+    await wait_for_ever("poll")
+
+@app.get("/quick", cancel_on_disconnect=True)
+async def quick():
+    await asyncio.sleep(0)
+    return "quick"
+
+@app.get("/ask")
+async def ask(request):
+    seen["ask begins"] += 1
+    while not await request.is_disconnected():
+        pass
+    seen["ask is told"] += 1
+    return "too late"
+
+@app.get("/stays")
+async def stays(request):
+    return {"disconnected": [await request.is_disconnected() for _ in range(3)]}
+
+@app.get("/stream", cancel_on_disconnect=True)
+async def stream():
+    async def parts():
+        yield "part"
+        await wait_for_ever("stream")
+    return StreamingResponse(parts())
+
+if __name__ == "__main__":
+    app.run(port=0, **eval(sys.argv[1]))
+"""
+WITHIN_S = 10.0
+COMMANDS = {
+    "standard": (["main.py", "{}"], 0),
+    "fast": (["main.py", "dict(fast=True)"], 0),
+    "uvloop": (["main.py", "dict(loop='uvloop')"], 0),
+    "uvicorn": (["-m", "uvicorn", "--port", "0", "--timeout-graceful-shutdown", "30", "main:app"], -signal.SIGTERM),
+    "hypercorn": (["-m", "hypercorn", "--workers", "0", "--bind", "127.0.0.1:0", "main:app"], 0),
+}
+Leave = Callable[[Peer], object]
+
+
+class Served:
+    def __init__(self, mode: str, program: Program) -> None:
+        self.mode = mode
+        self.program = program
+        self.port = int(program.wait_for_line(PLACE, 20)[1])
+
+    def seen(self, what: str) -> int:
+        return int(http(self.port, "GET", "/seen").json().get(what, 0))
+
+    def wait(self, what: str, count: int) -> None:
+        until = time.monotonic() + WITHIN_S
+        while (seen := self.seen(what)) < count:
+            assert time.monotonic() < until, f"{what!r}: {seen} times and not {count}\n{self.program.log}"
+        assert seen == count
+
+    def stop(self) -> None:
+        self.program.signal(signal.SIGTERM)
+        assert self.program.wait(WITHIN_S) == COMMANDS[self.mode][1], self.program.log
+
+
+@pytest.fixture(scope="module", params=list(COMMANDS))
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with started(request.param, tmp_path_factory.mktemp("disconnect")) as each:
+        served = Served(request.param, each)
+        yield served
+        served.stop()
+        for line in each.lines:
+            assert "Traceback" not in line, each.log
+            assert "ERROR" not in line, each.log
+            assert "cancelled" not in line, each.log
+
+
+def started(mode: str, folder: Path) -> Program:
+    (folder / "main.py").write_text(PROGRAM)
+    return Program([sys.executable, *COMMANDS[mode][0]], cwd=folder)
+
+
+def send_close(peer: Peer) -> None:
+    """And nothing else: TCP stays open."""
+    peer.send(close_frame(4100))
+
+
+def end_sending(peer: Peer) -> None:
+    peer.end_sending()
+
+
+def reset(peer: Peer) -> None:
+    peer.reset()
+
+
+def disconnect(peer: Peer) -> None:
+    peer.disconnect()
+
+
+LEAVINGS = [send_close, end_sending, reset, disconnect]
+
+
+@pytest.mark.parametrize("leave", LEAVINGS)
+def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
+    before = served.seen("watch is cancelled")
+    with WebSocket(served.port, "/watch") as websocket:
+        assert websocket.receive() == "ready"
+        leave(websocket)
+        served.wait("watch is cancelled", before + 1)
+        if leave is send_close:
+            answer = websocket.read_frame()
+            assert (answer.opcode, int.from_bytes(answer.payload[:2], "big")) == (CLOSE, 4100)
+
+
+def test_before_it_has_accepted(served: Served) -> None:
+    with Peer(served.port) as peer:
+        peer.send(upgrade("/before"))
+        served.wait("before begins", 1)
+        peer.disconnect()
+        served.wait("before is cancelled", 1)
+
+
+def test_a_group_that_pushes_ends(served: Served) -> None:
+    with WebSocket(served.port, "/push") as websocket:
+        assert websocket.receive() == "tick"
+        websocket.disconnect()
+        served.wait("push has ended", 1)
+
+
+def test_a_handler_that_closes_itself_is_not_cancelled(served: Served) -> None:
+    with WebSocket(served.port, "/closes") as websocket:
+        websocket.expect_close(4000)
+        served.wait("closes has done its work", 1)
+
+
+def test_one_whose_connection_another_closes_is(served: Served) -> None:
+    with WebSocket(served.port, "/kicked") as websocket:
+        websocket.expect_close(4003)
+        served.wait("kicked is cancelled", 1)
+
+
+def test_others_are_not(served: Served) -> None:
+    with WebSocket(served.port, "/plain"):
+        pass
+    served.wait("plain is told", 1)
+    assert http(served.port, "GET", "/quick").body == b"quick"
+    assert served.seen("plain is cancelled") == 0
+    http(served.port, "GET", "/end-plain")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("leave", LEAVINGS[1:])
+def test_an_http_handler_is_cancelled(served: Served, leave: Leave, method: str) -> None:
+    begun, cancelled = served.seen("poll begins"), served.seen("poll is cancelled")
+    with Peer(served.port) as peer:
+        peer.send(request(method, "/poll", body=b"body" if method == "POST" else b""))
+        served.wait("poll begins", begun + 1)
+        leave(peer)
+        served.wait("poll is cancelled", cancelled + 1)
+        if leave is end_sending:
+            peer.expect_end()  # it is not answered: nobody can tell whether it reads
+
+
+def test_an_answer_is_not_in_the_way_of_the_next(served: Served) -> None:
+    with Peer(served.port) as peer:
+        for _ in range(5):
+            assert peer.ask("GET", "/quick").body == b"quick"
+
+
+@pytest.mark.parametrize("leave", LEAVINGS[1:])
+def test_a_stream_ends(served: Served, leave: Leave) -> None:
+    cancelled = served.seen("stream is cancelled")
+    with Peer(served.port) as peer:
+        peer.send(request("GET", "/stream"))
+        peer.read_until(b"part")
+        leave(peer)
+        served.wait("stream is cancelled", cancelled + 1)
+
+
+@pytest.mark.parametrize("leave", LEAVINGS[1:])
+def test_a_handler_asks_whether_its_client_has_left(served: Served, leave: Leave) -> None:
+    begun, told = served.seen("ask begins"), served.seen("ask is told")
+    with Peer(served.port) as peer:
+        peer.send(request("GET", "/ask"))
+        served.wait("ask begins", begun + 1)
+        assert served.seen("ask is told") == told
+        leave(peer)
+        served.wait("ask is told", told + 1)
+
+
+def test_a_client_that_stays_has_not_left(served: Served) -> None:
+    with Peer(served.port) as peer:
+        for _ in range(2):
+            assert peer.ask("GET", "/stays").json() == {"disconnected": [False] * 3}
+
+
+@pytest.mark.parametrize("mode", list(COMMANDS))
+def test_a_stop_does_not_wait_for_it(mode: str, tmp_path: Path) -> None:
+    with started(mode, tmp_path) as program:
+        served = Served(mode, program)
+        with WebSocket(served.port, "/watch") as websocket:
+            assert websocket.receive() == "ready"
+            program.signal(signal.SIGTERM)
+            answer: Any = websocket.read_frame()
+            assert answer.opcode == CLOSE
+            websocket.send_unless_closed(close_frame(1001))
+            assert program.wait(WITHIN_S) == COMMANDS[mode][1], program.log
