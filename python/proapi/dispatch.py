@@ -41,6 +41,8 @@ class Dispatcher:
         self.stopping = False
         """Set when the server stops: handlers that are cancelled from now on are so by the stop."""
         self.pool = ThreadPool()
+        # Streams may go on for hours, each part of them in a thread: sync handlers have theirs besides.
+        self.stream_pool = ThreadPool()
         self.background = BackgroundTasks()
         self._loop: asyncio.AbstractEventLoop
         self._context: Context
@@ -90,12 +92,14 @@ class Dispatcher:
         abandoned.update(task for task, (connection, _) in self._websockets.items() if connection._is_abandoned)
         for task in (abandoned & self._abandoned) - self._cancelled:
             self._cancelled.add(task)
-            task.cancel()
+            if not task.cancelling():  # with its client, by cancel_on_disconnect
+                task.cancel()
         self._abandoned = abandoned
 
     def close(self) -> None:
         self.peer_faults.end_second()
         self.pool.close()
+        self.stream_pool.close()
 
     # ---- WebSocket ----
 
@@ -174,17 +178,17 @@ class Dispatcher:
         try:
             try:
                 result = await self._call(handler, request, exchange)
-                await to_response(result).send_to(exchange, self.pool)
+                await to_response(result).send_to(exchange, self.stream_pool)
             except HTTPException as error:
                 if exchange.started:  # a stream's: its client has another status already
                     raise
-                await _response_of(error).send_to(exchange, self.pool)
+                await _response_of(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
             if not self.stopping:
                 if not exchange.ended:
                     logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
             elif not exchange.started:
-                await PlainTextResponse("The server is stopping.\n", 503).send_to(exchange, self.pool)
+                await PlainTextResponse("The server is stopping.\n", 503).send_to(exchange, self.stream_pool)
             raise
         except (SystemExit, KeyboardInterrupt):
             raise

@@ -133,7 +133,9 @@ def run_server(
                     raise
         finally:
             if server.busy_threads:
-                log.logger.warning("%d sync handlers did not end within shutdown_timeout: left", server.busy_threads)
+                log.logger.warning(
+                    "%d sync handlers or iterators did not end within shutdown_timeout: left", server.busy_threads
+                )
                 stop.end_process()
 
 

@@ -39,8 +39,8 @@ class Server:
 
     @property
     def busy_threads(self) -> int:
-        """Sync handlers that still run; after the stop, those that could not be waited for."""
-        return self._dispatcher.pool.running
+        """Sync handlers and iterators that still run; after the stop, those that could not be waited for."""
+        return self._dispatcher.pool.running + self._dispatcher.stream_pool.running
 
     @property
     def busy_handlers(self) -> int:

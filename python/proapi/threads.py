@@ -1,4 +1,4 @@
-"""The bounded thread pool of sync handlers, files and sync iterators."""
+"""Bounded pools of threads: one of sync handlers, one of the sync iterators of streams, one of files (ASGI)."""
 
 import asyncio
 import os
