@@ -46,6 +46,8 @@ def test_the_application_can_be_imported() -> None:
         ("await websocket.receive_json(int) + 'x'", "Unsupported operand"),
         ("ProAPI(max_mesage_size=1)", "Unexpected keyword argument"),
         ("app.run(loop='trio')", "Literal"),
+        ("app.spawn(handler)", "incompatible type"),
+        ("app.get('/', True)", "Too many positional arguments"),
     ],
 )
 def test_mistakes_are_found(mistake: str, complaint: str, cache: Path, tmp_path: Path) -> None:

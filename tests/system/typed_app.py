@@ -29,6 +29,7 @@ from proapi import (
     RequestBodyError,
     Response,
     RouteError,
+    RunningServer,
     StreamingResponse,
     UploadFile,
     WebSocketConnection,
@@ -57,8 +58,13 @@ app.static("/files", Path(__file__).parent)
 rooms: dict[str, set[WebSocketConnection]] = {}
 
 
+async def count_rooms() -> int:
+    return len(rooms)
+
+
 @app.on_startup
-async def start() -> None: ...
+async def start() -> None:
+    assert_type(app.spawn(count_rooms(), name="count"), asyncio.Task[int])
 
 
 @app.on_shutdown
@@ -111,7 +117,7 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
         members.discard(websocket)
 
 
-@app.websocket("/kinds")
+@app.websocket("/kinds", cancel_on_disconnect=True)
 async def kinds(websocket: WebSocketConnection) -> None:
     await websocket.accept()
     assert_type(await websocket.receive_text(), str)
@@ -133,7 +139,7 @@ async def kinds(websocket: WebSocketConnection) -> None:
     await websocket.wait_closed()
 
 
-@app.get("/items/{number:int}")
+@app.get("/items/{number:int}", cancel_on_disconnect=True)
 async def item(request: Request, number: int) -> dict[str, int]:
     assert_type(request.method, str)
     assert_type(request.path, str)
@@ -142,6 +148,7 @@ async def item(request: Request, number: int) -> dict[str, int]:
     assert_type(request.cookies, dict[str, str])
     assert_type(request.client, Client | None)
     assert_type(request.url, str)
+    assert_type(await request.is_disconnected(), bool)
     if number < 0:
         raise HTTPException(404, "There is no such item.", {"X-Number": str(number)})
     return {"number": number}
@@ -213,6 +220,14 @@ def wrong() -> None:
 
 async def main() -> None:
     await app.serve("127.0.0.1", 0, on_listening=print)
+
+
+async def served() -> int:
+    async with app.serving(port=0) as server:
+        assert_type(server, RunningServer)
+        assert_type(server.url, str)
+        assert_type(server.addresses, list[tuple[str, int]])
+        return server.port
 
 
 if __name__ == "__main__":
