@@ -479,3 +479,26 @@ async def test_a_server_that_has_stopped_holds_no_descriptor() -> None:
             assert descriptors() == before
     finally:
         gc.enable()
+
+
+async def test_a_stream_is_closed_though_its_client_goes_before_the_first_part(serve: Serve) -> None:
+    app = ProAPI()
+    opened, closed = asyncio.Event(), asyncio.Event()
+
+    @app.get("/")
+    async def quiet() -> StreamingResponse:
+        async def parts() -> Any:
+            try:
+                opened.set()
+                await asyncio.Event().wait()
+                yield b""
+            finally:
+                closed.set()
+
+        return StreamingResponse(parts())
+
+    _, writer = await asyncio.open_connection("127.0.0.1", await serve(app))
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await asyncio.wait_for(opened.wait(), 5)
+    writer.transport.abort()
+    await asyncio.wait_for(closed.wait(), 5)
