@@ -2,8 +2,8 @@
 //
 //   bare_epoll PORT
 //
-// No server: it believes every peer, expects each message whole in one read, in frames of less than 126 octets, and
-// ends at the first surprise. It shares no code with the project.
+// No server: it believes every peer, knows texts in one frame and nothing else, and ends at the first surprise. It
+// shares no code with the project.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,9 +15,9 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -33,8 +33,10 @@ constexpr std::string_view reply_prefix = "Echo: ";
 
 struct Connection {
     int fd = -1;
-    bool is_open = false;
+    bool is_open = false, waits_to_write = false;
+    std::string partial;  // of a frame that has not come whole
     std::string replies;
+    std::size_t sent = 0;  // of them
 };
 
 [[noreturn]] void fail_by_errno(const char* what) {
@@ -62,11 +64,13 @@ public:
         while (true) {
             const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
             for (int i = 0; i < count; ++i) {
-                auto* connection = static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
-                if (connection == nullptr)
+                const epoll_event& event = events[static_cast<std::size_t>(i)];
+                auto* connection = static_cast<Connection*>(event.data.ptr);
+                if (connection == nullptr) {
                     accept();
-                else if (read(*connection))
+                } else if (((event.events & EPOLLIN) == 0 || read(*connection)) && !connection->replies.empty()) {
                     answered.push_back(connection);
+                }
             }
             for (Connection* connection : answered) write(*connection);
             answered.clear();
@@ -74,11 +78,11 @@ public:
     }
 
 private:
-    void watch(int fd, Connection* connection) const {
+    void watch(int fd, Connection* connection, int operation = EPOLL_CTL_ADD) const {
         epoll_event event{};
-        event.events = EPOLLIN;
+        event.events = EPOLLIN | (connection != nullptr && connection->waits_to_write ? EPOLLOUT : 0U);
         event.data.ptr = connection;
-        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) fail_by_errno("epoll_ctl");
+        if (::epoll_ctl(epoll_, operation, fd, &event) != 0) fail_by_errno("epoll_ctl");
     }
 
     void accept() const {
@@ -91,47 +95,89 @@ private:
         connection.release();  // until its peer goes
     }
 
-    // False: nothing to answer, or the connection is gone.
+    // False: the connection is gone.
     bool read(Connection& connection) {
         const ssize_t received = ::recv(connection.fd, buffer_.data(), buffer_.size(), 0);
-        if (received < 0 && errno == EAGAIN) return false;
+        if (received < 0 && errno == EAGAIN) return true;
         if (received <= 0) {
             ::close(connection.fd);
             delete &connection;
             return false;
         }
-        const std::string_view octets(buffer_.data(), static_cast<std::size_t>(received));
-        if (connection.is_open)
-            echo(octets, connection.replies);
-        else
+        std::string_view octets(buffer_.data(), static_cast<std::size_t>(received));
+        if (!connection.is_open) {
             connection.replies = handshake;
-        connection.is_open = true;
+            connection.is_open = true;
+            return true;
+        }
+        if (!connection.partial.empty()) octets = connection.partial.append(octets);
+        octets.remove_prefix(echo(octets, connection.replies));
+        // `octets` may be a view of it.
+        connection.partial = octets.empty() ? std::string() : std::string(octets);
         return true;
     }
 
-    static void echo(std::string_view frames, std::string& replies) {
-        constexpr std::size_t head_bytes = 2 + 4;
-        while (!frames.empty()) {
-            const std::size_t length = static_cast<unsigned char>(frames[1]) & 0x7FU;
-            if (length > 125 || frames.size() < head_bytes + length) throw std::runtime_error("a message in parts");
-            replies += '\x81';
-            replies += static_cast<char>(reply_prefix.size() + length);
-            replies += reply_prefix;
-            for (std::size_t i = 0; i < length; ++i)
-                replies += static_cast<char>(frames[head_bytes + i] ^ frames[2 + i % 4]);
-            frames.remove_prefix(head_bytes + length);
+    // How many octets of length stand in the second octet's place and behind it (RFC 6455, 5.2).
+    static std::size_t length_octets(unsigned char second) {
+        const unsigned length = second & 0x7FU;
+        return length < 126 ? 0 : length == 126 ? 2 : 8;
+    }
+
+    // Answers what is whole; gives how many octets that was.
+    static std::size_t echo(std::string_view frames, std::string& replies) {
+        std::size_t taken = 0;
+        while (frames.size() - taken >= 2) {
+            const std::string_view frame = frames.substr(taken);
+            const std::size_t more = length_octets(static_cast<unsigned char>(frame[1]));
+            const std::size_t head_bytes = 2 + more + 4;
+            if (frame.size() < head_bytes) break;
+            std::size_t length = static_cast<unsigned char>(frame[1]) & 0x7FU;
+            if (more > 0) length = 0;
+            for (std::size_t i = 0; i < more; ++i) length = length << 8 | static_cast<unsigned char>(frame[2 + i]);
+            if (frame.size() < head_bytes + length) break;
+            reply(frame.substr(head_bytes, length), frame.substr(head_bytes - 4, 4), replies);
+            taken += head_bytes + length;
+        }
+        return taken;
+    }
+
+    static void reply(std::string_view masked, std::string_view key, std::string& replies) {
+        const std::size_t length = reply_prefix.size() + masked.size();
+        const std::size_t more = length < 126 ? 0 : length < 65536 ? 2 : 8;
+        replies += '\x81';
+        replies += static_cast<char>(more == 0 ? length : more == 2 ? 126 : 127);
+        for (std::size_t i = more; i-- > 0;) replies += static_cast<char>(length >> (8 * i));
+        replies += reply_prefix;
+        const std::size_t at = replies.size();
+        replies.append(masked);
+        std::uint32_t word = 0, mask = 0;
+        std::memcpy(&mask, key.data(), sizeof mask);
+        std::size_t i = 0;
+        for (; i + sizeof word <= masked.size(); i += sizeof word) {
+            std::memcpy(&word, &replies[at + i], sizeof word);
+            word ^= mask;
+            std::memcpy(&replies[at + i], &word, sizeof word);
+        }
+        for (; i < masked.size(); ++i) replies[at + i] = static_cast<char>(replies[at + i] ^ key[i % 4]);
+    }
+
+    void write(Connection& connection) const {
+        const ssize_t sent = ::send(connection.fd, connection.replies.data() + connection.sent,
+                                    connection.replies.size() - connection.sent, MSG_NOSIGNAL);
+        if (sent > 0) connection.sent += static_cast<std::size_t>(sent);
+        const bool is_done = connection.sent == connection.replies.size();
+        if (is_done) {
+            connection.replies.clear();
+            connection.sent = 0;
+        }
+        if (connection.waits_to_write == is_done) {
+            connection.waits_to_write = !is_done;
+            watch(connection.fd, &connection, EPOLL_CTL_MOD);
         }
     }
 
-    static void write(Connection& connection) {
-        const ssize_t sent = ::send(connection.fd, connection.replies.data(), connection.replies.size(), MSG_NOSIGNAL);
-        if (sent >= 0 && static_cast<std::size_t>(sent) != connection.replies.size())
-            throw std::runtime_error("a peer that does not read");
-        connection.replies.clear();
-    }
-
     int listener_, epoll_;
-    std::array<char, 65'536> buffer_{};
+    std::array<char, 512 * 1024> buffer_{};
 };
 
 }  // namespace

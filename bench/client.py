@@ -29,9 +29,11 @@ class Echoed:
         return self.messages / self.seconds
 
 
-def echo(server: Running, *, connections: int, in_flight: int, warm_up_s: float, seconds: float) -> Echoed:
-    """Keeps `in_flight` messages going on each connection."""
-    arguments = [str(server.port), str(connections), str(in_flight), str(warm_up_s), str(seconds)]
+def echo(
+    server: Running, *, connections: int, in_flight: int, text_bytes: int, warm_up_s: float, seconds: float
+) -> Echoed:
+    """Keeps `in_flight` texts of that size going on each connection."""
+    arguments = [str(server.port), str(connections), str(in_flight), str(text_bytes), str(warm_up_s), str(seconds)]
     with _load_client("echo", *arguments) as client:
         _expect(client, "begin")
         before, waited_before = server.cpu_s(), server.kept_waiting_s() + kept_waiting_s(client.pid)

@@ -1,8 +1,10 @@
 // The load that bench/ puts on a WebSocket echo server at 127.0.0.1, by one thread, epoll, and io_uring where the
 // kernel has it: the client has a core as the server does, and must not be the slower of the two.
 //
-//   load_client echo PORT CONNECTIONS IN_FLIGHT WARM_UP_S SECONDS    "begin", "end MESSAGES SECONDS CPU_SECONDS"
-//   load_client idle PORT CONNECTIONS ADDRESSES                      "ready", waits for the end of stdin, "open COUNT"
+//   load_client echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS
+//                                          "begin", "end MESSAGES SECONDS CPU_SECONDS"
+//   load_client idle PORT CONNECTIONS ADDRESSES
+//                                          "ready", waits for the end of stdin, "open COUNT"
 //
 // Every octet that comes back is compared with what was due, and a reply that is wrong, late or too much ends the run
 // with status 1. It shares no code with the project, so that no mistake can cancel out.
@@ -15,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -33,11 +36,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t text_bytes = 20;
-constexpr std::size_t frame_bytes = 2 + 4 + text_bytes;
+constexpr std::size_t small_text_bytes = 20;
+constexpr std::size_t most_text_bytes = 1 << 20;  // what servers take by default
 constexpr std::string_view reply_prefix = "Echo: ";
-constexpr std::size_t reply_bytes = 2 + reply_prefix.size() + text_bytes;
-constexpr std::size_t ring_messages = 128;  // numbered, so that a lost or swapped reply is seen
+constexpr std::size_t most_ring_messages = 128, least_ring_messages = 4, ring_text_bytes = 4 << 20;
 constexpr int stall_s = 10;
 constexpr unsigned longest_run_s = 300;
 constexpr std::size_t most_connections = 60'000;
@@ -53,28 +55,42 @@ constexpr std::size_t most_connections = 60'000;
     throw std::system_error(static_cast<int>(-result), std::generic_category(), what);
 }
 
-// What is sent and what must come back, each twice in a row: any stretch up to one ring's length is contiguous.
+// What is sent and what must come back, each twice in a row: any stretch up to one ring's length is contiguous. The
+// messages are numbered, so that a lost or swapped reply is seen.
 struct Ring {
+    std::size_t messages, frame_bytes, reply_bytes;
     std::string frames, replies;
 
-    Ring() {
-        for (std::size_t i = 0; i < 2 * ring_messages; ++i) add(i % ring_messages);
+    explicit Ring(std::size_t text_bytes)
+        : messages(std::clamp(ring_text_bytes / text_bytes, least_ring_messages, most_ring_messages)) {
+        for (std::size_t i = 0; i < 2 * messages; ++i) add(i % messages, text_bytes);
+        frame_bytes = frames.size() / (2 * messages);
+        reply_bytes = replies.size() / (2 * messages);
     }
 
-    void add(std::size_t number) {
-        std::array<char, text_bytes + 1> text{};
-        std::snprintf(text.data(), text.size(), "twenty octets of %03zu", number);
+    void add(std::size_t number, std::size_t text_bytes) {
+        std::array<char, small_text_bytes + 1> begin{};
+        std::snprintf(begin.data(), begin.size(), "twenty octets of %03u", static_cast<unsigned>(number % 1000));
+        std::string text(begin.data(), small_text_bytes);
+        while (text.size() < text_bytes) text += static_cast<char>(' ' + (text.size() * 7 + number) % 95);
         const std::uint32_t mask = 0x9E3779B9U * static_cast<std::uint32_t>(number + 1);
         std::array<char, 4> key{};
         std::memcpy(key.data(), &mask, key.size());
-        frames += '\x81';
-        frames += static_cast<char>(0x80U | text_bytes);
+        add_head(frames, text_bytes, true);
         frames.append(key.data(), key.size());
         for (std::size_t i = 0; i < text_bytes; ++i) frames += static_cast<char>(text[i] ^ key[i % 4]);
-        replies += '\x81';
-        replies += static_cast<char>(reply_bytes - 2);
+        add_head(replies, reply_prefix.size() + text_bytes, false);
         replies += reply_prefix;
-        replies.append(text.data(), text_bytes);
+        replies += text;
+    }
+
+    // RFC 6455, 5.2
+    static void add_head(std::string& out, std::size_t length, bool is_masked) {
+        const unsigned mask_bit = is_masked ? 0x80U : 0U;
+        const std::size_t length_octets = length < 126 ? 0 : length < 65536 ? 2 : 8;
+        out += '\x81';
+        out += static_cast<char>(mask_bit | (length_octets == 0 ? length : length_octets == 2 ? 126 : 127));
+        for (std::size_t i = length_octets; i-- > 0;) out += static_cast<char>(length >> (8 * i));
     }
 };
 
@@ -141,7 +157,8 @@ struct Connection {
 
 class Load {
 public:
-    Load(std::uint16_t port, std::size_t connections, unsigned addresses) : port_(port), connections_(connections) {
+    Load(std::uint16_t port, std::size_t connections, std::size_t text_bytes, unsigned addresses)
+        : port_(port), connections_(connections), ring_(text_bytes) {
         if (connections == 0 || connections > most_connections) fail("expected 1 to 60000 connections");
         for (std::size_t i = 0; i < connections; ++i) open(connections_[i], addresses > 1 ? 1 + i % addresses : 0);
     }
@@ -160,7 +177,8 @@ public:
 
     // Keeps `in_flight` messages going on every connection.
     void echo(std::size_t in_flight, double warm_up_s, double seconds) {
-        if (in_flight == 0 || in_flight > ring_messages) fail("expected 1 to 128 messages in flight");
+        if (in_flight == 0 || in_flight > ring_.messages)
+            fail("expected 1 to " + std::to_string(ring_.messages) + " messages of that size in flight");
         epoll_ = ::epoll_create1(0);
         if (epoll_ < 0) fail_by_errno("epoll_create1");
         for (Connection& connection : connections_) {
@@ -183,7 +201,7 @@ public:
             add_messages(connection, 1);
             send_alone(connection);
             while (connection.awaited > 0) {
-                const ssize_t count = ::recv(connection.fd, buffers_.data(), buffer_bytes, 0);
+                const ssize_t count = ::recv(connection.fd, buffers_.data(), buffer_bytes_, 0);
                 received(connection, buffers_.data(), count < 0 ? -errno : count);
             }
         }
@@ -247,14 +265,15 @@ private:
 
     void watch(Connection& connection, int operation) {
         epoll_event event{};
-        event.events = EPOLLIN | EPOLLET | (connection.waits_to_write ? EPOLLOUT : 0U);
+        // What does not fit into the buffer of a read is told again.
+        event.events = EPOLLIN | (has_room_for_all_ ? EPOLLET : 0U) | (connection.waits_to_write ? EPOLLOUT : 0U);
         event.data.ptr = &connection;
         if (::epoll_ctl(epoll_, operation, connection.fd, &event) != 0) fail_by_errno("epoll_ctl");
     }
 
-    static void add_messages(Connection& connection, std::size_t count) {
-        connection.unsent += count * frame_bytes;
-        connection.awaited += count * reply_bytes;
+    void add_messages(Connection& connection, std::size_t count) const {
+        connection.unsent += count * ring_.frame_bytes;
+        connection.awaited += count * ring_.reply_bytes;
     }
 
     [[nodiscard]] Call sending(const Connection& connection) {
@@ -274,7 +293,7 @@ private:
         if (result < 0 && result != -EAGAIN) fail_by("send", result);
         const std::size_t count = result < 0 ? 0 : static_cast<std::size_t>(result);
         connection.unsent -= count;
-        connection.send_at = (connection.send_at + count) % (ring_messages * frame_bytes);
+        connection.send_at = (connection.send_at + count) % (ring_.messages * ring_.frame_bytes);
         if (connection.waits_to_write != (connection.unsent > 0)) {
             connection.waits_to_write = connection.unsent > 0;
             watch(connection, EPOLL_CTL_MOD);
@@ -290,9 +309,9 @@ private:
         if (count > connection.awaited) fail("more came back than was sent");
         if (std::memcmp(octets, ring_.replies.data() + connection.receive_at, count) != 0)
             fail("a reply is not the echo of its message");
-        const std::size_t whole = (connection.receive_at % reply_bytes + count) / reply_bytes;
+        const std::size_t whole = (connection.receive_at % ring_.reply_bytes + count) / ring_.reply_bytes;
         connection.awaited -= count;
-        connection.receive_at = (connection.receive_at + count) % (ring_messages * reply_bytes);
+        connection.receive_at = (connection.receive_at + count) % (ring_.messages * ring_.reply_bytes);
         return whole;
     }
 
@@ -315,13 +334,13 @@ private:
         const auto connection_of = [](const epoll_event& event) { return static_cast<Connection*>(event.data.ptr); };
         calls_.clear();
         for (const epoll_event& event : ready) {
-            char* buffer = buffers_.data() + calls_.size() * buffer_bytes;
-            calls_.push_back({.fd = connection_of(event)->fd, .data = buffer, .size = buffer_bytes});
+            char* buffer = buffers_.data() + calls_.size() * buffer_bytes_;
+            calls_.push_back({.fd = connection_of(event)->fd, .data = buffer, .size = buffer_bytes_});
         }
         kernel_.carry_out(calls_);
         for (std::size_t i = 0; i < ready.size(); ++i) {
             Connection& connection = *connection_of(ready[i]);
-            const std::size_t whole = received(connection, buffers_.data() + i * buffer_bytes, calls_[i].result);
+            const std::size_t whole = received(connection, buffers_.data() + i * buffer_bytes_, calls_[i].result);
             messages += whole;
             add_messages(connection, whole);
         }
@@ -341,7 +360,7 @@ private:
     std::size_t count_open() {
         std::size_t count = 0;
         for (const Connection& connection : connections_) {
-            const ssize_t result = ::recv(connection.fd, buffers_.data(), buffer_bytes, MSG_DONTWAIT);
+            const ssize_t result = ::recv(connection.fd, buffers_.data(), buffer_bytes_, MSG_DONTWAIT);
             if (result < 0 ? errno == EAGAIN : result > 0 && buffers_[0] == '\x89') ++count;
         }
         return count;
@@ -350,8 +369,11 @@ private:
     std::uint16_t port_;
     std::vector<Connection> connections_;
     Ring ring_;
-    static constexpr std::size_t buffer_bytes = ring_messages * reply_bytes;            // more is never due
-    std::vector<char> buffers_ = std::vector<char>(Kernel::most_calls * buffer_bytes);  // one for each of a batch
+    // Of a read: all that may be due, as long as that is little.
+    static constexpr std::size_t most_buffer_bytes = 128 * 1024;
+    std::size_t buffer_bytes_ = std::min(ring_.messages * ring_.reply_bytes, most_buffer_bytes);
+    bool has_room_for_all_ = buffer_bytes_ == ring_.messages * ring_.reply_bytes;
+    std::vector<char> buffers_ = std::vector<char>(Kernel::most_calls * buffer_bytes_);  // one for each of a batch
     std::array<epoll_event, Kernel::most_calls> events_{};
     std::vector<Call> calls_;
     std::vector<Connection*> senders_;
@@ -363,9 +385,9 @@ private:
 
 int main(int argc, char** argv) try {
     const std::string mode = argc > 1 ? argv[1] : "";
-    if (!(mode == "echo" && argc == 7) && !(mode == "idle" && argc == 5)) {
+    if (!(mode == "echo" && argc == 8) && !(mode == "idle" && argc == 5)) {
         std::fputs(
-            "usage: load_client echo PORT CONNECTIONS IN_FLIGHT WARM_UP_S SECONDS\n"
+            "usage: load_client echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS\n"
             "       load_client idle PORT CONNECTIONS ADDRESSES\n",
             stderr);
         return 2;
@@ -374,9 +396,13 @@ int main(int argc, char** argv) try {
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
     const auto port = static_cast<std::uint16_t>(std::stoul(argv[2]));
     if (mode == "echo") {
-        Load(port, std::stoul(argv[3]), 1).echo(std::stoul(argv[4]), std::stod(argv[5]), std::stod(argv[6]));
+        const std::size_t text_bytes = std::stoul(argv[5]);
+        if (text_bytes < small_text_bytes || text_bytes + reply_prefix.size() > most_text_bytes)
+            fail("expected texts of 20 to 1,048,570 octets");
+        Load(port, std::stoul(argv[3]), text_bytes, 1)
+            .echo(std::stoul(argv[4]), std::stod(argv[6]), std::stod(argv[7]));
     } else {
-        Load(port, std::stoul(argv[3]), static_cast<unsigned>(std::stoul(argv[4]))).idle();
+        Load(port, std::stoul(argv[3]), small_text_bytes, static_cast<unsigned>(std::stoul(argv[4]))).idle();
     }
     return 0;
 } catch (const std::exception& error) {
