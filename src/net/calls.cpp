@@ -17,12 +17,6 @@ constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 constexpr std::size_t worth_a_ring = 3;
 constexpr std::size_t cache_line_bytes = 64;
 
-void carry_out_alone(Call& call) noexcept {
-    call.result = call.kind == Call::Kind::receive ? ::recv(call.fd, call.data, call.size, flags)
-                                                   : ::send(call.fd, call.data, call.size, flags);
-    if (call.result < 0) call.result = -errno;
-}
-
 [[nodiscard]] bool is_switched_off() noexcept {
     const char* said = std::getenv("PROAPI_IO_URING");
     return said && std::string_view(said) == "off";
@@ -38,6 +32,12 @@ void CallRing::Close::operator()(io_uring* ring) const noexcept {
         ::io_uring_queue_exit(ring);
     }
     delete ring;
+}
+
+void CallRing::carry_out_alone(Call& call) noexcept {
+    call.result = call.kind == Call::Kind::receive ? ::recv(call.fd, call.data, call.size, flags)
+                                                   : ::send(call.fd, call.data, call.size, flags);
+    if (call.result < 0) call.result = -errno;
 }
 
 CallRing::CallRing(Backend backend) noexcept {

@@ -48,6 +48,8 @@ public:
     // Whether calls are given to the kernel together.
     [[nodiscard]] bool is_together() const noexcept { return ring_ != nullptr; }
     void carry_out(std::span<Call> calls) noexcept;
+    // With a system call of its own.
+    static void carry_out_alone(Call& call) noexcept;
 
 private:
     struct Close {
@@ -86,6 +88,20 @@ public:
         }
         count_ = told_ = 0;
         is_carried_out_ = false;
+    }
+    // The same one after the other, each into the whole of `buffer`, which is hot in the cache then.
+    template <class AfterEach>
+    void complete_singly(std::span<std::uint8_t> buffer, AfterEach&& after_each) {
+        while (told_ < count_) {
+            const std::size_t next = told_++;
+            if (!callers_[next]) continue;
+            calls_[next].data = buffer.data();
+            calls_[next].size = buffer.size();
+            CallRing::carry_out_alone(calls_[next]);
+            callers_[next]->on_call_done(calls_[next]);
+            after_each();
+        }
+        count_ = told_ = 0;
     }
     // The caller is told nothing more, and its descriptor may be closed.
     void forget(const Caller& caller) noexcept;

@@ -53,7 +53,7 @@ Reactor::Reactor(CallRing::Backend backend)
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       guest_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       ring_(backend),
-      read_buffer_(read_buffer_bytes),
+      read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(read_buffer_bytes)),
       batch_(std::make_unique<Batch>()) {
     if (!epoll_ || !wake_ || !guest_timer_) throw_errno("reactor");
     add_own_descriptor(epoll_.get(), wake_.get(), nullptr);
@@ -127,7 +127,7 @@ void Reactor::run_posted() {
 
 bool Reactor::has_work() const noexcept {
     return !turn_end_hooks_.empty() || !deferred_reads_.empty() || !running_.empty() || !batch_->is_done() ||
-           !reads_.is_empty() || !sends_.is_empty();
+           !reads_.is_empty() || !large_reads_.is_empty() || !sends_.is_empty();
 }
 
 // A part of a turn. Where an exception leaves it early (no memory), what is left is for the next turn.
@@ -172,7 +172,7 @@ void Reactor::turn(std::optional<Duration> timeout) {
         for (std::size_t i = 1; Reader* reader = part.reads.pop_front(); ++i) {
             reader->read_again();
             check_fork();
-            if (i % large_reads == 0) complete_reads();
+            if (i % full_reads == 0) complete_reads();
         }
         complete_reads();
         if (!running_.empty()) run_posted();
@@ -252,7 +252,7 @@ void Reactor::catch_up() {
 void Reactor::dispatch() {
     bool woken = false;
     while (batch_->next < batch_->count) {
-        if (reads_.is_full()) complete_reads();
+        if (reads_.is_full() || large_reads_.is_full()) complete_reads();
         const epoll_event event = batch_->events[batch_->next++];
         if (event.data.ptr == nullptr) {
             woken = true;
@@ -274,7 +274,9 @@ void Reactor::dispatch() {
 }
 
 void Reactor::complete_reads() {
-    reads_.complete(ring_, read_buffer_, most_read_bytes, [this] { check_fork(); });
+    const std::span buffer(read_buffer_.get(), read_buffer_bytes);
+    reads_.complete(ring_, buffer, most_read_bytes, [this] { check_fork(); });
+    large_reads_.complete_singly(buffer, [this] { check_fork(); });
 }
 
 void Reactor::complete_sends() {
@@ -320,6 +322,7 @@ void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
 void Reactor::unwatch(int fd, const Watcher& watcher, const Caller& caller) noexcept {
     unwatch(fd, watcher);
     reads_.forget(caller);
+    large_reads_.forget(caller);
     sends_.forget(caller);
 }
 

@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -150,6 +151,10 @@ public:
     // are ready are read together, before the first of them is told: the kernel's code and the handlers' take turns in
     // the processor's caches by the batch, not by the message. Idle sockets own no buffer.
     void receive(Caller& caller, int fd) noexcept { reads_.add(caller, {.kind = Call::Kind::receive, .fd = fd}); }
+    // The same for a socket of which much is expected: alone, into the whole buffer.
+    void receive_much(Caller& caller, int fd) noexcept {
+        large_reads_.add(caller, {.kind = Call::Kind::receive, .fd = fd});
+    }
     // Sends that together with what the other hooks of this turn's end send, and tells before the turn is over. False:
     // no hooks run, or too many want to; the caller may do it alone.
     [[nodiscard]] bool send_together(Caller& caller, int fd, const iovec& octets) noexcept;
@@ -169,14 +174,15 @@ private:
 
     static constexpr std::size_t max_events = 256;
     static constexpr std::size_t most_read_bytes = 64 * 1024;
-    static constexpr std::size_t large_reads = 4;  // so many at once may each take as much
-    static constexpr std::size_t read_buffer_bytes = large_reads * most_read_bytes;
+    static constexpr std::size_t full_reads = 4;  // so many at once may each take as much
+    // A little more than that, so that a message of 256 KiB comes whole with its head and the next one's.
+    static constexpr std::size_t read_buffer_bytes = full_reads * most_read_bytes + 16 * 1024;
 
     const unsigned forks_;  // when it was made
     Descriptor epoll_, wake_, guest_timer_;
     CallRing ring_;
-    CallQueue reads_, sends_;
-    std::vector<std::uint8_t> read_buffer_;
+    CallQueue reads_, large_reads_, sends_;
+    std::unique_ptr<std::uint8_t[]> read_buffer_;
     struct Batch;
     class Part;
     std::unique_ptr<Batch> batch_;

@@ -93,7 +93,15 @@ int Stream::take_socket_error() noexcept {
 
 // One read a turn: a peer that fills its socket does not keep the others waiting.
 void Stream::read_again() {
-    if (reading_) reactor_.receive(*this, socket_.get());
+    if (reading_) receive();
+}
+
+void Stream::receive() noexcept {
+    if (expects_much_) {
+        reactor_.receive_much(*this, socket_.get());
+    } else {
+        reactor_.receive(*this, socket_.get());
+    }
 }
 
 void Stream::on_call_done(const Call& call) {
@@ -140,7 +148,7 @@ void Stream::on_ready(std::uint32_t events) {
     if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
     if (reading_) {
         cancel_read();
-        reactor_.receive(*this, socket_.get());
+        receive();
     } else if ((events & EPOLLERR) || (peer_finished_ && !has_unread_octets())) {
         // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
         end_reading(take_socket_error());
@@ -163,6 +171,15 @@ WriteResult Stream::write(const iovec* entries, std::size_t count) {
     message.msg_iovlen = std::min(count, max_entries);
     const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     return written(sent < 0 ? -errno : sent);
+}
+
+std::size_t Stream::write_at_once(const iovec* entries, std::size_t count) noexcept {
+    if (!socket_ || is_writing() || reactor_.is_forked()) return 0;
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(entries);
+    message.msg_iovlen = count;
+    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 
 // What a send has given: octets, or an error number, negative.

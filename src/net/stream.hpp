@@ -51,6 +51,8 @@ public:
     void start_reading();
     void stop_reading() noexcept;
     [[nodiscard]] bool is_reading() const noexcept { return reading_; }
+    // Whether the next reads are to take as much as they can: where that is likely to be there.
+    void expect_much(bool is_expected) noexcept { expects_much_ = is_expected; }
     // Whether the kernel holds octets that were not read yet.
     [[nodiscard]] bool has_unread_octets() const noexcept;
     // Octets that were written and that the peer's kernel has not acknowledged yet.
@@ -61,6 +63,9 @@ public:
     // Starts one write of all entries. Until it is done the entries' octets stay as they are, and the stream is not
     // written to again. It may be done at once, in full or in part.
     [[nodiscard]] WriteResult write(const iovec* entries, std::size_t count);
+    // Writes what the kernel takes of the entries at once, while no other write is under way. Gives how many octets
+    // that were; what is wrong, if anything is, the next write() tells.
+    [[nodiscard]] std::size_t write_at_once(const iovec* entries, std::size_t count) noexcept;
     [[nodiscard]] bool is_writing() const noexcept { return write_ != WriteResult::State::done; }
     // Tells the peer that nothing more comes (FIN); reading goes on.
     void shutdown_write() noexcept;
@@ -75,6 +80,7 @@ private:
     void on_ready(std::uint32_t events) override;
     void read_again() override;
     void on_call_done(const Call& call) override;
+    void receive() noexcept;
     void on_received(const Call& call);
     void finish_peer();
     void end_reading(int error);
@@ -86,7 +92,7 @@ private:
     Reactor& reactor_;
     Descriptor socket_;
     StreamHandler& handler_;
-    bool reading_ = false;
+    bool reading_ = false, expects_much_ = false;
     bool read_ended_ = false;     // on_read_end was called
     bool peer_finished_ = false;  // on_peer_finished was called
     WriteResult::State write_ = WriteResult::State::done;

@@ -100,6 +100,31 @@ void Connection::flush() {
     if (phase_ == Phase::finishing && output.empty()) linger();
 }
 
+void Connection::send_at_once(base::Bytes head, base::Bytes body) {
+    base::OutputQueue& output = protocol_->output();
+    std::size_t taken = 0;
+    iovec entries[gather_entries];
+    std::size_t count = output.gather(entries, gather_entries - 2);
+    std::size_t queued = 0;
+    for (std::size_t i = 0; i < count; ++i) queued += entries[i].iov_len;
+    if (phase_ == Phase::serving && queued == output.size_bytes()) {
+        for (const base::Bytes piece : {head, body})
+            entries[count++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
+        taken = stream_.write_at_once(entries, count);
+    }
+    if (const std::size_t of_queue = std::min(taken, queued); of_queue > 0) {
+        output.consume(of_queue);
+        taken -= of_queue;
+        has_written_ = true;
+    }
+    if (!output.empty() || taken < head.size() + body.size()) {
+        const std::size_t of_head = std::min(taken, head.size());
+        output.append(head.subspan(of_head));
+        output.append(body.subspan(taken - of_head));
+    }
+    if (has_written_ || !output.empty()) flush_soon();
+}
+
 void Connection::take(const net::WriteResult& result) {
     if (result.error != 0) return abort();
     if (result.state == net::WriteResult::State::pending) {

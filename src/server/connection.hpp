@@ -60,9 +60,14 @@ public:
         if (phase_ == Phase::serving) stream_.start_reading();
     }
     void stop_reading() noexcept { stream_.stop_reading(); }
+    void expect_much(bool is_expected) noexcept { stream_.expect_much(is_expected); }
     [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
+    // Sends the two behind the protocol's output: at once and from where they are, as far as the kernel takes them; the
+    // rest is copied into the output. For what is so large that this copy costs more than a system call. Where there
+    // is no memory for the rest, a part may have gone.
+    void send_at_once(base::Bytes head, base::Bytes body);
     // Writes what there is, then ends the connection in order. Little patience: for what is of no use any more.
     enum class Patience : std::uint8_t { usual, little };
     void finish(Patience patience = Patience::usual);

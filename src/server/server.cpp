@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/heap.hpp"
 #include "http/response.hpp"
 #include "server/http_session.hpp"
 #include "server/refusal_session.hpp"
@@ -53,7 +54,9 @@ Server::Server(net::Reactor& reactor, const Site& site, Application& application
       application_(application),
       log_(log),
       limited_log_(reactor, log),
-      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)) {}
+      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)) {
+    base::keep_freed_memory();
+}
 
 Server::~Server() {
     abort();

@@ -19,6 +19,9 @@ namespace {
 // What one peer may have handled in a turn: whoever fills a read with tiny messages waits for the others like anyone.
 constexpr int events_a_turn = 64;
 
+// From here on the copy of a message costs more than a system call of its own.
+constexpr std::size_t large_message_bytes = 16 * 1024;
+
 }  // namespace
 
 WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, const WebSocketSettings& settings)
@@ -55,7 +58,7 @@ void WebSocketSession::accept(std::string_view subprotocol, const http::Headers&
 }
 
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
-    begin_end([&] {
+    do_wholly([&] {
         const http::ResponseHead head{
             .status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
         machine_.output().append(http::write_response_head(head, connection_.server().date()));
@@ -66,12 +69,21 @@ void WebSocketSession::reject(int status, std::string_view body, const http::Hea
 }
 
 void WebSocketSession::send(MessageKind kind, base::Bytes payload) {
-    machine_.send_message(kind == MessageKind::text ? ws::Opcode::text : ws::Opcode::binary, payload);
+    const ws::Opcode opcode = kind == MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
+    if (payload.size() >= large_message_bytes) return send_large(opcode, payload);
+    machine_.send_message(opcode, payload);
     connection_.flush_soon();
 }
 
+void WebSocketSession::send_large(ws::Opcode opcode, base::Bytes payload) {
+    std::array<std::uint8_t, ws::max_frame_header_bytes> head;
+    const std::size_t head_size = machine_.write_message_head(opcode, payload.size(), head);
+    if (head_size == 0) return;
+    do_wholly([&] { connection_.send_at_once(base::Bytes(head).first(head_size), payload); });
+}
+
 void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
-    begin_end([&] {
+    do_wholly([&] {
         machine_.send_close(code, reason);
         phase_ = Phase::closing;
         connection_.server().count_close(code);
@@ -82,13 +94,14 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
     if (paused_) resume_reading();
 }
 
-// To the application the end has come by now: where `work` fails, nobody would come back to it.
+// What must not be left half done: if `work` throws, the connection is aborted when the turn ends. The application sees
+// it as closed, or a frame as sent, and nobody retries.
 template <class Work>
-void WebSocketSession::begin_end(Work&& work) {
+void WebSocketSession::do_wholly(Work&& work) {
     connection_.flush_soon();
-    end_failed_ = true;
+    is_broken_ = true;
     work();
-    end_failed_ = false;
+    is_broken_ = false;
 }
 
 void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {
@@ -107,9 +120,12 @@ void WebSocketSession::schedule_notify() {
 
 void WebSocketSession::on_read(base::MutableBytes bytes) {
     last_heard_ms_ = now_ms();
+    is_large_ = false;
     machine_.feed(bytes);
     take_events();
     machine_.retain_input();
+    // Who has sent a large message goes on so, most likely.
+    connection_.expect_much(is_large_ || machine_.expected_payload_bytes() >= large_message_bytes);
 }
 
 void WebSocketSession::take_events() {
@@ -137,6 +153,7 @@ void WebSocketSession::handle(const ws::Event& event) {
     switch (event.kind) {
         case ws::EventKind::message:
             message_began_ms_ = 0;
+            is_large_ = is_large_ || event.payload.size() >= large_message_bytes;
             websocket_->on_message(
                 {event.opcode == ws::Opcode::text ? MessageKind::text : MessageKind::binary, event.payload});
             return;
@@ -177,7 +194,7 @@ void WebSocketSession::on_output_written(bool had_waited) {
 }
 
 void WebSocketSession::on_turn_end() {
-    if (end_failed_) return connection_.abort();
+    if (is_broken_) return connection_.abort();
     if (paused_ && (phase_ == Phase::closing || (phase_ == Phase::open && websocket_->wants_messages()))) {
         paused_ = false;
         take_events();

@@ -48,6 +48,19 @@ void Connection::send_close(std::uint16_t code, std::string_view reason) {
     state_->send_close(code, base::as_bytes(reason));
 }
 
+std::size_t Connection::write_message_head(Opcode opcode, std::size_t payload_bytes,
+                                           std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept {
+    if (state_->close_sent) return 0;
+    FrameHeader header;
+    header.opcode = opcode;
+    header.payload_length = payload_bytes;
+    return write_frame_header(header, head.data());
+}
+
+std::uint64_t Connection::expected_payload_bytes() const noexcept {
+    return state_->in_payload && !is_control(state_->frame_opcode) ? state_->payload_left : 0;
+}
+
 bool Connection::close_sent() const noexcept {
     return state_->close_sent;
 }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/output_queue.hpp"
@@ -66,6 +67,10 @@ public:
 
     // Each puts one frame into output(). A server's is unmasked; lengths are minimal.
     void send_message(Opcode opcode, base::Bytes payload);
+    // The head of such a frame, for a server that sends head and payload by itself. Gives its octets; 0: nothing may be
+    // sent any more.
+    [[nodiscard]] std::size_t write_message_head(Opcode opcode, std::size_t payload_bytes,
+                                                 std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept;
     void send_ping(base::Bytes payload);  // at most 125 octets
     void send_pong(base::Bytes payload);  // at most 125 octets
     // The caller has checked code and reason (is_sendable_close_code, max_close_reason_bytes); code 1005 sends an
@@ -81,6 +86,8 @@ public:
     [[nodiscard]] bool has_failed() const noexcept;
     // A message has begun and not ended: between its first and its last octet.
     [[nodiscard]] bool message_in_progress() const noexcept;
+    // Octets that are still to come of the frame of a message that is being read.
+    [[nodiscard]] std::uint64_t expected_payload_bytes() const noexcept;
     // Octets held for an unfinished message and for retained input.
     [[nodiscard]] std::size_t buffered_input_bytes() const noexcept;
 
