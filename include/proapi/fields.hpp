@@ -16,14 +16,18 @@ class Fields {
 public:
     using Field = std::pair<std::string, std::string>;
 
-    // The last value of that name, if any. The view lives as long as the object.
-    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
+    // The last value of that name, if any. The view lives as long as the object; of a temporary one, such as
+    // request.form(), each of these gives values of their own.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const& noexcept;
+    [[nodiscard]] std::optional<std::string> get(std::string_view name) const&&;
     [[nodiscard]] std::string get(std::string_view name, std::string_view fallback) const;
     // The same; throws HTTPException(400), naming the field, where there is none.
-    [[nodiscard]] const std::string& operator[](std::string_view name) const;
+    [[nodiscard]] const std::string& operator[](std::string_view name) const&;
+    [[nodiscard]] std::string operator[](std::string_view name) const&&;
     // All values of that name, in order.
-    [[nodiscard]] std::vector<std::string_view> getlist(std::string_view name) const;
-    [[nodiscard]] bool contains(std::string_view name) const noexcept { return get(name).has_value(); }
+    [[nodiscard]] std::vector<std::string_view> getlist(std::string_view name) const&;
+    [[nodiscard]] std::vector<std::string> getlist(std::string_view name) const&&;
+    [[nodiscard]] bool contains(std::string_view name) const noexcept { return find(name) != nullptr; }
 
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }

@@ -209,29 +209,32 @@ public:
 private:
     using Result = typename HandlerSignature<F>::result;
 
-    decltype(auto) invoke(Request& request, std::tuple<Args...>& arguments) {
-        return std::apply(
-            [&](Args&... each) -> Result {
-                if constexpr (has_request) {
-                    return function_(std::move(request), std::move(each)...);
-                } else {
-                    return function_(std::move(each)...);
-                }
-            },
-            arguments);
-    }
     Task<Response> run(Request request, std::tuple<Args...> arguments) {
         if constexpr (TaskResult<Result>::is_task) {
-            return respond_with(invoke(request, arguments));
+            return std::apply([&](Args&... each) { return respond_with(invoke(request, each...)); }, arguments);
         } else {
             return in_thread([this, request = std::move(request), arguments = std::move(arguments)]() mutable {
-                if constexpr (std::is_void_v<Result>) {
-                    invoke(request, arguments);
-                    return Response(std::string(), 204, {}, {});
-                } else {
-                    return to_response(invoke(request, arguments));
-                }
+                return std::apply([&](Args&... each) { return respond_now(request, each...); }, arguments);
             });
+        }
+    }
+    Result invoke(const Request& request, Args&... arguments) {
+        if constexpr (has_request) {
+            return function_(Request(request), std::move(arguments)...);
+        } else {
+            return function_(std::move(arguments)...);
+        }
+    }
+    // The result becomes a response in the expression that calls the handler: until its end the request and the
+    // handler's parameters live, and a pointer into them may be read.
+    Response respond_now(const Request& request, Args&... arguments) {
+        if constexpr (std::is_void_v<Result>) {
+            invoke(request, arguments...);
+            return Response(std::string(), 204, {}, {});
+        } else if constexpr (has_request) {
+            return to_response(function_(Request(request), std::move(arguments)...));
+        } else {
+            return to_response(function_(std::move(arguments)...));
         }
     }
 
@@ -258,6 +261,10 @@ template <class F>
         is_response_value<typename Result::type>,
         "an HTTP handler returns proapi::Response, text, proapi::Json, proapi::Bytes or nothing, or a Task of "
         "one of them");
+    static_assert(
+        !refers_to_others<typename Result::type> || (!Result::is_task && is_literal<typename Signature::result>),
+        "a handler's result is sent after the request and the handler's parameters are gone: return "
+        "std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference");
     static_assert(!Result::is_task || !Signature::takes_references,
                   "a coroutine outlives the call that starts it: take the handler's parameters by value");
     return std::make_unique<TypedHttpHandler<F, Path::has_first, typename Path::list>>(std::move(function));

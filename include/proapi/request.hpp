@@ -1,4 +1,5 @@
-// Request: one HTTP request, whole, as its handler sees it. A cheap handle. It belongs to the handler's thread.
+// Request: one HTTP request, whole, as its handler sees it. A cheap handle. It belongs to the handler's thread. What
+// its members refer to lives until the response is written, and after that as long as a copy of the request does.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ struct UploadFile {
     std::string name;      // of the form's field; several files may have the same
     std::string filename;  // UTF-8
     std::string content_type = "text/plain";
-    std::string_view data;  // octets; the view lives as long as a copy of the request
+    std::string_view data;              // octets, of the request's body
+    std::shared_ptr<const void> owner;  // keeps the body: `data` lives as long as a copy of this file
 };
 
 class Request {
@@ -34,7 +36,8 @@ public:
     [[nodiscard]] const Client& client() const;
     [[nodiscard]] const std::string& url() const;
 
-    // Octets, whatever they mean. The view lives as long as a copy of the request.
+    // Octets, whatever they mean. The view lives as the class says; one that is kept longer needs a copy of the
+    // request, or std::string(request.body()).
     [[nodiscard]] std::string_view body() const;
     // Throws HTTPException(400) where the body is not JSON.
     [[nodiscard]] Json json() const;

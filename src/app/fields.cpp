@@ -17,16 +17,21 @@ const Fields::Field* Fields::find(std::string_view name) const noexcept {
     return nullptr;
 }
 
-std::optional<std::string_view> Fields::get(std::string_view name) const noexcept {
+std::optional<std::string_view> Fields::get(std::string_view name) const& noexcept {
     const Field* field = find(name);
     return field ? std::optional<std::string_view>(field->second) : std::nullopt;
+}
+
+std::optional<std::string> Fields::get(std::string_view name) const&& {
+    const Field* field = find(name);
+    return field ? std::optional(field->second) : std::nullopt;
 }
 
 std::string Fields::get(std::string_view name, std::string_view fallback) const {
     return std::string(get(name).value_or(fallback));
 }
 
-const std::string& Fields::operator[](std::string_view name) const {
+const std::string& Fields::operator[](std::string_view name) const& {
     if (const Field* field = find(name)) return field->second;
     std::string names;
     for (const auto& [known, value] : fields_) names += (names.empty() ? "" : ", ") + known;
@@ -34,7 +39,18 @@ const std::string& Fields::operator[](std::string_view name) const {
         400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "none at all" : names));
 }
 
-std::vector<std::string_view> Fields::getlist(std::string_view name) const {
+std::string Fields::operator[](std::string_view name) const&& {
+    const Fields& self = *this;
+    return self[name];
+}
+
+std::vector<std::string> Fields::getlist(std::string_view name) const&& {
+    const Fields& self = *this;
+    const auto views = self.getlist(name);
+    return {views.begin(), views.end()};
+}
+
+std::vector<std::string_view> Fields::getlist(std::string_view name) const& {
     std::vector<std::string_view> values;
     for (const auto& [known, value] : fields_)
         if (is_same(known, name)) values.emplace_back(value);

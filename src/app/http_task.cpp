@@ -17,9 +17,10 @@ void respond_with_text(server::Exchange& exchange, int status, std::string_view 
 // No exception leaves it: each becomes a response.
 Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Worker> worker, HttpHandler* handler,
               const std::string* name) {
+    // What refers to the request is valid until the response is written, a stream's closure included.
+    const Request request(std::make_shared<const RequestState>(worker, exchange));
     try {
-        auto running = handler->call(Request(std::make_shared<const RequestState>(worker, exchange)),
-                                     path_values(exchange->request().match));
+        auto running = handler->call(request, path_values(exchange->request().match));
         if (!running) {
             respond_with_text(*exchange, 404, "Nothing is served at this address.\n");
             co_return;

@@ -60,7 +60,7 @@ std::vector<UploadFile> Request::files() const {
     std::vector<UploadFile> files;
     files.reserve(form.files.size());
     for (auto& [name, filename, content_type, data] : form.files)
-        files.push_back({std::move(name), std::move(filename), std::string(content_type), data});
+        files.push_back({std::move(name), std::move(filename), std::string(content_type), data, state_});
     return files;
 }
 

@@ -81,8 +81,8 @@ void register_requests(proapi::ProAPI& app) {
     });
     app.post("/features/files", [](proapi::Request request) {
         Json items = Json::array();
-        for (const auto& [name, filename, content_type, data] : request.files())
-            items.push_back(Json::array({name, filename, content_type, latin_1(data)}));
+        for (const proapi::UploadFile& file : request.files())
+            items.push_back(Json::array({file.name, file.filename, file.content_type, latin_1(file.data)}));
         return items;
     });
     app.post("/features/json", [](proapi::Request request) { return Json{{"got", request.json()}}; });

@@ -9,6 +9,8 @@ namespace {
 
 struct NoResponse {};
 
+std::string page;
+
 void register_handlers(ProAPI& app) {
     // refused: a WebSocket handler takes a proapi::WebSocketConnection first
     app.websocket("/{a}", [](std::string) -> Task<> { co_return; });
@@ -20,14 +22,28 @@ void register_handlers(ProAPI& app) {
     app.websocket("/{a}", [](WebSocketConnection, std::string_view) -> Task<> { co_return; });
     // refused: an HTTP handler returns proapi::Response, text, proapi::Json, proapi::Bytes or nothing
     app.get("/", [] { return NoResponse(); });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request request) -> std::string_view { return request.path(); });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request request) -> const std::string& { return request.path(); });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request) -> std::string& { return page; });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request) -> char* { return page.data(); });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", []() -> const char(&)[3] { return "no"; });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request request) -> Task<std::string_view> { co_return request.path(); });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", []() -> Task<const char*> { co_return "a literal, which a task can't tell from a pointer"; });
     // refused: proapi::Request comes first
     app.get("/{a}", [](std::string, Request) { return ""; });
     // refused: a handler is a function or a lambda whose parameters have types
     app.get("/", [](auto) { return ""; });
 }
 
-// refused: a task is awaited once, which uses it up: co_await std::move(task)
 Task<> await_twice(Task<> task) {
+    // refused: a task is awaited once, which uses it up: co_await std::move(task)
     co_await task;
 }
 
@@ -39,6 +55,8 @@ using Reference = Task<int&>::value_type;
 void register_handlers(ProAPI& app) {
     app.websocket("/{a}", [](WebSocketConnection, std::string) -> Task<> { co_return; });
     app.get("/", [] { return ""; });
+    app.get("/", [](Request request) -> std::string { return request.path(); });
+    app.get("/", [](Request request) -> Task<std::string> { co_return request.path(); });
     app.get("/{a}", [](Request, std::string) { return ""; });
 }
 
