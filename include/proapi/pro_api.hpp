@@ -40,6 +40,8 @@ struct StaticOptions {
 // themselves: nobody waits for them or for what they give, and they may outlive the RunningServer, the ProAPI and
 // main(); the handlers' own objects (a lambda's captures) live until they end, but what these refer to must, too. Those
 // that have not begun by then never do.
+//
+// One that was moved from throws std::logic_error, whatever it is asked.
 class RunningServer {
 public:
     RunningServer(RunningServer&&) noexcept;
@@ -47,7 +49,7 @@ public:
     ~RunningServer();
 
     // The one that was asked for, or the one that was free.
-    [[nodiscard]] std::uint16_t port() const noexcept;
+    [[nodiscard]] std::uint16_t port() const;
     // "http://127.0.0.1:8000"
     [[nodiscard]] std::string url() const;
     // Stops to accept, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, cancels those that are
@@ -59,6 +61,8 @@ public:
 private:
     friend class ProAPI;
     explicit RunningServer(std::unique_ptr<detail::Serving> serving) noexcept;
+    [[nodiscard]] detail::Serving& serving() const;
+
     std::unique_ptr<detail::Serving> serving_;
 };
 

@@ -1,5 +1,6 @@
 // Request: one HTTP request, whole, as its handler sees it. A cheap handle. It belongs to the handler's thread. What
-// its members refer to lives until the response is written, and after that as long as a copy of the request does.
+// its members refer to lives until the response is written, and after that as long as a copy of the request does. One
+// that was moved from throws std::logic_error, whatever it is asked.
 #pragma once
 
 #include <memory>
@@ -50,6 +51,9 @@ public:
     explicit Request(std::shared_ptr<const detail::RequestState> state) noexcept : state_(std::move(state)) {}
 
 private:
+    // Throws std::logic_error where it was moved from.
+    [[nodiscard]] const detail::RequestState& state() const;
+
     std::shared_ptr<const detail::RequestState> state_;
 };
 

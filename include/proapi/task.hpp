@@ -227,16 +227,19 @@ namespace detail {
 struct SpawnState;
 }
 
-// A task that runs beside the one that spawned it. Dropping the handle leaves it running.
+// A task that runs beside the one that spawned it. Dropping the handle leaves it running. Each call throws
+// std::logic_error on another thread than the task's own, and for a handle that was moved from.
 class TaskHandle {
 public:
-    // Makes what it waits for throw Cancelled. On a task that has ended it does nothing. On the task's own thread.
+    // Makes what it waits for throw Cancelled. On a task that has ended it does nothing.
     void cancel() const;
-    [[nodiscard]] bool is_done() const noexcept;
+    [[nodiscard]] bool is_done() const;
 
     explicit TaskHandle(std::shared_ptr<detail::SpawnState> state) noexcept : state_(std::move(state)) {}
 
 private:
+    [[nodiscard]] detail::SpawnState& state(const char* call) const;
+
     std::shared_ptr<detail::SpawnState> state_;
 };
 

@@ -1,6 +1,9 @@
 // WebSocketConnection: one connection, as a handler and everyone it tells about it hold it. A cheap handle: copying,
 // comparing, hashing and keeping it after the connection is gone are safe.
 //
+// A handle that was moved from has no connection any more: it can be compared, hashed, assigned to and destroyed, and
+// everything else throws WebSocketStateError.
+//
 // A connection belongs to the thread of its handler. send_*(), close(), closed(), buffered_amount(), path() and the
 // rest of what the request said may be called from any thread; everything else on the connection's own only.
 //
@@ -101,6 +104,9 @@ public:
 private:
     ConnectionRef state_;
 };
+
+// Throws WebSocketStateError, naming the call: the handle or operation has been moved away.
+[[noreturn]] void refuse_moved_connection(const char* call);
 
 // Waits for the next message, which is made straight from the octets that were read. Acts when it is awaited.
 class ReceivingBase : public Leaf {
@@ -226,30 +232,34 @@ public:
     // The next message. Each throws WebSocketDisconnect once the connection has ended and no message is left,
     // WebSocketMessageError for a message of another kind (the next call gets the next message), WebSocketStateError
     // before accept() and while another task receives.
-    [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(state_); }
-    [[nodiscard]] detail::ReceivingBytes receive_bytes() const { return detail::ReceivingBytes(state_); }
+    [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(ref("receive_text()")); }
+    [[nodiscard]] detail::ReceivingBytes receive_bytes() const {
+        return detail::ReceivingBytes(ref("receive_bytes()"));
+    }
     // From a text or binary message. T: anything that nlohmann::json converts to. Where T converts to it, too, numbers
     // are checked, in members and elements as well: an integer takes no fraction, no true or false and nothing out of
     // its range, a float or double nothing that would be infinite.
     template <class T = Json>
     [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
-        return detail::ReceivingJson<T>(state_);
+        return detail::ReceivingJson<T>(ref("receive_json()"));
     }
     // Of either kind.
-    [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(state_); }
+    [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(ref("receive()")); }
 
     // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect
     // (Python's `async for` and iter_text()); everything else is as above.
-    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const { return detail::Next<detail::ReceivingAny>(state_); }
+    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const {
+        return detail::Next<detail::ReceivingAny>(ref("next()"));
+    }
     [[nodiscard]] detail::Next<detail::ReceivingText> next_text() const {
-        return detail::Next<detail::ReceivingText>(state_);
+        return detail::Next<detail::ReceivingText>(ref("next_text()"));
     }
     [[nodiscard]] detail::Next<detail::ReceivingBytes> next_bytes() const {
-        return detail::Next<detail::ReceivingBytes>(state_);
+        return detail::Next<detail::ReceivingBytes>(ref("next_bytes()"));
     }
     template <class T = Json>
     [[nodiscard]] detail::Next<detail::ReceivingJson<T>> next_json() const {
-        return detail::Next<detail::ReceivingJson<T>>(state_);
+        return detail::Next<detail::ReceivingJson<T>>(ref("next_json()"));
     }
 
     // Send at once, in call order, also where the result is not awaited: then nothing keeps the sender from filling the
@@ -275,7 +285,7 @@ public:
 
     // True from the moment no further message can be delivered: Close sent or received, or the connection lost. From
     // another thread: true once the connection is gone.
-    [[nodiscard]] bool closed() const noexcept;
+    [[nodiscard]] bool closed() const;
     // None while it is not closed.
     [[nodiscard]] std::optional<std::uint16_t> close_code() const;
     [[nodiscard]] const std::string& close_reason() const;
@@ -284,7 +294,7 @@ public:
     // thread: as it was a moment ago, but for that thread's own sends, which count at once.
     [[nodiscard]] std::size_t buffered_amount() const;
     // Waits until the connection is gone.
-    [[nodiscard]] detail::WaitingForEnd wait_closed() const { return detail::WaitingForEnd(state_); }
+    [[nodiscard]] detail::WaitingForEnd wait_closed() const { return detail::WaitingForEnd(ref("wait_closed()")); }
 
     friend bool operator==(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
     friend auto operator<=>(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
@@ -293,6 +303,13 @@ public:
 
 private:
     friend struct std::hash<WebSocketConnection>;
+    // Throws WebSocketStateError where the handle was moved from.
+    [[nodiscard]] const detail::ConnectionRef& ref(const char* call) const {
+        if (!state_) [[unlikely]]
+            detail::refuse_moved_connection(call);
+        return state_;
+    }
+
     detail::ConnectionRef state_;
 };
 

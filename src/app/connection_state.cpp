@@ -44,6 +44,7 @@ const RequestView& ConnectionState::view() {
 }
 
 std::unordered_map<std::string, std::any>& ConnectionState::user_data() {
+    if (!has_ended()) static_cast<void>(websocket("user_data()"));
     if (!user_data_) user_data_ = std::make_unique<std::unordered_map<std::string, std::any>>();
     return *user_data_;
 }

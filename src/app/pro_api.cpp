@@ -1,5 +1,7 @@
 #include "proapi/pro_api.hpp"
 
+#include <stdexcept>
+
 #include "app/serving.hpp"
 #include "app/site.hpp"
 
@@ -10,17 +12,22 @@ RunningServer::RunningServer(RunningServer&&) noexcept = default;
 RunningServer& RunningServer::operator=(RunningServer&&) noexcept = default;
 RunningServer::~RunningServer() = default;
 
-std::uint16_t RunningServer::port() const noexcept {
-    return serving_->port();
+detail::Serving& RunningServer::serving() const {
+    if (!serving_) throw std::logic_error("expected a RunningServer, got one that was moved from");
+    return *serving_;
+}
+
+std::uint16_t RunningServer::port() const {
+    return serving().port();
 }
 std::string RunningServer::url() const {
-    return serving_->url();
+    return serving().url();
 }
 void RunningServer::stop() {
-    serving_->stop();
+    serving().stop();
 }
 void RunningServer::wait() {
-    serving_->wait();
+    serving().wait();
 }
 
 ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {}

@@ -1,5 +1,7 @@
 #include "proapi/request.hpp"
 
+#include <stdexcept>
+
 #include "app/request_state.hpp"
 #include "http/form.hpp"
 #include "proapi/errors.hpp"
@@ -15,32 +17,37 @@ http::Form parse_form(const Request& request) {
 
 }  // namespace
 
+const detail::RequestState& Request::state() const {
+    if (!state_) throw std::logic_error("expected a Request, got one that was moved from");
+    return *state_;
+}
+
 const std::string& Request::method() const {
-    return state_->info().head.method;
+    return state().info().head.method;
 }
 const std::string& Request::path() const {
-    return state_->view().path;
+    return state().view().path;
 }
 const Params& Request::path_params() const {
-    return state_->view().path_params;
+    return state().view().path_params;
 }
 const Params& Request::query_params() const {
-    return state_->view().query_params;
+    return state().view().query_params;
 }
 const Headers& Request::headers() const {
-    return state_->view().headers;
+    return state().view().headers;
 }
 const Params& Request::cookies() const {
-    return state_->view().cookies;
+    return state().view().cookies;
 }
 const Client& Request::client() const {
-    return state_->view().client;
+    return state().view().client;
 }
 const std::string& Request::url() const {
-    return state_->view().url;
+    return state().view().url;
 }
 std::string_view Request::body() const {
-    return state_->body();
+    return state().body();
 }
 
 Json Request::json() const {

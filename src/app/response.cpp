@@ -102,12 +102,21 @@ Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server:
     }
 }
 
+namespace {
+
+[[noreturn]] void refuse_moved_writer() {
+    throw std::logic_error("write(): expected a BodyWriter, got one that was moved from");
+}
+
+}  // namespace
+
 Writing::Writing(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept
     : state_(std::move(state)), is_full_(is_full), has_ended_(has_ended) {}
 Writing::Writing(Writing&&) noexcept = default;
 Writing::~Writing() = default;
 
 bool Writing::await_ready() {
+    if (!state_) refuse_moved_writer();
     if (!is_full_ && !has_ended_) return true;
     check_cancelled();
     return false;
@@ -133,6 +142,7 @@ bool Writing::await_resume() const {
 }  // namespace detail
 
 detail::Writing BodyWriter::write(std::string_view part) const {
+    if (!state_) detail::refuse_moved_writer();
     auto result = server::SendResult::sent;
     detail::raise(state_->exchange().write(base::as_bytes(part), result));
     return detail::Writing(state_, result == server::SendResult::full, result == server::SendResult::ended);

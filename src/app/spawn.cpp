@@ -11,15 +11,15 @@ namespace detail {
 class SpawnedTask;
 
 struct SpawnState {
+    const std::shared_ptr<Worker> home;
     SpawnedTask* task = nullptr;  // while it runs
 };
 
 class SpawnedTask final : public Detached {
 public:
     SpawnedTask(Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::spawned, worker, std::move(owner), std::move(task)) {
-        state_->task = this;
-    }
+        : Detached(Kind::spawned, worker, std::move(owner), std::move(task)),
+          state_(std::make_shared<SpawnState>(worker.shared_from_this(), this)) {}
     ~SpawnedTask() override { state_->task = nullptr; }
     [[nodiscard]] const std::shared_ptr<SpawnState>& state() const noexcept { return state_; }
 
@@ -35,17 +35,24 @@ private:
         }
     }
 
-    std::shared_ptr<SpawnState> state_ = std::make_shared<SpawnState>();
+    std::shared_ptr<SpawnState> state_;
 };
 
 }  // namespace detail
 
-void TaskHandle::cancel() const {
-    if (state_->task) state_->task->context().cancel();
+detail::SpawnState& TaskHandle::state(const char* call) const {
+    if (!state_) throw std::logic_error(std::string(call) + ": expected a TaskHandle, got one that was moved from");
+    if (!state_->home->is_here())
+        throw std::logic_error(std::string(call) + ": expected to be called on the task's own thread, got another one");
+    return *state_;
 }
 
-bool TaskHandle::is_done() const noexcept {
-    return state_->task == nullptr;
+void TaskHandle::cancel() const {
+    if (detail::SpawnedTask* task = state("TaskHandle::cancel()").task) task->context().cancel();
+}
+
+bool TaskHandle::is_done() const {
+    return state("TaskHandle::is_done()").task == nullptr;
 }
 
 TaskHandle spawn(Task<> task) {

@@ -98,6 +98,7 @@ WaitingForEnd::WaitingForEnd(WaitingForEnd&&) noexcept = default;
 WaitingForEnd::~WaitingForEnd() = default;
 
 bool WaitingForEnd::await_ready() {
+    if (!state_) refuse_moved_connection("wait_closed()");
     if (state_->websocket("wait_closed()").has_ended()) return true;
     check_cancelled();
     return false;
@@ -124,7 +125,13 @@ ReceivingBase::~ReceivingBase() {
     if (is_waiting()) state_->cancel_receive(*this);
 }
 
+void refuse_moved_connection(const char* call) {
+    throw WebSocketStateError(std::string(call) + ": expected a WebSocketConnection, got one that was moved from");
+}
+
 bool ReceivingBase::await_ready() {
+    if (!state_) [[unlikely]]
+        refuse_moved_connection("receive");
     received_ = state_->try_receive(message_);
     if (!received_) check_cancelled();
     return received_;
@@ -186,85 +193,91 @@ void ReceivingBase::refuse_content(const std::string& text) {
 // ---- the handle -------------------------------------------------------------------------------------------------
 
 detail::Done WebSocketConnection::accept(std::optional<std::string_view> subprotocol, const Headers& headers) const {
-    state_->accept(subprotocol, engine_headers(headers));
+    ref("accept()")->accept(subprotocol, engine_headers(headers));
     return {};
 }
 
 detail::Done WebSocketConnection::reject(int status, std::string_view body, const Headers& headers) const {
-    state_->raise(state_->websocket("reject()").reject(status, body, engine_headers(headers)));
+    detail::ConnectionState& state = *ref("reject()");
+    state.raise(state.websocket("reject()").reject(status, body, engine_headers(headers)));
     return {};
 }
 
 detail::Closing WebSocketConnection::close(std::uint16_t code, std::string_view reason) const {
-    return detail::Closing(state_->close(code, reason) ? state_ : detail::ConnectionRef());
+    return detail::Closing(ref("close()")->close(code, reason) ? state_ : detail::ConnectionRef());
 }
 
 detail::Sending WebSocketConnection::send_text(std::string_view text) const {
-    return state_->send(server::MessageKind::text, base::as_bytes(text));
+    return ref("send_text()")->send(server::MessageKind::text, base::as_bytes(text));
 }
 
 detail::Sending WebSocketConnection::send_bytes(std::span<const std::byte> bytes) const {
-    return state_->send(server::MessageKind::binary,
-                        {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    return ref("send_bytes()")
+        ->send(server::MessageKind::binary, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
 }
 
 detail::Sending WebSocketConnection::send_json(const Json& value, JsonMode mode) const {
+    detail::ConnectionState& state = *ref("send_json()");
     const std::string text = write_json(value);
-    return state_->send(mode == JsonMode::text ? server::MessageKind::text : server::MessageKind::binary,
-                        base::as_bytes(text));
+    return state.send(mode == JsonMode::text ? server::MessageKind::text : server::MessageKind::binary,
+                      base::as_bytes(text));
 }
 
 const std::string& WebSocketConnection::path() const {
-    return state_->view().path;
+    return ref("path()")->view().path;
 }
 const Params& WebSocketConnection::path_params() const {
-    return state_->view().path_params;
+    return ref("path_params()")->view().path_params;
 }
 const Params& WebSocketConnection::query_params() const {
-    return state_->view().query_params;
+    return ref("query_params()")->view().query_params;
 }
 const Headers& WebSocketConnection::headers() const {
-    return state_->view().headers;
+    return ref("headers()")->view().headers;
 }
 const Params& WebSocketConnection::cookies() const {
-    return state_->view().cookies;
+    return ref("cookies()")->view().cookies;
 }
 const Client& WebSocketConnection::client() const {
-    return state_->view().client;
+    return ref("client()")->view().client;
 }
 const std::string& WebSocketConnection::url() const {
-    return state_->view().url;
+    return ref("url()")->view().url;
 }
 const std::vector<std::string>& WebSocketConnection::subprotocols() const {
-    return state_->view().subprotocols;
+    return ref("subprotocols()")->view().subprotocols;
 }
 
 std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() const {
-    return state_->user_data();
+    return ref("user_data()")->user_data();
 }
 
-bool WebSocketConnection::closed() const noexcept {
-    return state_->is_here() ? state_->websocket().is_closed() : state_->has_ended();
+bool WebSocketConnection::closed() const {
+    const detail::ConnectionState& state = *ref("closed()");
+    return state.is_here() ? state.websocket().is_closed() : state.has_ended();
 }
 
 std::optional<std::uint16_t> WebSocketConnection::close_code() const {
+    const detail::ConnectionState& state = *ref("close_code()");
     // Once it has ended, nothing of it changes any more: any thread may look.
-    if (state_->has_ended()) return state_->websocket().close_code();
-    return state_->websocket("close_code()").close_code();
+    if (state.has_ended()) return state.websocket().close_code();
+    return state.websocket("close_code()").close_code();
 }
 
 const std::string& WebSocketConnection::close_reason() const {
-    if (state_->has_ended()) return state_->websocket().close_reason();
-    return state_->websocket("close_reason()").close_reason();
+    const detail::ConnectionState& state = *ref("close_reason()");
+    if (state.has_ended()) return state.websocket().close_reason();
+    return state.websocket("close_reason()").close_reason();
 }
 
 const std::string& WebSocketConnection::subprotocol() const {
-    if (state_->has_ended()) return state_->websocket().subprotocol();
-    return state_->websocket("subprotocol()").subprotocol();
+    const detail::ConnectionState& state = *ref("subprotocol()");
+    if (state.has_ended()) return state.websocket().subprotocol();
+    return state.websocket("subprotocol()").subprotocol();
 }
 
 std::size_t WebSocketConnection::buffered_amount() const {
-    return state_->buffered_amount();
+    return ref("buffered_amount()")->buffered_amount();
 }
 
 }  // namespace proapi
