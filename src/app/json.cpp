@@ -1,6 +1,7 @@
 #include "proapi/json.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <compare>
 #include <cstdint>
@@ -12,6 +13,9 @@
 namespace proapi {
 
 namespace {
+
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+constexpr std::size_t most_digits_shown = 64;
 
 [[nodiscard]] std::invalid_argument too_deep() {
     return std::invalid_argument("expected JSON nested at most " + std::to_string(max_json_depth) + " deep, got more");
@@ -26,8 +30,34 @@ void check_writable(const Json& value, std::size_t depth) {
     for (const Json& each : value) check_writable(each, depth - 1);
 }
 
-// Brackets outside of strings; the parser itself needs no stack, but whoever walks its result does.
-void check_depth(std::string_view text) {
+[[nodiscard]] bool is_part_of_number(char character) noexcept {
+    return (character >= '0' && character <= '9') || character == '-' || character == '+' || character == '.' ||
+           character == 'e' || character == 'E';
+}
+
+template <class T>
+[[nodiscard]] bool overflows(std::string_view digits) noexcept {
+    T value{};
+    return std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc::result_out_of_range;
+}
+
+// A whole number that does not fit becomes a double in nlohmann's parser, and so another number. Gives the octets of
+// the number at the text's beginning.
+[[nodiscard]] std::size_t check_number(std::string_view text) {
+    std::size_t size = 1;
+    while (size < text.size() && is_part_of_number(text[size])) ++size;
+    const std::string_view number = text.substr(0, size);
+    const bool is_whole = number.find_first_of(".eE") == std::string_view::npos;
+    if (is_whole && (number[0] == '-' ? overflows<std::int64_t>(number) : overflows<std::uint64_t>(number)))
+        throw std::invalid_argument("expected JSON with integers from -2^63 to 2^64 - 1, got " +
+                                    std::string(number.substr(0, most_digits_shown)) +
+                                    (size > most_digits_shown ? "..." : "") + "; text holds any number");
+    return size;
+}
+
+// Brackets and numbers outside of strings, before the parser sees them: it needs no stack for depth, but whoever walks
+// its result does.
+void check_depth_and_numbers(std::string_view text) {
     std::size_t depth = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -41,6 +71,8 @@ void check_depth(std::string_view text) {
             if (++depth > max_json_depth) throw too_deep();
         } else if ((character == ']' || character == '}') && depth > 0) {
             --depth;
+        } else if (character == '-' || (character >= '0' && character <= '9')) {
+            i += check_number(text.substr(i)) - 1;
         }
     }
 }
@@ -136,9 +168,11 @@ std::string write_json(const Json& value) {
 }
 
 Json parse_json(std::string_view text) {
-    // The parser would skip it; to browsers and to msgspec it is no JSON (RFC 8259 section 8.1).
-    if (text.starts_with("\xEF\xBB\xBF")) throw std::invalid_argument("expected JSON, got a byte order mark");
-    check_depth(text);
+    // A byte order mark at the beginning may be ignored (RFC 8259 section 8.1); .NET and some editors write one.
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    // A second one, which the parser itself would skip, is not JSON.
+    if (text.starts_with(byte_order_mark)) throw std::invalid_argument("expected JSON, got a second byte order mark");
+    check_depth_and_numbers(text);
     try {
         return Json::parse(text.begin(), text.end());
     } catch (const Json::exception& error) {

@@ -130,6 +130,21 @@ def test_json(server: Server) -> None:
         assert http(server.port, "POST", "/features/json", json, wrong).status == 400
 
 
+@pytest.mark.parametrize("number", [0, -1, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
+def test_whole_numbers_of_64_bits_are_exact(server: Server, number: int) -> None:
+    got = http(server.port, "POST", "/features/json", [("Content-Type", "application/json")], b'{"id":%d}' % number)
+    assert got.json() == {"got": {"id": number}}
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 12345678901234567890123, 10**30, -(10**40) - 7])
+def test_larger_whole_numbers_are_exact_or_refused(server: Server, number: int) -> None:
+    got = http(server.port, "POST", "/features/json", [("Content-Type", "application/json")], b'[{"id":%d}]' % number)
+    if got.status == 200:
+        assert got.json() == {"got": [{"id": number}]}
+    else:
+        assert (got.status, str(number).encode() in got.body) == (400, True)
+
+
 # ---- what a handler may answer --------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,43 @@ TEST(Json, RefusesWhatBrowsersCantParse) {
         EXPECT_THROW(static_cast<void>(parse_json(text)), std::invalid_argument) << text;
 }
 
+TEST(Json, WholeNumbersAreExactOrRefused) {
+    for (const char* number : {"0", "-0", "-1", "9007199254740993", "9223372036854775807", "9223372036854775808",
+                               "18446744073709551615", "-9223372036854775808"}) {
+        const Json value = parse_json("{\"id\":[" + std::string(number) + "]}");
+        EXPECT_TRUE(value["id"][0].is_number_integer()) << number;
+        EXPECT_EQ(value["id"][0].dump(), std::string(number) == "-0" ? "0" : number);
+    }
+    for (const std::string number : {"18446744073709551616", "-9223372036854775809", "12345678901234567890123",
+                                     "-100000000000000000000000000000000000000007"}) {
+        for (const std::string& text : {number, "[1," + number + "]", "{\"a\":" + number + "}", " " + number + "\n"}) {
+            try {
+                static_cast<void>(parse_json(text));
+                ADD_FAILURE() << text;
+            } catch (const std::invalid_argument& error) {
+                EXPECT_NE(std::string(error.what()).find("got " + number), std::string::npos) << error.what();
+            }
+        }
+    }
+    EXPECT_EQ(parse_json("1" + std::string(40, '0') + ".0"), 1e40);
+    EXPECT_EQ(parse_json("12345678901234567890123e0"), 12345678901234567890123e0);
+    EXPECT_EQ(parse_json("\"12345678901234567890123\""), "12345678901234567890123");
+    EXPECT_THROW(static_cast<void>(parse_json(std::string(100'000, '9'))), std::invalid_argument);
+    for (const char* wrong : {"-", "1-2", "--1", "+1", "01", "1e", "1.", "[1 2]"})
+        EXPECT_THROW(static_cast<void>(parse_json(wrong)), std::invalid_argument) << wrong;
+}
+
+TEST(Json, AByteOrderMarkIsSkipped) {
+    EXPECT_EQ(parse_json("\xEF\xBB\xBF{\"a\":1}"), parse_json("{\"a\":1}"));
+    for (const char* wrong : {"\xEF\xBB\xBF",
+                              "\xEF\xBB\xBF\xEF\xBB\xBF"
+                              "1",
+                              "1\xEF\xBB\xBF",
+                              "\xEF\xBB"
+                              "1"})
+        EXPECT_THROW(static_cast<void>(parse_json(wrong)), std::invalid_argument) << wrong;
+}
+
 TEST(Json, DepthIsBounded) {
     const std::string open(max_json_depth, '['), shut(max_json_depth, ']');
     const Json deepest = parse_json(open + shut);
