@@ -183,6 +183,11 @@ public:
         return *this;
     }
     // Destroys the coroutine: a task that still waits gives up what it waits for.
+    // The same with a task that is kept.
+    template <class T>
+    static bool run_until_it_waits(Task<T>& task, std::coroutine_handle<> awaiting) {
+        return run_inline(task.coroutine_, awaiting);
+    }
     ~Task() {
         if (coroutine_) coroutine_.destroy();
     }

@@ -4,6 +4,7 @@
 
 #include "app/response_writer.hpp"
 #include "app/waits.hpp"
+#include "http/response.hpp"
 #include "server/static_files.hpp"
 
 namespace proapi {
@@ -70,21 +71,72 @@ private:
 
 }  // namespace
 
-// What a stream's writers share.
+// What a stream's writers share. The head goes out with the first part, or when the stream first waits: one that fails
+// before has its own response.
 class StreamState {
 public:
-    StreamState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange) noexcept
-        : exchange_(std::move(worker), std::move(exchange)) {}
+    StreamState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange, int status,
+                http::Headers headers) noexcept
+        : exchange_(std::move(worker), std::move(exchange)), status_(status), headers_(std::move(headers)) {}
 
     [[nodiscard]] server::Exchange& exchange() const {
         if (!exchange_.home()->is_here())
             throw std::logic_error("write(): expected to be called on the handler's thread, got another one");
         return *exchange_;
     }
+    void open() {
+        if (!exchange().is_started()) raise(exchange().start(status_, headers_, std::nullopt));
+    }
 
 private:
     HomePtr<server::Exchange> exchange_;
+    const int status_;
+    const http::Headers headers_;
 };
+
+namespace {
+
+// Runs a stream. What has no body (a response to HEAD) needs no more of it than whether it begins well: it is given up
+// where it first waits.
+class RunningStream {
+public:
+    RunningStream(Task<> task, Context* context, StreamState& state) : task_(std::move(task)), state_(state) {
+        task_.set_context(context);
+    }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> awaiting) {
+        if (!TaskAccess::run_until_it_waits(task_, awaiting)) return false;
+        state_.open();
+        is_given_up_ = !state_.exchange().has_body();
+        return !is_given_up_;
+    }
+    void await_resume() {
+        if (!is_given_up_) TaskAccess::take(task_);
+    }
+    void set_context(Context*) const noexcept {}  // given already
+
+private:
+    Task<> task_;
+    StreamState& state_;
+    bool is_given_up_ = false;
+};
+
+Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange,
+                    const Response& response) {
+    http::Headers headers = engine_headers(response);
+    if (const std::string wrong = http::check_response(response.status, headers); !wrong.empty())
+        throw std::invalid_argument(wrong);
+    CancelAtEnd cancel_at_end(*Context::current(), *exchange);
+    auto state = std::make_shared<StreamState>(std::move(worker), exchange, response.status, std::move(headers));
+    {
+        RunningStream running(std::get<Response::Stream>(response.body)(BodyWriter(state)), Context::current(), *state);
+        co_await running;
+    }
+    state->open();
+    raise(exchange->finish());
+}
+
+}  // namespace
 
 Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange,
                       Response response) {
@@ -93,12 +145,7 @@ Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server:
     } else if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
         write_file(*exchange, response, *path);
     } else {
-        raise(exchange->start(response.status, engine_headers(response), std::nullopt));
-        if (!exchange->has_body()) co_return raise(exchange->finish());
-        CancelAtEnd cancel_at_end(*Context::current(), *exchange);
-        BodyWriter writer(std::make_shared<StreamState>(std::move(worker), exchange));
-        co_await std::get<Response::Stream>(response.body)(std::move(writer));
-        raise(exchange->finish());
+        co_await write_stream(std::move(worker), std::move(exchange), response);
     }
 }
 
@@ -143,6 +190,7 @@ bool Writing::await_resume() const {
 
 detail::Writing BodyWriter::write(std::string_view part) const {
     if (!state_) detail::refuse_moved_writer();
+    state_->open();
     auto result = server::SendResult::sent;
     detail::raise(state_->exchange().write(base::as_bytes(part), result));
     return detail::Writing(state_, result == server::SendResult::full, result == server::SendResult::ended);

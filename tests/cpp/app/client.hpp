@@ -23,6 +23,8 @@ public:
     void write(std::string_view octets);
     // A whole response with Content-Length or until the end; gives status line, head and body.
     [[nodiscard]] std::string read_response();
+    // The next response's head alone, for status() and head().
+    void read_head();
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] const std::string& head() const { return head_; }
 
@@ -44,7 +46,6 @@ public:
 private:
     [[nodiscard]] std::string take(std::size_t count);
     bool fill();
-    void read_head();
 
     int socket_ = -1;
     int status_ = 0;
