@@ -21,6 +21,8 @@ thread_local Worker* current_worker = nullptr;
 constexpr std::size_t most_names = 5;
 // While stopping: how often handlers are looked at whose client is gone.
 constexpr std::chrono::milliseconds abandoned_look{250};
+constexpr unsigned most_dropped_at_once = 100;
+constexpr int most_last_turns = 1000;
 
 }  // namespace
 
@@ -212,7 +214,9 @@ void Worker::finish() {
     server_->abort();
     last_turn();
     while (Detached* task = tasks_.front()) delete task;
-    // Others may let go of this thread's objects by themselves only once it holds none of them.
+    // Whoever comes too late lets go of this thread's objects himself: not before what was posted in time, which may
+    // hold the same objects, has run, and one after the other.
+    const std::lock_guard late(late_mutex_);
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;
@@ -231,6 +235,8 @@ void Worker::serve() {
 }
 
 void Worker::last_turn() {
+    // Where an exception has cut a turn short, the posts are in the next one.
+    for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
     try {
         reactor_->turn(net::Duration(0));
     } catch (const std::exception& error) {

@@ -86,6 +86,14 @@ public:
     bool post(std::function<void()> task);
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
+    // Where post() has given false: calls `let_go`, which drops an object of the thread that has ended. Its objects are
+    // not made for several threads, so they are dropped one after the other, and after the last that was posted in
+    // time.
+    template <class LetGo>
+    void let_go_late(LetGo let_go) {
+        const std::lock_guard lock(late_mutex_);
+        let_go();
+    }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
     // Any thread.
     [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
@@ -128,7 +136,7 @@ private:
     std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;
     std::uint64_t dropped_ = 0;
     bool stopping_ = false, connections_gone_ = false;
-    std::mutex post_mutex_;
+    std::mutex late_mutex_, post_mutex_;  // held in this order
     bool takes_posts_ = false;
 };
 
@@ -144,7 +152,7 @@ public:
         if (home_->is_here()) return;
         // The count is not atomic: it may be touched by its own thread only, or by anyone once that has ended.
         auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
-        if (!home_->post([box] { box->reset(); })) box->reset();
+        if (!home_->post([box] { box->reset(); })) home_->let_go_late([&] { box->reset(); });
     }
 
     T* operator->() const noexcept { return object_.get(); }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include "client.hpp"
@@ -186,6 +187,34 @@ TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
     gate.set_value();
     while (begun.use_count() > 1) std::this_thread::yield();  // whoever holds the handler has ended
     EXPECT_EQ(*begun, begun_before);
+}
+
+// A request and the writer of its stream hold the same objects of a worker's thread. Other threads let them go: before it
+// ends, while it does, and when it has. ThreadSanitizer sees whether they do it one after the other.
+TEST(Shutdown, OtherThreadsLetGoOfWhatIsLeft) {
+    for (int i = 0; i < 30; ++i) {
+        ProAPI app;
+        std::optional<Request> request;
+        std::optional<BodyWriter> writer;
+        app.get("/", [&](Request given) {
+            request = std::move(given);
+            return Response::stream([&](BodyWriter body) -> Task<> {
+                writer = body;
+                co_await body.write("begun");
+            });
+        });
+        RunningServer server = app.start({.port = 0});
+        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "5\r\nbegun\r\n0\r\n\r\n");
+        if (i % 3 == 1) server.stop();
+        if (i % 3 == 2) {
+            server.stop();
+            server.wait();
+        }
+        std::thread one([&] { request.reset(); }), other([&] { writer.reset(); });
+        if (i % 3 == 0) server.stop();
+        one.join();
+        other.join();
+    }
 }
 
 TEST(Shutdown, ARequestUnderWayIsAnswered) {
