@@ -113,6 +113,10 @@ template <class T>
 struct AwaitResult<Task<T>> {
     using type = T;
 };
+template <TaskFunction F>
+struct AwaitResult<F> {
+    using type = TaskValueOf<F>;
+};
 
 template <class A>
 Task<typename AwaitResult<A>::type> as_task(A awaitable) {
@@ -122,6 +126,19 @@ template <class T>
 Task<T> as_task(Task<T> task) {
     return task;
 }
+template <TaskFunction F>
+Task<TaskValueOf<F>> as_task(F function) {
+    return make_task(std::move(function));
+}
+template <TaskFunction F>
+[[nodiscard]] std::vector<Task<TaskValueOf<F>>> as_tasks(std::vector<F> functions) {
+    std::vector<Task<TaskValueOf<F>>> tasks;
+    tasks.reserve(functions.size());
+    for (F& function : functions) tasks.push_back(make_task(std::move(function)));
+    return tasks;
+}
+template <class T>
+inline constexpr bool is_task_or_function = is_task<T> || TaskFunction<T>;
 
 template <class T>
 using ResultOf = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
@@ -169,7 +186,8 @@ template <class Rep, class Period>
     return detail::Sleeping(detail::in_milliseconds(duration));
 }
 
-// The result of `awaitable` (a Task, or a call such as websocket.receive_text()), or TimeoutError once `timeout` is
+// The result of `awaitable` (a Task, a callable that returns one and is kept, or a call such as
+// websocket.receive_text()), or TimeoutError once `timeout` is
 // over and the operation is cancelled: a receive loses no message by it, a waiting send neither loses nor doubles its
 // message. What is there at once is given even with a timeout of 0; hours::max() is no limit. Not for two threads.
 template <class A, class Rep, class Period>
@@ -191,6 +209,13 @@ template <class... Ts>
         [](auto&... each) { return std::tuple<detail::ResultOf<Ts>...>{detail::take_result(*each)...}; }, children);
 }
 
+// The same with callables that return tasks, which are kept until their tasks have ended.
+template <class... As>
+    requires((detail::is_task_or_function<As> && ...) && (detail::TaskFunction<As> || ...))
+[[nodiscard]] auto when_all(As... each) {
+    return when_all(detail::as_task(std::move(each))...);
+}
+
 // The same for any number of equal ones: gives a vector of results, or nothing for Task<>.
 template <class T>
 [[nodiscard]] Task<std::conditional_t<std::is_void_v<T>, void, std::vector<detail::ResultOf<T>>>> when_all(
@@ -206,6 +231,11 @@ template <class T>
         for (detail::Child<T>& child : children) results.push_back(child.take());
         co_return results;
     }
+}
+
+template <detail::TaskFunction F>
+[[nodiscard]] auto when_all(std::vector<F> functions) {
+    return when_all(detail::as_tasks(std::move(functions)));
 }
 
 // Runs all of them until one ends, cancels the rest, and gives the number of that one with its result (its exception is
@@ -224,6 +254,10 @@ template <class T>
         ++index;
     }
     throw Cancelled();  // not reached: a join that is over has a decisive child
+}
+template <detail::TaskFunction F>
+[[nodiscard]] auto when_any(std::vector<F> functions) {
+    return when_any(detail::as_tasks(std::move(functions)));
 }
 
 }  // namespace proapi

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -129,6 +130,20 @@ public:
         static_files(prefix, directory, options, where);
     }
 
+    // Runs `function` (no arguments, Task<>), which is kept, beside the handlers: called before start() or run(), each
+    // time that the application serves, on one of its workers; called in a handler or task, now, on that one's worker.
+    // No connection's end ends it. When the server stops, it is cancelled as soon as no handler of its worker runs.
+    // What leaves it is logged with `name`, the call's file and line unless it is given. Throws std::logic_error on
+    // another thread while the application serves.
+    template <class F>
+    void background(F function, std::string_view name = {},
+                    std::source_location where = std::source_location::current()) {
+        static_assert(detail::TaskFunction<F>, "background() takes a callable without arguments that returns Task<>");
+        static_assert(std::is_void_v<detail::TaskValueOf<F>>, "background() takes a callable that returns Task<>");
+        auto kept = std::make_shared<F>(std::move(function));
+        add_background([kept] { return make_task([kept] { return std::invoke(*kept); }); }, name, where);
+    }
+
     // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is
     // wrong.
     void setting(std::string_view name, std::string_view value);
@@ -151,4 +166,7 @@ private:
     std::shared_ptr<detail::Site> site_;
 };
 
+    // The handlers that are left.
+    [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
+    void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);
 }  // namespace proapi

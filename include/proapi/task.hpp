@@ -11,6 +11,7 @@
 #include <concepts>
 #include <coroutine>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -248,9 +249,52 @@ private:
     std::shared_ptr<detail::SpawnState> state_;
 };
 
-// Runs `task` beside its caller: at once until it first waits, then whenever that is over. It belongs to the connection
-// whose handler (or task) started it. An exception that leaves it is logged. When the server stops, it is cancelled as
-// soon as no handler runs. Throws std::logic_error outside of a handler or task, and for a task that has run.
+// Runs `task` beside its caller: at once until it first waits, then whenever that is over. It lives as long as it runs,
+// whatever becomes of the connection whose handler started it: that connection's end is raised by what it receives,
+// while its sends are dropped and give false. An exception that leaves it is logged. When the server stops, it is
+// cancelled as soon as no handler runs. Throws std::logic_error outside of a handler or task, and for a task that has
+// run.
+//
+// Not for a lambda that captures: the captures of `spawn([name]() -> Task<> { ... }())` are gone when the call returns.
 TaskHandle spawn(Task<> task);
 
 }  // namespace proapi
+namespace detail {
+
+template <class T>
+struct TaskValue;
+template <class T>
+struct TaskValue<Task<T>> {
+    using type = T;
+};
+
+template <class F, class... Args>
+concept TaskFunction = std::invocable<F&, Args...> && is_task<std::invoke_result_t<F&, Args...>>;
+template <class F, class... Args>
+using TaskValueOf = typename TaskValue<std::invoke_result_t<F&, Args...>>::type;
+
+}  // namespace detail
+
+// The task that function(arguments...) returns, with the function and the arguments kept for as long as it lives: a
+// coroutine refers to its lambda's captures and does not keep them. For tasks that are collected before they are
+// awaited, as for when_all():
+//
+//   for (int i = 0; i < 3; ++i) tasks.push_back(proapi::make_task([i, name]() -> proapi::Task<> { ... }));
+template <class F, class... Args>
+    requires detail::TaskFunction<F, Args...>
+[[nodiscard]] Task<detail::TaskValueOf<F, Args...>> make_task(F function, Args... arguments) {
+    auto task = std::invoke(function, std::move(arguments)...);
+    co_return co_await std::move(task);
+}
+
+// spawn() of function(arguments...), which are kept for as long as the task lives:
+//
+//   proapi::spawn([websocket, name]() -> proapi::Task<> { co_await websocket.send_text(name); });
+template <class F, class... Args>
+    requires(!detail::is_task<std::remove_cvref_t<F>>)
+TaskHandle spawn(F function, Args... arguments) {
+    static_assert(detail::TaskFunction<F, Args...>,
+                  "spawn() takes a Task<>, or a callable that returns one, and its arguments");
+    return spawn(make_task(std::move(function), std::move(arguments)...));
+}
+

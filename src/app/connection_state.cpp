@@ -77,7 +77,10 @@ Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
     if (kind == server::MessageKind::text && !base::is_valid_utf8(payload))
         throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
     if (!is_here()) {
-        if (has_ended()) return Sending(new Sending::Unfinished(ConnectionRef(this)));
+        if (has_ended()) {
+            Worker* sender = Worker::current();
+            return Sending(new Sending::Unfinished(ConnectionRef(this), sender && sender->count_dropped()));
+        }
         if (!accepted_.load(std::memory_order_acquire)) throw WebSocketStateError("send: call accept() first");
         return Sending(
             new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
@@ -86,8 +89,8 @@ Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
     raise(websocket_->send(kind, payload, result));
     if (result == server::SendResult::sent) [[likely]]
         return {};
-    if (result == server::SendResult::ended) worker().count_dropped();
-    return Sending(new Sending::Unfinished(ConnectionRef(this)));
+    const bool next_turn = result == server::SendResult::ended && worker().count_dropped();
+    return Sending(new Sending::Unfinished(ConnectionRef(this), next_turn));
 }
 
 std::size_t ConnectionState::buffered_amount() {

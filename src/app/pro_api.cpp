@@ -49,6 +49,14 @@ void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& 
     site_->add_files(prefix, directory.string(), dot_files, where);
 }
 
+void ProAPI::add_background(std::function<Task<>()> make, std::string_view name, std::source_location where) {
+    detail::Site::Background background{std::string(name), std::move(make)};
+    if (name.empty()) background.name = std::string(where.file_name()) + ":" + std::to_string(where.line());
+    detail::Worker* worker = detail::Worker::current();
+    if (worker && &worker->site() == site_.get()) return detail::start_background_task(*worker, background);
+    site_->add_background(std::move(background));
+}
+
 void ProAPI::setting(std::string_view name, std::string_view value) {
     site_->set(name, value);
 }

@@ -9,8 +9,10 @@ namespace proapi::detail {
 
 class Sending::Unfinished final : public Leaf {
 public:
-    // On the connection's own thread, or after its end.
-    explicit Unfinished(ConnectionRef state) noexcept : state_(std::move(state)) {}
+    // On the connection's own thread, or after its end. `next_turn`: dropped, and not to be known before the loop
+    // turns.
+    explicit Unfinished(ConnectionRef state, bool next_turn = false) noexcept
+        : state_(std::move(state)), next_turn_(next_turn) {}
     Unfinished(ConnectionRef state, std::shared_ptr<RemoteSend> remote) noexcept
         : state_(std::move(state)), remote_(std::move(remote)) {}
     ~Unfinished() override;
@@ -20,8 +22,11 @@ public:
     [[nodiscard]] bool outcome();
 
 private:
+    [[nodiscard]] bool is_owners() const noexcept { return context() && context()->owner() == state_.get(); }
+
     ConnectionRef state_;
     std::shared_ptr<RemoteSend> remote_;
+    const bool next_turn_ = false;
 };
 
 }  // namespace proapi::detail

@@ -66,6 +66,7 @@ Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
     }
     try {
         for (int i = 0; i < options.workers; ++i) start_worker(site, sharing);
+        workers_.front()->start_background();
     } catch (...) {
         stop();
         wait();

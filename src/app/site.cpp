@@ -152,6 +152,11 @@ void Site::set(std::string_view name, std::string_view value) {
         throw std::invalid_argument(wrong);
 }
 
+void Site::add_background(Background background) {
+    require_not_serving("background() outside of a handler");
+    background_.push_back(std::move(background));
+}
+
 server::WebSocketSettings Site::settings_of(const Entry& entry) const {
     server::WebSocketSettings settings = site_.settings;
     for (const auto& [name, value] : entry.settings)

@@ -1,6 +1,7 @@
 // The routes of an application as they are registered: the server's table of them, and their handlers beside it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <source_location>
@@ -25,6 +26,12 @@ public:
         std::source_location where;
     };
 
+    // What runs beside the handlers while the application serves.
+    struct Background {
+        std::string name;  // for log lines
+        std::function<Task<>()> make;
+    };
+
     // Each throws RouteError. Methods are taken in any case.
     void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const Settings& settings,
                        std::source_location where);
@@ -33,6 +40,9 @@ public:
     void add_files(std::string_view prefix, const std::string& directory, server::DotFiles dot_files,
                    std::source_location where);
     void set(std::string_view name, std::string_view value);
+    // For each time that it serves. Throws std::logic_error while it does.
+    void add_background(Background background);
+    [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }
 
     // Throws std::invalid_argument: settings that contradict each other.
     void check_settings() const;
@@ -62,6 +72,7 @@ private:
 
     server::Site site_;
     std::vector<Entry> entries_;  // parallel to site_.routes
+    std::vector<Background> background_;
     std::mutex mutex_;
     std::size_t uses_ = 0;
 };

@@ -1,8 +1,9 @@
-// Spawned tasks: what a handler has started and nobody awaits.
+// Tasks that nobody awaits: what a handler has spawned, and what runs in the application's background. None of them is
+// a connection's own: the end of the connection whose handler spawned one does not make its sends throw.
 #include <stdexcept>
 
-#include "app/connection_state.hpp"
 #include "app/worker.hpp"
+#include "proapi/errors.hpp"
 
 namespace proapi {
 
@@ -17,8 +18,8 @@ struct SpawnState {
 
 class SpawnedTask final : public Detached {
 public:
-    SpawnedTask(Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::spawned, worker, std::move(owner), std::move(task)),
+    SpawnedTask(Worker& worker, Task<> task)
+        : Detached(Kind::spawned, worker, {}, std::move(task)),
           state_(std::make_shared<SpawnState>(worker.shared_from_this(), this)) {}
     ~SpawnedTask() override { state_->task = nullptr; }
     [[nodiscard]] const std::shared_ptr<SpawnState>& state() const noexcept { return state_; }
@@ -37,6 +38,31 @@ private:
 
     std::shared_ptr<SpawnState> state_;
 };
+
+class BackgroundTask final : public Detached {
+public:
+    BackgroundTask(Worker& worker, std::string name, Task<> task)
+        : Detached(Kind::spawned, worker, {}, std::move(task)), name_(std::move(name)) {}
+
+private:
+    void on_end(const std::exception_ptr& error) noexcept override {
+        if (!error) return;
+        try {
+            std::rethrow_exception(error);
+        } catch (const Cancelled&) {
+        } catch (...) {
+            logger().error("background task {} failed: {}", name_, describe(error));
+        }
+    }
+
+    const std::string name_;
+};
+
+void start_background_task(Worker& worker, const Site::Background& background) {
+    // It deletes itself when it ends.
+    auto* running = new BackgroundTask(worker, background.name, background.make());
+    running->start();
+}
 
 }  // namespace detail
 
@@ -59,10 +85,8 @@ TaskHandle spawn(Task<> task) {
     detail::Worker* worker = detail::Worker::current();
     if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
     detail::TaskAccess::require_unused(task);
-    const detail::Context* context = detail::Context::current();
     // It deletes itself when it ends.
-    auto* spawned =
-        new detail::SpawnedTask(*worker, context ? context->owner_ref() : detail::ConnectionRef(), std::move(task));
+    auto* spawned = new detail::SpawnedTask(*worker, std::move(task));
     TaskHandle handle(spawned->state());
     spawned->start();
     return handle;

@@ -27,8 +27,10 @@ Sending::Unfinished::~Unfinished() {
 bool Sending::Unfinished::is_over() {
     if (remote_) {
         if (!Worker::current() || remote_->is_done()) return true;
-    } else if (state_->has_ended() || state_->websocket().is_closed() || !state_->websocket().is_above_low_water()) {
-        return true;  // after the end nothing drains: outcome() tells it
+    } else if (!next_turn_ || is_owners()) {
+        // After the end nothing drains: outcome() tells it.
+        if (state_->has_ended() || state_->websocket().is_closed() || !state_->websocket().is_above_low_water())
+            return true;
     }
     check_cancelled();
     return false;
@@ -37,6 +39,8 @@ bool Sending::Unfinished::is_over() {
 void Sending::Unfinished::wait(std::coroutine_handle<> waiting) {
     if (remote_) {
         remote_->wait(this);
+    } else if (next_turn_) {
+        wait_ = std::make_unique<TimerWait>(*this, std::chrono::milliseconds(0), [](Leaf& leaf) { leaf.complete(); });
     } else {
         auto wait = std::make_unique<WaiterWait>(*this);
         state_->websocket().wait_drained(*wait);
@@ -50,7 +54,7 @@ bool Sending::Unfinished::outcome() {
     throw_if_cancelled();
     if (remote_) return !remote_->is_done() || remote_->was_delivered();
     if (!state_->has_ended() && !state_->websocket().is_closed()) return true;
-    if (context() && context()->owner() == state_.get()) state_->raise_disconnect();
+    if (is_owners()) state_->raise_disconnect();
     return false;
 }
 

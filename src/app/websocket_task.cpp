@@ -80,9 +80,6 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> 
     state->begin();
     std::optional<Task<>> task;
     try {
-        // A handler that is no coroutine itself and gives one may spawn tasks first: they are the connection's.
-        Context calling(state);
-        const Context::Scope scope(&calling);
         task = entry.websocket->call(WebSocketConnection(state), path_values(match));
         if (task) TaskAccess::require_unused(*task);
     } catch (...) {  // a handler that is no coroutine itself

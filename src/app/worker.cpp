@@ -135,6 +135,19 @@ void Worker::stop() {
     post([this] { begin_stop(); });
 }
 
+void Worker::start_background() {
+    post([this] {
+        for (const Site::Background& each : site_->background()) start_background_task(*this, each);
+    });
+}
+
+bool Worker::count_dropped() noexcept {
+    ++dropped_;
+    // The clock is read once a turn: a task that does not let the loop turn sees the same time all along.
+    if (std::exchange(drop_turn_ms_, reactor_->now_ms()) != reactor_->now_ms()) dropped_in_turn_ = 0;
+    return ++dropped_in_turn_ % most_dropped_at_once == 0;
+}
+
 void Worker::begin_stop() {
     if (std::exchange(stopping_, true)) return;
     shutdown_timer_.emplace([](void* self) { static_cast<Worker*>(self)->reactor_->stop(); }, this);
@@ -222,6 +235,8 @@ void Worker::finish() {
         takes_posts_ = false;
     }
     last_turn();
+    // Where an exception has cut a turn short, the posts are in the next one.
+    for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
 }
 
 void Worker::serve() {
@@ -235,8 +250,6 @@ void Worker::serve() {
 }
 
 void Worker::last_turn() {
-    // Where an exception has cut a turn short, the posts are in the next one.
-    for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
     try {
         reactor_->turn(net::Duration(0));
     } catch (const std::exception& error) {

@@ -81,11 +81,11 @@ public:
     void run(const Place& place, std::promise<Listening>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
+    // Starts the site's background tasks, soon. Any thread.
+    void start_background();
 
     // Runs `task` on the worker's thread; false where that has ended. Any thread.
     bool post(std::function<void()> task);
-
-    [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     // Where post() has given false: calls `let_go`, which drops an object of the thread that has ended. Its objects are
     // not made for several threads, so they are dropped one after the other, and after the last that was posted in
     // time.
@@ -94,11 +94,15 @@ public:
         const std::lock_guard lock(late_mutex_);
         let_go();
     }
+
+    [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
     // Any thread.
     [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
-    void count_dropped() noexcept { ++dropped_; }
+    // A send to a connection that has ended. True for the last of many in one turn: whoever does nothing else has to
+    // let the others have theirs.
+    bool count_dropped() noexcept;
     // A line that peers can cause at will.
     void log_limited(server::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
 
@@ -135,10 +139,15 @@ private:
     base::IntrusiveList<ConnectionState, StateLink> states_;
     std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;
     std::uint64_t dropped_ = 0;
+    std::uint64_t drop_turn_ms_ = 0;  // the time of the turn that dropped last
+    unsigned dropped_in_turn_ = 0;
     bool stopping_ = false, connections_gone_ = false;
     std::mutex late_mutex_, post_mutex_;  // held in this order
     bool takes_posts_ = false;
 };
+
+// A task of Site's. On the worker's thread.
+void start_background_task(Worker& worker, const Site::Background& background);
 
 // A reference to an object of a worker's thread that is let go there.
 template <class T>
@@ -150,7 +159,7 @@ public:
     HomePtr& operator=(const HomePtr&) = delete;
     ~HomePtr() {
         if (home_->is_here()) return;
-        // The count is not atomic: it may be touched by its own thread only, or by anyone once that has ended.
+        // The count is not atomic: it may be touched by its own thread only, or by one at a time once that has ended.
         auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
         if (!home_->post([box] { box->reset(); })) home_->let_go_late([&] { box->reset(); });
     }

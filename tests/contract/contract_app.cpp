@@ -77,12 +77,13 @@ std::int64_t number(const Connection& connection, std::string_view name, std::in
 }
 
 Task<> send(Session session, Message message) {
+    bool is_delivered = false;
     if (const auto* text = std::get_if<std::string>(&message)) {
-        co_await session.websocket.send_text(*text);
+        is_delivered = co_await session.websocket.send_text(*text);
     } else {
-        co_await session.websocket.send_bytes(std::get<proapi::Bytes>(message));
+        is_delivered = co_await session.websocket.send_bytes(std::get<proapi::Bytes>(message));
     }
-    ++*session.completed;
+    if (is_delivered) ++*session.completed;
 }
 
 std::string_view octets_of(const Message& message) {

@@ -1,4 +1,5 @@
-// The end of a connection is raised in its own handler and the tasks which that started, and nowhere else.
+// The end of a connection is raised in its own handler, and what that waits for, by its sends: those of anybody else,
+// the tasks which the handler spawned included, are dropped.
 #include <gtest/gtest.h>
 
 #include <future>
@@ -79,7 +80,7 @@ void expect_ownership_rule(bool peer_resets) {
         client.finish(4100);
     }
     const std::string code = peer_resets ? "disconnect 1006" : "disconnect 4100";
-    EXPECT_EQ(subject.told.get_future().get(), std::vector<std::string>(3, code));
+    EXPECT_EQ(subject.told.get_future().get(), (std::vector<std::string>{code, code, "dropped"}));
     EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/other")), "dropped");
     Client neighbour(server.port(), "/neighbour");
     EXPECT_EQ(neighbour.read_text(), "dropped");
@@ -94,25 +95,95 @@ TEST(Ownership, AfterALoss) {
     expect_ownership_rule(true);
 }
 
-TEST(Ownership, TasksOfAHandlerThatIsNoCoroutine) {
+TEST(Ownership, InSpawnedTasksAReceiveRaisesAndASendIsDropped) {
     ProAPI app;
-    std::promise<std::string> told;
+    std::promise<std::vector<std::string>> told;
     const auto note_end = [&](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.wait_closed();
-        told.set_value(co_await try_send(websocket));
+        std::vector<std::string> outcomes;
+        try {
+            static_cast<void>(co_await websocket.receive_text());
+        } catch (...) {
+            outcomes.push_back(outcome_of(std::current_exception()));
+        }
+        outcomes.push_back(co_await try_send(websocket));
+        outcomes.push_back(std::get<0>(co_await when_all(try_send(websocket))));
+        told.set_value(outcomes);
     };
     const auto serve = [](WebSocketConnection websocket) -> Task<> {
         co_await websocket.accept();
-        co_await websocket.receive_text();
+        co_await websocket.wait_closed();
     };
+    // A handler that is not a coroutine itself.
     app.websocket("/", [&](WebSocketConnection websocket) {
-        spawn(note_end(websocket));
-        return serve(websocket);
+        Task<> serving = serve(websocket);
+        spawn(
+            [&note_end](WebSocketConnection subject) -> Task<> {
+                co_await sleep(1ms);
+                co_await note_end(subject);
+            },
+            websocket);
+        return serving;
     });
     const RunningServer server = app.start({.port = 0});
     Client client(server.port(), "/");
     client.finish(4100);
-    EXPECT_EQ(told.get_future().get(), "disconnect 4100");
+    EXPECT_EQ(told.get_future().get(), (std::vector<std::string>{"disconnect 4100", "dropped", "dropped"}));
+}
+
+// The first member's handler starts the loop that tells everybody, and ends.
+TEST(Ownership, ALoopThatTheFirstMemberStartedGoesOn) {
+    ProAPI app;
+    std::vector<WebSocketConnection> members;
+    std::promise<void> first_has_ended;
+    const auto tell_all = [&]() -> Task<> {
+        while (true) {
+            for (const WebSocketConnection& member : std::vector<WebSocketConnection>(members))
+                co_await member.send_text("news");
+            co_await sleep(1ms);
+        }
+    };
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        members.push_back(websocket);  // and never taken out
+        const bool is_first = members.size() == 1;
+        if (is_first) spawn(tell_all);
+        co_await websocket.wait_closed();
+        if (is_first) first_has_ended.set_value();
+    });
+    const RunningServer server = app.start({.port = 0});
+    {
+        Client first(server.port(), "/");
+        EXPECT_EQ(first.read_text(), "news");
+        first.reset();
+    }
+    Client other(server.port(), "/");
+    first_has_ended.get_future().wait();
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(other.read_text(), "news");
+}
+
+// It does nothing but send to a connection that has ended, for ever.
+TEST(Ownership, WhoSendsOnRegardlessDoesNotHoldTheLoop) {
+    ProAPI app;
+    std::promise<void> ended;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        spawn([websocket]() -> Task<> {
+            while (true) co_await websocket.send_text("x");
+        });
+        co_await websocket.wait_closed();
+        ended.set_value();
+    });
+    app.get("/", []() -> Task<std::string> { co_return "here"; });
+    RunningServer server = app.start({.port = 0, .workers = 1});
+    {
+        Client client(server.port(), "/");
+        EXPECT_EQ(client.read_text(), "x");
+        client.reset();
+    }
+    ended.get_future().wait();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "here");
+    server.stop();
+    server.wait();  // it is cancelled
 }
 
 TEST(Ownership, AReceiveOutlivesTheLastHandle) {

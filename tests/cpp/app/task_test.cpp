@@ -216,6 +216,73 @@ TEST(Spawn, CanBeCancelled) {
     });
 }
 
+// Longer than what a std::string holds without memory of its own.
+const std::string long_name(100, 'n');
+
+TEST(Spawn, KeepsWhatALambdaHasCapturedAndItsArguments) {
+    run_in_handler([]() -> Task<> {
+        std::vector<std::string> seen;
+        std::vector<TaskHandle> handles;
+        handles.push_back(spawn([&seen, name = long_name]() -> Task<> {
+            co_await sleep(1ms);
+            seen.push_back(name);
+        }));
+        handles.push_back(spawn(
+            [&seen](const std::string& by_reference, std::string by_value, std::unique_ptr<int> owned) -> Task<> {
+                co_await sleep(1ms);
+                seen.push_back(by_reference + by_value + std::to_string(*owned));
+            },
+            long_name, long_name, std::make_unique<int>(5)));
+        handles.push_back(spawn([&seen, owned = std::make_unique<std::string>(long_name)]() mutable -> Task<> {
+            co_await sleep(1ms);
+            seen.push_back(std::move(*owned));
+        }));
+        const std::string others(500, '#');  // where the closures have lain
+        for (const TaskHandle& handle : handles)
+            while (!handle.is_done()) co_await sleep(1ms);
+        std::sort(seen.begin(), seen.end());
+        EXPECT_EQ(seen, (std::vector<std::string>{long_name, long_name, long_name + long_name + "5"}));
+    });
+}
+
+TEST(Spawn, ACallableThatThrowsIsAFailureOfTheTask) {
+    run_in_handler([]() -> Task<> {
+        const TaskHandle handle = spawn(
+            [](bool fails) {
+                if (fails) throw std::runtime_error("on purpose");
+                return []() -> Task<> { co_return; }();
+            },
+            true);
+        EXPECT_TRUE(handle.is_done());
+        co_return;
+    });
+}
+
+TEST(MakeTask, KeepsWhatALambdaHasCaptured) {
+    run_in_handler([]() -> Task<> {
+        std::vector<Task<std::string>> tasks;
+        std::vector<std::function<Task<std::string>()>> functions;
+        for (int i = 0; i < 3; ++i) {
+            auto function = [i, name = long_name]() -> Task<std::string> {
+                co_await sleep(1ms);
+                co_return name + std::to_string(i);
+            };
+            tasks.push_back(make_task(function));
+            functions.emplace_back(function);
+        }
+        const std::vector<std::string> expected{long_name + "0", long_name + "1", long_name + "2"};
+        EXPECT_EQ(co_await when_all(std::move(tasks)), expected);
+        EXPECT_EQ(co_await when_all(functions), expected);
+        const auto [index, first] = co_await when_any(functions);
+        EXPECT_EQ(first, expected[index]);
+        auto limited = wait_for(functions[1], 10s);
+        auto both = when_all(functions[2], make_task(functions[0]));
+        functions.clear();
+        EXPECT_EQ(co_await std::move(limited), expected[1]);
+        EXPECT_EQ(std::get<0>(co_await std::move(both)), expected[2]);
+    });
+}
+
 TEST(Spawn, OutsideOfAHandlerIsRefused) {
     EXPECT_THROW(spawn(fail()), std::logic_error);
     EXPECT_THROW(static_cast<void>(statistics()), std::logic_error);
