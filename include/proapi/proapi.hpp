@@ -1,6 +1,7 @@
 // All of ProAPI.
 #pragma once
 
+#include "proapi/completion.hpp"
 #include "proapi/concurrency.hpp"
 #include "proapi/errors.hpp"
 #include "proapi/fields.hpp"

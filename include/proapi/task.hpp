@@ -4,8 +4,8 @@
 //   proapi::Task<int> answer() { co_await proapi::sleep(std::chrono::seconds(1)); co_return 42; }
 //   int n = co_await answer();
 //
-// Tasks belong to one thread: the reactor's on which they were started. They may await what others have made for
-// coroutines, too, where that resumes them on that thread; it can't be cancelled: Cancelled comes out of the next wait.
+// Tasks belong to one thread: the reactor's on which they were started. They may await what other libraries have made
+// for coroutines, too: whichever thread that resumes them on, they go on on their own (see Foreign).
 #pragma once
 
 #include <concepts>
@@ -39,6 +39,22 @@ struct AwaiterRef {
         return awaiter.await_suspend(waiting);
     }
     decltype(auto) await_resume() const { return awaiter.await_resume(); }
+};
+
+// One of ours that an operator co_await gives. It does not move once it has its context.
+template <class Awaitable>
+class Operation {
+public:
+    Operation(Awaitable&& awaitable, Context* context) : awaiter_(awaiter_of(std::forward<Awaitable>(awaitable))) {
+        awaiter_.set_context(context);
+    }
+    Operation(Operation&&) = delete;
+    [[nodiscard]] bool await_ready() { return awaiter_.await_ready(); }
+    auto await_suspend(std::coroutine_handle<> waiting) { return awaiter_.await_suspend(waiting); }
+    decltype(auto) await_resume() { return awaiter_.await_resume(); }
+
+private:
+    decltype(awaiter_of(std::declval<Awaitable>())) awaiter_;
 };
 
 template <class T>
@@ -78,6 +94,8 @@ public:
         } else if constexpr (requires { awaitable.set_context(context_); }) {
             awaitable.set_context(context_);
             return AwaiterRef<std::remove_reference_t<Awaitable>>{awaitable};
+        } else if constexpr (requires { awaiter_of(std::forward<Awaitable>(awaitable)).set_context(context_); }) {
+            return Operation<Awaitable>(std::forward<Awaitable>(awaitable), context_);
         } else {
             return Foreign<Awaitable>(std::forward<Awaitable>(awaitable), context_);
         }
@@ -165,6 +183,11 @@ struct TaskAccess {
         promise.runs_inline_ = false;
         return !awaited.done();
     }
+    // The same with a task that is kept.
+    template <class T>
+    static bool run_until_it_waits(Task<T>& task, std::coroutine_handle<> awaiting) {
+        return run_inline(task.coroutine_, awaiting);
+    }
     static void set_context(PromiseBase& promise, Context* context) noexcept { promise.context_ = context; }
 };
 
@@ -184,11 +207,6 @@ public:
         return *this;
     }
     // Destroys the coroutine: a task that still waits gives up what it waits for.
-    // The same with a task that is kept.
-    template <class T>
-    static bool run_until_it_waits(Task<T>& task, std::coroutine_handle<> awaiting) {
-        return run_inline(task.coroutine_, awaiting);
-    }
     ~Task() {
         if (coroutine_) coroutine_.destroy();
     }
@@ -258,7 +276,6 @@ private:
 // Not for a lambda that captures: the captures of `spawn([name]() -> Task<> { ... }())` are gone when the call returns.
 TaskHandle spawn(Task<> task);
 
-}  // namespace proapi
 namespace detail {
 
 template <class T>
@@ -298,3 +315,4 @@ TaskHandle spawn(F function, Args... arguments) {
     return spawn(make_task(std::move(function), std::move(arguments)...));
 }
 
+}  // namespace proapi

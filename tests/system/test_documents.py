@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from system_servers import ROOT
+from system_servers import BUILD, ROOT
 from websockets.asyncio.client import connect
 
 from proapi import ProAPI
@@ -34,7 +34,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def blocks(language: str) -> Sequence[object]:
+def blocks(language: str) -> Sequence[Any]:
     found = []
     for path in TEXTS:
         for number, match in enumerate(_BLOCK.finditer(path.read_text())):
@@ -51,6 +51,23 @@ def test_programs_in_python_load(program: str, tmp_path: Path) -> None:
     namespace = {"__name__": "main", "__file__": str(path)}
     exec(compile(program, str(path), "exec"), namespace)
     assert isinstance(namespace["app"], ProAPI)
+
+
+def compiler() -> str:
+    """That which the C++ programs were built with."""
+    cache = (BUILD / "CMakeCache.txt").read_text()
+    found = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.+)$", cache, re.M)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("program", [each for each in blocks("cpp") if "int main(" in each.values[0]])
+def test_programs_in_cpp_compile(program: str, tmp_path: Path) -> None:
+    path = tmp_path / "main.cpp"
+    path.write_text(program)
+    command = [compiler(), "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "include", path]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
 
 
 def load_from_the_tutorial(mark: str) -> dict[str, Any]:

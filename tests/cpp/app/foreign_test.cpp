@@ -1,6 +1,8 @@
 // Awaitables that are not the library's: what they give, and whose context runs before and after.
 #include <gtest/gtest.h>
 
+#include <future>
+#include <thread>
 #include <vector>
 
 #include "client.hpp"
@@ -124,18 +126,15 @@ TEST(Foreign, EachGoesOnInItsOwnContext) {
     });
 }
 
-TEST(Foreign, CancelledComesOutOfTheNextWait) {
+TEST(Foreign, CancelledComesOutOfTheWait) {
     run_in_handler([]() -> Task<> {
         foreign::Event event;
         std::string log;
         const TaskHandle handle = spawn(wait_twice(&event, &log));
         handle.cancel();
-        EXPECT_EQ(log, "");
-        event.set();
-        EXPECT_FALSE(handle.is_done());
-        event.set();
         EXPECT_TRUE(handle.is_done());
-        EXPECT_EQ(log, "woken woken ");
+        event.set();  // too late
+        EXPECT_EQ(log, "");
         co_return;
     });
 }
@@ -153,7 +152,115 @@ TEST(Foreign, ATaskThatWaitsForOneCanBeTakenAway) {
         const RunningServer server = app.start({.port = 0});
         EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "started");
     }
+    event.set();  // on this thread, when the server has gone
     EXPECT_EQ(log, "");
+}
+
+// Resumes what waits on a thread of its own, once it is let go, and writes into itself before.
+class Threads {
+public:
+    ~Threads() { join(); }
+    void join() {
+        for (std::thread& thread : threads_) thread.join();
+        threads_.clear();
+    }
+    void let_go() { gate_.set_value(); }
+
+    struct Wait {
+        Threads& threads;
+        std::string value = std::string(100, ' ');
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> waiting) {
+            threads.threads_.emplace_back([this, waiting, opened = threads.opened_] {
+                opened.wait();
+                value.assign(100, 'v');
+                waiting.resume();
+            });
+        }
+        std::string await_resume() { return std::move(value); }
+    };
+    Wait operator()() { return Wait{*this}; }
+
+private:
+    std::promise<void> gate_;
+    std::shared_future<void> opened_ = gate_.get_future().share();
+    std::vector<std::thread> threads_;
+};
+
+TEST(Foreign, ResumedOnAnotherThreadItGoesOnOnItsOwn) {
+    run_in_handler([]() -> Task<> {
+        const auto home = std::this_thread::get_id();
+        const detail::Context* mine = detail::Context::current();
+        for (const bool is_let_go_first : {true, false}) {
+            Threads threads;
+            if (is_let_go_first) threads.let_go();
+            if (!is_let_go_first)
+                spawn(
+                    [](Threads* all) -> Task<> {
+                        co_await sleep(1ms);
+                        all->let_go();
+                    },
+                    &threads);
+            std::string value = co_await threads();
+            EXPECT_EQ(std::this_thread::get_id(), home);
+            EXPECT_EQ(detail::Context::current(), mine);
+            EXPECT_EQ(value, std::string(100, 'v'));
+            co_await sleep(1ms);
+        }
+    });
+}
+
+TEST(Foreign, WaitForTimesOutAndWhatComesLateDoesNoHarm) {
+    Threads threads;
+    run_in_handler([&]() -> Task<> {
+        int timeouts = 0;
+        for (int i = 0; i < 3; ++i) {
+            try {
+                static_cast<void>(co_await wait_for(threads(), 1ms));
+            } catch (const TimeoutError&) {
+                ++timeouts;
+            }
+        }
+        EXPECT_EQ(timeouts, 3);
+        threads.let_go();
+        threads.join();  // they come late, while the server goes on
+        co_await sleep(1ms);
+    });
+}
+
+TEST(Foreign, WhatComesWhenTheServerHasGoneDoesNoHarm) {
+    Threads threads;
+    std::promise<void> waits;
+    {
+        ProAPI app;
+        app.setting("shutdown_timeout", "0.05");
+        app.background([&]() -> Task<> {
+            waits.set_value();
+            static_cast<void>(co_await threads());
+        });
+        const RunningServer server = app.start({.port = 0});
+        waits.get_future().wait();
+    }
+    threads.let_go();
+}
+
+// Whichever comes first.
+TEST(Foreign, ResumedWhileItTimesOut) {
+    run_in_handler([]() -> Task<> {
+        int in_time = 0, too_late = 0;
+        for (int i = 0; i < 200; ++i) {
+            Threads threads;
+            threads.let_go();
+            try {
+                static_cast<void>(co_await wait_for(threads(), std::chrono::milliseconds(i % 2)));
+                ++in_time;
+            } catch (const TimeoutError&) {
+                ++too_late;
+            }
+            threads.join();
+        }
+        EXPECT_EQ(in_time + too_late, 200);
+    });
 }
 
 }  // namespace

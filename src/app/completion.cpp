@@ -1,0 +1,72 @@
+#include "proapi/completion.hpp"
+
+#include <stdexcept>
+
+#include "app/worker.hpp"
+
+namespace proapi::detail {
+
+namespace {
+
+[[nodiscard]] std::shared_ptr<Worker> require_worker() {
+    Worker* worker = Worker::current();
+    if (!worker) throw std::logic_error("Completion: expected to be made in a handler or a task of one");
+    return worker->shared_from_this();
+}
+
+}  // namespace
+
+CompletionState::CompletionState() : home_(require_worker()) {}
+
+CompletionState::~CompletionState() = default;
+
+bool CompletionState::set_exception(std::exception_ptr error) {
+    return set([&] { error_ = std::move(error); });
+}
+
+// Whoever sets it does not run the task that waits, on the task's own thread neither.
+void CompletionState::wake(std::unique_lock<std::mutex> lock) {
+    const bool is_awaited = waiting_ != nullptr;
+    lock.unlock();
+    if (!is_awaited) return;
+    home_->post([self = shared_from_this()] {
+        Leaf* leaf = nullptr;
+        {
+            const std::lock_guard again(self->mutex_);
+            leaf = std::exchange(self->waiting_, nullptr);
+        }
+        if (leaf) leaf->complete();
+    });
+}
+
+bool CompletionState::check_ready() {
+    if (!home_->is_here())
+        throw std::logic_error("co_await of a Completion: expected the thread that it was made on, got another one");
+    const std::lock_guard lock(mutex_);
+    if (is_taken_) throw std::logic_error("co_await of a Completion: expected the first, got one after it");
+    if (waiting_) throw std::logic_error("co_await of a Completion: another task is waiting for it already");
+    return is_set_;
+}
+
+bool CompletionState::wait(Leaf& leaf) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!is_set_) waiting_ = &leaf;
+    return !is_set_;
+}
+
+void CompletionState::forget(const Leaf& leaf) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (waiting_ == &leaf) waiting_ = nullptr;
+}
+
+void CompletionState::take() {
+    const std::lock_guard lock(mutex_);
+    is_taken_ = true;
+    if (error_) std::rethrow_exception(error_);
+}
+
+void refuse_moved_completion() {
+    throw std::logic_error("expected a Completion, got one that was moved from");
+}
+
+}  // namespace proapi::detail
