@@ -153,5 +153,5 @@ int main(int argc, char** argv) {
         std::cerr << wrong.what() << std::endl;
         return 1;
     }
-    app.run({.fast = true});
+    app.run_or_exit({.fast = true});
 }

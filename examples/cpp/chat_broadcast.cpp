@@ -38,5 +38,5 @@ int main() {
         }
     });
 
-    app.run();
+    app.run_or_exit();
 }

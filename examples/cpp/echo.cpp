@@ -12,5 +12,5 @@ int main() {
         }
     });
 
-    app.run();
+    app.run_or_exit();
 }

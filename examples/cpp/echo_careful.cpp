@@ -19,5 +19,5 @@ int main() {
         if (!websocket.closed()) co_await websocket.close();
     });
 
-    app.run({.fast = true});
+    app.run_or_exit({.fast = true});
 }

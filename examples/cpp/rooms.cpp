@@ -12,5 +12,5 @@ int main() {
         }
     });
 
-    app.run({.fast = true});
+    app.run_or_exit({.fast = true});
 }

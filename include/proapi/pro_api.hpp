@@ -5,7 +5,7 @@
 //       co_await websocket.accept();
 //       while (true) co_await websocket.send_text("Echo: " + co_await websocket.receive_text());
 //   });
-//   app.run({.port = 8000});
+//   app.run_or_exit({.port = 8000});
 //
 // Patterns: "/chat/{room}", "/page/{number:int}", converters int, float, uuid, path. Path parameters are given to the
 // handler by position, behind the connection or the optional Request.
@@ -150,9 +150,13 @@ public:
     // Throws std::invalid_argument where settings contradict each other, such as low_water above high_water.
     void check_settings() const;
 
-    // Serves until SIGINT or SIGTERM, then stops gracefully; a second signal exits at once with 128 + its number.
-    // Prints where it serves. What is wrong (a busy port, a bad option) is one line on stderr and exit status 1.
+    // Serves until SIGINT or SIGTERM, then stops gracefully and returns; a second signal exits at once with 128 + its
+    // number. Prints where it serves. Throws std::runtime_error with one line that says what is wrong: a busy port, a
+    // bad option. Handlers that are no coroutines and do not end are left, as by RunningServer.
     void run(const RunOptions& options = {});
+    // The same for a main() that has nothing left to do: what is wrong is one line on stderr and exit status 1, and
+    // handlers that do not end are left by exiting at once, with status 0.
+    void run_or_exit(const RunOptions& options = {});
     // Serves in threads of its own. Throws std::runtime_error in the cases above. What handlers refer to must outlive
     // it, and what those that are no coroutines refer to must outlive these (see RunningServer).
     [[nodiscard]] RunningServer start(const RunOptions& options = {});
@@ -162,11 +166,11 @@ private:
                        const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
                   std::source_location where);
+    // The handlers that are left.
+    [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
+    void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);
 
     std::shared_ptr<detail::Site> site_;
 };
 
-    // The handlers that are left.
-    [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
-    void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);
 }  // namespace proapi

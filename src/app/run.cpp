@@ -1,4 +1,4 @@
-// app.run(): serving until a signal comes, with the process's exit status.
+// app.run(), run_or_exit(): serving until a signal comes, and the process's exit status.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX, beyond <csignal>
@@ -79,19 +79,27 @@ private:
 
 }  // namespace
 
+std::size_t ProAPI::serve_until_signal(const RunOptions& options) {
+    const StopSignals signals;
+    RunningServer server = start(options);
+    std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)\n" << std::flush;
+    signals.wait();
+    server.stop();
+    server.wait();
+    const std::size_t busy = server.serving_->busy_threads();
+    if (busy > 0) detail::logger().warn("{} sync handlers did not end within shutdown_timeout: left", busy);
+    return busy;
+}
+
 void ProAPI::run(const RunOptions& options) {
+    static_cast<void>(serve_until_signal(options));
+}
+
+void ProAPI::run_or_exit(const RunOptions& options) {
     try {
-        const StopSignals signals;
-        RunningServer server = start(options);
-        std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)\n" << std::flush;
-        signals.wait();
-        server.stop();
-        server.wait();
-        if (const std::size_t busy = server.serving_->busy_threads(); busy > 0) {
-            detail::logger().warn("{} sync handlers did not end within shutdown_timeout: left", busy);
-            std::cout.flush();
-            std::_Exit(0);  // they can't be interrupted, and what they use may not be taken from under them
-        }
+        if (serve_until_signal(options) == 0) return;
+        std::cout.flush();
+        std::_Exit(0);  // they can't be interrupted, and what they use may not be taken from under them
     } catch (const std::runtime_error& error) {
         std::cerr << "proapi: " << error.what() << "\n";
         std::exit(1);

@@ -438,7 +438,7 @@ int main(int argc, char** argv) {
         const Files files;
         app.static_files("/static", files.folder());
         app.static_files("/all-static", files.folder(), {.dot_files = true});
-        app.run(read_options(app, {argv + 1, argv + argc}));
+        app.run_or_exit(read_options(app, {argv + 1, argv + argc}));
     } catch (const std::exception& wrong) {
         std::cerr << "contract_app: " << wrong.what() << std::endl;
         return 1;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <future>
 #include <thread>
 
 #include "client.hpp"
@@ -26,7 +27,7 @@ protected:
             while (octet != '\n' && ::read(end, &octet, 1) == 1) continue;  // the line that says where it serves
             for (int i = 0; i < signals; ++i) ::kill(::getpid(), SIGTERM);
         }).detach();
-        app.run(options);
+        app.run_or_exit(options);
         std::exit(0);
     }
 };
@@ -55,6 +56,51 @@ TEST_F(Run, ABusyPort) {
     const int port = server.port();
     EXPECT_EXIT(run({.port = port}, 0), testing::ExitedWithCode(1), "can't listen on 127.0.0.1:.*choose another port");
     EXPECT_EXIT(run({.port = port, .workers = 2}, 0), testing::ExitedWithCode(1), "choose another port");
+}
+
+TEST_F(Run, ItThrowsWhatRunOrExitExitsWith) {
+    ProAPI app;
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_THROW(ProAPI().run({.port = server.port()}), std::runtime_error);
+    EXPECT_THROW(ProAPI().run({.port = 70000}), std::runtime_error);
+    try {
+        ProAPI().run({.port = 0, .workers = 0});
+        ADD_FAILURE() << "it served";
+    } catch (const std::runtime_error& error) {
+        EXPECT_STREQ(error.what(), "workers: expected 1 to 1024, got 0");
+    }
+}
+
+// A program of its own, since it prints and is stopped by a signal.
+void run_and_go_on() {
+    std::promise<void> gate;
+    {
+        ProAPI app;
+        app.setting("shutdown_timeout", "0.05");
+        app.get("/", [opened = gate.get_future().share()] {
+            ::kill(::getpid(), SIGTERM);
+            opened.wait();
+        });
+        int ends[2];
+        if (::pipe(ends) != 0 || ::dup2(ends[1], STDOUT_FILENO) < 0) std::abort();
+        std::thread([end = ends[0]] {
+            std::string line;  // "ProAPI serves http://127.0.0.1:8000 (Ctrl-C stops)"
+            for (char octet = 0; !line.ends_with(" (Ctrl-C"); line += octet)
+                if (::read(end, &octet, 1) != 1) std::abort();
+            const std::size_t colon = line.rfind(':');
+            test::Client client(static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1))));
+            client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            static_cast<void>(client.read_response());
+        }).detach();
+        app.run({.port = 0});
+    }
+    gate.set_value();  // the handler that was left ends by itself
+    std::exit(3);
+}
+
+TEST_F(Run, ItReturnsAndLeavesHandlersThatDoNotEnd) {
+    EXPECT_EXIT(run_and_go_on(), testing::ExitedWithCode(3),
+                "1 sync handlers did not end within shutdown_timeout: left");
 }
 
 TEST(Start, ThrowsWhatIsWrong) {
