@@ -76,8 +76,9 @@ struct Response {
     [[nodiscard]] static Response json(const Json& value, int status = 200);
     // With validators, conditional requests and ranges; a file that is not there: 404.
     [[nodiscard]] static Response file(std::filesystem::path path, std::string content_type = {});
-    // The head goes out with the first part, or when `write` first waits. What leaves `write` before becomes the response,
-    // as if the handler had thrown it; afterwards it cuts the connection. For HEAD it runs up to there, and is destroyed.
+    // The head goes out with the first part, or when `write` first waits. What leaves `write` before becomes the
+    // response, as if the handler had thrown it; afterwards it cuts the connection. For HEAD it runs up to there, and
+    // is destroyed.
     [[nodiscard]] static Response stream(Stream write, std::string content_type = "application/octet-stream");
 };
 

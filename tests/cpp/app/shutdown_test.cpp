@@ -189,8 +189,8 @@ TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
     EXPECT_EQ(*begun, begun_before);
 }
 
-// A request and the writer of its stream hold the same objects of a worker's thread. Other threads let them go: before it
-// ends, while it does, and when it has. ThreadSanitizer sees whether they do it one after the other.
+// A request and the writer of its stream hold the same objects of a worker's thread. Other threads let them go: before
+// it ends, while it does, and when it has. ThreadSanitizer sees whether they do it one after the other.
 TEST(Shutdown, OtherThreadsLetGoOfWhatIsLeft) {
     for (int i = 0; i < 30; ++i) {
         ProAPI app;

@@ -180,6 +180,42 @@ TEST(Task, ParametersAndTemporariesAreDestroyedOnce) {
     });
 }
 
+struct Counted {
+    static inline int alive = 0;
+    Counted() { ++alive; }
+    Counted(const Counted&) { ++alive; }
+    Counted& operator=(const Counted&) = default;
+    ~Counted() { --alive; }
+};
+struct Two {
+    Counted one, other;
+};
+Task<> take(Two) {
+    co_await sleep(1ms);
+}
+Task<> take(Counted) {
+    co_await sleep(1ms);
+}
+
+// What docs/compilers.md says to write, for g++ 12.
+TEST(Task, WhatIsWrittenForEveryCompilerIsDestroyedOnce) {
+    run_in_handler([]() -> Task<> {
+        const Counted kept;
+        for (const bool is_first : {true, false}) {
+            const Two two{.one = kept, .other = kept};
+            co_await take(two);
+            Counted chosen = kept;
+            if (!is_first) chosen = Counted();
+            co_await take(chosen);
+            const auto lambda = [kept]() -> Task<> { co_await sleep(1ms); };
+            co_await lambda();
+            spawn([kept]() -> Task<> { co_await sleep(1ms); });
+        }
+        while (Counted::alive > 1) co_await sleep(1ms);
+    });
+    EXPECT_EQ(Counted::alive, 0);
+}
+
 TEST(Spawn, RunsBesideItsCaller) {
     run_in_handler([]() -> Task<> {
         std::string order;
