@@ -34,7 +34,8 @@ constexpr std::string_view reply_prefix = "Echo: ";
 struct Connection {
     int fd = -1;
     bool is_open = false, waits_to_write = false;
-    std::string partial;  // of a frame that has not come whole
+    std::string partial;  // begins with those of a frame that has not come whole
+    std::size_t partial_bytes = 0;
     std::string replies;
     std::size_t sent = 0;  // of them
 };
@@ -95,26 +96,46 @@ private:
         connection.release();  // until its peer goes
     }
 
-    // False: the connection is gone.
+    // False: the connection is gone. Memory that has been had is kept: the C library would give large pieces back to
+    // the kernel, and get them anew for each message.
     bool read(Connection& connection) {
-        const ssize_t received = ::recv(connection.fd, buffer_.data(), buffer_.size(), 0);
+        std::string& partial = connection.partial;
+        const std::size_t had = connection.partial_bytes;
+        char* into = buffer_.data();
+        if (had > 0) {
+            if (partial.size() < had + buffer_.size()) partial.resize(had + buffer_.size());
+            into = partial.data() + had;
+        }
+        const ssize_t received = ::recv(connection.fd, into, buffer_.size(), 0);
         if (received < 0 && errno == EAGAIN) return true;
         if (received <= 0) {
             ::close(connection.fd);
             delete &connection;
             return false;
         }
-        std::string_view octets(buffer_.data(), static_cast<std::size_t>(received));
+        std::string_view octets(had > 0 ? partial.data() : into, had + static_cast<std::size_t>(received));
         if (!connection.is_open) {
             connection.replies = handshake;
             connection.is_open = true;
             return true;
         }
-        if (!connection.partial.empty()) octets = connection.partial.append(octets);
-        octets.remove_prefix(echo(octets, connection.replies));
-        // `octets` may be a view of it.
-        connection.partial = octets.empty() ? std::string() : std::string(octets);
+        scratch_.clear();
+        octets.remove_prefix(echo(octets, scratch_));
+        answer(connection);
+        if (partial.size() < octets.size()) partial.resize(octets.size());
+        if (octets.data() != partial.data()) std::memmove(partial.data(), octets.data(), octets.size());
+        connection.partial_bytes = octets.size();
         return true;
+    }
+
+    // Small replies go out at the turn's end; large ones at once, out of memory that is still in the cache.
+    void answer(Connection& connection) {
+        std::size_t sent = 0;
+        if (scratch_.size() >= large_bytes && connection.replies.empty()) {
+            const ssize_t count = ::send(connection.fd, scratch_.data(), scratch_.size(), MSG_NOSIGNAL);
+            if (count > 0) sent = static_cast<std::size_t>(count);
+        }
+        connection.replies.append(scratch_, sent);
     }
 
     // How many octets of length stand in the second octet's place and behind it (RFC 6455, 5.2).
@@ -177,7 +198,9 @@ private:
     }
 
     int listener_, epoll_;
-    std::array<char, 512 * 1024> buffer_{};
+    static constexpr std::size_t large_bytes = 16 * 1024;
+    std::array<char, 272 * 1024> buffer_{};
+    std::string scratch_;
 };
 
 }  // namespace

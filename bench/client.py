@@ -28,6 +28,10 @@ class Echoed:
     def per_second(self) -> float:
         return self.messages / self.seconds
 
+    @property
+    def cpu_s_a_message(self) -> float:
+        return self.server_cpu_s / self.messages
+
 
 def echo(
     server: Running, *, connections: int, in_flight: int, text_bytes: int, warm_up_s: float, seconds: float

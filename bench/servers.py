@@ -74,7 +74,11 @@ class Running:
         return BenchError("\n    ".join([str(error), *said.splitlines()[-3:]]))
 
     def cpu_s(self) -> float:
-        """User and system time of all its threads."""
+        """User and system time of all its threads: by the scheduler's account, which knows nanoseconds, where there is
+        one."""
+        accounts = list(Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
+        if accounts:
+            return sum(int(account.read_text().split()[0]) for account in accounts) / 1e9
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
