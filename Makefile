@@ -1,9 +1,11 @@
 # One command a task, each doing its own set-up. A second run with nothing changed takes seconds.
-#   make demo    serves the chat          (PORT=8000, APP=python or cpp)
-#   make test    everything that must hold
-#   make build   .venv/ with the package, build/release/ with library, examples and contract_app
-#   make bench, bench-quick, lint, tidy, format, tsan, wheel, clean
-#   make help    says this
+#   make demo       serves the chat          (PORT=8000, APP=python or cpp)
+#   make test       everything that must hold
+#   make test-all   the same under more sanitizers and compilers, and what takes long
+#   make build      .venv/ with the package, build/release/ with library, examples and contract_app
+#   make test-cpp, test-python, test-contract, test-browser, lint: parts of make test
+#   make bench, bench-quick, tidy, format, wheel, clean
+#   make help       says this
 
 PORT ?= 8000
 APP ?= python
@@ -15,11 +17,12 @@ STAMPS := build/stamps
 cpp_sources := CMakeLists.txt CMakePresets.json $(shell find src include cmake -type f)
 python_sources := pyproject.toml $(shell find python -type f -name '*.py*' -not -path '*/__pycache__/*' -not -name '*.pyc')
 launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-suite := .venv/bin/python -m pytest
+# With precompiled headers ccache has to be told that their macros and dates don't matter.
+export CCACHE_SLOPPINESS := pch_defines,time_macros
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test build bench bench-quick lint tidy format tsan wheel clean \
-    python cpp test-cpp test-python test-contract test-browser test-asan
+.PHONY: help demo test test-all build bench bench-quick lint tidy format wheel clean \
+    python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long
 
 # ---- set-up ----
 
@@ -45,8 +48,9 @@ $(STAMPS)/python: $(STAMPS)/venv $(cpp_sources) $(python_sources)
 	    --config-settings=build-dir=build/python $(if $(launcher),--config-settings=cmake.define.CMAKE_CXX_COMPILER_LAUNCHER=ccache) .
 	@touch $@
 
-$(STAMPS)/python-test: $(STAMPS)/python $(STAMPS)/system-test tests/contract/package.json
-	$(PYTHON) -m pip install -q --no-build-isolation --config-settings=build-dir=build/python '.[test]'
+# What the tests need, without the package: they have one of their own.
+$(STAMPS)/python-test: $(STAMPS)/venv $(STAMPS)/system-test scripts/requirements.py tests/contract/package.json
+	$(PYTHON) scripts/requirements.py test | xargs -d '\n' $(PYTHON) -m pip install -q
 	cd tests/contract && npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -55,17 +59,31 @@ python: $(STAMPS)/python
 # Afresh where what is asked for below has changed: what CMake remembers would win against it.
 configure = @cmake --fresh --preset $(1) $(launcher) $(2) >build/cmake-$(1).log || { cat build/cmake-$(1).log; exit 1; }
 
+with_python := -DPROAPI_BUILD_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
+
 build/release/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
 	$(call configure,release)
 
-build/asan/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
-	$(call configure,asan,-DPROAPI_BUILD_PYTHON=ON -DPROAPI_BUILD_BENCH=OFF -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON))
+build/check/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
+	$(call configure,check,$(with_python))
 
-build/tsan/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
-	$(call configure,tsan)
+build/asan/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
+	$(call configure,asan,$(with_python) -DPROAPI_BUILD_BENCH=OFF)
+
+build/tsan/build.ninja build/clang/build.ninja: build/%/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
+	$(call configure,$*)
 
 cpp: build/release/build.ninja
-	cmake --build build/release -j $(JOBS)
+	cmake --build build/release -j $(JOBS) --target programs
+
+# The Python package over an extension of that build.
+package = @rm -rf build/$(1)/package && mkdir -p build/$(1)/package && cp -r python/proapi build/$(1)/package && \
+    cp build/$(1)/src/bindings/_engine*.so build/$(1)/package/proapi
+
+# One build for all that is tested in the end: optimized, so that what is measured is what is shipped.
+check: build/check/build.ninja
+	cmake --build build/check -j $(JOBS) --target programs
+	$(call package,check)
 
 # ---- tasks ----
 
@@ -88,22 +106,63 @@ demo:
 	@echo "APP: expected python or cpp, got $(APP)" >&2; exit 1
 endif
 
-test: build $(STAMPS)/python-test lint test-cpp test-python test-contract test-browser test-asan
+# Tests of one file follow each other, so that they share its servers; files run side by side.
+checked := PROAPI_BUILD_DIR=build/check PYTHONPATH=$(CURDIR)/build/check/package $(PYTHON) -m pytest
+suite = $(checked) -n $(JOBS) --dist loadfile -q $(1) || $(PYTHON) scripts/failed.py pytest '$(checked)'
+unit_tests = ctest --test-dir build/$(1) --timeout 300 -j $(JOBS) --output-on-failure --no-tests=error \
+    >build/ctest-$(1).log 2>&1 && tail -n 4 build/ctest-$(1).log || \
+    { grep -v -e ' Passed ' -e ' Start ' build/ctest-$(1).log; \
+      $(PYTHON) scripts/failed.py ctest ctest --test-dir build/$(1) --output-on-failure; }
 
-test-cpp: cpp
-	ctest --test-dir build/release --output-on-failure --timeout 300 -j $(JOBS)
+test: lint test-cpp test-python test-contract test-browser
 
-test-python: $(STAMPS)/python-test
-	$(suite) tests/python
+# The unit tests are built once, for AddressSanitizer and UBSan.
+test-cpp: build/asan/build.ninja
+	cmake --build build/asan -j $(JOBS) --target unit_tests
+	$(call unit_tests,asan)
 
-test-contract: $(STAMPS)/python-test cpp
-	$(suite) tests/contract tests/system
+test-python: check
+	$(call suite,tests/python)
 
-test-browser: $(STAMPS)/python-test cpp
-	$(suite) tests/browser
+test-contract: check
+	$(call suite,tests/contract tests/system)
+
+test-browser: check
+	$(call suite,tests/browser)
+
+# Minutes each. What is built with all optimizations at link time; every front end under the sanitizers, less what takes
+# away memory or descriptors that they need themselves, or measures them; races; another compiler; crowds.
+test-all: test test-release test-asan test-tsan test-clang test-long wheel
+
+test-release: build/release/build.ninja $(STAMPS)/python-test
+	cmake --build build/release -j $(JOBS)
+	$(call unit_tests,release)
+	PROAPI_BUILD_DIR=build/release PYTHONPATH=$(CURDIR)/build/check/package $(PYTHON) -m pytest -q tests/contract \
+	    -n $(JOBS) --dist loadfile --front-end cpp
+
+under_asan = PROAPI_BUILD_DIR=build/asan PYTHONPATH=$(CURDIR)/build/asan/package PYTHONMALLOC=malloc \
+    LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so.6)" \
+    ASAN_OPTIONS=detect_leaks=0 $(PYTHON) -m pytest -m "not memory" -q -n $(JOBS) --dist loadfile
+
+test-asan: build/asan/build.ninja
+	cmake --build build/asan -j $(JOBS)
+	$(call package,asan)
+	$(under_asan) tests/python
+	$(under_asan) tests/contract
+
+test-tsan: build/tsan/build.ninja
+	cmake --build build/tsan -j $(JOBS) --target unit_tests
+	$(call unit_tests,tsan)
+
+test-clang: build/clang/build.ninja
+	cmake --build build/clang -j $(JOBS) --target unit_tests
+	$(call unit_tests,clang)
+
+test-long: check
+	PROAPI_CHURN_SECONDS=60 $(checked) -q tests/system/test_churn.py tests/system/test_leaks.py
 
 # Against the newest versions of the others.
-$(STAMPS)/python-bench: $(STAMPS)/python-test
+$(STAMPS)/python-bench: $(STAMPS)/python $(STAMPS)/python-test
 	$(PYTHON) -m pip install -q --no-build-isolation --upgrade --upgrade-strategy eager \
 	    --config-settings=build-dir=build/python '.[bench]'
 	@touch $@
@@ -127,26 +186,6 @@ tidy: cpp
 format: $(STAMPS)/python-test
 	.venv/bin/ruff format python tests examples bench contract
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
-
-# The same code under AddressSanitizer and UBSan: the C++ suites, then Python's and the contract over an extension and a
-# contract_app that are built that way. Left out: what takes away memory or descriptors that the sanitizer needs itself, or
-# measures them.
-asan_package := build/asan/package
-under_asan = PROAPI_BUILD_DIR=build/asan PYTHONPATH=$(CURDIR)/$(asan_package) PYTHONMALLOC=malloc \
-    LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so.6)" \
-    ASAN_OPTIONS=detect_leaks=0 $(suite) -m "not memory" -q
-
-test-asan: $(STAMPS)/python-test build/asan/build.ninja
-	cmake --build build/asan -j $(JOBS)
-	ctest --test-dir build/asan --output-on-failure --timeout 300 -j $(JOBS)
-	@rm -rf $(asan_package) && mkdir -p $(asan_package)
-	@cp -r python/proapi $(asan_package) && cp build/asan/src/bindings/_engine*.so $(asan_package)/proapi
-	$(under_asan) tests/python
-	$(under_asan) tests/contract --front-end cpp --front-end python-fast
-
-tsan: build/tsan/build.ninja
-	cmake --build build/tsan -j $(JOBS)
-	ctest --test-dir build/tsan --output-on-failure --timeout 300 -j $(JOBS)
 
 wheel: $(STAMPS)/venv
 	$(PYTHON) -m pip wheel -q --no-deps --no-build-isolation -w dist .

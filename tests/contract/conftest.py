@@ -5,6 +5,7 @@ excuse. Servers are started when first needed and shared by all tests; one with 
 from ``start_server``. Stopping one checks its exit status and its log.
 """
 
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -55,13 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(f"engine_only.py: no test is called {sorted(unused)}")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
-    report = yield
-    name = item.callspec.params.get("front_end") if hasattr(item, "callspec") else None
-    if name in _results and (report.when == "call" or report.outcome == "failed"):
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """By the test's name: what runs in processes of its own is told of here alone."""
+    longest_first = sorted(_results, key=len, reverse=True)
+    name = next((name for name in longest_first if re.search(rf"[\[-]{name}[\]-]", report.nodeid)), None)
+    if name is not None and (report.when == "call" or report.outcome == "failed"):
         _results[name][report.outcome] += 1
-    return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Self
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/release")
+BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/check")
 START_S, STOP_S = 20.0, 20.0
 
 PLACE = re.compile(r"https?://(?:\[[^\]]*\]|[^\s:/]+):(\d+)")

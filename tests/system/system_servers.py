@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/release")
+BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/check")
 SYSTEM_APP = Path(__file__).with_name("system_app.py")
 _T = TypeVar("_T")
 CONTRACT = ROOT / "tests" / "contract"
@@ -144,7 +144,7 @@ def python(program: Path, *arguments: str) -> list[str | Path]:
 def built(program: str) -> list[str | Path]:
     """A C++ program of the build that PROAPI_BUILD_DIR names."""
     path = BUILD / program
-    assert path.exists(), f"{path} is not built: make cpp, or name the build's directory in PROAPI_BUILD_DIR"
+    assert path.exists(), f"{path} is not built: make check, or name the build's directory in PROAPI_BUILD_DIR"
     return [path]
 
 
