@@ -4,6 +4,7 @@
 #include <map>
 #include <ranges>
 #include <stdexcept>
+#include <tuple>
 #include <vector>
 
 #include "app/connection_state.hpp"
@@ -202,7 +203,9 @@ std::string Worker::name_handlers() {
         if (task.kind() == Detached::Kind::handler) ++counts[task.name()];
     });
     std::vector<std::pair<std::string_view, std::size_t>> most(counts.begin(), counts.end());
-    std::stable_sort(most.begin(), most.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::sort(most.begin(), most.end(), [](const auto& a, const auto& b) {
+        return std::tuple(b.second, a.first) < std::tuple(a.second, b.first);
+    });
     std::string text;
     for (const auto& [name, count] : most | std::views::take(most_names)) {
         if (!text.empty()) text += ", ";

@@ -2,6 +2,9 @@
 # for an error at the line that follows it.
 list(TRANSFORM INCLUDES PREPEND "-I")
 separate_arguments(flags UNIX_COMMAND "${FLAGS}")
+if(COMPILER MATCHES "clang")
+    list(APPEND flags -ferror-limit=0)
+endif()
 set(compile ${COMPILER} -std=c++20 -fsyntax-only ${flags} ${INCLUDES} ${SOURCE})
 execute_process(COMMAND ${compile} COMMAND_ERROR_IS_FATAL ANY)
 

@@ -89,7 +89,7 @@ void run_and_go_on() {
                 if (::read(end, &octet, 1) != 1) std::abort();
             const std::size_t colon = line.rfind(':');
             test::Client client(static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1))));
-            client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
             static_cast<void>(client.read_response());
         }).detach();
         app.run({.port = 0});
