@@ -29,6 +29,15 @@ class Serving;
 }  // namespace detail
 
 // How static_files() serves a directory.
+// Of one route.
+struct RouteOptions {
+    // The handler, which must be a coroutine, is cancelled when its client leaves: Cancelled comes out of what it waits
+    // for. A WebSocket's client has left when closed() becomes true, unless its own handler closed it; an HTTP one when
+    // the connection is lost or it has ended its side (FIN), which some do that still read, as nc: they get no answer.
+    // Nothing is logged. Once an HTTP handler has returned it is not cancelled; a stream ends with its client anyway.
+    bool cancel_on_disconnect = false;
+};
+
 struct StaticOptions {
     // Also what begins with a dot, such as .env or .git/config: otherwise a 404, but for a .well-known that is in the
     // directory itself.
@@ -77,48 +86,62 @@ public:
 
     // handler: Task<>(WebSocketConnection, path parameters...). `settings`: limits of this route alone.
     template <class F>
-    void websocket(std::string_view pattern, F handler, const Settings& settings = {},
+    void websocket(std::string_view pattern, F handler, const RouteOptions& options = {}, const Settings& settings = {},
                    std::source_location where = std::source_location::current()) {
-        add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), settings, where);
+        add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), options, settings, where);
+    }
+    // A template so that {.cancel_on_disconnect = true} means the other one, to g++ 12 too.
+    template <class F, class S = Settings>
+        requires std::same_as<S, Settings>
+    void websocket(std::string_view pattern, F handler, const S& settings,
+                   std::source_location where = std::source_location::current()) {
+        add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), {}, settings, where);
     }
 
     // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A
     // handler that is no coroutine runs in a thread of a pool: it may block, and spawn() and sleep() are not for it.
     // `method` in any case: "get" is GET.
     template <class F>
-    void route(std::string_view method, std::string_view pattern, F handler,
+    void route(std::string_view method, std::string_view pattern, F handler, const RouteOptions& options = {},
                std::source_location where = std::source_location::current()) {
-        add_http(method, pattern, detail::make_http_handler(std::move(handler)), where);
+        add_http(method, pattern, detail::make_http_handler(std::move(handler)), options, where);
     }
     // Serves HEAD too, unless that has a handler.
     template <class F>
-    void get(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("GET", pattern, std::move(handler), where);
+    void get(std::string_view pattern, F handler, const RouteOptions& options = {},
+             std::source_location where = std::source_location::current()) {
+        route("GET", pattern, std::move(handler), options, where);
     }
     template <class F>
-    void post(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("POST", pattern, std::move(handler), where);
+    void post(std::string_view pattern, F handler, const RouteOptions& options = {},
+              std::source_location where = std::source_location::current()) {
+        route("POST", pattern, std::move(handler), options, where);
     }
     template <class F>
-    void put(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("PUT", pattern, std::move(handler), where);
+    void put(std::string_view pattern, F handler, const RouteOptions& options = {},
+             std::source_location where = std::source_location::current()) {
+        route("PUT", pattern, std::move(handler), options, where);
     }
     template <class F>
-    void patch(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("PATCH", pattern, std::move(handler), where);
+    void patch(std::string_view pattern, F handler, const RouteOptions& options = {},
+               std::source_location where = std::source_location::current()) {
+        route("PATCH", pattern, std::move(handler), options, where);
     }
     // DELETE, which C++ keeps for itself.
     template <class F>
-    void del(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("DELETE", pattern, std::move(handler), where);
+    void del(std::string_view pattern, F handler, const RouteOptions& options = {},
+             std::source_location where = std::source_location::current()) {
+        route("DELETE", pattern, std::move(handler), options, where);
     }
     template <class F>
-    void head(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("HEAD", pattern, std::move(handler), where);
+    void head(std::string_view pattern, F handler, const RouteOptions& options = {},
+              std::source_location where = std::source_location::current()) {
+        route("HEAD", pattern, std::move(handler), options, where);
     }
     template <class F>
-    void options(std::string_view pattern, F handler, std::source_location where = std::source_location::current()) {
-        route("OPTIONS", pattern, std::move(handler), where);
+    void options(std::string_view pattern, F handler, const RouteOptions& options = {},
+                 std::source_location where = std::source_location::current()) {
+        route("OPTIONS", pattern, std::move(handler), options, where);
     }
 
     // The files below `directory` (and none outside), at paths that begin with `prefix`.
@@ -163,9 +186,9 @@ public:
 
 private:
     void add_websocket(std::string_view pattern, std::unique_ptr<detail::WebSocketHandler> handler,
-                       const Settings& settings, std::source_location where);
+                       const RouteOptions& options, const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
-                  std::source_location where);
+                  const RouteOptions& options, std::source_location where);
     // The handlers that are left.
     [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
     void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);

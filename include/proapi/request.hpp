@@ -37,6 +37,10 @@ public:
     [[nodiscard]] const Client& client() const;
     [[nodiscard]] const std::string& url() const;
 
+    // Whether the client has left: the connection is lost, or it has ended its side (some that do that still read). For
+    // handlers that are coroutines, on their thread: std::logic_error elsewhere.
+    [[nodiscard]] bool is_disconnected() const;
+
     // Octets, whatever they mean. The view lives as the class says; one that is kept longer needs a copy of the
     // request, or std::string(request.body()).
     [[nodiscard]] std::string_view body() const;

@@ -110,9 +110,16 @@ void ConnectionState::overflow() {
     if (!overflowed_.exchange(true)) close(ws::close_code::policy_violation, "slow consumer: max_buffered is full");
 }
 
+void ConnectionState::note_own_end() const noexcept {
+    const Context* context = Context::current();
+    if (disconnect_waiter_ && context && context->owner() == this) disconnect_waiter_->cancel_wait();
+}
+
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
     if (is_here()) {
+        const bool was_closed = websocket_->is_closed();
         raise(websocket_->close(code, reason));
+        if (!was_closed) note_own_end();
         return true;
     }
     // What is wrong with the arguments is said here and now; the rest happens there.

@@ -53,6 +53,11 @@ public:
     void wait_message(ReceivingBase& receiving) noexcept;
     void cancel_receive(ReceivingBase& receiving) noexcept;
 
+    // Who wants to know of an end that the connection's own handler has not made. None: null.
+    void set_disconnect_waiter(server::Waiter* waiter) noexcept { disconnect_waiter_ = waiter; }
+    // This side has ended it: its own handler needs no telling.
+    void note_own_end() const noexcept;
+
     // Throws what the engine has found wrong.
     void raise(const server::Problem& problem) const;
     [[noreturn]] void raise_disconnect() const;
@@ -65,6 +70,7 @@ private:
     friend class ConnectionRef;
     HomePtr<server::WebSocket> websocket_;
     ReceivingBase* receiving_ = nullptr;
+    server::Waiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;
     std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
     std::once_flag view_once_;

@@ -15,24 +15,29 @@ void respond_with_text(server::Exchange& exchange, int status, std::string_view 
 }
 
 // No exception leaves it: each becomes a response.
-Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Worker> worker, HttpHandler* handler,
-              const std::string* name) {
+Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Worker> worker, const Site::Entry* entry) {
     // What refers to the request is valid until the response is written, a stream's closure included.
     const Request request(std::make_shared<const RequestState>(worker, exchange));
     try {
-        auto running = handler->call(request, path_values(exchange->request().match));
+        auto running = entry->http->call(request, path_values(exchange->request().match));
         if (!running) {
             respond_with_text(*exchange, 404, "Nothing is served at this address.\n");
             co_return;
         }
+        std::optional<CancelAtEnd> while_it_runs;
+        if (entry->options.cancel_on_disconnect) {
+            exchange->end_with_client();
+            while_it_runs.emplace(*Context::current(), *exchange);
+        }
         Response response = co_await std::move(*running);
+        while_it_runs.reset();
         co_await write_response(std::move(worker), exchange, std::move(response));
     } catch (const HTTPException& error) {
         respond_with_text(*exchange, error.status(), body_of(error));
     } catch (const Cancelled&) {
         respond_with_text(*exchange, 503, "The server is stopping.\n");
     } catch (...) {
-        logger().error("{}: the handler failed: {}", *name, describe(std::current_exception()));
+        logger().error("{}: the handler failed: {}", entry->name, describe(std::current_exception()));
         exchange->fail();
     }
 }
@@ -40,8 +45,7 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
 class HttpTask final : public Detached {
 public:
     HttpTask(const Site::Entry& entry, Worker& worker, base::IntrusivePtr<server::Exchange> exchange)
-        : Detached(Kind::handler, worker, {},
-                   answer(exchange, worker.shared_from_this(), entry.http.get(), &entry.name)),
+        : Detached(Kind::handler, worker, {}, answer(exchange, worker.shared_from_this(), &entry)),
           entry_(entry),
           exchange_(std::move(exchange)) {}
     [[nodiscard]] std::string_view name() noexcept override { return entry_.name; }

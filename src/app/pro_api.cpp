@@ -34,13 +34,13 @@ ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {}
 ProAPI::~ProAPI() = default;
 
 void ProAPI::add_websocket(std::string_view pattern, std::unique_ptr<detail::WebSocketHandler> handler,
-                           const Settings& settings, std::source_location where) {
-    site_->add_websocket(pattern, std::move(handler), settings, where);
+                           const RouteOptions& options, const Settings& settings, std::source_location where) {
+    site_->add_websocket(pattern, std::move(handler), options, settings, where);
 }
 
 void ProAPI::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
-                      std::source_location where) {
-    site_->add_http(method, pattern, std::move(handler), where);
+                      const RouteOptions& options, std::source_location where) {
+    site_->add_http(method, pattern, std::move(handler), options, where);
 }
 
 void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory, const StaticOptions& options,

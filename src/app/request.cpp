@@ -46,6 +46,12 @@ const Client& Request::client() const {
 const std::string& Request::url() const {
     return state().view().url;
 }
+bool Request::is_disconnected() const {
+    if (!state().is_here())
+        throw std::logic_error(
+            "is_disconnected(): expected to be called in a handler that is a coroutine, got another thread");
+    return state().has_client_left();
+}
 std::string_view Request::body() const {
     return state().body();
 }

@@ -16,6 +16,8 @@ public:
 
     [[nodiscard]] const server::RequestInfo& info() const noexcept { return exchange_->request(); }
     [[nodiscard]] const std::string& body() const noexcept { return exchange_->body(); }
+    [[nodiscard]] bool is_here() const noexcept { return exchange_.home()->is_here(); }
+    [[nodiscard]] bool has_client_left() const noexcept { return exchange_->has_client_left(); }
     [[nodiscard]] const RequestView& view() const {
         if (!view_) view_.emplace(info(), server::UrlKind::http);
         return *view_;

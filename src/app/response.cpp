@@ -53,22 +53,6 @@ void write_file(server::Exchange& exchange, const Response& response, const std:
     raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
 }
 
-// The stream's coroutine may wait for something else than its client, which may have gone before it begins.
-class CancelAtEnd final : public server::Waiter {
-public:
-    CancelAtEnd(Context& context, server::Exchange& exchange) : context_(context) {
-        if (exchange.has_ended()) {
-            context_.cancel();
-        } else {
-            exchange.wait_end(*this);
-        }
-    }
-    void on_ready() override { context_.cancel(); }
-
-private:
-    Context& context_;
-};
-
 }  // namespace
 
 // What a stream's writers share. The head goes out with the first part, or when the stream first waits: one that fails

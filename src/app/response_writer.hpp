@@ -7,6 +7,22 @@
 
 namespace proapi::detail {
 
+// Cancels what waits for something else than its client, when that is gone. It may have gone before.
+class CancelAtEnd final : public server::Waiter {
+public:
+    CancelAtEnd(Context& context, server::Exchange& exchange) : context_(context) {
+        if (exchange.has_ended()) {
+            context_.cancel();
+        } else {
+            exchange.wait_end(*this);
+        }
+    }
+    void on_ready() override { context_.cancel(); }
+
+private:
+    Context& context_;
+};
+
 // Throws std::invalid_argument for a status or headers that would break the response.
 Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange, Response response);
 

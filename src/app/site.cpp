@@ -108,8 +108,8 @@ void Site::add(std::string_view method, std::string_view pattern, server::Route 
     entries_.push_back(std::move(entry));
 }
 
-void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const Settings& settings,
-                         std::source_location where) {
+void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler,
+                         const RouteOptions& options, const Settings& settings, std::source_location where) {
     check_signature(pattern, handler->parameters(), where);
     server::WebSocketSettings trial;
     for (const auto& [name, value] : settings)
@@ -117,19 +117,26 @@ void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHand
             throw RouteError("route \"" + std::string(pattern) + "\": " + wrong, where);
     Entry entry;
     entry.settings = settings;
+    entry.options = options;
     entry.websocket = std::move(handler);
     add(http::websocket_method, pattern, make_route(server::Route::Kind::websocket), std::move(entry), where);
 }
 
 void Site::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
-                    std::source_location where) {
+                    const RouteOptions& options, std::source_location where) {
     check_signature(pattern, handler->parameters(), where);
     if (!http::is_token(method))
         throw RouteError("expected an HTTP method, got \"" + std::string(method) + "\"", where);
     std::string name(method);
     for (char& letter : name)
         if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
+    if (options.cancel_on_disconnect && !handler->is_coroutine())
+        throw RouteError("route \"" + std::string(pattern) +
+                             "\": cancel_on_disconnect: expected a handler that is a coroutine, got one that runs in a "
+                             "thread, which can't be cancelled",
+                         where);
     Entry entry;
+    entry.options = options;
     entry.http = std::move(handler);
     add(name, pattern, make_route(server::Route::Kind::http), std::move(entry), where);
 }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proapi/handler.hpp"
+#include "proapi/pro_api.hpp"
 #include "proapi/settings.hpp"
 #include "server/site.hpp"
 
@@ -20,6 +20,7 @@ public:
     struct Entry {
         std::string name;  // "websocket /chat/{room}", for log lines
         Settings settings;
+        RouteOptions options;
         std::unique_ptr<WebSocketHandler> websocket;  // one of the two, none for files
         std::unique_ptr<HttpHandler> http;
         std::string method, shape;  // which no other has both of
@@ -33,10 +34,10 @@ public:
     };
 
     // Each throws RouteError. Methods are taken in any case.
-    void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const Settings& settings,
-                       std::source_location where);
+    void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const RouteOptions& options,
+                       const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
-                  std::source_location where);
+                  const RouteOptions& options, std::source_location where);
     void add_files(std::string_view prefix, const std::string& directory, server::DotFiles dot_files,
                    std::source_location where);
     void set(std::string_view name, std::string_view value);

@@ -12,10 +12,18 @@ namespace {
 //   WebSocketMessageError       1003 or 1007, one log line
 //   HTTPException               before accept() its response
 //   anything else               1011, before accept() 500; logged
-class WebSocketTask final : public Detached {
+class WebSocketTask final : public Detached, private server::Waiter {
 public:
     WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
         : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
+    ~WebSocketTask() override { context().owner_ref()->set_disconnect_waiter(nullptr); }
+    // Unless it closes the connection itself.
+    void cancel_on_disconnect() {
+        ConnectionState& state = *context().owner_ref();
+        if (state.websocket().is_closed()) return on_ready();
+        state.websocket().wait_no_longer_open(*this);
+        state.set_disconnect_waiter(this);
+    }
     [[nodiscard]] std::string_view name() noexcept override { return name_of(*context().owner_ref()); }
 
     [[nodiscard]] bool is_abandoned() const noexcept override {
@@ -55,6 +63,7 @@ private:
         return state.worker().site().entry(state.websocket().request().match.route).name;
     }
 
+    void on_ready() override { context().cancel(); }
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
     static void fail_and_log(server::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {
@@ -88,6 +97,7 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> 
     if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
     // It deletes itself when it ends.
     auto* running = new WebSocketTask(worker, state, std::move(*task));
+    if (entry.options.cancel_on_disconnect) running->cancel_on_disconnect();
     running->start();
 }
 

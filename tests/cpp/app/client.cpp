@@ -29,9 +29,13 @@ Client::Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOC
 }
 
 Client::Client(std::uint16_t port, const std::string& target, const std::string& headers) : Client(port) {
+    write_handshake(target, headers);
+    read_head();
+}
+
+void Client::write_handshake(const std::string& target, const std::string& headers) {
     write("GET " + target + " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" + headers + "\r\n");
-    read_head();
 }
 
 Client::~Client() {
@@ -127,6 +131,10 @@ void Client::finish(int code) {
     send({payload, 2}, 8);
     while (fill()) continue;
     ::shutdown(socket_, SHUT_WR);  // the server waits for it before it forgets the connection
+}
+
+void Client::end_sending() {
+    ::shutdown(socket_, SHUT_WR);
 }
 
 void Client::reset() {

@@ -21,6 +21,8 @@ public:
     ~Client();
 
     void write(std::string_view octets);
+    // Of a WebSocket; its answer is not waited for.
+    void write_handshake(const std::string& target, const std::string& headers = "");
     // A whole response with Content-Length or until the end; gives status line, head and body.
     [[nodiscard]] std::string read_response();
     // The next response's head alone, for status() and head().
@@ -41,6 +43,7 @@ public:
     // Answers the server's Close and waits for the end of the stream.
     void finish(int code = 1000);
     void reset();
+    void end_sending();
     void shrink_receive_buffer();
 
 private:

@@ -1,0 +1,170 @@
+// cancel_on_disconnect and is_disconnected(): who waits for something else than its client learns that it has left.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <future>
+#include <map>
+#include <thread>
+
+#include "client.hpp"
+
+namespace proapi {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Client;
+
+// Waits for ever, and says how that ended.
+Task<> wait_for_ever(std::promise<std::string>* ended) {
+    std::string how = "taken away";
+    try {
+        co_await sleep(1h);
+    } catch (const Cancelled&) {
+        how = "cancelled";
+    }
+    ended->set_value(how);
+    if (how == "cancelled") throw Cancelled();
+}
+
+void leave_by_close(Client& client) {
+    client.send(std::string("\x10\x04", 2), 8);  // 4100, and TCP stays open
+}
+void leave_by_fin(Client& client) {
+    client.end_sending();
+}
+void leave_by_reset(Client& client) {
+    client.reset();
+}
+
+TEST(CancelOnDisconnect, AWebSocketsHandler) {
+    for (const auto leave : {leave_by_close, leave_by_fin, leave_by_reset}) {
+        for (const std::string at : {"/accepted", "/early"}) {
+            if (at == "/early" && leave == leave_by_close) continue;
+            ProAPI app;
+            std::promise<void> begun;
+            std::promise<std::string> ended;
+            app.websocket(at,
+                          [&](WebSocketConnection websocket) -> Task<> {
+                              if (websocket.path() == "/accepted") {
+                                  co_await websocket.accept();
+                                  co_await websocket.send_text("ready");
+                              }
+                              begun.set_value();
+                              co_await wait_for_ever(&ended);
+                          },
+                          {.cancel_on_disconnect = true});
+            const RunningServer server = app.start({.port = 0});
+            Client client(server.port());
+            client.write_handshake(at);
+            begun.get_future().wait();
+            leave(client);
+            EXPECT_EQ(ended.get_future().get(), "cancelled");
+        }
+    }
+}
+
+TEST(CancelOnDisconnect, NotOneThatClosesItselfAndNoneWithoutIt) {
+    ProAPI app;
+    std::promise<std::string> closes, plain, kicked;
+    app.websocket("/closes",
+                  [&](WebSocketConnection websocket) -> Task<> {
+                      co_await websocket.accept();
+                      co_await websocket.close(4000);
+                      co_await websocket.wait_closed();
+                      co_await sleep(1ms);
+                      closes.set_value("has done its work");
+                  },
+                  {.cancel_on_disconnect = true});
+    app.websocket("/kicked",
+                  [&](WebSocketConnection websocket) -> Task<> {
+                      co_await websocket.accept();
+                      spawn([websocket]() -> Task<> {
+                          co_await sleep(1ms);
+                          co_await websocket.close(4003);
+                      });
+                      co_await wait_for_ever(&kicked);
+                  },
+                  {.cancel_on_disconnect = true}, {{"max_message_size", "16"}});
+    app.websocket("/plain", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        co_await websocket.wait_closed();
+        co_await sleep(1ms);
+        plain.set_value("has done its work");
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/closes");
+    EXPECT_EQ(client.read_close(), 4000);
+    client.finish(4000);
+    EXPECT_EQ(closes.get_future().get(), "has done its work");
+    Client(server.port(), "/plain").reset();
+    EXPECT_EQ(plain.get_future().get(), "has done its work");
+    EXPECT_EQ(Client(server.port(), "/kicked").read_close(), 4003);
+    EXPECT_EQ(kicked.get_future().get(), "cancelled");
+}
+
+TEST(CancelOnDisconnect, AnHttpHandler) {
+    for (const auto leave : {leave_by_fin, leave_by_reset}) {
+        ProAPI app;
+        std::promise<void> begun;
+        std::promise<std::string> ended;
+        app.get("/",
+                [&]() -> Task<std::string> {
+                    begun.set_value();
+                    co_await wait_for_ever(&ended);
+                    co_return "never";
+                },
+                {.cancel_on_disconnect = true});
+        const RunningServer server = app.start({.port = 0});
+        Client client(server.port());
+        client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        begun.get_future().wait();
+        leave(client);
+        EXPECT_EQ(ended.get_future().get(), "cancelled");
+    }
+}
+
+TEST(CancelOnDisconnect, AnAnswerIsNotInTheWayOfTheNext) {
+    ProAPI app;
+    app.get("/",
+            []() -> Task<std::string> {
+                co_await sleep(1ms);
+                co_return "quick";
+            },
+            {.cancel_on_disconnect = true});
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port());
+    for (int i = 0; i < 5; ++i) {
+        client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        EXPECT_EQ(test::body_of(client.read_response()), "quick");
+    }
+}
+
+TEST(CancelOnDisconnect, IsForCoroutines) {
+    ProAPI app;
+    EXPECT_THROW(app.get("/", [] { return ""; }, {.cancel_on_disconnect = true}), RouteError);
+}
+
+TEST(IsDisconnected, TellsAHandlerWhoAsks) {
+    for (const auto leave : {leave_by_fin, leave_by_reset}) {
+        ProAPI app;
+        std::promise<void> begun, told;
+        app.get("/", [&](Request request) -> Task<std::string> {
+            EXPECT_FALSE(request.is_disconnected());
+            begun.set_value();
+            while (!request.is_disconnected()) co_await sleep(1ms);
+            told.set_value();
+            co_return "too late";
+        });
+        app.get("/thread", [](const Request& request) { return request.is_disconnected() ? "yes" : "no"; });
+        const RunningServer server = app.start({.port = 0});
+        EXPECT_EQ(test::status_of(test::request(server.port(), "GET", "/thread")), 500);
+        Client client(server.port());
+        client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        begun.get_future().wait();
+        leave(client);
+        told.get_future().wait();
+    }
+}
+
+}  // namespace
+}  // namespace proapi
