@@ -78,7 +78,7 @@ void WebSocketSession::send(MessageKind kind, base::Bytes payload) {
 void WebSocketSession::send_large(ws::Opcode opcode, base::Bytes payload) {
     std::array<std::uint8_t, ws::max_frame_header_bytes> head;
     const std::size_t head_size = machine_.write_message_head(opcode, payload.size(), head);
-    if (head_size == 0) return;
+    if (head_size == 0 || is_broken_) return;  // behind a part of a message, nothing goes out at once
     do_wholly([&] { connection_.send_at_once(base::Bytes(head).first(head_size), payload); });
 }
 
@@ -99,9 +99,9 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
 template <class Work>
 void WebSocketSession::do_wholly(Work&& work) {
     connection_.flush_soon();
-    is_broken_ = true;
+    const bool was_broken = std::exchange(is_broken_, true);
     work();
-    is_broken_ = false;
+    is_broken_ = was_broken;
 }
 
 void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {

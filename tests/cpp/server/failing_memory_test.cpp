@@ -55,6 +55,11 @@ public:
         static_cast<void>(accepts ? websocket_->close(ws::close_code::normal, "that is all")
                                   : websocket_->reject(403, "not today", {{"X-Why", "because"}}));
     }
+    // More than the kernel takes: the rest is copied.
+    void send_much(const std::string& much) {
+        SendResult result{};
+        static_cast<void>(websocket_->send(MessageKind::binary, base::as_bytes(much), result));
+    }
     void forget() {
         if (websocket_) websocket_->cancel_receive(*this);
         websocket_ = nullptr;
@@ -204,6 +209,32 @@ TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
         } while (has_failed);
         EXPECT_GT(number, 3);
     }
+}
+
+// A part of it may have gone: whatever is said after it, the peer would take it for the rest.
+TEST_F(FailingMemory, NothingFollowsAPartOfAMessage) {
+    const std::string much(32 * 1024 * 1024, 'm');
+    long number = 0;
+    do {
+        served.start();
+        const net::Descriptor client = connect();
+        turns();
+        send(client.get(), test::LocalServer::handshake());
+        until_failure = number++;
+        has_failed = false;
+        bool has_thrown = false;
+        try {
+            echo.send_much(much);
+        } catch (const std::bad_alloc&) {
+            has_thrown = true;
+        }
+        until_failure = -1;
+        if (has_thrown) echo.end_late();  // as a front end does for a handler that has failed
+        turns();
+        EXPECT_EQ(served.server->counts().open, has_thrown ? 0U : 1U) << "allocation " << number - 1;
+        echo.forget();
+    } while (has_failed);
+    EXPECT_GT(number, 1);
 }
 
 TEST_F(FailingMemory, AResponseThatCanNotBeFinishedIsCut) {
