@@ -117,7 +117,7 @@ void Stream::on_received(const Call& call) {
         if (reading_ && (size == call.size || peer_finished_)) reactor_.read_later(*this);
         handler_.on_read({call.data, size});
         // Who pauses at the last octets is told of the end all the same: no event will come for it any more.
-        if (peer_finished_ && !reading_ && socket_ && !has_unread_octets()) end_reading(0);
+        if (peer_finished_ && !reading_ && socket_ && !has_unread_octets()) end_reading(take_socket_error());
     } else if (call.result == 0) {
         end_reading(0);
     } else if (const auto error = static_cast<int>(-call.result); !is_temporary(error)) {

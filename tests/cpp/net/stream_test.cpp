@@ -197,6 +197,19 @@ TEST_P(StreamTest, AResetThatNobodyReadsIsAnEndWithAnError) {
     EXPECT_EQ(of_tcp.finishes, 1);
 }
 
+TEST_P(StreamTest, AResetBehindOctetsAtWhichReadingPausesIsAnEndWithAnError) {
+    TcpPair pair;
+    Recorder of_tcp;
+    Stream tcp(reactor, std::move(pair.ours), of_tcp);
+    of_tcp.after_read = [&] { tcp.stop_reading(); };
+    ASSERT_EQ(::send(pair.theirs.get(), "the last", 8, 0), 8);
+    pair.reset_theirs();
+    tcp.start_reading();
+    turn_until([&] { return of_tcp.ends > 0; });
+    EXPECT_EQ(of_tcp.received, "the last");
+    EXPECT_NE(of_tcp.end_error, 0);
+}
+
 TEST_P(StreamTest, AWriteThatDoesNotFitCompletesLater) {
     const std::string big(8 * 1024 * 1024, 'x');
     const iovec entry{const_cast<char*>(big.data()), big.size()};
