@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace proapi::net {
 
@@ -75,16 +76,19 @@ Address Listener::address() const {
 }
 
 void Listener::on_ready(std::uint32_t) {
+    bool has_made_room = false;
     for (int accepted = 0; accepted < accepts_a_turn; ++accepted) {
         SocketAddress peer;
         peer.length = sizeof peer.storage;
         const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length,
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            has_made_room = false;
             handler_.on_accept(Descriptor(fd), peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             const int error = errno;
-            if (!handler_.make_room()) return refuse_one(error);
+            // Where that was in vain, as another process may have what it gave up, no more is given up for it.
+            if (std::exchange(has_made_room, true) || !handler_.make_room()) return refuse_one(error);
         } else if (errno != ECONNABORTED && errno != EINTR) {
             return;
         }

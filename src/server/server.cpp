@@ -141,9 +141,13 @@ void Server::add(net::Descriptor socket, const net::SocketAddress& peer, bool is
 
 // Who waits for nothing is the first to go: a client that keeps a connection for later opens another.
 bool Server::make_room() {
-    Connection* longest_idle = idle_.front();
-    if (longest_idle) longest_idle->abort(net::Stream::CloseMode::orderly);
-    return longest_idle != nullptr;
+    while (Connection* longest_idle = idle_.front()) {
+        longest_idle->set_idle(false);
+        if (longest_idle->has_unread_octets()) continue;  // its next request is there
+        longest_idle->abort(net::Stream::CloseMode::orderly);
+        return true;
+    }
+    return false;
 }
 
 void Server::on_accept_refused(int error) {

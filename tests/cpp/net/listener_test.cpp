@@ -19,6 +19,8 @@ struct Recorder final : ListenerHandler {
         accepted.push_back(std::move(socket));
     }
     bool make_room() override {
+        ++asked;
+        if (gives_in_vain) return true;
         if (!gives_way || accepted.empty()) return false;
         accepted.erase(accepted.begin());
         return true;
@@ -26,8 +28,8 @@ struct Recorder final : ListenerHandler {
     void on_accept_refused(int) override { ++refused; }
 
     std::vector<Descriptor> accepted;
-    int accepts = 0, refused = 0;
-    bool gives_way = false;
+    int accepts = 0, refused = 0, asked = 0;
+    bool gives_way = false, gives_in_vain = false;
 };
 
 class ListenerTest : public ::testing::Test {
@@ -115,6 +117,17 @@ TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
         EXPECT_EQ(::recv(first.get(), end.data(), end.size(), 0), 0) << "the first was given up";
     }
     EXPECT_EQ(handler.refused, 0);
+}
+
+// As where another process takes it: no more than one is given up for a newcomer.
+TEST_F(ListenerTest, WithoutADescriptorThoughOneWasGivenUpTheNewcomerIsTold) {
+    handler.gives_in_vain = true;
+    const Descriptor client = connect();
+    {
+        const WithoutDescriptors none;
+        turn_until([&] { return handler.refused == 1; });
+    }
+    EXPECT_EQ(handler.asked, 1);
 }
 
 }  // namespace
