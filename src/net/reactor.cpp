@@ -284,6 +284,7 @@ void Reactor::complete_sends() {
 }
 
 void Reactor::arm_guest_timer() {
+    if (is_forked()) return;
     const auto deadline = timers_.next_deadline_ms();
     // A deadline that has moved later is found out by the timer that fires for the earlier one.
     if (!deadline || (guest_deadline_ms_ && *guest_deadline_ms_ <= *deadline)) return;
