@@ -85,6 +85,8 @@ public:
     // Gives descriptors and connections back, now and not when a collector comes. Nothing is served any more.
     void close() {
         if (parts_ && parts_->reactor.is_in_turn()) refuse_reentry();
+        // Connections that are left end now: what they ask for then is nobody's to do.
+        if (parts_) parts_->reactor.set_outside_work_callback(nullptr, nullptr);
         parts_.reset();
         outside_work_ = nb::object();
     }
