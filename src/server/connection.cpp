@@ -186,15 +186,14 @@ void Connection::watch_end() {
     const std::size_t undelivered = undelivered_octets();
     if (undelivered < end.undelivered) end.last_progress_ms = now;
     end.undelivered = undelivered;
+    // A stop waits neither for the end of a peer that has everything nor, for long, until it says nothing more.
+    const bool is_over = server_.is_stopping() && phase_ == Phase::lingering && undelivered == 0;
     Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
-    if (patience_ == Patience::little) patience = std::min(patience, little_patience);
+    if (patience_ == Patience::little || is_over) patience = std::min(patience, little_patience);
     const std::uint64_t due = end.last_progress_ms + milliseconds(patience);
     if (due <= now) return abort(undelivered > 0 ? net::Stream::CloseMode::reset : net::Stream::CloseMode::orderly);
     const bool was_silent = !std::exchange(has_heard_, false);
-    if (server_.is_stopping()) {
-        // A stop does not wait for the peer's end: that it has everything, and says nothing, is enough.
-        if (phase_ == Phase::lingering && undelivered == 0 && was_silent) return abort(net::Stream::CloseMode::orderly);
-    }
+    if (is_over && was_silent) return abort(net::Stream::CloseMode::orderly);
     const Duration look = server_.is_stopping() ? stopping_look : settings.close_timeout / end_looks;
     server_.reactor().start_timer(end.timer, std::min(std::max(look, Duration(1)), Duration(due - now)));
 }
@@ -203,7 +202,8 @@ std::size_t Connection::undelivered_octets() const noexcept {
     return protocol_->output().size_bytes() + stream_.undelivered_octets();
 }
 
-void Connection::expect_end() {
+void Connection::expect_end(Patience patience) {
+    if (patience == Patience::little) patience_ = patience;
     if (expects_end_) return;
     Deadline& end = deadline();  // where there is no memory for it, nothing has begun
     expects_end_ = true;
@@ -217,9 +217,8 @@ void Connection::finish(Patience patience) {
     if (phase_ != Phase::serving) return;
     set_idle(false);
     phase_ = Phase::finishing;
-    patience_ = patience;
     stream_.stop_reading();
-    if (patience == Patience::little) expect_end();
+    if (patience == Patience::little) expect_end(patience);
     flush_soon();
 }
 
@@ -227,8 +226,7 @@ void Connection::finish(Patience patience) {
 // makes the peer's kernel drop our last words (RFC 9112 section 9.6).
 void Connection::linger() {
     phase_ = Phase::lingering;
-    const bool has_all = server_.is_stopping() && undelivered_octets() == 0;
-    if (read_ended_ || has_all) return abort(net::Stream::CloseMode::orderly);
+    if (read_ended_) return abort(net::Stream::CloseMode::orderly);
     stream_.shutdown_write();
     expect_end();
     stream_.start_reading();

@@ -68,8 +68,9 @@ public:
     // rest is copied into the output. For what is so large that this copy costs more than a system call. Where there
     // is no memory for the rest, a part may have gone.
     void send_at_once(base::Bytes head, base::Bytes body);
-    // Writes what there is, then ends the connection in order. Little patience: for what is of no use any more.
+    // Little: for what is of no use any more.
     enum class Patience : std::uint8_t { usual, little };
+    // Writes what there is, then ends the connection in order.
     void finish(Patience patience = Patience::usual);
     // The server stops: nobody waits any longer than for what is under way.
     void shut_down();
@@ -77,7 +78,7 @@ public:
     void set_idle(bool is_idle) noexcept;
     // The protocol has said its last word: from now on the peer has to take what was sent (with progress within
     // write_timeout) and then to end its side within close_timeout, or the connection is aborted.
-    void expect_end();
+    void expect_end(Patience patience = Patience::usual);
     // Ends the connection at once.
     void abort(net::Stream::CloseMode mode = net::Stream::CloseMode::reset);
 

@@ -19,6 +19,8 @@ constexpr std::size_t file_part_bytes = 64 * 1024;
 constexpr std::uint8_t requests_a_turn = 8;
 // What was said of keep-alive is kept to for so much longer: the client's next request may be on its way.
 constexpr Duration keep_alive_margin{1000};
+// What a streamed response has that begins while the server stops.
+constexpr Duration last_stream_time{500};
 constexpr std::string_view stopping_text = "The server is stopping.";
 constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
 
@@ -295,6 +297,7 @@ void HttpSession::write_head(int status, const http::Headers& headers, std::opti
     suppress_body_ = request.method == "HEAD" || !http::status_has_body(status);
     in_chunks_ = http::streams_in_chunks(head) && !suppress_body_;
     until_close_ = !content_length && !in_chunks_ && !suppress_body_;
+    if (stopping_ && (in_chunks_ || until_close_)) start_timer(last_stream_time);
     output_.append(http::write_response_head(head, connection_.server().date()));
     connection_.flush_soon();
 }
@@ -404,7 +407,8 @@ void HttpSession::on_turn_end() {
     }
     release_exchange();
     if (is_cut_) {  // once the answers before it have gone
-        if (output_.empty()) connection_.abort();
+        if (output_.empty()) return connection_.abort();
+        if (is_cut_by_stop_) connection_.expect_end(Connection::Patience::little);
         return;
     }
     if (phase_ == Phase::finished)
@@ -429,7 +433,10 @@ void HttpSession::release_exchange() {
 void HttpSession::on_shutdown() {
     stopping_ = true;
     keep_alive_ = false;
-    if (is_cut_) return;
+    if (is_cut_) {
+        is_cut_by_stop_ = true;
+        return connection_.flush_soon();
+    }
     switch (phase_) {
         case Phase::idle:
             // What the client has sent meanwhile is still answered.
@@ -440,12 +447,17 @@ void HttpSession::on_shutdown() {
         case Phase::body:
             return refuse({503, std::string(stopping_text)});
         case Phase::responding:
-            if (!exchange_ || !exchange_->is_endless()) return;
-            is_cut_by_stop_ = true;
-            return abort_response();
+            return cut_stream();
         case Phase::finished:
             return connection_.finish();
     }
+}
+
+// The server stops: a response without a length may go on for ever.
+void HttpSession::cut_stream() {
+    if (!exchange_ || !exchange_->is_endless()) return;
+    is_cut_by_stop_ = true;
+    abort_response();
 }
 
 // The server stops, and no request is whole.
@@ -464,6 +476,7 @@ void HttpSession::on_time() {
     if (phase_ == Phase::idle)
         return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout + keep_alive_margin);
     if (phase_ == Phase::head) return refuse_head({408, "The request's head did not end within head_timeout."});
+    if (phase_ == Phase::responding) return cut_stream();
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();

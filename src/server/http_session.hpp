@@ -58,6 +58,7 @@ private:
     void refuse(const http::Failure& failure);
     void refuse_head(const http::Failure& failure);
     void refuse_partial_head();
+    void cut_stream();
     [[nodiscard]] bool refuse_foreign_host(bool is_handshake);
     [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
     void refuse_upgrade(const ws::Refusal& refusal);

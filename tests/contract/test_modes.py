@@ -13,6 +13,7 @@ from raw import ClosedError, Peer, WebSocket, http, request
 
 Start = Callable[..., Server]
 Run = Callable[..., Program]
+HIGH_WATER = 64 * 1024
 AT_ONCE_S = 3.0  # with what the interpreter's own end takes on a busy machine
 
 
@@ -224,6 +225,38 @@ def test_streams_without_an_end_end_with_the_stop(start_server: Start) -> None:
         while quiet.fill():
             pass
         assert not quiet.buffer.endswith(b"0\r\n\r\n")
+    server.check_log()
+
+
+def test_a_stream_that_begins_while_it_stops_has_half_a_second(start_server: Start) -> None:
+    """What ends by itself until then is whole."""
+    server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
+    with Peer(server.port) as endless, Peer(server.port) as finite:
+        endless.send(request("GET", "/features/stream?count=1&size=10&quiet&after_ms=300"))
+        finite.send(request("GET", "/features/stream?count=3&size=10&after_ms=300"))
+        assert http(server.port, "GET", "/livez").status == 200  # both have been read
+        server.signal(signal.SIGTERM)
+        assert server.wait(AT_ONCE_S) == 0, server.log
+        endless.read_until(b"0 ........")
+        while endless.fill():
+            pass
+        assert not endless.buffer.endswith(b"0\r\n\r\n")
+        response = finite.read_response()
+        assert (response.status, len(response.body), response.closes) == (200, 30, True)
+    server.check_log()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_stream_that_its_client_does_not_read_ends_with_the_stop(start_server: Start, version: str) -> None:
+    server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
+    with Peer(server.port, receive_buffer=4096) as peer:
+        path = "/features/stream?count=1000000000&size=1000"
+        peer.send(f"GET {path} HTTP/{version}\r\nHost: localhost\r\n\r\n".encode())
+        peer.read_until(b"0 ........")
+        while http(server.port, "GET", "/stats").json()["send_queued"] <= HIGH_WATER:
+            time.sleep(0.01)
+        server.signal(signal.SIGTERM)
+        assert server.wait(AT_ONCE_S) == 0, server.log
     server.check_log()
 
 

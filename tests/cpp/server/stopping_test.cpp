@@ -1,0 +1,66 @@
+// A stop and peers that go on sending: the answer they get is not lost, and nobody waits for them to be done.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+
+#include "local_server.hpp"
+#include "server/exchange.hpp"
+
+namespace proapi::server {
+namespace {
+
+class Nothing final : public Application {
+public:
+    void on_websocket(base::IntrusivePtr<WebSocket>) override {}
+    void on_request(base::IntrusivePtr<Exchange> exchange) override {
+        static_cast<void>(exchange->respond(200, {}, "answer"));
+    }
+};
+
+class Stopping : public ::testing::Test {
+protected:
+    Stopping() { served.site.settings.close_timeout = Duration(60'000); }
+
+    void begin_upload(int fd) {
+        served.turns();
+        served.send(fd, "POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nbegin");
+    }
+    void stop() {
+        served.server->stop([this] { has_stopped = true; });
+    }
+
+    Nothing application;
+    test::LocalServer served{application};
+    bool has_stopped = false;
+};
+
+TEST_F(Stopping, WhatIsUnreadDoesNotResetTheAnswer) {
+    const net::Descriptor client = served.connect();
+    begin_upload(client.get());
+    ASSERT_EQ(::send(client.get(), "unread", 6, MSG_NOSIGNAL), 6);
+    stop();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(Duration(20));
+    EXPECT_TRUE(has_stopped) << "it says nothing more, and has everything";
+    EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
+    char octet = 0;
+    EXPECT_EQ(::recv(client.get(), &octet, 1, MSG_DONTWAIT), 0) << errno;
+}
+
+TEST_F(Stopping, NobodyWaitsForAPeerThatGoesOnSending) {
+    const net::Descriptor client = served.connect();
+    begin_upload(client.get());
+    stop();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!has_stopped && std::chrono::steady_clock::now() < end) {
+        static_cast<void>(::send(client.get(), "more", 4, MSG_NOSIGNAL));
+        served.reactor.turn(Duration(1));
+    }
+    EXPECT_TRUE(has_stopped);
+    EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
+}
+
+}  // namespace
+}  // namespace proapi::server
