@@ -23,6 +23,7 @@ struct EndWaiter final : server::Waiter {
 
 struct ExchangeObject {
     base::IntrusivePtr<server::Exchange> exchange;
+    nb::object request;  // made when first asked for
     nb::object loop;
     std::unique_ptr<EndWaiter> end_waiter;
 
@@ -72,6 +73,15 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
     return take(completed_false());
 }
 
+nb::object make_request(server::Exchange& exchange) {
+    const std::string body = exchange.take_body();
+    return nb::cast(RequestObject{.info = exchange.request(),
+                                  .route_path = {},
+                                  .body = nb::bytes(body.data(), body.size()),
+                                  .site = nb::none(),
+                                  .arrival = {}});
+}
+
 void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
     server::StaticFile found = find_file_at(path, status, to_headers(headers), self.exchange->request().head);
     check(found.file ? self.exchange->respond_with_file(found.status, found.headers, std::move(*found.file))
@@ -81,18 +91,16 @@ void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs
 }  // namespace
 
 nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop) {
-    return nb::cast(ExchangeObject{std::move(exchange), loop, nullptr});
+    return nb::cast(ExchangeObject{std::move(exchange), {}, loop, nullptr});
 }
 
 void add_exchange(nb::module_& module) {
     using E = ExchangeObject;
     nb::class_<E>(module, "Exchange")
         .def_prop_ro("request",
-                     [](const E& self) {
-                         return RequestObject{.info = self.exchange->request(),
-                                              .route_path = {},
-                                              .body = self.exchange->body(),
-                                              .site = nb::none()};
+                     [](E& self) {
+                         if (!self.request.is_valid()) self.request = make_request(*self.exchange);
+                         return self.request;
                      })
         .def_prop_ro("started", [](const E& self) { return self.exchange->is_started(); })
         .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })

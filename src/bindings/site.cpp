@@ -108,7 +108,7 @@ void fill_request(RequestObject* self, const SiteObject& site, const std::option
                                                               : std::string_view();
     self->route_path = view_of(route_path);
     info.match = site.site.router.match(wanted, self->route_path);
-    self->body = view_of(body);
+    self->body = body;
 }
 
 const char* match_kind(const RequestObject& self) {
@@ -169,7 +169,7 @@ nb::tuple find_file_of_handler(const RequestObject& self, const nb::bytes& path,
 }
 
 http::Form form_of(const RequestObject& self) {
-    return http::parse_form(self.info.head.headers.get("content-type").value_or(""), self.body);
+    return http::parse_form(self.info.head.headers.get("content-type").value_or(""), view_of(self.body));
 }
 
 nb::tuple parse_form(const RequestObject& self) {
@@ -251,7 +251,7 @@ void add_request_info(nb::module_& module) {
                const nb::bytes& route_path, const nb::bytes& query, const nb::sequence& headers,
                const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body,
                const std::optional<std::string>& server) {
-                new (self) R{.info = {}, .route_path = {}, .body = {}, .site = site, .arrival = {}};
+                new (self) R{.info = {}, .route_path = {}, .body = body, .site = site, .arrival = {}};
                 fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, route_path, query, headers,
                              client, server, secure, body);
             },
@@ -270,7 +270,7 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("client", [](const R& self) { return take(client_of(self.info)); })
         .def_prop_ro("url",
                      [](const R& self) { return take(to_str(server::url_of(self.info, server::UrlKind::http))); })
-        .def_prop_ro("body", [](const R& self) { return nb::bytes(self.body.data(), self.body.size()); })
+        .def_prop_ro("body", [](const R& self) { return self.body; })
         .def("host_problem", host_problem)
         .def("judge_origin", judge_origin)
         .def("parse_form", parse_form)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "http/headers.hpp"
 #include "http/line.hpp"
@@ -119,8 +120,22 @@ void BodyDecoder::fail(int status, std::string_view reason) {
     state_ = ParseState::failed;
 }
 
+// It grows by half, so that copying stays linear; a body of announced length never owns more than that.
+void BodyDecoder::make_room_for(std::size_t count) {
+    const std::size_t size = body_.size() + count;
+    if (size <= body_.capacity()) return;
+    std::size_t roomy = size + size / 2;
+    if (phase_ == Phase::length)
+        roomy = static_cast<std::size_t>(std::min<std::uint64_t>(roomy, body_.size() + remaining_));
+    std::string moved;  // std::string::reserve() would double what there is
+    moved.reserve(roomy);
+    moved.append(body_);
+    body_ = std::move(moved);
+}
+
 void BodyDecoder::take_data(std::string_view& input) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
+    make_room_for(count);
     body_.append(input.substr(0, count));
     input.remove_prefix(count);
     remaining_ -= count;

@@ -36,6 +36,7 @@ private:
     enum class Phase : std::uint8_t { length, chunk_line, chunk_data, chunk_end, trailer };
     void fail(int status, std::string_view reason);
     // Each takes what is its own off the front of `input`.
+    void make_room_for(std::size_t count);
     void take_data(std::string_view& input);
     void take_chunk_end(std::string_view& input);
     void take_chunk_line(std::string_view& input);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/intrusive_ptr.hpp"
@@ -51,6 +52,8 @@ public:
     [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
     // Decoded, whole.
     [[nodiscard]] const std::string& body() const noexcept { return body_; }
+    // For who keeps it in another form: there is none here any more.
+    [[nodiscard]] std::string take_body() noexcept { return std::exchange(body_, {}); }
 
     // A whole response.
     [[nodiscard]] Problem respond(int status, const http::Headers& headers, std::string_view body);

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
+import re
 import signal
 import socket
 import urllib.request
+import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,3 +215,30 @@ def test_workers_in_threads_without_descriptors_are_not_busy() -> None:
 
     with serving(command, descriptors=120) as server:
         run(scenario(server), server)
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("chunked", [pytest.param(False, id="length"), pytest.param(True, id="chunks")])
+@pytest.mark.parametrize("fast", MODES)
+def test_a_large_body_is_held_once(fast: bool, chunked: bool) -> None:
+    """And a second time only while it becomes the handler's object, or has to grow."""
+    size = 48 << 20
+    part = os.urandom(1 << 20)
+
+    def upload(port: int) -> bytes:
+        parts = [part] * (size // len(part))
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("POST", "/checksum", iter(parts) if chunked else b"".join(parts), encode_chunked=chunked)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def peak_bytes(server: Process) -> int:
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
+    with serving(python(SYSTEM_APP, json.dumps({"fast": fast, "max_body": size}))) as server:
+        before = peak_bytes(server)
+        assert upload(server.port) == str(zlib.crc32(part * (size // len(part)))).encode()
+        assert peak_bytes(server) - before < 2.3 * size

@@ -1,0 +1,103 @@
+"""What an echo costs, counted in instructions of the server: the same on a busy machine as on a quiet one.
+
+The counts are those of one build on one processor's paths of the C library; the tolerance is for compilers, versions of
+the interpreter and of libraries. A change that is meant to cost more, or less, changes the table below with it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from system_servers import CONTRACT, Process, built
+
+sys.path.append(str(CONTRACT))
+from raw import WebSocket
+
+ROOT = Path(__file__).resolve().parents[2]
+TOLERANCE = 0.15
+DUMP_S = 20
+SIZES = (20, 16 * 1024, 256 * 1024)
+MESSAGES = {20: 400, 16 * 1024: 100, 256 * 1024: 20}
+# Instructions a message, by the size of its text.
+EXPECTED = {
+    "cpp": {20: 1, 16 * 1024: 1, 256 * 1024: 1},
+    "python-fast": {20: 1, 16 * 1024: 1, 256 * 1024: 1},
+}
+
+
+class Counted:
+    """A server under callgrind, which counts between two calls."""
+
+    def __init__(self, command: list[str | Path], folder: Path) -> None:
+        self._out = folder / "callgrind.out"
+        self._pipes = f"--vgdb-prefix={folder}/vgdb"
+        valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={self._out}"]
+        valgrind.append(self._pipes)
+        self.server = Process([*valgrind, *command])
+        self._dumps = 0
+
+    def _control(self, option: str, *more: str) -> None:
+        command = ["callgrind_control", self._pipes, option, *more, str(self.server.pid)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert "OK." in said, said
+
+    def count(self, size: int) -> float:
+        """Instructions a message."""
+        text = "x" * size
+        with WebSocket(self.server.port, "/ws") as client:
+
+            def echo(count: int) -> None:
+                for _ in range(count):
+                    client.send_message(text)
+                    assert client.receive(60) == f"Echo: {text}"
+
+            echo(5)  # what is made once
+            self._control("-i", "on")
+            echo(MESSAGES[size])
+            self._control("-d")
+            self._control("-i", "off")
+            client.finish()
+        self._dumps += 1
+        return self._total(Path(f"{self._out}.{self._dumps}")) / MESSAGES[size]
+
+    def _total(self, dump: Path) -> int:
+        """It is written while we wait: its last line is that of the totals."""
+        until = time.monotonic() + DUMP_S
+        while time.monotonic() < until:
+            if dump.exists() and (found := re.search(r"^totals: (\d+)$", dump.read_text(), re.M)):
+                return int(found[1])
+            time.sleep(0.01)
+        raise AssertionError(f"callgrind has written no {dump}:\n{self.server.output}")
+
+
+@pytest.fixture(params=EXPECTED, scope="module")
+def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Counted]]:
+    if not shutil.which("callgrind_control"):
+        pytest.skip("valgrind is not installed")
+    commands: dict[str, list[str | Path]] = {
+        "cpp": built("examples/cpp/echo"),
+        "python-fast": [sys.executable, ROOT / "bench/apps/proapi_echo.py", "--fast"],
+    }
+    os.environ["PROAPI_IO_URING"] = "off"
+    found = Counted(commands[request.param], tmp_path_factory.mktemp("callgrind"))
+    try:
+        yield request.param, found
+    finally:
+        del os.environ["PROAPI_IO_URING"]
+        found.server.stop()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_echo_costs_what_it_did(counted: tuple[str, Counted], size: int) -> None:
+    name, server = counted
+    instructions = server.count(size)
+    expected = EXPECTED[name][size]
+    assert instructions == pytest.approx(expected, rel=TOLERANCE), (
+        f"{name}, {size} octets: expected {expected:,} instructions a message, got {instructions:,.0f}"
+    )
