@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from . import log
 from .fast import FastLoop
+from .processes import end_process, report
 from .server import Addresses, ListenError, Server
 
 if TYPE_CHECKING:
@@ -176,17 +177,6 @@ def _woken_by_signals(loop: asyncio.AbstractEventLoop, options: Options) -> Iter
         os.close(writer)
 
 
-def report(error: BaseException) -> int:
-    """Says on stderr what the interpreter says of an exception that ends a program, and gives the exit status."""
-    if isinstance(error, SystemExit):
-        if error.code is None or isinstance(error.code, int):
-            return error.code or 0
-        print(error.code, file=sys.stderr)
-        return 1
-    sys.excepthook(type(error), error, error.__traceback__)
-    return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-
-
 async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
     """asyncio's runner would wait for ever for a task that ignores its cancellation and for a thread of
     ``asyncio.to_thread``; handlers have had their time."""
@@ -214,14 +204,6 @@ def announce(addresses: Addresses) -> None:
 def fail(text: str) -> NoReturn:
     print(f"proapi: {text}", file=sys.stderr, flush=True)
     raise SystemExit(1)
-
-
-def end_process(status: int) -> NoReturn:
-    """At once: neither threads nor exit handlers are waited for."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
-    os._exit(status)
 
 
 def _loop_factory(server: Server, options: Options) -> Callable[[], asyncio.AbstractEventLoop]:

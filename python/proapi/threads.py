@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
+
+from .processes import end_forked_child
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,13 +34,16 @@ class ThreadPool:
 
     def submit(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Calls it in a thread, with the caller's context variables. RuntimeError: the pool has been closed."""
-        context = copy_context()
+        context, pid = copy_context(), os.getpid()
 
         def call() -> _T:
             try:
                 return context.run(function, *args, **kwargs)
             except StopIteration as error:  # no future can carry it
                 raise RuntimeError("StopIteration left a function that ran in a thread") from error
+            finally:
+                if os.getpid() != pid:  # the thread would wait for the next call, and the parent for its child
+                    end_forked_child(sys.exception())
 
         future = self._executor.submit(call)
         self._futures.add(future)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import runner
 from .log import logger
+from .processes import end_process, report
 from .server import Addresses, ListenError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Supervisor:
                 os.read(self._wake, 4096)
             self._reap()
         self._signal_all(signal.SIGKILL)
-        runner.end_process(status)
+        end_process(status)
 
     def _begin_stop(self, number: int) -> None:
         self._stop_signal = number
@@ -261,9 +262,9 @@ class Supervisor:
         except ListenError as error:
             print(f"proapi: {error}", file=sys.stderr)
         except BaseException as error:
-            status = runner.report(error)
+            status = report(error)
         atexit._run_exitfuncs()  # os._exit leaves them out; it says itself what they raise
-        runner.end_process(status)
+        end_process(status)
 
     def _serve(self, on_listening: "runner.OnListening") -> None:
         options = runner.Options(

@@ -12,7 +12,7 @@ import zlib
 from collections import Counter
 from typing import Any
 
-from proapi import ProAPI, WebSocketConnection, WebSocketDisconnect
+from proapi import HTTPException, ProAPI, WebSocketConnection, WebSocketDisconnect
 
 app = ProAPI()
 running: Counter[str] = Counter()
@@ -121,6 +121,19 @@ def references() -> dict[str, int]:
 @app.post("/checksum")
 async def checksum(request: Any) -> str:
     return str(zlib.crc32(await request.body()))
+
+
+@app.get("/fork_in_a_thread/{how}")
+def fork_in_a_thread(how: str) -> str:
+    """The child goes back into the thread, which belongs to the parent's server."""
+    child = os.fork()
+    if child == 0:
+        if how == "exit":
+            sys.exit(3)
+        if how == "raise":
+            raise HTTPException(418)
+        return "the child answers"
+    return f"the child ended with {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}"
 
 
 @app.websocket("/forks")

@@ -57,3 +57,15 @@ def test_a_child_takes_nothing_of_what_others_send(fast: bool) -> None:
 
     with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
         run(scenario(server), server)
+
+
+@pytest.mark.parametrize(("how", "status"), [("return", 1), ("raise", 1), ("exit", 3)])
+@pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
+def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: int) -> None:
+    """Otherwise it would wait in the parent's pool of threads for ever, and the parent for its child."""
+    with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        for _ in range(2):
+            connection.request("GET", f"/fork_in_a_thread/{how}")
+            assert connection.getresponse().read().decode() == f"the child ended with {status}"
+        connection.close()
