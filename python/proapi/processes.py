@@ -1,10 +1,18 @@
-"""How a process ends: what it says, its exit status, and a forked child that must not go on serving."""
+"""How a process ends: what it says, its exit status, and forked children, which must not go on serving."""
 
 import contextlib
 import os
 import signal
 import sys
-from typing import NoReturn
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, NoReturn
+
+SignalHandler = Callable[[int, FrameType | None], Any] | int | None
+
+_replaced: dict[int, SignalHandler] = {}  # by handlers of signals that are for this process alone
+_mask = threading.local()
 
 
 def report(error: BaseException) -> int:
@@ -38,3 +46,43 @@ def end_forked_child(error: BaseException | None) -> NoReturn:
             file=sys.stderr,
         )
     end_process(1 if error is None else report(error))
+
+
+@contextlib.contextmanager
+def handling_signals(handlers: dict[int, Callable[[int, FrameType | None], object]]) -> Iterator[None]:
+    """Handles signals in this process. A child that it forks, such as one of multiprocessing's, has the handlers of
+    before: what stops the server means nothing there, and ``Process.terminate()`` and a service manager's SIGTERM to
+    the whole group would be lost. Signals that are ignored stay so. To be entered in the main thread.
+    """
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in handlers}
+    for number, handler in handlers.items():
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, handler)
+    _replaced.update(before)
+    try:
+        yield
+    finally:
+        _replaced.clear()
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _before_fork() -> None:
+    """The interpreter drops in a new child what came since the fork: nothing comes until the child's hook has run."""
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, _replaced)
+
+
+def _after_fork_in_parent() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
+
+
+def _after_fork_in_child() -> None:
+    if _replaced:
+        signal.set_wakeup_fd(-1)  # it would wake the parent's loop
+    for number, handler in _replaced.items():
+        signal.signal(number, handler)
+    _replaced.clear()
+    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from . import log
 from .fast import FastLoop
-from .processes import end_process, report
+from .processes import end_process, handling_signals, report
 from .server import Addresses, ListenError, Server
 
 if TYPE_CHECKING:
@@ -265,12 +265,5 @@ def _signals() -> Iterator[_Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, stop.on_signal)
-    try:
+    with handling_signals(dict.fromkeys(_SIGNALS, stop.on_signal)):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

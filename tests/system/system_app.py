@@ -6,8 +6,10 @@ Handlers that report do so over HTTP (``/state``) or in their replies, never by 
 import asyncio
 import gc
 import json
+import multiprocessing
 import os
 import sys
+import time
 import zlib
 from collections import Counter
 from typing import Any
@@ -134,6 +136,21 @@ def fork_in_a_thread(how: str) -> str:
             raise HTTPException(418)
         return "the child answers"
     return f"the child ended with {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}"
+
+
+def wait_for_the_end() -> None:
+    while True:
+        time.sleep(60)
+
+
+@app.get("/terminated_child")
+async def terminated_child() -> str:
+    """Of multiprocessing's, which ends children by SIGTERM and then waits for them."""
+    child = multiprocessing.get_context("fork").Process(target=wait_for_the_end)
+    child.start()
+    child.terminate()
+    await asyncio.to_thread(child.join)
+    return f"the child ended with {child.exitcode}"
 
 
 @app.websocket("/forks")

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import signal
 import zlib
 
 import pytest
@@ -68,4 +69,15 @@ def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: in
         for _ in range(2):
             connection.request("GET", f"/fork_in_a_thread/{how}")
             assert connection.getresponse().read().decode() == f"the child ended with {status}"
+        connection.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
+def test_a_signal_ends_a_forked_child(fast: bool, workers: int) -> None:
+    """It is not the server's wish to stop, which means nothing in the child."""
+    with serving(python(SYSTEM_APP, json.dumps({"fast": fast, "workers": workers}))) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", "/terminated_child")
+        assert connection.getresponse().read().decode() == f"the child ended with {-signal.SIGTERM}"
         connection.close()
