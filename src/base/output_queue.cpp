@@ -40,13 +40,23 @@ OutputQueue& OutputQueue::operator=(OutputQueue&& other) noexcept {
     return *this;
 }
 
+void OutputQueue::prepare(std::size_t count) {
+    if (!pieces_.empty() && pieces_.back().block && pieces_.back().capacity - pieces_.back().end >= count) return;
+    Piece piece;
+    piece.capacity = std::max(block_size_bytes, count);
+    piece.block = count <= block_size_bytes ? stock.take() : std::make_unique_for_overwrite<std::uint8_t[]>(count);
+    pieces_.push_back(std::move(piece));
+}
+
+void OutputQueue::drop_prepared() noexcept {
+    if (pieces_.empty() || !pieces_.back().block || pieces_.back().end > 0) return;
+    if (pieces_.back().capacity == block_size_bytes) stock.give_back(std::move(pieces_.back().block));
+    pieces_.pop_back();
+    if (size_ == 0) clear();
+}
+
 std::uint8_t* OutputQueue::append_uninitialized(std::size_t count) {
-    if (pieces_.empty() || !pieces_.back().block || pieces_.back().capacity - pieces_.back().end < count) {
-        Piece piece;
-        piece.capacity = std::max(block_size_bytes, count);
-        piece.block = count <= block_size_bytes ? stock.take() : std::make_unique_for_overwrite<std::uint8_t[]>(count);
-        pieces_.push_back(std::move(piece));
-    }
+    prepare(count);
     Piece& last = pieces_.back();
     std::uint8_t* room = last.block.get() + last.end;
     last.end += count;

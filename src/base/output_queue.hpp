@@ -32,6 +32,12 @@ public:
     // Room for `count` octets at the end, to be written by the caller before any other call.
     [[nodiscard]] std::uint8_t* append_uninitialized(std::size_t count);
 
+    // Makes sure that the next `count` octets, appended as octets, find their room without asking for memory. Throws
+    // std::bad_alloc, and then nothing has changed.
+    void prepare(std::size_t count);
+    // Gives back room that was prepared and not used.
+    void drop_prepared() noexcept;
+
     // Fills up to `capacity` entries with the octets at the front; gives how many entries it filled.
     [[nodiscard]] std::size_t gather(iovec* entries, std::size_t capacity) const noexcept;
     // Drops the first `count` octets; count <= size_bytes().

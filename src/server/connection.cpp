@@ -102,6 +102,7 @@ void Connection::flush() {
 
 void Connection::send_at_once(base::Bytes head, base::Bytes body) {
     base::OutputQueue& output = protocol_->output();
+    output.prepare(head.size() + body.size());  // of a message that has gone in part, the rest must follow
     std::size_t taken = 0;
     iovec entries[gather_entries];
     std::size_t count = output.gather(entries, gather_entries - 2);
@@ -117,11 +118,10 @@ void Connection::send_at_once(base::Bytes head, base::Bytes body) {
         taken -= of_queue;
         has_written_ = true;
     }
-    if (!output.empty() || taken < head.size() + body.size()) {
-        const std::size_t of_head = std::min(taken, head.size());
-        output.append(head.subspan(of_head));
-        output.append(body.subspan(taken - of_head));
-    }
+    const std::size_t of_head = std::min(taken, head.size());
+    output.append(head.subspan(of_head));
+    output.append(body.subspan(taken - of_head));
+    output.drop_prepared();
     if (has_written_ || !output.empty()) flush_soon();
 }
 

@@ -66,7 +66,7 @@ public:
     void flush_soon() noexcept;
     // Sends the two behind the protocol's output: at once and from where they are, as far as the kernel takes them; the
     // rest is copied into the output. For what is so large that this copy costs more than a system call. Where there
-    // is no memory for the rest, a part may have gone.
+    // is no memory for a rest, std::bad_alloc, and nothing has gone.
     void send_at_once(base::Bytes head, base::Bytes body);
     // Little: for what is of no use any more.
     enum class Patience : std::uint8_t { usual, little };

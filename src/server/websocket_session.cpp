@@ -58,7 +58,7 @@ void WebSocketSession::accept(std::string_view subprotocol, const http::Headers&
 }
 
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
-    do_wholly([&] {
+    begin_end([&] {
         const http::ResponseHead head{
             .status = status, .headers = headers, .content_length = body.size(), .keep_alive = false};
         machine_.output().append(http::write_response_head(head, connection_.server().date()));
@@ -78,12 +78,11 @@ void WebSocketSession::send(MessageKind kind, base::Bytes payload) {
 void WebSocketSession::send_large(ws::Opcode opcode, base::Bytes payload) {
     std::array<std::uint8_t, ws::max_frame_header_bytes> head;
     const std::size_t head_size = machine_.write_message_head(opcode, payload.size(), head);
-    if (head_size == 0 || is_broken_) return;  // behind a part of a message, nothing goes out at once
-    do_wholly([&] { connection_.send_at_once(base::Bytes(head).first(head_size), payload); });
+    if (head_size > 0) connection_.send_at_once(base::Bytes(head).first(head_size), payload);
 }
 
 void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
-    do_wholly([&] {
+    begin_end([&] {
         machine_.send_close(code, reason);
         phase_ = Phase::closing;
         connection_.server().count_close(code);
@@ -94,14 +93,14 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
     if (paused_) resume_reading();
 }
 
-// What must not be left half done: if `work` throws, the connection is aborted when the turn ends. The application sees
-// it as closed, or a frame as sent, and nobody retries.
+// To the application the end has come by now: if `work` throws, nobody retries, so the connection is aborted when the
+// turn ends.
 template <class Work>
-void WebSocketSession::do_wholly(Work&& work) {
+void WebSocketSession::begin_end(Work&& work) {
     connection_.flush_soon();
-    const bool was_broken = std::exchange(is_broken_, true);
+    end_failed_ = true;
     work();
-    is_broken_ = was_broken;
+    end_failed_ = false;
 }
 
 void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {
@@ -194,7 +193,7 @@ void WebSocketSession::on_output_written(bool had_waited) {
 }
 
 void WebSocketSession::on_turn_end() {
-    if (is_broken_) return connection_.abort();
+    if (end_failed_) return connection_.abort();
     if (paused_ && (phase_ == Phase::closing || (phase_ == Phase::open && websocket_->wants_messages()))) {
         paused_ = false;
         take_events();

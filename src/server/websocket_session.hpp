@@ -41,7 +41,7 @@ private:
     void schedule_notify() override;
 
     template <class Work>
-    void do_wholly(Work&& work);
+    void begin_end(Work&& work);
     void send_large(ws::Opcode opcode, base::Bytes payload);
     void take_events();
     void handle(const ws::Event& event);
@@ -61,8 +61,8 @@ private:
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
     Phase phase_ = Phase::connecting;
     bool paused_ = false, peer_finished_ = false, notify_ = false;
-    bool is_large_ = false;   // a message of what was read last
-    bool is_broken_ = false;  // an end or a message was left half done, for want of memory
+    bool is_large_ = false;    // a message of what was read last
+    bool end_failed_ = false;  // for want of memory
 };
 
 }  // namespace proapi::server

@@ -149,5 +149,31 @@ TEST(OutputQueue, MovesWhole) {
     EXPECT_EQ(contents(other), "moved");
 }
 
+TEST(OutputQueue, WhatWasPreparedTakesWhatFollows) {
+    OutputQueue queue;
+    queue.append(std::string_view("before "));
+    const std::string large(3 * OutputQueue::block_size_bytes, 'l');
+    queue.prepare(large.size());
+    EXPECT_EQ(contents(queue), "before ");
+    queue.append(std::string_view(large).substr(0, 10));
+    queue.append(std::string_view(large).substr(10));
+    queue.drop_prepared();  // it is used
+    EXPECT_EQ(contents(queue), "before " + large);
+}
+
+TEST(OutputQueue, WhatWasPreparedInVainIsGivenBack) {
+    OutputQueue queue;
+    queue.prepare(10 * OutputQueue::block_size_bytes);
+    queue.drop_prepared();
+    EXPECT_TRUE(queue.empty());
+    queue.append(std::string_view("one"));
+    queue.prepare(10 * OutputQueue::block_size_bytes);
+    queue.consume(1);
+    queue.drop_prepared();
+    EXPECT_EQ(contents(queue), "ne");
+    queue.consume(2);
+    EXPECT_TRUE(queue.empty());
+}
+
 }  // namespace
 }  // namespace proapi::base
