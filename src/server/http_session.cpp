@@ -204,6 +204,10 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
         refuse({400, "The client ended its side before its handshake was answered: expected it to wait."});
         return true;
     }
+    if (stopping_) {  // it would be open for nobody to close
+        answer(503, stopping_text, {{"Retry-After", "1"}});
+        return true;
+    }
     const WebSocketSettings& limits = server.site().routes[match.route].settings;
     const OriginVerdict verdict = judge_origin(request_.head, limits, server.settings(), server.reach());
     if (verdict == OriginVerdict::refused) {

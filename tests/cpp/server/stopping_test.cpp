@@ -49,6 +49,20 @@ TEST_F(Stopping, WhatIsUnreadDoesNotResetTheAnswer) {
     EXPECT_EQ(::recv(client.get(), &octet, 1, MSG_DONTWAIT), 0) << errno;
 }
 
+// A WebSocket that begins now would be told of the stop by nobody.
+TEST_F(Stopping, AHandshakeThatWasStillUnreadIsRefused) {
+    const net::Descriptor client = served.connect();
+    served.turns();
+    const std::string handshake = test::LocalServer::handshake();
+    ASSERT_EQ(::send(client.get(), handshake.data(), handshake.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(handshake.size()));
+    stop();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(Duration(20));
+    EXPECT_TRUE(has_stopped);
+    EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
+}
+
 TEST_F(Stopping, NobodyWaitsForAPeerThatGoesOnSending) {
     const net::Descriptor client = served.connect();
     begin_upload(client.get());
