@@ -71,6 +71,8 @@ void HttpSession::take(base::MutableBytes bytes) {
         waiting_.append(base::as_text(bytes));
         connection_.stop_reading();
     }
+    if (stopping_ && phase_ == Phase::body && !connection_.has_unread_octets())
+        refuse({503, std::string(stopping_text)});  // as those that had begun before the stop
 }
 
 bool HttpSession::may_take() const noexcept {

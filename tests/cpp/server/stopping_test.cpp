@@ -63,6 +63,22 @@ TEST_F(Stopping, AHandshakeThatWasStillUnreadIsRefused) {
     EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
 }
 
+TEST_F(Stopping, ABodyOfWhichTheRestDoesNotComeIsNotWaitedFor) {
+    for (const std::string octets : {"", "half"}) {
+        served.start();
+        has_stopped = false;
+        const net::Descriptor client = served.connect();
+        served.turns();
+        const std::string begun = "POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n" + octets;
+        ASSERT_EQ(::send(client.get(), begun.data(), begun.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begun.size()));
+        stop();
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+        while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(Duration(20));
+        EXPECT_TRUE(has_stopped);
+        EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
+    }
+}
+
 TEST_F(Stopping, NobodyWaitsForAPeerThatGoesOnSending) {
     const net::Descriptor client = served.connect();
     begin_upload(client.get());
