@@ -59,6 +59,7 @@ class Server:
         """Until it is cancelled; then it stops gracefully and raises CancelledError. A second cancellation stops it at
         once. ListenError: nothing is served."""
         cancelled: asyncio.CancelledError | None = None
+        pid = os.getpid()
         before = serving.set(self._dispatcher)
         self._dispatcher.background.open()
         self._app.background.append(self._dispatcher.background)
@@ -71,6 +72,8 @@ class Server:
         finally:
             self._app.background.remove(self._dispatcher.background)
             serving.reset(before)
+            if not drives_loop and os.getpid() == pid:
+                self.engine.close()  # though a start-up function has failed; the second time it does nothing
         if cancelled is not None:
             raise cancelled
 

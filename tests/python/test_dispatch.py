@@ -5,7 +5,9 @@ import contextlib
 import gc
 import logging
 import os
+import socket
 import sys
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -479,6 +481,42 @@ async def test_a_server_that_has_stopped_holds_no_descriptor() -> None:
             assert descriptors() == before
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("what", ["start-up function", "lifespan", "address"])
+async def test_a_server_that_could_not_start_holds_no_descriptor(what: str) -> None:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: ProAPI) -> AsyncIterator[None]:
+        if what == "lifespan":
+            raise OSError("no database")
+        yield
+
+    app = ProAPI(lifespan=lifespan)
+
+    @app.on_startup
+    async def connect() -> None:
+        if what == "start-up function":
+            raise OSError("no database")
+
+    errors = []  # that are kept keep all that led to them
+
+    async def fail(port: int) -> None:
+        with pytest.raises(OSError, match=r"no database|in use") as info:
+            await app.serve(port=port)
+        errors.append(info.value)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1] if what == "address" else 0
+        await fail(port)
+        gc.collect()
+        gc.disable()
+        try:
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(5):
+                await fail(port)
+            assert len(os.listdir("/proc/self/fd")) == before
+        finally:
+            gc.enable()
 
 
 async def test_a_stream_is_closed_though_its_client_goes_before_the_first_part(serve: Serve) -> None:
