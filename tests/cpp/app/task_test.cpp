@@ -209,6 +209,8 @@ TEST(Task, WhatIsWrittenForEveryCompilerIsDestroyedOnce) {
             co_await take(chosen);
             const auto lambda = [kept]() -> Task<> { co_await sleep(1ms); };
             co_await lambda();
+            co_await wait_for(lambda, 1s);
+            co_await when_all(lambda, lambda);
             spawn([kept]() -> Task<> { co_await sleep(1ms); });
         }
         while (Counted::alive > 1) co_await sleep(1ms);
