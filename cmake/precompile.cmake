@@ -2,6 +2,9 @@
 # without, so that each file is seen to include what it needs.
 option(PROAPI_PRECOMPILED_HEADERS "Precompile what tests and the C++ front end include most" OFF)
 
+# Of debug builds: no optimization for what is mostly coroutines and templates, where it takes a third of the time.
+set(unoptimized_in_debug $<$<CONFIG:Debug>:-O0>)
+
 # precompile_headers(target <header>...) or precompile_headers(target REUSE_FROM other)
 function(precompile_headers target)
     if(NOT PROAPI_PRECOMPILED_HEADERS)
