@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "app/worker.hpp"
+#include "net/forks.hpp"
 #include "proapi/handler.hpp"
 
 namespace proapi::detail {
@@ -101,11 +102,14 @@ public:
 private:
     void run() noexcept {
         if (forgotten_.load(std::memory_order_relaxed)) return;
+        const unsigned forks = net::fork_count();
         try {
             result_.emplace(call_());
         } catch (...) {
             error_ = std::current_exception();
         }
+        // The child would wait in this thread for the next call, and the parent for its child.
+        if (net::fork_count() != forks) net::end_forked_child();
         call_ = nullptr;
         home_->post([self = shared_from_this()] {
             if (Leaf* leaf = std::exchange(self->waiting_, nullptr)) leaf->complete();

@@ -15,5 +15,7 @@ extern volatile unsigned fork_count;
 }
 // Makes forks count from now on. Calling again does nothing.
 void watch_forks() noexcept;
+// Ends a forked child that has come back from a handler: one line on stderr, status 1, nothing is flushed or destroyed.
+[[noreturn]] void end_forked_child() noexcept;
 
 }  // namespace proapi::net

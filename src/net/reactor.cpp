@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <iterator>
 #include <stdexcept>
-#include <string_view>
 
 namespace proapi::net {
 
@@ -68,10 +67,7 @@ Reactor::~Reactor() {
 
 void Reactor::leave_fork() const {
     if (on_forked_) on_forked_();
-    static constexpr std::string_view line =
-        "proapi: a process that was forked from the server can't go on serving: end it with os._exit(), or exec\n";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-    ::_exit(1);
+    end_forked_child();
 }
 
 Reactor* Reactor::current() noexcept {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -21,6 +22,24 @@ using test::status_of;
 
 bool has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
+}
+
+// Otherwise it would wait in its thread for the next call, with the sockets of the server.
+TEST(Http, AChildThatABlockingHandlerForkedEndsWhenItComesBack) {
+    ProAPI app;
+    app.get("/{how}", [](std::string how) -> std::string {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (how == "throw") throw HTTPException(404, "no such child");
+            return "the child answers";
+        }
+        int status = 0;
+        if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return "not ended";
+        return "ended with " + std::to_string(WEXITSTATUS(status));
+    });
+    const RunningServer server = app.start({.port = 0});
+    for (const char* const how : {"/return", "/throw"})
+        EXPECT_EQ(body_of(request(server.port(), "GET", how)), "ended with 1") << how;
 }
 
 TEST(Http, WhatHandlersGive) {
