@@ -23,8 +23,14 @@ namespace {
 // Written by the signal handler, which may do nothing else.
 volatile sig_atomic_t wake_pipe = -1;
 volatile sig_atomic_t signals_seen = 0;
+volatile pid_t serving_process = -1;
 
 void on_signal(int number) {
+    if (::getpid() != serving_process) {  // a child that a handler forked: the pipe is its parent's
+        ::signal(number, SIG_DFL);
+        ::raise(number);  // comes when this returns
+        return;
+    }
     if (signals_seen != 0) ::_exit(128 + number);
     signals_seen = 1;
     const int kept = errno;
@@ -43,6 +49,7 @@ public:
         write_end_ = net::Descriptor(ends[1]);
         wake_pipe = ends[1];
         signals_seen = 0;
+        serving_process = ::getpid();
         struct sigaction action{};
         action.sa_handler = on_signal;
         action.sa_flags = SA_RESTART;

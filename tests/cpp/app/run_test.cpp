@@ -1,6 +1,7 @@
 // run(): what it prints, the signals that stop it, and its exit status.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -71,6 +72,40 @@ TEST_F(Run, ItThrowsWhatRunOrExitExitsWith) {
     }
 }
 
+std::uint16_t read_port(int output) {
+    std::string line;  // "ProAPI serves http://127.0.0.1:8000 (Ctrl-C stops)"
+    for (char octet = 0; !line.ends_with(" (Ctrl-C"); line += octet)
+        if (::read(output, &octet, 1) != 1) std::abort();
+    return static_cast<std::uint16_t>(std::stoi(line.substr(line.rfind(':') + 1)));
+}
+
+// A handler forks a child and ends it by the signal that stops the server.
+void run_and_end_a_child() {
+    ProAPI app;
+    app.get("/", []() -> std::string {
+        const pid_t child = ::fork();
+        while (child == 0) ::pause();
+        ::kill(child, SIGTERM);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WIFSIGNALED(status) ? "ended by " + std::to_string(WTERMSIG(status)) : "not ended";
+    });
+    int ends[2];
+    if (::pipe(ends) != 0 || ::dup2(ends[1], STDOUT_FILENO) < 0) std::abort();
+    std::thread([end = ends[0]] {
+        const std::uint16_t port = read_port(end);
+        for (int i = 0; i < 2; ++i)  // it still serves
+            if (test::body_of(test::request(port, "GET", "/")) != "ended by 15") ::_exit(4);
+        ::kill(::getpid(), SIGTERM);
+    }).detach();
+    app.run({.port = 0});
+    ::_exit(3);
+}
+
+TEST_F(Run, ASignalEndsAForkedChildAndNotTheServer) {
+    EXPECT_EXIT(run_and_end_a_child(), testing::ExitedWithCode(3), "");
+}
+
 // A program of its own, since it prints and is stopped by a signal.
 void run_and_go_on() {
     std::promise<void> gate;
@@ -84,11 +119,7 @@ void run_and_go_on() {
         int ends[2];
         if (::pipe(ends) != 0 || ::dup2(ends[1], STDOUT_FILENO) < 0) std::abort();
         std::thread([end = ends[0]] {
-            std::string line;  // "ProAPI serves http://127.0.0.1:8000 (Ctrl-C stops)"
-            for (char octet = 0; !line.ends_with(" (Ctrl-C"); line += octet)
-                if (::read(end, &octet, 1) != 1) std::abort();
-            const std::size_t colon = line.rfind(':');
-            test::Client client(static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1))));
+            test::Client client(read_port(end));
             client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
             static_cast<void>(client.read_response());
         }).detach();
