@@ -49,12 +49,6 @@ void Connection::drop(const char* why) noexcept {
     }
 }
 
-void Connection::set_idle(bool is_idle) noexcept {
-    IdleLink& link = *this;
-    link.unlink();
-    if (is_idle && phase_ == Phase::serving) server_.add_idle(*this);
-}
-
 void Connection::on_read(base::MutableBytes bytes) {
     has_heard_ = true;
     if (phase_ != Phase::serving) return;
@@ -215,7 +209,6 @@ void Connection::expect_end(Patience patience) {
 
 void Connection::finish(Patience patience) {
     if (phase_ != Phase::serving) return;
-    set_idle(false);
     phase_ = Phase::finishing;
     stream_.stop_reading();
     if (patience == Patience::little) expect_end(patience);
@@ -240,7 +233,6 @@ void Connection::shut_down() {
 void Connection::abort(net::Stream::CloseMode mode) {
     if (phase_ == Phase::gone) return;
     phase_ = Phase::gone;
-    set_idle(false);
     if (deadline_) deadline_->timer.cancel();  // it may be what calls us
     stream_.close(mode);
     server_.retire(*this, is_refused_);  // it goes at the turn's end

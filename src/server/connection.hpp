@@ -45,9 +45,13 @@ public:
 // Of the server's list of connections, then of that of retired ones.
 struct ConnectionLink : base::ListLink {};
 // Of the server's list of connections that wait for a next request.
-struct IdleLink : base::ListLink {};
+class Connection;
+struct IdlePlace : base::ListLink {
+    explicit IdlePlace(Connection& its_connection) noexcept : connection(its_connection) {}
+    Connection& connection;
+};
 
-class Connection final : public ConnectionLink, public IdleLink, private net::StreamHandler, private net::TurnEndHook {
+class Connection final : public ConnectionLink, private net::StreamHandler, private net::TurnEndHook {
 public:
     // `is_refused`: it is one too many, and counted apart.
     Connection(Server& server, net::Descriptor socket, bool is_refused);
@@ -60,6 +64,8 @@ public:
         if (phase_ == Phase::serving) stream_.start_reading();
     }
     void stop_reading() noexcept { stream_.stop_reading(); }
+    // Not yet on its way to the end.
+    [[nodiscard]] bool is_serving() const noexcept { return phase_ == Phase::serving; }
     void expect_much(bool is_expected) noexcept { stream_.expect_much(is_expected); }
     [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
     // Writes the protocol's output when the turn ends.
@@ -74,8 +80,6 @@ public:
     void finish(Patience patience = Patience::usual);
     // The server stops: nobody waits any longer than for what is under way.
     void shut_down();
-    // Nothing is under way: it may be ended in favour of a newcomer. The last one goes last.
-    void set_idle(bool is_idle) noexcept;
     // The protocol has said its last word: from now on the peer has to take what was sent (with progress within
     // write_timeout) and then to end its side within close_timeout, or the connection is aborted.
     void expect_end(Patience patience = Patience::usual);

@@ -89,7 +89,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         refuse_head({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
         return {};
     }
-    connection_.set_idle(false);
+    idle_place_.unlink();
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
     switch (parser_.state()) {
         case http::ParseState::need_data:
@@ -398,7 +398,7 @@ void HttpSession::abort_response() {
 
 void HttpSession::on_output_written(bool) {
     if (exchange_) exchange_->on_drained();
-    if (phase_ == Phase::idle && output_.empty() && waiting_.empty()) connection_.set_idle(true);
+    if (phase_ == Phase::idle && output_.empty() && waiting_.empty()) connection_.server().add_idle(idle_place_);
     if (file_ || !waiting_.empty() || is_cut_) connection_.flush_soon();
 }
 
@@ -474,6 +474,7 @@ void HttpSession::refuse_partial_head() {
 
 void HttpSession::on_end() {
     timer_.cancel();
+    idle_place_.unlink();
     phase_ = Phase::finished;
     release_exchange();
 }

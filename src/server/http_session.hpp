@@ -77,6 +77,7 @@ private:
     [[nodiscard]] const Settings& settings() const noexcept;
 
     Connection& connection_;
+    IdlePlace idle_place_{connection_};
     net::Address client_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;

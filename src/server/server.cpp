@@ -141,10 +141,10 @@ void Server::add(net::Descriptor socket, const net::SocketAddress& peer, bool is
 
 // Who waits for nothing is the first to go: a client that keeps a connection for later opens another.
 bool Server::make_room() {
-    while (Connection* longest_idle = idle_.front()) {
-        longest_idle->set_idle(false);
-        if (longest_idle->has_unread_octets()) continue;  // its next request is there
-        longest_idle->abort(net::Stream::CloseMode::orderly);
+    while (IdlePlace* longest_idle = idle_.pop_front()) {
+        Connection& connection = longest_idle->connection;
+        if (!connection.is_serving() || connection.has_unread_octets()) continue;  // its next request is there
+        connection.abort(net::Stream::CloseMode::orderly);
         return true;
     }
     return false;

@@ -85,7 +85,8 @@ public:
     // --- for connections ---
     [[nodiscard]] SharedLimit& limit() noexcept { return *limit_; }
     void retire(Connection& connection, bool is_refused);
-    void add_idle(Connection& connection) noexcept { idle_.push_back(connection); }
+    // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.
+    void add_idle(IdlePlace& place) noexcept { idle_.push_back(place); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
     // Writes the first line that it gets: the Origin rule's exception has let something in (origin.hpp).
@@ -110,7 +111,7 @@ private:
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;
-    base::IntrusiveList<Connection, IdleLink> idle_;  // the longest first
+    base::IntrusiveList<IdlePlace, IdlePlace> idle_;  // the longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
     Reach reach_ = Reach::loopback;
