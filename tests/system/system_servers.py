@@ -33,7 +33,7 @@ class Process:
         environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
         self._temporary = tempfile.TemporaryDirectory(prefix="system-", ignore_cleanup_errors=True)
         environment["TMPDIR"] = self._temporary.name
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = python_path()
 
         def limit() -> None:
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -126,6 +126,11 @@ def package_path() -> str | None:
     """The source tree's package, where its extension has been built in place; else the installed one serves."""
     package = ROOT / "python"
     return str(package) if any(package.glob("proapi/_engine*.so")) else None
+
+
+def python_path() -> str:
+    """PYTHONPATH for a program under test: it imports the package that these tests import."""
+    return os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")]))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from proxies import free_port, replaced
-from system_servers import ROOT, package_path
+from system_servers import ROOT, python_path
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -76,7 +76,7 @@ def started(unit: str) -> Iterator[tuple[subprocess.Popen[bytes], int, configpar
     service["LimitNOFILE"] = str(limit)
     process = subprocess.Popen(
         shlex.split(service["ExecStart"]),
-        env={"PATH": os.defpath, "PYTHONPATH": package_path() or "", name: port},
+        env={"PATH": os.defpath, "PYTHONPATH": python_path(), name: port},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),

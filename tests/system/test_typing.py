@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from system_servers import package_path
+from system_servers import package_path, python_path
 
 TYPED_APP = Path(__file__).with_name("typed_app.py")
 
@@ -32,7 +32,7 @@ def test_strict_checking_passes(cache: Path) -> None:
 
 def test_the_application_can_be_imported() -> None:
     """Its annotations are no fiction: every route registers."""
-    environment = dict(os.environ, PYTHONPATH=package_path() or os.environ.get("PYTHONPATH", ""))
+    environment = dict(os.environ, PYTHONPATH=python_path())
     subprocess.run([sys.executable, "-c", "import typed_app"], cwd=TYPED_APP.parent, env=environment, check=True)
 
 
