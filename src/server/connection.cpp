@@ -107,15 +107,15 @@ void Connection::send_at_once(base::Bytes head, base::Bytes body) {
             entries[count++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
         taken = stream_.write_at_once(entries, count);
     }
-    if (const std::size_t of_queue = std::min(taken, queued); of_queue > 0) {
+    const std::size_t of_queue = std::min(taken, queued);
+    const std::size_t of_head = std::min(taken - of_queue, head.size());
+    output.append(head.subspan(of_head));
+    output.append(body.subspan(taken - of_queue - of_head));
+    output.drop_prepared();
+    if (of_queue > 0) {  // last: a queue that is empty gives back what was prepared
         output.consume(of_queue);
-        taken -= of_queue;
         has_written_ = true;
     }
-    const std::size_t of_head = std::min(taken, head.size());
-    output.append(head.subspan(of_head));
-    output.append(body.subspan(taken - of_head));
-    output.drop_prepared();
     if (has_written_ || !output.empty()) flush_soon();
 }
 
