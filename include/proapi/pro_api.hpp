@@ -28,7 +28,6 @@ class Site;
 class Serving;
 }  // namespace detail
 
-// How static_files() serves a directory.
 // Of one route.
 struct RouteOptions {
     // The handler, which must be a coroutine, is cancelled when its client leaves: Cancelled comes out of what it waits
@@ -38,6 +37,7 @@ struct RouteOptions {
     bool cancel_on_disconnect = false;
 };
 
+// How static_files() serves a directory.
 struct StaticOptions {
     // Also what begins with a dot, such as .env or .git/config: otherwise a 404, but for a .well-known that is in the
     // directory itself.

@@ -132,8 +132,6 @@ class Exchange:
     @property
     def client_left(self) -> bool:
         """The client is gone, or has ended its side: whether it still reads can't be told."""
-    @property
-    def has_body(self) -> bool: ...
     def on_end(self, callback: Callable[[], object] | None) -> None:
         """Calls it, in place of an earlier one, once the client is gone; soon, where it is already."""
     def end_with_client(self) -> None:

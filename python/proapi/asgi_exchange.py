@@ -38,7 +38,7 @@ class AsgiExchange:
         self.finished = False
         self.ended = False
         self._messages = messages
-        self.has_body = request.method != "HEAD"
+        self._has_body = request.method != "HEAD"
         self._parts: deque[MutableMapping[str, Any] | _FilePart] = deque()
         self._buffered = 0
         self._changed = asyncio.Event()
@@ -51,7 +51,7 @@ class AsgiExchange:
     def respond(self, status: int, headers: Pairs, body: bytes) -> None:
         self.start(status, headers, len(body))
         self.finished = True
-        content = body if self.has_body else b""
+        content = body if self._has_body else b""
         self._buffered += len(content)
         self._put({"type": "http.response.body", "body": content, "more_body": False})
 
@@ -77,7 +77,7 @@ class AsgiExchange:
         if self.started:
             raise RuntimeError("the response has been started already")
         self.started = True
-        self.has_body = self.has_body and status not in _BODILESS
+        self._has_body = self._has_body and status not in _BODILESS
         fields = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers]
         if content_length is not None and status not in _BODILESS:
             fields.append((b"content-length", str(content_length).encode()))
@@ -192,14 +192,14 @@ class AsgiExchange:
 
     def _respond_with(self, status: int, headers: Pairs, file: _FilePart) -> None:
         self.start(status, headers, file.length)
-        if self.has_body:
+        if self._has_body:
             self._put(file)
         else:
             os.close(file.descriptor)
         self.finish()
 
     def _put_body(self, data: bytes) -> None:
-        if data and self.has_body:
+        if data and self._has_body:
             self._buffered += len(data)
             self._put({"type": "http.response.body", "body": data, "more_body": True})
 

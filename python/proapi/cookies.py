@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
+from .settings import Seconds
+
 SameSite = Literal["lax", "strict", "none"]
-Seconds = float | timedelta
 Expiry = datetime | Seconds | str
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -24,10 +24,6 @@ class Exchange(Protocol):
         """It is gone, or has ended its side, after which it may still read. Under an ASGI server this is known a turn
         of the loop after it was first asked."""
 
-    @property
-    def has_body(self) -> bool:
-        """Once it is started: what is written reaches the client, as with HEAD, 204 and 304 it does not."""
-
     def on_end(self, callback: Callable[[], object] | None) -> None:
         """Calls it, in place of an earlier one, once the client is gone; soon, where it is already."""
 

@@ -17,10 +17,11 @@ from urllib.parse import quote
 import msgspec
 
 from . import _json
-from .cookies import Expiry, SameSite, Seconds, write_cookie
+from .cookies import Expiry, SameSite, write_cookie
 from .errors import check_status
 from .exchange import Exchange, Pairs
 from .log import logger
+from .settings import Seconds
 from .threads import ThreadPool
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from . import log
 from .fast import FastLoop
 from .processes import end_process, handling_signals, report
-from .server import Addresses, ListenError, Server
+from .server import Addresses, ListenError, Server, url_of
 
 if TYPE_CHECKING:
     from .app import ProAPI
@@ -196,7 +196,7 @@ async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
 
 
 def announce(addresses: Addresses) -> None:
-    places = " and ".join(f"http://{f'[{host}]' if ':' in host else host}:{port}" for host, port in addresses)
+    places = " and ".join(url_of(host, port) for host, port in addresses)
     with contextlib.suppress(OSError):  # nobody reads
         print(f"ProAPI serves {places} (Ctrl-C stops)", flush=True)
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from .log import logger
-from .server import Addresses
+from .server import Addresses, url_of
 
 _OnListening = Callable[[Addresses], object]
 
@@ -30,8 +30,7 @@ class RunningServer:
     @property
     def url(self) -> str:
         """``http://127.0.0.1:54321``, of the first address."""
-        host, port = self.addresses[0]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return url_of(*self.addresses[0])
 
     def __repr__(self) -> str:
         return f"<RunningServer {self.url}>"

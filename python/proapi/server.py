@@ -22,6 +22,11 @@ _CANCEL_SHARE, _MAX_CANCEL_S = 0.1, 1.0
 _LOOK_S = 0.25
 
 
+def url_of(host: str, port: int) -> str:
+    """With IPv6 addresses in brackets."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 class ListenError(OSError):
     """The address can't be listened on; one line that says what to change."""
 
@@ -109,9 +114,10 @@ class Server:
                 await self._end(loop, drives_loop)
 
     async def _end(self, loop: asyncio.AbstractEventLoop, drives_loop: bool) -> None:
-        self._stop_deadline = loop.time() + self._shutdown_timeout
+        timeout = self._app.limits["shutdown_timeout"]
+        self._stop_deadline = loop.time() + timeout
         try:
-            await self._stop()
+            await self._stop(timeout, self._stop_deadline)
         except BaseException:
             self._dispatcher.cancel()  # at once, before the functions that end what handlers use
             self._stop_deadline = loop.time()
@@ -125,14 +131,10 @@ class Server:
                 self._leave(loop)
                 self.engine.close()
 
-    @property
-    def _shutdown_timeout(self) -> float:
-        return self._app.limits["shutdown_timeout"]
-
     async def _end_background(self) -> None:
         """Once no handler runs, within what is left of shutdown_timeout."""
         if self._stop_deadline is None:  # it has never served
-            self._stop_deadline = asyncio.get_running_loop().time() + self._shutdown_timeout
+            self._stop_deadline = asyncio.get_running_loop().time() + self._app.limits["shutdown_timeout"]
         await self._dispatcher.background.end(self._stop_deadline)
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -143,13 +145,10 @@ class Server:
         self.engine.set_outside_work(None)
         loop.remove_reader(self.engine.fileno())
 
-    async def _stop(self) -> None:
-        """Never longer than shutdown_timeout."""
+    async def _stop(self, timeout: float, deadline: float) -> None:
+        """Not beyond ``deadline``, which is ``timeout`` seconds from now."""
         self._dispatcher.stopping = True
-        loop = asyncio.get_running_loop()
-        timeout = self._app.routes.site.effective_settings()["shutdown_timeout"]
-        deadline = loop.time() + timeout
-        stopped: asyncio.Future[None] = loop.create_future()
+        stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.engine.stop(lambda: stopped.set_result(None))
         if await self._ended(stopped, deadline - min(timeout * _CANCEL_SHARE, _MAX_CANCEL_S)):
             return

@@ -1,4 +1,4 @@
-// What Python wants called once when a connection is closed: a waiter of the engine that owns a callable.
+// What Python wants called once when a client is gone: a waiter of the engine that owns a callable.
 #pragma once
 
 #include <Python.h>

@@ -3,6 +3,7 @@
 #include "bindings/arguments.hpp"
 #include "bindings/awaitable.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/disconnect_callback.hpp"
 #include "bindings/wait.hpp"
 #include "server/static_files.hpp"
 
@@ -10,33 +11,21 @@ namespace proapi::bindings {
 
 namespace {
 
-// Calls what Python wants called once the client is gone.
-struct EndWaiter final : server::Waiter {
-    void on_ready() override {
-        const nb::object function = std::exchange(callback, nb::object());
-        PyObject* result = PyObject_CallNoArgs(function.ptr());
-        if (!result) PyErr_WriteUnraisable(function.ptr());
-        Py_XDECREF(result);
-    }
-    nb::object callback;
-};
-
 struct ExchangeObject {
     base::IntrusivePtr<server::Exchange> exchange;
     nb::object request;  // made when first asked for
     nb::object loop;
-    std::unique_ptr<EndWaiter> end_waiter;
+    std::unique_ptr<DisconnectCallback> end_callback;
 
     void on_end(const nb::object& callback) {
-        end_waiter.reset();
+        end_callback.reset();
         if (callback.is_none()) return;
         if (exchange->has_ended()) {  // soon: nothing that is called calls back
             loop.attr("call_soon")(callback);
             return;
         }
-        end_waiter = std::make_unique<EndWaiter>();
-        end_waiter->callback = callback;
-        exchange->wait_end(*end_waiter);
+        end_callback = std::make_unique<DisconnectCallback>(callback.ptr());
+        exchange->wait_end(*end_callback);
     }
 };
 
@@ -107,7 +96,6 @@ void add_exchange(nb::module_& module) {
         .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })
         .def_prop_ro("client_left", [](const E& self) { return self.exchange->has_client_left(); })
         .def("end_with_client", [](const E& self) { self.exchange->end_with_client(); })
-        .def_prop_ro("has_body", [](const E& self) { return self.exchange->has_body(); })
         .def("on_end", &E::on_end, nb::arg("callback").none())
         .def("respond",
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {

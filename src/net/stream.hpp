@@ -50,7 +50,6 @@ public:
     // Reads complete, one after the other, until stop_reading(); one that has completed before may come after it.
     void start_reading();
     void stop_reading() noexcept;
-    [[nodiscard]] bool is_reading() const noexcept { return reading_; }
     // Whether the next reads are to take as much as they can: where that is likely to be there.
     void expect_much(bool is_expected) noexcept { expects_much_ = is_expected; }
     // Whether the kernel holds octets that were not read yet.

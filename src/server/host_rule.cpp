@@ -27,7 +27,7 @@ namespace {
     return host.size() > suffix.size() && http::equals_ignoring_case(host.substr(host.size() - suffix.size()), suffix);
 }
 
-// Of an origin as is_origin() takes it; empty: it names none, as "null", "*" and "file://".
+// Of an origin as read_origin() gives it; empty: it names none, as "null", "*" and "file://".
 [[nodiscard]] std::string_view host_of_origin(std::string_view origin) noexcept {
     const std::size_t mark = origin.find("://");
     if (mark == std::string_view::npos) return {};

@@ -139,7 +139,7 @@ void Server::add(net::Descriptor socket, const net::SocketAddress& peer, bool is
     added.start(std::move(protocol), {});
 }
 
-// Who waits for nothing is the first to go: a client that keeps a connection for later opens another.
+// An idle connection goes first: nothing is lost, since its client opens another one when it needs it.
 bool Server::make_room() {
     while (IdlePlace* longest_idle = idle_.pop_front()) {
         Connection& connection = longest_idle->connection;

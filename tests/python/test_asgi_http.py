@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from asgi_peer import Message, Peer, http, scope_of
+from quiet_stream import quiet_stream
 
 from proapi import FileResponse, HTTPException, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
 from proapi.threads import MAX_THREADS
@@ -328,21 +329,7 @@ async def test_streams_end_when_the_client_is_gone() -> None:
 
 
 async def test_a_stream_ends_though_its_client_goes_before_the_first_part() -> None:
-    app = ProAPI()
-    opened, closed = asyncio.Event(), asyncio.Event()
-
-    @app.get("/")
-    async def quiet() -> StreamingResponse:
-        async def parts() -> Any:
-            try:
-                opened.set()
-                await asyncio.Event().wait()
-                yield b""
-            finally:
-                closed.set()
-
-        return StreamingResponse(parts())
-
+    app, opened, closed = quiet_stream()
     peer = Peer(app, scope_of("http", "/"))
     peer.put("http.request")
     await asyncio.wait_for(opened.wait(), 5)

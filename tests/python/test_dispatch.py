@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Serve, http, serving
+from quiet_stream import quiet_stream
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -520,21 +521,7 @@ async def test_a_server_that_could_not_start_holds_no_descriptor(what: str) -> N
 
 
 async def test_a_stream_is_closed_though_its_client_goes_before_the_first_part(serve: Serve) -> None:
-    app = ProAPI()
-    opened, closed = asyncio.Event(), asyncio.Event()
-
-    @app.get("/")
-    async def quiet() -> StreamingResponse:
-        async def parts() -> Any:
-            try:
-                opened.set()
-                await asyncio.Event().wait()
-                yield b""
-            finally:
-                closed.set()
-
-        return StreamingResponse(parts())
-
+    app, opened, closed = quiet_stream()
     _, writer = await asyncio.open_connection("127.0.0.1", await serve(app))
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await asyncio.wait_for(opened.wait(), 5)

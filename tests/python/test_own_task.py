@@ -49,7 +49,7 @@ async def next_of(client: ClientConnection) -> Any:
 
 
 class Game:
-    """Its first player's handler starts the loop that tells all players, and has something to do when he has left."""
+    """The first player's handler starts the loop that sends to all players. It works on after its player has left."""
 
     def __init__(self) -> None:
         self.app = ProAPI(max_buffered=1024 * 1024)

@@ -221,7 +221,6 @@ class Recorder:
     def __init__(self, parts_wanted: int = 100, method: str = "GET") -> None:
         self.request: Any = SimpleNamespace(method=method)
         self.started = self.finished = self.ended = False
-        self.has_body = True
         self.parts: list[bytes] = []
         self.parts_wanted = parts_wanted
         self.on_start: Callable[[], object] = lambda: None

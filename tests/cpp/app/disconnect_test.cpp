@@ -1,4 +1,5 @@
-// cancel_on_disconnect and is_disconnected(): who waits for something else than its client learns that it has left.
+// cancel_on_disconnect and is_disconnected(): how a handler learns that its client is gone while it waits for something
+// else.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 

@@ -1,0 +1,26 @@
+"""A streamed response that has opened its iterator and sends nothing."""
+
+import asyncio
+from typing import Any
+
+from proapi import ProAPI, StreamingResponse
+
+
+def quiet_stream() -> tuple[ProAPI, asyncio.Event, asyncio.Event]:
+    """The application, and what tells that its iterator has been opened, and closed."""
+    app = ProAPI()
+    opened, closed = asyncio.Event(), asyncio.Event()
+
+    @app.get("/")
+    async def quiet() -> StreamingResponse:
+        async def parts() -> Any:
+            try:
+                opened.set()
+                await asyncio.Event().wait()
+                yield b""
+            finally:
+                closed.set()
+
+        return StreamingResponse(parts())
+
+    return app, opened, closed
