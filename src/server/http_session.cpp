@@ -89,8 +89,8 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         refuse_head({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
         return {};
     }
-    idle_place_.unlink();
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
+    if (parser_.has_begun()) idle_place_.unlink();
     switch (parser_.state()) {
         case http::ParseState::need_data:
             if (stopping_) {
@@ -102,6 +102,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
                 // The first head's time runs since the connection was opened.
                 if (has_served_) start_timer(settings().head_timeout);
             }
+            look_for_idleness();  // an empty line, which may come before a request, is none
             return {};
         case http::ParseState::failed:
             refuse_head(parser_.failure());
@@ -398,7 +399,7 @@ void HttpSession::abort_response() {
 
 void HttpSession::on_output_written(bool) {
     if (exchange_) exchange_->on_drained();
-    if (phase_ == Phase::idle && output_.empty() && waiting_.empty()) connection_.server().add_idle(idle_place_);
+    look_for_idleness();
     if (file_ || !waiting_.empty() || is_cut_) connection_.flush_soon();
 }
 
@@ -428,7 +429,14 @@ void HttpSession::on_turn_end() {
     if (waiting_.empty() && phase_ < Phase::responding) {
         if (read_ended_) return connection_.finish();
         connection_.start_reading();
+        look_for_idleness();
     }
+}
+
+// The client has the whole of the last answer: whichever of its end and the writing came last.
+void HttpSession::look_for_idleness() {
+    if (phase_ == Phase::idle && has_served_ && output_.empty() && waiting_.empty() && !idle_place_.is_linked())
+        connection_.server().add_idle(idle_place_);
 }
 
 void HttpSession::release_exchange() {

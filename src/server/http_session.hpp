@@ -71,6 +71,7 @@ private:
     void pump_file();
     [[nodiscard]] bool pump_part();
     void give_file_back() noexcept;
+    void look_for_idleness();
     void release_exchange();
     void on_time();
     void start_timer(Duration timeout);

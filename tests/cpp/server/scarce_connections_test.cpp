@@ -13,20 +13,46 @@ class Answering final : public Application {
 public:
     void on_websocket(base::IntrusivePtr<WebSocket>) override {}
     void on_request(base::IntrusivePtr<Exchange> exchange) override {
-        static_cast<void>(exchange->respond(200, {}, "answer"));
+        if (exchange->request().head.raw_path() != "/echo/later") {
+            static_cast<void>(exchange->respond(200, {}, "answer"));
+            return;
+        }
+        static_cast<void>(exchange->start(200, {}, 6));
+        SendResult result{};
+        static_cast<void>(exchange->write(base::as_bytes("answer"), result));
+        streaming = std::move(exchange);
     }
+    base::IntrusivePtr<Exchange> streaming;
 };
 
-TEST(ScarceConnections, WhoseNextRequestHasComeIsNotIdle) {
+// A connection at its limit, so that the next one finds room only where an idle one goes.
+class ScarceConnections : public testing::Test {
+protected:
+    ScarceConnections() {
+        served.site.settings.max_connections = 1;
+        served.start();
+        kept = served.connect();
+        served.turns();
+    }
+    ~ScarceConnections() override { application.streaming.reset(); }
+    std::string answer(const net::Descriptor& socket, const std::string& octets) {
+        served.send(socket.get(), octets);
+        return test::LocalServer::received(socket.get());
+    }
+    std::string answer_to_newcomer() {
+        const net::Descriptor newcomer = served.connect();
+        served.turns();
+        return answer(newcomer, request);
+    }
+
     const std::string request = "GET /echo/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
     Answering application;
     test::LocalServer served{application};
-    served.site.settings.max_connections = 1;
-    served.start();
-    const net::Descriptor kept = served.connect();
-    served.turns();
-    served.send(kept.get(), request);
-    ASSERT_TRUE(test::LocalServer::received(kept.get()).ends_with("answer"));
+    net::Descriptor kept;
+};
+
+TEST_F(ScarceConnections, WhoseNextRequestHasComeIsNotIdle) {
+    ASSERT_TRUE(answer(kept, request).ends_with("answer"));
 
     // The newcomer's event is the first of the turn.
     const net::Descriptor newcomer = served.connect();
@@ -36,11 +62,35 @@ TEST(ScarceConnections, WhoseNextRequestHasComeIsNotIdle) {
     EXPECT_TRUE(test::LocalServer::received(newcomer.get()).starts_with("HTTP/1.1 503 "));
 
     // It has been answered: it is idle again, and goes.
-    const net::Descriptor next = served.connect();
+    EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
+}
+
+// The client has its last octet before the handler says that it was the last.
+TEST_F(ScarceConnections, OneWhoseResponseEndsWithNothingLeftToWriteIsIdle) {
+    ASSERT_TRUE(answer(kept, "GET /echo/later HTTP/1.1\r\nHost: localhost\r\n\r\n").ends_with("answer"));
+    EXPECT_TRUE(answer_to_newcomer().starts_with("HTTP/1.1 503 "));
+    EXPECT_FALSE(application.streaming->finish());
     served.turns();
-    served.send(next.get(), request);
-    EXPECT_TRUE(test::LocalServer::received(next.get()).ends_with("answer"));
-    EXPECT_EQ(served.server->counts().open, 1U);
+    EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
+}
+
+TEST_F(ScarceConnections, AnEmptyLineIsNoRequest) {
+    ASSERT_TRUE(answer(kept, request).ends_with("answer"));
+    EXPECT_EQ(answer(kept, "\r\n"), "");
+    EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
+}
+
+TEST_F(ScarceConnections, AnEmptyLineThatComesWithANewcomerMakesItIdleLater) {
+    ASSERT_TRUE(answer(kept, request).ends_with("answer"));
+    const net::Descriptor newcomer = served.connect();
+    ASSERT_EQ(::send(kept.get(), "\r\n", 2, MSG_NOSIGNAL), 2);
+    served.turns();
+    EXPECT_TRUE(test::LocalServer::received(newcomer.get()).starts_with("HTTP/1.1 503 "));
+    EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
+}
+
+TEST_F(ScarceConnections, OneThatHasAskedForNothingYetIsNotIdle) {
+    EXPECT_TRUE(answer_to_newcomer().starts_with("HTTP/1.1 503 "));
 }
 
 }  // namespace
