@@ -1,5 +1,6 @@
 #include "app/serving.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <stdexcept>
@@ -9,6 +10,11 @@ namespace proapi::detail {
 namespace {
 
 constexpr int max_workers = 1024;
+
+// For handlers that are no coroutines, of all workers: as many as asyncio has.
+[[nodiscard]] std::size_t handler_threads() noexcept {
+    return std::min<std::size_t>(32, std::max(1U, std::thread::hardware_concurrency()) + 4);
+}
 
 [[nodiscard]] std::string host_of(const RunOptions& options) {
     if (options.host) return *options.host;
@@ -49,7 +55,7 @@ void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& ho
 }  // namespace
 
 Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
-    : host_(host_of(options)), port_(port_of(options)) {
+    : host_(host_of(options)), port_(port_of(options)), pool_(std::make_shared<net::ThreadPool>(handler_threads())) {
     if (options.workers < 1 || options.workers > max_workers)
         throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
                                  std::to_string(options.workers));

@@ -35,7 +35,7 @@ private:
     std::uint16_t port_ = 0;
     std::optional<Site::Use> use_;
     std::shared_ptr<server::SharedLimit> limit_;
-    std::shared_ptr<ThreadPool> pool_ = std::make_shared<ThreadPool>();
+    std::shared_ptr<net::ThreadPool> pool_;
     std::vector<std::shared_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
 };

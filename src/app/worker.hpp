@@ -13,8 +13,8 @@
 
 #include "app/log.hpp"
 #include "app/site.hpp"
-#include "app/thread_pool.hpp"
 #include "base/intrusive_list.hpp"
+#include "net/thread_pool.hpp"
 #include "proapi/settings.hpp"
 #include "proapi/task.hpp"
 #include "server/server.hpp"
@@ -60,7 +60,7 @@ class Worker final : public server::Application, public std::enable_shared_from_
 public:
     // `limit` and `pool` are shared by the workers of one process.
     Worker(std::shared_ptr<const Site> site, std::shared_ptr<server::SharedLimit> limit,
-           std::shared_ptr<ThreadPool> pool) noexcept
+           std::shared_ptr<net::ThreadPool> pool) noexcept
         : site_(std::move(site)), limit_(std::move(limit)), pool_(std::move(pool)) {}
     ~Worker();
 
@@ -98,7 +98,7 @@ public:
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
     // Any thread.
-    [[nodiscard]] ThreadPool& pool() const noexcept { return *pool_; }
+    [[nodiscard]] net::ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
     // A send to a connection that has ended. True for the last of many in one turn: whoever does nothing else has to
     // let the others have theirs.
@@ -130,7 +130,7 @@ private:
 
     std::shared_ptr<const Site> site_;
     std::shared_ptr<server::SharedLimit> limit_;
-    std::shared_ptr<ThreadPool> pool_;
+    std::shared_ptr<net::ThreadPool> pool_;
     EngineLog log_;
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;

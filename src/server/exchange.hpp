@@ -30,7 +30,7 @@ public:
     virtual void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) = 0;
     virtual void write_body(base::Bytes bytes) = 0;
     // Whether there is a descriptor left for a file; write_file() or the response's end gives it back.
-    [[nodiscard]] virtual bool take_file() noexcept = 0;
+    [[nodiscard]] virtual bool take_file() = 0;
     virtual void write_file(FileBody file) = 0;
     // The response is whole.
     virtual void finish_response() = 0;

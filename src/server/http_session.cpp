@@ -1,11 +1,9 @@
 #include "server/http_session.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "http/response.hpp"
+#include "server/file_sender.hpp"
 #include "server/origin.hpp"
 #include "server/server.hpp"
 #include "server/static_files.hpp"
@@ -15,7 +13,6 @@ namespace proapi::server {
 
 namespace {
 
-constexpr std::size_t file_part_bytes = 64 * 1024;
 constexpr std::uint8_t requests_a_turn = 8;
 // What was said of keep-alive is kept to for so much longer: the client's next request may be on its way.
 constexpr Duration keep_alive_margin{1000};
@@ -42,9 +39,7 @@ HttpSession::HttpSession(Connection& connection, net::Address client)
       parser_(head_limits_of(connection.server().settings())),
       timer_(&Connection::call_on_time<HttpSession>, this) {}
 
-HttpSession::~HttpSession() {
-    give_file_back();
-}
+HttpSession::~HttpSession() = default;
 
 const Settings& HttpSession::settings() const noexcept {
     return connection_.server().settings();
@@ -328,52 +323,31 @@ void HttpSession::append_chunk(base::Bytes bytes) {
     std::ranges::copy(http::chunk_suffix, place);
 }
 
-bool HttpSession::take_file() noexcept {
-    has_file_ = has_file_ || connection_.server().limit().take_file();
-    return has_file_;
-}
-
-void HttpSession::give_file_back() noexcept {
-    file_.reset();
-    if (std::exchange(has_file_, false)) connection_.server().limit().give_file_back();
+bool HttpSession::take_file() {
+    if (!file_) file_ = FileSender::make(connection_);
+    return file_ != nullptr;
 }
 
 void HttpSession::write_file(FileBody file) {
     if (suppress_body_ || file.length == 0) return finish_response();
-    file_ = std::make_unique<FileBody>(std::move(file));
+    file_->start(std::move(file));
     connection_.flush_soon();
 }
 
-// Reads on while the output is below high water: a file of any size costs one part of memory.
 void HttpSession::pump_file() {
-    while (file_ && output_.size_bytes() < settings().high_water) {
-        if (!pump_part()) return abort_response();
-        connection_.flush_soon();
-        if (file_->length > 0) continue;
-        give_file_back();
-        finish_response();
+    if (!file_) return;
+    switch (file_->pump()) {
+        case FileSender::Progress::sending:
+            return;
+        case FileSender::Progress::sent:
+            return finish_response();
+        case FileSender::Progress::failed:
+            return abort_response();
     }
 }
 
-// False: the file can't be read, or has become shorter than its announced length.
-bool HttpSession::pump_part() {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(file_->length, file_part_bytes));
-    std::string part(wanted, '\0');
-    ssize_t count = 0;
-    do {
-        count = ::pread(file_->file.get(), part.data(), wanted, static_cast<off_t>(file_->offset));
-    } while (count < 0 && errno == EINTR);
-    if (count < 0)
-        connection_.server().log_limited(LogLevel::error, "a file's sending was cut: " + net::error_text(errno));
-    if (count <= 0) return false;
-    const auto size = static_cast<std::size_t>(count);
-    output_.append(base::as_bytes(std::string_view(part).substr(0, size)));
-    file_->offset += size;
-    file_->length -= size;
-    return true;
-}
-
 void HttpSession::finish_response() {
+    file_.reset();
     has_served_ = true;
     if (in_chunks_) output_.append(http::last_chunk);
     in_chunks_ = false;
@@ -389,7 +363,7 @@ void HttpSession::finish_response() {
 // A length that is not reached, and chunks without a last one, show the client that the response is not whole; a body
 // that ends with the connection shows it by RST alone.
 void HttpSession::abort_response() {
-    give_file_back();
+    file_.reset();
     phase_ = Phase::finished;
     is_cut_ = until_close_;
     connection_.flush_soon();
@@ -440,7 +414,7 @@ void HttpSession::look_for_idleness() {
 }
 
 void HttpSession::release_exchange() {
-    give_file_back();
+    file_.reset();
     if (auto exchange = std::exchange(exchange_, nullptr)) exchange->on_end();
 }
 

@@ -16,6 +16,8 @@
 
 namespace proapi::server {
 
+class FileSender;
+
 class HttpSession final : public Protocol, private ExchangeTransport {
 public:
     HttpSession(Connection& connection, net::Address client);
@@ -41,7 +43,7 @@ private:
     // ExchangeTransport
     void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) override;
     void write_body(base::Bytes bytes) override;
-    [[nodiscard]] bool take_file() noexcept override;
+    [[nodiscard]] bool take_file() override;
     void write_file(FileBody file) override;
     void finish_response() override;
     void abort_response() override;
@@ -69,8 +71,6 @@ private:
     void answer(int status, std::string_view text, http::Headers headers = {});
     void append_chunk(base::Bytes bytes);
     void pump_file();
-    [[nodiscard]] bool pump_part();
-    void give_file_back() noexcept;
     void look_for_idleness();
     void release_exchange();
     void on_time();
@@ -86,13 +86,12 @@ private:
     base::OutputQueue output_;
     std::string waiting_;                    // octets behind the request in work
     base::IntrusivePtr<Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
-    std::unique_ptr<FileBody> file_;
+    std::unique_ptr<FileSender> file_;
     base::Timer timer_;
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
     bool until_close_ = false;  // the response's end is the connection's
-    bool has_file_ = false;     // one of the descriptors that are counted
     bool is_cut_ = false;       // the connection ends by RST once what was said before is written
     bool client_left_ = false;  // it has ended its side
     bool read_ended_ = false;   // and all that it sent before has been read

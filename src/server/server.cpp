@@ -54,7 +54,8 @@ Server::Server(net::Reactor& reactor, const Site& site, Application& application
       application_(application),
       log_(log),
       limited_log_(reactor, log),
-      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)) {
+      limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)),
+      file_threads_(reactor) {
     base::keep_freed_memory();
 }
 

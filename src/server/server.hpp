@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "net/file_stream.hpp"
 #include "net/listener.hpp"
 #include "net/reactor.hpp"
 #include "server/connection.hpp"
@@ -84,6 +85,7 @@ public:
 
     // --- for connections ---
     [[nodiscard]] SharedLimit& limit() noexcept { return *limit_; }
+    [[nodiscard]] net::FileThreads& file_threads() noexcept { return file_threads_; }
     void retire(Connection& connection, bool is_refused);
     // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.
     void add_idle(IdlePlace& place) noexcept { idle_.push_back(place); }
@@ -107,6 +109,7 @@ private:
     Log& log_;
     LimitedLog limited_log_;
     std::shared_ptr<SharedLimit> limit_;
+    net::FileThreads file_threads_;
     std::uint64_t refusing_ = 0;  // connections beyond the limit that are being told so
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;

@@ -275,6 +275,15 @@ def test_a_file_to_a_slow_reader(server: Server) -> None:
         assert slow.read(len(BIG)) == BIG
 
 
+def test_a_file_that_is_not_in_the_cache(server: Server, root: Path) -> None:
+    with open(root / "big.bin", "rb") as file:
+        os.fsync(file.fileno())  # what was not written yet can't be let go
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with Peer(server.port) as peer:
+        assert peer.ask("GET", "/static/big.bin").body == BIG
+        assert peer.ask("GET", "/static/big.bin", [("Range", "bytes=5-9")]).body == BIG[5:10]
+
+
 def test_one_file(server: Server) -> None:
     response = http(server.port, "GET", "/features/file")
     assert (response.status, response.get("content-type")) == (200, "application/json")

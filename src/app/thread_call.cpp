@@ -1,81 +1,12 @@
-#include "app/thread_pool.hpp"
-
-#include <algorithm>
+// Handlers that are no coroutines: each call runs in a thread of the pool, while a coroutine on the loop waits for it.
 #include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <system_error>
-#include <thread>
 
 #include "app/worker.hpp"
 #include "net/forks.hpp"
+#include "net/thread_pool.hpp"
 #include "proapi/handler.hpp"
 
 namespace proapi::detail {
-
-struct ThreadPool::State {
-    std::mutex mutex;
-    std::condition_variable news;
-    std::deque<std::function<void()>> waiting;
-    std::size_t max_threads = 0, threads = 0, idle = 0, running = 0;
-    bool closed = false;
-};
-
-std::size_t ThreadPool::default_max_threads() noexcept {
-    return std::min<std::size_t>(32, std::max(1U, std::thread::hardware_concurrency()) + 4);
-}
-
-ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>()) {
-    state_->max_threads = max_threads;
-}
-
-void ThreadPool::close() noexcept {
-    std::deque<std::function<void()>> dropped;  // what they hold may take a lock of its own
-    const std::lock_guard lock(state_->mutex);
-    state_->closed = true;
-    dropped.swap(state_->waiting);
-    state_->news.notify_all();
-}
-
-void ThreadPool::run(std::function<void()> job) {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->closed) return;
-    state_->waiting.push_back(std::move(job));
-    if (state_->idle >= state_->waiting.size() || state_->threads == state_->max_threads)
-        return state_->news.notify_one();
-    try {
-        std::thread([state = state_] { serve(state); }).detach();
-        ++state_->threads;
-    } catch (const std::system_error&) {
-        if (state_->threads > 0) return;  // those that are there will come to it
-        state_->waiting.pop_back();
-        throw;
-    }
-}
-
-std::size_t ThreadPool::busy() const {
-    const std::lock_guard lock(state_->mutex);
-    return state_->running + state_->waiting.size();
-}
-
-void ThreadPool::serve(const std::shared_ptr<State>& state) {
-    std::unique_lock lock(state->mutex);
-    while (true) {
-        ++state->idle;
-        state->news.wait(lock, [&] { return state->closed || !state->waiting.empty(); });
-        --state->idle;
-        if (state->closed) return;
-        std::function<void()> job = std::move(state->waiting.front());
-        state->waiting.pop_front();
-        ++state->running;
-        lock.unlock();
-        job();
-        job = nullptr;  // what it holds may take a lock of its own
-        lock.lock();
-        --state->running;
-    }
-}
 
 namespace {
 

@@ -1,16 +1,16 @@
-// The threads of handlers that are no coroutines: they may block, and the reactors' threads may not. Threads start when
-// they are first needed and are shared by the workers of one process.
+// Threads for what may block, as the reactors' threads may not: handlers that are no coroutines, reads of files. They
+// start when they are first needed.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 
-namespace proapi::detail {
+namespace proapi::net {
 
 class ThreadPool {
 public:
-    explicit ThreadPool(std::size_t max_threads = default_max_threads());
+    explicit ThreadPool(std::size_t max_threads);
     ~ThreadPool() { close(); }
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
@@ -25,13 +25,10 @@ public:
     // How many jobs run or wait for a thread.
     [[nodiscard]] std::size_t busy() const;
 
-    // As many as asyncio's own pool: 4 more than there are cores, at most 32.
-    [[nodiscard]] static std::size_t default_max_threads() noexcept;
-
 private:
     struct State;
     static void serve(const std::shared_ptr<State>& state);
     std::shared_ptr<State> state_;  // the threads hold it too
 };
 
-}  // namespace proapi::detail
+}  // namespace proapi::net
