@@ -77,7 +77,11 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     std::string shape;
     for (const auto& segment : http::parse_pattern(pattern).segments) {
         shape += '/';
-        shape += segment.parameter ? "{" + std::string(name_of(segment.parameter->converter)) + "}" : segment.literal;
+        if (segment.parameter) {
+            shape.append("{").append(name_of(segment.parameter->converter)).append("}");
+        } else {
+            shape += segment.literal;
+        }
     }
     return shape;
 }

@@ -17,7 +17,7 @@ namespace detail {
 
 namespace {
 
-thread_local Worker* current_worker = nullptr;
+thread_local Worker* worker_of_thread = nullptr;
 
 constexpr std::size_t most_names = 5;
 // While stopping: how often handlers are looked at whose client is gone.
@@ -58,7 +58,7 @@ bool Detached::cancel_for_stop() {
 Worker::~Worker() = default;
 
 Worker* Worker::current() noexcept {
-    return current_worker;
+    return worker_of_thread;
 }
 
 void Worker::add(Detached& task) noexcept {
@@ -98,7 +98,7 @@ void Worker::on_request(base::IntrusivePtr<server::Exchange> exchange) {
 // ---- the thread -------------------------------------------------------------------------------------------------
 
 void Worker::run(const Place& place, std::promise<Listening>& listening) {
-    current_worker = this;
+    worker_of_thread = this;
     Listening result;
     try {
         reactor_.emplace();
@@ -123,7 +123,7 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
     reactor_.reset();
-    current_worker = nullptr;
+    worker_of_thread = nullptr;
 }
 
 bool Worker::post(std::function<void()> task) {

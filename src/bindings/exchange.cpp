@@ -33,20 +33,12 @@ server::Exchange& exchange_of(PyObject* self) {
     return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange;
 }
 
-bool is_undrained(PyObject* self) {
-    return exchange_of(self).is_above_low_water();
-}
-void enlist_drained(PyObject* self, server::Waiter& waiter) {
-    exchange_of(self).wait_drained(waiter);
-}
-PyObject* give_delivered(PyObject* self) {
-    return PyBool_FromLong(!exchange_of(self).has_ended());
-}
-PyObject* borrow_loop(PyObject* self) {
-    return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr();
-}
-
-constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_delivered, borrow_loop};
+constexpr WaitOperations wait_for_exchange_drain{
+    .must_wait = [](PyObject* self) { return exchange_of(self).is_above_low_water(); },
+    .enlist = [](PyObject* self, server::Waiter& waiter) { exchange_of(self).wait_drained(waiter); },
+    .outcome = [](PyObject* self) { return PyBool_FromLong(!exchange_of(self).has_ended()); },
+    .loop = [](PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); },
+};
 
 nb::object write(const nb::handle& self, const nb::bytes& data) {
     server::SendResult result{};
@@ -55,7 +47,7 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
         case server::SendResult::sent:
             return take(completed_true());
         case server::SendResult::full:
-            return take(make_wait(self.ptr(), wait_for_drain));
+            return take(make_wait(self.ptr(), wait_for_exchange_drain));
         case server::SendResult::ended:
             break;
     }

@@ -202,11 +202,11 @@ PyObject* spare[max_spare];
 std::size_t spare_count = 0;
 
 // As Python says it of coroutines.
-constexpr const char* names[] = {"receive()", "receive_text()", "receive_bytes()", "receive_json()"};  // by kind
+constexpr const char* call_names[] = {"receive()", "receive_text()", "receive_bytes()", "receive_json()"};  // by kind
 void warn_never_awaited(ReceiveKind kind, EndOfMessages end) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
-    const char* name = end == EndOfMessages::stops ? "anext() of messages" : names[static_cast<int>(kind)];
+    const char* name = end == EndOfMessages::stops ? "anext() of messages" : call_names[static_cast<int>(kind)];
     if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s was never awaited", name) != 0) PyErr_WriteUnraisable(nullptr);
     PyErr_Restore(type, value, traceback);
 }
@@ -308,10 +308,6 @@ PyObject* receive_close(PyObject* self, PyObject*) {
     Py_RETURN_NONE;
 }
 
-PyObject* itself(PyObject* self) {
-    return Py_NewRef(self);
-}
-
 PyMethodDef receive_methods[] = {
     {"send", receive_send, METH_O, nullptr},
     {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(receive_throw)), METH_FASTCALL, nullptr},
@@ -323,9 +319,9 @@ PyType_Slot receive_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(receive_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(receive_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(receive_clear)},
-    {Py_tp_iter, reinterpret_cast<void*>(itself)},
+    {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_tp_iternext, reinterpret_cast<void*>(receive_next)},
-    {Py_am_await, reinterpret_cast<void*>(itself)},
+    {Py_am_await, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_am_send, reinterpret_cast<void*>(guarded<receive_am_send>)},
     {Py_tp_methods, receive_methods},
     {0, nullptr},
@@ -376,7 +372,7 @@ PyType_Slot iterator_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(iterator_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(iterator_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(iterator_clear)},
-    {Py_am_aiter, reinterpret_cast<void*>(itself)},
+    {Py_am_aiter, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_am_anext, reinterpret_cast<void*>(iterator_anext)},
     {0, nullptr},
 };

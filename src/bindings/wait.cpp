@@ -144,10 +144,6 @@ void wait_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-PyObject* itself(PyObject* self) {
-    return Py_NewRef(self);
-}
-
 PyMethodDef wait_methods[] = {
     {"send", wait_send, METH_O, nullptr},
     {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(wait_throw)), METH_FASTCALL, nullptr},
@@ -159,9 +155,9 @@ PyType_Slot wait_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(wait_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(wait_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(wait_clear)},
-    {Py_tp_iter, reinterpret_cast<void*>(itself)},
+    {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_tp_iternext, reinterpret_cast<void*>(wait_next)},
-    {Py_am_await, reinterpret_cast<void*>(itself)},
+    {Py_am_await, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_am_send, reinterpret_cast<void*>(guarded<wait_am_send>)},
     {Py_tp_methods, wait_methods},
     {0, nullptr},

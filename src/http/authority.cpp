@@ -9,19 +9,13 @@
 #include <cstring>
 
 #include "http/headers.hpp"
+#include "http/text.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
 namespace {
 
 using Address = std::array<unsigned char, 16>;
-
-constexpr bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
-constexpr bool is_hex(char c) noexcept {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 // The numeric address that `text` is the standard notation of.
 bool parse_address(int family, std::string_view text, Address& address) noexcept {
@@ -33,7 +27,7 @@ bool parse_address(int family, std::string_view text, Address& address) noexcept
 
 // unreserved and sub-delims, less the comma: a list of hosts is how one request gets two of them.
 constexpr bool is_name_octet(char c) noexcept {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+    return is_letter(c) || is_digit(c) ||
            std::string_view{"-._~!$&'()*+;="}.find(c) != std::string_view::npos;
 }
 
@@ -57,12 +51,9 @@ bool parse_port(std::string_view text, std::optional<std::uint16_t>& port) noexc
     return true;
 }
 
-std::string to_lower(std::string_view text) {
-    std::string lowered{text};
-    for (char& c : lowered) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return lowered;
+std::string to_lower(std::string text) {
+    std::ranges::transform(text, text.begin(), lower);
+    return text;
 }
 
 }  // namespace
@@ -82,7 +73,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
         after = text.substr(host.size());
         if (!is_registered_name(host)) return std::nullopt;
     }
-    Authority authority{to_lower(host), std::nullopt};
+    Authority authority{to_lower(std::string{host}), std::nullopt};
     if (!after.empty() && (after.front() != ':' || !parse_port(after.substr(1), authority.port))) return std::nullopt;
     return authority;
 }

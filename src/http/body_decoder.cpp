@@ -8,6 +8,7 @@
 
 #include "http/headers.hpp"
 #include "http/line.hpp"
+#include "http/text.hpp"
 
 namespace proapi::http {
 namespace {
@@ -15,17 +16,6 @@ namespace {
 constexpr std::size_t max_size_digits = 16;             // 64 bits
 constexpr std::uint64_t free_extension_bytes = 16'384;  // that no data need account for
 constexpr std::uint64_t extension_bytes_per_octet = 2;  // and as much for each octet of data
-
-constexpr int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-void skip_spaces(std::string_view& text) noexcept {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-}
 
 bool take_token(std::string_view& text) noexcept {
     std::size_t length = 0;
@@ -52,16 +42,16 @@ bool take_quoted_string(std::string_view& text) noexcept {
 // chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), RFC 9112 section 7.1.1.
 bool is_chunk_extension(std::string_view text) noexcept {
     while (!text.empty()) {
-        skip_spaces(text);
+        skip_space(text);
         if (text.empty() || text.front() != ';') return false;
         text.remove_prefix(1);
-        skip_spaces(text);
+        skip_space(text);
         if (!take_token(text)) return false;
         std::string_view after = text;
-        skip_spaces(after);
+        skip_space(after);
         if (after.empty() || after.front() != '=') continue;
         text = after.substr(1);
-        skip_spaces(text);
+        skip_space(text);
         const bool quoted = !text.empty() && text.front() == '"';
         if (!(quoted ? take_quoted_string(text) : take_token(text))) return false;
     }

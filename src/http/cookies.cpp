@@ -2,19 +2,10 @@
 // and no escape of any kind is decoded.
 #include <algorithm>
 
+#include "http/text.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
-namespace {
-
-std::string_view trim(std::string_view text) noexcept {
-    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
-
-}  // namespace
 
 Pairs parse_cookies(std::string_view field) {
     Pairs cookies;

@@ -6,6 +6,7 @@
 #include "http/headers.hpp"
 #include "http/multipart.hpp"
 #include "http/parameters.hpp"
+#include "http/text.hpp"
 
 namespace proapi::http {
 namespace {

@@ -10,12 +10,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "http/text.hpp"
+
 namespace proapi::http {
 namespace {
-
-constexpr char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 // tchar of RFC 9110 section 5.6.2.
 constexpr std::array<bool, 256> token_octets = [] {
@@ -26,16 +24,6 @@ constexpr std::array<bool, 256> token_octets = [] {
     }
     return table;
 }();
-
-constexpr bool is_space(char c) noexcept {
-    return c == ' ' || c == '\t';
-}
-
-constexpr std::string_view trim(std::string_view text) noexcept {
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
 
 struct FieldSizes {
     std::uint32_t name, value;

@@ -5,13 +5,10 @@
 #include <algorithm>
 
 #include "http/headers.hpp"
+#include "http/text.hpp"
 
 namespace proapi::http {
 namespace {
-
-constexpr bool is_space(char c) noexcept {
-    return c == ' ' || c == '\t';
-}
 
 // field-vchar, SP or HTAB: obs-text (0x80 and above) may come in, other controls may not.
 constexpr bool is_field_octet(char c) noexcept {
@@ -46,9 +43,7 @@ FieldLine parse_field_line(std::string_view line) noexcept {
         field.error = "expected a token before the colon of a field line, got other characters or none";
         return field;
     }
-    std::string_view value = line.substr(colon + 1);
-    while (!value.empty() && is_space(value.front())) value.remove_prefix(1);
-    while (!value.empty() && is_space(value.back())) value.remove_suffix(1);
+    const std::string_view value = trim(line.substr(colon + 1));
     if (!std::all_of(value.begin(), value.end(), is_field_octet)) {
         field.error = "expected no control character in a field value, got one";
         return field;

@@ -9,6 +9,7 @@
 #include "http/headers.hpp"
 #include "http/line.hpp"
 #include "http/parameters.hpp"
+#include "http/text.hpp"
 
 namespace proapi::http {
 namespace {

@@ -3,20 +3,10 @@
 #include <algorithm>
 
 #include "http/headers.hpp"
-#include "http/url.hpp"
+#include "http/text.hpp"
 
 namespace proapi::http {
 namespace {
-
-constexpr std::string_view white_space = " \t";
-
-void skip_space(std::string_view& rest) noexcept {
-    rest.remove_prefix(std::min(rest.find_first_not_of(white_space), rest.size()));
-}
-
-std::string_view without_space_at_end(std::string_view text) noexcept {
-    return text.substr(0, text.find_last_not_of(white_space) + 1);
-}
 
 // Takes a quoted string off the front of `rest`, its opening quote being there. False: it has no closing one.
 bool take_quoted(std::string_view& rest, std::string_view& value) noexcept {
@@ -40,7 +30,7 @@ std::string_view take_parameter(std::string_view& rest, Parameter& parameter) no
         if (!take_quoted(rest, parameter.value)) return "expected a closing quote in a parameter, got none";
     } else {
         const std::string_view value = rest.substr(0, rest.find(';'));
-        parameter.value = without_space_at_end(value);
+        parameter.value = trim(value);
         if (!is_token(parameter.value)) return "expected a token or a quoted string in a parameter, got neither";
         rest.remove_prefix(value.size());
     }
@@ -54,7 +44,7 @@ ParametersOf parse_parameters(std::string_view text) {
     ParametersOf parsed;
     skip_space(text);
     const std::string_view value = text.substr(0, text.find(';'));
-    parsed.value = without_space_at_end(value);
+    parsed.value = trim(value);
     text.remove_prefix(value.size());
     while (!text.empty() && parsed.error.empty()) {
         text.remove_prefix(1);  // the ";"
@@ -65,10 +55,6 @@ ParametersOf parse_parameters(std::string_view text) {
         if (parsed.error.empty()) parsed.parameters.push_back(parameter);
     }
     return parsed;
-}
-
-std::string quoted(std::string_view text) {
-    return '"' + replace_invalid_utf8(text.substr(0, 200)) + '"';
 }
 
 }  // namespace proapi::http

@@ -24,7 +24,4 @@ struct ParametersOf {
 // Linear. An empty parameter ("a;;b=c", "a;") is none.
 [[nodiscard]] ParametersOf parse_parameters(std::string_view text);
 
-// What came, as a refusal says it: in quotes, in UTF-8, cut short.
-[[nodiscard]] std::string quoted(std::string_view text);
-
 }  // namespace proapi::http

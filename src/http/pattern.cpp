@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "http/router.hpp"
+#include "http/text.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
@@ -18,14 +19,8 @@ std::optional<Converter> converter_named(std::string_view name) noexcept {
 
 // What both Python and C++ can take as a parameter's name.
 bool is_identifier(std::string_view text) noexcept {
-    const auto is_letter = [](char c) { return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    return !text.empty() && is_letter(text.front()) &&
-           std::all_of(text.begin(), text.end(), [&](char c) { return is_letter(c) || is_digit(c); });
-}
-
-std::string quoted(std::string_view text) {
-    return '"' + std::string{text} + '"';
+    return !text.empty() && !is_digit(text.front()) &&
+           std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
 }
 
 // "{name}" or "{name:converter}".

@@ -9,16 +9,13 @@
 
 #include "http/line.hpp"
 #include "http/request_target.hpp"
+#include "http/text.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
 namespace {
 
 constexpr std::size_t first_reserve_bytes = 1024;
-
-constexpr bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
 
 // RFC 9112 section 2.3: HTTP-name is case-sensitive, one digit each side of the dot.
 constexpr bool is_version(std::string_view text) noexcept {

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "http/headers.hpp"
+#include "http/text.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
@@ -20,13 +21,6 @@ namespace {
 // The order in which the children of a node are asked, after its literals.
 constexpr std::array precedence{Converter::integer, Converter::floating, Converter::uuid, Converter::text,
                                 Converter::path};
-
-constexpr bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
-constexpr bool is_hex(char c) noexcept {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 bool is_integer(std::string_view text) noexcept {
     std::int64_t number = 0;

@@ -6,18 +6,13 @@
 
 #include <algorithm>
 
+#include "http/text.hpp"
+
 namespace proapi::http {
 namespace {
 
 constexpr std::string_view hex_digits = "0123456789ABCDEF";
 constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
-
-constexpr int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 // The octet that the escape at `at`, a "%", stands for; negative where it is malformed.
 constexpr int escaped_octet(std::string_view text, std::size_t at) noexcept {
@@ -25,10 +20,6 @@ constexpr int escaped_octet(std::string_view text, std::size_t at) noexcept {
     const int high = hex_value(text[at + 1]);
     const int low = hex_value(text[at + 2]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-constexpr bool is_alphanumeric(char c) noexcept {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 void append_escaped(std::string& out, char c) {
@@ -68,7 +59,7 @@ std::string encode_form_text(std::string_view text) {
     std::string encoded;
     encoded.reserve(text.size());
     for (const char c : text) {
-        if (is_alphanumeric(c) || std::string_view{"*-._"}.find(c) != std::string_view::npos) {
+        if (is_letter(c) || is_digit(c) || std::string_view{"*-._"}.find(c) != std::string_view::npos) {
             encoded.push_back(c);
         } else if (c == ' ') {
             encoded.push_back('+');
@@ -127,7 +118,7 @@ std::string percent_encode(std::string_view text, std::string_view keep) {
     std::string encoded;
     encoded.reserve(text.size());
     for (const char c : text) {
-        const bool unreserved = is_alphanumeric(c) || std::string_view{"-._~"}.find(c) != std::string_view::npos;
+        const bool unreserved = is_letter(c) || is_digit(c) || std::string_view{"-._~"}.find(c) != std::string_view::npos;
         if (unreserved || keep.find(c) != std::string_view::npos) {
             encoded.push_back(c);
         } else {

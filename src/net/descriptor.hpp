@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,6 +34,10 @@ private:
 
 [[nodiscard]] inline std::string error_text(int error) {
     return std::generic_category().message(error);
+}
+// What a call has just left in errno, as an exception.
+[[noreturn]] inline void throw_errno(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
 }
 
 }  // namespace proapi::net

@@ -19,10 +19,6 @@ constexpr int most_drained = 16;  // reads
 // A peer that is silent for a minute is asked, four times. TCP_USER_TIMEOUT, where it is set, may end it earlier.
 constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_probes = 4;
 
-[[noreturn]] void throw_errno(const char* what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
 [[nodiscard]] Descriptor open_reserve() {
     return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }

@@ -28,10 +28,6 @@ constexpr std::uint64_t foreign_tag = 1;
 constexpr std::uint64_t stall_ms = 250;
 constexpr int max_batches_after_stall = 64;
 
-[[noreturn]] void throw_errno(const char* what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
 void add_own_descriptor(int epoll, int fd, void* tag) {
     epoll_event event{.events = EPOLLIN, .data = {.ptr = tag}};
     if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");

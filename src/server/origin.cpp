@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/text.hpp"
 #include "http/url.hpp"
 #include "server/log.hpp"
 
@@ -30,20 +31,14 @@ struct Origin {
     return origin;
 }
 
-[[nodiscard]] bool is_letter(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-[[nodiscard]] bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
 [[nodiscard]] bool is_scheme(std::string_view text) noexcept {
-    return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+    return !text.empty() && http::is_letter(text[0]) && std::all_of(text.begin(), text.end(), [](char c) {
+        return http::is_letter(c) || http::is_digit(c) || c == '+' || c == '-' || c == '.';
     });
 }
 // More names than these are allowed in a URL, but browsers write no others.
 [[nodiscard]] bool is_host_octet(char c) noexcept {
-    return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' || c == ']';
+    return http::is_letter(c) || http::is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' || c == ']';
 }
 
 }  // namespace

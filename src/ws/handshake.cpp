@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/bytes.hpp"
+#include "http/text.hpp"
 
 namespace proapi::ws {
 namespace {
@@ -20,27 +21,19 @@ std::nullopt_t refuse(Refusal& refusal, int status, std::string reason, http::He
     return std::nullopt;
 }
 
-// What came, for a reason's text: short and in quotes.
+// What came, for a reason's text.
 std::string quoted(std::string_view text) {
     constexpr std::size_t shown_octets = 60;
-    std::string result = "\"";
-    result += text.substr(0, shown_octets);
-    return result += text.size() > shown_octets ? "...\"" : "\"";
+    return http::quoted(text, shown_octets);
 }
 
 bool is_base64_digit(char c) noexcept {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    return http::is_letter(c) || http::is_digit(c) || c == '+' || c == '/';
 }
 
 // Section 4.1: base64 of 16 octets is 22 digits and "==" (RFC 4648 section 4).
 bool is_key(std::string_view text) noexcept {
     return text.size() == 24 && text.ends_with("==") && std::all_of(text.begin(), text.end() - 2, is_base64_digit);
-}
-
-std::string_view trim(std::string_view text) noexcept {
-    const std::size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 // The duplicated member of `names`, or nothing. Sorted, so that a head full of names costs no more than n log n.
@@ -92,7 +85,7 @@ std::string read_response_fields(std::string_view head, http::Headers& fields) {
         if (colon == std::string_view::npos || !http::is_token(line.substr(0, colon))) {
             return "expected a field \"name: value\", got " + quoted(line);
         }
-        fields.add(line.substr(0, colon), trim(line.substr(colon + 1)));
+        fields.add(line.substr(0, colon), http::trim(line.substr(colon + 1)));
     }
 }
 

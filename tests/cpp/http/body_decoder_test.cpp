@@ -22,7 +22,7 @@ RequestHead head_of(const Json& vector) {
     return head;
 }
 
-BodyLimits limits_of(const Json& vector) {
+BodyLimits body_limits_of(const Json& vector) {
     BodyLimits limits;
     if (!vector.contains("limits")) return limits;
     const Json& given = vector.at("limits");
@@ -66,7 +66,7 @@ TEST(BodyDecoder, Vectors) {
         const std::string bytes = vectors::octets(vector.at("bytes"));
         SCOPED_TRACE(vector.at("name").get<std::string>() + ": " + vectors::shown(bytes));
         const RequestHead head = head_of(vector);
-        BodyDecoder decoder{head, limits_of(vector)};
+        BodyDecoder decoder{head, body_limits_of(vector)};
         const Outcome whole = outcome(decoder, decoder.feed(base::as_bytes(bytes)));
         EXPECT_EQ(whole.status, vector.value("status", 0));
         if (whole.status == 0 && vector.contains("body")) {
@@ -76,7 +76,7 @@ TEST(BodyDecoder, Vectors) {
             EXPECT_TRUE(is_field_value(whole.body)) << whole.body;  // the reason
         }
         EXPECT_EQ(decoder.feed(base::as_bytes("more")), 0U);
-        expect_equal_however_cut(head, limits_of(vector), bytes, whole);
+        expect_equal_however_cut(head, body_limits_of(vector), bytes, whole);
         if (HasFatalFailure()) return;
     }
 }

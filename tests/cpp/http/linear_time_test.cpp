@@ -17,7 +17,7 @@
 namespace proapi::http {
 namespace {
 
-constexpr std::size_t whole = SIZE_MAX;
+constexpr std::size_t in_one_piece = SIZE_MAX;
 
 std::string repeat(std::string_view text, std::size_t size_bytes) {
     std::string all;
@@ -72,7 +72,7 @@ TEST(LinearTime, SearchesAreCounted) {
     if (!counts_searches()) GTEST_SKIP() << "this build does not call memchr by name; allocations are still counted";
     reset_work();
     const std::string head = "GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(10'000, 'v') + "\r\n\r\n";
-    parse_head(head, whole);
+    parse_head(head, in_one_piece);
     EXPECT_GE(work_done().searched_bytes, head.size());
 }
 
@@ -89,7 +89,7 @@ TEST(LinearTime, Heads) {
         {"a long target", [](std::size_t n) { return "GET /" + repeat("a/?", n) + " HTTP/1.1\r\nHost: h\r\n\r\n"; }},
     };
     for (const auto& [name, input] : inputs) {
-        for (const std::size_t piece_bytes : {whole, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+        for (const std::size_t piece_bytes : {in_one_piece, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
             const auto task = [piece_bytes = piece_bytes](const std::string& head) { parse_head(head, piece_bytes); };
             expect_linear(name + " in pieces of " + std::to_string(piece_bytes), task, input);
         }
@@ -113,7 +113,7 @@ TEST(LinearTime, ChunkedBodies) {
         {"one long trailer", [](std::size_t n) { return "0\r\nA: " + std::string(n, 'b') + "\r\n\r\n"; }},
     };
     for (const auto& [name, input] : inputs) {
-        for (const std::size_t piece_bytes : {whole, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+        for (const std::size_t piece_bytes : {in_one_piece, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
             const auto task = [piece_bytes = piece_bytes](const std::string& body) {
                 decode_chunked(body, piece_bytes);
             };

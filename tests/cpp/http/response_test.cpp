@@ -181,7 +181,7 @@ TEST(Response, ReasonPhrases) {
 
 TEST(Response, AConnectionThatIsKeptSaysForHowLong) {
     using std::chrono::milliseconds;
-    ResponseHead head{.content_length = 0, .keep_alive_timeout = milliseconds(75'900)};
+    ResponseHead head{.headers = {}, .content_length = 0, .keep_alive_timeout = milliseconds(75'900)};
     EXPECT_NE(write_response_head(head, "").find("Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n"),
               std::string::npos);
     head.keep_alive_timeout = milliseconds(999);

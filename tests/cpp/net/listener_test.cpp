@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view refusal = "no room";
 
-struct Recorder final : ListenerHandler {
+struct ListenerRecorder final : ListenerHandler {
     void on_accept(Descriptor socket, const SocketAddress&) override {
         ++accepts;
         accepted.push_back(std::move(socket));
@@ -54,7 +54,7 @@ protected:
     }
 
     Reactor reactor;
-    Recorder handler;
+    ListenerRecorder handler;
     SocketAddress address;
     std::optional<Listener> listener;
 };

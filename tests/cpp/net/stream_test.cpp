@@ -17,7 +17,7 @@
 namespace proapi::net {
 namespace {
 
-struct Recorder : StreamHandler {
+struct StreamRecorder : StreamHandler {
     void on_read(base::MutableBytes bytes) override {
         ++reads;
         received.append(base::as_text(bytes));
@@ -63,7 +63,7 @@ protected:
     }
 
     Reactor reactor{GetParam()};
-    Recorder handler;
+    StreamRecorder handler;
     std::optional<Stream> stream;
     Descriptor peer;
 };
@@ -174,7 +174,7 @@ struct TcpPair {
 
 TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
     TcpPair pair;
-    Recorder of_tcp;
+    StreamRecorder of_tcp;
     Stream tcp(reactor, std::move(pair.ours), of_tcp);
     tcp.start_reading();
     ::shutdown(pair.theirs.get(), SHUT_WR);
@@ -188,7 +188,7 @@ TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
 
 TEST_P(StreamTest, AResetThatNobodyReadsIsAnEndWithAnError) {
     TcpPair pair;
-    Recorder of_tcp;
+    StreamRecorder of_tcp;
     Stream tcp(reactor, std::move(pair.ours), of_tcp);
     ASSERT_EQ(::send(pair.theirs.get(), "unread", 6, 0), 6);
     pair.reset_theirs();
@@ -199,7 +199,7 @@ TEST_P(StreamTest, AResetThatNobodyReadsIsAnEndWithAnError) {
 
 TEST_P(StreamTest, AResetBehindOctetsAtWhichReadingPausesIsAnEndWithAnError) {
     TcpPair pair;
-    Recorder of_tcp;
+    StreamRecorder of_tcp;
     Stream tcp(reactor, std::move(pair.ours), of_tcp);
     of_tcp.after_read = [&] { tcp.stop_reading(); };
     ASSERT_EQ(::send(pair.theirs.get(), "the last", 8, 0), 8);
@@ -245,7 +245,7 @@ TEST_P(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
 
 TEST_P(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
     auto [ours, quiet_peer] = SocketPair();
-    Recorder quiet_handler;
+    StreamRecorder quiet_handler;
     Stream quiet(reactor, std::move(ours), quiet_handler);
     const std::string flood(64 * 1024, 'f');
     handler.after_read = [&] {
@@ -275,7 +275,7 @@ protected:
         ASSERT_EQ(::write(other_peer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
     }
 
-    Recorder other_handler;
+    StreamRecorder other_handler;
     std::optional<Stream> other;
     Descriptor other_peer;
 };
@@ -338,7 +338,7 @@ TEST_P(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
 }
 
 // Some streams that write at one turn's end, as connections do.
-struct Writer final : Recorder, TurnEndHook {
+struct Writer final : StreamRecorder, TurnEndHook {
     Writer(Reactor& of, Descriptor socket) : stream(of, std::move(socket), *this) {}
     void on_turn_end() override {
         if (before_write) before_write();

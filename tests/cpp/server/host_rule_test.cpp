@@ -8,7 +8,7 @@
 namespace proapi::server {
 namespace {
 
-constexpr Arrival request{Reach::loopback, false}, handshake{Reach::loopback, true};
+constexpr Arrival of_request{Reach::loopback, false}, of_handshake{Reach::loopback, true};
 constexpr Arrival request_from_network{Reach::network, false}, handshake_from_network{Reach::network, true};
 
 http::RequestHead head_of(std::string_view host) {
@@ -34,7 +34,7 @@ TEST(HostRule, OnLoopbackLoopbackNamesAreServed) {
     for (const char* host :
          {"localhost", "LocalHost:8000", "localhost:", "localhost.", "localhost.:8000", "app.localhost:8000",
           "127.0.0.1", "127.0.0.1:1", "127.1.2.3", "[::1]", "[::1]:8000", "[0:0:0:0:0:0:0:1]"})
-        for (const Arrival arrival : {request, handshake}) EXPECT_TRUE(is_served(host, {}, arrival)) << host;
+        for (const Arrival arrival : {of_request, of_handshake}) EXPECT_TRUE(is_served(host, {}, arrival)) << host;
 }
 
 TEST(HostRule, OnLoopbackOtherNamesAreNot) {
@@ -59,7 +59,7 @@ TEST(HostRule, OnLoopbackOtherNamesAreNot) {
                              "[::1",
                              ".",
                              ""})
-        for (const Arrival arrival : {request, handshake}) EXPECT_FALSE(is_served(host, {}, arrival)) << host;
+        for (const Arrival arrival : {of_request, of_handshake}) EXPECT_FALSE(is_served(host, {}, arrival)) << host;
 }
 
 TEST(HostRule, OnANetworkAnyHostIsServedUntilSomeAreListed) {
@@ -79,24 +79,24 @@ TEST(HostRule, WhatIsListed) {
     for (const char* host :
          {"good.example", "GOOD.EXAMPLE:1", "good.example.", "a.sub.example", "a.b.SUB.example:80", "a.sub.example.",
           "192.0.2.1:8000", "[2001:db8::1]:8000", "[2001:DB8::2]", "dot.example", "localhost"})
-        EXPECT_TRUE(is_served(host, site, request)) << host;
+        EXPECT_TRUE(is_served(host, site, of_request)) << host;
     for (const char* host : {"www.good.example", "good.example.evil", "sub.example", ".sub.example", "xsub.example",
                              "192.0.2.2", "[2001:db8::3]"})
-        EXPECT_FALSE(is_served(host, site, request)) << host;
-    EXPECT_TRUE(is_served("anything.example", listing("*"), request));
+        EXPECT_FALSE(is_served(host, site, of_request)) << host;
+    EXPECT_TRUE(is_served("anything.example", listing("*"), of_request));
     EXPECT_TRUE(is_served("anything.example", listing("*"), request_from_network));
-    EXPECT_FALSE(is_served("not a host", listing("*"), request));
+    EXPECT_FALSE(is_served("not a host", listing("*"), of_request));
 }
 
 TEST(HostRule, HostsOfListedOriginsAreServed) {
     Site site = listing("", "https://good.example, http://port.example:8080, http://[2001:db8::1]:80, null, file://");
     for (const char* host : {"good.example", "good.example:9", "port.example", "[2001:db8::1]"})
-        EXPECT_TRUE(is_served(host, site, request)) << host;
-    for (const char* host : {"other.example", "null", "."}) EXPECT_FALSE(is_served(host, site, request)) << host;
-    EXPECT_FALSE(is_served("other.example", listing("", "*"), request)) << "pages of any origin, not any host";
+        EXPECT_TRUE(is_served(host, site, of_request)) << host;
+    for (const char* host : {"other.example", "null", "."}) EXPECT_FALSE(is_served(host, site, of_request)) << host;
+    EXPECT_FALSE(is_served("other.example", listing("", "*"), of_request)) << "pages of any origin, not any host";
 
     ASSERT_EQ(set_setting(site.routes.emplace_back().settings, "allowed_origins", "https://route.example"), "");
-    EXPECT_TRUE(is_served("route.example", site, request));
+    EXPECT_TRUE(is_served("route.example", site, of_request));
     site.settings.allowed_hosts = {"api.example"};
     for (const char* host : {"api.example", "good.example", "route.example"})
         EXPECT_TRUE(is_served(host, site, request_from_network)) << host;
@@ -109,14 +109,14 @@ TEST(HostRule, AProxyIsBelievedWhereNoPageCanHaveWrittenWhatItSays) {
         head.headers.add(field, "1.1 proxy");
         return check_host(head, site, arrival).empty();
     };
-    EXPECT_TRUE(is_served_with("Via", {}, request));
-    EXPECT_TRUE(is_served_with("via", {}, handshake));
+    EXPECT_TRUE(is_served_with("Via", {}, of_request));
+    EXPECT_TRUE(is_served_with("via", {}, of_handshake));
     for (const char* field : {"X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP"}) {
-        EXPECT_FALSE(is_served_with(field, {}, request)) << field;
-        EXPECT_TRUE(is_served_with(field, {}, handshake)) << field;
+        EXPECT_FALSE(is_served_with(field, {}, of_request)) << field;
+        EXPECT_TRUE(is_served_with(field, {}, of_handshake)) << field;
     }
-    EXPECT_FALSE(is_served_with("X-Via", {}, handshake));
-    for (const Arrival arrival : {request, handshake, request_from_network, handshake_from_network})
+    EXPECT_FALSE(is_served_with("X-Via", {}, of_handshake));
+    for (const Arrival arrival : {of_request, of_handshake, request_from_network, handshake_from_network})
         EXPECT_FALSE(is_served_with("Via", listing("other.example"), arrival)) << "what is listed is meant";
 }
 
@@ -124,7 +124,7 @@ TEST(HostRule, HttpOneZeroNeedsNoHost) {
     http::RequestHead head;
     head.target = "/";
     head.minor_version = 0;
-    EXPECT_EQ(check_host(head, {}, request), "");
+    EXPECT_EQ(check_host(head, {}, of_request), "");
     EXPECT_EQ(check_host(head, listing("good.example"), request_from_network), "");
 }
 
@@ -132,7 +132,7 @@ TEST(HostRule, TheAuthorityOfAnAbsoluteFormAndTheFieldAreBothJudged) {
     const auto is_served_at = [](const char* target, const char* host) {
         http::RequestHead head = head_of(host);
         head.target = target;
-        return check_host(head, {}, request).empty();
+        return check_host(head, {}, of_request).empty();
     };
     EXPECT_TRUE(is_served_at("http://localhost:8000/", "localhost:8000"));
     EXPECT_FALSE(is_served_at("http://rebound.example/", "localhost"));
@@ -145,12 +145,12 @@ TEST(HostRule, EveryHostFieldIsJudged) {
     for (const auto& [one, other] : {std::pair{"localhost", "rebound.example"}, {"rebound.example", "localhost"}}) {
         http::RequestHead head = head_of(one);
         head.headers.add("host", other);
-        EXPECT_NE(check_host(head, {}, request), "");
+        EXPECT_NE(check_host(head, {}, of_request), "");
     }
 }
 
 TEST(HostRule, TheLogLineSaysWhyAndNamesTheSetting) {
-    const std::string on_loopback = check_host(head_of("rebound.example:8000\x1b"), {}, request);
+    const std::string on_loopback = check_host(head_of("rebound.example:8000\x1b"), {}, of_request);
     EXPECT_NE(on_loopback.find("host 'rebound.example:8000\\x1b' refused"), std::string::npos) << on_loopback;
     EXPECT_NE(on_loopback.find("loopback"), std::string::npos) << on_loopback;
     EXPECT_NE(on_loopback.find("allowed_hosts"), std::string::npos) << on_loopback;

@@ -9,7 +9,7 @@ namespace {
 using Verdict = OriginVerdict;
 using List = std::vector<std::string>;
 
-struct Row {
+struct OriginRow {
     const char* host;
     const char* origin;  // null: none
     List allowed;        // by the route and, unless said otherwise, by the application
@@ -18,7 +18,7 @@ struct Row {
     List of_application = {};
 };
 
-http::RequestHead head_of(const Row& row) {
+http::RequestHead head_of(const OriginRow& row) {
     http::RequestHead head;
     head.target = "/ws";
     head.headers.add("Host", row.host);
@@ -26,7 +26,7 @@ http::RequestHead head_of(const Row& row) {
     return head;
 }
 
-Verdict judge(const http::RequestHead& head, const Row& row) {
+Verdict judge(const http::RequestHead& head, const OriginRow& row) {
     WebSocketSettings route;
     route.allowed_origins = row.allowed;
     Settings application;
@@ -34,8 +34,8 @@ Verdict judge(const http::RequestHead& head, const Row& row) {
     return judge_origin(head, route, application, row.reach);
 }
 
-void check(const std::vector<Row>& rows) {
-    for (const Row& row : rows) {
+void check(const std::vector<OriginRow>& rows) {
+    for (const OriginRow& row : rows) {
         const http::RequestHead head = head_of(row);
         EXPECT_EQ(judge(head, row), row.verdict)
             << row.host << " from " << (row.origin ? row.origin : "nobody") << ", " << row.allowed.size() << " listed";
@@ -145,7 +145,7 @@ TEST(Origin, TheExceptionIsForServersThatOnlyTheirMachineReaches) {
 TEST(Origin, BehindAProxyALoopbackHostIsNoDevelopment) {
     for (const char* field :
          {"Forwarded", "X-Forwarded-For", "x-forwarded-port", "X-Forwarded-Ssl", "X-Real-IP", "Via"}) {
-        const Row row{"localhost:8000", "http://localhost:3000", {}, Verdict::passes_in_development};
+        const OriginRow row{"localhost:8000", "http://localhost:3000", {}, Verdict::passes_in_development};
         http::RequestHead head = head_of(row);
         EXPECT_EQ(judge(head, row), row.verdict);
         head.headers.add(field, "203.0.113.7");
@@ -196,7 +196,7 @@ TEST(Origin, AsBrowsersWriteIt) {
 }
 
 TEST(Origin, TwoOriginsAreNone) {
-    const Row row{"good.example", "https://evil.example", {"*"}, Verdict::refused};
+    const OriginRow row{"good.example", "https://evil.example", {"*"}, Verdict::refused};
     http::RequestHead head = head_of(row);
     head.headers.add("Origin", "https://good.example");
     EXPECT_EQ(judge(head, row), Verdict::refused);
