@@ -17,8 +17,6 @@ STAMPS := build/stamps
 cpp_sources := CMakeLists.txt CMakePresets.json $(shell find src include cmake -type f)
 python_sources := pyproject.toml $(shell find python -type f -name '*.py*' -not -path '*/__pycache__/*' -not -name '*.pyc')
 launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-# With precompiled headers ccache has to be told that their macros and dates don't matter.
-export CCACHE_SLOPPINESS := pch_defines,time_macros
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-all build bench bench-quick lint tidy format wheel clean \
@@ -134,7 +132,7 @@ test-browser: check
 # away memory or descriptors that they need themselves, or measures them; races; another compiler; crowds.
 test-all: test test-release test-asan test-tsan test-clang test-long wheel
 
-test-release: build/release/build.ninja $(STAMPS)/python-test
+test-release: build/release/build.ninja check
 	cmake --build build/release -j $(JOBS)
 	$(call unit_tests,release)
 	PROAPI_BUILD_DIR=build/release PYTHONPATH=$(CURDIR)/build/check/package $(PYTHON) -m pytest -q tests/contract \
