@@ -1,0 +1,7 @@
+"""What holds for all tests."""
+
+import signal
+
+# A shell starts what it runs in the background deaf to Ctrl-C, and so would be every program that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
