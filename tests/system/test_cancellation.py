@@ -10,7 +10,7 @@ import pytest
 from lean_client import LeanWebSocket
 from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
-MESSAGES = int(os.environ.get("PROAPI_CANCELLATION_MESSAGES", "100000"))
+MESSAGES = int(os.environ.get("PROAPI_CANCELLATION_MESSAGES", "25000"))
 CONNECTIONS = 4
 MODES = [pytest.param(False, id="standard"), pytest.param(True, id="fast")]
 
