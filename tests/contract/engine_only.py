@@ -43,6 +43,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_hosts::test_on_any_loopback_address": _LIMITS_BY_OPTION,
     "test_hosts::test_what_follows_a_refused_request_is_not_served": _SOCKETS,
     "test_limits": _LIMITS,
+    "test_time_limits": _LIMITS,
     "test_log": _LOG,
     "test_modes": _ITSELF,
     "test_origin::test_a_refusal_is_logged_with_what_to_change": _LOG,

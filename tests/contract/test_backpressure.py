@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from driver import RemoteError, Subject
 from front_ends import Server
+from observed import SOON
 from raw import DEADLINE_S, TEXT, ClosedError, Peer, WebSocket, frame, http, request
 
 New = Callable[..., Subject]
@@ -21,7 +22,6 @@ SIZE = 1024
 MOST_PUSHED_BYTES = 8 * 1024 * 1024
 
 
-SOON = 3.0  # more than a time limit of 0.3 s by what a busy machine may add
 # Nothing tells when the kernel's buffers, here and there, take no more: a send that waits for so long has filled them.
 BLOCKED_S = 0.2
 
