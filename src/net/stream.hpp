@@ -52,6 +52,9 @@ public:
     void stop_reading() noexcept;
     // Whether the next reads are to take as much as they can: where that is likely to be there.
     void expect_much(bool is_expected) noexcept { expects_much_ = is_expected; }
+    // Whether on_peer_finished() was called, and on_read_end().
+    [[nodiscard]] bool has_peer_finished() const noexcept { return peer_finished_; }
+    [[nodiscard]] bool has_read_ended() const noexcept { return read_ended_; }
     // Whether the kernel holds octets that were not read yet.
     [[nodiscard]] bool has_unread_octets() const noexcept;
     // Octets that were written and that the peer's kernel has not acknowledged yet.
@@ -92,8 +95,7 @@ private:
     Descriptor socket_;
     StreamHandler& handler_;
     bool reading_ = false, expects_much_ = false;
-    bool read_ended_ = false;     // on_read_end was called
-    bool peer_finished_ = false;  // on_peer_finished was called
+    bool peer_finished_ = false, read_ended_ = false;
     WriteResult::State write_ = WriteResult::State::done;
     iovec pending_{};  // what a write that is not done begins with
 };

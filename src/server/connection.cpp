@@ -62,7 +62,6 @@ void Connection::on_peer_finished() {
 }
 
 void Connection::on_read_end(int error) {
-    read_ended_ = true;
     contain([&] {
         if (error != 0) return abort();
         if (phase_ == Phase::lingering) return abort(net::Stream::CloseMode::orderly);
@@ -219,7 +218,7 @@ void Connection::finish(Patience patience) {
 // makes the peer's kernel drop our last words (RFC 9112 section 9.6).
 void Connection::linger() {
     phase_ = Phase::lingering;
-    if (read_ended_) return abort(net::Stream::CloseMode::orderly);
+    if (has_read_ended()) return abort(net::Stream::CloseMode::orderly);
     stream_.shutdown_write();
     expect_end();
     stream_.start_reading();

@@ -68,6 +68,9 @@ public:
     [[nodiscard]] bool is_serving() const noexcept { return phase_ == Phase::serving; }
     void expect_much(bool is_expected) noexcept { stream_.expect_much(is_expected); }
     [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
+    // The peer has ended its side; and all that it sent before has been read.
+    [[nodiscard]] bool has_peer_finished() const noexcept { return stream_.has_peer_finished(); }
+    [[nodiscard]] bool has_read_ended() const noexcept { return stream_.has_read_ended(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
     // Sends the two behind the protocol's output: at once and from where they are, as far as the kernel takes them; the
@@ -144,7 +147,7 @@ private:
     Phase phase_ = Phase::serving;
     const bool is_refused_;
     Patience patience_ = Patience::usual;
-    bool read_ended_ = false, expects_end_ = false;
+    bool expects_end_ = false;
     bool has_heard_ = false;    // while lingering, since it was looked at last
     bool has_written_ = false;  // and the protocol was not told yet
 };

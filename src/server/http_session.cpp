@@ -165,13 +165,11 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
 }
 
 void HttpSession::on_peer_finished() {
-    client_left_ = true;
     if (exchange_) exchange_->on_client_left();
     connection_.flush_soon();  // on_turn_end() looks at it
 }
 
 void HttpSession::on_read_end() {
-    read_ended_ = true;
     if (is_cut_) return;  // on_turn_end() ends it
     // A client may end its side after its last request and still wait for the answer.
     if (phase_ != Phase::responding && waiting_.empty()) connection_.finish();
@@ -198,7 +196,7 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
         refuse_upgrade(refusal);
         return true;
     }
-    if (read_ended_) {
+    if (connection_.has_read_ended()) {
         refuse({400, "The client ended its side before its handshake was answered: expected it to wait."});
         return true;
     }
@@ -240,7 +238,7 @@ void HttpSession::on_request(std::string body) {
     const Route& route = server.site().routes[request_.match.route];
     exchange_ = base::IntrusivePtr<Exchange>(
         new Exchange(std::move(request_), std::move(body), *this, settings().high_water, settings().low_water));
-    if (client_left_) exchange_->on_client_left();
+    if (connection_.has_peer_finished()) exchange_->on_client_left();
     if (route.kind == Route::Kind::files) return serve_file();
     server.application().on_request(exchange_);
 }
@@ -382,7 +380,7 @@ void HttpSession::on_turn_end() {
     if (phase_ == Phase::responding) {
         // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet
         // stream.
-        if (client_left_ && exchange_ && exchange_->ends_with_client())
+        if (connection_.has_peer_finished() && exchange_ && exchange_->ends_with_client())
             connection_.abort(net::Stream::CloseMode::orderly);
         return;
     }
@@ -401,7 +399,7 @@ void HttpSession::on_turn_end() {
         if (phase_ >= Phase::responding || taken_this_turn_ == requests_a_turn) connection_.flush_soon();
     }
     if (waiting_.empty() && phase_ < Phase::responding) {
-        if (read_ended_) return connection_.finish();
+        if (connection_.has_read_ended()) return connection_.finish();
         connection_.start_reading();
         look_for_idleness();
     }

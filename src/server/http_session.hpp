@@ -93,8 +93,6 @@ private:
     bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
     bool until_close_ = false;  // the response's end is the connection's
     bool is_cut_ = false;       // the connection ends by RST once what was said before is written
-    bool client_left_ = false;  // it has ended its side
-    bool read_ended_ = false;   // and all that it sent before has been read
     bool stopping_ = false, is_cut_by_stop_ = false, has_served_ = false;
     std::uint8_t taken_this_turn_ = 0;
 };

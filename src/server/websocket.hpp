@@ -121,6 +121,8 @@ public:
 
     // --- the transport's side ---
     [[nodiscard]] bool wants_messages() const noexcept;
+    // Whether somebody waits for it to be no longer open.
+    [[nodiscard]] bool ends_with_client() const noexcept { return output_waiters_ && !output_waiters_->closed.empty(); }
     // Hands a message to the receiver that waits, else queues it.
     void on_message(MessageView message);
     // Queues a message whoever waits; notify() hands it over.

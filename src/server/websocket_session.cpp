@@ -134,7 +134,7 @@ void WebSocketSession::take_events() {
             paused_ = true;
             if (is_full) message_began_ms_ = 0;  // what the peer sends now is not looked at: its time begins anew
             connection_.stop_reading();
-            if (!is_full) connection_.flush_soon();  // the rest in the next turn
+            if (!is_full || is_client_lost()) connection_.flush_soon();  // the rest in the next turn, or the end
             return;
         }
         const ws::Event event = machine_.next_event();
@@ -181,10 +181,15 @@ void WebSocketSession::handle(const ws::Event& event) {
 }
 
 void WebSocketSession::on_read_end() {
-    peer_finished_ = true;
     if (phase_ == Phase::finished) return;  // our last words are still to be written, see on_turn_end()
     if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what came before the end comes first
     connection_.abort(net::Stream::CloseMode::orderly);
+}
+
+// It has left, and the handler, which wants to end with it, reads nothing of what stands before its end.
+bool WebSocketSession::is_client_lost() const noexcept {
+    if (!connection_.has_peer_finished() || !websocket_->ends_with_client()) return false;
+    return phase_ == Phase::connecting || (phase_ == Phase::open && paused_ && !websocket_->wants_messages());
 }
 
 void WebSocketSession::on_output_written(bool had_waited) {
@@ -199,11 +204,12 @@ void WebSocketSession::on_turn_end() {
         take_events();
         if (!paused_) {
             if (phase_ != Phase::finished) {
-                if (peer_finished_) return connection_.abort(net::Stream::CloseMode::orderly);
+                if (connection_.has_read_ended()) return connection_.abort(net::Stream::CloseMode::orderly);
                 connection_.start_reading();
             }
         }
     }
+    if (is_client_lost()) return connection_.abort(net::Stream::CloseMode::orderly);
     if (std::exchange(notify_, false)) websocket_->notify();
     if (phase_ == Phase::finished) {
         timer_.cancel();

@@ -21,6 +21,7 @@ private:
     // Protocol
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;
+    void on_peer_finished() override { connection_.flush_soon(); }  // on_turn_end() looks at it
     void on_read_end() override;
     void on_output_written(bool had_waited) override;
     void on_turn_end() override;
@@ -44,6 +45,7 @@ private:
     void begin_end(Work&& work);
     void send_large(ws::Opcode opcode, base::Bytes payload);
     void take_events();
+    [[nodiscard]] bool is_client_lost() const noexcept;
     void handle(const ws::Event& event);
     void on_time();
     void check_life(std::uint64_t now_ms);
@@ -60,7 +62,7 @@ private:
     base::Timer timer_;  // accept_timeout, then the next look at life
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
     Phase phase_ = Phase::connecting;
-    bool paused_ = false, peer_finished_ = false, notify_ = false;
+    bool paused_ = false, notify_ = false;
     bool is_large_ = false;    // a message of what was read last
     bool end_failed_ = false;  // for want of memory
 };

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from front_ends import PLACE, Program
-from raw import CLOSE, Peer, WebSocket, close_frame, http, request, upgrade
+from raw import CLOSE, TEXT, Peer, WebSocket, close_frame, frame, http, request, upgrade
 
 PROGRAM = """
 import asyncio
@@ -136,6 +136,10 @@ class Served:
         self.program = program
         self.port = int(program.wait_for_line(PLACE, 20)[1])
 
+    def must_be_the_engine(self) -> None:
+        if self.mode in ("uvicorn", "hypercorn"):
+            pytest.skip("how much is read of a client that has left is the ASGI server's affair")
+
     def seen(self, what: str) -> int:
         return int(http(self.port, "GET", "/seen").json().get(what, 0))
 
@@ -199,12 +203,38 @@ def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
             assert (answer.opcode, int.from_bytes(answer.payload[:2], "big")) == (CLOSE, 4100)
 
 
-def test_before_it_has_accepted(served: Served) -> None:
+@pytest.mark.parametrize("leave", LEAVINGS[1:])
+def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, leave: Leave) -> None:
+    """More than the server takes in for it."""
+    served.must_be_the_engine()
+    before = served.seen("watch is cancelled")
+    with WebSocket(served.port, "/watch") as websocket:
+        assert websocket.receive() == "ready"
+        websocket.send(frame(TEXT, b"unread") * 1000)
+        leave(websocket)
+        served.wait("watch is cancelled", before + 1)
+
+
+@pytest.mark.parametrize("early", [b"", b"\x00", frame(TEXT, b"early") * 1000])
+def test_before_it_has_accepted(served: Served, early: bytes) -> None:
+    if early:
+        served.must_be_the_engine()
+    begun, cancelled = served.seen("before begins"), served.seen("before is cancelled")
     with Peer(served.port) as peer:
         peer.send(upgrade("/before"))
-        served.wait("before begins", 1)
+        served.wait("before begins", begun + 1)
+        peer.send(early)
         peer.disconnect()
-        served.wait("before is cancelled", 1)
+        served.wait("before is cancelled", cancelled + 1)
+
+
+def test_one_whose_client_has_left_before_it_begins(served: Served) -> None:
+    served.must_be_the_engine()
+    cancelled = served.seen("before is cancelled")
+    with Peer(served.port) as peer:
+        peer.send(upgrade("/before") + frame(TEXT, b"early") * 1000)
+        peer.end_sending()
+        served.wait("before is cancelled", cancelled + 1)
 
 
 def test_a_group_that_pushes_ends(served: Served) -> None:

@@ -64,6 +64,31 @@ TEST(CancelOnDisconnect, AWebSocketsHandler) {
     }
 }
 
+// More than the server takes in for a handler that reads nothing, before and after accept().
+TEST(CancelOnDisconnect, AWebSocketsHandlerThatReadsNothingOfWhatComesBeforeTheEnd) {
+    for (const auto leave : {leave_by_fin, leave_by_reset}) {
+        for (const std::string at : {"/accepted", "/early"}) {
+            ProAPI app;
+            std::promise<void> begun;
+            std::promise<std::string> ended;
+            app.websocket(at,
+                          [&](WebSocketConnection websocket) -> Task<> {
+                              if (websocket.path() == "/accepted") co_await websocket.accept();
+                              begun.set_value();
+                              co_await wait_for_ever(&ended);
+                          },
+                          {.cancel_on_disconnect = true});
+            const RunningServer server = app.start({.port = 0});
+            Client client(server.port());
+            client.write_handshake(at);
+            begun.get_future().wait();
+            for (int i = 0; i < 1000; ++i) client.send("unread");
+            leave(client);
+            EXPECT_EQ(ended.get_future().get(), "cancelled");
+        }
+    }
+}
+
 TEST(CancelOnDisconnect, NotOneThatClosesItselfAndNoneWithoutIt) {
     ProAPI app;
     std::promise<std::string> closes, plain, kicked;
