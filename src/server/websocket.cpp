@@ -163,6 +163,11 @@ Problem WebSocket::try_receive(std::optional<Message>& message) {
     return {};
 }
 
+void WebSocket::wait_no_longer_open(Waiter& waiter) {
+    output_waiters().closed.add(waiter);
+    if (transport_) transport_->watch_client();
+}
+
 bool WebSocket::wants_messages() const noexcept {
     return !queue_ ||
            (queue_->size() < settings_->receive_queue_messages && queued_bytes_ < settings_->receive_queue_bytes);

@@ -63,6 +63,8 @@ public:
     virtual void resume_reading() = 0;
     // Call WebSocket::notify() soon, with no handler on the stack.
     virtual void schedule_notify() = 0;
+    // WebSocket::ends_with_client() from now on: to be acted on, with no handler on the stack, if the client has left.
+    virtual void watch_client() {}
 
 protected:
     ~WebSocketTransport() = default;
@@ -103,7 +105,7 @@ public:
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
     void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
     // For when is_closed() is false: until it is true, which may be long before the transport is gone.
-    void wait_no_longer_open(Waiter& waiter) { output_waiters().closed.add(waiter); }
+    void wait_no_longer_open(Waiter& waiter);
     [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {
         return close_code_ == 0 ? std::nullopt : std::optional(close_code_);
     }

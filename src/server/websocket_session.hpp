@@ -40,6 +40,7 @@ private:
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return machine_.output().size_bytes(); }
     void resume_reading() override;
     void schedule_notify() override;
+    void watch_client() override { connection_.flush_soon(); }
 
     template <class Work>
     void begin_end(Work&& work);

@@ -1,6 +1,5 @@
 // run(): what it prints, the signals that stop it, and its exit status.
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,7 +85,7 @@ void run_and_end_a_child() {
     ProAPI app;
     app.get("/", []() -> std::string {
         const pid_t child = ::fork();
-        while (child == 0) ::poll(nullptr, 0, -1);
+        while (child == 0) ::pause();
         ::kill(child, SIGTERM);
         int status = 0;
         ::waitpid(child, &status, 0);
@@ -105,6 +104,9 @@ void run_and_end_a_child() {
 }
 
 TEST_F(Run, ASignalEndsAForkedChildAndNotTheServer) {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "ThreadSanitizer calls no signal handler in a child that one of several threads has forked";
+#endif
     EXPECT_EXIT(run_and_end_a_child(), testing::ExitedWithCode(3), "");
 }
 
