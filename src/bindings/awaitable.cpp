@@ -270,7 +270,7 @@ PyObject* pending_cancel(PyObject* self, PyObject* const* arguments, Py_ssize_t 
 }
 
 template <class Function>
-PyCFunction unguarded(Function* function) noexcept {
+PyCFunction as_unguarded_method(Function* function) noexcept {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
@@ -279,7 +279,7 @@ PyMethodDef pending_methods[] = {
     {"cancelled", pending_cancelled, METH_NOARGS, nullptr},
     {"result", pending_result, METH_NOARGS, nullptr},
     {"remove_done_callback", pending_remove_done_callback, METH_O, nullptr},
-    {"cancel", unguarded(pending_cancel), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"cancel", as_unguarded_method(pending_cancel), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -40,8 +40,8 @@ struct SiteObject {
 struct RequestObject {
     server::RequestInfo info;
     std::string route_path;  // encoded; of the path, what is below where the application is mounted
-    nb::bytes body;  // held once: the engine's own copy is given up for it
-    nb::object site;  // for a request that came through another server
+    nb::bytes body;          // held once: the engine's own copy is given up for it
+    nb::object site;         // for a request that came through another server
     server::Arrival arrival{};
 };
 

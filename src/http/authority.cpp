@@ -27,8 +27,7 @@ bool parse_address(int family, std::string_view text, Address& address) noexcept
 
 // unreserved and sub-delims, less the comma: a list of hosts is how one request gets two of them.
 constexpr bool is_name_octet(char c) noexcept {
-    return is_letter(c) || is_digit(c) ||
-           std::string_view{"-._~!$&'()*+;="}.find(c) != std::string_view::npos;
+    return is_letter(c) || is_digit(c) || std::string_view{"-._~!$&'()*+;="}.find(c) != std::string_view::npos;
 }
 
 bool is_registered_name(std::string_view text) noexcept {

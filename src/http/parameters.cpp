@@ -30,7 +30,7 @@ std::string_view take_parameter(std::string_view& rest, Parameter& parameter) no
         if (!take_quoted(rest, parameter.value)) return "expected a closing quote in a parameter, got none";
     } else {
         const std::string_view value = rest.substr(0, rest.find(';'));
-        parameter.value = trim(value);
+        parameter.value = trim_end(value);
         if (!is_token(parameter.value)) return "expected a token or a quoted string in a parameter, got neither";
         rest.remove_prefix(value.size());
     }
@@ -44,7 +44,7 @@ ParametersOf parse_parameters(std::string_view text) {
     ParametersOf parsed;
     skip_space(text);
     const std::string_view value = text.substr(0, text.find(';'));
-    parsed.value = trim(value);
+    parsed.value = trim_end(value);
     text.remove_prefix(value.size());
     while (!text.empty() && parsed.error.empty()) {
         text.remove_prefix(1);  // the ";"

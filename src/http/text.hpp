@@ -1,4 +1,4 @@
-// Characters by kind, in ASCII whatever the locale, and text as the other files of this layer and the next want it.
+// Characters by kind, in ASCII whatever the locale; text without white space around it, and in quotes.
 #pragma once
 
 #include <cstddef>
@@ -32,10 +32,13 @@ namespace proapi::http {
 constexpr void skip_space(std::string_view& text) noexcept {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
 }
-[[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
-    skip_space(text);
+[[nodiscard]] constexpr std::string_view trim_end(std::string_view text) noexcept {
     while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
     return text;
+}
+[[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
+    skip_space(text);
+    return trim_end(text);
 }
 
 // What came, as a refusal says it: in quotes, in UTF-8, cut short.

@@ -118,7 +118,8 @@ std::string percent_encode(std::string_view text, std::string_view keep) {
     std::string encoded;
     encoded.reserve(text.size());
     for (const char c : text) {
-        const bool unreserved = is_letter(c) || is_digit(c) || std::string_view{"-._~"}.find(c) != std::string_view::npos;
+        const bool unreserved =
+            is_letter(c) || is_digit(c) || std::string_view{"-._~"}.find(c) != std::string_view::npos;
         if (unreserved || keep.find(c) != std::string_view::npos) {
             encoded.push_back(c);
         } else {

@@ -1,133 +1,212 @@
 #include "net/file_stream.hpp"
 
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <mutex>
 #include <new>
 #include <thread>
 
+#include "net/forks.hpp"
 #include "net/reactor.hpp"
 
 namespace proapi::net {
 
 namespace {
 
-// So many disks, or one that hangs and others that don't.
-constexpr std::size_t most_threads = 4;
+constexpr std::size_t most_threads = 4, most_of_a_device = most_threads / 2;
 constexpr std::chrono::milliseconds memory_wait{10};
+
+// Never 0.
+[[nodiscard]] dev_t device_of(int file) noexcept {
+    struct stat found{};
+    return ::fstat(file, &found) == 0 ? found.st_dev + 1 : 1;
+}
+
+[[nodiscard]] bool is_in_memory(int file) noexcept {
+    struct statfs found{};
+    return ::fstatfs(file, &found) == 0 && found.f_type == TMPFS_MAGIC;
+}
 
 }  // namespace
 
-// Where threads bring what they have read, as long as there is somebody.
-class FileThreads::Home {
+// One read, by the thread that asks for it or by another one.
+class FileStream::Read : public std::enable_shared_from_this<Read>, public base::ListLink {
 public:
-    explicit Home(Reactor& reactor) noexcept : reactor_(&reactor) {}
+    Read(FileStream& stream, std::size_t size)
+        : stream_(&stream),
+          file_(stream.file_),
+          block_(std::make_shared_for_overwrite<std::uint8_t[]>(size)),
+          size_(size),
+          offset_(static_cast<off_t>(stream.offset_)) {}
 
-    void leave() noexcept {
-        const std::lock_guard lock(mutex_);
-        reactor_ = nullptr;
+    // Without waiting: octets, 0 where there are none, or an error number, negative.
+    [[nodiscard]] ssize_t read_what_is_cached() noexcept {
+        const iovec place{block_.get(), size_};
+        return result_ = repeated([&] { return ::preadv2(file_->get(), &place, 1, offset_, RWF_NOWAIT); });
     }
-    // On a thread. Where there is no memory to say it, it waits for some: who waits for the octets must be told.
-    template <class Task>
-    void post(const Task& task) noexcept {
-        while (!try_post(task)) std::this_thread::sleep_for(memory_wait);
+    void read_all() noexcept {
+        result_ = repeated([&] { return ::pread(file_->get(), block_.get(), size_, offset_); });
     }
 
 private:
-    template <class Task>
-    [[nodiscard]] bool try_post(const Task& task) noexcept {
+    friend class FileStream;
+    friend class FileThreads::Queue;
+
+    template <class Call>
+    [[nodiscard]] static ssize_t repeated(Call&& call) noexcept {
+        ssize_t result = 0;
+        do result = call();
+        while (result < 0 && errno == EINTR);
+        return result < 0 ? -errno : result;
+    }
+
+    FileStream* stream_;                      // null: nobody waits for it any more. Of the reactor's thread
+    std::shared_ptr<const Descriptor> file_;  // let go once it is done: a descriptor is worth more than this object
+    std::shared_ptr<std::uint8_t[]> block_;
+    std::size_t size_;
+    off_t offset_;
+    dev_t device_ = 0;
+    ssize_t result_ = 0;              // octets, or an error number, negative
+    std::shared_ptr<Read> in_queue_;  // itself, as long as a thread is to have it
+};
+
+// Reads that wait for a thread, and the way back to the reactor's as long as there is one.
+class FileThreads::Queue : public std::enable_shared_from_this<Queue> {
+public:
+    using Read = FileStream::Read;
+
+    explicit Queue(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    // False: no thread can be had for it.
+    [[nodiscard]] bool add(ThreadPool& pool, const std::shared_ptr<Read>& read) {
+        const std::lock_guard lock(mutex_);
+        if (threads_ < most_threads) {
+            try {
+                pool.run([self = shared_from_this()] { self->serve(); });
+                ++threads_;
+            } catch (...) {
+                if (threads_ == 0) return false;
+            }
+        }
+        read->in_queue_ = read;
+        waiting_.push_back(*read);
+        return true;
+    }
+    // Nobody waits for it any more. What has not begun does not begin, and what has is left to itself.
+    void forget(Read& read) noexcept {
+        read.stream_ = nullptr;
+        if (is_forked()) return;  // its threads, and what they hold, are the parent's
+        const std::lock_guard lock(mutex_);
+        if (!read.is_linked()) return;
+        read.unlink();
+        read.in_queue_.reset();
+    }
+    void leave() noexcept {
+        if (is_forked()) return;
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+    [[nodiscard]] bool is_forked() const noexcept { return fork_count() != forks_; }
+
+private:
+    // A thread's share: reads until none is left that it may have.
+    void serve() noexcept {
+        std::unique_lock lock(mutex_);
+        while (const std::shared_ptr<Read> read = next()) {
+            dev_t& place = *std::ranges::find(devices_, dev_t{0});
+            place = read->device_;
+            lock.unlock();
+            read->read_all();
+            read->file_.reset();
+            while (!try_post(read)) std::this_thread::sleep_for(memory_wait);
+            lock.lock();
+            place = 0;
+        }
+        --threads_;
+    }
+    // The first whose device has a thread to spare.
+    [[nodiscard]] std::shared_ptr<Read> next() noexcept {
+        std::shared_ptr<Read> found;
+        waiting_.for_each([&](Read& read) {
+            if (!found && std::ranges::count(devices_, read.device_) < static_cast<std::ptrdiff_t>(most_of_a_device))
+                found = read.in_queue_;
+        });
+        if (found) {
+            found->unlink();
+            found->in_queue_.reset();
+        }
+        return found;
+    }
+    // False: there is no memory to say it. Whoever waits for the octets must be told.
+    [[nodiscard]] bool try_post(const std::shared_ptr<Read>& read) noexcept {
         const std::lock_guard lock(mutex_);
         try {
-            if (reactor_) reactor_->post(task);
+            if (reactor_) reactor_->post([read] { come_back(*read); });
         } catch (const std::bad_alloc&) {
             return false;
         }
         return true;
     }
+    static void come_back(const Read& read) {
+        FileStream* const stream = read.stream_;
+        if (!stream) return;
+        stream->read_.reset();
+        stream->handler_.on_file_read(stream->take(read));
+    }
 
+    const unsigned forks_ = fork_count();
     std::mutex mutex_;
-    Reactor* reactor_;
+    Reactor* reactor_;  // null: gone
+    base::IntrusiveList<Read, Read> waiting_;
+    std::array<dev_t, most_threads> devices_{};  // of the reads that are under way; 0: none
+    std::size_t threads_ = 0;                    // that serve
 };
 
-FileThreads::FileThreads(Reactor& reactor) : home_(std::make_shared<Home>(reactor)), pool_(most_threads) {}
+FileThreads::FileThreads(Reactor& reactor) : queue_(std::make_shared<Queue>(reactor)), pool_(most_threads) {}
 
 FileThreads::~FileThreads() {
     pool_.close();
-    home_->leave();
+    queue_->leave();
 }
 
-// One read, by the thread that asks for it or by another one.
-class FileStream::Read : public std::enable_shared_from_this<Read> {
-public:
-    Read(FileStream& stream, std::size_t size)
-        : stream_(&stream),
-          file_(stream.file_),
-          home_(stream.threads_.home_),
-          block_(std::make_shared_for_overwrite<std::uint8_t[]>(size)),
-          size_(size),
-          offset_(static_cast<off_t>(stream.offset_)) {}
-
-    // False: the octets are not in the kernel's cache, or it can't tell.
-    [[nodiscard]] bool try_at_once() noexcept {
-        const iovec place{block_.get(), size_};
-        do result_ = ::preadv2(file_->get(), &place, 1, offset_, RWF_NOWAIT);
-        while (result_ < 0 && errno == EINTR);
-        if (result_ < 0) result_ = -errno;
-        // Some kernels have given 0 for what was not in the cache: the file's end is believed where it was waited for.
-        return result_ != -EAGAIN && result_ != -EOPNOTSUPP && result_ != -ENOSYS && result_ != 0;
-    }
-    void run() noexcept {
-        if (is_forgotten_.load(std::memory_order_relaxed)) return;
-        do result_ = ::pread(file_->get(), block_.get(), size_, offset_);
-        while (result_ < 0 && errno == EINTR);
-        if (result_ < 0) result_ = -errno;
-        home_->post([self = shared_from_this()] { self->come_back(); });
-    }
-    // The stream is gone. A read that has not begun does not begin any more.
-    void forget() noexcept {
-        stream_ = nullptr;
-        is_forgotten_.store(true, std::memory_order_relaxed);
-    }
-
-private:
-    friend class FileStream;
-    void come_back() {
-        if (!stream_) return;
-        const std::shared_ptr<Read> self = std::move(stream_->read_);
-        stream_->handler_.on_file_read(stream_->take(*this));
-    }
-
-    FileStream* stream_;  // null: gone. Of the reactor's thread
-    const std::shared_ptr<Descriptor> file_;
-    const std::shared_ptr<FileThreads::Home> home_;
-    const std::shared_ptr<std::uint8_t[]> block_;
-    const std::size_t size_;
-    const off_t offset_;
-    ssize_t result_ = 0;  // octets, or an error number, negative
-    std::atomic<bool> is_forgotten_ = false;
-};
-
-FileStream::FileStream(FileThreads& threads, Descriptor file, std::uint64_t offset, std::uint64_t length,
-                       FileHandler& handler)
-    : threads_(threads),
-      file_(std::make_shared<Descriptor>(std::move(file))),
-      offset_(offset),
-      remaining_(length),
-      handler_(handler) {}
+FileStream::FileStream(FileThreads& threads, std::shared_ptr<const Descriptor> file, std::uint64_t offset,
+                       std::uint64_t length, FileHandler& handler)
+    : threads_(threads), file_(std::move(file)), offset_(offset), remaining_(length), handler_(handler) {}
 
 FileStream::~FileStream() {
-    if (read_) read_->forget();
+    if (read_) threads_.queue_->forget(*read_);
 }
 
 std::optional<FileRead> FileStream::read(std::size_t most_bytes) {
     const auto next = std::make_shared<Read>(*this, std::min<std::uint64_t>(most_bytes, remaining_));
-    if (next->try_at_once()) return take(*next);
-    threads_.pool_.run([next] { next->run(); });
-    read_ = next;
-    return std::nullopt;
+    if (try_at_once(*next)) return take(*next);
+    next->device_ = device_of(file_->get());
+    if (threads_.queue_->add(threads_.pool_, next)) {
+        read_ = next;
+        return std::nullopt;
+    }
+    next->read_all();
+    return take(*next);
+}
+
+// An error, or an end, is believed where it was waited for: some kernels have given 0 for what was not in the cache,
+// and what refuses the call need not refuse the other.
+bool FileStream::try_at_once(Read& read) {
+    if (cache_ == Cache::tells) {
+        const ssize_t result = read.read_what_is_cached();
+        if (result > 0) return true;
+        if (result != -EOPNOTSUPP) return false;
+        cache_ = is_in_memory(file_->get()) ? Cache::is_all : Cache::does_not_tell;
+    }
+    if (cache_ == Cache::does_not_tell) return false;
+    read.read_all();
+    return true;
 }
 
 FileRead FileStream::take(const Read& read) {

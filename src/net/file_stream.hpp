@@ -2,6 +2,8 @@
 // comes at once, what has to come from a disk or over a network is read by a thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,48 +30,53 @@ protected:
     ~FileHandler() = default;
 };
 
-// The threads behind the files of one reactor, which outlives it. None is started before one is needed.
+// The threads behind the files of one reactor, started when they are first needed. The reactor must outlive this
+// object. One file system has at most half of them: one that hangs does not hold the others up.
 class FileThreads {
 public:
     explicit FileThreads(Reactor& reactor);
-    // A read that hangs is left to itself: nobody is told of it.
+    // Does not wait for reads that are under way: each keeps its file open until it is done, and tells nobody.
     ~FileThreads();
     FileThreads(const FileThreads&) = delete;
     FileThreads& operator=(const FileThreads&) = delete;
 
 private:
     friend class FileStream;
-    class Home;
-    const std::shared_ptr<Home> home_;
+    class Queue;
+    const std::shared_ptr<Queue> queue_;
     ThreadPool pool_;
 };
 
 // Of the reactor's thread. May end at any time, also while a read is under way.
 class FileStream {
 public:
-    // `length` octets from `offset` on.
-    FileStream(FileThreads& threads, Descriptor file, std::uint64_t offset, std::uint64_t length, FileHandler& handler);
+    // `length` octets from `offset` on. The file is let go when the stream is gone and no thread reads from it.
+    FileStream(FileThreads& threads, std::shared_ptr<const Descriptor> file, std::uint64_t offset, std::uint64_t length,
+               FileHandler& handler);
     ~FileStream();
     FileStream(const FileStream&) = delete;
     FileStream& operator=(const FileStream&) = delete;
 
     // The next octets, at most so many and at most what remains; none where they don't come at once: on_file_read()
-    // brings them. Not while is_reading(). Throws std::bad_alloc, and std::system_error where a thread is needed and
-    // none can be started.
+    // brings them. Not while is_reading(). Where no thread can be had, they are waited for. Throws std::bad_alloc.
     [[nodiscard]] std::optional<FileRead> read(std::size_t most_bytes);
     [[nodiscard]] bool is_reading() const noexcept { return read_ != nullptr; }
     // Octets that were not read yet.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
 private:
+    friend class FileThreads;
     class Read;
+    [[nodiscard]] bool try_at_once(Read& read);
     [[nodiscard]] FileRead take(const Read& read);
 
     FileThreads& threads_;
-    std::shared_ptr<Descriptor> file_;  // a thread may be reading from it
+    std::shared_ptr<const Descriptor> file_;
     std::uint64_t offset_, remaining_;
     FileHandler& handler_;
     std::shared_ptr<Read> read_;  // the one that is under way
+    // What the kernel says of its cache: whether octets are there; nothing, but the file is memory; nothing.
+    enum class Cache : std::uint8_t { tells, is_all, does_not_tell } cache_ = Cache::tells;
 };
 
 }  // namespace proapi::net

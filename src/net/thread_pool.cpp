@@ -3,8 +3,9 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <system_error>
 #include <thread>
+
+#include "net/forks.hpp"
 
 namespace proapi::net {
 
@@ -14,6 +15,7 @@ struct ThreadPool::State {
     std::deque<std::function<void()>> waiting;
     std::size_t max_threads = 0, threads = 0, idle = 0, running = 0;
     bool closed = false;
+    const unsigned forks = fork_count();
 };
 
 ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>()) {
@@ -21,6 +23,7 @@ ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>
 }
 
 void ThreadPool::close() noexcept {
+    if (fork_count() != state_->forks) return;  // the threads, and perhaps the lock, are the parent's
     std::deque<std::function<void()>> dropped;  // what they hold may take a lock of its own
     const std::lock_guard lock(state_->mutex);
     state_->closed = true;
@@ -37,7 +40,7 @@ void ThreadPool::run(std::function<void()> job) {
     try {
         std::thread([state = state_] { serve(state); }).detach();
         ++state_->threads;
-    } catch (const std::system_error&) {
+    } catch (...) {                       // no thread, or no memory for one
         if (state_->threads > 0) return;  // those that are there will come to it
         state_->waiting.pop_back();
         throw;

@@ -15,8 +15,8 @@ public:
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    // Calls `job` in a thread once one is free, after close() never. It must not throw. Throws std::system_error where
-    // no thread can be started and none is there.
+    // Calls `job` in a thread once one is free, after close() never. It must not throw. Where no thread can be
+    // started and none is there, throws std::system_error or std::bad_alloc.
     void run(std::function<void()> job);
     // Starts nothing more: jobs that wait for a thread are dropped. What runs is not waited for: it can't be
     // interrupted, and nobody waits for its result. The pool's own end does not suffice: the jobs hold whoever holds

@@ -10,29 +10,40 @@ constexpr std::size_t part_bytes = 64 * 1024;
 
 }  // namespace
 
-std::unique_ptr<FileSender> FileSender::make(Connection& connection) {
-    std::unique_ptr<FileSender> made(new FileSender(connection));
-    made->is_counted_ = connection.server().limit().take_file();
-    return made->is_counted_ ? std::move(made) : nullptr;
-}
+// A thread may be the last to let it go.
+struct FileSender::CountedFile {
+    explicit CountedFile(std::shared_ptr<SharedLimit> its_limit) noexcept : limit(std::move(its_limit)) {}
+    ~CountedFile() {
+        file.reset();
+        if (is_counted) limit->give_file_back();
+    }
+    const std::shared_ptr<SharedLimit> limit;
+    net::Descriptor file;
+    bool is_counted = false;
+};
 
-FileSender::~FileSender() {
-    if (is_counted_) connection_.server().limit().give_file_back();
+std::unique_ptr<FileSender> FileSender::make(Connection& connection) {
+    auto file = std::make_shared<CountedFile>(connection.server().limit());
+    std::unique_ptr<FileSender> made(new FileSender(connection, file));
+    file->is_counted = file->limit->take_file();
+    return file->is_counted ? std::move(made) : nullptr;
 }
 
 void FileSender::start(FileBody file) {
+    file_->file = std::move(file.file);
     net::FileHandler& handler = *this;
-    file_.emplace(connection_.server().file_threads(), std::move(file.file), file.offset, file.length, handler);
+    stream_.emplace(connection_.server().file_threads(), std::shared_ptr<const net::Descriptor>(file_, &file_->file),
+                    file.offset, file.length, handler);
 }
 
 FileSender::Progress FileSender::pump() {
     const base::OutputQueue& output = connection_.protocol()->output();
     const std::uint64_t high_water = connection_.server().settings().high_water;
-    while (file_ && !has_failed_ && file_->remaining() > 0) {
-        if (file_->is_reading() || output.size_bytes() >= high_water) return Progress::sending;
-        if (const auto read = file_->read(part_bytes)) take(*read);
+    while (stream_ && !has_failed_ && stream_->remaining() > 0) {
+        if (stream_->is_reading() || output.size_bytes() >= high_water) return Progress::sending;
+        if (const auto read = stream_->read(part_bytes)) take(*read);
     }
-    return !file_ ? Progress::sending : has_failed_ ? Progress::failed : Progress::sent;
+    return !stream_ ? Progress::sending : has_failed_ ? Progress::failed : Progress::sent;
 }
 
 void FileSender::take(const net::FileRead& read) {

@@ -13,11 +13,9 @@ namespace proapi::server {
 
 class FileSender final : private net::FileHandler {
 public:
-    // It counts as one of the descriptors that connections and files share, as long as it is there. Null: none is left.
+    // Its file counts as one of the descriptors that connections and files share, until nothing reads from it any more.
+    // Null: none is left.
     [[nodiscard]] static std::unique_ptr<FileSender> make(Connection& connection);
-    ~FileSender();
-    FileSender(const FileSender&) = delete;
-    FileSender& operator=(const FileSender&) = delete;
 
     void start(FileBody file);
     // failed: the file can't be read, or has become shorter than its announced length.
@@ -25,15 +23,20 @@ public:
     // Reads on as far as the output has room and the file's octets are at hand. Where they are not, the connection's
     // turn ends once more when they are.
     [[nodiscard]] Progress pump();
+    // Whether it waits for the file, not for the client.
+    [[nodiscard]] bool is_reading() const noexcept { return stream_ && stream_->is_reading(); }
 
 private:
-    explicit FileSender(Connection& connection) noexcept : connection_(connection) {}
+    struct CountedFile;
+    FileSender(Connection& connection, std::shared_ptr<CountedFile> file) noexcept
+        : connection_(connection), file_(std::move(file)) {}
     void on_file_read(const net::FileRead& read) override;
     void take(const net::FileRead& read);
 
     Connection& connection_;
-    std::optional<net::FileStream> file_;
-    bool is_counted_ = false, has_failed_ = false;
+    const std::shared_ptr<CountedFile> file_;
+    std::optional<net::FileStream> stream_;
+    bool has_failed_ = false;
 };
 
 }  // namespace proapi::server

@@ -97,7 +97,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
                 // The first head's time runs since the connection was opened.
                 if (has_served_) start_timer(settings().head_timeout);
             }
-            look_for_idleness();  // an empty line, which may come before a request, is none
+            if (!parser_.has_begun()) pass_over_empty_line();
             return {};
         case http::ParseState::failed:
             refuse_head(parser_.failure());
@@ -336,7 +336,7 @@ void HttpSession::pump_file() {
     if (!file_) return;
     switch (file_->pump()) {
         case FileSender::Progress::sending:
-            return;
+            return file_->is_reading() ? start_timer(settings().write_timeout) : timer_.cancel();
         case FileSender::Progress::sent:
             return finish_response();
         case FileSender::Progress::failed:
@@ -351,11 +351,17 @@ void HttpSession::finish_response() {
     in_chunks_ = false;
     if (keep_alive_) {
         phase_ = Phase::idle;
-        start_timer(settings().keep_alive_timeout + keep_alive_margin);
+        await_next_request();
     } else {
         phase_ = Phase::finished;
     }
     connection_.flush_soon();
+}
+
+// No disk that is alive takes that long.
+void HttpSession::give_file_up() {
+    connection_.server().log_limited(LogLevel::error, "a file's sending was cut: it gave nothing within write_timeout");
+    abort_response();
 }
 
 // A length that is not reached, and chunks without a last one, show the client that the response is not whole; a body
@@ -403,6 +409,16 @@ void HttpSession::on_turn_end() {
         connection_.start_reading();
         look_for_idleness();
     }
+}
+
+// One may come before a request (RFC 9112 section 2.2), and is none, even where its two octets come apart.
+void HttpSession::pass_over_empty_line() {
+    if (std::exchange(phase_, Phase::idle) == Phase::head && has_served_) await_next_request();
+    look_for_idleness();
+}
+
+void HttpSession::await_next_request() {
+    start_timer(settings().keep_alive_timeout + keep_alive_margin);
 }
 
 // The client has the whole of the last answer: whichever of its end and the writing came last.
@@ -460,10 +476,9 @@ void HttpSession::on_end() {
 }
 
 void HttpSession::on_time() {
-    if (phase_ == Phase::idle)
-        return waiting_.empty() ? connection_.finish() : start_timer(settings().keep_alive_timeout + keep_alive_margin);
+    if (phase_ == Phase::idle) return waiting_.empty() ? connection_.finish() : await_next_request();
     if (phase_ == Phase::head) return refuse_head({408, "The request's head did not end within head_timeout."});
-    if (phase_ == Phase::responding) return cut_stream();
+    if (phase_ == Phase::responding) return file_ ? give_file_up() : cut_stream();
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();

@@ -71,6 +71,9 @@ private:
     void answer(int status, std::string_view text, http::Headers headers = {});
     void append_chunk(base::Bytes bytes);
     void pump_file();
+    void give_file_up();
+    void pass_over_empty_line();
+    void await_next_request();
     void look_for_idleness();
     void release_exchange();
     void on_time();

@@ -38,7 +38,8 @@ struct Origin {
 }
 // More names than these are allowed in a URL, but browsers write no others.
 [[nodiscard]] bool is_host_octet(char c) noexcept {
-    return http::is_letter(c) || http::is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' || c == ']';
+    return http::is_letter(c) || http::is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' ||
+           c == ']';
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ public:
     [[nodiscard]] std::string_view date();
 
     // --- for connections ---
-    [[nodiscard]] SharedLimit& limit() noexcept { return *limit_; }
+    [[nodiscard]] const std::shared_ptr<SharedLimit>& limit() const noexcept { return limit_; }
     [[nodiscard]] net::FileThreads& file_threads() noexcept { return file_threads_; }
     void retire(Connection& connection, bool is_refused);
     // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.

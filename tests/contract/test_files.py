@@ -276,12 +276,24 @@ def test_a_file_to_a_slow_reader(server: Server) -> None:
 
 
 def test_a_file_that_is_not_in_the_cache(server: Server, root: Path) -> None:
-    with open(root / "big.bin", "rb") as file:
+    with Peer(server.port) as peer:
+        take_out_of_the_cache(root / "big.bin")
+        assert peer.ask("GET", "/static/big.bin").body == BIG
+        take_out_of_the_cache(root / "big.bin")
+        assert peer.ask("GET", "/static/big.bin", [("Range", "bytes=5-9")]).body == BIG[5:10]
+
+
+def take_out_of_the_cache(path: Path) -> None:
+    with open(path, "rb") as file:
         os.fsync(file.fileno())  # what was not written yet can't be let go
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    with Peer(server.port) as peer:
-        assert peer.ask("GET", "/static/big.bin").body == BIG
-        assert peer.ask("GET", "/static/big.bin", [("Range", "bytes=5-9")]).body == BIG[5:10]
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            pytest.skip(f"the file system can't tell what is in the cache: {error}")
+        pytest.skip("the file stays in the cache")
 
 
 def test_one_file(server: Server) -> None:

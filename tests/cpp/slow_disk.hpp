@@ -13,6 +13,10 @@
 #include <mutex>
 #include <thread>
 
+#if defined(_FILE_OFFSET_BITS) && _FILE_OFFSET_BITS == 64 && !defined(__LP64__)
+#error "the calls that are replaced have other names here"
+#endif
+
 namespace proapi::tests {
 
 class SlowDisk {
@@ -59,6 +63,17 @@ private:
 };
 
 inline SlowDisk slow_disk;
+
+// What other threads do comes true soon, or never.
+template <class Condition>
+[[nodiscard]] bool soon(Condition&& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
 
 }  // namespace proapi::tests
 

@@ -3,23 +3,32 @@
 #include "net/file_stream.hpp"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 
 #include "net/reactor.hpp"
-#include "slow_disk.hpp"
+#include "tests/cpp/slow_disk.hpp"
 
 namespace proapi::net {
 namespace {
 
 using tests::slow_disk;
 
-Descriptor file_of(std::string_view octets) {
-    Descriptor file(::memfd_create("file_stream_test", MFD_CLOEXEC));
-    EXPECT_EQ(::write(file.get(), octets.data(), octets.size()), static_cast<ssize_t>(octets.size()));
+std::shared_ptr<const Descriptor> file_of(std::string_view octets) {
+    char name[] = "/var/tmp/file_stream_test.XXXXXX";  // of a file system that can tell, or the tests say that it can't
+    auto file = std::make_shared<const Descriptor>(::mkstemp(name));
+    ::unlink(name);
+    EXPECT_EQ(::write(file->get(), octets.data(), octets.size()), static_cast<ssize_t>(octets.size()));
     return file;
+}
+
+std::size_t threads_of_this_process() {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
 }
 
 class FileStreams : public testing::Test, public FileHandler {
@@ -29,11 +38,20 @@ protected:
         slow_disk.gives_nothing_at_once = false;
         slow_disk.error = 0;
         slow_disk.release();
-        threads.emplace(reactor);
+        reactor.emplace();
+        threads.emplace(*reactor);
     }
+    void TearDown() override { slow_disk.release(); }
     void on_file_read(const FileRead& read) override {
         later = std::string(base::as_text(read.octets.bytes()));
         error = read.error;
+    }
+    // For what a thread reads.
+    void wait() {
+        EXPECT_TRUE(tests::soon([&] {
+            reactor->turn(Duration(10));
+            return later.has_value();
+        }));
     }
     // What a read gives, now or after some turns; "": the end.
     std::string next(FileStream& stream, std::size_t most_bytes) {
@@ -46,12 +64,12 @@ protected:
         }
         was_at_once = false;
         EXPECT_TRUE(stream.is_reading());
-        while (!later) reactor.turn(Duration(5000));
+        wait();
         EXPECT_FALSE(stream.is_reading());
-        return *later;
+        return later.value_or("nothing came");
     }
 
-    Reactor reactor;
+    std::optional<Reactor> reactor;
     std::optional<FileThreads> threads;
     std::optional<std::string> later;
     int error = 0;
@@ -93,16 +111,33 @@ TEST_F(FileStreams, AnEndThatWasNotWaitedForIsNotBelieved) {
 }
 
 TEST_F(FileStreams, AnErrorIsTold) {
-    slow_disk.error_at_once = EIO;
+    slow_disk.error = ESTALE;
     FileStream stream(*threads, file_of("0123"), 0, 4, *this);
     EXPECT_EQ(next(stream, 4), "");
-    EXPECT_TRUE(was_at_once);
-    EXPECT_EQ(error, EIO);
-    slow_disk.error_at_once = EAGAIN;
-    slow_disk.error = ESTALE;
-    EXPECT_EQ(next(stream, 4), "");
-    EXPECT_FALSE(was_at_once);
     EXPECT_EQ(error, ESTALE);
+    EXPECT_EQ(stream.remaining(), 4U);
+}
+
+// A filter of system calls, say, knows the usual read and not the one that must not wait.
+TEST_F(FileStreams, WhatRefusesToTellDoesNotDecide) {
+    for (const int why : {EPERM, EINVAL, EIO}) {
+        slow_disk.error_at_once = why;
+        FileStream stream(*threads, file_of("0123"), 0, 4, *this);
+        EXPECT_EQ(next(stream, 4), "0123") << why;
+        EXPECT_EQ(error, 0);
+    }
+}
+
+TEST_F(FileStreams, AFileInMemoryNeedsNoThread) {
+    slow_disk.error_at_once = EOPNOTSUPP;
+    auto file = std::make_shared<const Descriptor>(::memfd_create("file_stream_test", MFD_CLOEXEC));
+    ASSERT_EQ(::write(file->get(), "0123", 4), 4);
+    FileStream stream(*threads, file, 0, 4, *this);
+    for (const char* part : {"01", "23"}) {
+        EXPECT_EQ(next(stream, 2), part);
+        EXPECT_TRUE(was_at_once);
+        EXPECT_EQ(slow_disk.last_thread(), std::this_thread::get_id());
+    }
 }
 
 TEST_F(FileStreams, TheLoopGoesOnWhileADiskIsSlow) {
@@ -110,46 +145,72 @@ TEST_F(FileStreams, TheLoopGoesOnWhileADiskIsSlow) {
     FileStream stream(*threads, file_of("0123"), 0, 4, *this);
     EXPECT_FALSE(stream.read(4));
     bool posted = false;
-    reactor.post([&] { posted = true; });
-    reactor.turn(Duration(5000));
+    reactor->post([&] { posted = true; });
+    reactor->turn(Duration(5000));
     EXPECT_TRUE(posted);
     EXPECT_FALSE(later);
     slow_disk.release();
-    while (!later) reactor.turn(Duration(5000));
+    wait();
     EXPECT_EQ(later, "0123");
 }
 
-// Neither the file's end nor the threads' waits for a disk that hangs, and nobody is told of what it gives at last.
+// Neither the stream's end nor the threads' waits for a disk that hangs; what it gives at last finds nobody.
 TEST_F(FileStreams, EndWhileADiskHangs) {
     slow_disk.hold();
+    const std::size_t threads_before = threads_of_this_process();
     const int begun = slow_disk.begun(), ended = slow_disk.ended();
+    const auto file = file_of("0123");
     {
-        FileStream stream(*threads, file_of("0123"), 0, 4, *this);
+        FileStream stream(*threads, file, 0, 4, *this);
         EXPECT_FALSE(stream.read(4));
-        while (slow_disk.begun() == begun) std::this_thread::yield();
+        ASSERT_TRUE(tests::soon([&] { return slow_disk.begun() > begun; }));
     }
+    EXPECT_EQ(file.use_count(), 2);  // the thread reads from it
     threads.reset();
+    reactor.reset();
+    EXPECT_EQ(slow_disk.ended(), ended);
     slow_disk.release();
-    while (slow_disk.ended() == ended) std::this_thread::yield();
-    reactor.turn(Duration(0));
+    EXPECT_TRUE(tests::soon([&] { return threads_of_this_process() == threads_before; }));
+    EXPECT_EQ(file.use_count(), 1);
     EXPECT_FALSE(later);
 }
 
-// More files than there are threads: one that was given up before its turn is not read at all.
+// More files than there are threads: one that is given up before its turn is let go at once, and not read at all.
 TEST_F(FileStreams, WhatNobodyWaitsForIsNotRead) {
     slow_disk.hold();
     const int begun = slow_disk.begun();
-    std::vector<std::unique_ptr<FileStream>> streams;
-    for (int i = 0; i < 5; ++i) {
-        streams.push_back(std::make_unique<FileStream>(*threads, file_of("0123"), 0, 4, *this));
-        EXPECT_FALSE(streams.back()->read(4));
+    const auto file = file_of("0123");
+    constexpr int of_one_device = 2;  // at once
+    {
+        std::vector<std::unique_ptr<FileStream>> streams;
+        for (int i = 0; i < 10; ++i) {
+            streams.push_back(std::make_unique<FileStream>(*threads, file, 0, 4, *this));
+            EXPECT_FALSE(streams.back()->read(4));
+        }
+        ASSERT_TRUE(tests::soon([&] { return slow_disk.begun() == begun + of_one_device; }));
+        EXPECT_EQ(file.use_count(), 1 + 2 * 10);
     }
-    while (slow_disk.begun() < begun + 4) std::this_thread::yield();
-    streams.clear();
+    EXPECT_EQ(file.use_count(), 1 + of_one_device);
     slow_disk.release();
     FileStream last(*threads, file_of("4567"), 0, 4, *this);
     EXPECT_EQ(next(last, 4), "4567");
-    EXPECT_EQ(slow_disk.begun(), begun + 5);
+    EXPECT_EQ(slow_disk.begun(), begun + of_one_device + 1);
+}
+
+// One file system that hangs does not hold up another one.
+TEST_F(FileStreams, AnotherDeviceHasThreadsOfItsOwn) {
+    slow_disk.hold();
+    const int begun = slow_disk.begun();
+    std::vector<std::unique_ptr<FileStream>> hanging;
+    for (int i = 0; i < 10; ++i) {
+        hanging.push_back(std::make_unique<FileStream>(*threads, file_of("0123"), 0, 4, *this));
+        EXPECT_FALSE(hanging.back()->read(4));
+    }
+    ASSERT_TRUE(tests::soon([&] { return slow_disk.begun() == begun + 2; }));
+    auto elsewhere = std::make_shared<const Descriptor>(::memfd_create("file_stream_test", MFD_CLOEXEC));
+    FileStream other(*threads, elsewhere, 0, 4, *this);
+    EXPECT_FALSE(other.read(4));
+    EXPECT_TRUE(tests::soon([&] { return slow_disk.begun() == begun + 3; }));
 }
 
 }  // namespace

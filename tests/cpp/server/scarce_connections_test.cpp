@@ -80,6 +80,13 @@ TEST_F(ScarceConnections, AnEmptyLineIsNoRequest) {
     EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
 }
 
+TEST_F(ScarceConnections, AnEmptyLineInTwoPartsIsNoRequestEither) {
+    ASSERT_TRUE(answer(kept, request).ends_with("answer"));
+    EXPECT_EQ(answer(kept, "\r"), "");
+    EXPECT_EQ(answer(kept, "\n"), "");
+    EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
+}
+
 TEST_F(ScarceConnections, AnEmptyLineThatComesWithANewcomerMakesItIdleLater) {
     ASSERT_TRUE(answer(kept, request).ends_with("answer"));
     const net::Descriptor newcomer = served.connect();
