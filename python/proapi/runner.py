@@ -108,14 +108,22 @@ def run_server(
         async def serve() -> None:
             loop = asyncio.get_running_loop()
             with _woken_by_signals(loop, options), _stopping_with(lifeline, loop, stop):
-                stop.attach(loop, asyncio.current_task())
+                task = asyncio.current_task()
+                assert task is not None
+                stop.attach(loop, task)
+
+                def begin(addresses: Addresses) -> object:
+                    if not stop.requested:
+                        return on_listening(addresses)
+                    return task.cancel()  # again: a start-up function has swallowed it
+
                 try:
                     await server.serve(
                         options.host,
                         options.port,
                         share_port=share_port,
                         drives_loop=options.fast,
-                        on_listening=on_listening,
+                        on_listening=begin,
                     )
                 except asyncio.CancelledError:
                     if not stop.requested:
@@ -228,9 +236,9 @@ class _Stop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def attach(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None] | None") -> None:
+    def attach(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:
         self._loop, self._task = loop, task
-        if self.requested and task is not None:
+        if self.requested:
             task.cancel()
 
     def request(self) -> None:
@@ -246,6 +254,15 @@ class _Stop:
         HTTP requests in work are cancelled at once."""
         self.requested = True
         self._error = error
+        loop, task = self._loop, self._task
+        if loop is None or task is None:
+            return
+        for each in asyncio.all_tasks(loop):
+            each.cancel()
+        # Whoever awaits a task that has raised SystemExit raises it again, out of the loop once more.
+        while not task.done():
+            with contextlib.suppress(SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+                loop.run_until_complete(task)
 
     def end_process(self) -> NoReturn:
         """Where something is left behind that can't be waited for."""

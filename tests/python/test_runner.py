@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from running_program import PROGRAM, Program
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from proapi import ProAPI
 
@@ -91,6 +94,92 @@ def test_sys_exit_in_a_handler_ends_with_its_status(options: str, path: str, pro
     status, _, err = program.end()
     assert status == 7
     assert re.search("ignored their cancellation: left|did not end.*: left", err), err
+
+
+EXITS = """
+import asyncio, sys
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=5)
+
+async def leave():
+    await asyncio.sleep(0.01)
+    sys.exit(7)
+
+@app.get("/wait_for")
+async def wait_for():
+    await asyncio.wait_for(leave(), 5)
+
+@app.get("/group")
+async def group():
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(leave())
+        tasks.create_task(leave())
+
+@app.websocket("/ws")
+async def ws(websocket):
+    await websocket.accept()
+    await websocket.send_text("open")
+    async for message in websocket:
+        pass
+
+@app.websocket("/leaves")
+async def leaves(websocket):
+    await websocket.accept()
+    try:
+        await websocket.receive()
+    finally:
+        sys.exit(8)
+
+@app.on_shutdown
+async def shut_down():
+    print("shut down", flush=True)
+
+app.run(**eval(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')"])
+@pytest.mark.parametrize("path", ["/wait_for", "/group"])
+def test_sys_exit_of_what_a_handler_awaits_is_a_stop_like_any(options: str, path: str, programs: list[Program]) -> None:
+    """It leaves the loop twice, and once more with another handler that exits when its connection ends."""
+    program = Program(options, EXITS)
+    programs.append(program)
+    with connect(f"ws://127.0.0.1:{program.port}/ws") as other, connect(f"ws://127.0.0.1:{program.port}/leaves"):
+        assert other.recv() == "open"
+        with pytest.raises(HTTPError, match="500"):
+            program.get(path)
+        with pytest.raises(ConnectionClosed) as closed:
+            other.recv()
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == 1001
+    assert program.end()[:2] == (7, "shut down\n")
+
+
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
+def test_a_signal_that_a_start_up_function_swallows(options: str, programs: list[Program]) -> None:
+    """It takes its cancellation for one more attempt that has failed."""
+    text = """
+import asyncio, sys
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=2)
+
+@app.on_startup
+async def connect():
+    print("connecting", flush=True)
+    try:
+        await asyncio.sleep(30)
+    except BaseException:
+        pass
+
+app.run(**eval(sys.argv[1]))
+"""
+    program = Program(options, text)
+    programs.append(program)
+    assert program.first_line.startswith("connecting")  # two workers may share the line
+    program.process.send_signal(signal.SIGTERM)
+    status, out, err = program.end()
+    assert (status, err) == (0, "")
+    assert "serves" not in out
 
 
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(workers=2)"])
