@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+import msgspec.structs
 from msgspec import inspect
 
 _TEXT_MARK, _OCTETS_MARK = "\ufeff", b"\xef\xbb\xbf"
@@ -78,9 +79,13 @@ _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def _field_names(value: Any) -> list[str]:
-    """Of a structure, a dataclass or an attrs object; only those that are set."""
+    """Of a structure, a dataclass or an attrs object; only those that are set, and written."""
     if isinstance(value, msgspec.Struct):
-        return list(value.__struct_fields__)
+        if not value.__struct_config__.omit_defaults:
+            return list(value.__struct_fields__)
+        return [
+            field.name for field in msgspec.structs.fields(value) if getattr(value, field.name) is not field.default
+        ]
     names: Iterable[str] = ()
     if dataclasses.is_dataclass(value):
         names = (field.name for field in dataclasses.fields(value))

@@ -77,14 +77,17 @@ def _moment_of(value: object, what: str) -> datetime:
     if isinstance(value, str):
         try:
             value = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValueError(
                 f"expected a date such as 'Wed, 02 Jan 2030 03:04:05 GMT' as {what}, got {value!r}"
             ) from None
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"expected a time with a time zone as {what}, got {value!r}")
-        return value.astimezone(UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"expected a time in the years 1 to 9999 of UTC as {what}, got {value!r}") from None
     if not isinstance(value, (int, float, timedelta)):
         raise TypeError(f"expected a datetime with a time zone, or seconds from now, as {what}, got {value!r}")
     try:

@@ -17,13 +17,16 @@ class LimitedLog:
     """Lines about peers' faults, of one event loop. The engine has its own, for those that it sees itself."""
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._second: asyncio.TimerHandle | None = None
         self._written: Counter[int] = Counter()  # by level, since the second began
         self._left_out: Counter[int] = Counter()
 
     def write(self, level: int, line: str) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # kept: in a forked child none runs
         if self._second is None:
-            self._second = asyncio.get_running_loop().call_later(1, self.end_second)
+            self._second = self._loop.call_later(1, self.end_second)
         if self._written[level] < _LINES_A_SECOND:
             self._written[level] += 1
             logger.log(level, "%s", line)

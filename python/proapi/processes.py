@@ -1,10 +1,12 @@
 """How a process ends: what it says, its exit status, and forked children, which must not go on serving."""
 
+import asyncio
 import contextlib
 import os
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
@@ -13,6 +15,7 @@ SignalHandler = Callable[[int, FrameType | None], Any] | int | None
 
 _replaced: dict[int, SignalHandler] = {}  # by handlers of signals that are for this process alone
 _mask = threading.local()
+_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int] = weakref.WeakKeyDictionary()  # and their threads
 
 
 def report(error: BaseException) -> int:
@@ -67,6 +70,16 @@ def handling_signals(handlers: dict[int, Callable[[int, FrameType | None], objec
             signal.signal(number, previous)
 
 
+def keep_from_children(loop: asyncio.AbstractEventLoop) -> None:
+    """A server is its guest from now on: a child that is forked on its thread, and comes back to it, is ended there."""
+    _loops[loop] = threading.get_ident()
+
+
+def give_to_children(loop: asyncio.AbstractEventLoop) -> None:
+    """The server has ended."""
+    _loops.pop(loop, None)
+
+
 def _before_fork() -> None:
     """The interpreter drops in a new child what came since the fork: nothing comes until the child's hook has run."""
     _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, _replaced)
@@ -83,6 +96,10 @@ def _after_fork_in_child() -> None:
         signal.signal(number, handler)
     _replaced.clear()
     signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
+    for loop, thread in _loops.items():
+        if thread == threading.get_ident():
+            loop.call_soon(end_forked_child, None)
+    _loops.clear()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

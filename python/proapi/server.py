@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._binding import Engine, serving
 from .dispatch import Dispatcher
 from .log import logger
+from .processes import give_to_children, keep_from_children
 
 if TYPE_CHECKING:
     from .app import ProAPI
@@ -139,9 +140,11 @@ class Server:
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)
+        keep_from_children(loop)
         self.engine.set_outside_work(lambda: loop.call_soon(self.engine.poll))
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        give_to_children(loop)
         self.engine.set_outside_work(None)
         loop.remove_reader(self.engine.fileno())
 

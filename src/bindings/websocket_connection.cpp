@@ -140,9 +140,18 @@ PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_s
         return nullptr;
     }
     Py_buffer buffer;
-    if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
-    PyObject* result = send(self, server::MessageKind::binary,
-                            {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+    if (PyObject_GetBuffer(data, &buffer, PyBUF_FULL_RO) != 0) return nullptr;
+    PyObject* gathered = nullptr;
+    PyObject* result = nullptr;
+    if (PyBuffer_IsContiguous(&buffer, 'C')) {
+        result = send(self, server::MessageKind::binary,
+                      {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+    } else if ((gathered = PyBytes_FromObject(data)) != nullptr) {  // every second octet of something, say
+        result = send(self, server::MessageKind::binary,
+                      {reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(gathered)),
+                       static_cast<std::size_t>(PyBytes_GET_SIZE(gathered))});
+    }
+    Py_XDECREF(gathered);
     PyBuffer_Release(&buffer);
     return result;
 }

@@ -57,6 +57,16 @@ async def test_refused_arguments_leave_the_connection_open(serve: Serve) -> None
         assert await client.recv() == "open"
 
 
+async def test_octets_of_any_memory(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        for view in (memoryview(b"abcdef")[::2], memoryview(b"abc")[::-1], memoryview(b"abcd").cast("B", (2, 2))):
+            await websocket.send_bytes(view)
+
+    async with connect(_address(await serve(app_of(handler)))) as client:
+        assert [await client.recv() for _ in range(3)] == [b"ace", b"cba", b"abcd"]
+
+
 async def test_headers_may_be_octets(serve: Serve) -> None:
     async def handler(websocket: WebSocketConnection) -> None:
         await websocket.accept(headers=[(b"X-A", b"1"), (b"X-A", b"2")])

@@ -170,6 +170,18 @@ def test_refuses_what_browsers_cannot_parse(number: float) -> None:
             _json.encode(value)
 
 
+class Limits(msgspec.Struct, omit_defaults=True):
+    most: float = math.inf
+    note: str | None = ""
+
+
+def test_what_is_not_written_is_not_refused() -> None:
+    assert _json.encode([Limits(note=None)]) == b'[{"note":null}]'
+    assert _json.encode({"limits": Limits(), "next": None}) == b'{"limits":{},"next":null}'
+    with pytest.raises(ValueError, match=r"got -inf at \$\.most"):
+        _json.encode(Limits(-math.inf))
+
+
 def test_names_the_place_of_a_number_it_refuses() -> None:
     with pytest.raises(ValueError, match=r"\$\.a\[1\]\.b"):
         _json.encode({"a": [0, {"b": math.nan}]})

@@ -165,6 +165,31 @@ async def forks(websocket: WebSocketConnection) -> None:
         await websocket.send_text("the child has gone")
 
 
+@app.get("/fork_in_a_callback")
+async def fork_in_a_callback() -> str:
+    """Of the loop, in no handler's task."""
+    children: asyncio.Queue[int] = asyncio.Queue()
+
+    def fork() -> None:
+        if child := os.fork():
+            children.put_nowait(child)
+
+    asyncio.get_running_loop().call_soon(fork)
+    _, status = await asyncio.to_thread(os.waitpid, await children.get(), 0)
+    return f"the child ended with {os.waitstatus_to_exitcode(status)}"
+
+
+@app.websocket("/fork_before_accept")
+async def fork_before_accept(websocket: WebSocketConnection) -> None:
+    """The child returns and would refuse the handshake."""
+    child = os.fork()
+    if child == 0:
+        return
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    await websocket.accept()
+    await websocket.send_text(f"the child ended with {os.waitstatus_to_exitcode(status)}")
+
+
 @app.websocket("/fork/{how}")
 async def fork(websocket: WebSocketConnection, how: str) -> None:
     """The child leaves by an exception, which asyncio takes for the end, or goes on as if it served."""

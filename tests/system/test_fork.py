@@ -72,6 +72,25 @@ def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: in
         connection.close()
 
 
+@pytest.mark.parametrize("options", [{}, {"fast": True}, {"loop": "uvloop"}])
+def test_a_child_that_comes_back_to_the_loop_ends(options: dict[str, object]) -> None:
+    """Wherever that is: it does not wait there for what comes for the parent."""
+
+    async def scenario(server: Process) -> None:
+        client = await LeanWebSocket.connect(server.port, "/fork_before_accept")
+        async with asyncio.timeout(20):
+            assert await client.receive() == b"the child ended with 1"
+        await client.close()
+
+    with serving(python(SYSTEM_APP, json.dumps(options))) as server:
+        run(scenario(server), server)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", "/fork_in_a_callback")
+        assert connection.getresponse().read().decode() == "the child ended with 1"
+        connection.close()
+        assert "Traceback" not in server.output, server.output
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_signal_ends_a_forked_child(fast: bool, workers: int) -> None:
