@@ -157,8 +157,8 @@ test-clang: build/clang/build.ninja
 	$(call unit_tests,clang)
 
 test-long: check
-	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 $(checked) -q tests/system/test_churn.py \
-	    tests/system/test_cancellation.py tests/system/test_leaks.py
+	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 PROAPI_LEAK_MESSAGES=1000000 $(checked) -q \
+	    tests/system/test_churn.py tests/system/test_cancellation.py tests/system/test_leaks.py
 
 # Against the newest versions of the others.
 $(STAMPS)/python-bench: $(STAMPS)/python $(STAMPS)/python-test

@@ -17,7 +17,7 @@ import pytest
 from lean_client import Ended, LeanWebSocket, Refused
 from system_servers import ROOT, Process, built, front_end, python, raise_descriptor_limit, run, serving
 
-SECONDS = float(os.environ.get("PROAPI_CHURN_SECONDS", "5"))
+SECONDS = float(os.environ.get("PROAPI_CHURN_SECONDS", "3"))
 ROOMS, USERS, STAYING_IN_ROOM = 20, 2000, 3
 CONNECTING_AT_ONCE = 200  # within the listen backlog
 READS = (0, 1, 2, 5, 20, 50, 100, 200)  # how much of the conversation one hears before leaving
