@@ -15,7 +15,8 @@ SignalHandler = Callable[[int, FrameType | None], Any] | int | None
 
 _replaced: dict[int, SignalHandler] = {}  # by handlers of signals that are for this process alone
 _mask = threading.local()
-_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int] = weakref.WeakKeyDictionary()  # and their threads
+_loops: weakref.WeakKeyDictionary[object, tuple[asyncio.AbstractEventLoop, int]] = weakref.WeakKeyDictionary()
+"""Of servers that are guests there, and the loops' threads."""
 
 
 def report(error: BaseException) -> int:
@@ -70,14 +71,14 @@ def handling_signals(handlers: dict[int, Callable[[int, FrameType | None], objec
             signal.signal(number, previous)
 
 
-def keep_from_children(loop: asyncio.AbstractEventLoop) -> None:
-    """A server is its guest from now on: a child that is forked on its thread, and comes back to it, is ended there."""
-    _loops[loop] = threading.get_ident()
+def keep_from_children(loop: asyncio.AbstractEventLoop, guest: object) -> None:
+    """``guest`` is a server on it: a child that is forked on the loop's thread, and comes back, is ended there."""
+    _loops[guest] = loop, threading.get_ident()
 
 
-def give_to_children(loop: asyncio.AbstractEventLoop) -> None:
+def give_to_children(guest: object) -> None:
     """The server has ended."""
-    _loops.pop(loop, None)
+    _loops.pop(guest, None)
 
 
 def _before_fork() -> None:
@@ -96,8 +97,8 @@ def _after_fork_in_child() -> None:
         signal.signal(number, handler)
     _replaced.clear()
     signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
-    for loop, thread in _loops.items():
-        if thread == threading.get_ident():
+    for loop, thread in set(_loops.values()):
+        if thread == threading.get_ident() and not loop.is_closed():
             loop.call_soon(end_forked_child, None)
     _loops.clear()
 

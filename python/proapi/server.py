@@ -140,11 +140,11 @@ class Server:
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)
-        keep_from_children(loop)
+        keep_from_children(loop, self)
         self.engine.set_outside_work(lambda: loop.call_soon(self.engine.poll))
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
-        give_to_children(loop)
+        give_to_children(self)
         self.engine.set_outside_work(None)
         loop.remove_reader(self.engine.fileno())
 
