@@ -21,6 +21,8 @@ CompletionState::CompletionState() : home_(require_worker()) {}
 CompletionState::~CompletionState() = default;
 
 bool CompletionState::set_exception(std::exception_ptr error) {
+    if (!error)
+        throw std::invalid_argument("set_exception() of a Completion: expected an exception, got a null pointer");
     return set([&] { error_ = std::move(error); });
 }
 

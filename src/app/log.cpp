@@ -32,7 +32,8 @@ private:
     static bool write(std::string_view text) {
         while (!text.empty()) {
             pollfd place{STDERR_FILENO, POLLOUT, 0};
-            if (::poll(&place, 1, 0) != 1 || (place.revents & POLLOUT) == 0) return false;
+            // An error: nobody reads it any more, and a write would be answered by SIGPIPE.
+            if (::poll(&place, 1, 0) != 1 || place.revents != POLLOUT) return false;
             const ssize_t count = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
             if (count <= 0) return false;
             text.remove_prefix(static_cast<std::size_t>(count));
@@ -66,7 +67,8 @@ std::string describe(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
     } catch (const std::exception& known) {
-        return server::escape_for_log(known.what(), 1024);
+        const char* const what = known.what();
+        return what ? server::escape_for_log(what, 1024) : "an exception without a text";
     } catch (...) {
         return "an exception that is no std::exception";
     }

@@ -67,6 +67,15 @@ TEST(Completion, ThrowsWhatWasSet) {
     });
 }
 
+TEST(Completion, ANullPointerIsNoException) {
+    run_in_handler([]() -> Task<> {
+        const Completion<std::string> answer;
+        EXPECT_THROW(answer.set_exception(nullptr), std::invalid_argument);
+        EXPECT_TRUE(answer.set_value("not set by that"));
+        EXPECT_EQ(co_await answer, "not set by that");
+    });
+}
+
 TEST(Completion, IsSetOnce) {
     run_in_handler([]() -> Task<> {
         const Completion<int> answer;

@@ -138,6 +138,38 @@ TEST_F(Run, ItReturnsAndLeavesHandlersThatDoNotEnd) {
                 "1 sync handlers did not end within shutdown_timeout: left");
 }
 
+struct Wordless : std::exception {
+    [[nodiscard]] const char* what() const noexcept override { return nullptr; }
+};
+
+// start() leaves SIGPIPE alone.
+void start_and_log_to_nobody() {
+    int ends[2];
+    if (::pipe(ends) != 0 || ::dup2(ends[1], STDERR_FILENO) < 0) std::abort();
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::signal(SIGPIPE, SIG_DFL);
+    ProAPI app;
+    app.get("/", []() -> std::string { throw Wordless(); });
+    const RunningServer server = app.start({.port = 0});
+    for (int i = 0; i < 3; ++i)
+        if (test::status_of(test::request(static_cast<std::uint16_t>(server.port()), "GET", "/")) != 500) ::_exit(4);
+    ::_exit(3);
+}
+
+TEST_F(Run, ALogThatNobodyReadsDoesNotEndTheServer) {
+    EXPECT_EXIT(start_and_log_to_nobody(), testing::ExitedWithCode(3), "");
+}
+
+TEST(Start, AnExceptionWithoutATextIsLogged) {
+    ProAPI app;
+    app.get("/", []() -> std::string { throw Wordless(); });
+    const RunningServer server = app.start({.port = 0});
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(test::status_of(test::request(static_cast<std::uint16_t>(server.port()), "GET", "/")), 500);
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("an exception without a text"), std::string::npos);
+}
+
 TEST(Start, ThrowsWhatIsWrong) {
     ProAPI app;
     EXPECT_THROW(static_cast<void>(app.start({.port = -1})), std::runtime_error);
