@@ -49,8 +49,9 @@ public:
           entry_(entry),
           exchange_(std::move(exchange)) {}
     [[nodiscard]] std::string_view name() noexcept override { return entry_.name; }
+    // Not one that is told by its cancellation.
     [[nodiscard]] bool is_abandoned() const noexcept override {
-        return exchange_->has_client_left() && entry_.http->is_coroutine();
+        return exchange_->has_client_left() && entry_.http->is_coroutine() && !entry_.options.cancel_on_disconnect;
     }
 
 private:

@@ -19,6 +19,7 @@ public:
     ~WebSocketTask() override { context().owner_ref()->set_disconnect_waiter(nullptr); }
     // Unless it closes the connection itself.
     void cancel_on_disconnect() {
+        is_told_ = true;
         ConnectionState& state = *context().owner_ref();
         if (state.websocket().is_closed()) return on_ready();
         state.websocket().wait_no_longer_open(*this);
@@ -28,7 +29,7 @@ public:
 
     [[nodiscard]] bool is_abandoned() const noexcept override {
         const server::WebSocket& websocket = context().owner_ref()->websocket();
-        return websocket.has_ended() && !websocket.is_end_seen();
+        return websocket.has_ended() && !websocket.is_end_seen() && !is_told_;
     }
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
@@ -78,6 +79,8 @@ private:
             static_cast<void>(websocket.reject(500, "Internal Server Error\n", {}));
         }
     }
+
+    bool is_told_ = false;  // of its client's end, by its cancellation
 };
 
 }  // namespace

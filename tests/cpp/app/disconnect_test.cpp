@@ -89,6 +89,50 @@ TEST(CancelOnDisconnect, AWebSocketsHandlerThatReadsNothingOfWhatComesBeforeTheE
     }
 }
 
+// It knows of the end, and a stop gives it the time to clean up.
+TEST(CancelOnDisconnect, AStopDoesNotCancelAgain) {
+    ProAPI app;
+    std::promise<void> begun[2], cleaning[2];
+    std::promise<std::string> cleaned[2];
+    const auto wait = [&](std::size_t which) -> Task<> {
+        begun[which].set_value();
+        try {
+            co_await sleep(1h);
+        } catch (const Cancelled&) {
+        }
+        cleaning[which].set_value();
+        std::string how = "in time";
+        try {
+            co_await sleep(800ms);
+        } catch (const Cancelled&) {
+            how = "cancelled again";
+        }
+        cleaned[which].set_value(how);
+    };
+    app.get("/http",
+            [&]() -> Task<std::string> {
+                co_await wait(0);
+                co_return "never";
+            },
+            {.cancel_on_disconnect = true});
+    app.websocket("/ws",
+                  [&](WebSocketConnection websocket) -> Task<> {
+                      co_await websocket.accept();
+                      co_await wait(1);
+                  },
+                  {.cancel_on_disconnect = true});
+    RunningServer server = app.start({.port = 0});
+    Client http(server.port()), websocket(server.port(), "/ws");
+    http.write("GET /http HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for (auto& each : begun) each.get_future().wait();
+    http.reset();
+    websocket.reset();
+    for (auto& each : cleaning) each.get_future().wait();
+    server.stop();
+    for (auto& each : cleaned) EXPECT_EQ(each.get_future().get(), "in time");
+    server.wait();
+}
+
 TEST(CancelOnDisconnect, NotOneThatClosesItselfAndNoneWithoutIt) {
     ProAPI app;
     std::promise<std::string> closes, plain, kicked;
