@@ -39,7 +39,7 @@ def end_process(status: int) -> NoReturn:
 
 
 def end_forked_child(error: BaseException | None) -> NoReturn:
-    """Ends a child that a handler forked in a thread and did not end: server and threads are the parent's.
+    """Ends a child that was forked from the server and has come back to it: loop, threads and sockets are the parent's.
 
     Args:
         error: What left the handler in the child; a SystemExit decides the exit status.

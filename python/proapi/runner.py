@@ -260,9 +260,13 @@ class _Stop:
         for each in asyncio.all_tasks(loop):
             each.cancel()
         # Whoever awaits a task that has raised SystemExit raises it again, out of the loop once more.
-        while not task.done():
-            with contextlib.suppress(SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+        while not task.done() and not loop.is_closed():
+            try:
                 loop.run_until_complete(task)
+            except (SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+                pass
+            except Exception as fault:  # of a shutdown function; the status stays that of ``error``
+                log.logger.error("the stop failed", exc_info=fault)
 
     def end_process(self) -> NoReturn:
         """Where something is left behind that can't be waited for."""

@@ -19,7 +19,6 @@ public:
     ~WebSocketTask() override { context().owner_ref()->set_disconnect_waiter(nullptr); }
     // Unless it closes the connection itself.
     void cancel_on_disconnect() {
-        is_told_ = true;
         ConnectionState& state = *context().owner_ref();
         if (state.websocket().is_closed()) return on_ready();
         state.websocket().wait_no_longer_open(*this);
@@ -27,9 +26,11 @@ public:
     }
     [[nodiscard]] std::string_view name() noexcept override { return name_of(*context().owner_ref()); }
 
+    // Not one that is told by its cancellation.
     [[nodiscard]] bool is_abandoned() const noexcept override {
         const server::WebSocket& websocket = context().owner_ref()->websocket();
-        return websocket.has_ended() && !websocket.is_end_seen() && !is_told_;
+        return websocket.has_ended() && !websocket.is_end_seen() &&
+               !entry_of(*context().owner_ref()).options.cancel_on_disconnect;
     }
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
@@ -60,9 +61,10 @@ public:
     }
 
 private:
-    static const std::string& name_of(ConnectionState& state) noexcept {
-        return state.worker().site().entry(state.websocket().request().match.route).name;
+    static const Site::Entry& entry_of(ConnectionState& state) noexcept {
+        return state.worker().site().entry(state.websocket().request().match.route);
     }
+    static const std::string& name_of(ConnectionState& state) noexcept { return entry_of(state).name; }
 
     void on_ready() override { context().cancel(); }
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
@@ -79,8 +81,6 @@ private:
             static_cast<void>(websocket.reject(500, "Internal Server Error\n", {}));
         }
     }
-
-    bool is_told_ = false;  // of its client's end, by its cancellation
 };
 
 }  // namespace

@@ -131,6 +131,16 @@ PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ss
     return send(self, server::MessageKind::text, base::as_bytes(text));
 }
 
+// Null with an exception set: a BufferError where the octets do not stand in one piece.
+PyObject* send_buffer(PyObject* self, PyObject* data) {
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
+    PyObject* result = send(self, server::MessageKind::binary,
+                            {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
 PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
     PyObject* data = only_argument(arguments, count, keywords, "send_bytes");
     if (!data) return nullptr;
@@ -139,20 +149,13 @@ PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_s
                      Py_TYPE(data)->tp_name);
         return nullptr;
     }
-    Py_buffer buffer;
-    if (PyObject_GetBuffer(data, &buffer, PyBUF_FULL_RO) != 0) return nullptr;
-    PyObject* gathered = nullptr;
-    PyObject* result = nullptr;
-    if (PyBuffer_IsContiguous(&buffer, 'C')) {
-        result = send(self, server::MessageKind::binary,
-                      {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
-    } else if ((gathered = PyBytes_FromObject(data)) != nullptr) {  // every second octet of something, say
-        result = send(self, server::MessageKind::binary,
-                      {reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(gathered)),
-                       static_cast<std::size_t>(PyBytes_GET_SIZE(gathered))});
-    }
-    Py_XDECREF(gathered);
-    PyBuffer_Release(&buffer);
+    PyObject* result = send_buffer(self, data);
+    if (result || !PyErr_ExceptionMatches(PyExc_BufferError)) return result;
+    PyErr_Clear();
+    PyObject* gathered = PyBytes_FromObject(data);  // of a memoryview of every second octet, say
+    if (!gathered) return nullptr;
+    result = send_buffer(self, gathered);
+    Py_DECREF(gathered);
     return result;
 }
 

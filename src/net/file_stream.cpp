@@ -36,7 +36,7 @@ constexpr std::chrono::milliseconds memory_wait{10};
 }  // namespace
 
 // One read, by the thread that asks for it or by another one.
-class FileStream::Read : public std::enable_shared_from_this<Read>, public base::ListLink {
+class FileStream::Read : public base::ListLink {
 public:
     Read(FileStream& stream, std::size_t size)
         : stream_(&stream),
@@ -143,7 +143,7 @@ private:
         }
         return found;
     }
-    // False: there is no memory to say it. Whoever waits for the octets must be told.
+    // False: there was no memory for the message. It has to be tried again, since somebody waits for the octets.
     [[nodiscard]] bool try_post(const std::shared_ptr<Read>& read) noexcept {
         const std::lock_guard lock(mutex_);
         try {

@@ -65,7 +65,7 @@ private:
     Phase phase_ = Phase::connecting;
     bool paused_ = false, notify_ = false;
     bool is_large_ = false;    // a message of what was read last
-    bool end_failed_ = false;  // for want of memory
+    bool end_failed_ = false;  // there was no memory for it
 };
 
 }  // namespace proapi::server

@@ -136,10 +136,6 @@ class Served:
         self.program = program
         self.port = int(program.wait_for_line(PLACE, 20)[1])
 
-    def must_be_the_engine(self) -> None:
-        if self.mode in ("uvicorn", "hypercorn"):
-            pytest.skip("how much is read of a client that has left is the ASGI server's affair")
-
     def seen(self, what: str) -> int:
         return int(http(self.port, "GET", "/seen").json().get(what, 0))
 
@@ -189,6 +185,8 @@ def disconnect(peer: Peer) -> None:
 
 
 LEAVINGS = [send_close, end_sending, reset, disconnect]
+# How much is read of a client that has left is an ASGI server's own affair.
+of_the_engine = pytest.mark.parametrize("served", ["standard", "fast", "uvloop"], indirect=True)
 
 
 @pytest.mark.parametrize("leave", LEAVINGS)
@@ -203,10 +201,10 @@ def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
             assert (answer.opcode, int.from_bytes(answer.payload[:2], "big")) == (CLOSE, 4100)
 
 
+@of_the_engine
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
 def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, leave: Leave) -> None:
     """More than the server takes in for it."""
-    served.must_be_the_engine()
     before = served.seen("watch is cancelled")
     with WebSocket(served.port, "/watch") as websocket:
         assert websocket.receive() == "ready"
@@ -215,10 +213,17 @@ def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, lea
         served.wait("watch is cancelled", before + 1)
 
 
-@pytest.mark.parametrize("early", [b"", b"\x00", frame(TEXT, b"early") * 1000])
-def test_before_it_has_accepted(served: Served, early: bytes) -> None:
-    if early:
-        served.must_be_the_engine()
+def test_before_it_has_accepted(served: Served) -> None:
+    expect_that_it_is_cancelled_before_accept(served, b"")
+
+
+@of_the_engine
+@pytest.mark.parametrize("early", [b"\x00", frame(TEXT, b"early") * 1000])
+def test_before_it_has_accepted_and_read_anything(served: Served, early: bytes) -> None:
+    expect_that_it_is_cancelled_before_accept(served, early)
+
+
+def expect_that_it_is_cancelled_before_accept(served: Served, early: bytes) -> None:
     begun, cancelled = served.seen("before begins"), served.seen("before is cancelled")
     with Peer(served.port) as peer:
         peer.send(upgrade("/before"))
@@ -228,8 +233,8 @@ def test_before_it_has_accepted(served: Served, early: bytes) -> None:
         served.wait("before is cancelled", cancelled + 1)
 
 
+@of_the_engine
 def test_one_whose_client_has_left_before_it_begins(served: Served) -> None:
-    served.must_be_the_engine()
     with Peer(served.port) as peer:
         peer.send(upgrade("/before") + frame(TEXT, b"early") * 1000)
         peer.end_sending()

@@ -155,6 +155,18 @@ def test_sys_exit_of_what_a_handler_awaits_is_a_stop_like_any(options: str, path
     assert program.end()[:2] == (7, "shut down\n")
 
 
+@pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')"])
+def test_sys_exit_keeps_its_status_where_the_stop_fails(options: str, programs: list[Program]) -> None:
+    text = EXITS.replace("    print(", "    raise ValueError('on purpose')\n    print(")
+    program = Program(options, text)
+    programs.append(program)
+    with pytest.raises(HTTPError, match="500"):
+        program.get("/group")
+    status, out, err = program.end()
+    assert (status, out) == (7, "")
+    assert "ValueError: on purpose" in err
+
+
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
 def test_a_signal_that_a_start_up_function_swallows(options: str, programs: list[Program]) -> None:
     """It takes its cancellation for one more attempt that has failed."""

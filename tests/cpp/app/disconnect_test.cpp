@@ -37,56 +37,37 @@ void leave_by_reset(Client& client) {
     client.reset();
 }
 
-TEST(CancelOnDisconnect, AWebSocketsHandler) {
-    for (const auto leave : {leave_by_close, leave_by_fin, leave_by_reset}) {
-        for (const std::string at : {"/accepted", "/early"}) {
-            if (at == "/early" && leave == leave_by_close) continue;
-            ProAPI app;
-            std::promise<void> begun;
-            std::promise<std::string> ended;
-            app.websocket(at,
-                          [&](WebSocketConnection websocket) -> Task<> {
-                              if (websocket.path() == "/accepted") {
-                                  co_await websocket.accept();
-                                  co_await websocket.send_text("ready");
-                              }
-                              begun.set_value();
-                              co_await wait_for_ever(&ended);
-                          },
-                          {.cancel_on_disconnect = true});
-            const RunningServer server = app.start({.port = 0});
-            Client client(server.port());
-            client.write_handshake(at);
-            begun.get_future().wait();
-            leave(client);
-            EXPECT_EQ(ended.get_future().get(), "cancelled");
-        }
-    }
+// One that waits before or after accept(), of whose client so many messages come before it leaves.
+void expect_that_it_is_cancelled(const std::string& at, void (*leave)(Client&), int unread) {
+    ProAPI app;
+    std::promise<void> begun;
+    std::promise<std::string> ended;
+    app.websocket(at,
+                  [&](WebSocketConnection websocket) -> Task<> {
+                      if (websocket.path() == "/accepted") co_await websocket.accept();
+                      begun.set_value();
+                      co_await wait_for_ever(&ended);
+                  },
+                  {.cancel_on_disconnect = true});
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port());
+    client.write_handshake(at);
+    begun.get_future().wait();
+    for (int i = 0; i < unread; ++i) client.send("unread");
+    leave(client);
+    EXPECT_EQ(ended.get_future().get(), "cancelled") << at << ", " << unread;
 }
 
-// More than the server takes in for a handler that reads nothing, before and after accept().
+TEST(CancelOnDisconnect, AWebSocketsHandler) {
+    expect_that_it_is_cancelled("/accepted", leave_by_close, 0);
+    for (const auto leave : {leave_by_fin, leave_by_reset})
+        for (const char* at : {"/accepted", "/early"}) expect_that_it_is_cancelled(at, leave, 0);
+}
+
+// More than the server takes in for a handler that reads nothing.
 TEST(CancelOnDisconnect, AWebSocketsHandlerThatReadsNothingOfWhatComesBeforeTheEnd) {
-    for (const auto leave : {leave_by_fin, leave_by_reset}) {
-        for (const std::string at : {"/accepted", "/early"}) {
-            ProAPI app;
-            std::promise<void> begun;
-            std::promise<std::string> ended;
-            app.websocket(at,
-                          [&](WebSocketConnection websocket) -> Task<> {
-                              if (websocket.path() == "/accepted") co_await websocket.accept();
-                              begun.set_value();
-                              co_await wait_for_ever(&ended);
-                          },
-                          {.cancel_on_disconnect = true});
-            const RunningServer server = app.start({.port = 0});
-            Client client(server.port());
-            client.write_handshake(at);
-            begun.get_future().wait();
-            for (int i = 0; i < 1000; ++i) client.send("unread");
-            leave(client);
-            EXPECT_EQ(ended.get_future().get(), "cancelled");
-        }
-    }
+    for (const auto leave : {leave_by_fin, leave_by_reset})
+        for (const char* at : {"/accepted", "/early"}) expect_that_it_is_cancelled(at, leave, 1000);
 }
 
 // It knows of the end, and a stop gives it the time to clean up.

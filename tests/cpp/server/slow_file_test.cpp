@@ -28,8 +28,8 @@ public:
 class SlowFiles : public testing::Test {
 protected:
     SlowFiles() {
-        char name[] = "/var/tmp/slow_file_test.XXXXXX";
-        directory = ::mkdtemp(name);
+        directory = testing::TempDir() + "slow_file_test.XXXXXX";
+        if (!::mkdtemp(directory.data())) std::abort();
         for (std::size_t i = 0; i < size; ++i) content += static_cast<char>('a' + i % 23);
         std::ofstream(directory + "/large.bin") << content;
         served.site.routes.push_back({.kind = Route::Kind::files, .settings = {}, .directory = directory});
