@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 inline constexpr std::size_t max_json_depth = 200;
 
 // Compact UTF-8. Throws std::invalid_argument for NaN and Infinity (browsers can't parse them), for strings that are
-// not UTF-8 and for what is nested deeper than max_json_depth.
+// not UTF-8, for a discarded value (of a parse that has failed) and for what is nested deeper than max_json_depth.
 [[nodiscard]] std::string write_json(const Json& value);
 // Throws std::invalid_argument, with where and why, for text that is not JSON (RFC 8259), for what is nested too deep
 // and for whole numbers that fit neither std::int64_t nor std::uint64_t, which Json can't hold as they are. A byte

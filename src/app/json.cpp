@@ -1,12 +1,9 @@
 #include "proapi/json.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <compare>
 #include <cstdint>
 #include <stdexcept>
-#include <vector>
 
 #include "server/log.hpp"
 
@@ -21,8 +18,10 @@ constexpr std::size_t most_digits_shown = 64;
     return std::invalid_argument("expected JSON nested at most " + std::to_string(max_json_depth) + " deep, got more");
 }
 
-// What nlohmann's writer would take silently: NaN and Infinity become null, depth becomes stack.
+// What nlohmann's writer would take silently: NaN and Infinity become null, what a parser without exceptions gives for
+// wrong text becomes "<discarded>", depth becomes stack.
 void check_writable(const Json& value, std::size_t depth) {
+    if (value.is_discarded()) throw std::invalid_argument("expected JSON, got the result of a parse that has failed");
     if (value.is_number_float() && !std::isfinite(value.get<double>()))
         throw std::invalid_argument("expected JSON, got NaN or Infinity, which JSON does not have");
     if (!value.is_structured()) return;
@@ -77,86 +76,7 @@ void check_depth_and_numbers(std::string_view text) {
     }
 }
 
-// A whole number of either type that Json has for them: it takes 2^64 - 1 and -1 for equal.
-struct Whole {
-    explicit Whole(const Json& number)
-        : is_negative(!number.is_number_unsigned() && number.get<std::int64_t>() < 0),
-          bits(number.get<std::uint64_t>()) {}
-    bool is_negative;
-    std::uint64_t bits;
-    friend bool operator==(const Whole&, const Whole&) = default;
-    friend auto operator<=>(const Whole&, const Whole&) = default;
-};
-
-class NumberComparison {
-public:
-    // The first of `given` that is altered; null: none.
-    const Json* compare(const Json& given, const Json& made) {
-        if (made.is_object()) return given.is_object() ? compare_members(given, made) : nullptr;
-        if (made.is_array()) return given.is_array() ? compare_elements(given, made) : nullptr;
-        if (!made.is_number()) return nullptr;
-        if (given.is_boolean()) return &given;
-        if (!given.is_number()) return nullptr;  // the type's own way to write numbers
-        // A float may round, but not to infinity.
-        if (made.is_number_float()) return std::isfinite(made.get<double>()) ? nullptr : &given;
-        if (given.is_number_float()) return &given;
-        return compare_whole(given, made);
-    }
-
-private:
-    // Of the outermost array that is looked at: a set gives its elements in another order.
-    struct Elements {
-        std::vector<Whole> given, made;
-        const Json* first_altered = nullptr;
-        bool are_comparable = true;  // one stands for one
-    };
-
-    const Json* compare_members(const Json& given, const Json& made) {
-        for (const auto& [name, value] : made.items()) {
-            const auto found = given.find(name);
-            if (found == given.end()) {
-                if (elements_) elements_->are_comparable = false;  // one has a default
-            } else if (const Json* altered = compare(*found, value)) {
-                return altered;
-            }
-        }
-        return nullptr;
-    }
-
-    const Json* compare_elements(const Json& given, const Json& made) {
-        Elements own;
-        const bool is_outermost = elements_ == nullptr;
-        if (is_outermost) elements_ = &own;
-        if (given.size() != made.size()) elements_->are_comparable = false;
-        const Json* altered = nullptr;
-        for (std::size_t i = 0; !altered && i < std::min(given.size(), made.size()); ++i)
-            altered = compare(given[i], made[i]);
-        if (!is_outermost) return altered;
-        elements_ = nullptr;
-        if (altered || !own.first_altered || !own.are_comparable) return altered;
-        std::sort(own.given.begin(), own.given.end());
-        std::sort(own.made.begin(), own.made.end());
-        return own.given == own.made ? nullptr : own.first_altered;
-    }
-
-    const Json* compare_whole(const Json& given, const Json& made) {
-        const Whole was(given), is(made);
-        if (!elements_) return was == is ? nullptr : &given;
-        elements_->given.push_back(was);
-        elements_->made.push_back(is);
-        if (was != is && !elements_->first_altered) elements_->first_altered = &given;
-        return nullptr;
-    }
-
-    Elements* elements_ = nullptr;
-};
-
 }  // namespace
-
-std::string detail::find_altered_number(const Json& given, const Json& made) {
-    const Json* altered = NumberComparison().compare(given, made);
-    return altered ? altered->dump() : std::string();
-}
 
 std::string write_json(const Json& value) {
     check_writable(value, max_json_depth);

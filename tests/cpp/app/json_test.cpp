@@ -17,6 +17,9 @@ TEST(Json, RefusesWhatBrowsersCantParse) {
     for (const double number : {std::nan(""), HUGE_VAL, -HUGE_VAL})
         EXPECT_THROW(static_cast<void>(write_json(Json{{"x", {number}}})), std::invalid_argument);
     EXPECT_THROW(static_cast<void>(write_json("\xff")), std::invalid_argument);
+    const Json discarded = Json::parse("{", nullptr, false);
+    EXPECT_THROW(static_cast<void>(write_json(discarded)), std::invalid_argument);
+    EXPECT_THROW(static_cast<void>(write_json(Json{{"x", {discarded}}})), std::invalid_argument);
     for (const char* text : {"", "{", "NaN", "[1,]", "1 2", "\"\xff\"", "1e999"})
         EXPECT_THROW(static_cast<void>(parse_json(text)), std::invalid_argument) << text;
 }

@@ -1,0 +1,208 @@
+// Whether a typed value that was made of JSON has altered its numbers: what it gives as JSON again is compared with
+// what was given.
+#include <algorithm>
+#include <cmath>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proapi/json.hpp"
+
+namespace proapi {
+
+namespace {
+
+// A whole number of either type that Json has for them: it takes 2^64 - 1 and -1 for equal.
+struct Whole {
+    explicit Whole(const Json& number)
+        : is_negative(!number.is_number_unsigned() && number.get<std::int64_t>() < 0),
+          bits(number.get<std::uint64_t>()) {}
+    bool is_negative;
+    std::uint64_t bits;
+    friend bool operator==(const Whole&, const Whole&) = default;
+    friend auto operator<=>(const Whole&, const Whole&) = default;
+};
+
+[[nodiscard]] bool has_number(const Json& value) noexcept {
+    return value.is_number() || value.is_boolean();
+}
+
+[[nodiscard]] bool is_infinite(const Json& made) {
+    return made.is_number_float() && !std::isfinite(made.get<double>());
+}
+
+// Whether `made` stands for `given`, of which it was made.
+[[nodiscard]] bool is_unaltered(const Json& given, const Json& made) {
+    if (!made.is_number() || !has_number(given)) return true;  // the type's own way to write them
+    if (given.is_boolean()) return false;
+    // A float may round, but not to infinity.
+    if (made.is_number_float()) return !is_infinite(made);
+    return !given.is_number_float() && Whole(given) == Whole(made);
+}
+
+// The first of `given` in whose place `made` has something else, where elements of arrays stay in their places; null:
+// none. An element too many is one.
+[[nodiscard]] const Json* compare_in_place(const Json& given, const Json& made) {
+    if (given.is_object() && made.is_object()) {
+        for (const auto& [name, value] : made.items())
+            if (const auto found = given.find(name); found != given.end())
+                if (const Json* altered = compare_in_place(*found, value)) return altered;
+        return nullptr;
+    }
+    if (given.is_array() && made.is_array()) {
+        for (std::size_t i = 0; i < std::min(given.size(), made.size()); ++i)
+            if (const Json* altered = compare_in_place(given[i], made[i])) return altered;
+        return given.size() > made.size() ? &given[made.size()] : nullptr;
+    }
+    return is_unaltered(given, made) ? nullptr : &given;
+}
+
+enum class Side : std::uint8_t { given, made };
+
+// The numbers of one place in the elements of an array. A type that can't hold a number holds it nowhere in that
+// place, so it is enough that what was given is there in any element.
+class Numbers {
+public:
+    void add(Side side, const Json& number) { (side == Side::given ? given_ : made_).push_back(&number); }
+
+    // The first that was given; null: none.
+    [[nodiscard]] const Json* first_given() const noexcept { return given_.empty() ? nullptr : given_.front(); }
+
+    // The first that was given and is not there; null: none. `is_one_for_one`: no element was left out.
+    [[nodiscard]] const Json* find_missing(bool is_one_for_one) const {
+        if (made_.empty()) return nullptr;  // the type's own way to write them
+        const auto is_float = [](const Json* number) { return number->is_number_float(); };
+        if (std::any_of(made_.begin(), made_.end(), is_float)) return find_missing_float();
+        return find_missing_whole(is_one_for_one);
+    }
+
+private:
+    [[nodiscard]] const Json* find_missing_whole(bool is_one_for_one) const {
+        std::vector<Whole> given, made, missing;
+        for (const Json* number : made_)
+            if (!number->is_boolean()) made.emplace_back(*number);
+        const bool has_boolean = made.size() < made_.size();
+        for (const Json* number : given_) {
+            if (number->is_boolean() && has_boolean) continue;
+            if (!number->is_number_integer()) return number;
+            given.emplace_back(*number);
+        }
+        std::sort(given.begin(), given.end());
+        std::sort(made.begin(), made.end());
+        if (!is_one_for_one || given.size() != made.size()) {  // equal ones are merged, some have defaults
+            given.erase(std::unique(given.begin(), given.end()), given.end());
+            made.erase(std::unique(made.begin(), made.end()), made.end());
+        }
+        std::set_difference(given.begin(), given.end(), made.begin(), made.end(), std::back_inserter(missing));
+        if (missing.empty()) return nullptr;
+        const auto is_missing = [&](const Json* number) {
+            return number->is_number() && Whole(*number) == missing.front();
+        };
+        return *std::find_if(given_.begin(), given_.end(), is_missing);
+    }
+
+    // Rounded, since the type's floats may be, and only where one was left out.
+    [[nodiscard]] const Json* find_missing_float() const {
+        const auto rounded = [](const Json* number) { return static_cast<float>(number->get<double>()); };
+        std::vector<float> made;
+        bool overflows = false;
+        for (const Json* number : made_) {
+            overflows = overflows || is_infinite(*number);
+            made.push_back(rounded(number));
+        }
+        std::sort(made.begin(), made.end());
+        for (const Json* number : given_) {
+            if (number->is_boolean()) return number;
+            if (overflows && !std::isfinite(rounded(number))) return number;
+            if (given_.size() > made_.size() && !std::binary_search(made.begin(), made.end(), rounded(number)))
+                return number;
+        }
+        return nullptr;
+    }
+
+    std::vector<const Json*> given_, made_;
+};
+
+// Of the arrays within an array's elements.
+enum class Order : std::uint8_t { kept, any };
+
+// The places in an array's elements: by the names of members and, where the order is kept, the indices in arrays.
+class Places {
+public:
+    void add(Side side, const Json& value, Order order) {
+        is_made_ = is_made_ || side == Side::made;
+        if (value.is_object()) {
+            for (const auto& [name, member] : value.items()) members_[name].add(side, member, order);
+        } else if (value.is_array()) {
+            makes_array_ = makes_array_ || side == Side::made;
+            for (std::size_t i = 0; i < value.size(); ++i)
+                elements_[order == Order::kept ? i : 0].add(side, value[i], order);
+        } else if (has_number(value)) {
+            numbers_.add(side, value);
+        }
+    }
+
+    // As Numbers::find_missing().
+    [[nodiscard]] const Json* find_missing(bool is_one_for_one) const {
+        if (const Json* missing = numbers_.find_missing(is_one_for_one)) return missing;
+        for (const auto& [name, each] : members_)
+            if (const Json* missing = each.find_missing(is_one_for_one)) return missing;
+        for (const auto& [index, each] : elements_) {
+            const bool is_left_out = makes_array_ && !each.is_made_;
+            if (const Json* missing = is_left_out ? each.first_given() : each.find_missing(is_one_for_one))
+                return missing;
+        }
+        return nullptr;
+    }
+
+private:
+    [[nodiscard]] const Json* first_given() const noexcept {
+        if (const Json* first = numbers_.first_given()) return first;
+        for (const auto& [name, each] : members_)
+            if (const Json* first = each.first_given()) return first;
+        for (const auto& [index, each] : elements_)
+            if (const Json* first = each.first_given()) return first;
+        return nullptr;
+    }
+
+    Numbers numbers_;
+    std::map<std::string, Places, std::less<>> members_;
+    std::map<std::size_t, Places> elements_;
+    bool is_made_ = false, makes_array_ = false;
+};
+
+[[nodiscard]] const Json* find_missing(const Json& given, const Json& made, Order order) {
+    Places places;
+    for (const Json& each : given) places.add(Side::given, each, order);
+    for (const Json& each : made) places.add(Side::made, each, order);
+    return places.find_missing(given.size() == made.size());
+}
+
+// A set or a map gives its elements in another order, and equal ones once; an array that is in another may, too.
+[[nodiscard]] const Json* compare_elements(const Json& given, const Json& made) {
+    if (!compare_in_place(given, made) || !find_missing(given, made, Order::kept)) return nullptr;
+    return find_missing(given, made, Order::any);
+}
+
+[[nodiscard]] const Json* compare(const Json& given, const Json& made) {
+    if (given.is_array() && made.is_array()) return compare_elements(given, made);
+    if (!given.is_object() || !made.is_object()) return compare_in_place(given, made);
+    for (const auto& [name, value] : made.items())
+        if (const auto found = given.find(name); found != given.end())
+            if (const Json* altered = compare(*found, value)) return altered;
+    return nullptr;
+}
+
+}  // namespace
+
+std::string detail::find_altered_number(const Json& given, const Json& made) {
+    const Json* altered = compare(given, made);
+    return altered ? altered->dump() : std::string();
+}
+
+}  // namespace proapi
