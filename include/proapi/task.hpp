@@ -203,7 +203,8 @@ public:
 
     Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
     Task& operator=(Task&& other) noexcept {
-        std::swap(coroutine_, other.coroutine_);
+        Task taken(std::move(other));
+        std::swap(coroutine_, taken.coroutine_);
         return *this;
     }
     // Destroys the coroutine: a task that still waits gives up what it waits for.

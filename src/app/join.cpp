@@ -43,7 +43,7 @@ std::coroutine_handle<> Join::on_child_done(ChildBase& child) noexcept {
     --running_;
     if (!decisive_ && (until_ == Until::first_end || child.error())) {
         decisive_ = &child;
-        cancel_children();
+        if (!stopping_) cancel_children();  // they are told once
     }
     if (busy_ > 0 || running_ > 0) return std::noop_coroutine();
     wait_.reset();
@@ -71,6 +71,7 @@ void Join::on_cancel() {
 }
 
 void Join::on_timeout() {
+    if (stopping_) return;
     timed_out_ = true;
     cancel_children();
     resume_if_over();

@@ -169,6 +169,74 @@ TEST(WhenAll, IsCancelledAsAWhole) {
     });
 }
 
+// Takes its time to end once it is cancelled, and tells in `log` whether it was cancelled in that, too.
+Task<> cleaning(std::chrono::milliseconds time, std::string* log) {
+    std::exception_ptr why;
+    try {
+        co_await sleep(10s);
+    } catch (const Cancelled&) {
+        why = std::current_exception();
+    }
+    try {
+        co_await sleep(time);
+        *log += "clean ";
+    } catch (const Cancelled&) {
+        *log += "cancelled twice ";
+    }
+    std::rethrow_exception(why);
+}
+
+TEST(WhenAll, CancelsEachOnce) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        const auto all = [](std::string* text) -> Task<> {
+            co_await when_all(watched(10s, text), cleaning(1ms, text), cleaning(5ms, text));
+        };
+        try {
+            co_await wait_for(all(&log), 2ms);
+        } catch (const TimeoutError&) {
+            log += "timeout";
+        }
+        EXPECT_EQ(log, "cancelled clean clean timeout");
+        log.clear();
+        try {
+            co_await when_all(fail_after(1ms), cleaning(1ms, &log), cleaning(5ms, &log));
+        } catch (const std::runtime_error& error) {
+            log += error.what();
+        }
+        EXPECT_EQ(log, "clean clean failed");
+    });
+}
+
+TEST(WhenAny, CancelsEachOnce) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        std::vector<Task<>> tasks;
+        tasks.push_back(cleaning(1ms, &log));
+        tasks.push_back(watched(1ms, &log));
+        tasks.push_back(cleaning(5ms, &log));
+        EXPECT_EQ((co_await when_any(std::move(tasks))).first, 1U);
+        EXPECT_EQ(log, "done clean clean ");
+    });
+}
+
+// Its time is over while what was cancelled from outside still cleans up.
+TEST(WaitFor, CancelsOnceWhatWasCancelledBefore) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        const TaskHandle task = spawn([](std::string* text) -> Task<> {
+            try {
+                co_await wait_for(cleaning(30ms, text), 10ms);
+            } catch (const Cancelled&) {
+                *text += "cancelled";
+            }
+        }(&log));
+        task.cancel();
+        while (!task.is_done()) co_await sleep(1ms);
+        EXPECT_EQ(log, "clean cancelled");
+    });
+}
+
 TEST(WhenAny, GivesTheFirstAndCancelsTheRest) {
     run_in_handler([]() -> Task<> {
         std::vector<Task<int>> tasks;

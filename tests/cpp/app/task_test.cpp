@@ -100,6 +100,10 @@ TEST(Task, RunsOnlyOnce) {
                       co_return;
                   }),
                   moved);
+        Task<int> assigned = value(1), given = value(2);
+        assigned = std::move(given);
+        EXPECT_EQ(co_await refusal_of([&]() -> Task<> { co_await std::move(given); }), moved);
+        EXPECT_EQ(co_await std::move(assigned), 2);
     });
 }
 
