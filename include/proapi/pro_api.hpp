@@ -65,7 +65,8 @@ public:
     // Stops to accept, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, cancels those that are
     // left. Spawned tasks are cancelled once no handler of their worker runs. Gives back at once; any thread.
     void stop();
-    // Until it has stopped: no coroutine runs and no handler begins any more. Not from a handler.
+    // Until it has stopped: no coroutine runs and no handler begins any more, and routes and settings may be given
+    // again. Any threads, but not from a handler.
     void wait();
 
 private:
@@ -76,7 +77,7 @@ private:
     std::unique_ptr<detail::Serving> serving_;
 };
 
-// Routes and settings are given before it runs, from one thread. Registering what can't work throws RouteError.
+// Routes and settings are given while it does not run, from one thread. Registering what can't work throws RouteError.
 class ProAPI {
 public:
     ProAPI();

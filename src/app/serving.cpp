@@ -107,9 +107,11 @@ void Serving::stop() {
 }
 
 void Serving::wait() {
+    const std::lock_guard lock(wait_mutex_);
     for (std::thread& thread : threads_)
         if (thread.joinable()) thread.join();
     pool_->close();
+    use_.reset();
 }
 
 }  // namespace proapi::detail

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +25,8 @@ public:
     [[nodiscard]] std::string url() const;
     // Any thread; gives back at once.
     void stop();
-    // Until all workers have ended; no handler starts afterwards. One thread.
+    // Until all workers have ended; no handler starts afterwards, and the site takes routes again. Any thread but a
+    // worker's.
     void wait();
     // Handlers that are no coroutines: those that run or wait for a thread; after wait(), those that still run.
     [[nodiscard]] std::size_t busy_threads() const { return pool_->busy(); }
@@ -37,6 +40,7 @@ private:
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;
     std::vector<std::shared_ptr<Worker>> workers_;
+    std::mutex wait_mutex_;
     std::vector<std::thread> threads_;
 };
 

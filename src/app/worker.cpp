@@ -123,6 +123,10 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
     reactor_.reset();
+    if (serves) {
+        std::unique_lock lock(post_mutex_);
+        let_go_in_turn(lock);
+    }
     worker_of_thread = nullptr;
 }
 
@@ -230,16 +234,34 @@ void Worker::finish() {
     server_->abort();
     last_turn();
     while (Detached* task = tasks_.front()) delete task;
-    // Whoever comes too late lets go of this thread's objects himself: not before what was posted in time, which may
-    // hold the same objects, has run, and one after the other.
-    const std::lock_guard late(late_mutex_);
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;
+        is_letting_go_ = true;  // until what was posted in time and the server, which hold the same objects, are gone
     }
     last_turn();
     // Where an exception has cut a turn short, the posts are in the next one.
     for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
+}
+
+void Worker::let_go_late(std::function<void()> let_go) {
+    std::unique_lock lock(post_mutex_);
+    late_.push_back(std::move(let_go));
+    if (std::exchange(is_letting_go_, true)) return;
+    let_go_in_turn(lock);
+}
+
+void Worker::let_go_in_turn(std::unique_lock<std::mutex>& lock) {
+    while (!late_.empty()) {
+        {
+            const std::function<void()> let_go = std::move(late_.front());
+            late_.pop_front();
+            lock.unlock();
+            let_go();
+        }
+        lock.lock();
+    }
+    is_letting_go_ = false;
 }
 
 void Worker::serve() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -88,12 +89,9 @@ public:
     bool post(std::function<void()> task);
     // Where post() has given false: calls `let_go`, which drops an object of the thread that has ended. Its objects are
     // not made for several threads, so they are dropped one after the other, and after the last that was posted in
-    // time.
-    template <class LetGo>
-    void let_go_late(LetGo let_go) {
-        const std::lock_guard lock(late_mutex_);
-        let_go();
-    }
+    // time: here, or by whoever is at it already. Any thread; no lock is held meanwhile, since what is dropped may hold
+    // another server's objects.
+    void let_go_late(std::function<void()> let_go);
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
@@ -127,6 +125,8 @@ private:
     void serve();
     void last_turn();
     void finish();
+    // Expects that nobody else is at it.
+    void let_go_in_turn(std::unique_lock<std::mutex>& lock);
 
     std::shared_ptr<const Site> site_;
     std::shared_ptr<server::SharedLimit> limit_;
@@ -142,8 +142,10 @@ private:
     std::uint64_t drop_turn_ms_ = 0;  // the time of the turn that dropped last
     unsigned dropped_in_turn_ = 0;
     bool stopping_ = false, connections_gone_ = false;
-    std::mutex late_mutex_, post_mutex_;  // held in this order
+    std::mutex post_mutex_;
     bool takes_posts_ = false;
+    bool is_letting_go_ = false;  // somebody is at `late_`
+    std::deque<std::function<void()>> late_;
 };
 
 // A task of Site's. On the worker's thread.
@@ -161,7 +163,8 @@ public:
         if (home_->is_here()) return;
         // The count is not atomic: it may be touched by its own thread only, or by one at a time once that has ended.
         auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
-        if (!home_->post([box] { box->reset(); })) home_->let_go_late([&] { box->reset(); });
+        auto let_go = [box] { box->reset(); };
+        if (!home_->post(let_go)) home_->let_go_late(let_go);
     }
 
     T* operator->() const noexcept { return object_.get(); }

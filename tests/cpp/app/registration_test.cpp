@@ -128,8 +128,13 @@ TEST(Registration, NothingChangesWhileItServes) {
     }
     app.setting("max_body", "100");
     app.get("/a", [] { return "a"; });
-    const RunningServer server = app.start({.port = 0});
+    RunningServer server = app.start({.port = 0});
     EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/a")), "a");
+    server.stop();
+    server.wait();
+    app.get("/b", [] { return "b"; });
+    const RunningServer again = app.start({.port = 0});
+    EXPECT_EQ(test::body_of(test::request(again.port(), "GET", "/b")), "b");
 }
 
 TEST(Registration, StaticFiles) {

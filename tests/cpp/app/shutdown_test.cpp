@@ -3,8 +3,11 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
+#include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "client.hpp"
 
@@ -215,6 +218,84 @@ TEST(Shutdown, OtherThreadsLetGoOfWhatIsLeft) {
         one.join();
         other.join();
     }
+}
+
+TEST(Shutdown, AnyThreadsMayWaitForIt) {
+    ProAPI app;
+    RunningServer server = app.start({.port = 0});
+    std::thread one([&] { server.wait(); }), other([&] { server.wait(); });
+    server.stop();
+    server.wait();
+    one.join();
+    other.join();
+}
+
+// A server whose last turn lets go of an object of the other server's.
+struct Side {
+    ProAPI app;
+    std::optional<WebSocketConnection> websocket;
+    std::optional<Request> request;
+    std::promise<void> taken_away, goes_on;
+};
+
+struct TakenAway {
+    Side& side;
+    ~TakenAway() {
+        side.taken_away.set_value();
+        side.goes_on.get_future().wait();
+    }
+};
+
+// Lets go of the request once both threads are here.
+struct Partner {
+    std::shared_ptr<std::latch> meeting;
+    std::optional<Request> request;
+    ~Partner() { meeting->arrive_and_wait(); }
+};
+
+TEST(Shutdown, ServersThatHoldEachOthersObjectsStopAtOnce) {
+    Side sides[2];
+    const auto meeting = std::make_shared<std::latch>(2);
+    std::vector<RunningServer> servers;
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 2; ++i) {
+        Side &side = sides[i], &other = sides[1 - i];
+        side.app.setting("shutdown_timeout", "0");
+        side.app.get("/", [&](Request request) {
+            side.request = std::move(request);
+            return "";
+        });
+        side.app.get("/pair", [&]() -> Task<std::string> {
+            auto partner = std::make_shared<Partner>(meeting);
+            partner->request = std::move(other.request);
+            other.request.reset();
+            side.websocket->user_data()["partner"] = std::move(partner);
+            co_return "";
+        });
+        side.app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+            const TakenAway taken_away{side};
+            side.websocket = websocket;
+            co_await websocket.accept();
+            while (true) {
+                try {
+                    co_await sleep(1h);
+                } catch (const Cancelled&) {  // until it is destroyed
+                }
+            }
+        });
+        servers.push_back(side.app.start({.port = 0}));
+        EXPECT_EQ(test::status_of(test::request(servers[i].port(), "GET", "/")), 200);
+        clients.push_back(std::make_unique<Client>(servers[i].port(), "/"));
+    }
+    for (RunningServer& each : servers) EXPECT_EQ(test::status_of(test::request(each.port(), "GET", "/pair")), 200);
+    for (RunningServer& each : servers) each.stop();
+    for (Side& each : sides) {
+        each.taken_away.get_future().wait();
+        each.websocket->close();  // runs in the last turn, which then lets go of the connection
+        each.websocket.reset();
+    }
+    for (Side& each : sides) each.goes_on.set_value();
+    for (RunningServer& each : servers) each.wait();
 }
 
 TEST(Shutdown, ARequestUnderWayIsAnswered) {
