@@ -89,12 +89,14 @@ inline constexpr bool is_response_value =
     std::is_void_v<R> || std::is_same_v<R, Response> || std::is_same_v<R, Bytes> || std::is_same_v<R, Json> ||
     std::is_convertible_v<R, std::string_view>;
 
-// References, pointers, std::string_view, std::span and the like: what they mean may be gone before it is sent.
+// References, pointers, std::string_view, std::span and the like, also a class of one's own that becomes a
+// std::string_view and copies as plain octets do: what they mean may be gone before it is sent.
 template <class R>
 inline constexpr bool refers_to_others =
     !std::is_void_v<R> &&
     (std::is_reference_v<R> || std::is_pointer_v<std::decay_t<R>> || std::ranges::enable_view<std::remove_cvref_t<R>> ||
-     std::ranges::enable_borrowed_range<std::remove_cvref_t<R>>);
+     std::ranges::enable_borrowed_range<std::remove_cvref_t<R>> ||
+     (std::is_convertible_v<R, std::string_view> && std::is_trivially_copyable_v<R>));
 
 // A literal: a handler that is not a coroutine may return it, and its octets are copied while all that the handler was
 // given is still there.

@@ -9,6 +9,11 @@ namespace {
 
 struct NoResponse {};
 
+struct Part {
+    const std::string& whole;
+    operator std::string_view() const { return whole; }
+};
+
 std::string page;
 
 void register_handlers(ProAPI& app) {
@@ -36,6 +41,10 @@ void register_handlers(ProAPI& app) {
     app.get("/", [](Request request) -> Task<std::string_view> { co_return request.path(); });
     // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
     app.get("/", []() -> Task<const char*> { co_return "a literal, which a task can't tell from a pointer"; });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request request) { return Part{request.path()}; });
+    // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
+    app.get("/", [](Request request) -> Task<Part> { co_return Part{request.path()}; });
     // refused: proapi::Request comes first
     app.get("/{a}", [](std::string, Request) { return ""; });
     // refused: a handler is a function or a lambda whose parameters have types
@@ -52,12 +61,18 @@ using Reference = Task<int&>::value_type;
 
 #else
 
+struct Page {
+    std::string text;
+    operator std::string_view() const { return text; }
+};
+
 void register_handlers(ProAPI& app) {
     app.websocket("/{a}", [](WebSocketConnection, std::string) -> Task<> { co_return; });
     app.get("/", [] { return ""; });
     app.get("/", [](Request request) -> std::string { return request.path(); });
     app.get("/", [](Request request) -> Task<std::string> { co_return request.path(); });
     app.get("/{a}", [](Request, std::string) { return ""; });
+    app.get("/page", [](Request request) { return Page{request.path()}; });
 }
 
 Task<> await_once(Task<> task) {
