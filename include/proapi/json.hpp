@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -29,10 +30,22 @@ namespace detail {
 // low bits of what is too large.
 [[nodiscard]] std::string find_altered_number(const Json& given, const Json& made);
 
+// Of JSON, or of a container's elements of it.
+template <class T>
+inline constexpr bool holds_views = std::is_pointer_v<T> || std::is_reference_v<T> || std::ranges::enable_view<T>;
+template <class T>
+    requires requires { typename T::value_type; } && (!std::is_same_v<T, Json>)
+inline constexpr bool holds_views<T> = std::ranges::enable_view<T> || holds_views<typename T::value_type>;
+template <class First, class Second>
+inline constexpr bool holds_views<std::pair<First, Second>> = holds_views<First> || holds_views<Second>;
+
 // The value as a T, or in `altered` a number that T does not hold as it is: it is looked for where T converts to JSON,
 // too. Throws Json::exception.
 template <class T>
 [[nodiscard]] T convert_json(const Json& value, std::string& altered) {
+    static_assert(!holds_views<T>,
+                  "the message is gone when T is used: expected a type that holds its text, such as std::string, not "
+                  "std::string_view, a pointer or a reference");
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
         if (!value.is_number_integer() && (value.is_number() || value.is_boolean())) {
             altered = value.dump();

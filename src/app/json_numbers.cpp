@@ -112,11 +112,14 @@ private:
         std::vector<float> made;
         bool overflows = false;
         for (const Json* number : made_) {
+            if (number->is_boolean()) continue;
             overflows = overflows || is_infinite(*number);
             made.push_back(rounded(number));
         }
+        const bool has_boolean = made.size() < made_.size();
         std::sort(made.begin(), made.end());
         for (const Json* number : given_) {
+            if (number->is_boolean() && has_boolean) continue;
             if (number->is_boolean()) return number;
             if (overflows && !std::isfinite(rounded(number))) return number;
             if (given_.size() > made_.size() && !std::binary_search(made.begin(), made.end(), rounded(number)))
@@ -176,17 +179,51 @@ private:
     bool is_made_ = false, makes_array_ = false;
 };
 
-[[nodiscard]] const Json* find_missing(const Json& given, const Json& made, Order order) {
+using Elements = std::vector<const Json*>;
+
+// Without those that say the same as another: all of it, or as keys of a map, of which the first one counts.
+template <class Project>
+[[nodiscard]] Elements without_repeated(const Json& given, Project project) {
+    Elements elements;
+    for (const Json& each : given) elements.push_back(&each);
+    const auto is_less = [&](const Json* a, const Json* b) { return project(*a) < project(*b); };
+    const auto is_same = [&](const Json* a, const Json* b) { return project(*a) == project(*b); };
+    std::stable_sort(elements.begin(), elements.end(), is_less);
+    elements.erase(std::unique(elements.begin(), elements.end(), is_same), elements.end());
+    return elements;
+}
+
+[[nodiscard]] bool is_pair(const Json& element) noexcept {
+    return element.is_array() && element.size() == 2;
+}
+
+// Those of which the elements of `made` were made, one of one, where a set or a map has merged some; else all.
+[[nodiscard]] Elements find_merged(const Json& given, const Json& made) {
+    if (given.size() > made.size()) {
+        Elements elements = without_repeated(given, [](const Json& each) -> const Json& { return each; });
+        if (elements.size() == made.size()) return elements;
+        if (std::all_of(given.begin(), given.end(), is_pair) && std::all_of(made.begin(), made.end(), is_pair)) {
+            elements = without_repeated(given, [](const Json& each) -> const Json& { return each[0]; });
+            if (elements.size() == made.size()) return elements;
+        }
+    }
+    Elements all;
+    for (const Json& each : given) all.push_back(&each);
+    return all;
+}
+
+[[nodiscard]] const Json* find_missing(const Elements& given, const Json& made, Order order) {
     Places places;
-    for (const Json& each : given) places.add(Side::given, each, order);
+    for (const Json* each : given) places.add(Side::given, *each, order);
     for (const Json& each : made) places.add(Side::made, each, order);
     return places.find_missing(given.size() == made.size());
 }
 
 // A set or a map gives its elements in another order, and equal ones once; an array that is in another may, too.
 [[nodiscard]] const Json* compare_elements(const Json& given, const Json& made) {
-    if (!compare_in_place(given, made) || !find_missing(given, made, Order::kept)) return nullptr;
-    return find_missing(given, made, Order::any);
+    if (!compare_in_place(given, made)) return nullptr;
+    const Elements merged = find_merged(given, made);
+    return find_missing(merged, made, Order::kept) ? find_missing(merged, made, Order::any) : nullptr;
 }
 
 [[nodiscard]] const Json* compare(const Json& given, const Json& made) {

@@ -83,12 +83,28 @@ TEST(JsonNumbers, MapsWithNumbersForKeys) {
     using Levels = std::map<std::int64_t, std::int8_t>;
     EXPECT_EQ(altered<Levels>("[[300,1],[1,3]]"), "");
     EXPECT_EQ(altered<Levels>("[[300,1],[1,300]]"), "300");
-    EXPECT_EQ(altered<Levels>("[[1,4],[1,5]]"), "5");
+    EXPECT_EQ(altered<Levels>("[[1,300],[300,7],[1,300]]"), "300");
+    EXPECT_EQ(altered<Levels>("[[1,300],[300,7],[1,7]]"), "300");
+    EXPECT_EQ(altered<Levels>("[[2,4],[1,5],[2,4]]"), "");
     EXPECT_EQ(altered<std::vector<Levels>>("[[[300,1],[1,3]],[]]"), "");
     EXPECT_EQ(altered<std::vector<Levels>>("[[[300,1],[1,300]]]"), "300");
     EXPECT_EQ((altered<std::map<int, std::set<int>>>("[[2,[5,1]],[1,[7,3]]]")), "");
     EXPECT_EQ((altered<std::map<int, std::vector<Item>>>(R"([[2,[{"id":5},{}]],[1,[{"level":3}]]])")), "");
     EXPECT_EQ((altered<std::map<std::string, std::uint8_t>>(R"({"b":1,"a":256})")), "256");
+}
+
+struct Thing {
+    std::set<int> tags;
+    std::map<std::string, Json> properties;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Thing, tags, properties)
+
+TEST(JsonNumbers, PlacesWithNumbersOfSeveralKinds) {
+    EXPECT_EQ(altered<std::vector<Thing>>(R"([{"tags":[2,1],"properties":{"v":true}},
+                                             {"tags":[3],"properties":{"v":0.5}}])"),
+              "");
+    EXPECT_EQ((altered<std::map<int, Json>>("[[3,true],[1,0.5],[2,7]]")), "");
+    EXPECT_EQ((altered<std::map<int, Json>>("[[3,true],[1,7],[2,false]]")), "");
 }
 
 TEST(JsonNumbers, FixedNumbersOfElements) {

@@ -45,6 +45,14 @@ void register_handlers(ProAPI& app) {
     app.get("/", [](Request request) { return Part{request.path()}; });
     // refused: return std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference
     app.get("/", [](Request request) -> Task<Part> { co_return Part{request.path()}; });
+    app.websocket("/", [](WebSocketConnection websocket) -> Task<> {
+        // refused: expected a type that holds its text, such as std::string
+        co_await websocket.receive_json<std::string_view>();
+        // refused: expected a type that holds its text, such as std::string
+        co_await websocket.next_json<std::vector<std::string_view>>();
+        // refused: expected a type that holds its text, such as std::string
+        co_await websocket.receive_json<std::map<std::string, std::string_view>>();
+    });
     // refused: proapi::Request comes first
     app.get("/{a}", [](std::string, Request) { return ""; });
     // refused: a handler is a function or a lambda whose parameters have types
