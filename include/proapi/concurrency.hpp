@@ -89,6 +89,7 @@ public:
     void await_resume() const { throw_if_cancelled(); }
 
     void on_cancel() override;
+    void let_go() noexcept override;
     void on_timeout();
     [[nodiscard]] std::coroutine_handle<> on_child_done(ChildBase& child) noexcept;
 

@@ -27,6 +27,8 @@ public:
 
     // Makes the operation under way throw Cancelled; where none is, the next one that would wait.
     void cancel();
+    // cancel() comes soon: the operation under way gives up what others may want before.
+    void let_go() noexcept;
     [[nodiscard]] const ConnectionState* owner() const noexcept { return owner_.get(); }
     [[nodiscard]] const ConnectionRef& owner_ref() const noexcept { return owner_; }
 
@@ -73,6 +75,8 @@ public:
     void complete();
     // The context is cancelled while the coroutine waits.
     virtual void on_cancel();
+    // That comes soon: as Context::let_go().
+    virtual void let_go() noexcept {}
 
 protected:
     // Before waiting: throws Cancelled where the context was cancelled meanwhile.

@@ -81,8 +81,8 @@ template <class Awaitable>
 class ForeignWaitFor final : public ForeignWait {
 public:
     // A value is kept where it can be moved; what somebody else holds is referred to.
-    using Held = std::conditional_t<!std::is_lvalue_reference_v<Awaitable> && std::is_move_constructible_v<Awaitable>,
-                                    Awaitable, Awaitable&&>;
+    static constexpr bool is_kept = !std::is_lvalue_reference_v<Awaitable> && std::is_move_constructible_v<Awaitable>;
+    using Held = std::conditional_t<is_kept, Awaitable, Awaitable&&>;
     explicit ForeignWaitFor(Awaitable&& awaitable)
         : awaitable_(std::forward<Awaitable>(awaitable)), awaiter_(awaiter_of(std::forward<Held>(awaitable_))) {}
     [[nodiscard]] auto& awaiter() noexcept { return awaiter_; }
@@ -133,6 +133,10 @@ public:
         return foreign_->awaiter().await_resume();
     }
     void on_cancel() override {
+        // What can't be kept is in the coroutine that waits: that goes on once the other library is done with it.
+        if constexpr (!std::is_lvalue_reference_v<Awaitable> && !ForeignWaitFor<Awaitable>::is_kept &&
+                      std::is_same_v<decltype(awaiter_of(std::declval<Awaitable>())), Awaitable&&>)
+            return put_off_cancel();
         std::exchange(foreign_, nullptr)->release();
         Leaf::on_cancel();
     }

@@ -117,6 +117,7 @@ public:
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting) noexcept;
     void on_cancel() override;
+    void let_go() noexcept override;
 
     // The connection's side: where the message goes, and that it is there.
     [[nodiscard]] Message& message() noexcept { return message_; }
@@ -238,7 +239,8 @@ public:
     }
     // From a text or binary message. T: anything that nlohmann::json converts to. Where T converts to it, too, numbers
     // are checked, in members and elements as well: an integer takes no fraction, no true or false and nothing out of
-    // its range, a float or double nothing that would be infinite; a std::array, pair or tuple takes no number too many.
+    // its range, a float or double nothing that would be infinite; a std::array, pair or tuple takes no number too
+    // many.
     template <class T = Json>
     [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
         return detail::ReceivingJson<T>(ref("receive_json()"));

@@ -50,7 +50,7 @@ std::unordered_map<std::string, std::any>& ConnectionState::user_data() {
 }
 
 void ConnectionState::raise_disconnect() const {
-    if (is_here()) websocket_->mark_end_seen();
+    if (is_here()) note_end_seen();
     throw WebSocketDisconnect(websocket_->close_code().value_or(ws::close_code::abnormal_closure),
                               websocket_->close_reason());
 }
@@ -113,6 +113,11 @@ void ConnectionState::overflow() {
 void ConnectionState::note_own_end() const noexcept {
     const Context* context = Context::current();
     if (disconnect_waiter_ && context && context->owner() == this) disconnect_waiter_->cancel_wait();
+}
+
+void ConnectionState::note_end_seen() const noexcept {
+    websocket_->mark_end_seen();
+    if (disconnect_waiter_ && Context::current() == &disconnect_waiter_->handler()) disconnect_waiter_->cancel_wait();
 }
 
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {

@@ -17,6 +17,15 @@
 
 namespace proapi::detail {
 
+// A handler that is to be cancelled at the connection's end, unless what it waits for tells it.
+class DisconnectWaiter : public server::Waiter {
+public:
+    [[nodiscard]] virtual const Context& handler() const noexcept = 0;
+
+protected:
+    ~DisconnectWaiter() = default;
+};
+
 class ConnectionState final : public StateLink, private server::Receiver, private server::Waiter {
 public:
     ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::WebSocket> websocket) noexcept
@@ -53,10 +62,12 @@ public:
     void wait_message(ReceivingBase& receiving) noexcept;
     void cancel_receive(ReceivingBase& receiving) noexcept;
 
-    // Who wants to know of an end that the connection's own handler has not made. None: null.
-    void set_disconnect_waiter(server::Waiter* waiter) noexcept { disconnect_waiter_ = waiter; }
+    // Who wants to know of an end that the connection's own handler has not made and not been told. None: null.
+    void set_disconnect_waiter(DisconnectWaiter* waiter) noexcept { disconnect_waiter_ = waiter; }
     // This side has ended it: its own handler needs no telling.
     void note_own_end() const noexcept;
+    // Whoever runs now is told of the end.
+    void note_end_seen() const noexcept;
 
     // Throws what the engine has found wrong.
     void raise(const server::Problem& problem) const;
@@ -70,7 +81,7 @@ private:
     friend class ConnectionRef;
     HomePtr<server::WebSocket> websocket_;
     ReceivingBase* receiving_ = nullptr;
-    server::Waiter* disconnect_waiter_ = nullptr;
+    DisconnectWaiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;
     std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
     std::once_flag view_once_;

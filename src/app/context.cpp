@@ -34,6 +34,10 @@ void Context::cancel() {
     }
 }
 
+void Context::let_go() noexcept {
+    if (pending_) pending_->let_go();
+}
+
 Context::Scope::Scope(Context* context) noexcept : previous_(std::exchange(current_context, context)) {}
 
 Context::Scope::~Scope() {
@@ -61,6 +65,7 @@ void Leaf::check_cancelled() {
 }
 
 void Leaf::suspend(std::coroutine_handle<> waiting) noexcept {
+    cancelled_ = false;
     waiting_ = waiting;
     if (context_) context_->pending_ = this;
 }

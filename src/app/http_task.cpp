@@ -31,11 +31,16 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
         }
         Response response = co_await std::move(*running);
         while_it_runs.reset();
-        co_await write_response(std::move(worker), exchange, std::move(response));
+        co_await write_response(worker, exchange, std::move(response));
     } catch (const HTTPException& error) {
         respond_with_text(*exchange, error.status(), body_of(error));
     } catch (const Cancelled&) {
-        respond_with_text(*exchange, 503, "The server is stopping.\n");
+        if (worker->is_stopping()) {
+            respond_with_text(*exchange, 503, "The server is stopping.\n");
+        } else {
+            if (!exchange->has_ended()) logger().error("{}: the handler failed: {}", entry->name, cancelled_by_another);
+            exchange->fail();
+        }
     } catch (...) {
         logger().error("{}: the handler failed: {}", entry->name, describe(std::current_exception()));
         exchange->fail();

@@ -9,6 +9,10 @@
 
 namespace proapi::detail {
 
+// Of a handler that ends by Cancelled, though neither the server's stop nor its client's end has cancelled it.
+inline constexpr std::string_view cancelled_by_another =
+    "it was told of another task's cancellation, by the exception Cancelled";
+
 // What the client reads of it.
 [[nodiscard]] std::string body_of(const HTTPException& error);
 

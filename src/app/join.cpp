@@ -66,8 +66,13 @@ void Join::resume_if_over() {
 
 void Join::on_cancel() {
     mark_cancelled();
-    cancel_children();
+    if (!stopping_) cancel_children();
     resume_if_over();
+}
+
+void Join::let_go() noexcept {
+    for (ChildBase* child : children_)
+        if (child->is_running()) child->context().let_go();
 }
 
 void Join::on_timeout() {

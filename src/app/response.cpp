@@ -71,11 +71,22 @@ public:
     void open() {
         if (!exchange().is_started()) raise(exchange().start(status_, headers_, std::nullopt));
     }
+    // Who cancels the stream `context` when its client is gone; null: nobody.
+    void set_disconnect_waiter(server::Waiter* waiter, const Context* context) noexcept {
+        disconnect_waiter_ = waiter;
+        context_ = context;
+    }
+    // Whoever runs now is told of it.
+    void note_end_seen() const noexcept {
+        if (disconnect_waiter_ && Context::current() == context_) disconnect_waiter_->cancel_wait();
+    }
 
 private:
     HomePtr<server::Exchange> exchange_;
     const int status_;
     const http::Headers headers_;
+    server::Waiter* disconnect_waiter_ = nullptr;
+    const Context* context_ = nullptr;
 };
 
 namespace {
@@ -84,9 +95,14 @@ namespace {
 // where it first waits.
 class RunningStream {
 public:
-    RunningStream(Task<> task, Context* context, StreamState& state) : task_(std::move(task)), state_(state) {
-        task_.set_context(context);
+    RunningStream(Task<> task, Context& context, StreamState& state, server::Waiter& cancel_at_end)
+        : task_(std::move(task)), state_(state) {
+        task_.set_context(&context);
+        state_.set_disconnect_waiter(&cancel_at_end, &context);
     }
+    ~RunningStream() { state_.set_disconnect_waiter(nullptr, nullptr); }
+    RunningStream(const RunningStream&) = delete;
+    RunningStream& operator=(const RunningStream&) = delete;
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> awaiting) {
         if (!TaskAccess::run_until_it_waits(task_, awaiting)) return false;
@@ -113,7 +129,8 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::E
     CancelAtEnd cancel_at_end(*Context::current(), *exchange);
     auto state = std::make_shared<StreamState>(std::move(worker), exchange, response.status, std::move(headers));
     {
-        RunningStream running(std::get<Response::Stream>(response.body)(BodyWriter(state)), Context::current(), *state);
+        RunningStream running(std::get<Response::Stream>(response.body)(BodyWriter(state)), *Context::current(), *state,
+                              cancel_at_end);
         co_await running;
     }
     state->open();
@@ -167,7 +184,9 @@ void Writing::await_suspend(std::coroutine_handle<> waiting) {
 
 bool Writing::await_resume() const {
     throw_if_cancelled();
-    return !has_ended_ && !state_->exchange().has_ended();
+    const bool is_there = !has_ended_ && !state_->exchange().has_ended();
+    if (!is_there) state_->note_end_seen();
+    return is_there;
 }
 
 }  // namespace detail

@@ -1,6 +1,7 @@
 // Tasks that nobody awaits: what a handler has spawned, and what runs in the application's background. None of them is
 // a connection's own: the end of the connection whose handler spawned one does not make its sends throw.
 #include <stdexcept>
+#include <utility>
 
 #include "app/worker.hpp"
 #include "proapi/errors.hpp"
@@ -14,6 +15,7 @@ class SpawnedTask;
 struct SpawnState {
     const std::shared_ptr<Worker> home;
     SpawnedTask* task = nullptr;  // while it runs
+    bool is_being_cancelled = false;
 };
 
 class SpawnedTask final : public Detached {
@@ -74,7 +76,13 @@ detail::SpawnState& TaskHandle::state(const char* call) const {
 }
 
 void TaskHandle::cancel() const {
-    if (detail::SpawnedTask* task = state("TaskHandle::cancel()").task) task->context().cancel();
+    const detail::SpawnState& spawned = state("TaskHandle::cancel()");
+    if (!spawned.task || std::exchange(state_->is_being_cancelled, true)) return;
+    spawned.task->context().let_go();
+    spawned.home->post([state = state_] {
+        state->is_being_cancelled = false;
+        if (state->task) state->task->context().cancel();
+    });
 }
 
 bool TaskHandle::is_done() const {

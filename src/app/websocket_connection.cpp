@@ -117,7 +117,7 @@ void WaitingForEnd::await_suspend(std::coroutine_handle<> waiting) {
 
 void WaitingForEnd::await_resume() const {
     throw_if_cancelled();
-    state_->websocket().mark_end_seen();
+    state_->note_end_seen();
 }
 
 // ---- receiving --------------------------------------------------------------------------------------------------
@@ -146,8 +146,13 @@ void ReceivingBase::await_suspend(std::coroutine_handle<> waiting) noexcept {
     state_->wait_message(*this);
 }
 
-void ReceivingBase::on_cancel() {
+// Another receive may wait for the next message now.
+void ReceivingBase::let_go() noexcept {
     state_->cancel_receive(*this);
+}
+
+void ReceivingBase::on_cancel() {
+    let_go();
     Leaf::on_cancel();
 }
 

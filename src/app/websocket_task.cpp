@@ -12,7 +12,7 @@ namespace {
 //   WebSocketMessageError       1003 or 1007, one log line
 //   HTTPException               before accept() its response
 //   anything else               1011, before accept() 500; logged
-class WebSocketTask final : public Detached, private server::Waiter {
+class WebSocketTask final : public Detached, private DisconnectWaiter {
 public:
     WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
         : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
@@ -45,7 +45,11 @@ public:
         } catch (const WebSocketDisconnect&) {
             static_cast<void>(websocket.close(ws::close_code::normal, {}));
         } catch (const Cancelled&) {
-            static_cast<void>(websocket.close(ws::close_code::going_away, "the server is stopping"));
+            if (state.worker().is_stopping())
+                return static_cast<void>(websocket.close(ws::close_code::going_away, "the server is stopping"));
+            if (websocket.is_closed()) return;  // with its client
+            logger().error("{}: the handler failed: {}", name, cancelled_by_another);
+            fail(websocket, ws::close_code::internal_error, "internal error");
         } catch (const WebSocketMessageError& fault) {
             state.worker().log_limited(
                 server::LogLevel::info,
@@ -67,6 +71,7 @@ private:
     static const std::string& name_of(ConnectionState& state) noexcept { return entry_of(state).name; }
 
     void on_ready() override { context().cancel(); }
+    [[nodiscard]] const Context& handler() const noexcept override { return context(); }
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
     static void fail_and_log(server::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {

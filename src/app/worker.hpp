@@ -95,6 +95,12 @@ public:
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
+    // Null once the thread has ended. Any thread.
+    [[nodiscard]] std::shared_ptr<const Site> find_site() {
+        const std::lock_guard lock(post_mutex_);
+        return site_;
+    }
+    [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
     // Any thread.
     [[nodiscard]] net::ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
@@ -128,7 +134,7 @@ private:
     // Expects that nobody else is at it.
     void let_go_in_turn(std::unique_lock<std::mutex>& lock);
 
-    std::shared_ptr<const Site> site_;
+    std::shared_ptr<const Site> site_;  // until the thread ends: its handlers may hold what holds this
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;
     EngineLog log_;

@@ -208,6 +208,39 @@ TEST(WhenAll, CancelsEachOnce) {
     });
 }
 
+// By the one that failed, and no more by a time limit around them all.
+TEST(WhenAll, ATimeLimitDoesNotCancelAgain) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        const auto all = [](std::string* text) -> Task<> { co_await when_all(fail_after(1ms), cleaning(20ms, text)); };
+        try {
+            co_await wait_for(all(&log), 5ms);
+        } catch (const TimeoutError&) {
+            log += "timeout";
+        }
+        EXPECT_EQ(log, "clean timeout");
+    });
+}
+
+TEST(Sleep, ANamedOneCanBeAwaitedAgain) {
+    run_in_handler([]() -> Task<> {
+        std::string log;
+        const TaskHandle task = spawn([](std::string* text) -> Task<> {
+            auto pause = sleep(1ms);
+            try {
+                co_await pause;
+            } catch (const Cancelled&) {
+                *text += "cancelled ";
+            }
+            co_await pause;
+            *text += "slept";
+        }(&log));
+        task.cancel();
+        while (!task.is_done()) co_await sleep(1ms);
+        EXPECT_EQ(log, "cancelled slept");
+    });
+}
+
 TEST(WhenAny, CancelsEachOnce) {
     run_in_handler([]() -> Task<> {
         std::string log;

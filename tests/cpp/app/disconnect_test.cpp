@@ -114,6 +114,100 @@ TEST(CancelOnDisconnect, AStopDoesNotCancelAgain) {
     server.wait();
 }
 
+// Saves what it has, which takes a while, and says how that went.
+Task<> save(std::promise<std::string>* saved) {
+    std::string how = "saved";
+    try {
+        co_await sleep(20ms);
+    } catch (const Cancelled&) {
+        how = "cancelled";
+    }
+    saved->set_value(how);
+}
+
+TEST(CancelOnDisconnect, NotOneThatAReceiveHasToldOfIt) {
+    for (const auto leave : {leave_by_close, leave_by_fin, leave_by_reset}) {
+        ProAPI app;
+        std::promise<std::string> saved[2], waiting;
+        app.websocket("/receive",
+                      [&](WebSocketConnection websocket) -> Task<> {
+                          co_await websocket.accept();
+                          try {
+                              co_await websocket.receive_text();
+                          } catch (const WebSocketDisconnect&) {
+                          }
+                          co_await save(&saved[0]);
+                      },
+                      {.cancel_on_disconnect = true});
+        app.websocket("/within",
+                      [&](WebSocketConnection websocket) -> Task<> {
+                          co_await websocket.accept();
+                          const auto receive = [](WebSocketConnection connection) -> Task<> {
+                              try {
+                                  co_await connection.receive_text();
+                              } catch (const WebSocketDisconnect&) {
+                              }
+                          };
+                          // A part of it is told, and the other waits for ever.
+                          co_await when_all(receive(websocket), wait_for_ever(&waiting));
+                      },
+                      {.cancel_on_disconnect = true});
+        const RunningServer server = app.start({.port = 0});
+        Client one(server.port(), "/receive"), other(server.port(), "/within");
+        leave(one);
+        leave(other);
+        EXPECT_EQ(saved[0].get_future().get(), "saved");
+        EXPECT_EQ(waiting.get_future().get(), "cancelled");
+    }
+}
+
+TEST(CancelOnDisconnect, NotAStreamThatAWriteHasToldOfIt) {
+    ProAPI app;
+    std::promise<std::string> saved;
+    app.get("/", [&] {
+        return Response::stream([&](BodyWriter body) -> Task<> {
+            while (co_await body.write(std::string(1 << 20, '.'))) continue;
+            co_await save(&saved);
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port());
+    client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.read_head();
+    client.reset();
+    EXPECT_EQ(saved.get_future().get(), "saved");
+}
+
+// Neither a stop nor a client's end: a failure of the handler.
+TEST(Cancelled, OfAnotherTaskIsAFailure) {
+    ProAPI app;
+    const auto tell = [] {
+        auto completion = std::make_shared<Completion<int>>();
+        const TaskHandle job = spawn([](std::shared_ptr<Completion<int>> told) -> Task<> {
+            try {
+                co_await sleep(1h);
+            } catch (...) {
+                told->set_exception(std::current_exception());
+            }
+        }(completion));
+        job.cancel();
+        return completion;
+    };
+    app.get("/", [&]() -> Task<std::string> {
+        const auto told = tell();
+        co_await *told;
+        co_return "";
+    });
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        const auto told = tell();
+        co_await *told;
+    });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(test::status_of(test::request(server.port(), "GET", "/")), 500);
+    EXPECT_EQ(Client(server.port(), "/").read_close(), 1011);
+}
+
 TEST(CancelOnDisconnect, NotOneThatClosesItselfAndNoneWithoutIt) {
     ProAPI app;
     std::promise<std::string> closes, plain, kicked;

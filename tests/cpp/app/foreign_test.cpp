@@ -132,10 +132,9 @@ TEST(Foreign, CancelledComesOutOfTheWait) {
         std::string log;
         const TaskHandle handle = spawn(wait_twice(&event, &log));
         handle.cancel();
-        EXPECT_TRUE(handle.is_done());
+        while (!handle.is_done()) co_await sleep(0ms);
         event.set();  // too late
         EXPECT_EQ(log, "");
-        co_return;
     });
 }
 
@@ -225,6 +224,29 @@ TEST(Foreign, WaitForTimesOutAndWhatComesLateDoesNoHarm) {
         threads.let_go();
         threads.join();  // they come late, while the server goes on
         co_await sleep(1ms);
+    });
+}
+
+// It is in the coroutine that waits, which must not go on before the other library is done with it.
+TEST(Foreign, WhatCannotBeMovedIsWaitedForBeforeItIsCancelled) {
+    struct Fixed : Threads::Wait {
+        explicit Fixed(Threads& all) : Threads::Wait{all} {}
+        Fixed(const Fixed&) = delete;
+    };
+    Threads threads;
+    run_in_handler([&]() -> Task<> {
+        std::string value;
+        const auto wait = [](Threads* all, std::string* given) -> Task<> {
+            *given = co_await Fixed(*all);
+            co_await sleep(1h);
+        };
+        const TaskHandle task = spawn(wait(&threads, &value));
+        task.cancel();
+        co_await sleep(1ms);
+        EXPECT_FALSE(task.is_done());
+        threads.let_go();
+        while (!task.is_done()) co_await sleep(1ms);
+        EXPECT_EQ(value, std::string(100, 'v'));
     });
 }
 

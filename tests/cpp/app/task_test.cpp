@@ -251,10 +251,30 @@ TEST(Spawn, CanBeCancelled) {
         };
         const TaskHandle handle = spawn(work(&cancelled));
         handle.cancel();
-        EXPECT_TRUE(cancelled);
-        EXPECT_TRUE(handle.is_done());
         handle.cancel();
-        co_return;
+        EXPECT_FALSE(cancelled);  // nothing of it runs within the call
+        while (!handle.is_done()) co_await sleep(0ms);
+        EXPECT_TRUE(cancelled);
+        handle.cancel();
+    });
+}
+
+// Jobs that take themselves off a list are cancelled while it is walked.
+TEST(Spawn, AListOfThemCanBeCancelled) {
+    run_in_handler([]() -> Task<> {
+        std::map<int, TaskHandle> jobs;
+        struct OffTheList {
+            std::map<int, TaskHandle>* all;
+            int number;
+            ~OffTheList() { all->erase(number); }
+        };
+        const auto job = [](std::map<int, TaskHandle>* all, int number) -> Task<> {
+            const OffTheList off_the_list{all, number};
+            co_await sleep(1h);
+        };
+        for (int i = 0; i < 10; ++i) jobs.emplace(i, spawn(job(&jobs, i)));
+        for (const auto& [number, handle] : jobs) handle.cancel();
+        while (!jobs.empty()) co_await sleep(0ms);
     });
 }
 
