@@ -47,13 +47,14 @@ private:
 }  // namespace
 
 spdlog::logger& logger() {
-    static const std::shared_ptr<spdlog::logger> shared = [] {
+    // Never destroyed: a server that a static object holds stops after main().
+    static auto& shared = *new std::shared_ptr<spdlog::logger>([] {
         auto known = spdlog::get("proapi");
         if (!known)
             spdlog::initialize_logger(known =
                                           std::make_shared<spdlog::logger>("proapi", std::make_shared<PoliteStderr>()));
         return known;
-    }();
+    }());
     return *shared;
 }
 

@@ -4,6 +4,7 @@
 
 #include "app/serving.hpp"
 #include "app/site.hpp"
+#include "base/utf8.hpp"
 
 namespace proapi {
 
@@ -30,7 +31,12 @@ void RunningServer::wait() {
     serving().wait();
 }
 
-ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {}
+ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {
+    // Static objects that serving needs (simdjson's) are made before this one, which may be static itself: so they are
+    // destroyed after it.
+    static constexpr std::string_view not_ascii = "\xC3\xA4";
+    static_cast<void>(base::is_valid_utf8(base::as_bytes(not_ascii)));
+}
 ProAPI::~ProAPI() = default;
 
 void ProAPI::add_websocket(std::string_view pattern, std::unique_ptr<detail::WebSocketHandler> handler,

@@ -153,8 +153,16 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
     route.dot_files = dot_files;
     std::string root(prefix);
     if (!root.ends_with('/')) root += '/';
-    add("GET", root, route, {}, where);
-    add("GET", root + "{path:path}", route, {}, where);
+    if (root.find('{') != std::string::npos)
+        throw RouteError("static_files(): expected a prefix without parameters, got \"" + std::string(prefix) + "\"",
+                         where);
+    // Both or none: where one of them is taken, that one is tried first.
+    const std::string files = root + "{path:path}";
+    const bool is_taken = std::any_of(entries_.begin(), entries_.end(), [shape = shape_of(files)](const Entry& entry) {
+        return entry.method == "GET" && entry.shape == shape;
+    });
+    add("GET", is_taken ? files : root, route, {}, where);
+    add("GET", is_taken ? root : files, route, {}, where);
 }
 
 void Site::set(std::string_view name, std::string_view value) {

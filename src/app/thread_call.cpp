@@ -14,7 +14,7 @@ namespace {
 class ThreadCall final : public std::enable_shared_from_this<ThreadCall> {
 public:
     ThreadCall(std::function<Response()> call, std::shared_ptr<Worker> home)
-        : call_(std::move(call)), home_(std::move(home)) {}
+        : call_(std::move(call)), home_(std::move(home)), site_(home_->find_site()) {}
 
     void start(Leaf& waiting) {
         waiting_ = &waiting;
@@ -42,6 +42,7 @@ private:
         // The child would wait in this thread for the next call, and the parent for its child.
         if (net::fork_count() != forks) net::end_forked_child();
         call_ = nullptr;
+        site_ = nullptr;
         home_->post([self = shared_from_this()] {
             if (Leaf* leaf = std::exchange(self->waiting_, nullptr)) leaf->complete();
         });
@@ -49,6 +50,7 @@ private:
 
     std::function<Response()> call_;
     const std::shared_ptr<Worker> home_;
+    std::shared_ptr<const Site> site_;  // the handler's, which may outlast the server
     Leaf* waiting_ = nullptr;
     std::atomic<bool> forgotten_ = false;
     std::optional<Response> result_;

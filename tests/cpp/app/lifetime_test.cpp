@@ -103,6 +103,33 @@ TEST(Lifetime, OfAFileThatIsKept) {
     EXPECT_EQ(file.data, long_body);
 }
 
+// They hold each other: the handler keeps a connection and a request, which know of the application.
+TEST(Lifetime, OfWhatAHandlerHasCaptured) {
+    struct Room {
+        std::optional<WebSocketConnection> websocket;
+        std::optional<Request> request;
+    };
+    std::weak_ptr<Room> left;
+    {
+        ProAPI app;
+        const auto room = std::make_shared<Room>();
+        left = room;
+        app.get("/", [room](Request given) {
+            room->request = given;
+            return "";
+        });
+        app.websocket("/", [room](WebSocketConnection websocket) -> Task<> {
+            room->websocket = websocket;
+            co_await websocket.accept();
+        });
+        const RunningServer server = app.start({.port = 0});
+        static_cast<void>(request(server.port(), "GET", "/"));
+        EXPECT_EQ(test::Client(server.port(), "/").read_close(), 1000);
+        EXPECT_TRUE(room->websocket && room->request);
+    }
+    EXPECT_TRUE(left.expired());
+}
+
 TEST(Lifetime, OfValuesOfATemporary) {
     ProAPI app;
     app.post("/", [](Request request) {

@@ -140,6 +140,13 @@ TEST(Registration, NothingChangesWhileItServes) {
 TEST(Registration, StaticFiles) {
     ProAPI app;
     EXPECT_PART(refusal([&] { app.static_files("/", "/no/such/directory"); }), "/no/such/directory");
+    EXPECT_PART(refusal([&] { app.static_files("/{tenant}/files", "."); }), "a prefix without parameters");
+    // What is refused leaves nothing behind.
+    app.get("/files/{path:path}", [](std::string) { return ""; });
+    EXPECT_PART(refusal([&] { app.static_files("/files", "."); }), "the first: ");
+    app.get("/files/", [] { return "page"; });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/files/")), "page");
 }
 
 TEST(Registration, HandlersMayBeFunctionsLambdasAndObjects) {

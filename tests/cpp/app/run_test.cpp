@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <future>
+#include <iostream>
+#include <optional>
 #include <thread>
 
 #include "client.hpp"
@@ -159,6 +161,56 @@ void start_and_log_to_nobody() {
 
 TEST_F(Run, ALogThatNobodyReadsDoesNotEndTheServer) {
     EXPECT_EXIT(start_and_log_to_nobody(), testing::ExitedWithCode(3), "");
+}
+
+// Its stop, which is logged, comes after main().
+void leave_a_server_to_the_end() {
+    struct Service {
+        ProAPI app;
+        std::optional<RunningServer> server;
+    };
+    static Service service;
+    service.app.setting("shutdown_timeout", "0");
+    service.app.get("/wrong", []() -> std::string { throw Wordless(); });
+    service.app.get("/", []() -> Task<> {
+        while (true) {
+            try {
+                co_await sleep(std::chrono::hours(1));
+            } catch (const Cancelled&) {  // until it is taken away
+            }
+        }
+    });
+    service.server = service.app.start({.port = 0});
+    static_cast<void>(test::request(service.server->port(), "GET", "/wrong"));
+    static test::Client client(service.server->port());
+    client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    std::exit(3);
+}
+
+TEST_F(Run, AStaticServerStopsAfterMain) {
+    EXPECT_EXIT(leave_a_server_to_the_end(), testing::ExitedWithCode(3), "");
+}
+
+// A program of its own, since it prints and is stopped by a signal.
+void run_twice_at_once() {
+    ProAPI app, other;
+    std::string refused;
+    app.background([&]() -> Task<> {
+        try {
+            other.run({.port = 0});
+        } catch (const std::runtime_error& error) {
+            refused = error.what();
+        }
+        ::kill(::getpid(), SIGTERM);
+        co_return;
+    });
+    app.run({.port = 0});
+    std::cerr << refused;
+    ::_exit(3);
+}
+
+TEST_F(Run, OneAtATime) {
+    EXPECT_EXIT(run_twice_at_once(), testing::ExitedWithCode(3), "expected one at a time in a process");
 }
 
 TEST(Start, AnExceptionWithoutATextIsLogged) {
