@@ -1,17 +1,66 @@
 #include "net/forks.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace proapi::net {
 
+namespace {
+
+// One bit a descriptor, for a million of them; pages that are never used take no memory. Descriptors beyond stay.
+constexpr std::size_t word_bits = 64;
+std::array<std::atomic<std::uint64_t>, (1U << 20) / word_bits> kept;
+std::atomic<std::size_t> words_used = 0;
+
+// Numbers stay taken: whatever still closes them in the child must not close another's. Nothing but system calls may be
+// used here.
+void drop_kept() noexcept {
+    int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (std::size_t i = 0; i < words_used.load(std::memory_order_relaxed); ++i) {
+        for (std::uint64_t word = kept[i].exchange(0); word != 0; word &= word - 1) {
+            const auto socket = static_cast<int>(i * word_bits) + std::countr_zero(word);
+            if (null < 0) {  // no descriptor was left: this one is
+                ::close(socket);
+                null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+            }
+            if (null >= 0 && null != socket) ::dup3(null, socket, O_CLOEXEC);
+        }
+    }
+}
+
+}  // namespace
+
 volatile unsigned detail::fork_count = 0;
 
 void watch_forks() noexcept {
-    [[maybe_unused]] static const int registered =
-        ::pthread_atfork(nullptr, nullptr, [] { detail::fork_count = detail::fork_count + 1; });
+    [[maybe_unused]] static const int registered = ::pthread_atfork(nullptr, nullptr, [] {
+        detail::fork_count = detail::fork_count + 1;
+        drop_kept();
+    });
+}
+
+void keep_from_children(int socket) noexcept {
+    const std::size_t word = static_cast<std::size_t>(socket) / word_bits;
+    if (word >= kept.size()) return;
+    std::size_t used = words_used.load(std::memory_order_relaxed);
+    while (used <= word && !words_used.compare_exchange_weak(used, word + 1, std::memory_order_relaxed)) continue;
+    kept[word].fetch_or(std::uint64_t{1} << (static_cast<std::size_t>(socket) % word_bits), std::memory_order_relaxed);
+}
+
+void end_keeping(int socket) noexcept {
+    const std::size_t word = static_cast<std::size_t>(socket) / word_bits;
+    if (word >= kept.size()) return;
+    kept[word].fetch_and(~(std::uint64_t{1} << (static_cast<std::size_t>(socket) % word_bits)),
+                         std::memory_order_relaxed);
 }
 
 void end_forked_child() noexcept {

@@ -58,9 +58,11 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
         throw_errno("bind");
     if (::listen(socket_.get(), backlog) != 0) throw_errno("listen");
     reactor_.watch(socket_.get(), *this, EPOLLIN);
+    keep_from_children(socket_.get());
 }
 
 Listener::~Listener() {
+    end_keeping(socket_.get());
     reactor_.unwatch(socket_.get(), *this);
 }
 

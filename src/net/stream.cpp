@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/forks.hpp"
+#include "net/tcp_info.hpp"
+
 namespace proapi::net {
 
 namespace {
@@ -27,6 +30,7 @@ Stream::Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler)
     const int one = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     reactor_.watch(socket_.get(), *this, stream_events);
+    keep_from_children(socket_.get());
 }
 
 Stream::~Stream() {
@@ -41,6 +45,7 @@ void Stream::close(CloseMode mode) noexcept {
         const linger hard{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
+    end_keeping(socket_.get());
     socket_.reset();
     reading_ = false;
     write_ = WriteResult::State::done;
@@ -65,6 +70,10 @@ bool Stream::has_unread_octets() const noexcept {
 std::size_t Stream::undelivered_octets() const noexcept {
     int count = 0;
     return ::ioctl(socket_.get(), SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+std::uint32_t Stream::delivered_octets() const noexcept {
+    return static_cast<std::uint32_t>(net::delivered_octets(socket_.get()));
 }
 
 void Stream::set_delivery_timeout(Duration timeout) noexcept {

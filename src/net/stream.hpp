@@ -59,6 +59,8 @@ public:
     [[nodiscard]] bool has_unread_octets() const noexcept;
     // Octets that were written and that the peer's kernel has not acknowledged yet.
     [[nodiscard]] std::size_t undelivered_octets() const noexcept;
+    // The low bits of how many have been acknowledged, to tell whether any were since.
+    [[nodiscard]] std::uint32_t delivered_octets() const noexcept;
     // A peer that acknowledges nothing for that long is lost (TCP_USER_TIMEOUT).
     void set_delivery_timeout(Duration timeout) noexcept;
 

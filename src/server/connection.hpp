@@ -71,6 +71,10 @@ public:
     // The peer has ended its side; and all that it sent before has been read.
     [[nodiscard]] bool has_peer_finished() const noexcept { return stream_.has_peer_finished(); }
     [[nodiscard]] bool has_read_ended() const noexcept { return stream_.has_read_ended(); }
+    // Written by the protocol, and not acknowledged by the peer's kernel yet.
+    [[nodiscard]] std::size_t undelivered_octets() const noexcept;
+    // See net::Stream.
+    [[nodiscard]] std::uint32_t delivered_octets() const noexcept { return stream_.delivered_octets(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
     // Sends the two behind the protocol's output: at once and from where they are, as far as the kernel takes them; the
@@ -137,7 +141,6 @@ private:
     [[nodiscard]] Deadline& deadline();
     void watch_write();
     void watch_end();
-    [[nodiscard]] std::size_t undelivered_octets() const noexcept;
     void drop(const char* why) noexcept;
 
     Server& server_;

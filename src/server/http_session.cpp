@@ -427,6 +427,14 @@ void HttpSession::look_for_idleness() {
         connection_.server().add_idle(idle_place_);
 }
 
+// Its time begins once the client has the whole of the last answer. One that takes nothing any more has had it.
+void HttpSession::end_idleness() {
+    const std::size_t undelivered = connection_.undelivered_octets();
+    const bool was_answered_meanwhile = std::exchange(undelivered_, undelivered) != undelivered;
+    if (!waiting_.empty() || was_answered_meanwhile) return await_next_request();
+    connection_.finish();
+}
+
 void HttpSession::release_exchange() {
     file_.reset();
     if (auto exchange = std::exchange(exchange_, nullptr)) exchange->on_end();
@@ -476,7 +484,7 @@ void HttpSession::on_end() {
 }
 
 void HttpSession::on_time() {
-    if (phase_ == Phase::idle) return waiting_.empty() ? connection_.finish() : await_next_request();
+    if (phase_ == Phase::idle) return end_idleness();
     if (phase_ == Phase::head) return refuse_head({408, "The request's head did not end within head_timeout."});
     if (phase_ == Phase::responding) return file_ ? give_file_up() : cut_stream();
     if (phase_ != Phase::body) return;

@@ -75,6 +75,7 @@ private:
     void pass_over_empty_line();
     void await_next_request();
     void look_for_idleness();
+    void end_idleness();
     void release_exchange();
     void on_time();
     void start_timer(Duration timeout);
@@ -92,6 +93,7 @@ private:
     std::unique_ptr<FileSender> file_;
     base::Timer timer_;
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
+    std::size_t undelivered_ = 0;  // of an answer, when idleness was looked at last
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
     bool until_close_ = false;  // the response's end is the connection's

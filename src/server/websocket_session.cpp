@@ -265,6 +265,13 @@ void WebSocketSession::watch_message(std::uint64_t now) {
     websocket_->fail(ws::close_code::policy_violation, "a message did not end within message_timeout");
 }
 
+// The ping may be behind megabytes that the kernel holds.
+bool WebSocketSession::is_taking_output() noexcept {
+    if (connection_.undelivered_octets() == 0) return false;
+    const std::uint32_t delivered = connection_.delivered_octets();
+    return std::exchange(delivered_, delivered) != delivered;
+}
+
 // Any octet counts as life. While nothing is read (paused), silence is ours, not the peer's; pings go all the same, so
 // that the kernel finds out about a peer that is gone.
 void WebSocketSession::check_life(std::uint64_t now) {
@@ -273,6 +280,7 @@ void WebSocketSession::check_life(std::uint64_t now) {
     // After a turn that took long, what has come meanwhile may not have been read yet.
     if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && connection_.has_unread_octets())
         last_heard_ms_ = now;
+    if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && is_taking_output()) last_heard_ms_ = now;
     if (ping_sent_ms_ > last_heard_ms_ && !paused_) {
         if (now >= ping_sent_ms_ + timeout) return lose("ping timeout");
     } else if (now >= std::max(last_heard_ms_, ping_sent_ms_) + interval) {

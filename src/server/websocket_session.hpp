@@ -50,6 +50,7 @@ private:
     void handle(const ws::Event& event);
     void on_time();
     void check_life(std::uint64_t now_ms);
+    [[nodiscard]] bool is_taking_output() noexcept;
     void watch_message(std::uint64_t now_ms);
     void lose(std::string_view reason);
     [[nodiscard]] std::uint64_t now_ms() const noexcept;
@@ -62,6 +63,7 @@ private:
     base::IntrusivePtr<WebSocket> websocket_;
     base::Timer timer_;  // accept_timeout, then the next look at life
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
+    std::uint32_t delivered_ = 0;  // when a pong was looked for last
     Phase phase_ = Phase::connecting;
     bool paused_ = false, notify_ = false;
     bool is_large_ = false;    // a message of what was read last

@@ -125,6 +125,21 @@ def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start)
         assert peer.read_response().getlist("keep-alive") == []
 
 
+def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
+    """However slowly it has read that."""
+    body = bytes(8 << 20)
+    server = start_server(limits={"keep_alive_timeout": SHORT, "max_body": len(body)})
+    with Peer(server.port, receive_buffer=32 * 1024) as peer:
+        begin = time.monotonic()
+        peer.send(request("POST", "/body", body=body))
+        while time.monotonic() - begin < SHORT + 2:  # of the timeout, and the second beyond it
+            peer.buffer += peer.socket.recv(8192)
+            time.sleep(0.005)
+        assert len(peer.buffer) < len(body)
+        assert peer.read_response().body == body
+        assert peer.ask("GET", "/livez").status == 200
+
+
 def test_idle_connections_make_room_for_newcomers(start_server: Start) -> None:
     """The one that has been idle longest goes; who has never asked, or has a request in work, stays."""
     server = start_server(limits={"max_connections": 4})
@@ -272,6 +287,22 @@ def test_any_octet_counts_as_life(start_server: Start) -> None:
             pings += 1
         assert got.payload == b"x" * 125
         websocket.finish()
+
+
+def test_who_takes_what_was_sent_is_alive(start_server: Start) -> None:
+    """Its pong is behind what the server's kernel still has for it."""
+    message = bytes(3 * MIB)
+    limits = {"ping_interval": SHORT / 2, "ping_timeout": SHORT / 2, "max_message_size": len(message)}
+    server = start_server(limits=limits)
+    with WebSocket(server.port, "/echo", receive_buffer=32 * 1024) as websocket:
+        begin = time.monotonic()
+        websocket.send_message(message)
+        while time.monotonic() - begin < 4 * SHORT:
+            websocket.buffer += websocket.socket.recv(8192)
+            time.sleep(0.005)
+        assert len(websocket.buffer) < len(message)
+        assert websocket.receive() == message
+        assert websocket.ask("still here") == "still here"
 
 
 def test_pings_are_answered_by_whoever_lives(start_server: Start) -> None:

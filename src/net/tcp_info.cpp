@@ -1,0 +1,17 @@
+// What the kernel counts of a connection. On its own: <linux/tcp.h>, which knows these counts, and <netinet/tcp.h>,
+// which the other sources need, exclude each other.
+#include "net/tcp_info.hpp"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace proapi::net {
+
+std::uint64_t delivered_octets(int socket) noexcept {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
+}
+
+}  // namespace proapi::net
