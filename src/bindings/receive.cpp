@@ -142,6 +142,8 @@ bool is_normal_end(const server::WebSocket& websocket) noexcept {
 
 PyObject* raise_end(const Receive* receive, const server::Problem& problem) {
     const server::WebSocket& websocket = *receive->connection->websocket;
+    if (problem.kind == server::Problem::Kind::disconnect && !forget_disconnect_of_own(receive->connection))
+        return nullptr;
     if (receive->end == EndOfMessages::stops && problem.kind == server::Problem::Kind::disconnect &&
         is_normal_end(websocket)) {
         PyErr_SetNone(PyExc_StopAsyncIteration);

@@ -28,6 +28,22 @@ PyObject* give_none(PyObject*) {
     Py_RETURN_NONE;
 }
 
+// ---- who calls --------------------------------------------------------------------------------------------------
+
+// Whether the running task is that of the connection's own handler; negative with an exception set.
+int is_own_task(PyObject* self) {
+    PyObject* answer = PyObject_CallOneArg(registry().is_own_task, self);
+    const int is_own = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return is_own;
+}
+
+void drop_disconnect_callback(PyObject* self) noexcept {
+    delete std::exchange(as_connection(self)->on_disconnect, nullptr);
+}
+
+// ---- waiting ----------------------------------------------------------------------------------------------------
+
 bool is_undrained(PyObject* self) {
     return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water();
 }
@@ -38,14 +54,15 @@ PyObject* give_delivered(PyObject* self) {
     return PyBool_FromLong(!websocket_of(self).is_closed());
 }
 // To the handler: it knows of the end from now on.
-PyObject* raise_end(server::WebSocket& websocket) {
+PyObject* raise_end(PyObject* self) {
+    server::WebSocket& websocket = websocket_of(self);
     websocket.mark_end_seen();
+    drop_disconnect_callback(self);
     return raise_problem(websocket.disconnect_problem(), &websocket);
 }
 PyObject* give_delivered_or_raise(PyObject* self) {
-    server::WebSocket& websocket = websocket_of(self);
-    if (!websocket.is_closed()) Py_RETURN_TRUE;
-    return raise_end(websocket);
+    if (!websocket_of(self).is_closed()) Py_RETURN_TRUE;
+    return raise_end(self);
 }
 bool is_unflushed(PyObject* self) {
     return websocket_of(self).buffered_amount() > 0;
@@ -68,16 +85,6 @@ constexpr WaitOperations wait_for_drain{is_undrained, enlist_drained, give_deliv
 constexpr WaitOperations wait_for_own_drain{is_undrained, enlist_drained, give_delivered_or_raise, borrow_loop};
 constexpr WaitOperations wait_for_flush{is_unflushed, enlist_flushed, give_none, borrow_loop};
 constexpr WaitOperations wait_for_end{has_not_ended, enlist_closed, give_end, borrow_loop};
-
-// ---- who calls --------------------------------------------------------------------------------------------------
-
-// Whether the running task is that of the connection's own handler; negative with an exception set.
-int is_own_task(PyObject* self) {
-    PyObject* answer = PyObject_CallOneArg(registry().is_own_task, self);
-    const int is_own = answer ? PyObject_IsTrue(answer) : -1;
-    Py_XDECREF(answer);
-    return is_own;
-}
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
@@ -107,7 +114,7 @@ PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes pa
     const int is_own = is_own_task(self);
     if (is_own < 0) return nullptr;
     if (result == server::SendResult::full) return make_wait(self, is_own ? wait_for_own_drain : wait_for_drain);
-    return is_own ? raise_end(websocket) : drop_send();
+    return is_own ? raise_end(self) : drop_send();
 }
 
 // Does not throw: its callers have something to release.
@@ -217,19 +224,6 @@ PyObject* connection_iter_json(PyObject* self, PyObject* arguments, PyObject* ke
 
 // ---- opening and closing ----------------------------------------------------------------------------------------
 
-void drop_disconnect_callback(PyObject* self) noexcept {
-    delete std::exchange(as_connection(self)->on_disconnect, nullptr);
-}
-
-// The handler itself ends the connection: there is nothing that it would have to be told of. False with an exception
-// set.
-bool forget_disconnect_of_own(PyObject* self) {
-    if (!as_connection(self)->on_disconnect) return true;
-    const int is_own = is_own_task(self);
-    if (is_own > 0) drop_disconnect_callback(self);
-    return is_own >= 0;
-}
-
 PyObject* connection_on_disconnect(PyObject* self, PyObject* callback) {
     drop_disconnect_callback(self);
     server::WebSocket& websocket = websocket_of(self);
@@ -277,7 +271,7 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
     }
     if (const server::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
         return raise_problem(problem, &websocket);
-    if (!forget_disconnect_of_own(self)) return nullptr;
+    if (!forget_disconnect_of_own(as_connection(self))) return nullptr;
     return websocket.buffered_amount() > 0 ? make_wait(self, wait_for_flush) : completed_none();
 }
 
@@ -300,7 +294,7 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     server::WebSocket& websocket = websocket_of(self);
     if (const server::Problem problem = websocket.reject(status, text, headers))
         return raise_problem(problem, &websocket);
-    return forget_disconnect_of_own(self) ? completed_none() : nullptr;
+    return forget_disconnect_of_own(as_connection(self)) ? completed_none() : nullptr;
 }
 
 PyObject* connection_wait_closed(PyObject* self, PyObject*) {
@@ -406,6 +400,14 @@ PyType_Spec connection_spec = {"proapi.WebSocketConnection", sizeof(ConnectionOb
                                connection_slots};
 
 }  // namespace
+
+bool forget_disconnect_of_own(ConnectionObject* connection) {
+    if (!connection->on_disconnect) return true;
+    auto* self = reinterpret_cast<PyObject*>(connection);
+    const int is_own = is_own_task(self);
+    if (is_own > 0) drop_disconnect_callback(self);
+    return is_own >= 0;
+}
 
 PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop) {
     auto* self = PyObject_GC_New(ConnectionObject, connection_type);

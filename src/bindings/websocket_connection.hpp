@@ -39,6 +39,10 @@ extern PyGetSetDef connection_attributes[];
 // A new reference, or null with an exception set. `loop` is the event loop it belongs to.
 [[nodiscard]] PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop);
 
+// The handler itself ends the connection, or is told of its end: where it runs now, nothing cancels it any more. False
+// with an exception set.
+[[nodiscard]] bool forget_disconnect_of_own(ConnectionObject* connection);
+
 // What a receive gives: any message, or only one kind.
 enum class ReceiveKind : std::uint8_t { any, text, bytes, json };
 // Whether a normal end of the connection raises WebSocketDisconnect or StopAsyncIteration.

@@ -32,6 +32,23 @@ async def wait_for_ever(what):
         seen[f"{what} is cancelled"] += 1
         raise
 
+@app.websocket("/saves/{way}", cancel_on_disconnect=True)
+async def saves(websocket, way):
+    await websocket.accept()
+    try:
+        if way == "iterates":
+            async for _ in websocket:
+                pass
+        elif way == "receives":
+            await websocket.receive_text()
+        else:  # above high water: a send that waits for the client
+            await websocket.send_text("ready")
+            while True:
+                await websocket.send_bytes(bytes(1 << 20))
+    finally:
+        await asyncio.sleep(0.05)
+        seen[f"saved what it {way}"] += 1
+
 @app.get("/seen")
 async def what_was_seen():
     return dict(seen)
@@ -260,6 +277,19 @@ def test_one_whose_connection_another_closes_is(served: Served) -> None:
     with WebSocket(served.port, "/kicked") as websocket:
         websocket.expect_close(4003)
         served.wait("kicked is cancelled", 1)
+
+
+@of_the_engine
+@pytest.mark.parametrize("way", ["iterates", "receives", "sends"])
+@pytest.mark.parametrize("leave", LEAVINGS)
+def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, way: str) -> None:
+    """Its clean-up is not cut short."""
+    before = served.seen(f"saved what it {way}")
+    with WebSocket(served.port, f"/saves/{way}") as websocket:
+        if way == "sends":
+            assert websocket.receive() == "ready"
+        leave(websocket)
+        served.wait(f"saved what it {way}", before + 1)
 
 
 def test_others_are_not(served: Served) -> None:
