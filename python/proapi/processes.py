@@ -1,6 +1,7 @@
 """How a process ends: what it says, its exit status, and forked children, which must not go on serving."""
 
 import asyncio
+import atexit
 import contextlib
 import os
 import signal
@@ -30,12 +31,36 @@ def report(error: BaseException) -> int:
     return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
 
-def end_process(status: int) -> NoReturn:
-    """At once: neither threads nor exit handlers are waited for."""
+def flush_output() -> None:
+    """Where somebody reads it: a closed pipe or a full disk costs the output and nothing else."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
+
+
+def end_process(status: int) -> NoReturn:
+    """At once: neither threads nor exit handlers are waited for."""
+    flush_output()
     os._exit(status)
+
+
+def finish_process(status: int) -> NoReturn:
+    """As the interpreter ends a program, in a process that was forked from it: threads are waited for, and what was
+    registered to end them (pools of threads and processes) or to follow (``atexit``) is called."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()  # says itself what they raise
+    end_process(status)
+
+
+def leave_parents_objects() -> None:
+    """In a forked child that ends by ``finish_process``: temporary directories, child processes and managers that were
+    made before the fork are the parent's to remove and to end. ``multiprocessing`` does the same in its children."""
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    if process := sys.modules.get("multiprocessing.process"):
+        process._children = set()  # type: ignore[attr-defined]
+    if util := sys.modules.get("multiprocessing.util"):
+        util._finalizer_registry.clear()
 
 
 def end_forked_child(error: BaseException | None) -> NoReturn:

@@ -98,9 +98,11 @@ def run_server(
     *,
     share_port: bool = False,
     on_listening: OnListening,
+    on_served: Callable[[], object] | None = None,
     lifeline: int | None = None,
 ) -> None:
-    """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end."""
+    """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end. ``on_served``: no
+    handler runs any more, the shutdown functions follow."""
     server = Server(app)
     factory = _loop_factory(server, options)
     with _signals() as stop:
@@ -124,6 +126,7 @@ def run_server(
                         share_port=share_port,
                         drives_loop=options.fast,
                         on_listening=begin,
+                        on_served=on_served,
                     )
                 except asyncio.CancelledError:
                     if not stop.requested:

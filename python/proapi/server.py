@@ -5,6 +5,7 @@ import contextlib
 import inspect
 import os
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ._binding import Engine, serving
@@ -19,6 +20,7 @@ Addresses = list[tuple[str, int]]
 
 # The last part of shutdown_timeout is for the finally clauses of handlers that had to be cancelled.
 _CANCEL_SHARE, _MAX_CANCEL_S = 0.1, 1.0
+_LAST_WORDS_S = 0.02
 # While stopping: how often handlers are looked at whose client is gone.
 _LOOK_S = 0.25
 
@@ -61,9 +63,10 @@ class Server:
         share_port: bool = False,
         drives_loop: bool = False,
         on_listening: Callable[[Addresses], object] | None = None,
+        on_served: Callable[[], object] | None = None,
     ) -> None:
         """Until it is cancelled; then it stops gracefully and raises CancelledError. A second cancellation stops it at
-        once. ListenError: nothing is served."""
+        once. ``on_served``: no handler runs any more, the shutdown functions follow. ListenError: nothing is served."""
         cancelled: asyncio.CancelledError | None = None
         pid = os.getpid()
         before = serving.set(self._dispatcher)
@@ -75,6 +78,8 @@ class Server:
                     await self._serve(host, port, share_port, drives_loop, on_listening)
                 except asyncio.CancelledError as error:
                     cancelled = error  # to the lifespan, this is a normal end
+                if on_served is not None and os.getpid() == pid:
+                    on_served()
         finally:
             self._app.background.remove(self._dispatcher.background)
             serving.reset(before)
@@ -141,7 +146,8 @@ class Server:
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)
         keep_from_children(loop, self)
-        self.engine.set_outside_work(lambda: loop.call_soon(self.engine.poll))
+        context = copy_context()  # not that of the handler on whose behalf the engine is called
+        self.engine.set_outside_work(lambda: loop.call_soon(self.engine.poll, context=context))
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
         give_to_children(self)
@@ -163,7 +169,8 @@ class Server:
                 self._dispatcher.name_handlers(),
             )
             self._dispatcher.cancel()
-            await self._ended(stopped, deadline)
+            # Also without any time left: what they say then still goes out.
+            await self._ended(stopped, max(deadline, asyncio.get_running_loop().time() + _LAST_WORDS_S))
 
     async def _abort(self) -> None:
         """What is left goes; the engine tells its handlers from a turn of its own."""

@@ -6,7 +6,6 @@ when the supervisor closes the other end, or is gone, however it went. Not by a 
 where a service manager or a terminal has sent the first to the whole group.
 """
 
-import atexit
 import errno
 import math
 import os
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import runner
 from .log import logger
-from .processes import end_process, report
+from .processes import end_process, finish_process, flush_output, leave_parents_objects, report
 from .server import Addresses, ListenError
 
 if TYPE_CHECKING:
@@ -30,13 +29,14 @@ if TYPE_CHECKING:
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _SIGNALS = (*_STOPPING, signal.SIGCHLD)
-_TOLD_TO = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # how a worker ends that was told to
+_TOLD_TO = (0, *(-each for each in _STOPPING), *(128 + each for each in _STOPPING))  # how one ends that was told to
 _MIN_RESTART_S = 1.0
 _MAX_BACKOFF_S = 30.0
 _RETRY_S = 5.0
 _YOUNG_S = 10.0
 _KILL_MARGIN_S = 2.0
 _LAST_S = 0.5
+_READY, _SERVED = b"r", b"s"
 _AGAIN_S = 0.05
 
 
@@ -48,16 +48,24 @@ class _Worker:
     due_at: float = 0.0
     young_deaths: int = 0
     is_ready: bool = False
-    ready_fd: int = field(default=-1, repr=False)
+    has_served: bool = False
+    """No handler runs any more: it ends when its shutdown functions do."""
+    state_fd: int = field(default=-1, repr=False)
 
-    def end_start(self) -> None:
-        """It serves, or never will; which, stands in the pipe."""
+    def read_state(self) -> None:
+        """What it has told: ``_READY``, ``_SERVED``, or that it has ended."""
         try:
-            self.is_ready = bool(os.read(self.ready_fd, 1))
-        except BlockingIOError:  # it has died, and a child of its own holds the other end
-            self.is_ready = False
-        os.close(self.ready_fd)
-        self.ready_fd = -1
+            told = os.read(self.state_fd, 16)
+        except BlockingIOError:  # it has ended, and a child of its own holds the other end
+            return
+        self.is_ready = self.is_ready or _READY in told
+        self.has_served = self.has_served or _SERVED in told
+        if not told:
+            self.forget_state()
+
+    def forget_state(self) -> None:
+        os.close(self.state_fd)
+        self.state_fd = -1
 
 
 class Supervisor:
@@ -98,7 +106,7 @@ class Supervisor:
             now = time.monotonic()
             if self._stop_signal:
                 if self._kill_at is not None and now >= self._kill_at:
-                    self._kill_all()
+                    self._kill_busy()
                 continue
             for worker in self._workers:
                 if not worker.pid and now >= max(worker.due_at, self._next_restart_at):
@@ -112,10 +120,10 @@ class Supervisor:
         due = [max(worker.due_at, self._next_restart_at) for worker in self._workers if not worker.pid]
         until = self._kill_at if self._stop_signal else min(due, default=None)
         timeout = None if until is None else max(0.0, until - time.monotonic())
-        starting = {worker.ready_fd: worker for worker in self._workers if worker.ready_fd >= 0}
-        for fd in _readable([self._wake, *starting], timeout):
-            if worker := starting.get(fd):
-                worker.end_start()
+        states = {worker.state_fd: worker for worker in self._workers if worker.state_fd >= 0}
+        for fd in _readable([self._wake, *states], timeout):
+            if worker := states.get(fd):
+                worker.read_state()
         if not self._announced and all(worker.is_ready for worker in self._workers):
             self._announced = True
             runner.announce(self._addresses)
@@ -159,12 +167,13 @@ class Supervisor:
             if worker.pid:
                 os.kill(worker.pid, number)
 
-    def _kill_all(self) -> None:
+    def _kill_busy(self) -> None:
+        """Those whose loop does not turn. Shutdown functions have the time that they take, as in one process."""
         after_s = self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
         for worker in self._workers:
-            if worker.pid:
+            if worker.pid and not worker.has_served:
                 logger.error("worker %d (pid %d) did not stop within %g s: killed", worker.number, worker.pid, after_s)
-        self._signal_all(signal.SIGKILL)
+                os.kill(worker.pid, signal.SIGKILL)
         self._kill_at = None
 
     def _reap(self) -> None:
@@ -177,8 +186,10 @@ class Supervisor:
 
     def _on_death(self, worker: _Worker, exit_code: int) -> None:
         pid, worker.pid = worker.pid, 0
-        if worker.ready_fd >= 0:
-            worker.end_start()
+        if worker.state_fd >= 0:
+            worker.read_state()
+        if worker.state_fd >= 0:
+            worker.forget_state()
         if self._stop_signal:
             if worker.is_ready and exit_code not in _TOLD_TO and self._kill_at is not None:
                 logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _end_of(exit_code))
@@ -204,7 +215,7 @@ class Supervisor:
         )
 
     def _start(self, worker: _Worker) -> None:
-        worker.is_ready = False
+        worker.is_ready = worker.has_served = False
         worker.started_at = time.monotonic()
         try:
             self._fork(worker)
@@ -217,56 +228,48 @@ class Supervisor:
             )
 
     def _fork(self, worker: _Worker) -> None:
-        ready_fd, ready_end = os.pipe()
-        os.set_blocking(ready_fd, False)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        state_fd, state_end = os.pipe()
+        os.set_blocking(state_fd, False)
+        flush_output()
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             worker.pid = os.fork()
             if worker.pid == 0:
-                os.close(ready_fd)
-                self._be_worker(ready_end)
+                os.close(state_fd)
+                self._be_worker(state_end)
         except BaseException:
-            os.close(ready_fd)
+            os.close(state_fd)
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            os.close(ready_end)
-        worker.ready_fd = ready_fd
+            os.close(state_end)
+        worker.state_fd = state_fd
 
-    def _be_worker(self, ready_end: int) -> NoReturn:
+    def _be_worker(self, state_end: int) -> NoReturn:
         """The child's whole life."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            # The terminal's Ctrl-C reaches the whole group; the supervisor passes it on by the lifeline.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for fd in (self._lifeline_end, self._wake, self._wake_end):
                 os.close(fd)
             for each in self._workers:
-                if each.ready_fd >= 0:
-                    os.close(each.ready_fd)
+                if each.state_fd >= 0:
+                    os.close(each.state_fd)
             for reserved in self._reserved:
                 reserved.close()
-
-            def on_listening(_: Addresses) -> None:
-                os.write(ready_end, b"1")
-                os.close(ready_end)
-
-            self._serve(on_listening)
+            leave_parents_objects()
+            self._serve(state_end)
             status = 0
         except ListenError as error:
             print(f"proapi: {error}", file=sys.stderr)
         except BaseException as error:
             status = report(error)
-        atexit._run_exitfuncs()  # os._exit leaves them out; it says itself what they raise
-        end_process(status)
+        finish_process(status)
 
-    def _serve(self, on_listening: "runner.OnListening") -> None:
+    def _serve(self, state_end: int) -> None:
         options = runner.Options(
             host=self._options.host,
             port=self._addresses[0][1],
@@ -274,7 +277,19 @@ class Supervisor:
             workers=1,
             loop=self._options.loop,
         )
-        runner.run_server(self._app, options, share_port=True, on_listening=on_listening, lifeline=self._lifeline)
+
+        def tell(what: bytes) -> None:
+            with suppress(BrokenPipeError):  # the supervisor has gone
+                os.write(state_end, what)
+
+        runner.run_server(
+            self._app,
+            options,
+            share_port=True,
+            on_listening=lambda _: tell(_READY),
+            on_served=lambda: tell(_SERVED),
+            lifeline=self._lifeline,
+        )
 
 
 def _readable(descriptors: Iterable[int], timeout: float | None) -> list[int]:

@@ -55,6 +55,12 @@ print("run has returned", flush=True)
 """
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Program:
     def __init__(self, options: str, text: str = PROGRAM, *, has_own_group: bool = False, **environment: str) -> None:
         self.process = subprocess.Popen(

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
-from running_program import PROGRAM, Program
+from running_program import PROGRAM, Program, free_port
 
 
 @pytest.mark.parametrize("options", ["dict(workers=2)", "dict(workers=2, fast=True)"])
@@ -220,6 +221,119 @@ def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:
     assert (status, err) == (0, "")
     exits = {int(pid) for pid in re.findall(r"exit of (\d+)", out)}
     assert exits == workers | {program.process.pid}
+
+
+POOLS = """
+import asyncio, multiprocessing, os, sys, tempfile, threading, time
+from concurrent.futures import ProcessPoolExecutor
+from proapi import ProAPI
+app = ProAPI(shutdown_timeout=0.5)
+folder = tempfile.TemporaryDirectory()
+helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+helper.start()
+pool = None
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+@app.get("/shared")
+def shared():
+    return f"{os.path.isdir(folder.name)} {os.path.exists(f'/proc/{helper.pid}')}"
+
+@app.get("/pool")
+async def work():
+    global pool
+    pool = pool or ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
+    return str(await asyncio.get_running_loop().run_in_executor(pool, os.getpid))
+
+@app.get("/thread")
+async def thread():
+    threading.Thread(target=lambda: (time.sleep(1), os.write(1, b"the thread has ended\\n"))).start()
+    return str(os.getpid())
+
+@app.on_shutdown
+async def flush():
+    if "long" in sys.argv[1:]:
+        await asyncio.sleep(3.5)
+    os.write(1, b"flushed\\n")
+
+app.run(**eval(sys.argv[1]))
+"""
+
+
+def test_pools_and_threads_of_a_worker_end_with_it(programs: list[Program]) -> None:
+    program = Program("dict(workers=2)", POOLS)
+    programs.append(program)
+    children = {int(program.get("/pool")) for _ in range(20)}
+    workers = {program.get("/thread") for _ in range(20)}
+    program.process.send_signal(signal.SIGTERM)
+    status, out, err = program.end(8)
+    assert (status, err) == (0, "")
+    assert out.count("the thread has ended") == 20
+    assert len(workers) == 2
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+def test_a_workers_end_is_not_that_of_what_the_program_made_before(programs: list[Program]) -> None:
+    program = Program("dict(workers=2)", POOLS)
+    programs.append(program)
+    first = program.get("/pid")
+    os.kill(int(first), signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while len({program_pid(program) for _ in range(20)} - {first, ""}) < 2:
+        assert time.monotonic() < deadline
+    assert {program.get("/shared") for _ in range(10)} == {"True True"}
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end()[0] == 0
+
+
+def program_pid(program: Program) -> str:
+    with contextlib.suppress(OSError):  # of a connection that the one that ends had taken in
+        return program.get("/pid")
+    return ""
+
+
+def test_shutdown_functions_have_the_time_that_they_take(programs: list[Program]) -> None:
+    """Longer than a worker has that does not answer."""
+    program = Program("dict(workers=2)", POOLS.replace("sys.argv[1:]", "'long'"))
+    programs.append(program)
+    program.process.send_signal(signal.SIGTERM)
+    status, out, err = program.end(12)
+    assert (status, err) == (0, "")
+    assert out.count("flushed") == 2
+
+
+@pytest.mark.parametrize("stdout", ["/dev/full", "closed"])
+def test_a_stdout_that_takes_nothing_does_not_keep_workers_from_starting(stdout: str, tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "main.py").write_text("print('hello')\n" + GROUP)
+    command = [sys.executable, str(tmp_path / "main.py"), f"dict(workers=2, port={port})"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open(tmp_path / "log", "w") as log, open("/dev/full", "w") as full:
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" >&-', "sh", *command] if stdout == "closed" else command,
+            stdout=full,
+            stderr=log,
+            env=environment,
+        )
+    try:
+        first = pid_of_one(port)
+        os.kill(int(first), signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while len({pid_of_one(port) for _ in range(20)} - {first}) < 2:
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def pid_of_one(port: int) -> str:
+    deadline = time.monotonic() + 10
+    while True:
+        with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/pid", timeout=10) as answer:
+            return str(answer.read().decode())
+        assert time.monotonic() < deadline
 
 
 GROUP = """

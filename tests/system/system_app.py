@@ -8,6 +8,7 @@ import gc
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import zlib
@@ -151,6 +152,27 @@ async def terminated_child() -> str:
     child.terminate()
     await asyncio.to_thread(child.join)
     return f"the child ended with {child.exitcode}"
+
+
+@app.get("/kept_child")
+async def kept_child() -> str:
+    """Forked, and there until it is killed; gives its pid."""
+    child = multiprocessing.get_context("fork").Process(target=wait_for_the_end)
+    child.start()
+    return str(child.pid)
+
+
+@app.get("/worker")
+async def worker() -> str:
+    return str(os.getpid())
+
+
+@app.get("/interrupted_child")
+async def interrupted_child() -> str:
+    """A program of its own, which ends by SIGINT where that is not ignored."""
+    child = await asyncio.create_subprocess_exec("sleep", "60")
+    child.send_signal(signal.SIGINT)
+    return f"the child ended with {await child.wait()}"
 
 
 @app.websocket("/forks")

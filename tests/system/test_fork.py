@@ -4,8 +4,11 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import signal
+import socket
 import zlib
+from pathlib import Path
 
 import pytest
 from lean_client import LeanWebSocket
@@ -89,6 +92,54 @@ def test_a_child_that_comes_back_to_the_loop_ends(options: dict[str, object]) ->
         assert connection.getresponse().read().decode() == "the child ended with 1"
         connection.close()
         assert "Traceback" not in server.output, server.output
+
+
+def ask(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("options", [{}, {"fast": True}, {"loop": "uvloop"}])
+def test_a_child_has_none_of_the_servers_sockets(options: dict[str, object]) -> None:
+    """They would outlive the server: a port that is taken, connections without an end."""
+    with (
+        serving(python(SYSTEM_APP, json.dumps(options))) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as idle,
+    ):
+        child = int(ask(server.port, "/kept_child"))
+        server.popen.kill()
+        server.popen.wait()
+        try:
+            assert idle.recv(1) == b""
+            with socket.socket() as next_server:
+                next_server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                next_server.bind(("127.0.0.1", server.port))
+                next_server.listen()
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_clients_do_not_wait_for_a_worker_that_was_killed() -> None:
+    """Of a port that several share, a socket that a child still had would get its part of them."""
+    with serving(python(SYSTEM_APP, json.dumps({"workers": 2}))) as server:
+        child = int(ask(server.port, "/kept_child"))
+        try:
+            parent = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+            os.kill(parent, signal.SIGKILL)
+            server.wait_for_output(re.compile(r"was ended by SIGKILL"))
+            assert all(ask(server.port, "/worker") for _ in range(30))
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_programs_that_a_handler_starts_end_by_sigint(workers: int) -> None:
+    with serving(python(SYSTEM_APP, json.dumps({"workers": workers}))) as server:
+        assert ask(server.port, "/interrupted_child") == f"the child ended with {-signal.SIGINT}"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
