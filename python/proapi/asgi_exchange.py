@@ -149,6 +149,7 @@ class AsgiExchange:
 
     async def _send_file(self, file: _FilePart, pool: ThreadPool) -> None:
         descriptor, offset, length = file
+        self._watcher = self._watcher or asyncio.ensure_future(self._watch())
         try:
             while length and not self.ended:
                 data = await pool.run(os.pread, descriptor, min(length, _FILE_PART), offset)

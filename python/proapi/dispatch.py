@@ -124,18 +124,23 @@ class Dispatcher:
         self._websockets[task] = connection, handler
         if handler.cancel_on_disconnect:
             connection._on_disconnect(task.cancel)
-        task.add_done_callback(self._on_websocket_done)
+        task.add_done_callback(self._on_websocket_done, context=context)
         return task
 
     def _on_websocket_done(self, task: asyncio.Task[Any]) -> None:
         connection, handler = self._websockets.pop(task)
+        try:
+            self._end_websocket(task, connection, handler)
+        finally:
+            if not connection.closed:  # it has failed, or a filter of the log has
+                _fail(connection)
+
+    def _end_websocket(self, task: asyncio.Task[Any], connection: WebSocketConnection, handler: Handler) -> None:
         if task.cancelled():
             if self.stopping:
                 connection.close(_GOING_AWAY)
-            else:
-                if not connection.closed:
-                    logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
-                _fail(connection)
+            elif not connection.closed:
+                logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
             return
         error = _relevant(task.exception())
         if error is None:
@@ -151,7 +156,6 @@ class Dispatcher:
             connection.close(code, _CLOSE_REASONS[code])
         elif not (isinstance(error, HTTPException) and _refuse(connection, error)):
             logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
-            _fail(connection)
 
     def _log_peer_fault(self, connection: WebSocketConnection, text: str) -> None:
         self.peer_faults.write(logging.INFO, f"{escape(connection.path)}: {escape(text)}")
@@ -165,7 +169,7 @@ class Dispatcher:
         context = self._context.copy() if context is None else context
         task = self._loop.create_task(self._respond(exchange, handler), context=context)
         self._exchanges[task] = exchange, handler
-        task.add_done_callback(self._on_request_done)
+        task.add_done_callback(self._on_request_done, context=context)
         return task
 
     def _on_request_done(self, task: asyncio.Task[Any]) -> None:
@@ -202,7 +206,12 @@ class Dispatcher:
             return await _call_for_client(handler, request, exchange)
         if handler.is_async:
             return await handler.call(request, request.path_params)
-        result = await self.pool.run(handler.call, request, request.path_params)
+        call = self.pool.submit(handler.call, request, request.path_params)
+        exchange.on_end(call.cancel)  # who has left before it begins gets nothing, and nobody else waits behind it
+        try:
+            result = await asyncio.wrap_future(call)
+        finally:
+            exchange.on_end(None)
         return await result if inspect.isawaitable(result) else result
 
 
@@ -235,7 +244,7 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
     try:
         response = _response_of(error)
         connection.reject(response.status, response.body, response.headers)
-    except (TypeError, ValueError):
+    except Exception:  # one of a class that has not called ours, for example
         return False
     return True
 

@@ -1,13 +1,29 @@
 """The package's log: what peers can cause at will is written at most a few times a second, the rest is counted."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import select
+import traceback
 from collections import Counter
-from typing import TextIO
+from typing import Any, TextIO
 
-logger = logging.getLogger("proapi")
+_logger = logging.getLogger("proapi")
+
+
+class _ContainedLogger(logging.LoggerAdapter[logging.Logger]):
+    """A handler or filter of the program's that raises costs the line, and neither a connection nor the server."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        try:
+            super().log(level, msg, *args, stacklevel=kwargs.pop("stacklevel", 1) + 1, **kwargs)
+        except Exception:
+            with contextlib.suppress(Exception):  # as logging reports what a handler's emit() raises
+                traceback.print_exc()
+
+
+logger = _ContainedLogger(_logger)
 
 _LINES_A_SECOND = 10
 _MAX_TEXT = 200
@@ -90,11 +106,11 @@ class _PoliteHandler(logging.StreamHandler[TextIO]):
 
 def configure() -> None:
     """For programs that have not: to stderr, with the time."""
-    if logging.getLogger().handlers or logger.handlers:
+    if logging.getLogger().handlers or _logger.handlers:
         return
     handler = _PoliteHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger.addHandler(handler)
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
-    logger.propagate = False
+    _logger.addHandler(handler)
+    if _logger.level == logging.NOTSET:
+        _logger.setLevel(logging.INFO)
+    _logger.propagate = False

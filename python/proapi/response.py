@@ -301,7 +301,11 @@ class _PartsOfThread(AsyncIterator[str | bytes]):
         close = getattr(self._parts, "close", None)
         if close is None:
             return
-        if self._call is None or self._call.done():
+        if self._call is not None:
+            self._call.cancel()  # one that waits for a thread
+        if inspect.isgenerator(self._parts) and inspect.getgeneratorstate(self._parts) == inspect.GEN_CREATED:
+            close()  # nothing of it runs
+        elif self._call is None or self._call.done():
             await self._pool.run(close)
         else:
             # Cancelled while the iterator runs: it can be closed once it has given its part.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from .processes import end_forked_child
@@ -33,12 +34,14 @@ class ThreadPool:
         return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
 
     def submit(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Calls it in a thread, with the caller's context variables. RuntimeError: the pool has been closed."""
-        context, pid = copy_context(), os.getpid()
+        """Calls it in a thread, with the caller's context variables. A future that is cancelled before lets go of the
+        arguments. RuntimeError: the pool has been closed."""
+        pid = os.getpid()
+        work = [partial(copy_context().run, function, *args, **kwargs)]
 
         def call() -> _T:
             try:
-                return context.run(function, *args, **kwargs)
+                return work.pop()()
             except StopIteration as error:  # no future can carry it
                 raise RuntimeError("StopIteration left a function that ran in a thread") from error
             finally:
@@ -48,6 +51,7 @@ class ThreadPool:
         future = self._executor.submit(call)
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
+        future.add_done_callback(lambda _: work.clear())  # the executor keeps the call until a thread is free
         return future
 
     def close(self) -> None:

@@ -66,6 +66,20 @@ async def test_http(app: ProAPI) -> None:
     assert (await http(app, "/echo/x", method="HEAD"))[2] == b""
 
 
+async def test_a_file_is_read_for_as_long_as_its_client_is_there(tmp_path: Path) -> None:
+    app = ProAPI()
+    with open(tmp_path / "large.bin", "wb") as file:
+        file.truncate(1 << 30)
+    app.static("/files", tmp_path)
+    peer = Peer(app, scope_of("http", "/files/large.bin"))
+    peer.put("http.request")
+    assert (await peer.get())["status"] == 200
+    assert (await peer.get())["more_body"]
+    peer.put("http.disconnect")
+    await peer.end()
+    assert peer.outgoing.qsize() < 100  # of 16,384 parts
+
+
 async def test_files(app: ProAPI) -> None:
     data = bytes(range(256)) * 1000
     assert (await http(app, "/file"))[2] == data

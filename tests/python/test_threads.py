@@ -1,15 +1,20 @@
 """Who holds threads holds up nobody but their own kind: sync handlers, and sync iterators of streams."""
 
 import asyncio
+import gc
+import socket
+import struct
 import threading
+import weakref
 from collections.abc import Iterator
+from typing import cast
 
 from asgi_peer import Peer, scope_of
 from conftest import Serve, http
 from running_program import Program
 
 from proapi import ProAPI, StreamingResponse
-from proapi.threads import MAX_THREADS
+from proapi.threads import MAX_THREADS, ThreadPool
 
 WAIT_S = 10
 
@@ -44,6 +49,15 @@ async def begin(port: int, path: str, blocking: Blocking) -> list["asyncio.Task[
     for _ in range(MAX_THREADS):
         assert await asyncio.to_thread(blocking.blocked.acquire, timeout=WAIT_S)
     return tasks
+
+
+async def ask_and_leave(port: int, head: str, body: str = "") -> None:
+    """By RST, once the request is in work: who only ends his side may still read."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{head}\r\nHost: localhost\r\n\r\n{body}".encode())
+    await asyncio.sleep(0.01)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def test_sync_handlers_answer_while_streams_hold_every_thread(serve: Serve) -> None:
@@ -91,6 +105,63 @@ async def test_under_an_asgi_server() -> None:
         blocking.may_go_on.set()
     for peer in peers:
         await peer.end()
+
+
+async def test_who_leaves_before_a_thread_is_free_leaves_nothing(serve: Serve) -> None:
+    blocking = Blocking()
+    begun = 0
+
+    @blocking.app.post("/counted")
+    def counted() -> None:
+        nonlocal begun
+        begun += 1
+
+    port = await serve(blocking.app)
+    tasks = []
+    try:
+        tasks = await begin(port, "/handler", blocking)
+        before = len(asyncio.all_tasks())
+        for _ in range(10):
+            await ask_and_leave(port, "POST /counted HTTP/1.1\r\nContent-Length: 3", "abc")
+        async with asyncio.timeout(WAIT_S):
+            while len(asyncio.all_tasks()) > before:
+                await asyncio.sleep(0.01)
+    finally:
+        blocking.may_go_on.set()
+    await asyncio.gather(*tasks)
+    assert begun == 0
+
+
+async def test_streams_that_have_not_begun_need_no_thread_to_end(serve: Serve) -> None:
+    blocking = Blocking()
+    port = await serve(blocking.app)
+    tasks = []
+    try:
+        tasks = await begin(port, "/stream", blocking)
+        before = len(asyncio.all_tasks())
+        for _ in range(10):
+            await ask_and_leave(port, "GET /stream HTTP/1.1")
+        async with asyncio.timeout(WAIT_S):
+            while len(asyncio.all_tasks()) > before:
+                await asyncio.sleep(0.01)
+    finally:
+        blocking.may_go_on.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_call_that_is_cancelled_lets_go_of_its_arguments() -> None:
+    pool, may_go_on = ThreadPool(1), threading.Event()
+    running = pool.submit(may_go_on.wait)
+    argument = Blocking()
+    kept = weakref.ref(argument)
+    waiting = pool.submit(len, cast("list[int]", argument))
+    del argument
+    assert waiting.cancel()
+    gc.collect()
+    assert kept() is None
+    may_go_on.set()
+    running.result(WAIT_S)
+    pool.close()
 
 
 PROGRAM = """
