@@ -176,7 +176,8 @@ public:
 
     // Serves until SIGINT or SIGTERM, then stops gracefully and returns; a second signal exits at once with 128 + its
     // number. Prints where it serves. Throws std::runtime_error with one line that says what is wrong: a busy port, a
-    // bad option. Handlers that are no coroutines and do not end are left, as by RunningServer.
+    // bad option, another run() of this process. Handlers that are no coroutines and do not end are left, as by
+    // RunningServer.
     void run(const RunOptions& options = {});
     // The same for a main() that has nothing left to do: what is wrong is one line on stderr and exit status 1, and
     // handlers that do not end are left by exiting at once, with status 0.
