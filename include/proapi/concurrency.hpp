@@ -86,7 +86,7 @@ public:
         return children_.empty();
     }
     bool await_suspend(std::coroutine_handle<> waiting);
-    void await_resume() const { throw_if_cancelled(); }
+    void await_resume() const;
 
     void on_cancel() override;
     void let_go() noexcept override;
@@ -159,6 +159,7 @@ Task<T> wait_for_task(Task<T> task, std::chrono::milliseconds timeout) {
     Join join(Join::Until::first_error);
     Child<T> child(join, std::move(task));
     join.add(child);
+    child.context().follow(Context::current());
     join.set_timeout(timeout);
     co_await join;
     if (join.has_timed_out() && child.was_cancelled()) throw TimeoutError();

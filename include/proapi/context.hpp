@@ -29,6 +29,13 @@ public:
     void cancel();
     // cancel() comes soon: the operation under way gives up what others may want before.
     void let_go() noexcept;
+    // `waiting` does nothing but wait for this one, which is told of its connection's end on behalf of both.
+    void follow(Context* waiting) noexcept { followed_ = waiting; }
+    // It has been told of its connection's end, by what it awaits.
+    void mark_end_seen() noexcept {
+        for (Context* context = this; context; context = context->followed_) context->has_seen_end_ = true;
+    }
+    [[nodiscard]] bool has_seen_end() const noexcept { return has_seen_end_; }
     [[nodiscard]] const ConnectionState* owner() const noexcept { return owner_.get(); }
     [[nodiscard]] const ConnectionRef& owner_ref() const noexcept { return owner_; }
 
@@ -48,7 +55,8 @@ private:
     friend class Leaf;
     ConnectionRef owner_;
     Leaf* pending_ = nullptr;
-    bool cancel_requested_ = false;
+    Context* followed_ = nullptr;
+    bool cancel_requested_ = false, has_seen_end_ = false;
 };
 
 // Something that calls Leaf::complete() once, unless it is destroyed before: a timer, a waiter's place in a list.

@@ -117,7 +117,13 @@ void ConnectionState::note_own_end() const noexcept {
 
 void ConnectionState::note_end_seen() const noexcept {
     websocket_->mark_end_seen();
-    if (disconnect_waiter_ && Context::current() == &disconnect_waiter_->handler()) disconnect_waiter_->cancel_wait();
+    if (Context* const context = Context::current()) note_end_seen(*context);
+}
+
+void ConnectionState::note_end_seen(Context& context) const noexcept {
+    if (context.owner() != this) return;
+    context.mark_end_seen();
+    if (disconnect_waiter_ && disconnect_waiter_->handler().has_seen_end()) disconnect_waiter_->cancel_wait();
 }
 
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {

@@ -66,8 +66,9 @@ public:
     void set_disconnect_waiter(DisconnectWaiter* waiter) noexcept { disconnect_waiter_ = waiter; }
     // This side has ended it: its own handler needs no telling.
     void note_own_end() const noexcept;
-    // Whoever runs now is told of the end.
+    // Whoever runs now, or `context`, is told of the end.
     void note_end_seen() const noexcept;
+    void note_end_seen(Context& context) const noexcept;
 
     // Throws what the engine has found wrong.
     void raise(const server::Problem& problem) const;

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "app/connection_state.hpp"
 #include "app/waits.hpp"
 #include "proapi/concurrency.hpp"
 
@@ -48,6 +51,14 @@ std::coroutine_handle<> Join::on_child_done(ChildBase& child) noexcept {
     if (busy_ > 0 || running_ > 0) return std::noop_coroutine();
     wait_.reset();
     return take_waiting();
+}
+
+// What a child was told is told whoever has waited for it.
+void Join::await_resume() const {
+    const auto has_seen_end = [](ChildBase* child) { return child->context().has_seen_end(); };
+    if (context() && context()->owner() && std::any_of(children_.begin(), children_.end(), has_seen_end))
+        context()->owner_ref()->note_end_seen(*context());
+    throw_if_cancelled();
 }
 
 void Join::cancel_children() noexcept {

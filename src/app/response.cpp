@@ -78,7 +78,10 @@ public:
     }
     // Whoever runs now is told of it.
     void note_end_seen() const noexcept {
-        if (disconnect_waiter_ && Context::current() == context_) disconnect_waiter_->cancel_wait();
+        Context* const told = Context::current();
+        if (!disconnect_waiter_ || !told) return;
+        told->mark_end_seen();
+        if (context_->has_seen_end()) disconnect_waiter_->cancel_wait();
     }
 
 private:

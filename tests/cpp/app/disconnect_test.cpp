@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <functional>
 #include <future>
 #include <map>
 #include <thread>
@@ -125,40 +126,86 @@ Task<> save(std::promise<std::string>* saved) {
     saved->set_value(how);
 }
 
-TEST(CancelOnDisconnect, NotOneThatAReceiveHasToldOfIt) {
+// Receives, and ends as it likes when it is told of the end.
+Task<> receive(WebSocketConnection websocket, bool throws) {
+    try {
+        while (true) co_await websocket.receive_text();
+    } catch (const WebSocketDisconnect&) {
+        if (throws) throw;
+    }
+}
+
+using Serve = std::function<Task<>(WebSocketConnection)>;
+
+void expect_that_it_saves(const char* what, const Serve& serve) {
     for (const auto leave : {leave_by_close, leave_by_fin, leave_by_reset}) {
         ProAPI app;
-        std::promise<std::string> saved[2], waiting;
-        app.websocket("/receive",
+        std::promise<std::string> saved;
+        app.websocket("/",
                       [&](WebSocketConnection websocket) -> Task<> {
                           co_await websocket.accept();
                           try {
-                              co_await websocket.receive_text();
+                              co_await serve(websocket);
                           } catch (const WebSocketDisconnect&) {
                           }
-                          co_await save(&saved[0]);
-                      },
-                      {.cancel_on_disconnect = true});
-        app.websocket("/within",
-                      [&](WebSocketConnection websocket) -> Task<> {
-                          co_await websocket.accept();
-                          const auto receive = [](WebSocketConnection connection) -> Task<> {
-                              try {
-                                  co_await connection.receive_text();
-                              } catch (const WebSocketDisconnect&) {
-                              }
-                          };
-                          // A part of it is told, and the other waits for ever.
-                          co_await when_all(receive(websocket), wait_for_ever(&waiting));
+                          co_await save(&saved);
                       },
                       {.cancel_on_disconnect = true});
         const RunningServer server = app.start({.port = 0});
-        Client one(server.port(), "/receive"), other(server.port(), "/within");
-        leave(one);
-        leave(other);
-        EXPECT_EQ(saved[0].get_future().get(), "saved");
-        EXPECT_EQ(waiting.get_future().get(), "cancelled");
+        Client client(server.port(), "/");
+        leave(client);
+        EXPECT_EQ(saved.get_future().get(), "saved") << what;
     }
+}
+
+TEST(CancelOnDisconnect, NotOneThatAReceiveHasToldOfIt) {
+    expect_that_it_saves("receive", [](WebSocketConnection websocket) { return receive(websocket, true); });
+    expect_that_it_saves("next", [](WebSocketConnection websocket) -> Task<> {
+        while (co_await websocket.next()) continue;
+    });
+    for (const bool throws : {false, true}) {
+        expect_that_it_saves("wait_for", [throws](WebSocketConnection websocket) -> Task<> {
+            co_await wait_for(receive(websocket, throws), 10s);
+        });
+        expect_that_it_saves("when_any", [throws](WebSocketConnection websocket) -> Task<> {
+            std::vector<Task<>> tasks;
+            tasks.push_back(receive(websocket, throws));
+            tasks.push_back([]() -> Task<> { co_await sleep(1h); }());
+            co_await when_any(std::move(tasks));
+        });
+    }
+    expect_that_it_saves("when_all", [](WebSocketConnection websocket) -> Task<> {
+        const auto wait = []() -> Task<> { co_await sleep(1h); };
+        co_await when_all(receive(websocket, true), wait());
+    });
+}
+
+// A part of it is told, and the other waits for ever.
+TEST(CancelOnDisconnect, OneOfWhichAPartIsTold) {
+    ProAPI app;
+    std::promise<std::string> waiting, saved;
+    app.websocket("/",
+                  [&](WebSocketConnection websocket) -> Task<> {
+                      co_await websocket.accept();
+                      co_await when_all(receive(websocket, false), wait_for_ever(&waiting));
+                  },
+                  {.cancel_on_disconnect = true});
+    app.websocket("/within",
+                  [&](WebSocketConnection websocket) -> Task<> {
+                      co_await websocket.accept();
+                      const auto receive_and_save = [&]() -> Task<> {
+                          co_await receive(websocket, false);
+                          co_await save(&saved);
+                      };
+                      co_await wait_for(receive_and_save, 10s);
+                  },
+                  {.cancel_on_disconnect = true});
+    const RunningServer server = app.start({.port = 0});
+    Client one(server.port(), "/"), other(server.port(), "/within");
+    one.reset();
+    other.reset();
+    EXPECT_EQ(waiting.get_future().get(), "cancelled");
+    EXPECT_EQ(saved.get_future().get(), "saved");
 }
 
 TEST(CancelOnDisconnect, NotAStreamThatAWriteHasToldOfIt) {
