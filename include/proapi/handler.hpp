@@ -264,7 +264,8 @@ template <class F>
     static_assert(
         !refers_to_others<typename Result::type> || (!Result::is_task && is_literal<typename Signature::result>),
         "a handler's result is sent after the request and the handler's parameters are gone: return "
-        "std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference");
+        "std::string (or Response, Json, Bytes), not std::string_view, a pointer or a reference, nor a class that "
+        "becomes a std::string_view and may only refer to its text (one that is trivially copyable)");
     static_assert(!Result::is_task || !Signature::takes_references,
                   "a coroutine outlives the call that starts it: take the handler's parameters by value");
     return std::make_unique<TypedHttpHandler<F, Path::has_first, typename Path::list>>(std::move(function));

@@ -5,6 +5,7 @@
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -30,14 +31,23 @@ namespace detail {
 // low bits of what is too large.
 [[nodiscard]] std::string find_altered_number(const Json& given, const Json& made);
 
-// Of JSON, or of a container's elements of it.
+// Views and pointers, also as elements of containers, pairs and tuples.
 template <class T>
 inline constexpr bool holds_views = std::is_pointer_v<T> || std::is_reference_v<T> || std::ranges::enable_view<T>;
 template <class T>
-    requires requires { typename T::value_type; } && (!std::is_same_v<T, Json>)
+inline constexpr bool holds_views<const T> = holds_views<T>;
+template <class T>
+    requires requires { typename T::value_type; } &&
+                 (!nlohmann::detail::is_basic_json<T>::value && !std::is_same_v<typename T::value_type, T>)
 inline constexpr bool holds_views<T> = std::ranges::enable_view<T> || holds_views<typename T::value_type>;
 template <class First, class Second>
 inline constexpr bool holds_views<std::pair<First, Second>> = holds_views<First> || holds_views<Second>;
+template <class... Elements>
+inline constexpr bool holds_views<std::tuple<Elements...>> = (holds_views<Elements> || ...);
+
+// std::array, pair, tuple: how many elements it has.
+template <class T>
+concept FixedSize = requires { std::tuple_size<T>::value; };
 
 // The value as a T, or in `altered` a number that T does not hold as it is: it is looked for where T converts to JSON,
 // too. Throws Json::exception.
@@ -53,6 +63,12 @@ template <class T>
         }
     }
     T result = value.get<T>();
+    if constexpr (FixedSize<T>) {
+        if (value.is_array() && value.size() > std::tuple_size_v<T> && value[std::tuple_size_v<T>].is_number()) {
+            altered = value[std::tuple_size_v<T>].dump();
+            return result;
+        }
+    }
     if constexpr (std::is_constructible_v<Json, const T&> && !std::is_same_v<T, std::string>)
         altered = find_altered_number(value, Json(std::as_const(result)));
     return result;

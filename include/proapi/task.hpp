@@ -256,8 +256,8 @@ struct SpawnState;
 // std::logic_error on another thread than the task's own, and for a handle that was moved from.
 class TaskHandle {
 public:
-    // Makes what it waits for throw Cancelled: in the loop's next turn, so that nothing of it runs within this call. On
-    // a task that has ended it does nothing.
+    // Makes what it waits for throw Cancelled: in the loop's next turn, so that nothing of it runs within this call.
+    // What the task refers to must be there until is_done(). On a task that has ended it does nothing.
     void cancel() const;
     [[nodiscard]] bool is_done() const;
 

@@ -239,8 +239,8 @@ public:
     }
     // From a text or binary message. T: anything that nlohmann::json converts to. Where T converts to it, too, numbers
     // are checked, in members and elements as well: an integer takes no fraction, no true or false and nothing out of
-    // its range, a float or double nothing that would be infinite; a std::array, pair or tuple takes no number too
-    // many.
+    // its range, a float or double nothing that would be infinite; a T that is a std::array, pair or tuple takes no
+    // number too many.
     template <class T = Json>
     [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
         return detail::ReceivingJson<T>(ref("receive_json()"));

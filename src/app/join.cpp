@@ -82,6 +82,7 @@ void Join::on_cancel() {
 }
 
 void Join::let_go() noexcept {
+    if (stopping_) return;  // the cancellation that follows will not reach them
     for (ChildBase* child : children_)
         if (child->is_running()) child->context().let_go();
 }

@@ -74,15 +74,16 @@ public:
     [[nodiscard]] const Json* first_given() const noexcept { return given_.empty() ? nullptr : given_.front(); }
 
     // The first that was given and is not there; null: none. `is_one_for_one`: no element was left out.
-    [[nodiscard]] const Json* find_missing(bool is_one_for_one) const {
+    // `some_left_out`: some elements have no such place, where the type does not write defaults perhaps.
+    [[nodiscard]] const Json* find_missing(bool is_one_for_one, bool some_left_out) const {
         if (made_.empty()) return nullptr;  // the type's own way to write them
         const auto is_float = [](const Json* number) { return number->is_number_float(); };
         if (std::any_of(made_.begin(), made_.end(), is_float)) return find_missing_float();
-        return find_missing_whole(is_one_for_one);
+        return find_missing_whole(is_one_for_one, some_left_out);
     }
 
 private:
-    [[nodiscard]] const Json* find_missing_whole(bool is_one_for_one) const {
+    [[nodiscard]] const Json* find_missing_whole(bool is_one_for_one, bool some_left_out) const {
         std::vector<Whole> given, made, missing;
         for (const Json* number : made_)
             if (!number->is_boolean()) made.emplace_back(*number);
@@ -94,6 +95,7 @@ private:
         }
         std::sort(given.begin(), given.end());
         std::sort(made.begin(), made.end());
+        if (some_left_out && std::includes(given.begin(), given.end(), made.begin(), made.end())) return nullptr;
         if (!is_one_for_one || given.size() != made.size()) {  // equal ones are merged, some have defaults
             given.erase(std::unique(given.begin(), given.end()), given.end());
             made.erase(std::unique(made.begin(), made.end()), made.end());
@@ -138,8 +140,9 @@ enum class Order : std::uint8_t { kept, any };
 class Places {
 public:
     void add(Side side, const Json& value, Order order) {
-        is_made_ = is_made_ || side == Side::made;
+        made_count_ += side == Side::made;
         if (value.is_object()) {
+            made_objects_ += side == Side::made;
             for (const auto& [name, member] : value.items()) members_[name].add(side, member, order);
         } else if (value.is_array()) {
             makes_array_ = makes_array_ || side == Side::made;
@@ -151,12 +154,13 @@ public:
     }
 
     // As Numbers::find_missing().
-    [[nodiscard]] const Json* find_missing(bool is_one_for_one) const {
-        if (const Json* missing = numbers_.find_missing(is_one_for_one)) return missing;
+    [[nodiscard]] const Json* find_missing(bool is_one_for_one, bool some_left_out = false) const {
+        if (const Json* missing = numbers_.find_missing(is_one_for_one, some_left_out)) return missing;
         for (const auto& [name, each] : members_)
-            if (const Json* missing = each.find_missing(is_one_for_one)) return missing;
+            if (const Json* missing = each.find_missing(is_one_for_one, each.made_count_ < made_objects_))
+                return missing;
         for (const auto& [index, each] : elements_) {
-            const bool is_left_out = makes_array_ && !each.is_made_;
+            const bool is_left_out = makes_array_ && each.made_count_ == 0;
             if (const Json* missing = is_left_out ? each.first_given() : each.find_missing(is_one_for_one))
                 return missing;
         }
@@ -176,7 +180,8 @@ private:
     Numbers numbers_;
     std::map<std::string, Places, std::less<>> members_;
     std::map<std::size_t, Places> elements_;
-    bool is_made_ = false, makes_array_ = false;
+    std::size_t made_count_ = 0, made_objects_ = 0;
+    bool makes_array_ = false;
 };
 
 using Elements = std::vector<const Json*>;

@@ -25,7 +25,7 @@ namespace {
 volatile sig_atomic_t wake_pipe = -1;
 volatile sig_atomic_t signals_seen = 0;
 volatile pid_t serving_process = -1;
-std::atomic<bool> is_in_use = false;
+std::atomic<pid_t> running_process = 0;
 
 void on_signal(int number) {
     if (::getpid() != serving_process) {  // a child that a handler forked: the pipe is its parent's
@@ -49,7 +49,7 @@ public:
         if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("can't make a pipe: " + net::error_text(errno));
         read_end_ = net::Descriptor(ends[0]);
         write_end_ = net::Descriptor(ends[1]);
-        if (is_in_use.exchange(true))
+        if (running_process.exchange(::getpid()) == ::getpid())
             throw std::runtime_error(
                 "run(): expected one at a time in a process, got another while it serves; start() serves beside it");
         wake_pipe = ends[1];
@@ -69,7 +69,7 @@ public:
         ::sigaction(SIGTERM, &old_term_, nullptr);
         ::sigaction(SIGPIPE, &old_pipe_, nullptr);
         wake_pipe = -1;
-        is_in_use = false;
+        running_process = 0;
     }
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;

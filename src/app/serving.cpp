@@ -60,7 +60,7 @@ Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
         throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
                                  std::to_string(options.workers));
     try {
-        use_.emplace(site);
+        use_ = std::make_unique<Site::Use>(site);
     } catch (const std::invalid_argument& error) {
         throw std::runtime_error(error.what());
     }
@@ -107,11 +107,12 @@ void Serving::stop() {
 }
 
 void Serving::wait() {
+    std::unique_ptr<Site::Use> use;  // what handlers have captured may go with it, and may wait for this server
     const std::lock_guard lock(wait_mutex_);
     for (std::thread& thread : threads_)
         if (thread.joinable()) thread.join();
     pool_->close();
-    use_.reset();
+    use.swap(use_);
 }
 
 }  // namespace proapi::detail

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,7 +35,7 @@ private:
 
     std::string host_;
     std::uint16_t port_ = 0;
-    std::optional<Site::Use> use_;
+    std::unique_ptr<Site::Use> use_;
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;
     std::vector<std::shared_ptr<Worker>> workers_;

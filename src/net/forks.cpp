@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -21,20 +20,24 @@ constexpr std::size_t word_bits = 64;
 std::array<std::atomic<std::uint64_t>, (1U << 20) / word_bits> kept;
 std::atomic<std::size_t> words_used = 0;
 
-// Numbers stay taken: whatever still closes them in the child must not close another's. Nothing but system calls may be
-// used here.
+// What another thread is just accepting or closing may be left out. Numbers stay taken: whatever still closes them in
+// the child must not close another's. Nothing but system calls may be used here.
 void drop_kept() noexcept {
-    int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = -1;
+    bool is_null_kept = false;
     for (std::size_t i = 0; i < words_used.load(std::memory_order_relaxed); ++i) {
         for (std::uint64_t word = kept[i].exchange(0); word != 0; word &= word - 1) {
             const auto socket = static_cast<int>(i * word_bits) + std::countr_zero(word);
+            if (null < 0) null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
             if (null < 0) {  // no descriptor was left: this one is
                 ::close(socket);
                 null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
             }
+            if (null == socket) is_null_kept = true;
             if (null >= 0 && null != socket) ::dup3(null, socket, O_CLOEXEC);
         }
     }
+    if (null >= 0 && !is_null_kept) ::close(null);
 }
 
 }  // namespace

@@ -62,8 +62,8 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
 }
 
 Listener::~Listener() {
-    end_keeping(socket_.get());
     reactor_.unwatch(socket_.get(), *this);
+    end_keeping(socket_.get());
 }
 
 Address Listener::address() const {

@@ -222,6 +222,34 @@ TEST(WhenAll, ATimeLimitDoesNotCancelAgain) {
     });
 }
 
+// Those whose children clean up, and so are not cancelled again, are not taken from what they wait for either.
+TEST(WaitFor, ACancellationThatReachesNobodyTakesNothingAway) {
+    run_in_handler([]() -> Task<> {
+        Completion<int> cleaned;
+        std::string log;
+        const TaskHandle task = spawn([](Completion<int> wanted, std::string* text) -> Task<> {
+            const auto clean = [](Completion<int> last, std::string* said) -> Task<> {
+                try {
+                    co_await sleep(1h);
+                } catch (const Cancelled&) {
+                    *said += "cleaning ";
+                }
+                *said += co_await last == 5 ? "clean" : "wrong";
+            };
+            try {
+                co_await wait_for(clean(wanted, text), 1ms);
+            } catch (const TimeoutError&) {
+            }
+        }(cleaned, &log));
+        while (log.empty()) co_await sleep(1ms);
+        task.cancel();
+        co_await sleep(1ms);
+        cleaned.set_value(5);
+        while (!task.is_done()) co_await sleep(1ms);
+        EXPECT_EQ(log, "cleaning clean");
+    });
+}
+
 TEST(Sleep, ANamedOneCanBeAwaitedAgain) {
     run_in_handler([]() -> Task<> {
         std::string log;

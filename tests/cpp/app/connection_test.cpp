@@ -60,6 +60,33 @@ TEST(Receive, TwoAtOnceAreRefused) {
     EXPECT_EQ(client.read_close(), 1000);
 }
 
+// It cleans up already, and is not told again: so its receive stays.
+TEST(Receive, OfOneThatCleansUpSurvivesACancellation) {
+    ProAPI app;
+    app.websocket("/", [](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        const auto receive_last = [](WebSocketConnection connection) -> Task<> {
+            try {
+                co_await sleep(1h);
+            } catch (const Cancelled&) {
+            }
+            co_await connection.send_text("cleaning");
+            co_await connection.send_text(co_await connection.receive_text());
+        };
+        const auto limited = [&]() -> Task<> { co_await wait_for(receive_last(websocket), 1ms); };
+        const TaskHandle task = spawn(limited);
+        co_await sleep(5ms);
+        task.cancel();
+        while (!task.is_done()) co_await sleep(1ms);
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    EXPECT_EQ(client.read_text(), "cleaning");
+    client.send("the last");
+    EXPECT_EQ(client.read_text(), "the last");
+    EXPECT_EQ(client.read_close(), 1000);
+}
+
 TEST(Send, ACancelledWaitNeitherLosesNorDoubles) {
     ProAPI app;
     constexpr int count = 300;

@@ -110,6 +110,8 @@ TEST(JsonNumbers, PlacesWithNumbersOfSeveralKinds) {
 TEST(JsonNumbers, FixedNumbersOfElements) {
     EXPECT_EQ((altered<std::array<int, 2>>("[2,1]")), "");
     EXPECT_EQ((altered<std::array<int, 2>>("[1,2,3]")), "3");
+    EXPECT_EQ((altered<std::array<int, 2>>("[1,2,1]")), "1");
+    EXPECT_EQ((altered<std::tuple<int, int>>("[7,8,7]")), "7");
     EXPECT_EQ((altered<std::array<double, 2>>("[1.5,2.5,3.5]")), "3.5");
     EXPECT_EQ((altered<std::vector<std::array<double, 2>>>("[[1.5,2.5],[1.5,2.5,100]]")), "100");
     EXPECT_EQ(altered<Pair>("[300,44]"), "");
@@ -117,6 +119,32 @@ TEST(JsonNumbers, FixedNumbersOfElements) {
     EXPECT_EQ(altered<Pair>("[300,1,2]"), "2");
     EXPECT_EQ(altered<std::vector<Pair>>("[[300,1],[1,300]]"), "300");
 }
+
+// Writes what is not its default alone.
+struct Sparse {
+    int x = 0, y = 0;
+    friend bool operator<(const Sparse& a, const Sparse& b) { return std::tie(a.x, a.y) < std::tie(b.x, b.y); }
+};
+void to_json(Json& json, const Sparse& sparse) {
+    json = {{"x", sparse.x}};
+    if (sparse.y != 0) json["y"] = sparse.y;
+}
+void from_json(const Json& json, Sparse& sparse) {
+    sparse.x = json.at("x");
+    sparse.y = json.value("y", 0);
+}
+
+TEST(JsonNumbers, DefaultsThatAreNotWritten) {
+    EXPECT_EQ(altered<std::set<Sparse>>(R"([{"x":5,"y":0},{"x":3,"y":2}])"), "");
+    EXPECT_NE(altered<std::vector<Sparse>>(R"([{"x":5,"y":0},{"x":3,"y":4294967297}])"), "");
+    EXPECT_EQ(altered<std::vector<Sparse>>(R"([{"x":5},{"x":3,"y":4294967297}])"), "4294967297");
+}
+
+struct Tree : std::vector<Tree> {};
+static_assert(!detail::holds_views<nlohmann::ordered_json> && !detail::holds_views<Tree>);
+static_assert(!detail::holds_views<std::map<std::string, std::vector<int>>>);
+static_assert(detail::holds_views<std::map<std::string_view, int>>);
+static_assert(detail::holds_views<std::tuple<int, std::vector<std::pair<int, const char*>>>>);
 
 TEST(JsonNumbers, PlainOnes) {
     EXPECT_EQ(altered<std::vector<double>>("[1,0.1,1e300]"), "");
