@@ -418,10 +418,15 @@ void HttpSession::pass_over_empty_line() {
 }
 
 void HttpSession::await_next_request() {
+    undelivered_ = 0;
+    start_idle_timer();
+}
+
+void HttpSession::start_idle_timer() {
     start_timer(settings().keep_alive_timeout + keep_alive_margin);
 }
 
-// The client has the whole of the last answer: whichever of its end and the writing came last.
+// The kernel has the whole of the last answer: whichever of its end and the writing came last.
 void HttpSession::look_for_idleness() {
     if (phase_ == Phase::idle && has_served_ && output_.empty() && waiting_.empty() && !idle_place_.is_linked())
         connection_.server().add_idle(idle_place_);
@@ -429,9 +434,12 @@ void HttpSession::look_for_idleness() {
 
 // Its time begins once the client has the whole of the last answer. One that takes nothing any more has had it.
 void HttpSession::end_idleness() {
-    const std::size_t undelivered = connection_.undelivered_octets();
-    const bool was_answered_meanwhile = std::exchange(undelivered_, undelivered) != undelivered;
-    if (!waiting_.empty() || was_answered_meanwhile) return await_next_request();
+    const std::size_t undelivered = connection_.undelivered_octets(), before = std::exchange(undelivered_, undelivered);
+    const auto seconds = static_cast<std::uint64_t>(
+        std::chrono::ceil<std::chrono::seconds>(settings().keep_alive_timeout + keep_alive_margin).count());
+    // It was not looked at before, or is delivered now, or goes on at the pace that bodies must have, too.
+    const bool goes_on = before == 0 || undelivered == 0 || undelivered + settings().min_body_rate * seconds <= before;
+    if (!waiting_.empty() || (undelivered != before && goes_on)) return start_idle_timer();
     connection_.finish();
 }
 

@@ -76,6 +76,7 @@ private:
     void await_next_request();
     void look_for_idleness();
     void end_idleness();
+    void start_idle_timer();
     void release_exchange();
     void on_time();
     void start_timer(Duration timeout);

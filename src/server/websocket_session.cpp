@@ -265,7 +265,7 @@ void WebSocketSession::watch_message(std::uint64_t now) {
     websocket_->fail(ws::close_code::policy_violation, "a message did not end within message_timeout");
 }
 
-// The ping may be behind megabytes that the kernel holds.
+// The ping may be behind megabytes that the kernel holds: whether it has delivered any since.
 bool WebSocketSession::is_taking_output() noexcept {
     if (connection_.undelivered_octets() == 0) return false;
     const std::uint32_t delivered = connection_.delivered_octets();
@@ -286,6 +286,7 @@ void WebSocketSession::check_life(std::uint64_t now) {
     } else if (now >= std::max(last_heard_ms_, ping_sent_ms_) + interval) {
         machine_.send_ping({});
         ping_sent_ms_ = now;
+        delivered_ = connection_.delivered_octets();
         connection_.flush_soon();
     }
     if (paused_) last_heard_ms_ = now;

@@ -63,7 +63,7 @@ private:
     base::IntrusivePtr<WebSocket> websocket_;
     base::Timer timer_;  // accept_timeout, then the next look at life
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
-    std::uint32_t delivered_ = 0;  // when a pong was looked for last
+    std::uint32_t delivered_ = 0;  // when a ping was sent, or its pong looked for, last
     Phase phase_ = Phase::connecting;
     bool paused_ = false, notify_ = false;
     bool is_large_ = false;    // a message of what was read last

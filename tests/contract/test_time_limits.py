@@ -1,8 +1,11 @@
 """Every limit on time: what happens when it is over, and who buys none."""
 
 import contextlib
+import ctypes
 import os
 import signal
+import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -32,6 +35,7 @@ Start = Callable[..., Server]
 
 KIB, MIB = 1024, 1024 * 1024
 SHORT = 0.3
+SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 DRIP = 0.02  # between two octets of one who sends them singly
 
 
@@ -138,6 +142,9 @@ def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
         assert len(peer.buffer) < len(body)
         assert peer.read_response().body == body
         assert peer.ask("GET", "/livez").status == 200
+        begin = time.monotonic()
+        peer.expect_end(SOON + 2.5)
+        assert time.monotonic() - begin < 2 * (SHORT + 1)  # which took its time is forgotten
 
 
 def test_idle_connections_make_room_for_newcomers(start_server: Start) -> None:
@@ -287,6 +294,20 @@ def test_any_octet_counts_as_life(start_server: Start) -> None:
             pings += 1
         assert got.payload == b"x" * 125
         websocket.finish()
+
+
+def test_a_network_that_is_gone_is_found_in_time(start_server: Start) -> None:
+    """After the ping's time, not after that and another look at what was delivered before."""
+    server = start_server(limits={"ping_interval": 0.5, "ping_timeout": 1})
+    with WebSocket(server.port, "/echo") as websocket:
+        assert websocket.ask("x" * 1000) == "x" * 1000
+        drop_nothing_but = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0 octets
+        program = struct.pack("HL", 1, ctypes.addressof(drop_nothing_but))
+        websocket.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        begin = time.monotonic()
+        while not closed(server, 1006):
+            within(SOON + 2, begin)
+        assert time.monotonic() - begin < 2.3
 
 
 def test_who_takes_what_was_sent_is_alive(start_server: Start) -> None:
