@@ -149,7 +149,7 @@ class AsgiExchange:
 
     async def _send_file(self, file: _FilePart, pool: ThreadPool) -> None:
         descriptor, offset, length = file
-        self._watcher = self._watcher or asyncio.ensure_future(self._watch())
+        self._start_watch()
         try:
             while length and not self.ended:
                 data = await pool.run(os.pread, descriptor, min(length, _FILE_PART), offset)
@@ -170,7 +170,11 @@ class AsgiExchange:
 
     def _watch_client(self) -> None:
         """For a streamed response, which ends when the client is gone, and for whoever asks."""
-        if self._watcher is None and not self.finished and not self.ended:
+        if not self.finished:
+            self._start_watch()
+
+    def _start_watch(self) -> None:
+        if self._watcher is None and not self.ended:
             self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:

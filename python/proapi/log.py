@@ -19,8 +19,9 @@ class _ContainedLogger(logging.LoggerAdapter[logging.Logger]):
         try:
             super().log(level, msg, *args, stacklevel=kwargs.pop("stacklevel", 1) + 1, **kwargs)
         except Exception:
-            with contextlib.suppress(Exception):  # as logging reports what a handler's emit() raises
-                traceback.print_exc()
+            if logging.raiseExceptions:  # as logging reports what a handler's emit() raises
+                with contextlib.suppress(Exception):
+                    traceback.print_exc()
 
 
 logger = _ContainedLogger(_logger)

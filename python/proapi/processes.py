@@ -47,14 +47,20 @@ def end_process(status: int) -> NoReturn:
 def finish_process(status: int) -> NoReturn:
     """As the interpreter ends a program, in a process that was forked from it: threads are waited for, and what was
     registered to end them (pools of threads and processes) or to follow (``atexit``) is called."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()  # says itself what they raise
-    end_process(status)
+    try:
+        for end in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+            try:
+                end()
+            except BaseException as error:  # as the interpreter: said, and no more
+                with contextlib.suppress(Exception):
+                    sys.excepthook(type(error), error, error.__traceback__)
+    finally:
+        end_process(status)
 
 
 def leave_parents_objects() -> None:
     """In a forked child that ends by ``finish_process``: temporary directories, child processes and managers that were
-    made before the fork are the parent's to remove and to end. ``multiprocessing`` does the same in its children."""
+    made before the fork are the parent's to remove and to end."""
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False
     if process := sys.modules.get("multiprocessing.process"):

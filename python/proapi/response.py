@@ -301,9 +301,13 @@ class _PartsOfThread(AsyncIterator[str | bytes]):
         close = getattr(self._parts, "close", None)
         if close is None:
             return
-        if self._call is not None:
-            self._call.cancel()  # one that waits for a thread
-        if inspect.isgenerator(self._parts) and inspect.getgeneratorstate(self._parts) == inspect.GEN_CREATED:
+        # Not one that a thread has just taken: cancel() is False then.
+        is_free = self._call is None or self._call.cancel()
+        if (
+            is_free
+            and inspect.isgenerator(self._parts)
+            and inspect.getgeneratorstate(self._parts) == inspect.GEN_CREATED
+        ):
             close()  # nothing of it runs
         elif self._call is None or self._call.done():
             await self._pool.run(close)

@@ -49,7 +49,7 @@ class _Worker:
     young_deaths: int = 0
     is_ready: bool = False
     has_served: bool = False
-    """No handler runs any more: it ends when its shutdown functions do."""
+    """No handler runs any more: it ends when its shutdown functions, threads and exit functions do."""
     state_fd: int = field(default=-1, repr=False)
 
     def read_state(self) -> None:
@@ -91,7 +91,11 @@ class Supervisor:
             self._wake, self._wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             stack.callback(os.close, self._wake)
             stack.callback(os.close, self._wake_end)
-            for number in _SIGNALS:
+            # One that is ignored, of a job in the background, stays so.
+            self._handled = [
+                each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN or each == signal.SIGCHLD
+            ]
+            for number in self._handled:
                 stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
             stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(self._wake_end, warn_on_full_buffer=False))
             self._supervise()
@@ -116,7 +120,7 @@ class Supervisor:
             raise SystemExit(self._exit_status)
 
     def _wait(self) -> None:
-        """For a signal, a worker that has become ready, or the time of the next start."""
+        """For a signal, what a worker tells of its state, or the time of the next start."""
         due = [max(worker.due_at, self._next_restart_at) for worker in self._workers if not worker.pid]
         until = self._kill_at if self._stop_signal else min(due, default=None)
         timeout = None if until is None else max(0.0, until - time.monotonic())
@@ -171,6 +175,8 @@ class Supervisor:
         """Those whose loop does not turn. Shutdown functions have the time that they take, as in one process."""
         after_s = self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
         for worker in self._workers:
+            if worker.state_fd >= 0:
+                worker.read_state()
             if worker.pid and not worker.has_served:
                 logger.error("worker %d (pid %d) did not stop within %g s: killed", worker.number, worker.pid, after_s)
                 os.kill(worker.pid, signal.SIGKILL)
@@ -247,10 +253,16 @@ class Supervisor:
 
     def _be_worker(self, state_end: int) -> NoReturn:
         """The child's whole life."""
+        try:
+            self._live_as_worker(state_end)
+        finally:  # also where stderr takes nothing, or a signal's handler raises
+            os._exit(1)
+
+    def _live_as_worker(self, state_end: int) -> NoReturn:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in _SIGNALS:
+            for number in self._handled:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for fd in (self._lifeline_end, self._wake, self._wake_end):

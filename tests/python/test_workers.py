@@ -294,6 +294,30 @@ def program_pid(program: Program) -> str:
     return ""
 
 
+def test_what_an_exit_function_raises_is_said_and_no_more(programs: list[Program]) -> None:
+    text = "import threading\nthreading._register_atexit(lambda: 1 / 0)\n" + GROUP
+    program = Program("dict(workers=2)", text + "os.write(1, b'after run\\n')\n")
+    programs.append(program)
+    program.process.send_signal(signal.SIGTERM)
+    status, out, err = program.end()
+    assert status == 0
+    assert out.count("flushed") == 2
+    assert out.count("after run") == 1
+    assert "ZeroDivisionError" in err
+
+
+def test_a_signal_that_is_ignored_stays_so(programs: list[Program]) -> None:
+    """As SIGINT is in a job of a shell's background."""
+    text = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + GROUP
+    program = Program("dict(workers=2)", text, has_own_group=True)
+    programs.append(program)
+    before = {program.get("/pid") for _ in range(30)}
+    os.killpg(program.process.pid, signal.SIGINT)
+    assert {program.get("/pid") for _ in range(30)} == before
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end()[0] == 0
+
+
 def test_shutdown_functions_have_the_time_that_they_take(programs: list[Program]) -> None:
     """Longer than a worker has that does not answer."""
     program = Program("dict(workers=2)", POOLS.replace("sys.argv[1:]", "'long'"))
