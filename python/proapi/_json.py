@@ -8,7 +8,7 @@ import builtins
 import dataclasses
 import datetime
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -64,7 +64,8 @@ def _plain(value: Any) -> Any:
         return datetime.timedelta(value.days, value.seconds, value.microseconds)
     if isinstance(value, (bytes, bytearray)):
         return bytes(memoryview(value))
-    raise TypeError(f"expected a value that JSON can hold, got {type(value).__name__}")
+    hint = "; is an await missing?" if isinstance(value, Awaitable) else ""
+    raise TypeError(f"expected a value that JSON can hold, got {type(value).__name__}{hint}")
 
 
 def _plain_date(value: datetime.date) -> datetime.date:

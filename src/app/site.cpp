@@ -60,8 +60,8 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     const auto parameters = parsed.parameters();
     const std::string route = "route \"" + std::string(pattern) + "\": ";
     if (parameters.size() != kinds.size())
-        throw RouteError(route + "expected a handler of " + std::to_string(parameters.size()) +
-                             " path parameters, got one of " + std::to_string(kinds.size()),
+        throw RouteError(route + "expected a handler that takes " + std::to_string(parameters.size()) +
+                             " path parameters, got one that takes " + std::to_string(kinds.size()),
                          where);
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         if (fits(parameters[i].converter, kinds[i])) continue;

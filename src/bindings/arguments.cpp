@@ -9,7 +9,9 @@ namespace proapi::bindings {
 
 bool read_str(PyObject* object, const char* what, std::string_view& out) {
     if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "%s: expected str, got %.200s", what, Py_TYPE(object)->tp_name);
+        const PyAsyncMethods* const async = Py_TYPE(object)->tp_as_async;
+        PyErr_Format(PyExc_TypeError, "%s: expected str, got %.200s%s", what, Py_TYPE(object)->tp_name,
+                     async && async->am_await ? "; is an await missing?" : "");
         return false;
     }
     Py_ssize_t size = 0;

@@ -44,3 +44,17 @@ async def test_a_receive_that_ends_without_a_message(serve: Serve) -> None:
 
     async with connect(f"ws://127.0.0.1:{await serve(app_of(handler))}/") as client:
         assert await client.recv() == "not told"
+
+
+@pytest.mark.filterwarnings("ignore:receive")
+async def test_where_it_is_used_the_error_asks_for_the_await(serve: Serve) -> None:
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        receive: Any = websocket.receive_text
+        for send, value in ((websocket.send_text, receive()), (websocket.send_json, {"x": receive()})):
+            with pytest.raises(TypeError, match=r"got .*; is an await missing"):
+                send(value)
+        await websocket.send_text("told")
+
+    async with connect(f"ws://127.0.0.1:{await serve(app_of(handler))}/") as client:
+        assert await client.recv() == "told"

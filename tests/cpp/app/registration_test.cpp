@@ -80,9 +80,9 @@ TEST(Registration, MethodsInAnyCase) {
 TEST(Registration, CountOfParameters) {
     ProAPI app;
     const std::string text = refusal([&] { app.websocket("/{a}/{b}", socket_of_text); });
-    EXPECT_PART(text, "expected a handler of 2 path parameters, got one of 1");
-    EXPECT_PART(refusal([&] { app.websocket("/a", socket_of_text); }), "of 0 path parameters");
-    EXPECT_PART(refusal([&] { app.get("/{a}", [](Request) { return ""; }); }), "got one of 0");
+    EXPECT_PART(text, "expected a handler that takes 2 path parameters, got one that takes 1");
+    EXPECT_PART(refusal([&] { app.websocket("/a", socket_of_text); }), "takes 0 path parameters");
+    EXPECT_PART(refusal([&] { app.get("/{a}", [](Request) { return ""; }); }), "got one that takes 0");
 }
 
 TEST(Registration, TypesOfParameters) {
