@@ -250,7 +250,7 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
 
 
 def _fail(connection: WebSocketConnection) -> None:
-    if connection.accepted or connection.closed:
+    if connection.accepted:
         connection.close(_INTERNAL_ERROR, "internal error")
     else:
         connection.reject(500, "Internal Server Error\n", {"Content-Type": "text/plain; charset=utf-8"})

@@ -46,7 +46,8 @@ def end_process(status: int) -> NoReturn:
 
 def finish_process(status: int) -> NoReturn:
     """As the interpreter ends a program, in a process that was forked from it: threads are waited for, and what was
-    registered to end them (pools of threads and processes) or to follow (``atexit``) is called."""
+    registered to end them (pools of threads and processes) or to follow (``atexit``) is called. Both are private; there
+    is no other way but ``sys.exit``, which would go up through the parent's code."""
     try:
         for end in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
             try:

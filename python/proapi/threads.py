@@ -48,10 +48,13 @@ class ThreadPool:
                 if os.getpid() != pid:  # the thread would wait for the next call, and the parent for its child
                     end_forked_child(sys.exception())
 
+        def forget(future: Future[_T]) -> None:
+            self._futures.discard(future)
+            work.clear()  # the executor keeps the call until a thread is free
+
         future = self._executor.submit(call)
         self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
-        future.add_done_callback(lambda _: work.clear())  # the executor keeps the call until a thread is free
+        future.add_done_callback(forget)
         return future
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ protected:
 class ConnectionState final : public StateLink, private server::Receiver, private server::Waiter {
 public:
     ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::WebSocket> websocket) noexcept
-        : websocket_(std::move(worker), std::move(websocket)) {}
+        : websocket_(std::move(worker), std::move(websocket)), max_buffered_(websocket_->max_buffered()) {}
     // Keeps itself until the connection is gone.
     void begin();
 
@@ -48,6 +48,7 @@ public:
     [[nodiscard]] Sending send(server::MessageKind kind, base::Bytes payload);
     // What other threads have on its way here counts like what is buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
+    [[nodiscard]] std::uint64_t max_buffered() const noexcept { return max_buffered_; }
     // Of both. On another thread than its own what that has told last, which asking brings up to date soon.
     [[nodiscard]] std::size_t buffered_amount();
     // Tells other threads. On its own.
@@ -81,6 +82,7 @@ private:
 
     friend class ConnectionRef;
     HomePtr<server::WebSocket> websocket_;
+    const std::uint64_t max_buffered_;  // the engine's settings end with the worker's thread, and others still ask
     ReceivingBase* receiving_ = nullptr;
     DisconnectWaiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;

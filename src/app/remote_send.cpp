@@ -18,8 +18,7 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, serve
                                               base::Bytes payload) {
     // Bounded like the outgoing buffer: one message may always go beyond it.
     std::atomic<std::size_t>& on_its_way = target->remote_bytes();
-    const std::shared_ptr<const Site> site = target->worker().find_site();  // which holds the limits
-    if (site && on_its_way.load(std::memory_order_relaxed) > target->websocket().max_buffered()) {
+    if (on_its_way.load(std::memory_order_relaxed) > target->max_buffered()) {
         target->overflow();
         auto dropped = std::make_shared<RemoteSend>(target, kind, base::Bytes());
         dropped->done_ = true;

@@ -14,7 +14,7 @@ namespace {
 class ThreadCall final : public std::enable_shared_from_this<ThreadCall> {
 public:
     ThreadCall(std::function<Response()> call, std::shared_ptr<Worker> home)
-        : call_(std::move(call)), home_(std::move(home)), site_(home_->find_site()) {}
+        : call_(std::move(call)), home_(std::move(home)), site_(home_->shared_site()) {}
 
     void start(Leaf& waiting) {
         waiting_ = &waiting;

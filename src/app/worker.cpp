@@ -128,9 +128,7 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
         let_go_in_turn(lock);
     }
     worker_of_thread = nullptr;
-    std::shared_ptr<const Site> site;
-    const std::lock_guard lock(post_mutex_);
-    site.swap(site_);
+    site_.reset();
 }
 
 bool Worker::post(std::function<void()> task) {

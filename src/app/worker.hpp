@@ -95,11 +95,7 @@ public:
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
-    // Null once the thread has ended. Any thread.
-    [[nodiscard]] std::shared_ptr<const Site> find_site() {
-        const std::lock_guard lock(post_mutex_);
-        return site_;
-    }
+    [[nodiscard]] const std::shared_ptr<const Site>& shared_site() const noexcept { return site_; }
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
     // Any thread.
     [[nodiscard]] net::ThreadPool& pool() const noexcept { return *pool_; }

@@ -19,15 +19,6 @@ namespace {
 
 PyTypeObject* connection_type = nullptr;
 
-// ---- waiting ----------------------------------------------------------------------------------------------------
-
-PyObject* borrow_loop(PyObject* self) {
-    return as_connection(self)->loop;
-}
-PyObject* give_none(PyObject*) {
-    Py_RETURN_NONE;
-}
-
 // ---- who calls --------------------------------------------------------------------------------------------------
 
 // Whether the running task is that of the connection's own handler; negative with an exception set.
@@ -43,6 +34,13 @@ void drop_disconnect_callback(PyObject* self) noexcept {
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------------
+
+PyObject* borrow_loop(PyObject* self) {
+    return as_connection(self)->loop;
+}
+PyObject* give_none(PyObject*) {
+    Py_RETURN_NONE;
+}
 
 bool is_undrained(PyObject* self) {
     return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water();

@@ -85,7 +85,6 @@ public:
     // `result` is meaningful where no problem is given.
     [[nodiscard]] Problem send(MessageKind kind, base::Bytes payload, SendResult& result);
     [[nodiscard]] bool is_above_low_water() const noexcept;
-    // Any thread, while the connection is open.
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return settings_->max_buffered; }
     void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }
     // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.

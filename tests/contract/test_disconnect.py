@@ -279,7 +279,6 @@ def test_one_whose_connection_another_closes_is(served: Served) -> None:
         served.wait("kicked is cancelled", 1)
 
 
-@of_the_engine
 @pytest.mark.parametrize("way", ["iterates", "receives", "sends"])
 @pytest.mark.parametrize("leave", LEAVINGS)
 def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, way: str) -> None:

@@ -60,6 +60,13 @@ async def ask_and_leave(port: int, head: str, body: str = "") -> None:
     writer.transport.abort()
 
 
+async def expect_tasks(count: int) -> None:
+    """Those of the others have ended."""
+    async with asyncio.timeout(WAIT_S):
+        while len(asyncio.all_tasks()) > count:
+            await asyncio.sleep(0.01)
+
+
 async def test_sync_handlers_answer_while_streams_hold_every_thread(serve: Serve) -> None:
     blocking = Blocking()
     port = await serve(blocking.app)
@@ -123,9 +130,7 @@ async def test_who_leaves_before_a_thread_is_free_leaves_nothing(serve: Serve) -
         before = len(asyncio.all_tasks())
         for _ in range(10):
             await ask_and_leave(port, "POST /counted HTTP/1.1\r\nContent-Length: 3", "abc")
-        async with asyncio.timeout(WAIT_S):
-            while len(asyncio.all_tasks()) > before:
-                await asyncio.sleep(0.01)
+        await expect_tasks(before)
     finally:
         blocking.may_go_on.set()
     await asyncio.gather(*tasks)
@@ -141,9 +146,7 @@ async def test_streams_that_have_not_begun_need_no_thread_to_end(serve: Serve) -
         before = len(asyncio.all_tasks())
         for _ in range(10):
             await ask_and_leave(port, "GET /stream HTTP/1.1")
-        async with asyncio.timeout(WAIT_S):
-            while len(asyncio.all_tasks()) > before:
-                await asyncio.sleep(0.01)
+        await expect_tasks(before)
     finally:
         blocking.may_go_on.set()
     await asyncio.gather(*tasks)
