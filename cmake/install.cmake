@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(proapi_layers proapi_base proapi_net proapi_http proapi_ws proapi_server proapi_app)
+set(proapi_layers proapi_base proapi_net proapi_http proapi_ws proapi_service proapi_server proapi_app)
 
 # The layers include each other from src/, which is not installed: users see include/proapi only. They are called there
 # as they are here: proapi::base.

@@ -6,8 +6,8 @@
 
 namespace proapi::detail {
 
-void make_message(server::MessageView from, Message& to) {
-    if (from.kind == server::MessageKind::text) {
+void make_message(service::MessageView from, Message& to) {
+    if (from.kind == service::MessageKind::text) {
         to.emplace<std::string>(base::as_text(from.payload));
     } else {
         const auto* begin = reinterpret_cast<const std::byte*>(from.payload.data());
@@ -29,7 +29,7 @@ void ConnectionState::begin() {
     websocket_->wait_closed(*this);
 }
 
-server::WebSocket& ConnectionState::websocket(const char* call) const {
+service::WebSocket& ConnectionState::websocket(const char* call) const {
     if (!is_here())
         throw WebSocketStateError(std::string(call) +
                                   ": expected to be called on the connection's own thread, got another one");
@@ -38,7 +38,7 @@ server::WebSocket& ConnectionState::websocket(const char* call) const {
 
 const RequestView& ConnectionState::view() {
     std::call_once(view_once_, [this] {
-        view_ = std::make_unique<RequestView>(websocket_->request(), server::UrlKind::websocket);
+        view_ = std::make_unique<RequestView>(websocket_->request(), service::UrlKind::websocket);
     });
     return *view_;
 }
@@ -55,15 +55,15 @@ void ConnectionState::raise_disconnect() const {
                               websocket_->close_reason());
 }
 
-void ConnectionState::raise(const server::Problem& problem) const {
+void ConnectionState::raise(const service::Problem& problem) const {
     switch (problem.kind) {
-        case server::Problem::Kind::none:
+        case service::Problem::Kind::none:
             return;
-        case server::Problem::Kind::state:
+        case service::Problem::Kind::state:
             throw WebSocketStateError(problem.text);
-        case server::Problem::Kind::value:
+        case service::Problem::Kind::value:
             throw std::invalid_argument(problem.text);
-        case server::Problem::Kind::disconnect:
+        case service::Problem::Kind::disconnect:
             raise_disconnect();
     }
 }
@@ -73,8 +73,8 @@ void ConnectionState::accept(std::optional<std::string_view> subprotocol, const 
     accepted_.store(true, std::memory_order_release);
 }
 
-Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
-    if (kind == server::MessageKind::text && !base::is_valid_utf8(payload))
+Sending ConnectionState::send(service::MessageKind kind, base::Bytes payload) {
+    if (kind == service::MessageKind::text && !base::is_valid_utf8(payload))
         throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
     if (!is_here()) {
         if (has_ended()) {
@@ -85,11 +85,11 @@ Sending ConnectionState::send(server::MessageKind kind, base::Bytes payload) {
         return Sending(
             new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
     }
-    auto result = server::SendResult::sent;
+    auto result = service::SendResult::sent;
     raise(websocket_->send(kind, payload, result));
-    if (result == server::SendResult::sent) [[likely]]
+    if (result == service::SendResult::sent) [[likely]]
         return {};
-    const bool next_turn = result == server::SendResult::ended && worker().count_dropped();
+    const bool next_turn = result == service::SendResult::ended && worker().count_dropped();
     return Sending(new Sending::Unfinished(ConnectionRef(this), next_turn));
 }
 
@@ -148,10 +148,10 @@ bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
 }
 
 bool ConnectionState::try_receive(Message& message) const {
-    std::optional<server::Message> queued;
-    if (const server::Problem problem = websocket("receive").try_receive(queued)) raise(problem);
+    std::optional<service::Message> queued;
+    if (const service::Problem problem = websocket("receive").try_receive(queued)) raise(problem);
     if (!queued) return false;
-    if (queued->kind == server::MessageKind::text) {
+    if (queued->kind == service::MessageKind::text) {
         message.emplace<std::string>(std::move(queued->data));
     } else {
         make_message(queued->view(), message);
@@ -170,7 +170,7 @@ void ConnectionState::cancel_receive(ReceivingBase& receiving) noexcept {
     websocket_->cancel_receive(*this);
 }
 
-void ConnectionState::on_message(server::MessageView message) {
+void ConnectionState::on_message(service::MessageView message) {
     try {
         make_message(message, receiving_->message());
     } catch (...) {

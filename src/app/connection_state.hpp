@@ -13,12 +13,12 @@
 #include "app/request_view.hpp"
 #include "app/worker.hpp"
 #include "proapi/websocket_connection.hpp"
-#include "server/websocket.hpp"
+#include "service/websocket.hpp"
 
 namespace proapi::detail {
 
 // A handler that is to be cancelled at the connection's end, unless what it waits for tells it.
-class DisconnectWaiter : public server::Waiter {
+class DisconnectWaiter : public service::Waiter {
 public:
     [[nodiscard]] virtual const Context& handler() const noexcept = 0;
 
@@ -26,9 +26,9 @@ protected:
     ~DisconnectWaiter() = default;
 };
 
-class ConnectionState final : public StateLink, private server::Receiver, private server::Waiter {
+class ConnectionState final : public StateLink, private service::Receiver, private service::Waiter {
 public:
-    ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::WebSocket> websocket) noexcept
+    ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::WebSocket> websocket) noexcept
         : websocket_(std::move(worker), std::move(websocket)), max_buffered_(websocket_->max_buffered()) {}
     // Keeps itself until the connection is gone.
     void begin();
@@ -36,16 +36,16 @@ public:
     [[nodiscard]] bool is_here() const noexcept { return websocket_.home()->is_here(); }
     [[nodiscard]] Worker& worker() const noexcept { return *websocket_.home(); }
     // On its own thread only; throws WebSocketStateError, naming the call, elsewhere.
-    [[nodiscard]] server::WebSocket& websocket(const char* call) const;
+    [[nodiscard]] service::WebSocket& websocket(const char* call) const;
     // The same without the check.
-    [[nodiscard]] server::WebSocket& websocket() const noexcept { return *websocket_; }
+    [[nodiscard]] service::WebSocket& websocket() const noexcept { return *websocket_; }
     // Its transport is gone. Any thread.
     [[nodiscard]] bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
     [[nodiscard]] const RequestView& view();
     [[nodiscard]] std::unordered_map<std::string, std::any>& user_data();
 
     void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
-    [[nodiscard]] Sending send(server::MessageKind kind, base::Bytes payload);
+    [[nodiscard]] Sending send(service::MessageKind kind, base::Bytes payload);
     // What other threads have on its way here counts like what is buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return max_buffered_; }
@@ -72,16 +72,16 @@ public:
     void note_end_seen(Context& context) const noexcept;
 
     // Throws what the engine has found wrong.
-    void raise(const server::Problem& problem) const;
+    void raise(const service::Problem& problem) const;
     [[noreturn]] void raise_disconnect() const;
 
 private:
-    void on_message(server::MessageView message) override;
+    void on_message(service::MessageView message) override;
     void on_end() override;
     void on_ready() override;  // the connection is gone
 
     friend class ConnectionRef;
-    HomePtr<server::WebSocket> websocket_;
+    HomePtr<service::WebSocket> websocket_;
     const std::uint64_t max_buffered_;  // the engine's settings end with the worker's thread, and others still ask
     ReceivingBase* receiving_ = nullptr;
     DisconnectWaiter* disconnect_waiter_ = nullptr;
@@ -95,6 +95,6 @@ private:
 };
 
 // Makes a message of what the engine has; the octets are copied once.
-void make_message(server::MessageView from, Message& to);
+void make_message(service::MessageView from, Message& to);
 
 }  // namespace proapi::detail

@@ -1,7 +1,7 @@
 #include "proapi/errors.hpp"
 
 #include "http/response.hpp"
-#include "server/log.hpp"
+#include "service/log.hpp"
 
 namespace proapi {
 
@@ -9,7 +9,7 @@ namespace {
 
 [[nodiscard]] std::string disconnect_text(std::uint16_t code, const std::string& reason) {
     std::string text = "the connection has ended with code " + std::to_string(code);
-    if (!reason.empty()) text += " (" + server::escape_for_log(reason) + ")";
+    if (!reason.empty()) text += " (" + service::escape_for_log(reason) + ")";
     return text;
 }
 

@@ -9,13 +9,14 @@ namespace {
 
 constexpr std::string_view text_type = "text/plain; charset=utf-8";
 
-void respond_with_text(server::Exchange& exchange, int status, std::string_view text) {
+void respond_with_text(service::Exchange& exchange, int status, std::string_view text) {
     if (exchange.is_started()) return exchange.fail();
     static_cast<void>(exchange.respond(status, {{"Content-Type", std::string(text_type)}}, text));
 }
 
 // No exception leaves it: each becomes a response.
-Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Worker> worker, const Site::Entry* entry) {
+Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Worker> worker,
+              const Site::Entry* entry) {
     // What refers to the request is valid until the response is written, a stream's closure included.
     const Request request(std::make_shared<const RequestState>(worker, exchange));
     try {
@@ -49,7 +50,7 @@ Task<> answer(base::IntrusivePtr<server::Exchange> exchange, std::shared_ptr<Wor
 
 class HttpTask final : public Detached {
 public:
-    HttpTask(const Site::Entry& entry, Worker& worker, base::IntrusivePtr<server::Exchange> exchange)
+    HttpTask(const Site::Entry& entry, Worker& worker, base::IntrusivePtr<service::Exchange> exchange)
         : Detached(Kind::handler, worker, {}, answer(exchange, worker.shared_from_this(), &entry)),
           entry_(entry),
           exchange_(std::move(exchange)) {}
@@ -63,7 +64,7 @@ private:
     void on_end(const std::exception_ptr&) noexcept override {}
 
     const Site::Entry& entry_;
-    const base::IntrusivePtr<server::Exchange> exchange_;
+    const base::IntrusivePtr<service::Exchange> exchange_;
 };
 
 }  // namespace
@@ -73,7 +74,7 @@ std::string body_of(const HTTPException& error) {
     return text.empty() || text.ends_with('\n') ? text : text + "\n";
 }
 
-void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchange) {
+void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange) {
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
     // It deletes itself when it ends.
     auto* running = new HttpTask(entry, worker, std::move(exchange));

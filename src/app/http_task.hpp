@@ -5,7 +5,7 @@
 
 #include "app/worker.hpp"
 #include "proapi/errors.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::detail {
 
@@ -16,6 +16,6 @@ inline constexpr std::string_view cancelled_by_another =
 // What the client reads of it.
 [[nodiscard]] std::string body_of(const HTTPException& error);
 
-void start_http_task(Worker& worker, base::IntrusivePtr<server::Exchange> exchange);
+void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange);
 
 }  // namespace proapi::detail

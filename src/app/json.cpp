@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "server/log.hpp"
+#include "service/log.hpp"
 
 namespace proapi {
 
@@ -83,7 +83,7 @@ std::string write_json(const Json& value) {
     try {
         return value.dump();
     } catch (const Json::exception& error) {
-        throw std::invalid_argument("expected JSON, got " + server::escape_for_log(error.what(), 512));
+        throw std::invalid_argument("expected JSON, got " + service::escape_for_log(error.what(), 512));
     }
 }
 
@@ -96,7 +96,7 @@ Json parse_json(std::string_view text) {
     try {
         return Json::parse(text.begin(), text.end());
     } catch (const Json::exception& error) {
-        throw std::invalid_argument("expected JSON: " + server::escape_for_log(error.what(), 512));
+        throw std::invalid_argument("expected JSON: " + service::escape_for_log(error.what(), 512));
     }
 }
 

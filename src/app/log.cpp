@@ -58,7 +58,7 @@ spdlog::logger& logger() {
     return *shared;
 }
 
-void EngineLog::write(server::LogLevel level, std::string_view line) {
+void EngineLog::write(service::LogLevel level, std::string_view line) {
     static constexpr spdlog::level::level_enum levels[] = {spdlog::level::debug, spdlog::level::info,
                                                            spdlog::level::warn, spdlog::level::err};
     logger().log(levels[static_cast<std::size_t>(level)], "{}", line);
@@ -69,7 +69,7 @@ std::string describe(const std::exception_ptr& error) {
         std::rethrow_exception(error);
     } catch (const std::exception& known) {
         const char* const what = known.what();
-        return what ? server::escape_for_log(what, 1024) : "an exception without a text";
+        return what ? service::escape_for_log(what, 1024) : "an exception without a text";
     } catch (...) {
         return "an exception that is no std::exception";
     }

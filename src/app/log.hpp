@@ -7,16 +7,16 @@
 #include <exception>
 #include <string>
 
-#include "server/log.hpp"
+#include "service/log.hpp"
 
 namespace proapi::detail {
 
 [[nodiscard]] spdlog::logger& logger();
 
 // The engine's lines.
-class EngineLog final : public server::Log {
+class EngineLog final : public service::Log {
 public:
-    void write(server::LogLevel level, std::string_view line) override;
+    void write(service::LogLevel level, std::string_view line) override;
 };
 
 // What an exception says of itself.

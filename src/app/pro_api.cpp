@@ -51,7 +51,7 @@ void ProAPI::add_http(std::string_view method, std::string_view pattern, std::un
 
 void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& directory, const StaticOptions& options,
                           std::source_location where) {
-    const auto dot_files = options.dot_files ? server::DotFiles::served : server::DotFiles::hidden;
+    const auto dot_files = options.dot_files ? service::DotFiles::served : service::DotFiles::hidden;
     site_->add_files(prefix, directory.string(), dot_files, where);
 }
 

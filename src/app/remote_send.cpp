@@ -11,10 +11,10 @@ namespace {
 
 }  // namespace
 
-RemoteSend::RemoteSend(ConnectionRef target, server::MessageKind kind, base::Bytes payload)
+RemoteSend::RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload)
     : target_(std::move(target)), origin_(current_worker()), kind_(kind), data_(base::as_text(payload)) {}
 
-std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, server::MessageKind kind,
+std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, service::MessageKind kind,
                                               base::Bytes payload) {
     // Bounded like the outgoing buffer: one message may always go beyond it.
     std::atomic<std::size_t>& on_its_way = target->remote_bytes();
@@ -35,16 +35,16 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, serve
 }
 
 void RemoteSend::send() {
-    auto result = server::SendResult::ended;
-    const server::Problem problem = target_->websocket().send(kind_, base::as_bytes(data_), result);
+    auto result = service::SendResult::ended;
+    const service::Problem problem = target_->websocket().send(kind_, base::as_bytes(data_), result);
     target_->note_buffered();
     target_->remote_bytes().fetch_sub(data_.size(), std::memory_order_release);
     data_ = {};
-    if (problem || result == server::SendResult::ended) {
+    if (problem || result == service::SendResult::ended) {
         target_->worker().count_dropped();
         return finish(false);
     }
-    if (result == server::SendResult::sent || !origin_) return finish(true);
+    if (result == service::SendResult::sent || !origin_) return finish(true);
     self_ = shared_from_this();
     target_->websocket().wait_drained(*this);
 }

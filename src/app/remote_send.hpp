@@ -9,12 +9,12 @@
 
 namespace proapi::detail {
 
-class RemoteSend final : public std::enable_shared_from_this<RemoteSend>, private server::Waiter {
+class RemoteSend final : public std::enable_shared_from_this<RemoteSend>, private service::Waiter {
 public:
     // Copies `payload`. Called on any thread but the connection's.
-    [[nodiscard]] static std::shared_ptr<RemoteSend> start(const ConnectionRef& target, server::MessageKind kind,
+    [[nodiscard]] static std::shared_ptr<RemoteSend> start(const ConnectionRef& target, service::MessageKind kind,
                                                            base::Bytes payload);
-    RemoteSend(ConnectionRef target, server::MessageKind kind, base::Bytes payload);
+    RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload);
 
     // On the thread that started it.
     [[nodiscard]] bool is_done() const noexcept { return done_; }
@@ -28,7 +28,7 @@ private:
 
     const ConnectionRef target_;
     const std::shared_ptr<Worker> origin_;  // none: nobody waits
-    const server::MessageKind kind_;
+    const service::MessageKind kind_;
     std::string data_;
     std::shared_ptr<RemoteSend> self_;  // while the connection's thread works on it
     // The starting thread's.

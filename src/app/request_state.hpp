@@ -5,26 +5,26 @@
 
 #include "app/request_view.hpp"
 #include "app/worker.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::detail {
 
 class RequestState {
 public:
-    RequestState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange) noexcept
+    RequestState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange) noexcept
         : exchange_(std::move(worker), std::move(exchange)) {}
 
-    [[nodiscard]] const server::RequestInfo& info() const noexcept { return exchange_->request(); }
+    [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange_->request(); }
     [[nodiscard]] const std::string& body() const noexcept { return exchange_->body(); }
     [[nodiscard]] bool is_here() const noexcept { return exchange_.home()->is_here(); }
     [[nodiscard]] bool has_client_left() const noexcept { return exchange_->has_client_left(); }
     [[nodiscard]] const RequestView& view() const {
-        if (!view_) view_.emplace(info(), server::UrlKind::http);
+        if (!view_) view_.emplace(info(), service::UrlKind::http);
         return *view_;
     }
 
 private:
-    HomePtr<server::Exchange> exchange_;
+    HomePtr<service::Exchange> exchange_;
     mutable std::optional<RequestView> view_;
 };
 

@@ -34,9 +34,9 @@ std::vector<std::pair<std::string, std::string>> path_values(const http::Match& 
     return values;
 }
 
-RequestView::RequestView(const server::RequestInfo& request, server::UrlKind kind)
+RequestView::RequestView(const service::RequestInfo& request, service::UrlKind kind)
     : path(http::percent_decode(request.head.raw_path()).value_or(std::string(request.head.raw_path()))),
-      url(server::url_of(request, kind)),
+      url(service::url_of(request, kind)),
       path_params(path_values(request.match)),
       query_params(http::parse_query(request.head.query())),
       cookies(cookies_of(request.head.headers)),

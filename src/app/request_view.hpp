@@ -4,12 +4,12 @@
 #include <string>
 
 #include "proapi/fields.hpp"
-#include "server/request_info.hpp"
+#include "service/request_info.hpp"
 
 namespace proapi::detail {
 
 struct RequestView {
-    RequestView(const server::RequestInfo& request, server::UrlKind kind);
+    RequestView(const service::RequestInfo& request, service::UrlKind kind);
 
     std::string path, url;
     Params path_params, query_params, cookies;

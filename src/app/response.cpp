@@ -5,7 +5,7 @@
 #include "app/response_writer.hpp"
 #include "app/waits.hpp"
 #include "http/response.hpp"
-#include "server/static_files.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi {
 
@@ -31,8 +31,8 @@ namespace detail {
 
 namespace {
 
-void raise(const server::Problem& problem) {
-    if (problem.kind == server::Problem::Kind::value) throw std::invalid_argument(problem.text);
+void raise(const service::Problem& problem) {
+    if (problem.kind == service::Problem::Kind::value) throw std::invalid_argument(problem.text);
     if (problem) throw std::logic_error(problem.text);
 }
 
@@ -45,9 +45,9 @@ void raise(const server::Problem& problem) {
     return fields;
 }
 
-void write_file(server::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
-    server::StaticFile found =
-        server::answer_with_file_at(path.string(), response.status, engine_headers(response), exchange.request().head);
+void write_file(service::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
+    service::StaticFile found =
+        service::answer_with_file_at(path.string(), response.status, engine_headers(response), exchange.request().head);
     if (found.error != 0) throw std::system_error(found.error, std::generic_category(), path.string());
     if (!found.file) return raise(exchange.respond(found.status, found.headers, found.text));
     raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
@@ -59,11 +59,11 @@ void write_file(server::Exchange& exchange, const Response& response, const std:
 // before has its own response.
 class StreamState {
 public:
-    StreamState(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange, int status,
+    StreamState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange, int status,
                 http::Headers headers) noexcept
         : exchange_(std::move(worker), std::move(exchange)), status_(status), headers_(std::move(headers)) {}
 
-    [[nodiscard]] server::Exchange& exchange() const {
+    [[nodiscard]] service::Exchange& exchange() const {
         if (!exchange_.home()->is_here())
             throw std::logic_error("write(): expected to be called on the handler's thread, got another one");
         return *exchange_;
@@ -72,7 +72,7 @@ public:
         if (!exchange().is_started()) raise(exchange().start(status_, headers_, std::nullopt));
     }
     // Who cancels the stream `context` when its client is gone; null: nobody.
-    void set_disconnect_waiter(server::Waiter* waiter, const Context* context) noexcept {
+    void set_disconnect_waiter(service::Waiter* waiter, const Context* context) noexcept {
         disconnect_waiter_ = waiter;
         context_ = context;
     }
@@ -85,10 +85,10 @@ public:
     }
 
 private:
-    HomePtr<server::Exchange> exchange_;
+    HomePtr<service::Exchange> exchange_;
     const int status_;
     const http::Headers headers_;
-    server::Waiter* disconnect_waiter_ = nullptr;
+    service::Waiter* disconnect_waiter_ = nullptr;
     const Context* context_ = nullptr;
 };
 
@@ -98,7 +98,7 @@ namespace {
 // where it first waits.
 class RunningStream {
 public:
-    RunningStream(Task<> task, Context& context, StreamState& state, server::Waiter& cancel_at_end)
+    RunningStream(Task<> task, Context& context, StreamState& state, service::Waiter& cancel_at_end)
         : task_(std::move(task)), state_(state) {
         task_.set_context(&context);
         state_.set_disconnect_waiter(&cancel_at_end, &context);
@@ -124,7 +124,7 @@ private:
     bool is_given_up_ = false;
 };
 
-Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange,
+Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                     const Response& response) {
     http::Headers headers = engine_headers(response);
     if (const std::string wrong = http::check_response(response.status, headers); !wrong.empty())
@@ -142,7 +142,7 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::E
 
 }  // namespace
 
-Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange,
+Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                       Response response) {
     if (const auto* text = std::get_if<std::string>(&response.body)) {
         raise(exchange->respond(response.status, engine_headers(response), *text));
@@ -197,9 +197,9 @@ bool Writing::await_resume() const {
 detail::Writing BodyWriter::write(std::string_view part) const {
     if (!state_) detail::refuse_moved_writer();
     state_->open();
-    auto result = server::SendResult::sent;
+    auto result = service::SendResult::sent;
     detail::raise(state_->exchange().write(base::as_bytes(part), result));
-    return detail::Writing(state_, result == server::SendResult::full, result == server::SendResult::ended);
+    return detail::Writing(state_, result == service::SendResult::full, result == service::SendResult::ended);
 }
 
 }  // namespace proapi

@@ -3,14 +3,14 @@
 
 #include "app/worker.hpp"
 #include "proapi/response.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::detail {
 
 // Cancels what waits for something else than its client, when that is gone. It may have gone before.
-class CancelAtEnd final : public server::Waiter {
+class CancelAtEnd final : public service::Waiter {
 public:
-    CancelAtEnd(Context& context, server::Exchange& exchange) : context_(context) {
+    CancelAtEnd(Context& context, service::Exchange& exchange) : context_(context) {
         if (exchange.has_ended()) {
             context_.cancel();
         } else {
@@ -24,6 +24,7 @@ private:
 };
 
 // Throws std::invalid_argument for a status or headers that would break the response.
-Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<server::Exchange> exchange, Response response);
+Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
+                      Response response);
 
 }  // namespace proapi::detail

@@ -14,7 +14,7 @@
 
 #include "app/log.hpp"
 #include "app/serving.hpp"
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "proapi/pro_api.hpp"
 
 namespace proapi {
@@ -46,9 +46,9 @@ class StopSignals {
 public:
     StopSignals() {
         int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("can't make a pipe: " + net::error_text(errno));
-        read_end_ = net::Descriptor(ends[0]);
-        write_end_ = net::Descriptor(ends[1]);
+        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("can't make a pipe: " + base::error_text(errno));
+        read_end_ = base::Descriptor(ends[0]);
+        write_end_ = base::Descriptor(ends[1]);
         if (running_process.exchange(::getpid()) == ::getpid())
             throw std::runtime_error(
                 "run(): expected one at a time in a process, got another while it serves; start() serves beside it");
@@ -86,7 +86,7 @@ private:
         if (old.sa_handler == SIG_IGN) ::sigaction(number, &old, nullptr);
     }
 
-    net::Descriptor read_end_, write_end_;
+    base::Descriptor read_end_, write_end_;
     struct sigaction old_int_{}, old_term_{}, old_pipe_{};
 };
 

@@ -41,9 +41,9 @@ constexpr int max_workers = 1024;
 // Sharing a port means that somebody else's program may share it too: found out by asking for it alone, for a moment.
 void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& host, std::uint16_t port) {
     if (port == 0) return;
-    struct NoApplication final : server::Application {
-        void on_websocket(base::IntrusivePtr<server::WebSocket>) override {}
-        void on_request(base::IntrusivePtr<server::Exchange>) override {}
+    struct NoApplication final : service::Application {
+        void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
+        void on_request(base::IntrusivePtr<service::Exchange>) override {}
     } none;
     EngineLog log;
     net::Reactor reactor;
@@ -99,7 +99,7 @@ void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listene
 }
 
 std::string Serving::url() const {
-    return "http://" + net::to_string(net::Address{host_, port_});
+    return "http://" + base::to_string(base::Address{host_, port_});
 }
 
 void Serving::stop() {

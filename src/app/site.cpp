@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "http/headers.hpp"
-#include "server/static_files.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi::detail {
 
@@ -86,15 +86,15 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     return shape;
 }
 
-[[nodiscard]] server::Route make_route(server::Route::Kind kind) {
-    server::Route route;
+[[nodiscard]] service::Route make_route(service::Route::Kind kind) {
+    service::Route route;
     route.kind = kind;
     return route;
 }
 
 }  // namespace
 
-void Site::add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
+void Site::add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
                std::source_location where) {
     require_not_serving("a route");
     entry.method = method;
@@ -115,15 +115,15 @@ void Site::add(std::string_view method, std::string_view pattern, server::Route 
 void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler,
                          const RouteOptions& options, const Settings& settings, std::source_location where) {
     check_signature(pattern, handler->parameters(), where);
-    server::WebSocketSettings trial;
+    service::WebSocketSettings trial;
     for (const auto& [name, value] : settings)
-        if (const std::string wrong = server::set_setting(trial, name, value); !wrong.empty())
+        if (const std::string wrong = service::set_setting(trial, name, value); !wrong.empty())
             throw RouteError("route \"" + std::string(pattern) + "\": " + wrong, where);
     Entry entry;
     entry.settings = settings;
     entry.options = options;
     entry.websocket = std::move(handler);
-    add(http::websocket_method, pattern, make_route(server::Route::Kind::websocket), std::move(entry), where);
+    add(http::websocket_method, pattern, make_route(service::Route::Kind::websocket), std::move(entry), where);
 }
 
 void Site::add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
@@ -142,13 +142,13 @@ void Site::add_http(std::string_view method, std::string_view pattern, std::uniq
     Entry entry;
     entry.options = options;
     entry.http = std::move(handler);
-    add(name, pattern, make_route(server::Route::Kind::http), std::move(entry), where);
+    add(name, pattern, make_route(service::Route::Kind::http), std::move(entry), where);
 }
 
-void Site::add_files(std::string_view prefix, const std::string& directory, server::DotFiles dot_files,
+void Site::add_files(std::string_view prefix, const std::string& directory, service::DotFiles dot_files,
                      std::source_location where) {
-    if (const std::string wrong = server::check_directory(directory); !wrong.empty()) throw RouteError(wrong, where);
-    server::Route route = make_route(server::Route::Kind::files);
+    if (const std::string wrong = service::check_directory(directory); !wrong.empty()) throw RouteError(wrong, where);
+    service::Route route = make_route(service::Route::Kind::files);
     route.directory = directory;
     route.dot_files = dot_files;
     std::string root(prefix);
@@ -167,7 +167,7 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
 
 void Site::set(std::string_view name, std::string_view value) {
     require_not_serving("setting()");
-    if (const std::string wrong = server::set_setting(site_.settings, name, value); !wrong.empty())
+    if (const std::string wrong = service::set_setting(site_.settings, name, value); !wrong.empty())
         throw std::invalid_argument(wrong);
 }
 
@@ -176,18 +176,18 @@ void Site::add_background(Background background) {
     background_.push_back(std::move(background));
 }
 
-server::WebSocketSettings Site::settings_of(const Entry& entry) const {
-    server::WebSocketSettings settings = site_.settings;
+service::WebSocketSettings Site::settings_of(const Entry& entry) const {
+    service::WebSocketSettings settings = site_.settings;
     for (const auto& [name, value] : entry.settings)
-        static_cast<void>(server::set_setting(settings, name, value));  // checked when it was registered
+        static_cast<void>(service::set_setting(settings, name, value));  // checked when it was registered
     return settings;
 }
 
 void Site::check_settings() const {
-    if (const std::string wrong = server::check_settings(site_.settings); !wrong.empty())
+    if (const std::string wrong = service::check_settings(site_.settings); !wrong.empty())
         throw std::invalid_argument(wrong);
     for (const Entry& entry : entries_) {
-        if (const std::string wrong = server::check_settings(settings_of(entry)); !wrong.empty())
+        if (const std::string wrong = service::check_settings(settings_of(entry)); !wrong.empty())
             throw std::invalid_argument(entry.name + ": " + wrong);
     }
 }

@@ -11,7 +11,7 @@
 
 #include "proapi/pro_api.hpp"
 #include "proapi/settings.hpp"
-#include "server/site.hpp"
+#include "service/site.hpp"
 
 namespace proapi::detail {
 
@@ -38,7 +38,7 @@ public:
                        const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
                   const RouteOptions& options, std::source_location where);
-    void add_files(std::string_view prefix, const std::string& directory, server::DotFiles dot_files,
+    void add_files(std::string_view prefix, const std::string& directory, service::DotFiles dot_files,
                    std::source_location where);
     void set(std::string_view name, std::string_view value);
     // For each time that it serves. Throws std::logic_error while it does.
@@ -61,17 +61,17 @@ public:
         std::shared_ptr<Site> site_;
     };
 
-    [[nodiscard]] const server::Site& routes() const noexcept { return site_; }
+    [[nodiscard]] const service::Site& routes() const noexcept { return site_; }
     [[nodiscard]] const Entry& entry(std::size_t route) const noexcept { return entries_[route]; }
 
 private:
-    void add(std::string_view method, std::string_view pattern, server::Route route, Entry entry,
+    void add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
              std::source_location where);
     // Throws std::logic_error.
     void require_not_serving(const char* call);
-    [[nodiscard]] server::WebSocketSettings settings_of(const Entry& entry) const;
+    [[nodiscard]] service::WebSocketSettings settings_of(const Entry& entry) const;
 
-    server::Site site_;
+    service::Site site_;
     std::vector<Entry> entries_;  // parallel to site_.routes
     std::vector<Background> background_;
     std::mutex mutex_;

@@ -6,7 +6,7 @@
 
 #include "app/worker.hpp"
 #include "proapi/context.hpp"
-#include "server/waiter.hpp"
+#include "service/waiter.hpp"
 
 namespace proapi::detail {
 
@@ -30,7 +30,7 @@ private:
 };
 
 // Completes the leaf; the engine's object is told with `add(waiter)` whom to call.
-class WaiterWait final : public Wait, public server::Waiter {
+class WaiterWait final : public Wait, public service::Waiter {
 public:
     explicit WaiterWait(Leaf& leaf) noexcept : leaf_(leaf) {}
     void on_ready() override { leaf_.complete(); }

@@ -218,18 +218,18 @@ detail::Closing WebSocketConnection::close(std::uint16_t code, std::string_view 
 }
 
 detail::Sending WebSocketConnection::send_text(std::string_view text) const {
-    return ref("send_text()")->send(server::MessageKind::text, base::as_bytes(text));
+    return ref("send_text()")->send(service::MessageKind::text, base::as_bytes(text));
 }
 
 detail::Sending WebSocketConnection::send_bytes(std::span<const std::byte> bytes) const {
     return ref("send_bytes()")
-        ->send(server::MessageKind::binary, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+        ->send(service::MessageKind::binary, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
 }
 
 detail::Sending WebSocketConnection::send_json(const Json& value, JsonMode mode) const {
     detail::ConnectionState& state = *ref("send_json()");
     const std::string text = write_json(value);
-    return state.send(mode == JsonMode::text ? server::MessageKind::text : server::MessageKind::binary,
+    return state.send(mode == JsonMode::text ? service::MessageKind::text : service::MessageKind::binary,
                       base::as_bytes(text));
 }
 

@@ -28,18 +28,18 @@ public:
 
     // Not one that is told by its cancellation.
     [[nodiscard]] bool is_abandoned() const noexcept override {
-        const server::WebSocket& websocket = context().owner_ref()->websocket();
+        const service::WebSocket& websocket = context().owner_ref()->websocket();
         return websocket.has_ended() && !websocket.is_end_seen() &&
                !entry_of(*context().owner_ref()).options.cancel_on_disconnect;
     }
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
-        server::WebSocket& websocket = state.websocket();
+        service::WebSocket& websocket = state.websocket();
         const std::string& name = name_of(state);
         try {
             if (error) std::rethrow_exception(error);
             if (!websocket.is_accepted() && !websocket.is_closed())
-                state.worker().log_limited(server::LogLevel::info,
+                state.worker().log_limited(service::LogLevel::info,
                                            name + ": refused with 403: the handler returned without accept()");
             static_cast<void>(websocket.close(ws::close_code::normal, {}));
         } catch (const WebSocketDisconnect&) {
@@ -52,7 +52,7 @@ public:
             fail(websocket, ws::close_code::internal_error, "internal error");
         } catch (const WebSocketMessageError& fault) {
             state.worker().log_limited(
-                server::LogLevel::info,
+                service::LogLevel::info,
                 name + ": closed with " + std::to_string(fault.close_code()) + ": " + describe(error));
             fail(websocket, fault.close_code(), "the message is not what was expected");
         } catch (const HTTPException& refusal) {
@@ -74,12 +74,12 @@ private:
     [[nodiscard]] const Context& handler() const noexcept override { return context(); }
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
-    static void fail_and_log(server::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {
+    static void fail_and_log(service::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {
         logger().error("{}: the handler failed: {}", name, describe(error));
         fail(websocket, ws::close_code::internal_error, "internal error");
     }
 
-    static void fail(server::WebSocket& websocket, std::uint16_t code, std::string_view reason) {
+    static void fail(service::WebSocket& websocket, std::uint16_t code, std::string_view reason) {
         if (websocket.is_accepted()) {
             static_cast<void>(websocket.close(code, reason));
         } else {
@@ -90,7 +90,7 @@ private:
 
 }  // namespace
 
-void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> websocket) {
+void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket> websocket) {
     const http::Match& match = websocket->request().match;
     const Site::Entry& entry = worker.site().entry(match.route);
     const ConnectionRef state(new ConnectionState(worker.shared_from_this(), websocket));

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "app/worker.hpp"
-#include "server/websocket.hpp"
+#include "service/websocket.hpp"
 
 namespace proapi::detail {
 
-void start_websocket_task(Worker& worker, base::IntrusivePtr<server::WebSocket> websocket);
+void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket> websocket);
 
 }  // namespace proapi::detail

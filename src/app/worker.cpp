@@ -87,11 +87,11 @@ void Worker::remove(ConnectionState& state) noexcept {
 
 // ---- requests ---------------------------------------------------------------------------------------------------
 
-void Worker::on_websocket(base::IntrusivePtr<server::WebSocket> websocket) {
+void Worker::on_websocket(base::IntrusivePtr<service::WebSocket> websocket) {
     start_websocket_task(*this, std::move(websocket));
 }
 
-void Worker::on_request(base::IntrusivePtr<server::Exchange> exchange) {
+void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
     start_http_task(*this, std::move(exchange));
 }
 

@@ -57,7 +57,7 @@ private:
     bool was_abandoned_ = false, is_cancelled_for_stop_ = false;
 };
 
-class Worker final : public server::Application, public std::enable_shared_from_this<Worker> {
+class Worker final : public service::Application, public std::enable_shared_from_this<Worker> {
 public:
     // `limit` and `pool` are shared by the workers of one process.
     Worker(std::shared_ptr<const Site> site, std::shared_ptr<server::SharedLimit> limit,
@@ -104,7 +104,7 @@ public:
     // let the others have theirs.
     bool count_dropped() noexcept;
     // A line that peers can cause at will.
-    void log_limited(server::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
+    void log_limited(service::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
 
     // --- for connections and tasks ---
     void add(Detached& task) noexcept;
@@ -113,8 +113,8 @@ public:
     void remove(ConnectionState& state) noexcept;
 
 private:
-    void on_websocket(base::IntrusivePtr<server::WebSocket> websocket) override;
-    void on_request(base::IntrusivePtr<server::Exchange> exchange) override;
+    void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override;
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override;
     void begin_stop();
     void end_if_idle();
     void cancel_abandoned_handlers();

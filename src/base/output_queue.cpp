@@ -78,13 +78,10 @@ void OutputQueue::append(Slice slice) {
     size_ += size;
 }
 
-std::size_t OutputQueue::gather(iovec* entries, std::size_t capacity) const noexcept {
+std::size_t OutputQueue::gather(std::span<Bytes> pieces) const noexcept {
     std::size_t filled = 0;
-    for (std::size_t i = first_; i < pieces_.size() && filled < capacity; ++i) {
-        const Bytes bytes = pieces_[i].bytes();
-        if (bytes.empty()) continue;
-        entries[filled++] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-    }
+    for (std::size_t i = first_; i < pieces_.size() && filled < pieces.size(); ++i)
+        if (const Bytes bytes = pieces_[i].bytes(); !bytes.empty()) pieces[filled++] = bytes;
     return filled;
 }
 

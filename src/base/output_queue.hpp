@@ -4,9 +4,8 @@
 // nothing: blocks of the usual size go back to a small stock of the thread.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/slice.hpp"
@@ -38,8 +37,8 @@ public:
     // Gives back room that was prepared and not used.
     void drop_prepared() noexcept;
 
-    // Fills up to `capacity` entries with the octets at the front; gives how many entries it filled.
-    [[nodiscard]] std::size_t gather(iovec* entries, std::size_t capacity) const noexcept;
+    // Fills `pieces` with the octets at the front, as far as it has room; returns how many of them it filled.
+    [[nodiscard]] std::size_t gather(std::span<Bytes> pieces) const noexcept;
     // Drops the first `count` octets; count <= size_bytes().
     void consume(std::size_t count) noexcept;
     void clear() noexcept;

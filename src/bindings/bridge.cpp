@@ -7,17 +7,17 @@
 #include "bindings/classes.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/websocket_connection.hpp"
-#include "server/websocket.hpp"
+#include "service/websocket.hpp"
 
 namespace proapi::bindings {
 
 namespace {
 
-class WebSocketBridge final : private server::WebSocketTransport {
+class WebSocketBridge final : private service::WebSocketTransport {
 public:
     WebSocketBridge(const nb::object& site, const RequestObject& request, nb::callable schedule)
         : schedule_(std::move(schedule)),
-          websocket_(new server::WebSocket(
+          websocket_(new service::WebSocket(
               request.info, nb::cast<const SiteObject&>(site).site.routes.at(request.info.match.route).settings,
               *this)),
           connection_(take(make_connection(websocket_, take(PyObject_CallNoArgs(registry().get_running_loop)).ptr()))) {
@@ -32,7 +32,7 @@ public:
     void feed(const nb::object& message) {
         const bool is_text = nb::isinstance<nb::str>(message);
         const std::string data = is_text ? nb::cast<std::string>(message) : bytes_to_string(message);
-        websocket_->enqueue({is_text ? server::MessageKind::text : server::MessageKind::binary, data});
+        websocket_->enqueue({is_text ? service::MessageKind::text : service::MessageKind::binary, data});
         schedule_notify();
     }
 
@@ -110,9 +110,9 @@ private:
     void reject(int status, std::string_view body, const http::Headers& headers) override {
         push(nb::make_tuple("reject", status, take(to_pairs(headers)), nb::bytes(body.data(), body.size())), 0);
     }
-    void send(server::MessageKind kind, base::Bytes payload) override {
+    void send(service::MessageKind kind, base::Bytes payload) override {
         const std::string_view data = base::as_text(payload);
-        if (kind == server::MessageKind::text) {
+        if (kind == service::MessageKind::text) {
             push(nb::make_tuple("text", take(to_str(data))), data.size());
         } else {
             push(nb::make_tuple("bytes", nb::bytes(data.data(), data.size())), data.size());
@@ -127,7 +127,7 @@ private:
     void schedule_notify() override { ask_for_notify(); }
 
     nb::object schedule_;  // none once the collector has taken it
-    base::IntrusivePtr<server::WebSocket> websocket_;
+    base::IntrusivePtr<service::WebSocket> websocket_;
     nb::object connection_;
     std::deque<Command> commands_;
     std::optional<End> end_;

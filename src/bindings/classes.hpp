@@ -10,10 +10,10 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include "server/problem.hpp"
-#include "server/request_info.hpp"
 #include "server/server.hpp"
-#include "server/static_files.hpp"
+#include "service/problem.hpp"
+#include "service/request_info.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi::bindings {
 
@@ -28,7 +28,7 @@ void add_machines(nb::module_& module);
 
 // Routes and settings, kept alive by whatever serves them.
 struct SiteObject {
-    server::Site site;
+    service::Site site;
     std::vector<std::map<std::string, std::string>> route_settings;  // by route: what it set for itself
 
     // Route settings start from the application's; call after either has changed.
@@ -38,22 +38,22 @@ struct SiteObject {
 };
 
 struct RequestObject {
-    server::RequestInfo info;
+    service::RequestInfo info;
     std::string route_path;  // encoded; of the path, what is below where the application is mounted
     nb::bytes body;          // held once: the engine's own copy is given up for it
     nb::object site;         // for a request that came through another server
-    server::Arrival arrival{};
+    service::Arrival arrival{};
 };
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
 
-// A handler's file, see server::answer_with_file_at. OSError: it can't be opened, though it may be there.
-[[nodiscard]] server::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
-                                              const http::RequestHead& request);
+// A handler's file, see service::answer_with_file_at. OSError: it can't be opened, though it may be there.
+[[nodiscard]] service::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
+                                               const http::RequestHead& request);
 
 // Throws the Python exception of a problem; does nothing where there is none.
-void check(const server::Problem& problem);
+void check(const service::Problem& problem);
 // Takes over a new reference that a C function gave; throws where it is null.
 [[nodiscard]] inline nb::object take(PyObject* object) {
     if (!object) throw nb::python_error();
@@ -74,6 +74,6 @@ inline PyType_Slot collectable[] = {
     {0, nullptr},
 };
 
-[[nodiscard]] nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop);
+[[nodiscard]] nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const nb::object& loop);
 
 }  // namespace proapi::bindings

@@ -20,7 +20,7 @@ PyObject* get_subprotocols(PyObject* self, void*) {
     return subprotocols_of(websocket_of(self).request());
 }
 PyObject* get_url(PyObject* self, void*) {
-    return to_str(server::url_of(websocket_of(self).request(), server::UrlKind::websocket));
+    return to_str(service::url_of(websocket_of(self).request(), service::UrlKind::websocket));
 }
 
 // Made when first asked for, then kept.
@@ -72,7 +72,7 @@ PyObject* get_close_reason(PyObject* self, void*) {
     return to_str(websocket_of(self).close_reason());
 }
 PyObject* get_is_abandoned(PyObject* self, void*) {
-    const server::WebSocket& websocket = websocket_of(self);
+    const service::WebSocket& websocket = websocket_of(self);
     return PyBool_FromLong(websocket.has_ended() && !websocket.is_end_seen());
 }
 PyObject* get_subprotocol(PyObject* self, void*) {

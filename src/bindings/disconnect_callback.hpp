@@ -5,11 +5,11 @@
 
 #include <utility>
 
-#include "server/waiter.hpp"
+#include "service/waiter.hpp"
 
 namespace proapi::bindings {
 
-class DisconnectCallback final : public server::Waiter {
+class DisconnectCallback final : public service::Waiter {
 public:
     // Keeps a new reference.
     explicit DisconnectCallback(PyObject* callback) noexcept : callback_(Py_NewRef(callback)) {}

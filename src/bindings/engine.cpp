@@ -7,18 +7,18 @@
 #include "bindings/classes.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/websocket_connection.hpp"
-#include "server/exchange.hpp"
-#include "server/websocket.hpp"
+#include "service/exchange.hpp"
+#include "service/websocket.hpp"
 
 namespace proapi::bindings {
 
 namespace {
 
-[[nodiscard]] int logging_level(server::LogLevel level) noexcept {
+[[nodiscard]] int logging_level(service::LogLevel level) noexcept {
     return (static_cast<int>(level) + 1) * 10;  // DEBUG 10, INFO 20, WARNING 30, ERROR 40
 }
 
-class Engine final : private server::Application, private server::Log {
+class Engine final : private service::Application, private service::Log {
 public:
     Engine(nb::object site, nb::callable on_websocket, nb::callable on_request, nb::callable log)
         : site_object_(std::move(site)),
@@ -50,7 +50,7 @@ public:
 
     [[nodiscard]] std::vector<std::pair<std::string, int>> addresses() {
         std::vector<std::pair<std::string, int>> all;
-        for (const net::Address& address : open().server.addresses()) all.emplace_back(address.host, address.port);
+        for (const base::Address& address : open().server.addresses()) all.emplace_back(address.host, address.port);
         return all;
     }
 
@@ -216,19 +216,19 @@ private:
         call(nb::borrow<nb::callable>(outside_work_));
     }
 
-    void on_websocket(base::IntrusivePtr<server::WebSocket> websocket) override {
+    void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
         const std::size_t route = websocket->request().match.route;
         // Without a handler nobody else would answer.
         if (!call(on_websocket_, take(make_connection(websocket, loop().ptr())), route))
             static_cast<void>(websocket->reject(500, "Internal Server Error\n", {}));
     }
 
-    void on_request(base::IntrusivePtr<server::Exchange> exchange) override {
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         const std::size_t route = exchange->request().match.route;
         if (!call(on_request_, make_exchange(exchange, loop()), route)) exchange->fail();
     }
 
-    void write(server::LogLevel level, std::string_view line) override {
+    void write(service::LogLevel level, std::string_view line) override {
         call(log_, logging_level(level), take(to_str(line)));
     }
 

@@ -1,18 +1,18 @@
 // Exchange: an HTTP request over the engine's own socket, and the response to it.
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 #include "bindings/arguments.hpp"
 #include "bindings/awaitable.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/disconnect_callback.hpp"
 #include "bindings/wait.hpp"
-#include "server/static_files.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi::bindings {
 
 namespace {
 
 struct ExchangeObject {
-    base::IntrusivePtr<server::Exchange> exchange;
+    base::IntrusivePtr<service::Exchange> exchange;
     nb::object request;  // made when first asked for
     nb::object loop;
     std::unique_ptr<DisconnectCallback> end_callback;
@@ -29,32 +29,32 @@ struct ExchangeObject {
     }
 };
 
-server::Exchange& exchange_of(PyObject* self) {
+service::Exchange& exchange_of(PyObject* self) {
     return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange;
 }
 
 constexpr WaitOperations wait_for_exchange_drain{
     .must_wait = [](PyObject* self) { return exchange_of(self).is_above_low_water(); },
-    .enlist = [](PyObject* self, server::Waiter& waiter) { exchange_of(self).wait_drained(waiter); },
+    .enlist = [](PyObject* self, service::Waiter& waiter) { exchange_of(self).wait_drained(waiter); },
     .outcome = [](PyObject* self) { return PyBool_FromLong(!exchange_of(self).has_ended()); },
     .loop = [](PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); },
 };
 
 nb::object write(const nb::handle& self, const nb::bytes& data) {
-    server::SendResult result{};
+    service::SendResult result{};
     check(exchange_of(self.ptr()).write(base::as_bytes({data.c_str(), data.size()}), result));
     switch (result) {
-        case server::SendResult::sent:
+        case service::SendResult::sent:
             return take(completed_true());
-        case server::SendResult::full:
+        case service::SendResult::full:
             return take(make_wait(self.ptr(), wait_for_exchange_drain));
-        case server::SendResult::ended:
+        case service::SendResult::ended:
             break;
     }
     return take(completed_false());
 }
 
-nb::object make_request(server::Exchange& exchange) {
+nb::object make_request(service::Exchange& exchange) {
     const std::string body = exchange.take_body();
     return nb::cast(RequestObject{.info = exchange.request(),
                                   .route_path = {},
@@ -64,14 +64,14 @@ nb::object make_request(server::Exchange& exchange) {
 }
 
 void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
-    server::StaticFile found = find_file_at(path, status, to_headers(headers), self.exchange->request().head);
+    service::StaticFile found = find_file_at(path, status, to_headers(headers), self.exchange->request().head);
     check(found.file ? self.exchange->respond_with_file(found.status, found.headers, std::move(*found.file))
                      : self.exchange->respond(found.status, found.headers, found.text));
 }
 
 }  // namespace
 
-nb::object make_exchange(base::IntrusivePtr<server::Exchange> exchange, const nb::object& loop) {
+nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const nb::object& loop) {
     return nb::cast(ExchangeObject{std::move(exchange), {}, loop, nullptr});
 }
 

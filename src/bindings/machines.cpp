@@ -61,10 +61,10 @@ public:
 
     nb::bytes take_output() {
         std::string out;
-        iovec entry{};
-        while (machine_.output().gather(&entry, 1) == 1) {
-            out.append(static_cast<const char*>(entry.iov_base), entry.iov_len);
-            machine_.output().consume(entry.iov_len);
+        base::Bytes piece;
+        while (machine_.output().gather({&piece, 1}) == 1) {
+            out.append(base::as_text(piece));
+            machine_.output().consume(piece.size());
         }
         return nb::bytes(out.data(), out.size());
     }

@@ -22,7 +22,7 @@ void set_python_error() noexcept {
     }
 }
 
-void check(const server::Problem& problem) {
+void check(const service::Problem& problem) {
     if (!problem) return;
     raise_problem(problem);
     throw nb::python_error();

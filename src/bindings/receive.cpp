@@ -19,7 +19,7 @@ struct Receive {
     PyObject* json_type;  // or null
     PyObject* pending;    // while a task waits
     PyObject* message;    // str or bytes; JSON as bytes
-    server::MessageKind message_kind;
+    service::MessageKind message_kind;
     ReceiveKind kind;
     EndOfMessages end;
     Outcome outcome;
@@ -35,15 +35,15 @@ Receive* as_receive(PyObject* object) noexcept {
 }  // namespace
 
 // Stands in the WebSocket while a task waits for a message; one a connection, as one task may receive at a time.
-class MessageReceiver final : public server::Receiver, public CancelListener {
+class MessageReceiver final : public service::Receiver, public CancelListener {
 public:
-    explicit MessageReceiver(server::WebSocket& websocket) noexcept : websocket_(websocket) {}
+    explicit MessageReceiver(service::WebSocket& websocket) noexcept : websocket_(websocket) {}
 
     void wait(Receive* receive) noexcept {
         waiting_ = reinterpret_cast<Receive*>(Py_NewRef(reinterpret_cast<PyObject*>(receive)));
         websocket_.wait_message(*this);
     }
-    void on_message(server::MessageView message) override;
+    void on_message(service::MessageView message) override;
     void on_end() override;
     void on_cancel() noexcept override { stop(); }
     // Nobody waits any more.
@@ -59,7 +59,7 @@ public:
 private:
     void finish(Receive* receive);
 
-    server::WebSocket& websocket_;
+    service::WebSocket& websocket_;
     Receive* waiting_ = nullptr;
 };
 
@@ -76,8 +76,8 @@ PyObject* bytes_of(base::Bytes payload) {
 }
 
 // Runs no Python code.
-void keep_message(Receive* receive, server::MessageView message) {
-    const bool as_text = message.kind == server::MessageKind::text && receive->kind != ReceiveKind::json;
+void keep_message(Receive* receive, service::MessageView message) {
+    const bool as_text = message.kind == service::MessageKind::text && receive->kind != ReceiveKind::json;
     receive->message = as_text ? text_of(message.payload) : bytes_of(message.payload);
     receive->message_kind = message.kind;
     receive->outcome = receive->message ? Outcome::message : Outcome::no_memory;
@@ -92,7 +92,7 @@ PyObject* raise_message_error(const char* text, PyObject* data, int close_code) 
     return nullptr;
 }
 
-PyObject* json_object(PyObject* octets, server::MessageKind kind, PyObject* json_type) {
+PyObject* json_object(PyObject* octets, service::MessageKind kind, PyObject* json_type) {
     PyObject* object =
         PyObject_CallFunctionObjArgs(registry().decode_json, octets, json_type ? json_type : Py_None, nullptr);
     if (object || !PyErr_ExceptionMatches(PyExc_ValueError)) return object;
@@ -102,7 +102,7 @@ PyObject* json_object(PyObject* octets, server::MessageKind kind, PyObject* json
     const char* reason = text ? PyUnicode_AsUTF8(text) : nullptr;
     const std::string line = std::string("receive_json: ") + (reason ? reason : "expected JSON, got another message");
     PyErr_Clear();
-    PyObject* data = kind == server::MessageKind::text
+    PyObject* data = kind == service::MessageKind::text
                          ? PyUnicode_DecodeUTF8(PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets), nullptr)
                          : Py_NewRef(octets);
     raise_message_error(line.c_str(), data, ws::close_code::invalid_payload);
@@ -116,7 +116,7 @@ PyObject* json_object(PyObject* octets, server::MessageKind kind, PyObject* json
 
 // Steals `message`.
 PyObject* convert(const Receive* receive, PyObject* message) {
-    const bool is_text = receive->message_kind == server::MessageKind::text;
+    const bool is_text = receive->message_kind == service::MessageKind::text;
     PyObject* object = nullptr;
     if (receive->kind == ReceiveKind::json) {
         object = json_object(message, receive->message_kind, receive->json_type);
@@ -134,17 +134,17 @@ PyObject* convert(const Receive* receive, PyObject* message) {
 }
 
 // Normal: the peer, or this side, meant it to end here.
-bool is_normal_end(const server::WebSocket& websocket) noexcept {
+bool is_normal_end(const service::WebSocket& websocket) noexcept {
     const int code = websocket.close_code().value_or(ws::close_code::abnormal_closure);
     return code == ws::close_code::normal || code == ws::close_code::going_away ||
            code == ws::close_code::no_status_received;
 }
 
-PyObject* raise_end(const Receive* receive, const server::Problem& problem) {
-    const server::WebSocket& websocket = *receive->connection->websocket;
-    if (problem.kind == server::Problem::Kind::disconnect && !forget_disconnect_of_own(receive->connection))
+PyObject* raise_end(const Receive* receive, const service::Problem& problem) {
+    const service::WebSocket& websocket = *receive->connection->websocket;
+    if (problem.kind == service::Problem::Kind::disconnect && !forget_disconnect_of_own(receive->connection))
         return nullptr;
-    if (receive->end == EndOfMessages::stops && problem.kind == server::Problem::Kind::disconnect &&
+    if (receive->end == EndOfMessages::stops && problem.kind == service::Problem::Kind::disconnect &&
         is_normal_end(websocket)) {
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return nullptr;
@@ -160,7 +160,7 @@ void MessageReceiver::finish(Receive* receive) {
     Py_DECREF(receive);
 }
 
-void MessageReceiver::on_message(server::MessageView message) {
+void MessageReceiver::on_message(service::MessageView message) {
     Receive* receive = std::exchange(waiting_, nullptr);
     keep_message(receive, message);
     finish(receive);
@@ -254,9 +254,9 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
             PyErr_SetString(PyExc_RuntimeError, "this receive is awaited by another task already");
             return PYGEN_ERROR;
         }
-        std::optional<server::Message> message;
-        server::WebSocket& websocket = *receive->connection->websocket;
-        if (const server::Problem problem = websocket.try_receive(message)) {
+        std::optional<service::Message> message;
+        service::WebSocket& websocket = *receive->connection->websocket;
+        if (const service::Problem problem = websocket.try_receive(message)) {
             receive->outcome = Outcome::taken;
             raise_end(receive, problem);
             return PYGEN_ERROR;
@@ -397,7 +397,7 @@ PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMess
     self->connection = reinterpret_cast<ConnectionObject*>(Py_NewRef(reinterpret_cast<PyObject*>(connection)));
     self->json_type = json_type && json_type != Py_None ? Py_NewRef(json_type) : nullptr;
     self->pending = self->message = nullptr;
-    self->message_kind = server::MessageKind::text;
+    self->message_kind = service::MessageKind::text;
     self->kind = kind;
     self->end = end;
     self->outcome = Outcome::none;

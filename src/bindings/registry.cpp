@@ -26,16 +26,16 @@ Registry& registry() noexcept {
     return instance;
 }
 
-PyObject* raise_problem(const server::Problem& problem, const server::WebSocket* websocket) {
+PyObject* raise_problem(const service::Problem& problem, const service::WebSocket* websocket) {
     const Registry& known = registry();
     switch (problem.kind) {
-        case server::Problem::Kind::state:
+        case service::Problem::Kind::state:
             PyErr_SetString(known.state_error, problem.text.c_str());
             break;
-        case server::Problem::Kind::value:
+        case service::Problem::Kind::value:
             PyErr_SetString(PyExc_ValueError, problem.text.c_str());
             break;
-        case server::Problem::Kind::disconnect: {
+        case service::Problem::Kind::disconnect: {
             const int code = websocket ? websocket->close_code().value_or(ws::close_code::abnormal_closure)
                                        : ws::close_code::abnormal_closure;
             PyObject* reason = to_str(websocket ? std::string_view(websocket->close_reason()) : std::string_view());
@@ -45,7 +45,7 @@ PyObject* raise_problem(const server::Problem& problem, const server::WebSocket*
             Py_XDECREF(error);
             break;
         }
-        case server::Problem::Kind::none:
+        case service::Problem::Kind::none:
             PyErr_SetString(PyExc_SystemError, "no problem to raise");
             break;
     }

@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "server/problem.hpp"
-#include "server/websocket.hpp"
+#include "service/problem.hpp"
+#include "service/websocket.hpp"
 
 namespace proapi::bindings {
 
@@ -26,7 +26,7 @@ struct Registry {
 [[nodiscard]] Registry& registry() noexcept;
 
 // The one table from the engine's refusals to Python's exceptions. Sets the exception; gives null.
-PyObject* raise_problem(const server::Problem& problem, const server::WebSocket* websocket = nullptr);
+PyObject* raise_problem(const service::Problem& problem, const service::WebSocket* websocket = nullptr);
 
 // Keeps SystemExit and KeyboardInterrupt that left a task for the loop to raise, and reports any other exception that
 // nobody is there to take as unraisable. Call with an exception set.

@@ -43,13 +43,13 @@ PyObject* convert(const std::string& text, http::Converter converter) {
 
 }  // namespace
 
-PyObject* path_of(const server::RequestInfo& request) {
+PyObject* path_of(const service::RequestInfo& request) {
     const std::string_view raw_path = request.head.raw_path();
     const auto decoded = http::percent_decode(raw_path);
     return to_str(decoded ? std::string_view(*decoded) : raw_path);
 }
 
-PyObject* path_params_of(const server::RequestInfo& request) {
+PyObject* path_params_of(const service::RequestInfo& request) {
     PyObject* params = PyDict_New();
     for (const http::PathValue& parameter : request.match.parameters) {
         PyObject* value = params ? convert(parameter.value, parameter.converter) : nullptr;
@@ -60,18 +60,18 @@ PyObject* path_params_of(const server::RequestInfo& request) {
     return params;
 }
 
-PyObject* query_pairs_of(const server::RequestInfo& request) {
+PyObject* query_pairs_of(const service::RequestInfo& request) {
     return to_pairs(http::parse_query(request.head.query()));
 }
 
-PyObject* cookies_of(const server::RequestInfo& request) {
+PyObject* cookies_of(const service::RequestInfo& request) {
     http::Pairs cookies;
     for (const std::string_view field : request.head.headers.getlist("cookie"))
         for (auto& pair : http::parse_cookies(field)) cookies.push_back(std::move(pair));
     return to_dict(cookies);
 }
 
-PyObject* client_of(const server::RequestInfo& request) {
+PyObject* client_of(const service::RequestInfo& request) {
     if (request.client.host.empty()) Py_RETURN_NONE;
     static PyObject* type = nullptr;
     if (!type) type = import_type("proapi.datastructures", "Client");
@@ -79,7 +79,7 @@ PyObject* client_of(const server::RequestInfo& request) {
                 : nullptr;
 }
 
-PyObject* subprotocols_of(const server::RequestInfo& request) {
+PyObject* subprotocols_of(const service::RequestInfo& request) {
     PyObject* list = PyList_New(0);
     for (const std::string_view one : ws::subprotocols_of(request.head)) {
         PyObject* text = list ? to_str(one) : nullptr;

@@ -4,16 +4,16 @@
 
 #include <Python.h>
 
-#include "server/request_info.hpp"
+#include "service/request_info.hpp"
 
 namespace proapi::bindings {
 
-[[nodiscard]] PyObject* path_of(const server::RequestInfo& request);
+[[nodiscard]] PyObject* path_of(const service::RequestInfo& request);
 // {name: str | int | float | uuid.UUID}
-[[nodiscard]] PyObject* path_params_of(const server::RequestInfo& request);
-[[nodiscard]] PyObject* query_pairs_of(const server::RequestInfo& request);
-[[nodiscard]] PyObject* cookies_of(const server::RequestInfo& request);
-[[nodiscard]] PyObject* client_of(const server::RequestInfo& request);  // (host, port), or None
-[[nodiscard]] PyObject* subprotocols_of(const server::RequestInfo& request);
+[[nodiscard]] PyObject* path_params_of(const service::RequestInfo& request);
+[[nodiscard]] PyObject* query_pairs_of(const service::RequestInfo& request);
+[[nodiscard]] PyObject* cookies_of(const service::RequestInfo& request);
+[[nodiscard]] PyObject* client_of(const service::RequestInfo& request);  // (host, port), or None
+[[nodiscard]] PyObject* subprotocols_of(const service::RequestInfo& request);
 
 }  // namespace proapi::bindings

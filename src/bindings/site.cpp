@@ -1,32 +1,32 @@
 // Site and RequestInfo: routes and settings, and requests of another server parsed and routed as the engine's own.
+#include "base/descriptor.hpp"
 #include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/registry.hpp"
 #include "bindings/request_info.hpp"
 #include "http/form.hpp"
-#include "net/descriptor.hpp"
-#include "server/host_rule.hpp"
-#include "server/origin.hpp"
-#include "server/static_files.hpp"
+#include "service/host_rule.hpp"
+#include "service/origin.hpp"
+#include "service/static_files.hpp"
 #include "ws/handshake.hpp"
 
 namespace proapi::bindings {
 
 void SiteObject::apply_settings() {
     for (std::size_t i = 0; i < site.routes.size(); ++i) {
-        server::WebSocketSettings& settings = site.routes[i].settings;
+        service::WebSocketSettings& settings = site.routes[i].settings;
         settings = site.settings;
         for (const auto& [name, value] : route_settings[i])
-            if (const std::string wrong = server::set_setting(settings, name, value); !wrong.empty())
+            if (const std::string wrong = service::set_setting(settings, name, value); !wrong.empty())
                 throw nb::value_error(wrong.c_str());
     }
 }
 
 void SiteObject::check_settings() const {
-    if (const std::string wrong = server::check_settings(site.settings); !wrong.empty())
+    if (const std::string wrong = service::check_settings(site.settings); !wrong.empty())
         throw nb::value_error(wrong.c_str());
-    for (const server::Route& route : site.routes)
-        if (const std::string wrong = server::check_settings(route.settings); !wrong.empty())
+    for (const service::Route& route : site.routes)
+        if (const std::string wrong = service::check_settings(route.settings); !wrong.empty())
             throw nb::value_error(wrong.c_str());
 }
 
@@ -36,13 +36,13 @@ using SettingMap = std::map<std::string, std::string>;
 
 // All or nothing.
 std::size_t add_route(SiteObject& self, std::string_view method, const std::string& pattern, const SettingMap& settings,
-                      server::Route route) {
+                      service::Route route) {
     const std::size_t number = self.site.routes.size();
-    server::WebSocketSettings trial = self.site.settings;
+    service::WebSocketSettings trial = self.site.settings;
     for (const auto& [name, value] : settings)
-        if (const std::string wrong = server::set_setting(trial, name, value); !wrong.empty())
+        if (const std::string wrong = service::set_setting(trial, name, value); !wrong.empty())
             throw nb::value_error(wrong.c_str());
-    if (const std::string wrong = server::check_settings(trial); !wrong.empty()) throw nb::value_error(wrong.c_str());
+    if (const std::string wrong = service::check_settings(trial); !wrong.empty()) throw nb::value_error(wrong.c_str());
     if (const std::string wrong = self.site.router.add(method, pattern, number); !wrong.empty())
         throw nb::value_error(wrong.c_str());
     self.site.routes.push_back(std::move(route));
@@ -52,7 +52,7 @@ std::size_t add_route(SiteObject& self, std::string_view method, const std::stri
 }
 
 void set_setting(SiteObject& self, const std::string& name, const std::string& value) {
-    if (const std::string wrong = server::set_setting(self.site.settings, name, value); !wrong.empty())
+    if (const std::string wrong = service::set_setting(self.site.settings, name, value); !wrong.empty())
         throw nb::value_error(wrong.c_str());
     self.apply_settings();
 }
@@ -91,7 +91,7 @@ void fill_request(RequestObject* self, const SiteObject& site, const std::option
                   const nb::bytes& raw_path, const nb::bytes& route_path, const nb::bytes& query,
                   const nb::sequence& headers, const std::optional<std::pair<std::string, int>>& client,
                   const std::optional<std::string>& server, bool secure, const nb::bytes& body) {
-    server::RequestInfo& info = self->info;
+    service::RequestInfo& info = self->info;
     info.head.method = method.value_or("GET");
     info.head.target = view_of(raw_path);
     if (query.size() > 0) info.head.target.append("?").append(view_of(query));
@@ -102,7 +102,7 @@ void fill_request(RequestObject* self, const SiteObject& site, const std::option
     if (client) info.client = {client->first, static_cast<std::uint16_t>(client->second)};
     info.secure = secure;
     // Nothing is known where that server says nothing, and behind a Unix socket stands a proxy: neither is loopback.
-    self->arrival = {.reach = server::reach_of(server.value_or("")), .is_handshake = !method};
+    self->arrival = {.reach = service::reach_of(server.value_or("")), .is_handshake = !method};
     const std::string_view wanted = !method                   ? http::websocket_method
                                     : http::is_token(*method) ? std::string_view(*method)
                                                               : std::string_view();
@@ -132,34 +132,34 @@ std::vector<std::string> allowed_methods(const RequestObject& self) {
 }
 
 std::string host_problem(const RequestObject& self) {
-    return server::check_host(self.info.head, nb::cast<const SiteObject&>(self.site).site, self.arrival);
+    return service::check_host(self.info.head, nb::cast<const SiteObject&>(self.site).site, self.arrival);
 }
 
 nb::tuple judge_origin(const RequestObject& self) {
     const auto& site = nb::cast<const SiteObject&>(self.site).site;
     const http::RequestHead& head = self.info.head;
-    const server::WebSocketSettings& route = site.routes.at(self.info.match.route).settings;
-    switch (server::judge_origin(head, route, site.settings, self.arrival.reach)) {
-        case server::OriginVerdict::refused:
-            return nb::make_tuple("refused", server::describe_refused_origin(head));
-        case server::OriginVerdict::passes_in_development:
-            return nb::make_tuple("passes_in_development", server::describe_development(head));
-        case server::OriginVerdict::passes:
+    const service::WebSocketSettings& route = site.routes.at(self.info.match.route).settings;
+    switch (service::judge_origin(head, route, site.settings, self.arrival.reach)) {
+        case service::OriginVerdict::refused:
+            return nb::make_tuple("refused", service::describe_refused_origin(head));
+        case service::OriginVerdict::passes_in_development:
+            return nb::make_tuple("passes_in_development", service::describe_development(head));
+        case service::OriginVerdict::passes:
             break;
     }
     return nb::make_tuple("passes", "");
 }
 
 // The caller closes the descriptor.
-nb::tuple hand_out(server::StaticFile found) {
+nb::tuple hand_out(service::StaticFile found) {
     nb::object file = nb::none();
     if (found.file) file = nb::make_tuple(found.file->file.release(), found.file->offset, found.file->length);
     return nb::make_tuple(found.status, take(to_pairs(found.headers)), found.text, file);
 }
 
 nb::tuple find_file(const RequestObject& self) {
-    server::StaticFile found = server::serve_files(nb::cast<const SiteObject&>(self.site).site, self.info);
-    const std::string fault = found.error == 0 ? "" : net::error_text(found.error);
+    service::StaticFile found = service::serve_files(nb::cast<const SiteObject&>(self.site).site, self.info);
+    const std::string fault = found.error == 0 ? "" : base::error_text(found.error);
     return nb::make_tuple(hand_out(std::move(found)), fault);
 }
 
@@ -187,10 +187,10 @@ nb::tuple parse_files(const RequestObject& self) {
 
 }  // namespace
 
-server::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
-                                const http::RequestHead& request) {
-    server::StaticFile found =
-        server::answer_with_file_at({path.c_str(), path.size()}, status, std::move(headers), request);
+service::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
+                                 const http::RequestHead& request) {
+    service::StaticFile found =
+        service::answer_with_file_at({path.c_str(), path.size()}, status, std::move(headers), request);
     if (found.error != 0) {
         errno = found.error;
         PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
@@ -219,7 +219,7 @@ void add_site(nb::module_& module) {
                const nb::mapping& settings) {
                 if (method && !http::is_token(*method))
                     throw nb::value_error(("expected an HTTP method, got '" + *method + "'").c_str());
-                const auto kind = method ? server::Route::Kind::http : server::Route::Kind::websocket;
+                const auto kind = method ? service::Route::Kind::http : service::Route::Kind::websocket;
                 SettingMap map;
                 for (const nb::handle pair : settings.items())
                     map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
@@ -230,13 +230,13 @@ void add_site(nb::module_& module) {
         .def(
             "add_files",
             [](SiteObject& self, const std::string& pattern, const std::string& directory, bool dot_files) {
-                if (const std::string wrong = server::check_directory(directory); !wrong.empty())
+                if (const std::string wrong = service::check_directory(directory); !wrong.empty())
                     throw nb::value_error(wrong.c_str());
                 return add_route(self, "GET", pattern, {},
-                                 {.kind = server::Route::Kind::files,
+                                 {.kind = service::Route::Kind::files,
                                   .settings = {},
                                   .directory = directory,
-                                  .dot_files = dot_files ? server::DotFiles::served : server::DotFiles::hidden});
+                                  .dot_files = dot_files ? service::DotFiles::served : service::DotFiles::hidden});
             },
             nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def_static("parse_pattern", parse_pattern);
@@ -269,7 +269,7 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("cookies", [](const R& self) { return take(cookies_of(self.info)); })
         .def_prop_ro("client", [](const R& self) { return take(client_of(self.info)); })
         .def_prop_ro("url",
-                     [](const R& self) { return take(to_str(server::url_of(self.info, server::UrlKind::http))); })
+                     [](const R& self) { return take(to_str(service::url_of(self.info, service::UrlKind::http))); })
         .def_prop_ro("body", [](const R& self) { return self.body; })
         .def("host_problem", host_problem)
         .def("judge_origin", judge_origin)

@@ -13,7 +13,7 @@ namespace {
 struct Wait;
 
 // Stands in one of the WebSocket's lists while a task waits.
-class ConnectionWaiter final : public server::Waiter, public CancelListener {
+class ConnectionWaiter final : public service::Waiter, public CancelListener {
 public:
     explicit ConnectionWaiter(Wait* wait) noexcept : wait_(wait) {}
     void on_ready() override;

@@ -3,14 +3,14 @@
 
 #include <Python.h>
 
-#include "server/waiter.hpp"
+#include "service/waiter.hpp"
 
 namespace proapi::bindings {
 
 // What is waited for, of a subject (a Python object that the awaitable keeps alive).
 struct WaitOperations {
     bool (*must_wait)(PyObject* subject);
-    void (*enlist)(PyObject* subject, server::Waiter& waiter);
+    void (*enlist)(PyObject* subject, service::Waiter& waiter);
     PyObject* (*outcome)(PyObject* subject);  // what the await gives: a new reference, or null with an exception set
     PyObject* (*loop)(PyObject* subject);     // borrowed
 };

@@ -45,7 +45,7 @@ PyObject* give_none(PyObject*) {
 bool is_undrained(PyObject* self) {
     return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water();
 }
-void enlist_drained(PyObject* self, server::Waiter& waiter) {
+void enlist_drained(PyObject* self, service::Waiter& waiter) {
     websocket_of(self).wait_drained(waiter);
 }
 PyObject* give_delivered(PyObject* self) {
@@ -53,7 +53,7 @@ PyObject* give_delivered(PyObject* self) {
 }
 // To the handler: it knows of the end from now on.
 PyObject* raise_end(PyObject* self) {
-    server::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = websocket_of(self);
     websocket.mark_end_seen();
     drop_disconnect_callback(self);
     return raise_problem(websocket.disconnect_problem(), &websocket);
@@ -65,13 +65,13 @@ PyObject* give_delivered_or_raise(PyObject* self) {
 bool is_unflushed(PyObject* self) {
     return websocket_of(self).buffered_amount() > 0;
 }
-void enlist_flushed(PyObject* self, server::Waiter& waiter) {
+void enlist_flushed(PyObject* self, service::Waiter& waiter) {
     websocket_of(self).wait_flushed(waiter);
 }
 bool has_not_ended(PyObject* self) {
     return !websocket_of(self).has_ended();
 }
-void enlist_closed(PyObject* self, server::Waiter& waiter) {
+void enlist_closed(PyObject* self, service::Waiter& waiter) {
     websocket_of(self).wait_closed(waiter);
 }
 PyObject* give_end(PyObject* self) {
@@ -100,18 +100,18 @@ PyObject* drop_send() {
 
 // The end of a connection is raised in the task of its own handler only; anybody else's send is dropped. Who sends is
 // asked here and not where the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
-PyObject* send_or_throw(PyObject* self, server::MessageKind kind, base::Bytes payload) {
-    server::SendResult result{};
-    server::WebSocket& websocket = websocket_of(self);
-    if (const server::Problem problem = websocket.send(kind, payload, result))
+PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload) {
+    service::SendResult result{};
+    service::WebSocket& websocket = websocket_of(self);
+    if (const service::Problem problem = websocket.send(kind, payload, result))
         return raise_problem(problem, &websocket);
-    if (result == server::SendResult::sent) [[likely]] {
+    if (result == service::SendResult::sent) [[likely]] {
         dropped_in_a_row = 0;
         return completed_true();
     }
     const int is_own = is_own_task(self);
     if (is_own < 0) return nullptr;
-    if (result == server::SendResult::full) return make_wait(self, is_own ? wait_for_own_drain : wait_for_drain);
+    if (result == service::SendResult::full) return make_wait(self, is_own ? wait_for_own_drain : wait_for_drain);
     return is_own ? raise_end(self) : drop_send();
 }
 
@@ -133,14 +133,14 @@ PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ss
     if (!data) return nullptr;
     std::string_view text;
     if (!read_str(data, "send_text", text)) return nullptr;
-    return send(self, server::MessageKind::text, base::as_bytes(text));
+    return send(self, service::MessageKind::text, base::as_bytes(text));
 }
 
 // Null with an exception set: a BufferError where the octets do not stand in one piece.
 PyObject* send_buffer(PyObject* self, PyObject* data) {
     Py_buffer buffer;
     if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
-    PyObject* result = send(self, server::MessageKind::binary,
+    PyObject* result = send(self, service::MessageKind::binary,
                             {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
     PyBuffer_Release(&buffer);
     return result;
@@ -181,7 +181,7 @@ PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* ke
     char* octets = nullptr;
     Py_ssize_t size = 0;
     if (PyBytes_AsStringAndSize(encoded, &octets, &size) == 0)
-        result = send(self, wanted == "text" ? server::MessageKind::text : server::MessageKind::binary,
+        result = send(self, wanted == "text" ? service::MessageKind::text : service::MessageKind::binary,
                       base::as_bytes({octets, static_cast<std::size_t>(size)}));
     Py_DECREF(encoded);
     return result;
@@ -224,7 +224,7 @@ PyObject* connection_iter_json(PyObject* self, PyObject* arguments, PyObject* ke
 
 PyObject* connection_on_disconnect(PyObject* self, PyObject* callback) {
     drop_disconnect_callback(self);
-    server::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = websocket_of(self);
     if (!websocket.is_closed()) {
         as_connection(self)->on_disconnect = new DisconnectCallback(callback);
         websocket.wait_no_longer_open(*as_connection(self)->on_disconnect);
@@ -246,8 +246,8 @@ PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywo
     }
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
-    server::WebSocket& websocket = websocket_of(self);
-    if (const server::Problem problem = websocket.accept(chosen, headers)) return raise_problem(problem, &websocket);
+    service::WebSocket& websocket = websocket_of(self);
+    if (const service::Problem problem = websocket.accept(chosen, headers)) return raise_problem(problem, &websocket);
     return completed_none();
 }
 
@@ -261,13 +261,13 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
     if (code_argument && !read_int(code_argument, code)) return nullptr;
     std::string_view text;
     if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
-    server::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = websocket_of(self);
     if (code < 0 || code > 0xffff) {
         PyErr_Format(PyExc_ValueError, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got %R",
                      code_argument);
         return nullptr;
     }
-    if (const server::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
+    if (const service::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
         return raise_problem(problem, &websocket);
     if (!forget_disconnect_of_own(as_connection(self))) return nullptr;
     return websocket.buffered_amount() > 0 ? make_wait(self, wait_for_flush) : completed_none();
@@ -289,8 +289,8 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     }
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
-    server::WebSocket& websocket = websocket_of(self);
-    if (const server::Problem problem = websocket.reject(status, text, headers))
+    service::WebSocket& websocket = websocket_of(self);
+    if (const service::Problem problem = websocket.reject(status, text, headers))
         return raise_problem(problem, &websocket);
     return forget_disconnect_of_own(as_connection(self)) ? completed_none() : nullptr;
 }
@@ -302,7 +302,7 @@ PyObject* connection_wait_closed(PyObject* self, PyObject*) {
 // ---- the object -------------------------------------------------------------------------------------------------
 
 PyObject* connection_repr(PyObject* self) {
-    const server::WebSocket& websocket = websocket_of(self);
+    const service::WebSocket& websocket = websocket_of(self);
     PyObject* path = path_of(websocket.request());
     const char* state = websocket.is_closed() ? "closed" : websocket.is_accepted() ? "open" : "connecting";
     PyObject* text = path ? PyUnicode_FromFormat("<WebSocketConnection %U %s>", path, state) : nullptr;
@@ -407,7 +407,7 @@ bool forget_disconnect_of_own(ConnectionObject* connection) {
     return is_own >= 0;
 }
 
-PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop) {
+PyObject* make_connection(base::IntrusivePtr<service::WebSocket> websocket, PyObject* loop) {
     auto* self = PyObject_GC_New(ConnectionObject, connection_type);
     if (!self) return nullptr;
     self->websocket = websocket.get();

@@ -1,11 +1,11 @@
-// WebSocketConnection, the object a Python handler holds: a Python face on server::WebSocket. Its sends act when they
+// WebSocketConnection, the object a Python handler holds: a Python face on service::WebSocket. Its sends act when they
 // are called; its receives are awaitables that the engine completes directly.
 #pragma once
 
 #include <Python.h>
 
 #include "base/intrusive_ptr.hpp"
-#include "server/websocket.hpp"
+#include "service/websocket.hpp"
 
 namespace proapi::bindings {
 
@@ -13,10 +13,10 @@ class DisconnectCallback;
 class MessageReceiver;
 
 struct ConnectionObject {
-    PyObject_HEAD server::WebSocket* websocket;  // a counted reference
-    MessageReceiver* receiver;                   // made at the first receive that has to wait
-    PyObject* loop;                              // the loop it lives on
-    DisconnectCallback* on_disconnect;           // null unless its route asks for one
+    PyObject_HEAD service::WebSocket* websocket;  // a counted reference
+    MessageReceiver* receiver;                    // made at the first receive that has to wait
+    PyObject* loop;                               // the loop it lives on
+    DisconnectCallback* on_disconnect;            // null unless its route asks for one
     PyObject* path_params;
     PyObject* headers;  // made when first asked for, like those below
     PyObject* query_params;
@@ -28,7 +28,7 @@ struct ConnectionObject {
 [[nodiscard]] inline ConnectionObject* as_connection(PyObject* object) noexcept {
     return reinterpret_cast<ConnectionObject*>(object);
 }
-[[nodiscard]] inline server::WebSocket& websocket_of(PyObject* object) noexcept {
+[[nodiscard]] inline service::WebSocket& websocket_of(PyObject* object) noexcept {
     return *as_connection(object)->websocket;
 }
 
@@ -37,7 +37,7 @@ extern PyGetSetDef connection_attributes[];
 [[nodiscard]] bool add_receive_types(PyObject* module);
 
 // A new reference, or null with an exception set. `loop` is the event loop it belongs to.
-[[nodiscard]] PyObject* make_connection(base::IntrusivePtr<server::WebSocket> websocket, PyObject* loop);
+[[nodiscard]] PyObject* make_connection(base::IntrusivePtr<service::WebSocket> websocket, PyObject* loop);
 
 // The handler itself ends the connection, or is told of its end: where it runs now, nothing cancels it any more. False
 // with an exception set.

@@ -1,29 +1,16 @@
 // Host and port as a Host field or an absolute-form target names them (RFC 9110 section 7.2, RFC 3986 section 3.2),
 // and which names mean this very machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
 // Nothing is resolved.
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstring>
 
+#include "base/ip_address.hpp"
 #include "http/headers.hpp"
 #include "http/text.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
 namespace {
-
-using Address = std::array<unsigned char, 16>;
-
-// The numeric address that `text` is the standard notation of.
-bool parse_address(int family, std::string_view text, Address& address) noexcept {
-    std::array<char, INET6_ADDRSTRLEN> terminated{};
-    if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
-    std::memcpy(terminated.data(), text.data(), text.size());
-    return inet_pton(family, terminated.data(), address.data()) == 1;
-}
 
 // unreserved and sub-delims, less the comma: a list of hosts is how one request gets two of them.
 constexpr bool is_name_octet(char c) noexcept {
@@ -65,8 +52,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
         if (bracket == std::string_view::npos) return std::nullopt;
         host = text.substr(1, bracket - 1);
         after = text.substr(bracket + 1);
-        Address address{};
-        if (!parse_address(AF_INET6, host, address)) return std::nullopt;
+        if (!base::parse_ipv6(host)) return std::nullopt;
     } else {
         host = text.substr(0, text.find(':'));
         after = text.substr(host.size());
@@ -84,10 +70,8 @@ bool is_loopback_name(std::string_view host) noexcept {
         if (host.size() > name.size() + 1) host.remove_prefix(host.size() - name.size());
     }
     if (equals_ignoring_case(host, name)) return true;
-    Address address{};
-    if (parse_address(AF_INET, host, address)) return address[0] == 127;
-    constexpr Address loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    return parse_address(AF_INET6, host, address) && address == loopback;
+    if (const auto ipv4 = base::parse_ipv4(host)) return ipv4->front() == 127;
+    return base::parse_ipv6(host) == base::Ipv6Address{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 }
 
 }  // namespace proapi::http

@@ -66,8 +66,9 @@ private:
         return result < 0 ? -errno : result;
     }
 
-    FileStream* stream_;                      // null: nobody waits for it any more. Of the reactor's thread
-    std::shared_ptr<const Descriptor> file_;  // let go once it is done: a descriptor is worth more than this object
+    FileStream* stream_;  // null: nobody waits for it any more. Of the reactor's thread
+    std::shared_ptr<const base::Descriptor>
+        file_;  // let go once it is done: a descriptor is worth more than this object
     std::shared_ptr<std::uint8_t[]> block_;
     std::size_t size_;
     off_t offset_;
@@ -175,7 +176,7 @@ FileThreads::~FileThreads() {
     queue_->leave();
 }
 
-FileStream::FileStream(FileThreads& threads, std::shared_ptr<const Descriptor> file, std::uint64_t offset,
+FileStream::FileStream(FileThreads& threads, std::shared_ptr<const base::Descriptor> file, std::uint64_t offset,
                        std::uint64_t length, FileHandler& handler)
     : threads_(threads), file_(std::move(file)), offset_(offset), remaining_(length), handler_(handler) {}
 

@@ -8,8 +8,8 @@
 #include <memory>
 #include <optional>
 
+#include "base/descriptor.hpp"
 #include "base/slice.hpp"
-#include "net/descriptor.hpp"
 #include "net/thread_pool.hpp"
 
 namespace proapi::net {
@@ -51,8 +51,8 @@ private:
 class FileStream {
 public:
     // `length` octets from `offset` on. The file is let go when the stream is gone and no thread reads from it.
-    FileStream(FileThreads& threads, std::shared_ptr<const Descriptor> file, std::uint64_t offset, std::uint64_t length,
-               FileHandler& handler);
+    FileStream(FileThreads& threads, std::shared_ptr<const base::Descriptor> file, std::uint64_t offset,
+               std::uint64_t length, FileHandler& handler);
     ~FileStream();
     FileStream(const FileStream&) = delete;
     FileStream& operator=(const FileStream&) = delete;
@@ -71,7 +71,7 @@ private:
     [[nodiscard]] FileRead take(const Read& read);
 
     FileThreads& threads_;
-    std::shared_ptr<const Descriptor> file_;
+    std::shared_ptr<const base::Descriptor> file_;
     std::uint64_t offset_, remaining_;
     FileHandler& handler_;
     std::shared_ptr<Read> read_;  // the one that is under way

@@ -19,13 +19,13 @@ constexpr int most_drained = 16;  // reads
 // A peer that is silent for a minute is asked, four times. TCP_USER_TIMEOUT, where it is set, may end it earlier.
 constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_probes = 4;
 
-[[nodiscard]] Descriptor open_reserve() {
-    return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+[[nodiscard]] base::Descriptor open_reserve() {
+    return base::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 }  // namespace
 
-void refuse(Descriptor socket, std::string_view last_words) noexcept {
+void refuse(base::Descriptor socket, std::string_view last_words) noexcept {
     [[maybe_unused]] auto count = ::send(socket.get(), last_words.data(), last_words.size(), MSG_NOSIGNAL);
     ::shutdown(socket.get(), SHUT_WR);
     // Closing with unread octets would send RST, and the last words would be lost by it.
@@ -42,7 +42,7 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
       handler_(handler),
       refusal_(std::move(refusal)),
       pause_([](void* self) { static_cast<Listener*>(self)->resume(); }, this) {
-    if (!socket_) throw_errno("socket");
+    if (!socket_) base::throw_errno("socket");
     const auto set = [this](int level, int name, int value) {
         ::setsockopt(socket_.get(), level, name, &value, sizeof value);
     };
@@ -55,8 +55,8 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
     set(IPPROTO_TCP, TCP_KEEPINTVL, keep_alive_interval_s);
     set(IPPROTO_TCP, TCP_KEEPCNT, keep_alive_probes);
     if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0)
-        throw_errno("bind");
-    if (::listen(socket_.get(), backlog) != 0) throw_errno("listen");
+        base::throw_errno("bind");
+    if (::listen(socket_.get(), backlog) != 0) base::throw_errno("listen");
     reactor_.watch(socket_.get(), *this, EPOLLIN);
     keep_from_children(socket_.get());
 }
@@ -66,7 +66,7 @@ Listener::~Listener() {
     end_keeping(socket_.get());
 }
 
-Address Listener::address() const {
+base::Address Listener::address() const {
     SocketAddress bound;
     bound.length = sizeof bound.storage;
     ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.length);
@@ -82,7 +82,7 @@ void Listener::on_ready(std::uint32_t) {
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             has_made_room = false;
-            handler_.on_accept(Descriptor(fd), peer);
+            handler_.on_accept(base::Descriptor(fd), peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             const int error = errno;
             // Where that was in vain, as another process may have what it gave up, no more is given up for it.
@@ -95,7 +95,7 @@ void Listener::on_ready(std::uint32_t) {
 
 void Listener::refuse_one(int error) {
     reserve_.reset();
-    Descriptor newcomer(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    base::Descriptor newcomer(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     const bool refused = static_cast<bool>(newcomer);
     if (refused) refuse(std::move(newcomer), refusal_);
     reserve_ = open_reserve();

@@ -5,14 +5,14 @@
 
 #include <string>
 
-#include "net/address.hpp"
 #include "net/reactor.hpp"
+#include "net/socket_address.hpp"
 
 namespace proapi::net {
 
 class ListenerHandler {
 public:
-    virtual void on_accept(Descriptor socket, const SocketAddress& peer) = 0;
+    virtual void on_accept(base::Descriptor socket, const SocketAddress& peer) = 0;
     // No descriptor is left. True: one has been given up, and the newcomer can have it.
     [[nodiscard]] virtual bool make_room() = 0;
     // No descriptor is left: the newcomer was sent `refusal` and dropped.
@@ -23,7 +23,7 @@ protected:
 };
 
 // Ends a connection with these last words, as far as they fit into its buffer at once.
-void refuse(Descriptor socket, std::string_view last_words) noexcept;
+void refuse(base::Descriptor socket, std::string_view last_words) noexcept;
 
 class Listener final : private Reactor::Watcher {
 public:
@@ -37,7 +37,7 @@ public:
     Listener& operator=(const Listener&) = delete;
 
     // With the port that the kernel chose, where 0 was asked for.
-    [[nodiscard]] Address address() const;
+    [[nodiscard]] base::Address address() const;
 
 private:
     void on_ready(std::uint32_t events) override;
@@ -49,8 +49,8 @@ private:
     static constexpr int accepts_a_turn = 64;
 
     Reactor& reactor_;
-    Descriptor socket_;
-    Descriptor reserve_;  // given up for the moment it takes to send a refusal
+    base::Descriptor socket_;
+    base::Descriptor reserve_;  // given up for the moment it takes to send a refusal
     ListenerHandler& handler_;
     std::string refusal_;
     base::Timer pause_;

@@ -30,7 +30,7 @@ constexpr int max_batches_after_stall = 64;
 
 void add_own_descriptor(int epoll, int fd, void* tag) {
     epoll_event event{.events = EPOLLIN, .data = {.ptr = tag}};
-    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");
+    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) base::throw_errno("epoll_ctl");
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Reactor::Reactor(CallRing::Backend backend)
       ring_(backend),
       read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(read_buffer_bytes)),
       batch_(std::make_unique<Batch>()) {
-    if (!epoll_ || !wake_ || !guest_timer_) throw_errno("reactor");
+    if (!epoll_ || !wake_ || !guest_timer_) base::throw_errno("reactor");
     add_own_descriptor(epoll_.get(), wake_.get(), nullptr);
     add_own_descriptor(epoll_.get(), guest_timer_.get(), nullptr);
     read_clock();
@@ -189,12 +189,11 @@ void Reactor::finish_turn() {
     complete_sends();
 }
 
-bool Reactor::send_together(Caller& caller, int fd, const iovec& octets) noexcept {
+bool Reactor::send_together(Caller& caller, int fd, base::Bytes octets) noexcept {
     if (!in_hooks_ || sends_.is_full()) return false;
-    sends_.add(caller, {.kind = Call::Kind::send,
-                        .fd = fd,
-                        .data = static_cast<std::uint8_t*>(octets.iov_base),
-                        .size = octets.iov_len});
+    sends_.add(
+        caller,
+        {.kind = Call::Kind::send, .fd = fd, .data = const_cast<std::uint8_t*>(octets.data()), .size = octets.size()});
     return true;
 }
 
@@ -309,7 +308,7 @@ int Reactor::watch_foreign(int fd, std::uint32_t events, bool is_known) noexcept
 
 void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
     epoll_event event{.events = events, .data = {.ptr = &watcher}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("epoll_ctl");
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) base::throw_errno("epoll_ctl");
 }
 
 void Reactor::unwatch(int fd, const Watcher& watcher, const Caller& caller) noexcept {

@@ -7,8 +7,6 @@
 // can stand behind the same interface. All members belong to the reactor's thread, but for post() and stop().
 #pragma once
 
-#include <sys/uio.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -21,10 +19,10 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/descriptor.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/timer_wheel.hpp"
 #include "net/calls.hpp"
-#include "net/descriptor.hpp"
 #include "net/forks.hpp"
 
 namespace proapi::net {
@@ -157,7 +155,7 @@ public:
     }
     // Sends that together with what the other hooks of this turn's end send, and tells before the turn is over. False:
     // no hooks run, or too many want to; the caller may do it alone.
-    [[nodiscard]] bool send_together(Caller& caller, int fd, const iovec& octets) noexcept;
+    [[nodiscard]] bool send_together(Caller& caller, int fd, base::Bytes octets) noexcept;
 
 private:
     void wait(std::optional<Duration> timeout);
@@ -179,7 +177,7 @@ private:
     static constexpr std::size_t read_buffer_bytes = full_reads * most_read_bytes + 16 * 1024;
 
     const unsigned forks_;  // when it was made
-    Descriptor epoll_, wake_, guest_timer_;
+    base::Descriptor epoll_, wake_, guest_timer_;
     CallRing ring_;
     CallQueue reads_, large_reads_, sends_;
     std::unique_ptr<std::uint8_t[]> read_buffer_;

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,9 +24,20 @@ constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLE
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+[[nodiscard]] ssize_t send_pieces(int socket, std::span<const base::Bytes> pieces, int how) noexcept {
+    iovec entries[Stream::max_pieces];
+    const std::size_t count = std::min(pieces.size(), Stream::max_pieces);
+    for (std::size_t i = 0; i < count; ++i)
+        entries[i] = {const_cast<std::uint8_t*>(pieces[i].data()), pieces[i].size()};
+    msghdr message{};
+    message.msg_iov = entries;
+    message.msg_iovlen = count;
+    return ::sendmsg(socket, &message, how | MSG_NOSIGNAL);
+}
+
 }  // namespace
 
-Stream::Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler)
+Stream::Stream(Reactor& reactor, base::Descriptor socket, StreamHandler& handler)
     : reactor_(reactor), socket_(std::move(socket)), handler_(handler) {
     const int one = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -140,7 +152,7 @@ void Stream::on_ready(std::uint32_t events) {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) finish_peer();
     if (!socket_) return;
     if (write_ == WriteResult::State::pending && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
-        const ssize_t count = ::send(socket_.get(), pending_.iov_base, pending_.iov_len, MSG_NOSIGNAL);
+        const ssize_t count = ::send(socket_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
         if (count > 0) {
             write_ = WriteResult::State::done;
             handler_.on_written(static_cast<std::size_t>(count));
@@ -164,30 +176,24 @@ void Stream::on_ready(std::uint32_t events) {
     }
 }
 
-WriteResult Stream::write(const iovec* entries, std::size_t count) {
+WriteResult Stream::write(std::span<const base::Bytes> pieces) {
     if (!socket_ || reactor_.is_forked()) return {.error = ENOTCONN};
-    pending_ = entries[0];
-    if (count == 1) [[likely]] {
+    pending_ = pieces[0];
+    if (pieces.size() == 1) [[likely]] {
         if (reactor_.send_together(*this, socket_.get(), pending_)) {
             write_ = WriteResult::State::together;
             return {.state = write_};
         }
-        const ssize_t sent = ::send(socket_.get(), pending_.iov_base, pending_.iov_len, MSG_NOSIGNAL);
+        const ssize_t sent = ::send(socket_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
         return written(sent < 0 ? -errno : sent);  // cheaper than the other
     }
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(entries);
-    message.msg_iovlen = std::min(count, max_entries);
-    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = send_pieces(socket_.get(), pieces, 0);
     return written(sent < 0 ? -errno : sent);
 }
 
-std::size_t Stream::write_at_once(const iovec* entries, std::size_t count) noexcept {
+std::size_t Stream::write_at_once(std::span<const base::Bytes> pieces) noexcept {
     if (!socket_ || is_writing() || reactor_.is_forked()) return 0;
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(entries);
-    message.msg_iovlen = count;
-    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = send_pieces(socket_.get(), pieces, MSG_DONTWAIT);
     return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 

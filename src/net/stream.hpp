@@ -2,11 +2,9 @@
 // It belongs to its reactor's thread. It knows nothing of what the octets mean.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstdint>
+#include <span>
 
-#include "net/address.hpp"
 #include "net/reactor.hpp"
 
 namespace proapi::net {
@@ -42,7 +40,7 @@ protected:
 class Stream final : private Reactor::Watcher, private Reactor::Reader, private Caller {
 public:
     // Takes over a connected socket. Reading is stopped. Throws std::system_error where the kernel refuses it.
-    Stream(Reactor& reactor, Descriptor socket, StreamHandler& handler);
+    Stream(Reactor& reactor, base::Descriptor socket, StreamHandler& handler);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -64,12 +62,14 @@ public:
     // A peer that acknowledges nothing for that long is lost (TCP_USER_TIMEOUT).
     void set_delivery_timeout(Duration timeout) noexcept;
 
-    // Starts one write of all entries. Until it is done the entries' octets stay as they are, and the stream is not
-    // written to again. It may be done at once, in full or in part.
-    [[nodiscard]] WriteResult write(const iovec* entries, std::size_t count);
-    // Writes what the kernel takes of the entries at once, while no other write is under way. Gives how many octets
-    // that were; what is wrong, if anything is, the next write() tells.
-    [[nodiscard]] std::size_t write_at_once(const iovec* entries, std::size_t count) noexcept;
+    // The most pieces that one write takes.
+    static constexpr std::size_t max_pieces = 64;
+    // Starts one write of all `pieces`, at least one. Until it is done their octets stay as they are, and the stream is
+    // not written to again. It may be done at once, in full or in part.
+    [[nodiscard]] WriteResult write(std::span<const base::Bytes> pieces);
+    // Writes what the kernel takes of `pieces` at once, while no other write is under way. Returns how many octets that
+    // were; the next write() reports what is wrong, if anything is.
+    [[nodiscard]] std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept;
     [[nodiscard]] bool is_writing() const noexcept { return write_ != WriteResult::State::done; }
     // Tells the peer that nothing more comes (FIN); reading goes on.
     void shutdown_write() noexcept;
@@ -91,15 +91,13 @@ private:
     [[nodiscard]] int take_socket_error() noexcept;
     [[nodiscard]] WriteResult written(ssize_t result) noexcept;
 
-    static constexpr std::size_t max_entries = 64;
-
     Reactor& reactor_;
-    Descriptor socket_;
+    base::Descriptor socket_;
     StreamHandler& handler_;
     bool reading_ = false, expects_much_ = false;
     bool peer_finished_ = false, read_ended_ = false;
     WriteResult::State write_ = WriteResult::State::done;
-    iovec pending_{};  // what a write that is not done begins with
+    base::Bytes pending_;  // what a write that is not done begins with
 };
 
 }  // namespace proapi::net

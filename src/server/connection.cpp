@@ -1,6 +1,7 @@
 #include "server/connection.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "server/server.hpp"
 
@@ -8,14 +9,13 @@ namespace proapi::server {
 
 namespace {
 
-constexpr std::size_t gather_entries = 64;
 constexpr int end_looks = 8;  // in a close_timeout
-constexpr Duration stopping_look{20};
-constexpr Duration little_patience{500};
+constexpr service::Duration stopping_look{20};
+constexpr service::Duration little_patience{500};
 
 }  // namespace
 
-Connection::Connection(Server& server, net::Descriptor socket, bool is_refused)
+Connection::Connection(Server& server, base::Descriptor socket, bool is_refused)
     : server_(server), stream_(server.reactor(), std::move(socket), *this), is_refused_(is_refused) {
     stream_.set_delivery_timeout(server.settings().write_timeout);
 }
@@ -44,7 +44,7 @@ void Connection::drop(const char* why) noexcept {
     } catch (...) {  // it is gone; its protocol was told as far as there was memory for it
     }
     try {
-        server_.log_limited(LogLevel::error, std::string("a connection was dropped: ") + why);
+        server_.log_limited(service::LogLevel::error, std::string("a connection was dropped: ") + why);
     } catch (...) {  // not even that could be said
     }
 }
@@ -77,13 +77,20 @@ void Connection::on_turn_end() {
     });
 }
 
+net::WriteResult Connection::start_write(const base::OutputQueue& output) {
+    base::Bytes first;
+    static_cast<void>(output.gather({&first, 1}));
+    if (first.size() == output.size_bytes()) return stream_.write({&first, 1});  // so it is most often
+    std::array<base::Bytes, net::Stream::max_pieces> pieces;
+    const std::size_t count = output.gather(pieces);
+    return stream_.write(std::span(pieces).first(count));
+}
+
 // One write for all that was queued in the turn; more only where the kernel took a part.
 void Connection::flush() {
     base::OutputQueue& output = protocol_->output();
     while (!output.empty() && !stream_.is_writing() && phase_ != Phase::gone) {
-        iovec entries[gather_entries];
-        const std::size_t count = output.gather(entries, gather_entries);
-        const net::WriteResult result = stream_.write(entries, count);
+        const net::WriteResult result = start_write(output);
         if (result.state == net::WriteResult::State::together) return;  // on_write_done() goes on from here
         take(result);
     }
@@ -97,14 +104,13 @@ void Connection::send_at_once(base::Bytes head, base::Bytes body) {
     base::OutputQueue& output = protocol_->output();
     output.prepare(head.size() + body.size());  // of a message that has gone in part, the rest must follow
     std::size_t taken = 0;
-    iovec entries[gather_entries];
-    std::size_t count = output.gather(entries, gather_entries - 2);
+    std::array<base::Bytes, net::Stream::max_pieces> pieces;
+    std::size_t count = output.gather(std::span(pieces).first(pieces.size() - 2));
     std::size_t queued = 0;
-    for (std::size_t i = 0; i < count; ++i) queued += entries[i].iov_len;
+    for (std::size_t i = 0; i < count; ++i) queued += pieces[i].size();
     if (phase_ == Phase::serving && queued == output.size_bytes()) {
-        for (const base::Bytes piece : {head, body})
-            entries[count++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
-        taken = stream_.write_at_once(entries, count);
+        for (const base::Bytes piece : {head, body}) pieces[count++] = piece;
+        taken = stream_.write_at_once(std::span(pieces).first(count));
     }
     const std::size_t of_queue = std::min(taken, queued);
     const std::size_t of_head = std::min(taken - of_queue, head.size());
@@ -164,16 +170,16 @@ void Connection::on_deadline() {
 // The timer is not moved at each write: it looks back when it fires.
 void Connection::watch_write() {
     if (!stream_.is_writing()) return;
-    const std::uint64_t due = deadline().last_progress_ms + milliseconds(server_.settings().write_timeout);
+    const std::uint64_t due = deadline().last_progress_ms + service::milliseconds(server_.settings().write_timeout);
     const std::uint64_t now = server_.reactor().now_ms();
     if (due <= now) return abort();
-    server_.reactor().start_timer(deadline().timer, Duration(due - now));
+    server_.reactor().start_timer(deadline().timer, service::Duration(due - now));
 }
 
 // While the peer takes what was sent, however slowly, it is waited for as with any write; close_timeout begins when it
 // has all of it. The kernel does not tell when that is, so it is looked at now and then.
 void Connection::watch_end() {
-    const Settings& settings = server_.settings();
+    const service::Settings& settings = server_.settings();
     Deadline& end = deadline();
     const std::uint64_t now = server_.reactor().now_ms();
     const std::size_t undelivered = undelivered_octets();
@@ -181,14 +187,15 @@ void Connection::watch_end() {
     end.undelivered = undelivered;
     // A stop waits neither for the end of a peer that has everything nor, for long, until it says nothing more.
     const bool is_over = server_.is_stopping() && phase_ == Phase::lingering && undelivered == 0;
-    Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
+    service::Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
     if (patience_ == Patience::little || is_over) patience = std::min(patience, little_patience);
-    const std::uint64_t due = end.last_progress_ms + milliseconds(patience);
+    const std::uint64_t due = end.last_progress_ms + service::milliseconds(patience);
     if (due <= now) return abort(undelivered > 0 ? net::Stream::CloseMode::reset : net::Stream::CloseMode::orderly);
     const bool was_silent = !std::exchange(has_heard_, false);
     if (is_over && was_silent) return abort(net::Stream::CloseMode::orderly);
-    const Duration look = server_.is_stopping() ? stopping_look : settings.close_timeout / end_looks;
-    server_.reactor().start_timer(end.timer, std::min(std::max(look, Duration(1)), Duration(due - now)));
+    const service::Duration look = server_.is_stopping() ? stopping_look : settings.close_timeout / end_looks;
+    server_.reactor().start_timer(end.timer,
+                                  std::min(std::max(look, service::Duration(1)), service::Duration(due - now)));
 }
 
 std::size_t Connection::undelivered_octets() const noexcept {
@@ -226,7 +233,7 @@ void Connection::linger() {
 
 void Connection::shut_down() {
     if (phase_ == Phase::serving) return contain([&] { protocol_->on_shutdown(); });
-    if (expects_end_) server_.reactor().start_timer(deadline().timer, Duration(0));  // looks anew, from a turn
+    if (expects_end_) server_.reactor().start_timer(deadline().timer, service::Duration(0));  // looks anew, from a turn
 }
 
 void Connection::abort(net::Stream::CloseMode mode) {

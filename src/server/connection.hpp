@@ -11,7 +11,7 @@
 #include "base/intrusive_list.hpp"
 #include "base/output_queue.hpp"
 #include "net/stream.hpp"
-#include "server/settings.hpp"
+#include "service/settings.hpp"
 
 namespace proapi::server {
 
@@ -54,7 +54,7 @@ struct IdlePlace : base::ListLink {
 class Connection final : public ConnectionLink, private net::StreamHandler, private net::TurnEndHook {
 public:
     // `is_refused`: it is one too many, and counted apart.
-    Connection(Server& server, net::Descriptor socket, bool is_refused);
+    Connection(Server& server, base::Descriptor socket, bool is_refused);
     ~Connection();
 
     // Replaces the protocol at the end of the running call; the old one gets no on_end().
@@ -127,6 +127,7 @@ private:
     void on_lost(int error) override;
     void on_turn_end() override;
     void flush();
+    [[nodiscard]] net::WriteResult start_write(const base::OutputQueue& output);
     void take(const net::WriteResult& result);
     void linger();
     // Of a pending write, then of the end. Most connections never have one: it is made when it is needed.

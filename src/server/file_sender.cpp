@@ -18,7 +18,7 @@ struct FileSender::CountedFile {
         if (is_counted) limit->give_file_back();
     }
     const std::shared_ptr<SharedLimit> limit;
-    net::Descriptor file;
+    base::Descriptor file;
     bool is_counted = false;
 };
 
@@ -29,10 +29,10 @@ std::unique_ptr<FileSender> FileSender::make(Connection& connection) {
     return file->is_counted ? std::move(made) : nullptr;
 }
 
-void FileSender::start(FileBody file) {
+void FileSender::start(service::FileBody file) {
     file_->file = std::move(file.file);
     net::FileHandler& handler = *this;
-    stream_.emplace(connection_.server().file_threads(), std::shared_ptr<const net::Descriptor>(file_, &file_->file),
+    stream_.emplace(connection_.server().file_threads(), std::shared_ptr<const base::Descriptor>(file_, &file_->file),
                     file.offset, file.length, handler);
 }
 
@@ -48,7 +48,8 @@ FileSender::Progress FileSender::pump() {
 
 void FileSender::take(const net::FileRead& read) {
     if (read.error != 0)
-        connection_.server().log_limited(LogLevel::error, "a file's sending was cut: " + net::error_text(read.error));
+        connection_.server().log_limited(service::LogLevel::error,
+                                         "a file's sending was cut: " + base::error_text(read.error));
     has_failed_ = read.octets.empty();
     if (!has_failed_) connection_.protocol()->output().append(read.octets);
     connection_.flush_soon();

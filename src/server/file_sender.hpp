@@ -7,7 +7,7 @@
 
 #include "net/file_stream.hpp"
 #include "server/connection.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::server {
 
@@ -17,7 +17,7 @@ public:
     // Null: none is left.
     [[nodiscard]] static std::unique_ptr<FileSender> make(Connection& connection);
 
-    void start(FileBody file);
+    void start(service::FileBody file);
     // failed: the file can't be read, or has become shorter than its announced length.
     enum class Progress : std::uint8_t { sending, sent, failed };
     // Reads on as far as the output has room and the file's octets are at hand. Where they are not, the connection's

@@ -4,10 +4,10 @@
 
 #include "http/response.hpp"
 #include "server/file_sender.hpp"
-#include "server/origin.hpp"
 #include "server/server.hpp"
-#include "server/static_files.hpp"
 #include "server/websocket_session.hpp"
+#include "service/origin.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi::server {
 
@@ -15,13 +15,13 @@ namespace {
 
 constexpr std::uint8_t requests_a_turn = 8;
 // What was said of keep-alive is kept to for so much longer: the client's next request may be on its way.
-constexpr Duration keep_alive_margin{1000};
+constexpr service::Duration keep_alive_margin{1000};
 // What a streamed response has that begins while the server stops.
-constexpr Duration last_stream_time{500};
+constexpr service::Duration last_stream_time{500};
 constexpr std::string_view stopping_text = "The server is stopping.";
 constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
 
-[[nodiscard]] http::HeadLimits head_limits_of(const Settings& settings) noexcept {
+[[nodiscard]] http::HeadLimits head_limits_of(const service::Settings& settings) noexcept {
     return {settings.max_request_line, settings.max_head, settings.max_fields};
 }
 
@@ -33,7 +33,7 @@ constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no r
 
 }  // namespace
 
-HttpSession::HttpSession(Connection& connection, net::Address client)
+HttpSession::HttpSession(Connection& connection, base::Address client)
     : connection_(connection),
       client_(std::move(client)),
       parser_(head_limits_of(connection.server().settings())),
@@ -41,11 +41,11 @@ HttpSession::HttpSession(Connection& connection, net::Address client)
 
 HttpSession::~HttpSession() = default;
 
-const Settings& HttpSession::settings() const noexcept {
+const service::Settings& HttpSession::settings() const noexcept {
     return connection_.server().settings();
 }
 
-void HttpSession::start_timer(Duration timeout) {
+void HttpSession::start_timer(service::Duration timeout) {
     connection_.server().reactor().start_timer(timer_, timeout);
 }
 
@@ -78,7 +78,7 @@ bool HttpSession::may_take() const noexcept {
 
 base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
     if (!parser_.has_begun() && bytes.front() == tls_handshake_record) {
-        connection_.server().log_limited(LogLevel::info,
+        connection_.server().log_limited(service::LogLevel::info,
                                          "a TLS handshake came to a port of plain HTTP: its clients "
                                          "must say http:// and ws://, or a proxy must end the TLS");
         refuse_head({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
@@ -179,10 +179,11 @@ void HttpSession::on_read_end() {
 
 bool HttpSession::refuse_foreign_host(bool is_handshake) {
     Server& server = connection_.server();
-    const std::string wrong = check_host(request_.head, server.site(), {server.reach(), is_handshake});
+    const std::string wrong = service::check_host(request_.head, server.site(), {server.reach(), is_handshake});
     if (wrong.empty()) return false;
-    server.log_limited(LogLevel::warning, "421 " + escape_for_log(request_.head.raw_path()) + ": " + wrong);
-    refuse({421, std::string(misdirected)});  // what follows may be frames
+    server.log_limited(service::LogLevel::warning,
+                       "421 " + service::escape_for_log(request_.head.raw_path()) + ": " + wrong);
+    refuse({421, std::string(service::misdirected)});  // what follows may be frames
     return true;
 }
 
@@ -204,15 +205,17 @@ bool HttpSession::try_upgrade(base::MutableBytes rest) {
         answer(503, stopping_text, {{"Retry-After", "1"}});
         return true;
     }
-    const WebSocketSettings& limits = server.site().routes[match.route].settings;
-    const OriginVerdict verdict = judge_origin(request_.head, limits, server.settings(), server.reach());
-    if (verdict == OriginVerdict::refused) {
-        server.log_limited(LogLevel::warning, "403 " + escape_for_log(request_.head.raw_path()) + ": " +
-                                                  describe_refused_origin(request_.head));
+    const service::WebSocketSettings& limits = server.site().routes[match.route].settings;
+    const service::OriginVerdict verdict =
+        service::judge_origin(request_.head, limits, server.settings(), server.reach());
+    if (verdict == service::OriginVerdict::refused) {
+        server.log_limited(service::LogLevel::warning, "403 " + service::escape_for_log(request_.head.raw_path()) +
+                                                           ": " + service::describe_refused_origin(request_.head));
         refuse({403, "This origin may not connect."});  // what follows may be frames
         return true;
     }
-    if (verdict == OriginVerdict::passes_in_development) server.log_development(describe_development(request_.head));
+    if (verdict == service::OriginVerdict::passes_in_development)
+        server.log_development(service::describe_development(request_.head));
     request_.match = std::move(match);
     phase_ = Phase::finished;
     timer_.cancel();
@@ -235,23 +238,24 @@ void HttpSession::on_request(std::string body) {
     phase_ = Phase::responding;
     release_exchange();  // the one before may have been answered in this very turn
     Server& server = connection_.server();
-    const Route& route = server.site().routes[request_.match.route];
-    exchange_ = base::IntrusivePtr<Exchange>(
-        new Exchange(std::move(request_), std::move(body), *this, settings().high_water, settings().low_water));
+    const service::Route& route = server.site().routes[request_.match.route];
+    exchange_ = base::IntrusivePtr<service::Exchange>(new service::Exchange(
+        std::move(request_), std::move(body), *this, settings().high_water, settings().low_water));
     if (connection_.has_peer_finished()) exchange_->on_client_left();
-    if (route.kind == Route::Kind::files) return serve_file();
+    if (route.kind == service::Route::Kind::files) return serve_file();
     server.application().on_request(exchange_);
 }
 
 void HttpSession::serve_file() {
-    StaticFile found = serve_files(connection_.server().site(), exchange_->request());
+    service::StaticFile found = service::serve_files(connection_.server().site(), exchange_->request());
     if (found.file) {
         static_cast<void>(exchange_->respond_with_file(found.status, found.headers, std::move(*found.file)));
     } else {
         if (found.error != 0)
-            connection_.server().log_limited(LogLevel::error, std::to_string(found.status) + " " +
-                                                                  escape_for_log(exchange_->request().head.raw_path()) +
-                                                                  ": " + net::error_text(found.error));
+            connection_.server().log_limited(service::LogLevel::error,
+                                             std::to_string(found.status) + " " +
+                                                 service::escape_for_log(exchange_->request().head.raw_path()) + ": " +
+                                                 base::error_text(found.error));
         static_cast<void>(exchange_->respond(found.status, found.headers, found.text));
     }
 }
@@ -326,7 +330,7 @@ bool HttpSession::take_file() {
     return file_ != nullptr;
 }
 
-void HttpSession::write_file(FileBody file) {
+void HttpSession::write_file(service::FileBody file) {
     if (suppress_body_ || file.length == 0) return finish_response();
     file_->start(std::move(file));
     connection_.flush_soon();
@@ -360,7 +364,8 @@ void HttpSession::finish_response() {
 
 // No disk that is alive takes that long.
 void HttpSession::give_file_up() {
-    connection_.server().log_limited(LogLevel::error, "a file's sending was cut: it gave nothing within write_timeout");
+    connection_.server().log_limited(service::LogLevel::error,
+                                     "a file's sending was cut: it gave nothing within write_timeout");
     abort_response();
 }
 

@@ -11,16 +11,16 @@
 #include "http/body_decoder.hpp"
 #include "http/request_parser.hpp"
 #include "server/connection.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 #include "ws/handshake.hpp"
 
 namespace proapi::server {
 
 class FileSender;
 
-class HttpSession final : public Protocol, private ExchangeTransport {
+class HttpSession final : public Protocol, private service::ExchangeTransport {
 public:
-    HttpSession(Connection& connection, net::Address client);
+    HttpSession(Connection& connection, base::Address client);
     ~HttpSession() override;
 
 private:
@@ -44,7 +44,7 @@ private:
     void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) override;
     void write_body(base::Bytes bytes) override;
     [[nodiscard]] bool take_file() override;
-    void write_file(FileBody file) override;
+    void write_file(service::FileBody file) override;
     void finish_response() override;
     void abort_response() override;
     void watch_client() override { connection_.flush_soon(); }
@@ -79,18 +79,18 @@ private:
     void start_idle_timer();
     void release_exchange();
     void on_time();
-    void start_timer(Duration timeout);
-    [[nodiscard]] const Settings& settings() const noexcept;
+    void start_timer(service::Duration timeout);
+    [[nodiscard]] const service::Settings& settings() const noexcept;
 
     Connection& connection_;
     IdlePlace idle_place_{connection_};
-    net::Address client_;
+    base::Address client_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;
-    RequestInfo request_;  // the one that is being read
+    service::RequestInfo request_;  // the one that is being read
     base::OutputQueue output_;
-    std::string waiting_;                    // octets behind the request in work
-    base::IntrusivePtr<Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
+    std::string waiting_;                             // octets behind the request in work
+    base::IntrusivePtr<service::Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
     std::unique_ptr<FileSender> file_;
     base::Timer timer_;
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;

@@ -14,40 +14,13 @@ namespace {
 
 // Connections beyond the limit that are answered in order at one time; those beyond that too get what one write sends.
 constexpr std::uint64_t most_refusing = 16;
-constexpr std::uint64_t reserved_for_files = 32;
 
 constexpr std::string_view too_many =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 }  // namespace
 
-SharedLimit::SharedLimit(const Settings& settings, std::size_t reactors)
-    : max_connections_(effective_max_connections(settings, reactors)),
-      // Who allows more connections than there are descriptors knows of more than the limit says.
-      max_descriptors_(std::max(max_connections_, effective_max_connections(Settings{}, reactors))) {}
-
-bool SharedLimit::take_connection() noexcept {
-    const std::uint64_t others = connections_.fetch_add(1, std::memory_order_relaxed);
-    if (others < max_connections_ && others + files_.load(std::memory_order_relaxed) < max_descriptors_) return true;
-    give_connection_back();
-    return false;
-}
-
-// Into the reserve, as far as a half: who is connected already comes before newcomers.
-bool SharedLimit::take_file() noexcept {
-    const std::uint64_t others = files_.fetch_add(1, std::memory_order_relaxed);
-    if (connections_.load(std::memory_order_relaxed) + others < max_descriptors_ + reserved_for_files) return true;
-    give_file_back();
-    return false;
-}
-
-std::string SharedLimit::describe() const {
-    return std::to_string(connections_.load(std::memory_order_relaxed)) + " connections (max_connections is " +
-           std::to_string(max_connections_) + ") and " + std::to_string(files_.load(std::memory_order_relaxed)) +
-           " files are open";
-}
-
-Server::Server(net::Reactor& reactor, const Site& site, Application& application, Log& log,
+Server::Server(net::Reactor& reactor, const service::Site& site, service::Application& application, service::Log& log,
                std::shared_ptr<SharedLimit> shared)
     : reactor_(reactor),
       site_(site),
@@ -66,7 +39,7 @@ Server::~Server() {
 }
 
 std::string Server::listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing) {
-    const std::string place = net::to_string({host, port});
+    const std::string place = base::to_string({host, port});
     std::string error;
     const auto found = net::resolve(host, port, error);
     if (found.empty()) return "can't listen on " + place + ": " + error + "; check host";
@@ -81,8 +54,8 @@ std::string Server::listen(const std::string& host, std::uint16_t port, net::Lis
         if (code && listeners_.size() == before) failure = code;
     }
     if (listeners_.size() > before && failure != std::errc::address_in_use) {
-        for (const net::Address& address : addresses())
-            if (reach_of(address.host) == Reach::network) reach_ = Reach::network;
+        for (const base::Address& address : addresses())
+            if (service::reach_of(address.host) == service::Reach::network) reach_ = service::Reach::network;
         return {};
     }
     listeners_.resize(before);
@@ -102,17 +75,17 @@ std::error_code Server::add_listener(const net::SocketAddress& address, net::Lis
     return {};
 }
 
-std::vector<net::Address> Server::addresses() const {
-    std::vector<net::Address> all;
+std::vector<base::Address> Server::addresses() const {
+    std::vector<base::Address> all;
     for (const auto& listener : listeners_) all.push_back(listener->address());
     return all;
 }
 
-void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
+void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) {
     const bool is_refused = !limit_->take_connection() && !(make_room() && limit_->take_connection());
     if (is_refused) {
         ++counts_.refused;
-        log_limited(LogLevel::warning, "connection refused with 503: " + limit_->describe());
+        log_limited(service::LogLevel::warning, "connection refused with 503: " + limit_->describe());
         if (refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
     }
     try {
@@ -120,11 +93,11 @@ void Server::on_accept(net::Descriptor socket, const net::SocketAddress& peer) {
     } catch (const std::exception& error) {  // no memory, or the kernel watches no more sockets
         if (!is_refused) limit_->give_connection_back();
         ++counts_.refused;
-        log_limited(LogLevel::error, std::string("a new connection was dropped: ") + error.what());
+        log_limited(service::LogLevel::error, std::string("a new connection was dropped: ") + error.what());
     }
 }
 
-void Server::add(net::Descriptor socket, const net::SocketAddress& peer, bool is_refused) {
+void Server::add(base::Descriptor socket, const net::SocketAddress& peer, bool is_refused) {
     auto connection = std::make_unique<Connection>(*this, std::move(socket), is_refused);
     std::unique_ptr<Protocol> protocol;
     if (is_refused) {
@@ -153,8 +126,8 @@ bool Server::make_room() {
 
 void Server::on_accept_refused(int error) {
     ++counts_.refused;
-    log_limited(LogLevel::error, "connection refused with 503: " + net::error_text(error) +
-                                     "; raise the descriptor limit or lower max_connections");
+    log_limited(service::LogLevel::error, "connection refused with 503: " + base::error_text(error) +
+                                              "; raise the descriptor limit or lower max_connections");
 }
 
 void Server::retire(Connection& connection, bool is_refused) {
@@ -216,12 +189,12 @@ void Server::count_close(std::uint16_t code) noexcept {
 }
 
 void Server::log_development(std::string_view line) {
-    if (!std::exchange(development_logged_, true)) log_.write(LogLevel::warning, line);
+    if (!std::exchange(development_logged_, true)) log_.write(service::LogLevel::warning, line);
 }
 
-void Server::log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason) {
-    log_limited(LogLevel::info,
-                net::to_string(client) + " closed with " + std::to_string(code) + ": " + escape_for_log(reason));
+void Server::log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason) {
+    log_limited(service::LogLevel::info, base::to_string(client) + " closed with " + std::to_string(code) + ": " +
+                                             service::escape_for_log(reason));
 }
 
 }  // namespace proapi::server

@@ -2,7 +2,6 @@
 // It serves a Site that it does not own and hands requests to an Application.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,29 +12,12 @@
 #include "net/listener.hpp"
 #include "net/reactor.hpp"
 #include "server/connection.hpp"
-#include "server/host_rule.hpp"
-#include "server/log.hpp"
-#include "server/site.hpp"
+#include "server/limited_log.hpp"
+#include "server/shared_limit.hpp"
+#include "service/host_rule.hpp"
+#include "service/site.hpp"
 
 namespace proapi::server {
-
-// What the servers of one process share: the descriptors. A file that is being sent has one as a connection has.
-class SharedLimit {
-public:
-    explicit SharedLimit(const Settings& settings, std::size_t reactors = 1);
-
-    // Takes one, where there is one; else gives nothing.
-    [[nodiscard]] bool take_connection() noexcept;
-    void give_connection_back() noexcept { connections_.fetch_sub(1, std::memory_order_relaxed); }
-    [[nodiscard]] bool take_file() noexcept;
-    void give_file_back() noexcept { files_.fetch_sub(1, std::memory_order_relaxed); }
-    // "1000 connections (max_connections is 1000) and 24 files are open"
-    [[nodiscard]] std::string describe() const;
-
-private:
-    std::uint64_t max_connections_, max_descriptors_;
-    std::atomic<std::uint64_t> connections_ = 0, files_ = 0;
-};
 
 struct ServerCounts {
     std::uint64_t accepted = 0, refused = 0, open = 0;
@@ -52,7 +34,7 @@ struct ServerLoad {
 class Server final : private net::ListenerHandler, private net::TurnEndHook {
 public:
     // All four outlive the server. `shared`: where the process has other servers beside this one.
-    Server(net::Reactor& reactor, const Site& site, Application& application, Log& log,
+    Server(net::Reactor& reactor, const service::Site& site, service::Application& application, service::Log& log,
            std::shared_ptr<SharedLimit> shared = nullptr);
     ~Server();
     Server(const Server&) = delete;
@@ -61,9 +43,9 @@ public:
     // Listens on every address of `host` that this machine has. Gives what is wrong, in one line that says what to
     // change; empty: it does.
     [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
-    [[nodiscard]] std::vector<net::Address> addresses() const;
+    [[nodiscard]] std::vector<base::Address> addresses() const;
     // Who can connect, by all that it listens on.
-    [[nodiscard]] Reach reach() const noexcept { return reach_; }
+    [[nodiscard]] service::Reach reach() const noexcept { return reach_; }
 
     // Stops accepting. Connections without a request in work are closed at once, streams without an end are cut, other
     // requests are answered, WebSockets are closed with 1001. `on_stopped` is called once, from a later turn, when the
@@ -74,10 +56,10 @@ public:
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
 
     [[nodiscard]] net::Reactor& reactor() const noexcept { return reactor_; }
-    [[nodiscard]] const Site& site() const noexcept { return site_; }
-    [[nodiscard]] const Settings& settings() const noexcept { return site_.settings; }
-    [[nodiscard]] Application& application() const noexcept { return application_; }
-    [[nodiscard]] Log& log() const noexcept { return log_; }
+    [[nodiscard]] const service::Site& site() const noexcept { return site_; }
+    [[nodiscard]] const service::Settings& settings() const noexcept { return site_.settings; }
+    [[nodiscard]] service::Application& application() const noexcept { return application_; }
+    [[nodiscard]] service::Log& log() const noexcept { return log_; }
     [[nodiscard]] const ServerCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] ServerLoad load();
     // The Date field of the current second.
@@ -90,23 +72,23 @@ public:
     // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.
     void add_idle(IdlePlace& place) noexcept { idle_.push_back(place); }
     void count_close(std::uint16_t code) noexcept;
-    void log_peer_fault(const net::Address& client, std::uint16_t code, std::string_view reason);
+    void log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason);
     // Writes the first line that it gets: the Origin rule's exception has let something in (origin.hpp).
     void log_development(std::string_view line);
-    void log_limited(LogLevel level, std::string_view line) { limited_log_.write(level, line); }
+    void log_limited(service::LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 
 private:
     [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
-    void on_accept(net::Descriptor socket, const net::SocketAddress& peer) override;
+    void on_accept(base::Descriptor socket, const net::SocketAddress& peer) override;
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
-    void add(net::Descriptor socket, const net::SocketAddress& peer, bool is_refused);
+    void add(base::Descriptor socket, const net::SocketAddress& peer, bool is_refused);
     void on_turn_end() override;
 
     net::Reactor& reactor_;
-    const Site& site_;
-    Application& application_;
-    Log& log_;
+    const service::Site& site_;
+    service::Application& application_;
+    service::Log& log_;
     LimitedLog limited_log_;
     std::shared_ptr<SharedLimit> limit_;
     net::FileThreads file_threads_;
@@ -117,7 +99,7 @@ private:
     base::IntrusiveList<IdlePlace, IdlePlace> idle_;  // the longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
-    Reach reach_ = Reach::loopback;
+    service::Reach reach_ = service::Reach::loopback;
     bool development_logged_ = false;
     bool stopping_ = false;
     std::string date_;

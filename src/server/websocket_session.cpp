@@ -11,7 +11,7 @@ namespace proapi::server {
 
 namespace {
 
-[[nodiscard]] ws::ConnectionLimits limits_of(const WebSocketSettings& settings) noexcept {
+[[nodiscard]] ws::ConnectionLimits limits_of(const service::WebSocketSettings& settings) noexcept {
     return {settings.max_message_size, static_cast<std::uint32_t>(settings.max_fragments),
             static_cast<std::uint32_t>(settings.max_empty_fragments)};
 }
@@ -24,11 +24,12 @@ constexpr std::size_t large_message_bytes = 16 * 1024;
 
 }  // namespace
 
-WebSocketSession::WebSocketSession(Connection& connection, RequestInfo request, const WebSocketSettings& settings)
+WebSocketSession::WebSocketSession(Connection& connection, service::RequestInfo request,
+                                   const service::WebSocketSettings& settings)
     : connection_(connection),
       settings_(settings),
       machine_(ws::Role::server, limits_of(settings)),
-      websocket_(new WebSocket(std::move(request), settings, *this)),
+      websocket_(new service::WebSocket(std::move(request), settings, *this)),
       timer_(&Connection::call_on_time<WebSocketSession>, this) {}
 
 // on_end() has gone before, unless there was no memory for it.
@@ -68,8 +69,8 @@ void WebSocketSession::reject(int status, std::string_view body, const http::Hea
     schedule_notify();
 }
 
-void WebSocketSession::send(MessageKind kind, base::Bytes payload) {
-    const ws::Opcode opcode = kind == MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
+void WebSocketSession::send(service::MessageKind kind, base::Bytes payload) {
+    const ws::Opcode opcode = kind == service::MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
     if (payload.size() >= large_message_bytes) return send_large(opcode, payload);
     machine_.send_message(opcode, payload);
     connection_.flush_soon();
@@ -154,7 +155,8 @@ void WebSocketSession::handle(const ws::Event& event) {
             message_began_ms_ = 0;
             is_large_ = is_large_ || event.payload.size() >= large_message_bytes;
             websocket_->on_message(
-                {event.opcode == ws::Opcode::text ? MessageKind::text : MessageKind::binary, event.payload});
+                {event.opcode == ws::Opcode::text ? service::MessageKind::text : service::MessageKind::binary,
+                 event.payload});
             return;
         case ws::EventKind::ping:
             // Pongs that the peer does not read are output like any other, and bounded like it.
@@ -243,8 +245,8 @@ void WebSocketSession::lose(std::string_view reason) {
 void WebSocketSession::on_time() {
     switch (phase_) {
         case Phase::connecting:
-            connection_.server().log_limited(LogLevel::warning,
-                                             "503 " + escape_for_log(websocket_->request().head.raw_path()) +
+            connection_.server().log_limited(service::LogLevel::warning,
+                                             "503 " + service::escape_for_log(websocket_->request().head.raw_path()) +
                                                  ": the handler did not accept within accept_timeout");
             static_cast<void>(websocket_->reject(503, "The handler did not accept within accept_timeout.\n", {}));
             return;
@@ -261,7 +263,7 @@ void WebSocketSession::on_time() {
 }
 
 void WebSocketSession::watch_message(std::uint64_t now) {
-    if (message_began_ms_ == 0 || now < message_began_ms_ + milliseconds(settings_.message_timeout)) return;
+    if (message_began_ms_ == 0 || now < message_began_ms_ + service::milliseconds(settings_.message_timeout)) return;
     websocket_->fail(ws::close_code::policy_violation, "a message did not end within message_timeout");
 }
 
@@ -275,8 +277,8 @@ bool WebSocketSession::is_taking_output() noexcept {
 // Any octet counts as life. While nothing is read (paused), silence is ours, not the peer's; pings go all the same, so
 // that the kernel finds out about a peer that is gone.
 void WebSocketSession::check_life(std::uint64_t now) {
-    const std::uint64_t interval = milliseconds(settings_.ping_interval),
-                        timeout = milliseconds(settings_.ping_timeout);
+    const std::uint64_t interval = service::milliseconds(settings_.ping_interval),
+                        timeout = service::milliseconds(settings_.ping_timeout);
     // After a turn that took long, what has come meanwhile may not have been read yet.
     if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && connection_.has_unread_octets())
         last_heard_ms_ = now;
@@ -291,9 +293,11 @@ void WebSocketSession::check_life(std::uint64_t now) {
     }
     if (paused_) last_heard_ms_ = now;
     const std::uint64_t life_due = ping_sent_ms_ > last_heard_ms_ ? ping_sent_ms_ + timeout : last_heard_ms_ + interval;
-    std::uint64_t due = std::min(life_due, now + milliseconds(settings_.message_timeout));
-    if (message_began_ms_ != 0) due = std::min(due, message_began_ms_ + milliseconds(settings_.message_timeout));
-    connection_.server().reactor().start_timer(timer_, Duration(std::max<std::uint64_t>(due - std::min(due, now), 1)));
+    std::uint64_t due = std::min(life_due, now + service::milliseconds(settings_.message_timeout));
+    if (message_began_ms_ != 0)
+        due = std::min(due, message_began_ms_ + service::milliseconds(settings_.message_timeout));
+    connection_.server().reactor().start_timer(timer_,
+                                               service::Duration(std::max<std::uint64_t>(due - std::min(due, now), 1)));
 }
 
 }  // namespace proapi::server

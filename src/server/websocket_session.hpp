@@ -3,18 +3,18 @@
 #pragma once
 
 #include "server/connection.hpp"
-#include "server/websocket.hpp"
+#include "service/websocket.hpp"
 #include "ws/connection.hpp"
 
 namespace proapi::server {
 
-class WebSocketSession final : public Protocol, private WebSocketTransport {
+class WebSocketSession final : public Protocol, private service::WebSocketTransport {
 public:
     // `settings` outlive the session.
-    WebSocketSession(Connection& connection, RequestInfo request, const WebSocketSettings& settings);
+    WebSocketSession(Connection& connection, service::RequestInfo request, const service::WebSocketSettings& settings);
     ~WebSocketSession() override;
 
-    [[nodiscard]] const base::IntrusivePtr<WebSocket>& websocket() const noexcept { return websocket_; }
+    [[nodiscard]] const base::IntrusivePtr<service::WebSocket>& websocket() const noexcept { return websocket_; }
 
 private:
     friend class Connection;  // calls on_time()
@@ -34,7 +34,7 @@ private:
     // WebSocketTransport
     void accept(std::string_view subprotocol, const http::Headers& headers) override;
     void reject(int status, std::string_view body, const http::Headers& headers) override;
-    void send(MessageKind kind, base::Bytes payload) override;
+    void send(service::MessageKind kind, base::Bytes payload) override;
     void close(std::uint16_t code, std::string_view reason) override;
     void tell_fault(std::uint16_t code, std::string_view reason) override;
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return machine_.output().size_bytes(); }
@@ -58,9 +58,9 @@ private:
     enum class Phase : std::uint8_t { connecting, open, closing, finished };
 
     Connection& connection_;
-    const WebSocketSettings& settings_;
+    const service::WebSocketSettings& settings_;
     ws::Connection machine_;
-    base::IntrusivePtr<WebSocket> websocket_;
+    base::IntrusivePtr<service::WebSocket> websocket_;
     base::Timer timer_;  // accept_timeout, then the next look at life
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
     std::uint32_t delivered_ = 0;  // when a ping was sent, or its pong looked for, last

@@ -12,11 +12,10 @@ namespace proapi::base {
 namespace {
 
 std::string contents(const OutputQueue& queue) {
-    std::array<iovec, 1024> entries;
-    const std::size_t count = queue.gather(entries.data(), entries.size());
+    std::array<Bytes, 1024> entries;
+    const std::size_t count = queue.gather(entries);
     std::string text;
-    for (std::size_t i = 0; i < count; ++i)
-        text.append(static_cast<const char*>(entries[i].iov_base), entries[i].iov_len);
+    for (std::size_t i = 0; i < count; ++i) text.append(as_text(entries[i]));
     return text;
 }
 
@@ -26,9 +25,9 @@ Slice slice_of(const std::string& text) {
 
 TEST(OutputQueue, BeginsEmpty) {
     OutputQueue queue;
-    iovec entry;
+    Bytes entry;
     EXPECT_TRUE(queue.empty());
-    EXPECT_EQ(queue.gather(&entry, 1), 0U);
+    EXPECT_EQ(queue.gather({&entry, 1}), 0U);
     queue.consume(0);
     queue.clear();
     EXPECT_EQ(queue.size_bytes(), 0U);
@@ -48,38 +47,38 @@ TEST(OutputQueue, SmallPiecesGoTogether) {
     OutputQueue queue;
     for (int i = 0; i < 100; ++i) queue.append("0123456789");
     queue.append(slice_of("small"));
-    std::array<iovec, 8> entries;
-    EXPECT_EQ(queue.gather(entries.data(), entries.size()), 1U);
+    std::array<Bytes, 8> entries;
+    EXPECT_EQ(queue.gather(entries), 1U);
 }
 
 TEST(OutputQueue, LargeSlicesAreShared) {
     OutputQueue queue;
     const Slice slice = slice_of(std::string(10000, 'x'));
     queue.append(slice);
-    iovec entry;
-    ASSERT_EQ(queue.gather(&entry, 1), 1U);
-    EXPECT_EQ(entry.iov_base, slice.bytes().data());
+    Bytes entry;
+    ASSERT_EQ(queue.gather({&entry, 1}), 1U);
+    EXPECT_EQ(entry.data(), slice.bytes().data());
     queue.consume(4000);
-    ASSERT_EQ(queue.gather(&entry, 1), 1U);
-    EXPECT_EQ(entry.iov_base, slice.bytes().data() + 4000);
-    EXPECT_EQ(entry.iov_len, 6000U);
+    ASSERT_EQ(queue.gather({&entry, 1}), 1U);
+    EXPECT_EQ(entry.data(), slice.bytes().data() + 4000);
+    EXPECT_EQ(entry.size(), 6000U);
 }
 
 TEST(OutputQueue, GivesNoMoreEntriesThanAskedFor) {
     OutputQueue queue;
     for (int i = 0; i < 5; ++i) queue.append(slice_of(std::string(5000, 'x')));
-    std::array<iovec, 3> entries;
-    EXPECT_EQ(queue.gather(entries.data(), entries.size()), 3U);
+    std::array<Bytes, 3> entries;
+    EXPECT_EQ(queue.gather(entries), 3U);
 }
 
 TEST(OutputQueue, WhatWasShownStaysWhileMoreIsAppended) {
     OutputQueue queue;
     queue.append("in flight");
-    iovec shown;
-    ASSERT_EQ(queue.gather(&shown, 1), 1U);
-    const std::size_t length = shown.iov_len;
+    Bytes shown;
+    ASSERT_EQ(queue.gather({&shown, 1}), 1U);
+    const std::size_t length = shown.size();
     for (int i = 0; i < 2000; ++i) queue.append("appended meanwhile");
-    EXPECT_EQ(std::string(static_cast<const char*>(shown.iov_base), length), "in flight");
+    EXPECT_EQ(as_text(shown), "in flight");
     queue.consume(length);
     EXPECT_EQ(contents(queue).substr(0, 18), "appended meanwhile");
 }
@@ -87,14 +86,14 @@ TEST(OutputQueue, WhatWasShownStaysWhileMoreIsAppended) {
 TEST(OutputQueue, ABlockIsFilledAgain) {
     OutputQueue queue;
     queue.append("first");
-    iovec first, second;
-    ASSERT_EQ(queue.gather(&first, 1), 1U);
+    Bytes first, second;
+    ASSERT_EQ(queue.gather({&first, 1}), 1U);
     queue.consume(5);
     EXPECT_TRUE(queue.empty());
     EXPECT_EQ(contents(queue), "");
     queue.append("second");
-    ASSERT_EQ(queue.gather(&second, 1), 1U);
-    EXPECT_EQ(first.iov_base, second.iov_base);
+    ASSERT_EQ(queue.gather({&second, 1}), 1U);
+    EXPECT_EQ(first.data(), second.data());
     EXPECT_EQ(contents(queue), "second");
 }
 
@@ -133,11 +132,11 @@ TEST(OutputQueue, IsTheSameAsAString) {
         }
     }
     while (!queue.empty()) {
-        iovec entry;
-        ASSERT_EQ(queue.gather(&entry, 1), 1U);
-        ASSERT_EQ(std::string(static_cast<const char*>(entry.iov_base), entry.iov_len), model.substr(0, entry.iov_len));
-        queue.consume(entry.iov_len);
-        model.erase(0, entry.iov_len);
+        Bytes entry;
+        ASSERT_EQ(queue.gather({&entry, 1}), 1U);
+        ASSERT_EQ(as_text(entry), model.substr(0, entry.size()));
+        queue.consume(entry.size());
+        model.erase(0, entry.size());
     }
     EXPECT_TRUE(model.empty());
 }

@@ -6,8 +6,8 @@
 
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "net/calls.hpp"
-#include "net/descriptor.hpp"
 
 namespace proapi::net {
 
@@ -21,10 +21,10 @@ struct SocketPair {
     SocketPair() {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-        ours = Descriptor(ends[0]);
-        theirs = Descriptor(ends[1]);
+        ours = base::Descriptor(ends[0]);
+        theirs = base::Descriptor(ends[1]);
     }
-    Descriptor ours, theirs;
+    base::Descriptor ours, theirs;
 };
 
 }  // namespace proapi::net

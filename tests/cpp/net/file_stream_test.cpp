@@ -19,9 +19,9 @@ namespace {
 
 using tests::slow_disk;
 
-std::shared_ptr<const Descriptor> file_of(std::string_view octets) {
+std::shared_ptr<const base::Descriptor> file_of(std::string_view octets) {
     char name[] = "/var/tmp/file_stream_test.XXXXXX";  // of a file system that can tell, or the tests say that it can't
-    auto file = std::make_shared<const Descriptor>(::mkstemp(name));
+    auto file = std::make_shared<const base::Descriptor>(::mkstemp(name));
     ::unlink(name);
     EXPECT_EQ(::write(file->get(), octets.data(), octets.size()), static_cast<ssize_t>(octets.size()));
     return file;
@@ -130,7 +130,7 @@ TEST_F(FileStreams, WhatRefusesToTellDoesNotDecide) {
 
 TEST_F(FileStreams, AFileInMemoryNeedsNoThread) {
     slow_disk.error_at_once = EOPNOTSUPP;
-    auto file = std::make_shared<const Descriptor>(::memfd_create("file_stream_test", MFD_CLOEXEC));
+    auto file = std::make_shared<const base::Descriptor>(::memfd_create("file_stream_test", MFD_CLOEXEC));
     ASSERT_EQ(::write(file->get(), "0123", 4), 4);
     FileStream stream(*threads, file, 0, 4, *this);
     for (const char* part : {"01", "23"}) {
@@ -208,7 +208,7 @@ TEST_F(FileStreams, AnotherDeviceHasThreadsOfItsOwn) {
         EXPECT_FALSE(hanging.back()->read(4));
     }
     ASSERT_TRUE(tests::soon([&] { return slow_disk.begun() == begun + 2; }));
-    auto elsewhere = std::make_shared<const Descriptor>(::memfd_create("file_stream_test", MFD_CLOEXEC));
+    auto elsewhere = std::make_shared<const base::Descriptor>(::memfd_create("file_stream_test", MFD_CLOEXEC));
     FileStream other(*threads, elsewhere, 0, 4, *this);
     EXPECT_FALSE(other.read(4));
     EXPECT_TRUE(tests::soon([&] { return slow_disk.begun() == begun + 3; }));

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view refusal = "no room";
 
 struct ListenerRecorder final : ListenerHandler {
-    void on_accept(Descriptor socket, const SocketAddress&) override {
+    void on_accept(base::Descriptor socket, const SocketAddress&) override {
         ++accepts;
         accepted.push_back(std::move(socket));
     }
@@ -27,7 +27,7 @@ struct ListenerRecorder final : ListenerHandler {
     }
     void on_accept_refused(int) override { ++refused; }
 
-    std::vector<Descriptor> accepted;
+    std::vector<base::Descriptor> accepted;
     int accepts = 0, refused = 0, asked = 0;
     bool gives_way = false, gives_in_vain = false;
 };
@@ -41,8 +41,8 @@ protected:
         address = address.with_port(listener->address().port);
     }
 
-    [[nodiscard]] Descriptor connect() const {
-        Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    [[nodiscard]] base::Descriptor connect() const {
+        base::Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length), 0);
         return client;
     }
@@ -59,7 +59,7 @@ protected:
     std::optional<Listener> listener;
 };
 
-[[nodiscard]] int option_of(const Descriptor& socket, int level, int name) {
+[[nodiscard]] int option_of(const base::Descriptor& socket, int level, int name) {
     int value = 0;
     socklen_t length = sizeof value;
     EXPECT_EQ(::getsockopt(socket.get(), level, name, &value, &length), 0);
@@ -67,9 +67,9 @@ protected:
 }
 
 TEST_F(ListenerTest, APeerThatVanishesIsProbedFor) {
-    const Descriptor client = connect();
+    const base::Descriptor client = connect();
     turn_until([&] { return !handler.accepted.empty(); });
-    const Descriptor& socket = handler.accepted.front();
+    const base::Descriptor& socket = handler.accepted.front();
     EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
     EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), 60);
     EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 15);
@@ -81,7 +81,7 @@ class WithoutDescriptors {
 public:
     WithoutDescriptors() {
         ::getrlimit(RLIMIT_NOFILE, &before_);
-        const Descriptor next(::dup(0));
+        const base::Descriptor next(::dup(0));
         rlimit now{.rlim_cur = static_cast<rlim_t>(next.get()), .rlim_max = before_.rlim_max};
         ::setrlimit(RLIMIT_NOFILE, &now);
     }
@@ -92,9 +92,9 @@ private:
 };
 
 TEST_F(ListenerTest, WithoutADescriptorTheNewcomerIsToldAndNobodyElse) {
-    const Descriptor first = connect();
+    const base::Descriptor first = connect();
     turn_until([&] { return handler.accepted.size() == 1; });
-    const Descriptor second = connect();
+    const base::Descriptor second = connect();
     {
         const WithoutDescriptors none;
         turn_until([&] { return handler.refused == 1; });
@@ -106,10 +106,10 @@ TEST_F(ListenerTest, WithoutADescriptorTheNewcomerIsToldAndNobodyElse) {
 }
 
 TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
-    const Descriptor first = connect();
+    const base::Descriptor first = connect();
     turn_until([&] { return handler.accepted.size() == 1; });
     handler.gives_way = true;
-    const Descriptor second = connect();
+    const base::Descriptor second = connect();
     {
         const WithoutDescriptors none;
         turn_until([&] { return handler.accepts == 2; });
@@ -121,10 +121,10 @@ TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
 
 // As where another process takes it: no more than one is given up for a newcomer.
 TEST_F(ListenerTest, WithoutADescriptorThoughOneWasGivenUpTheNewcomerIsTold) {
-    const Descriptor first = connect();
+    const base::Descriptor first = connect();
     turn_until([&] { return handler.accepts == 1; });  // what the sanitizers need descriptors for has been done
     handler.gives_in_vain = true;
-    const Descriptor client = connect();
+    const base::Descriptor client = connect();
     {
         const WithoutDescriptors none;
         turn_until([&] { return handler.refused == 1; });

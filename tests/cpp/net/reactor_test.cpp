@@ -201,7 +201,7 @@ TEST(Reactor, ReportsForeignDescriptorsAndForgetsThem) {
     Reactor reactor;
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
-    const Descriptor reader(ends[0]), writer(ends[1]);
+    const base::Descriptor reader(ends[0]), writer(ends[1]);
     ASSERT_EQ(reactor.watch_foreign(reader.get(), EPOLLIN, false), 0);
     reactor.turn(Duration(0));
     EXPECT_TRUE(reactor.foreign_events().empty());

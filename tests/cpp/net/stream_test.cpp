@@ -65,7 +65,7 @@ protected:
     Reactor reactor{GetParam()};
     StreamRecorder handler;
     std::optional<Stream> stream;
-    Descriptor peer;
+    base::Descriptor peer;
 };
 
 TEST_P(StreamTest, ReadsWhatComesAfterAndBeforeItStarts) {
@@ -150,7 +150,7 @@ TEST_P(StreamTest, AHandlerMayCloseItWhenItIsToldThatThePeerHasFinished) {
 // The two ends of a TCP connection: a socket pair knows no RST.
 struct TcpPair {
     TcpPair() {
-        const Descriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
+        const base::Descriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -159,9 +159,9 @@ struct TcpPair {
         EXPECT_EQ(::bind(listener.get(), generic, length), 0);
         EXPECT_EQ(::listen(listener.get(), 1), 0);
         EXPECT_EQ(::getsockname(listener.get(), generic, &length), 0);
-        theirs = Descriptor(::socket(AF_INET, SOCK_STREAM, 0));
+        theirs = base::Descriptor(::socket(AF_INET, SOCK_STREAM, 0));
         EXPECT_EQ(::connect(theirs.get(), generic, length), 0);
-        ours = Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
+        ours = base::Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
     }
     // Closing sends RST.
     void reset_theirs() {
@@ -169,7 +169,7 @@ struct TcpPair {
         ::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
         theirs.reset();
     }
-    Descriptor ours, theirs;
+    base::Descriptor ours, theirs;
 };
 
 TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
@@ -212,13 +212,13 @@ TEST_P(StreamTest, AResetBehindOctetsAtWhichReadingPausesIsAnEndWithAnError) {
 
 TEST_P(StreamTest, AWriteThatDoesNotFitCompletesLater) {
     const std::string big(8 * 1024 * 1024, 'x');
-    const iovec entry{const_cast<char*>(big.data()), big.size()};
-    WriteResult result = stream->write(&entry, 1);
+    const base::Bytes all = base::as_bytes(big);
+    WriteResult result = stream->write({&all, 1});
     std::size_t sent = result.written;
     ASSERT_GT(sent, 0U);
     ASSERT_LT(sent, big.size());
-    const iovec rest{const_cast<char*>(big.data()) + sent, big.size() - sent};
-    result = stream->write(&rest, 1);
+    const base::Bytes rest = all.subspan(sent);
+    result = stream->write({&rest, 1});
     ASSERT_EQ(result.state, WriteResult::State::pending);
     EXPECT_TRUE(stream->is_writing());
     std::string sink(sent, '\0');
@@ -229,8 +229,8 @@ TEST_P(StreamTest, AWriteThatDoesNotFitCompletesLater) {
 
 TEST_P(StreamTest, WritingToAPeerThatIsGoneIsAnError) {
     peer.reset();
-    const iovec entry{const_cast<char*>("x"), 1};
-    EXPECT_EQ(stream->write(&entry, 1).error, EPIPE);
+    const base::Bytes octets = base::as_bytes("x");
+    EXPECT_EQ(stream->write({&octets, 1}).error, EPIPE);
 }
 
 TEST_P(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
@@ -277,7 +277,7 @@ protected:
 
     StreamRecorder other_handler;
     std::optional<Stream> other;
-    Descriptor other_peer;
+    base::Descriptor other_peer;
 };
 
 TEST_P(TwoStreams, EachGetsItsOwn) {
@@ -339,11 +339,11 @@ TEST_P(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
 
 // Some streams that write at one turn's end, as connections do.
 struct Writer final : StreamRecorder, TurnEndHook {
-    Writer(Reactor& of, Descriptor socket) : stream(of, std::move(socket), *this) {}
+    Writer(Reactor& of, base::Descriptor socket) : stream(of, std::move(socket), *this) {}
     void on_turn_end() override {
         if (before_write) before_write();
-        const iovec entry{text.data(), text.size()};
-        if (stream.is_open()) states.push_back(stream.write(&entry, 1).state);
+        const base::Bytes octets = base::as_bytes(text);
+        if (stream.is_open()) states.push_back(stream.write({&octets, 1}).state);
     }
 
     std::string text;
@@ -375,7 +375,7 @@ protected:
     }
 
     std::vector<std::unique_ptr<Writer>> writers;
-    std::vector<Descriptor> peers;
+    std::vector<base::Descriptor> peers;
 };
 
 TEST_P(ManyStreams, EachReadsItsOwn) {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "local_server.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::server {
 namespace {
@@ -14,11 +14,11 @@ namespace {
 constexpr std::size_t more_than_the_kernel_takes = 32 * 1024 * 1024;
 
 // Begins a response without length, and fails.
-class Failing final : public Application {
+class Failing final : public service::Application {
 public:
-    void on_websocket(base::IntrusivePtr<WebSocket>) override {}
-    void on_request(base::IntrusivePtr<Exchange> exchange) override {
-        SendResult result{};
+    void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
+        service::SendResult result{};
         const std::string body(more_than_the_kernel_takes, 'x');
         static_cast<void>(exchange->start(200, {}, std::nullopt));
         static_cast<void>(exchange->write(base::as_bytes(body), result));
@@ -46,13 +46,13 @@ protected:
 };
 
 TEST_F(CutResponse, EndsByAReset) {
-    const net::Descriptor client = served.connect();
+    const base::Descriptor client = served.connect();
     ask(client.get());
     EXPECT_EQ(end_of(client.get()), ECONNRESET);
 }
 
 TEST_F(CutResponse, EndsByAResetWhenTheClientHasEndedItsSide) {
-    const net::Descriptor client = served.connect();
+    const base::Descriptor client = served.connect();
     ask(client.get());
     ::shutdown(client.get(), SHUT_WR);
     served.turns();
@@ -60,7 +60,7 @@ TEST_F(CutResponse, EndsByAResetWhenTheClientHasEndedItsSide) {
 }
 
 TEST_F(CutResponse, EndsByAResetWhenTheServerStops) {
-    const net::Descriptor client = served.connect();
+    const base::Descriptor client = served.connect();
     ask(client.get());
     bool has_stopped = false;
     served.server->stop([&] { has_stopped = true; });

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "local_server.hpp"
-#include "server/exchange.hpp"
-#include "server/websocket.hpp"
+#include "service/exchange.hpp"
+#include "service/websocket.hpp"
 #include "tests/cpp/replaced_new.hpp"
 
 namespace proapi::server {
@@ -20,15 +20,15 @@ using tests::has_failed;
 using tests::until_failure;
 
 // Echoes messages, and answers requests with their bodies.
-class Echo final : public Application, private Receiver {
+class Echo final : public service::Application, private service::Receiver {
 public:
-    void on_websocket(base::IntrusivePtr<WebSocket> websocket) override {
+    void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
         websocket_ = std::move(websocket);
         if (accepts && !websocket_->accept(std::nullopt, {})) wait();
     }
-    void on_request(base::IntrusivePtr<Exchange> exchange) override {
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         if (answers_late) {
-            SendResult result{};
+            service::SendResult result{};
             static_cast<void>(exchange->start(200, {}, std::nullopt));
             static_cast<void>(exchange->write(base::as_bytes("part"), result));
             exchange_ = std::move(exchange);
@@ -47,8 +47,8 @@ public:
     }
     // As a handler would that outlives its connection, at any time.
     void send_late() {
-        SendResult result{};
-        if (websocket_) static_cast<void>(websocket_->send(MessageKind::text, base::as_bytes("late"), result));
+        service::SendResult result{};
+        if (websocket_) static_cast<void>(websocket_->send(service::MessageKind::text, base::as_bytes("late"), result));
     }
     // At any time, too: refuses the handshake, or closes.
     void end_late() {
@@ -57,8 +57,8 @@ public:
     }
     // More than the kernel takes: the rest is copied.
     void send_much(const std::string& much) {
-        SendResult result{};
-        static_cast<void>(websocket_->send(MessageKind::binary, base::as_bytes(much), result));
+        service::SendResult result{};
+        static_cast<void>(websocket_->send(service::MessageKind::binary, base::as_bytes(much), result));
     }
     void forget() {
         if (websocket_) websocket_->cancel_receive(*this);
@@ -69,25 +69,25 @@ public:
 
 private:
     void wait() {
-        std::optional<Message> message;
+        std::optional<service::Message> message;
         while (!websocket_->try_receive(message)) {
             if (!message) return websocket_->wait_message(*this);
             send(message->view());
             message.reset();
         }
     }
-    void on_message(MessageView message) override {
+    void on_message(service::MessageView message) override {
         send(message);
         wait();
     }
     void on_end() override {}
-    void send(MessageView message) {
-        SendResult result{};
+    void send(service::MessageView message) {
+        service::SendResult result{};
         static_cast<void>(websocket_->send(message.kind, message.payload, result));
     }
 
-    base::IntrusivePtr<WebSocket> websocket_;
-    base::IntrusivePtr<Exchange> exchange_;
+    base::IntrusivePtr<service::WebSocket> websocket_;
+    base::IntrusivePtr<service::Exchange> exchange_;
 };
 
 class FailingMemory : public ::testing::Test {
@@ -101,7 +101,7 @@ protected:
         const std::string piece(100, 'p');
         std::vector<std::string> answers;
         for (const bool is_orderly : {true, false}) {
-            net::Descriptor socket = connect();
+            base::Descriptor socket = connect();
             const int fd = socket.get();
             turns();
             send(fd, request.substr(0, 30));
@@ -137,7 +137,7 @@ protected:
         return answers;
     }
 
-    net::Descriptor connect() { return served.connect(); }
+    base::Descriptor connect() { return served.connect(); }
     void turns() { served.turns(); }
     void send(int fd, const std::string& octets) { served.send(fd, octets); }
     static std::string received(int fd) { return test::LocalServer::received(fd); }
@@ -187,7 +187,7 @@ TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
         long number = 0;
         do {
             served.start();
-            const net::Descriptor client = connect();
+            const base::Descriptor client = connect();
             turns();
             send(client.get(), test::LocalServer::handshake());
             received(client.get());
@@ -218,7 +218,7 @@ TEST_F(FailingMemory, ALargeMessageGoesWhollyOrNotAtAll) {
         long number = 0;
         do {
             served.start();
-            const net::Descriptor client = connect();
+            const base::Descriptor client = connect();
             turns();
             send(client.get(), test::LocalServer::handshake());
             static_cast<void>(test::LocalServer::received(client.get()));
@@ -248,7 +248,7 @@ TEST_F(FailingMemory, AResponseThatCanNotBeFinishedIsCut) {
     long number = 0;
     do {
         served.start();
-        const net::Descriptor client = connect();
+        const base::Descriptor client = connect();
         turns();
         send(client.get(), "GET /echo/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
         ASSERT_TRUE(received(client.get()).ends_with("4\r\npart\r\n"));

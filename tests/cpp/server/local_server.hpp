@@ -18,9 +18,9 @@ namespace proapi::server::test {
 
 class LocalServer {
 public:
-    explicit LocalServer(Application& application) : application_(application) {
-        site.routes.push_back({.kind = Route::Kind::websocket, .settings = {}, .directory = {}});
-        site.routes.push_back({.kind = Route::Kind::http, .settings = {}, .directory = {}});
+    explicit LocalServer(service::Application& application) : application_(application) {
+        site.routes.push_back({.kind = service::Route::Kind::websocket, .settings = {}, .directory = {}});
+        site.routes.push_back({.kind = service::Route::Kind::http, .settings = {}, .directory = {}});
         EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
         EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
         EXPECT_EQ(site.router.add("GET", "/echo/{name}", 1), "");
@@ -33,12 +33,12 @@ public:
         EXPECT_EQ(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive), "");
     }
 
-    net::Descriptor connect() {
+    base::Descriptor connect() {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<std::uint16_t>(server->addresses().front().port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        net::Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
+        base::Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
         const int on = 1;
         ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
@@ -76,15 +76,15 @@ public:
     }
 
     net::Reactor reactor;
-    Site site;
+    service::Site site;
     std::optional<Server> server;
 
 private:
-    struct NoLog final : Log {
-        void write(LogLevel, std::string_view) override {}
+    struct NoLog final : service::Log {
+        void write(service::LogLevel, std::string_view) override {}
     };
 
-    Application& application_;
+    service::Application& application_;
     NoLog log_;
 };
 

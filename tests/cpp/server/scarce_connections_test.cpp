@@ -4,25 +4,25 @@
 #include <string>
 
 #include "local_server.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::server {
 namespace {
 
-class Answering final : public Application {
+class Answering final : public service::Application {
 public:
-    void on_websocket(base::IntrusivePtr<WebSocket>) override {}
-    void on_request(base::IntrusivePtr<Exchange> exchange) override {
+    void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         if (exchange->request().head.raw_path() != "/echo/later") {
             static_cast<void>(exchange->respond(200, {}, "answer"));
             return;
         }
         static_cast<void>(exchange->start(200, {}, 6));
-        SendResult result{};
+        service::SendResult result{};
         static_cast<void>(exchange->write(base::as_bytes("answer"), result));
         streaming = std::move(exchange);
     }
-    base::IntrusivePtr<Exchange> streaming;
+    base::IntrusivePtr<service::Exchange> streaming;
 };
 
 // A connection at its limit, so that the next one finds room only where an idle one goes.
@@ -35,12 +35,12 @@ protected:
         served.turns();
     }
     ~ScarceConnections() override { application.streaming.reset(); }
-    std::string answer(const net::Descriptor& socket, const std::string& octets) {
+    std::string answer(const base::Descriptor& socket, const std::string& octets) {
         served.send(socket.get(), octets);
         return test::LocalServer::received(socket.get());
     }
     std::string answer_to_newcomer() {
-        const net::Descriptor newcomer = served.connect();
+        const base::Descriptor newcomer = served.connect();
         served.turns();
         return answer(newcomer, request);
     }
@@ -48,14 +48,14 @@ protected:
     const std::string request = "GET /echo/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
     Answering application;
     test::LocalServer served{application};
-    net::Descriptor kept;
+    base::Descriptor kept;
 };
 
 TEST_F(ScarceConnections, WhoseNextRequestHasComeIsNotIdle) {
     ASSERT_TRUE(answer(kept, request).ends_with("answer"));
 
     // The newcomer's event is the first of the turn.
-    const net::Descriptor newcomer = served.connect();
+    const base::Descriptor newcomer = served.connect();
     ASSERT_EQ(::send(kept.get(), request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
     served.turns();
     EXPECT_TRUE(test::LocalServer::received(kept.get()).ends_with("answer"));
@@ -89,7 +89,7 @@ TEST_F(ScarceConnections, AnEmptyLineInTwoPartsIsNoRequestEither) {
 
 TEST_F(ScarceConnections, AnEmptyLineThatComesWithANewcomerMakesItIdleLater) {
     ASSERT_TRUE(answer(kept, request).ends_with("answer"));
-    const net::Descriptor newcomer = served.connect();
+    const base::Descriptor newcomer = served.connect();
     ASSERT_EQ(::send(kept.get(), "\r\n", 2, MSG_NOSIGNAL), 2);
     served.turns();
     EXPECT_TRUE(test::LocalServer::received(newcomer.get()).starts_with("HTTP/1.1 503 "));

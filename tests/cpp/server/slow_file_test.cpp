@@ -8,7 +8,7 @@
 #include <string>
 
 #include "local_server.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 #include "tests/cpp/replaced_new.hpp"
 #include "tests/cpp/slow_disk.hpp"
 
@@ -17,10 +17,10 @@ namespace {
 
 using tests::slow_disk;
 
-class Answering final : public Application {
+class Answering final : public service::Application {
 public:
-    void on_websocket(base::IntrusivePtr<WebSocket>) override {}
-    void on_request(base::IntrusivePtr<Exchange> exchange) override {
+    void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         static_cast<void>(exchange->respond(200, {}, "answer"));
     }
 };
@@ -32,7 +32,7 @@ protected:
         if (!::mkdtemp(directory.data())) std::abort();
         for (std::size_t i = 0; i < size; ++i) content += static_cast<char>('a' + i % 23);
         std::ofstream(directory + "/large.bin") << content;
-        served.site.routes.push_back({.kind = Route::Kind::files, .settings = {}, .directory = directory});
+        served.site.routes.push_back({.kind = service::Route::Kind::files, .settings = {}, .directory = directory});
         EXPECT_EQ(served.site.router.add("GET", "/files/{file:path}", 2), "");
         slow_disk.error = 0;
         slow_disk.release();
@@ -43,14 +43,14 @@ protected:
         std::filesystem::remove_all(directory);
     }
 
-    net::Descriptor ask_for_the_file() {
-        net::Descriptor socket = served.connect();
+    base::Descriptor ask_for_the_file() {
+        base::Descriptor socket = served.connect();
         served.turns();
         served.send(socket.get(), request);
         return socket;
     }
     std::string answer_to_another() {
-        const net::Descriptor socket = served.connect();
+        const base::Descriptor socket = served.connect();
         served.turns();
         served.send(socket.get(), "GET /echo/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
         return test::LocalServer::received(socket.get());
@@ -69,7 +69,7 @@ protected:
         }));
         return all;
     }
-    void reset(const net::Descriptor& socket) {
+    void reset(const base::Descriptor& socket) {
         const linger at_once{1, 0};
         ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
@@ -83,7 +83,7 @@ protected:
 
 TEST_F(SlowFiles, HoldNobodyElse) {
     slow_disk.hold();
-    const net::Descriptor socket = ask_for_the_file();
+    const base::Descriptor socket = ask_for_the_file();
     EXPECT_TRUE(answer_to_another().ends_with("answer"));
     const std::string head = test::LocalServer::received(socket.get());
     EXPECT_TRUE(head.starts_with("HTTP/1.1 200 ")) << head;
@@ -99,11 +99,11 @@ TEST_F(SlowFiles, AreLeftWhenTheirClientLeaves) {
     slow_disk.hold();
     const int begun = slow_disk.begun();
     {
-        std::vector<net::Descriptor> sockets;
+        std::vector<base::Descriptor> sockets;
         for (int i = 0; i < 10; ++i) sockets.push_back(ask_for_the_file());
         ASSERT_TRUE(tests::soon([&] { return slow_disk.begun() == begun + 2; }));
         EXPECT_NE(served.server->limit()->describe().find(" and 10 files"), std::string::npos);
-        for (const net::Descriptor& socket : sockets) reset(socket);
+        for (const base::Descriptor& socket : sockets) reset(socket);
     }
     served.turns();
     EXPECT_EQ(served.server->counts().open, 0U);
@@ -119,7 +119,7 @@ TEST_F(SlowFiles, AreLeftWhenTheirClientLeaves) {
 TEST_F(SlowFiles, DoNotHoldTheServersEnd) {
     slow_disk.hold();
     const int begun = slow_disk.begun(), ended = slow_disk.ended();
-    const net::Descriptor socket = ask_for_the_file();
+    const base::Descriptor socket = ask_for_the_file();
     ASSERT_TRUE(tests::soon([&] { return slow_disk.begun() > begun; }));
     served.server.reset();
     EXPECT_EQ(slow_disk.ended(), ended);
@@ -127,18 +127,18 @@ TEST_F(SlowFiles, DoNotHoldTheServersEnd) {
 }
 
 TEST_F(SlowFiles, ThatGiveNothingWithinWriteTimeoutCutTheirResponse) {
-    served.site.settings.write_timeout = Duration(50);
+    served.site.settings.write_timeout = service::Duration(50);
     served.start();
     slow_disk.hold();
-    const net::Descriptor socket = ask_for_the_file();
+    const base::Descriptor socket = ask_for_the_file();
     EXPECT_TRUE(read_on(socket.get(), {}, size).ends_with("\r\n\r\n"));
 }
 
 // Each part has the time for itself.
 TEST_F(SlowFiles, MayTakeLongerThanThatInAll) {
-    served.site.settings.write_timeout = Duration(400);
+    served.site.settings.write_timeout = service::Duration(400);
     served.start();
-    const net::Descriptor socket = ask_for_the_file();
+    const base::Descriptor socket = ask_for_the_file();
     std::string all;
     for (std::size_t part = 64 * 1024; part < size; part += 64 * 1024) {
         slow_disk.hold();
@@ -157,7 +157,7 @@ TEST_F(SlowFiles, CostOneConnectionAtTheMostWhereMemoryFails) {
         ASSERT_LT(most, 1000);
         served.start();
         slow_disk.hold();
-        const net::Descriptor first = ask_for_the_file(), second = served.connect();
+        const base::Descriptor first = ask_for_the_file(), second = served.connect();
         served.turns();
         tests::has_failed = false;
         tests::until_failure = most;
@@ -175,7 +175,7 @@ TEST_F(SlowFiles, CostOneConnectionAtTheMostWhereMemoryFails) {
 
 TEST_F(SlowFiles, ThatCanNotBeReadCutTheirResponse) {
     slow_disk.error = EIO;
-    const net::Descriptor socket = ask_for_the_file();
+    const base::Descriptor socket = ask_for_the_file();
     const std::string all = read_on(socket.get(), {}, size);
     EXPECT_NE(all.find("Content-Length: 300000\r\n"), std::string::npos) << all;
     EXPECT_TRUE(all.ends_with("\r\n\r\n")) << all;  // and the connection has ended

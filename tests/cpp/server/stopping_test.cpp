@@ -6,22 +6,22 @@
 #include <string>
 
 #include "local_server.hpp"
-#include "server/exchange.hpp"
+#include "service/exchange.hpp"
 
 namespace proapi::server {
 namespace {
 
-class Nothing final : public Application {
+class Nothing final : public service::Application {
 public:
-    void on_websocket(base::IntrusivePtr<WebSocket>) override {}
-    void on_request(base::IntrusivePtr<Exchange> exchange) override {
+    void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
+    void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         static_cast<void>(exchange->respond(200, {}, "answer"));
     }
 };
 
 class Stopping : public ::testing::Test {
 protected:
-    Stopping() { served.site.settings.close_timeout = Duration(60'000); }
+    Stopping() { served.site.settings.close_timeout = service::Duration(60'000); }
 
     void begin_upload(int fd) {
         served.turns();
@@ -37,12 +37,12 @@ protected:
 };
 
 TEST_F(Stopping, WhatIsUnreadDoesNotResetTheAnswer) {
-    const net::Descriptor client = served.connect();
+    const base::Descriptor client = served.connect();
     begin_upload(client.get());
     ASSERT_EQ(::send(client.get(), "unread", 6, MSG_NOSIGNAL), 6);
     stop();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(Duration(20));
+    while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(service::Duration(20));
     EXPECT_TRUE(has_stopped) << "it says nothing more, and has everything";
     EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
     char octet = 0;
@@ -51,14 +51,14 @@ TEST_F(Stopping, WhatIsUnreadDoesNotResetTheAnswer) {
 
 // A WebSocket that begins now would be told of the stop by nobody.
 TEST_F(Stopping, AHandshakeThatWasStillUnreadIsRefused) {
-    const net::Descriptor client = served.connect();
+    const base::Descriptor client = served.connect();
     served.turns();
     const std::string handshake = test::LocalServer::handshake();
     ASSERT_EQ(::send(client.get(), handshake.data(), handshake.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(handshake.size()));
     stop();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-    while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(Duration(20));
+    while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(service::Duration(20));
     EXPECT_TRUE(has_stopped);
     EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
 }
@@ -67,26 +67,26 @@ TEST_F(Stopping, ABodyOfWhichTheRestDoesNotComeIsNotWaitedFor) {
     for (const std::string octets : {"", "half"}) {
         served.start();
         has_stopped = false;
-        const net::Descriptor client = served.connect();
+        const base::Descriptor client = served.connect();
         served.turns();
         const std::string begun = "POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n" + octets;
         ASSERT_EQ(::send(client.get(), begun.data(), begun.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begun.size()));
         stop();
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-        while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(Duration(20));
+        while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(service::Duration(20));
         EXPECT_TRUE(has_stopped);
         EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
     }
 }
 
 TEST_F(Stopping, NobodyWaitsForAPeerThatGoesOnSending) {
-    const net::Descriptor client = served.connect();
+    const base::Descriptor client = served.connect();
     begin_upload(client.get());
     stop();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     while (!has_stopped && std::chrono::steady_clock::now() < end) {
         static_cast<void>(::send(client.get(), "more", 4, MSG_NOSIGNAL));
-        served.reactor.turn(Duration(1));
+        served.reactor.turn(service::Duration(1));
     }
     EXPECT_TRUE(has_stopped);
     EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));

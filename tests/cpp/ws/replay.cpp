@@ -60,11 +60,10 @@ std::ostream& operator<<(std::ostream& out, const ToldEvent& event) {
 Octets take_all(base::OutputQueue& output) {
     Octets all;
     while (!output.empty()) {
-        iovec entry;
-        if (output.gather(&entry, 1) == 0) break;
-        const auto* begin = static_cast<const std::uint8_t*>(entry.iov_base);
-        all.insert(all.end(), begin, begin + entry.iov_len);
-        output.consume(entry.iov_len);
+        base::Bytes piece;
+        if (output.gather({&piece, 1}) == 0) break;
+        all.insert(all.end(), piece.begin(), piece.end());
+        output.consume(piece.size());
     }
     return all;
 }

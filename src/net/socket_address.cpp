@@ -1,0 +1,61 @@
+#include "net/socket_address.hpp"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <cstring>
+
+namespace proapi::net {
+
+base::Address SocketAddress::address() const {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (storage.ss_family == AF_INET) {
+        sockaddr_in in{};
+        std::memcpy(&in, &storage, sizeof in);
+        inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
+        return {text, ntohs(in.sin_port)};
+    }
+    if (storage.ss_family == AF_INET6) {
+        sockaddr_in6 in{};
+        std::memcpy(&in, &storage, sizeof in);
+        inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
+        return {text, ntohs(in.sin6_port)};
+    }
+    return {};
+}
+
+SocketAddress SocketAddress::with_port(std::uint16_t port) const {
+    SocketAddress changed = *this;
+    // Both families have the port at the same place.
+    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+    const std::uint16_t network_order = htons(port);
+    std::memcpy(reinterpret_cast<char*>(&changed.storage) + offsetof(sockaddr_in, sin_port), &network_order,
+                sizeof network_order);
+    return changed;
+}
+
+std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port, std::string& error) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* list = nullptr;
+    const int status = getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(), &hints, &list);
+    if (status != 0) {
+        error = gai_strerror(status);
+        return {};
+    }
+    std::vector<SocketAddress> found;
+    for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
+        SocketAddress one;
+        std::memcpy(&one.storage, entry->ai_addr, entry->ai_addrlen);
+        one.length = entry->ai_addrlen;
+        found.push_back(one);
+    }
+    freeaddrinfo(list);
+    return found;
+}
+
+}  // namespace proapi::net

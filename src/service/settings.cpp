@@ -1,0 +1,206 @@
+#include "service/settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "http/headers.hpp"
+#include "service/host_rule.hpp"
+#include "service/origin.hpp"
+
+namespace proapi::service {
+
+namespace {
+
+template <class S>
+struct Limit {
+    std::string_view name;
+    std::uint64_t S::* count;  // one of the two is set
+    Duration S::* time;
+    double minimum, maximum;  // octets or items; seconds
+};
+
+constexpr double kilo = 1024, mega = 1024 * kilo, giga = 1024 * mega, day = 86400;
+
+using R = WebSocketSettings;
+constexpr std::array route_limits{
+    Limit<R>{"max_message_size", &R::max_message_size, nullptr, 1, 4 * giga},
+    Limit<R>{"max_fragments", &R::max_fragments, nullptr, 1, giga},
+    Limit<R>{"max_empty_fragments", &R::max_empty_fragments, nullptr, 0, giga},
+    Limit<R>{"message_timeout", nullptr, &R::message_timeout, 0.001, day},
+    Limit<R>{"receive_queue_messages", &R::receive_queue_messages, nullptr, 1, mega},
+    Limit<R>{"receive_queue_bytes", &R::receive_queue_bytes, nullptr, 1, giga},
+    Limit<R>{"high_water", &R::high_water, nullptr, 1, giga},
+    Limit<R>{"low_water", &R::low_water, nullptr, 0, giga},
+    Limit<R>{"max_buffered", &R::max_buffered, nullptr, 1, 4 * giga},
+    Limit<R>{"ping_interval", nullptr, &R::ping_interval, 0.01, day},
+    Limit<R>{"ping_timeout", nullptr, &R::ping_timeout, 0.01, day},
+};
+
+using S = Settings;
+constexpr std::array server_limits{
+    Limit<S>{"write_timeout", nullptr, &S::write_timeout, 0.01, day},
+    Limit<S>{"max_request_line", &S::max_request_line, nullptr, 64, mega},
+    Limit<S>{"max_head", &S::max_head, nullptr, 256, 16 * mega},
+    Limit<S>{"max_fields", &S::max_fields, nullptr, 1, 10000},
+    Limit<S>{"max_body", &S::max_body, nullptr, 0, 4 * giga},
+    Limit<S>{"min_body_rate", &S::min_body_rate, nullptr, 0, giga},
+    Limit<S>{"body_grace", nullptr, &S::body_grace, 0.01, day},
+    Limit<S>{"head_timeout", nullptr, &S::head_timeout, 0.01, day},
+    Limit<S>{"accept_timeout", nullptr, &S::accept_timeout, 0.01, day},
+    Limit<S>{"keep_alive_timeout", nullptr, &S::keep_alive_timeout, 0.01, day},
+    Limit<S>{"close_timeout", nullptr, &S::close_timeout, 0.01, day},
+    Limit<S>{"shutdown_timeout", nullptr, &S::shutdown_timeout, 0, day},
+    Limit<S>{"max_connections", &S::max_connections, nullptr, 0, 10 * mega},
+    Limit<S>{"backlog", &S::backlog, nullptr, 1, 65535},
+};
+
+constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts";
+
+// As C++ writes it, whatever the program's locale (LC_NUMERIC) says of decimal points; so is it read.
+[[nodiscard]] std::string number_text(double value) {
+    std::array<char, 64> digits{};
+    const auto [end, error] =
+        std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
+    return error == std::errc() ? std::string(digits.data(), end) : std::string();
+}
+
+[[nodiscard]] std::optional<double> read_number(std::string_view text) {
+    if (text.starts_with('+')) text.remove_prefix(1);
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+    return number;
+}
+
+// Gives what is wrong; "unknown" is told by `found`.
+template <class T, std::size_t N>
+std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::string_view name, std::string_view value,
+                   bool& found) {
+    const auto limit = std::find_if(limits.begin(), limits.end(), [&](const auto& one) { return one.name == name; });
+    if (limit == limits.end()) return {};
+    found = true;
+    const std::optional<double> number = read_number(value);
+    const bool is_whole = limit->time || (number && *number == std::floor(*number));
+    if (!number || !is_whole || *number < limit->minimum || *number > limit->maximum)
+        return std::string(name) + ": expected " + (limit->time ? "seconds" : "a whole number") + " from " +
+               number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + std::string(value);
+    if (limit->time) {
+        settings.*(limit->time) = Duration(std::llround(*number * 1000));
+    } else {
+        settings.*(limit->count) = static_cast<std::uint64_t>(*number);
+    }
+    return {};
+}
+
+std::string set_origins(WebSocketSettings& settings, std::string_view value) {
+    std::vector<std::string> origins;
+    for (const std::string_view text : http::split_list(value)) {
+        const auto origin = text == "*" ? text : read_origin(text);
+        if (!origin)
+            return std::string(origins_name) +
+                   ": expected '*', 'null' or origins as browsers write them, scheme://host[:port] without path or "
+                   "wildcard, as 'https://chat.example.org'; got '" +
+                   std::string(text) + "'";
+        origins.emplace_back(*origin);
+    }
+    settings.allowed_origins = std::move(origins);
+    return {};
+}
+
+std::string set_hosts(Settings& settings, std::string_view value) {
+    std::vector<std::string> hosts;
+    for (const std::string_view host : http::split_list(value)) {
+        if (!is_host_pattern(host))
+            return std::string(hosts_name) +
+                   ": expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or "
+                   "'*.example.org'; got '" +
+                   std::string(host) + "'";
+        hosts.emplace_back(host);
+    }
+    settings.allowed_hosts = std::move(hosts);
+    return {};
+}
+
+template <class T, std::size_t N>
+void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
+                 std::vector<std::pair<std::string, double>>& out) {
+    for (const auto& limit : limits) {
+        const double value = limit.time ? static_cast<double>((settings.*(limit.time)).count()) / 1000
+                                        : static_cast<double>(settings.*(limit.count));
+        out.emplace_back(limit.name, value);
+    }
+}
+
+// How many letters have to be put in, left out or exchanged (Levenshtein).
+[[nodiscard]] std::size_t distance(std::string_view one, std::string_view other) {
+    std::vector<std::size_t> row(other.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (const char letter : one) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t i = 0; i < other.size(); ++i) {
+            const std::size_t exchanged = diagonal + (letter == other[i] ? 0 : 1);
+            diagonal = row[i + 1];
+            row[i + 1] = std::min({exchanged, row[i] + 1, row[i + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+// "; did you mean 'high_water'?", where one is near.
+[[nodiscard]] std::string suggestion(std::string_view name) {
+    if (name.size() > 64) return {};
+    std::string_view nearest;
+    std::size_t least = std::max<std::size_t>(name.size() / 3, 2) + 1;
+    const auto look_at = [&](std::string_view known) {
+        if (const std::size_t found = distance(name, known); found < least) least = found, nearest = known;
+    };
+    for (const auto& limit : route_limits) look_at(limit.name);
+    for (const auto& limit : server_limits) look_at(limit.name);
+    look_at(origins_name);
+    look_at(hosts_name);
+    return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
+}
+
+}  // namespace
+
+std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
+    if (name == origins_name) return set_origins(settings, value);
+    bool found = false;
+    std::string wrong = set_in(route_limits, settings, name, value, found);
+    if (found) return wrong;
+    const bool is_server_wide = name == hosts_name || std::any_of(server_limits.begin(), server_limits.end(),
+                                                                  [&](const auto& one) { return one.name == name; });
+    return "'" + std::string(name) + "' is " +
+           (is_server_wide ? "a setting of the whole application, not of one route"
+                           : "not a setting" + suggestion(name));
+}
+
+std::string set_setting(Settings& settings, std::string_view name, std::string_view value) {
+    if (name == hosts_name) return set_hosts(settings, value);
+    bool found = false;
+    std::string wrong = set_in(server_limits, settings, name, value, found);
+    return found ? wrong : set_setting(static_cast<WebSocketSettings&>(settings), name, value);
+}
+
+std::string check_settings(const WebSocketSettings& settings) {
+    if (settings.low_water > settings.high_water)
+        return "low_water (" + std::to_string(settings.low_water) + ") must not be above high_water (" +
+               std::to_string(settings.high_water) + ")";
+    if (settings.high_water > settings.max_buffered)
+        return "high_water (" + std::to_string(settings.high_water) + ") must not be above max_buffered (" +
+               std::to_string(settings.max_buffered) + ")";
+    return {};
+}
+
+std::vector<std::pair<std::string, double>> list_settings(const Settings& settings) {
+    std::vector<std::pair<std::string, double>> out;
+    list_limits(route_limits, static_cast<const WebSocketSettings&>(settings), out);
+    list_limits(server_limits, settings, out);
+    return out;
+}
+
+}  // namespace proapi::service

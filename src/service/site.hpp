@@ -1,0 +1,47 @@
+// What a server serves: routes, each with its kind and its limits, and the application behind them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "base/intrusive_ptr.hpp"
+#include "http/router.hpp"
+#include "service/settings.hpp"
+
+namespace proapi::service {
+
+class Exchange;
+class WebSocket;
+
+// Whether names that begin with a dot are served: .env, .git/config.
+enum class DotFiles : std::uint8_t { hidden, served };
+
+struct Route {
+    enum class Kind : std::uint8_t { http, websocket, files };
+    Kind kind = Kind::http;
+    WebSocketSettings settings;  // websocket
+    std::string directory;       // files
+    DotFiles dot_files = DotFiles::hidden;
+};
+
+// Built once, then only read: several reactors may share it.
+struct Site {
+    http::Router router;       // a match's `route` is an index of `routes`
+    std::deque<Route> routes;  // stay where they are when others are added: connections refer to their settings
+    Settings settings;
+};
+
+// The front end. Called on the reactor's thread; `match.route` of the request says which handler is meant.
+class Application {
+public:
+    // A handshake that is valid and of an allowed origin: the handler accepts or rejects it.
+    virtual void on_websocket(base::IntrusivePtr<WebSocket> websocket) = 0;
+    // A whole request, body included; the handler responds through it, now or later.
+    virtual void on_request(base::IntrusivePtr<Exchange> exchange) = 0;
+
+protected:
+    ~Application() = default;
+};
+
+}  // namespace proapi::service

@@ -1,0 +1,243 @@
+#include "service/static_files.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "http/response.hpp"
+
+namespace proapi::service {
+
+namespace {
+
+constexpr std::string_view text_type = "text/plain; charset=utf-8";
+constexpr int most_tries = 16;  // of an open(), where something is renamed meanwhile
+
+[[nodiscard]] StaticFile refusal(int status, std::string text) {
+    return {
+        .status = status, .headers = {{"Content-Type", std::string(text_type)}}, .file = {}, .text = std::move(text)};
+}
+
+// That there is no such file is an answer; that it can't be opened is a fault, and perhaps over soon.
+[[nodiscard]] StaticFile refusal_of_open(int error) {
+    StaticFile refused = refusal(404, "Not Found\n");
+    switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+        case ENAMETOOLONG:
+        case ELOOP:
+        case EXDEV:  // beyond the directory
+        case ENXIO:  // a socket
+        case EINVAL:
+            return refused;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+            refused = refusal(503, "The file can't be opened now.\n");
+            refused.headers.add("Retry-After", "1");
+            break;
+        default:
+            refused = refusal(500, "Internal Server Error\n");
+    }
+    refused.error = error;
+    return refused;
+}
+
+// The kernel resolves the path and refuses whatever leaves `directory`, symbolic links included. O_NONBLOCK: a FIFO
+// must not hold the loop until it is found to be none of ours.
+[[nodiscard]] base::Descriptor open_beneath(const std::string& directory, const std::string& path) {
+    const base::Descriptor root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return {};
+    open_how how{};
+    how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    long fd = -1;
+    for (int tries = 0; tries < most_tries && fd < 0 && (tries == 0 || errno == EAGAIN || errno == EINTR); ++tries)
+        fd = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how);
+    return base::Descriptor(static_cast<int>(fd));
+}
+
+[[nodiscard]] bool names_dot_file(std::string_view path) noexcept {
+    constexpr std::string_view well_known = ".well-known";
+    if (path.starts_with(well_known) && path.substr(well_known.size()).starts_with("/")) path.remove_prefix(1);
+    return path.starts_with('.') || path.find("/.") != std::string_view::npos;
+}
+
+struct Range {
+    std::uint64_t first, length;
+};
+
+// One byte range; several, or none that can be read, stand for the whole file, as RFC 9110 section 14.2 allows.
+enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
+[[nodiscard]] RangeKind read_range(std::string_view field, std::uint64_t size, Range& range) {
+    constexpr std::string_view unit = "bytes=";
+    if (!field.starts_with(unit) || field.find(',') != std::string_view::npos) return RangeKind::whole;
+    field.remove_prefix(unit.size());
+    const std::size_t dash = field.find('-');
+    if (dash == std::string_view::npos) return RangeKind::whole;
+    const auto number = [](std::string_view text, std::uint64_t& out) {
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+        return error == std::errc() && end == text.data() + text.size();
+    };
+    const std::string_view first_text = field.substr(0, dash), last_text = field.substr(dash + 1);
+    std::uint64_t first = 0, last = 0;
+    if (first_text.empty()) {  // the last N octets
+        if (!number(last_text, last)) return RangeKind::whole;
+        if (last == 0 || size == 0) return RangeKind::unsatisfiable;
+        range = {size - std::min(last, size), std::min(last, size)};
+        return RangeKind::part;
+    }
+    if (!number(first_text, first)) return RangeKind::whole;
+    if (last_text.empty()) {
+        last = size == 0 ? 0 : size - 1;
+    } else if (!number(last_text, last) || last < first) {
+        return RangeKind::whole;
+    }
+    if (first >= size) return RangeKind::unsatisfiable;
+    range = {first, std::min(last, size - 1) - first + 1};
+    return RangeKind::part;
+}
+
+// Entity tags are compared octet by octet (RFC 9110 section 8.8.3.2): weakly, where a "W/" before either says nothing,
+// or strongly, where it says that they differ.
+enum class Comparison : std::uint8_t { weak, strong };
+[[nodiscard]] bool is_same_etag(std::string_view one, std::string_view other, Comparison comparison) {
+    constexpr std::string_view weak_mark = "W/";
+    const bool is_weak = one.starts_with(weak_mark) || other.starts_with(weak_mark);
+    if (is_weak && comparison == Comparison::strong) return false;
+    for (std::string_view* tag : {&one, &other})
+        if (tag->starts_with(weak_mark)) tag->remove_prefix(weak_mark.size());
+    return one == other;
+}
+
+// Whether the field lists the tag, or "*".
+[[nodiscard]] bool lists_etag(const http::Headers& headers, std::string_view name, std::string_view etag,
+                              Comparison comparison) {
+    for (const std::string_view value : headers.getlist(name))
+        for (const std::string_view one : http::split_list(value))
+            if (one == "*" || is_same_etag(one, etag, comparison)) return true;
+    return false;
+}
+
+// If-Match and If-Unmodified-Since, in the order of RFC 9110 section 13.2.2.
+[[nodiscard]] bool fails_precondition(const http::RequestHead& request, std::string_view etag, std::int64_t modified) {
+    if (request.headers.contains("if-match")) return !lists_etag(request.headers, "if-match", etag, Comparison::strong);
+    const auto since = request.headers.get("if-unmodified-since");
+    const auto date = since ? http::parse_date(*since) : std::nullopt;
+    return date && modified > *date;
+}
+
+[[nodiscard]] bool is_not_modified(const http::RequestHead& request, std::string_view etag, std::int64_t modified) {
+    if (request.headers.contains("if-none-match"))
+        return lists_etag(request.headers, "if-none-match", etag, Comparison::weak);
+    if (const auto since = request.headers.get("if-modified-since")) {
+        const auto date = http::parse_date(*since);
+        return date && modified <= *date;
+    }
+    return false;
+}
+
+// Of a file that was just opened, or not (errno says why); whole, or what the request's conditions and range make of
+// it. An empty `etag` is one of the file's own.
+[[nodiscard]] StaticFile answer_with_file(base::Descriptor file, std::string_view name,
+                                          const http::RequestHead& request, std::string etag = {},
+                                          bool always_whole = false) {
+    if (!file) return refusal_of_open(errno);
+    struct stat status{};
+    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
+
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (etag.empty())
+        etag = "\"" + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec) + "-" +
+               std::to_string(size) + "\"";
+    StaticFile found;
+    found.headers.add("ETag", etag);
+    found.headers.add("Last-Modified", http::format_date(status.st_mtim.tv_sec));
+    const bool is_get = request.method == "GET";
+    const bool is_conditional = !always_whole && (is_get || request.method == "HEAD");
+    if (is_conditional && fails_precondition(request, etag, status.st_mtim.tv_sec))
+        return refusal(412, "The file is not the one that the request's conditions speak of.\n");
+    if (is_conditional && is_not_modified(request, etag, status.st_mtim.tv_sec)) {
+        found.status = 304;
+        return found;
+    }
+    found.headers.add("Content-Type", http::content_type_of(name));
+    found.headers.add("Accept-Ranges", "bytes");
+    found.headers.add("X-Content-Type-Options", "nosniff");
+
+    Range range{0, size};
+    RangeKind kind = RangeKind::whole;
+    const auto field = request.headers.get("range");
+    const auto condition = request.headers.get("if-range");
+    const bool is_same = !condition || is_same_etag(*condition, etag, Comparison::strong);
+    if (field && is_conditional && is_get && is_same) kind = read_range(*field, size, range);
+    if (kind == RangeKind::unsatisfiable) {
+        StaticFile refused = refusal(416, "The range is beyond the file's end.\n");
+        refused.headers.add("Content-Range", "bytes */" + std::to_string(size));
+        return refused;
+    }
+    found.status = kind == RangeKind::part ? 206 : 200;
+    if (kind == RangeKind::part)
+        found.headers.add("Content-Range", "bytes " + std::to_string(range.first) + "-" +
+                                               std::to_string(range.first + range.length - 1) + "/" +
+                                               std::to_string(size));
+    found.file = FileBody{std::move(file), range.first, range.length};
+    return found;
+}
+
+}  // namespace
+
+std::string check_directory(const std::string& directory) {
+    struct stat status{};
+    if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+        return "expected a directory, got '" + directory + "'";
+    if (!open_beneath(directory, ".") && (errno == ENOSYS || errno == EPERM))
+        return "files are served by the system call openat2 (Linux 5.6), which this kernel, or what confines this "
+               "process (seccomp), refuses";
+    return {};
+}
+
+StaticFile find_static_file(const std::string& directory, std::string_view path, DotFiles dot_files,
+                            const http::RequestHead& request) {
+    if (dot_files == DotFiles::hidden && names_dot_file(path)) return refusal(404, "Not Found\n");
+    std::string name(path);
+    if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
+    if (name.empty() || name.ends_with('/')) name += "index.html";
+    return answer_with_file(open_beneath(directory, name), name, request);
+}
+
+StaticFile answer_with_file_at(const std::string& path, int status, http::Headers headers,
+                               const http::RequestHead& request) {
+    if (path.find('\0') != std::string::npos) return refusal(404, "Not Found\n");
+    base::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    StaticFile found =
+        answer_with_file(std::move(file), path, request, std::string(headers.get("etag").value_or("")), status != 200);
+    if (found.status >= 400) return found;
+    if (found.status == 304)  // RFC 9110 section 15.4.5: nothing of the content
+        for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) headers.remove(name);
+    for (const auto& [name, value] : found.headers)
+        if (!headers.contains(name)) headers.add(name, value);
+    found.headers = std::move(headers);
+    if (found.status == 200) found.status = status;
+    return found;
+}
+
+StaticFile serve_files(const Site& site, const RequestInfo& request) {
+    const auto& parameters = request.match.parameters;
+    const std::string_view path = parameters.empty() ? "" : std::string_view(parameters.front().value);
+    const Route& route = site.routes.at(request.match.route);
+    StaticFile found = find_static_file(route.directory, path, route.dot_files, request.head);
+    if (found.status != 404) return found;
+    if (site.router.match(http::websocket_method, request.head.raw_path()).kind != http::MatchKind::matched)
+        return found;
+    StaticFile refused = refusal(426, "This address speaks WebSocket.\n");
+    refused.headers.add("Upgrade", "websocket");
+    return refused;
+}
+
+}  // namespace proapi::service

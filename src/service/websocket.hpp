@@ -1,0 +1,171 @@
+// The application's end of one WebSocket: what a handler holds. It keeps the order of states, the bounded queue of
+// incoming messages, water marks, and who waits for what; it knows neither sockets nor frames. A transport under it
+// carries messages: WebSocketSession over TCP, or an adapter to another server.
+//
+//   connecting --accept()--> open --close(), or the connection's end--> closed
+//       |--reject(), close(), or the peer goes--------------------------> closed
+//
+// One rule keeps every front end free of re-entrancy: members called by the application never call back. Receivers
+// and waiters are called only from on_message(), on_drained(), on_end() and notify(), which belong to the transport
+// and run with no handler on the stack. One thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/intrusive_ptr.hpp"
+#include "service/problem.hpp"
+#include "service/request_info.hpp"
+#include "service/settings.hpp"
+#include "service/waiter.hpp"
+#include "ws/close_code.hpp"
+
+namespace proapi::service {
+
+enum class MessageKind : std::uint8_t { text, binary };
+
+struct MessageView {
+    MessageKind kind;
+    base::Bytes payload;
+};
+
+struct Message {
+    MessageKind kind = MessageKind::text;
+    std::string data;
+    [[nodiscard]] MessageView view() const noexcept { return {kind, base::as_bytes(data)}; }
+};
+
+// Waits for one message. It is taken out before it is called.
+class Receiver {
+public:
+    virtual void on_message(MessageView message) = 0;
+    virtual void on_end() = 0;
+
+protected:
+    ~Receiver() = default;
+};
+
+class WebSocketTransport {
+public:
+    virtual void accept(std::string_view subprotocol, const http::Headers& headers) = 0;
+    virtual void reject(int status, std::string_view body, const http::Headers& headers) = 0;
+    virtual void send(MessageKind kind, base::Bytes payload) = 0;
+    virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    // A line in the log: the peer's fault has ended it.
+    virtual void tell_fault(std::uint16_t code, std::string_view reason) = 0;
+    [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
+    // The incoming queue has room again.
+    virtual void resume_reading() = 0;
+    // Call WebSocket::notify() soon, with no handler on the stack.
+    virtual void schedule_notify() = 0;
+    // WebSocket::ends_with_client() from now on: to be acted on, with no handler on the stack, if the client has left.
+    virtual void watch_client() {}
+
+protected:
+    ~WebSocketTransport() = default;
+};
+
+class WebSocket final : public base::RefCounted {
+public:
+    // `settings` live as long as the transport.
+    WebSocket(RequestInfo request, const WebSocketSettings& settings, WebSocketTransport& transport);
+
+    // --- the application's side ---
+    [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
+    [[nodiscard]] Problem accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
+    [[nodiscard]] Problem reject(int status, std::string_view body, const http::Headers& headers);
+    // The application wants no message any more: those that wait are dropped.
+    [[nodiscard]] Problem close(std::uint16_t code, std::string_view reason);
+
+    // `result` is meaningful where no problem is given.
+    [[nodiscard]] Problem send(MessageKind kind, base::Bytes payload, SendResult& result);
+    [[nodiscard]] bool is_above_low_water() const noexcept;
+    [[nodiscard]] std::uint64_t max_buffered() const noexcept { return settings_->max_buffered; }
+    void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }
+    // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.
+    void wait_flushed(Waiter& waiter) { output_waiters().flush.add(waiter); }
+
+    // A message that is there already; else `none`. After the end: a problem, once the queue is empty.
+    [[nodiscard]] Problem try_receive(std::optional<Message>& message);
+    // For when none was there: at most one receiver waits at a time.
+    void wait_message(Receiver& receiver) noexcept { receiver_ = &receiver; }
+    void cancel_receive(Receiver& receiver) noexcept {
+        if (receiver_ == &receiver) receiver_ = nullptr;
+    }
+
+    [[nodiscard]] bool is_accepted() const noexcept { return accepted_; }
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    // The connection's end has been told of, and with it everything is over; else wait_closed().
+    [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
+    void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
+    // For when is_closed() is false: until it is true, which may be long before the transport is gone.
+    void wait_no_longer_open(Waiter& waiter);
+    [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {
+        return close_code_ == 0 ? std::nullopt : std::optional(close_code_);
+    }
+    [[nodiscard]] const std::string& close_reason() const noexcept { return text_of(close_reason_); }
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return text_of(subprotocol_); }
+    [[nodiscard]] std::size_t buffered_amount() const noexcept {
+        return transport_ ? transport_->buffered_amount() : 0;
+    }
+    // Whether the handler has been told that the connection is closed. Receives see to it; front ends do where it waits
+    // for the end, or a send raises.
+    [[nodiscard]] bool is_end_seen() const noexcept { return end_seen_; }
+    void mark_end_seen() noexcept { end_seen_ = true; }
+    // "the connection has ended with code 1001 (going away)"
+    [[nodiscard]] Problem disconnect_problem() const;
+
+    // --- the transport's side ---
+    [[nodiscard]] bool wants_messages() const noexcept;
+    // Whether somebody waits for it to be no longer open.
+    [[nodiscard]] bool ends_with_client() const noexcept { return output_waiters_ && !output_waiters_->closed.empty(); }
+    // Hands a message to the receiver that waits, else queues it.
+    void on_message(MessageView message);
+    // Queues a message whoever waits; notify() hands it over.
+    void enqueue(Message message);
+    // This side's own Close, of an accepted connection: the server stops, or the peer breaks a rule. What was received
+    // before can still be. Nothing where it is closed already.
+    void fail(std::uint16_t code, std::string_view reason);
+    // The outgoing buffer has become smaller.
+    void on_drained();
+    // No message can be delivered any more, either way: the peer's Close, or ours, or the loss of the connection.
+    void on_close(std::uint16_t code, std::string_view reason);
+    // The transport is gone.
+    void on_end();
+    // The same, without telling anybody.
+    void detach() noexcept { transport_ = nullptr; }
+    // Hands over what is queued, and tells waiters of an end that came while a handler ran.
+    void notify();
+
+private:
+    // What most connections have none of most of the time stands apart: idle ones own little.
+    using RareText = std::unique_ptr<const std::string>;  // none: empty
+    struct OutputWaiters {
+        WaiterList drain, flush, closed;
+    };
+
+    [[nodiscard]] Problem require_connecting(std::string_view call) const;
+    [[nodiscard]] OutputWaiters& output_waiters();
+    void send_close(std::uint16_t code, std::string_view reason);
+    void set_closed(std::uint16_t code, std::string_view reason);
+    [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
+
+    std::uint16_t close_code_ = 0;  // 0: none yet
+    bool accepted_ = false, closed_ = false, end_seen_ = false;
+    RequestInfo request_;
+    const WebSocketSettings* settings_;
+    WebSocketTransport* transport_;
+    std::unique_ptr<std::deque<Message>> queue_;
+    std::size_t queued_bytes_ = 0;
+    Receiver* receiver_ = nullptr;
+    std::unique_ptr<OutputWaiters> output_waiters_;
+    WaiterList close_waiters_;
+    RareText subprotocol_, close_reason_;
+};
+
+}  // namespace proapi::service

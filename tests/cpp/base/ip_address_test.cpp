@@ -1,0 +1,93 @@
+// base/ip_address against the C library's inet_pton, which is the judge.
+#include "base/ip_address.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/cpp/base/seed.hpp"
+
+namespace proapi::base {
+namespace {
+
+template <class Address>
+std::optional<Address> judge(int family, const std::string& text) {
+    Address address{};
+    if (::inet_pton(family, text.c_str(), address.data()) != 1) return std::nullopt;
+    return address;
+}
+
+void expect_the_same(const std::string& text) {
+    EXPECT_EQ(parse_ipv4(text), judge<Ipv4Address>(AF_INET, text)) << text;
+    EXPECT_EQ(parse_ipv6(text), judge<Ipv6Address>(AF_INET6, text)) << text;
+}
+
+TEST(IpAddress, IsWhatTheCLibrarySays) {
+    for (const char* text : {"",
+                             "127.0.0.1",
+                             "0.0.0.0",
+                             "255.255.255.255",
+                             "256.0.0.1",
+                             "1.2.3",
+                             "1.2.3.4.",
+                             ".1.2.3.4",
+                             "1.2.3.4.5",
+                             "01.2.3.4",
+                             "1.2.3.00",
+                             "1.2.3.+4",
+                             "1.2.3. 4",
+                             "0x7f.0.0.1",
+                             "1..2.3",
+                             "::",
+                             "::1",
+                             "1::",
+                             ":::",
+                             ":",
+                             "::1:",
+                             ":1::",
+                             "1:2:3:4:5:6:7:8",
+                             "1:2:3:4:5:6:7",
+                             "1:2:3:4:5:6:7::",
+                             "::2:3:4:5:6:7:8",
+                             "1::3:4:5:6:7:8",
+                             "1:2:3:4:5:6:7:8:9",
+                             "1:2:3:4::5:6:7:8",
+                             "1::2::3",
+                             "12345::",
+                             "g::",
+                             "::ffff:127.0.0.1",
+                             "::127.0.0.1",
+                             "1:2:3:4:5:6:127.0.0.1",
+                             "1:2:3:4:5:6:7:127.0.0.1",
+                             "127.0.0.1::",
+                             "::127.0.0.1:1",
+                             "fe80::1%lo",
+                             "[::1]",
+                             "FFFF::ffff",
+                             "::1.2.3",
+                             "1:2:3:4:5:6:7:",
+                             "0001::",
+                             "00001::"})
+        expect_the_same(text);
+}
+
+TEST(IpAddress, IsWhatTheCLibrarySaysOfWhateverComes) {
+    tests::Random random;
+    SCOPED_TRACE(random.seed());
+    constexpr std::string_view letters = "01f9:::..25";
+    for (int round = 0; round < 200'000; ++round) {
+        std::string text;
+        for (std::size_t left = random.between(0, 20); left > 0; --left)
+            text += letters[random.between(0, letters.size() - 1)];
+        expect_the_same(text);
+    }
+}
+
+TEST(IpAddress, AnOctetOfZeroIsNoEnd) {
+    EXPECT_EQ(parse_ipv4(std::string_view("1.2.3.4\0", 8)), std::nullopt);
+    EXPECT_EQ(parse_ipv6(std::string_view("::1\0", 4)), std::nullopt);
+}
+
+}  // namespace
+}  // namespace proapi::base

@@ -1,0 +1,297 @@
+// The application's end of a WebSocket over a transport that only records: states, queue, water marks, waiters, and
+// that nothing the application calls ever calls back.
+#include "service/websocket.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace proapi::service {
+namespace {
+
+struct RecordingTransport final : WebSocketTransport {
+    void accept(std::string_view subprotocol, const http::Headers&) override {
+        log.push_back("accept " + std::string(subprotocol));
+    }
+    void reject(int status, std::string_view body, const http::Headers&) override {
+        log.push_back("reject " + std::to_string(status) + " " + std::string(body));
+    }
+    void send(MessageKind kind, base::Bytes payload) override {
+        buffered += payload.size();
+        log.push_back((kind == MessageKind::text ? "text " : "binary ") + std::string(base::as_text(payload)));
+    }
+    void close(std::uint16_t code, std::string_view reason) override {
+        log.push_back("close " + std::to_string(code) + " " + std::string(reason));
+    }
+    void tell_fault(std::uint16_t code, std::string_view reason) override {
+        faults.push_back(std::to_string(code) + " " + std::string(reason));
+    }
+    [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered; }
+    void resume_reading() override { ++resumed; }
+    void schedule_notify() override { ++scheduled; }
+
+    std::vector<std::string> log, faults;
+    std::size_t buffered = 0;
+    int resumed = 0, scheduled = 0;
+};
+
+struct Mailbox final : Receiver {
+    void on_message(MessageView message) override { received.emplace_back(base::as_text(message.payload)); }
+    void on_end() override { ++ends; }
+    std::vector<std::string> received;
+    int ends = 0;
+};
+
+struct Bell final : Waiter {
+    void on_ready() override { ++rung; }
+    int rung = 0;
+};
+
+class WebSocketTest : public ::testing::Test {
+protected:
+    WebSocketTest() {
+        RequestInfo request;
+        request.head.headers.add("Sec-WebSocket-Protocol", "chat.v2, chat.v1");
+        settings.receive_queue_messages = 3;
+        settings.receive_queue_bytes = 100;
+        settings.high_water = 10;
+        settings.low_water = 4;
+        settings.max_buffered = 50;
+        websocket = base::IntrusivePtr<WebSocket>(new WebSocket(std::move(request), settings, transport));
+    }
+
+    void accept() { ASSERT_FALSE(websocket->accept(std::nullopt, {})); }
+    void deliver(std::string_view text) { websocket->on_message({MessageKind::text, base::as_bytes(text)}); }
+    SendResult send(std::string_view text) {
+        SendResult result{};
+        const Problem problem = websocket->send(MessageKind::text, base::as_bytes(text), result);
+        EXPECT_FALSE(problem) << problem.text;
+        return result;
+    }
+    std::string receive_now() {
+        std::optional<Message> message;
+        const Problem problem = websocket->try_receive(message);
+        if (problem) return "problem: " + problem.text;
+        return message ? message->data : "nothing";
+    }
+
+    RecordingTransport transport;
+    WebSocketSettings settings;
+    base::IntrusivePtr<WebSocket> websocket;
+};
+
+TEST_F(WebSocketTest, AcceptsOnlyWhatTheClientOffered) {
+    const Problem refused = websocket->accept("chat.v3", {});
+    EXPECT_EQ(refused.kind, Problem::Kind::value);
+    EXPECT_NE(refused.text.find("'chat.v2', 'chat.v1'"), std::string::npos) << refused.text;
+    EXPECT_FALSE(websocket->accept("chat.v1", {}));
+    EXPECT_EQ(websocket->subprotocol(), "chat.v1");
+    EXPECT_EQ(websocket->accept(std::nullopt, {}).kind, Problem::Kind::state);
+    EXPECT_EQ(transport.log, (std::vector<std::string>{"accept chat.v1"}));
+}
+
+TEST_F(WebSocketTest, HeadersThatWouldBreakTheHandshakeAreRefusedBeforeAnythingIsSent) {
+    EXPECT_EQ(websocket->accept(std::nullopt, {{"X-A", "b\r\nSet-Cookie: c"}}).kind, Problem::Kind::value);
+    EXPECT_EQ(websocket->accept(std::nullopt, {{"Sec-WebSocket-Accept", "x"}}).kind, Problem::Kind::value);
+    EXPECT_EQ(websocket->accept(std::nullopt, {{"upgrade", "x"}}).kind, Problem::Kind::value);
+    EXPECT_TRUE(transport.log.empty());
+    EXPECT_FALSE(websocket->is_accepted());
+}
+
+TEST_F(WebSocketTest, UseBeforeAcceptIsAStateProblem) {
+    SendResult result{};
+    EXPECT_EQ(websocket->send(MessageKind::text, {}, result).kind, Problem::Kind::state);
+    std::optional<Message> message;
+    EXPECT_EQ(websocket->try_receive(message).kind, Problem::Kind::state);
+}
+
+TEST_F(WebSocketTest, ClosingBeforeAcceptRejectsWith403) {
+    EXPECT_FALSE(websocket->close(1000, ""));
+    EXPECT_EQ(transport.log, (std::vector<std::string>{"reject 403 "}));
+    EXPECT_EQ(websocket->accept(std::nullopt, {}).kind, Problem::Kind::disconnect);
+}
+
+TEST_F(WebSocketTest, CloseChecksItsArgumentsAndStaysOpen) {
+    accept();
+    for (const int code : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535})
+        EXPECT_EQ(websocket->close(static_cast<std::uint16_t>(code), "").kind, Problem::Kind::value) << code;
+    EXPECT_EQ(websocket->close(1000, std::string(124, 'x')).kind, Problem::Kind::value);
+    EXPECT_EQ(websocket->close(1000, "\xff").kind, Problem::Kind::value);
+    EXPECT_FALSE(websocket->is_closed());
+    for (const int code : {1000, 1003, 1007, 1014, 3000, 4999}) {
+        RecordingTransport other;
+        const base::IntrusivePtr<WebSocket> one(new WebSocket(RequestInfo{}, settings, other));
+        ASSERT_FALSE(one->accept(std::nullopt, {}));
+        EXPECT_FALSE(one->close(static_cast<std::uint16_t>(code), std::string(123, 'x'))) << code;
+    }
+}
+
+TEST_F(WebSocketTest, ASecondCloseDoesNothing) {
+    accept();
+    EXPECT_FALSE(websocket->close(3001, "first"));
+    EXPECT_FALSE(websocket->close(3002, "second"));
+    EXPECT_EQ(transport.log.back(), "close 3001 first");
+    EXPECT_EQ(websocket->close_code(), 3001);
+}
+
+TEST_F(WebSocketTest, AMessageGoesStraightToTheReceiverThatWaitsElseIntoTheQueue) {
+    accept();
+    Mailbox mailbox;
+    websocket->wait_message(mailbox);
+    deliver("direct");
+    deliver("queued");
+    EXPECT_EQ(mailbox.received, (std::vector<std::string>{"direct"}));
+    EXPECT_EQ(receive_now(), "queued");
+    EXPECT_EQ(receive_now(), "nothing");
+}
+
+TEST_F(WebSocketTest, AFullQueueWantsNoMoreAndResumesWhenThereIsRoom) {
+    accept();
+    for (const char* text : {"1", "2", "3"}) {
+        EXPECT_TRUE(websocket->wants_messages());
+        deliver(text);
+    }
+    EXPECT_FALSE(websocket->wants_messages());
+    EXPECT_EQ(receive_now(), "1");
+    EXPECT_EQ(transport.resumed, 1);
+    EXPECT_TRUE(websocket->wants_messages());
+    deliver(std::string(200, 'x'));
+    EXPECT_FALSE(websocket->wants_messages()) << "octets count too";
+}
+
+TEST_F(WebSocketTest, TwoReceiversAtOnceAreAStateProblem) {
+    accept();
+    Mailbox mailbox;
+    websocket->wait_message(mailbox);
+    std::optional<Message> message;
+    EXPECT_EQ(websocket->try_receive(message).kind, Problem::Kind::state);
+    websocket->cancel_receive(mailbox);
+    deliver("kept");
+    EXPECT_EQ(receive_now(), "kept");
+    EXPECT_TRUE(mailbox.received.empty());
+}
+
+TEST_F(WebSocketTest, WhatCameBeforeThePeersCloseIsDeliveredBeforeIt) {
+    accept();
+    deliver("last words");
+    websocket->on_close(4000, "bye");
+    EXPECT_TRUE(websocket->is_closed());
+    EXPECT_EQ(receive_now(), "last words");
+    std::optional<Message> message;
+    const Problem problem = websocket->try_receive(message);
+    EXPECT_EQ(problem.kind, Problem::Kind::disconnect);
+    EXPECT_NE(problem.text.find("4000"), std::string::npos);
+}
+
+TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessTheApplicationCloses) {
+    accept();
+    deliver("one");
+    deliver("two");
+    websocket->fail(1001, "the server is stopping");
+    deliver("too late");
+    EXPECT_EQ(receive_now(), "one");
+    ASSERT_FALSE(websocket->close(1000, {}));
+    EXPECT_EQ(receive_now(), "two") << "it was closed already";
+    EXPECT_NE(receive_now().find("1001"), std::string::npos);
+    EXPECT_EQ(transport.log.back(), "close 1001 the server is stopping");
+    EXPECT_TRUE(transport.faults.empty()) << "a stop is nobody's fault";
+}
+
+TEST_F(WebSocketTest, TheApplicationsOwnCloseDropsWhatItDidNotReceive) {
+    accept();
+    deliver("one");
+    ASSERT_FALSE(websocket->close(1000, {}));
+    EXPECT_TRUE(transport.faults.empty());
+    EXPECT_NE(receive_now().find("1000"), std::string::npos);
+}
+
+TEST_F(WebSocketTest, NothingTheApplicationCallsCallsBack) {
+    accept();
+    Mailbox mailbox;
+    Bell drained, flushed, closed;
+    websocket->wait_message(mailbox);
+    transport.buffered = 20;
+    websocket->wait_drained(drained);
+    websocket->wait_flushed(flushed);
+    websocket->wait_closed(closed);
+    EXPECT_FALSE(websocket->close(1000, ""));
+    EXPECT_EQ(mailbox.ends + drained.rung + flushed.rung + closed.rung, 0);
+    EXPECT_GT(transport.scheduled, 0);
+    websocket->notify();
+    EXPECT_EQ(mailbox.ends, 1);
+    EXPECT_EQ(drained.rung, 1);
+    EXPECT_EQ(closed.rung, 0) << "the transport still lives";
+    websocket->on_end();
+    EXPECT_EQ(flushed.rung, 1);
+    EXPECT_EQ(closed.rung, 1);
+    EXPECT_TRUE(websocket->has_ended());
+}
+
+TEST_F(WebSocketTest, WhoWaitsForItToBeClosedIsCalledAtTheFirstSignOfIt) {
+    accept();
+    Bell closed, drained;
+    websocket->wait_no_longer_open(closed);
+    transport.buffered = 20;
+    websocket->wait_drained(drained);
+    transport.buffered = 0;
+    websocket->on_drained();  // it stays, though nobody waits for output any more
+    EXPECT_EQ(drained.rung, 1);
+    EXPECT_EQ(closed.rung, 0);
+    websocket->on_close(1001, "");
+    EXPECT_EQ(closed.rung, 1);
+    websocket->on_end();
+    EXPECT_EQ(closed.rung, 1);
+}
+
+TEST_F(WebSocketTest, WhoWaitsForItToBeClosedIsCalledWhenTheTransportGoesFirst) {
+    Bell closed;
+    websocket->wait_no_longer_open(closed);
+    websocket->on_end();
+    EXPECT_EQ(closed.rung, 1);
+}
+
+TEST_F(WebSocketTest, SendersAreToldToWaitAboveHighWaterAndWokenAtLowWater) {
+    accept();
+    EXPECT_EQ(send("0123456789"), SendResult::sent);
+    EXPECT_EQ(send("x"), SendResult::full);
+    Bell bell;
+    websocket->wait_drained(bell);
+    transport.buffered = 5;
+    websocket->on_drained();
+    EXPECT_EQ(bell.rung, 0);
+    transport.buffered = 4;
+    websocket->on_drained();
+    EXPECT_EQ(bell.rung, 1);
+}
+
+TEST_F(WebSocketTest, ASlowConsumerIsClosedWith1008) {
+    accept();
+    EXPECT_EQ(send(std::string(60, 'x')), SendResult::full) << "one message may go beyond max_buffered";
+    EXPECT_EQ(send("y"), SendResult::ended);
+    EXPECT_TRUE(transport.log.back().starts_with("close 1008 slow consumer")) << transport.log.back();
+    EXPECT_EQ(websocket->close_code(), 1008);
+    EXPECT_EQ(transport.faults.size(), 1U);
+}
+
+TEST_F(WebSocketTest, AHandleStaysSafeWhenTheTransportIsGone) {
+    accept();
+    websocket->on_end();
+    EXPECT_EQ(websocket->close_code(), 1006);
+    EXPECT_EQ(send("x"), SendResult::ended);
+    EXPECT_EQ(websocket->buffered_amount(), 0U);
+    EXPECT_FALSE(websocket->close(1000, ""));
+    EXPECT_EQ(websocket->accept(std::nullopt, {}).kind, Problem::Kind::state);
+}
+
+TEST_F(WebSocketTest, AQueueFilledBehindAReceiversBackIsHandedOverByNotify) {
+    accept();
+    Mailbox mailbox;
+    websocket->wait_message(mailbox);
+    websocket->enqueue({MessageKind::text, "first"});
+    EXPECT_TRUE(mailbox.received.empty());
+    websocket->notify();
+    EXPECT_EQ(mailbox.received, (std::vector<std::string>{"first"}));
+}
+
+}  // namespace
+}  // namespace proapi::service
