@@ -173,17 +173,18 @@ bench-quick: $(STAMPS)/python-bench cpp
 	$(PYTHON) bench/echo.py --quick
 
 lint: $(STAMPS)/python-test
-	.venv/bin/ruff check python tests examples bench contract
-	.venv/bin/ruff format --check python tests examples bench contract
+	$(PYTHON) scripts/check_layers.py
+	.venv/bin/ruff check python tests examples bench contract scripts
+	.venv/bin/ruff format --check python tests examples bench contract scripts
 	.venv/bin/mypy
 
 # Minutes long; needs clang-tidy-19.
 tidy: cpp
-	git ls-files 'src/base/*.cpp' 'src/net/*.cpp' 'src/http/*.cpp' 'src/ws/*.cpp' 'src/server/*.cpp' 'src/app/*.cpp' | \
+	git ls-files 'src/base/*.cpp' 'src/net/*.cpp' 'src/http/*.cpp' 'src/ws/*.cpp' 'src/service/*.cpp' 'src/server/*.cpp' 'src/app/*.cpp' | \
 	    xargs -n 4 -P $(JOBS) clang-tidy-19 -p build/release --quiet
 
 format: $(STAMPS)/python-test
-	.venv/bin/ruff format python tests examples bench contract
+	.venv/bin/ruff format python tests examples bench contract scripts
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
 wheel: $(STAMPS)/venv

@@ -1,6 +1,7 @@
 """ProAPI: a real-time web framework. ``from proapi import ProAPI``."""
 
-from ._binding import WebSocketConnection, version
+from ._core.binding import WebSocketConnection, version
+from ._serving.running import RunningServer
 from .app import ProAPI
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
 from .errors import (
@@ -23,7 +24,6 @@ from .response import (
     Response,
     StreamingResponse,
 )
-from .running import RunningServer
 
 __version__ = version
 

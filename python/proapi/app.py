@@ -7,13 +7,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar, Unpack
 
-from . import background, runner
-from ._binding import serving
+from ._core import background
+from ._core.binding import serving
+from ._serving import run
+from ._serving.lifespan import Lifespan, require_function
+from ._serving.options import read_options
+from ._serving.running import Serving
+from ._serving.server import Addresses, Server
 from .asgi import AsgiFront, Receive, Scope, Send
-from .lifespan import Lifespan, require_function
 from .routing import RouteTable, refuse_function_as_path
-from .running import Serving
-from .server import Addresses, Server
 from .settings import RouteSettings, Settings
 
 _H = TypeVar("_H", bound=Callable[..., Any])
@@ -178,7 +180,7 @@ class ProAPI:
         """Serves as a guest of the running loop until cancelled, then stops gracefully; port 0 is any free one, told to
         ``on_listening``, async or not. OSError: it can't listen there. Prints nothing, leaves signals and logging
         alone. Who goes on beside it wants ``serving()``: that returns when the server listens, or raises."""
-        options = runner.read_options(host, port, fast=False, workers=1, loop="asyncio")
+        options = read_options(host, port, fast=False, workers=1, loop="asyncio")
         await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
 
     def serving(self, host: str | None = None, port: int | None = None, *, share_port: bool = False) -> Serving:
@@ -191,7 +193,7 @@ class ProAPI:
         Raises, when entered: what a start-up function raises; OSError: it can't listen there. ValueError: no host or
         port.
         """
-        options = runner.read_options(host, port, fast=False, workers=1, loop="asyncio")
+        options = read_options(host, port, fast=False, workers=1, loop="asyncio")
 
         async def serve(on_listening: Callable[[Addresses], object]) -> None:
             await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
@@ -212,13 +214,13 @@ class ProAPI:
         processes. A busy port or a bad option: one line on stderr and SystemExit(1). RuntimeError: a loop runs
         already in this thread. Does not return, but ends the process with status 0, where handlers or threads go on
         beyond ``shutdown_timeout``."""
-        runner.refuse_running_loop()
+        run.refuse_running_loop()
         try:
             self.configure(**settings)
-            options = runner.read_options(host, port, fast=fast, workers=workers, loop=loop)
+            options = read_options(host, port, fast=fast, workers=workers, loop=loop)
         except ValueError as error:
-            runner.fail(str(error))
-        runner.run(self, options)
+            run.fail(str(error))
+        run.run(self, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3, for other servers: ``uvicorn main:app``."""

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any, TypeVar, overload
 
-from . import _json
-from ._binding import RequestInfo
+from ._core import json
+from ._core.binding import RequestInfo
+from ._core.exchange import Exchange
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
 from .errors import RequestBodyError
-from .exchange import Exchange
 
 _T = TypeVar("_T")
 
@@ -85,7 +85,7 @@ class Request:
     async def json(self, type: Any = None) -> Any:
         """The body as JSON, of ``type`` where one is given. RequestBodyError, a 400: it is not."""
         try:
-            return _json.decode(self._info.body, type)
+            return json.decode(self._info.body, type)
         except ValueError as error:
             raise RequestBodyError(f"The body: {error}") from None
 

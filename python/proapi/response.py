@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from . import _json
-from .cookies import Expiry, SameSite, write_cookie
+from ._core import json
+from ._core.cookies import Expiry, SameSite, write_cookie
+from ._core.exchange import Exchange, Pairs
+from ._core.log import logger
+from ._core.threads import ThreadPool
 from .errors import check_status
-from .exchange import Exchange, Pairs
-from .log import logger
 from .settings import Seconds
-from .threads import ThreadPool
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
@@ -162,7 +162,7 @@ class JSONResponse(Response):
     """JSON of whatever msgspec encodes; ValueError for NaN and Infinity."""
 
     def __init__(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(_json.encode(value), status, headers, "application/json")
+        super().__init__(json.encode(value), status, headers, "application/json")
 
 
 class RedirectResponse(Response):

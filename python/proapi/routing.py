@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from ._binding import Site
+from ._core.binding import Site
+from ._core.signature import Handler, is_async, name_of, place_of
 from .errors import RouteError
 from .settings import setting_text
-from .signature import Handler, is_async, name_of, place_of
 
 _Shape = tuple[str, ...]
 _PARAMETER = re.compile(r"\{\w*(?::(\w*))?\}")

@@ -20,7 +20,7 @@ from proapi import (
     StreamingResponse,
     WebSocketConnection,
 )
-from proapi.threads import MAX_THREADS
+from proapi._core.threads import MAX_THREADS
 
 Command = dict[str, Any]
 

@@ -15,7 +15,7 @@ from asgi_peer import Message, Peer, http, scope_of
 from quiet_stream import quiet_stream
 
 from proapi import FileResponse, HTTPException, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
-from proapi.threads import MAX_THREADS
+from proapi._core.threads import MAX_THREADS
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from proapi import ProAPI, WebSocketConnection, WebSocketDisconnect
-from proapi._binding import serving
-from proapi.server import Server
+from proapi._core.binding import serving
+from proapi._serving.server import Server
 
 
 async def test_with_connections() -> None:

@@ -15,8 +15,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from proapi import ProAPI, WebSocketConnection
-from proapi.fast import FastLoop
-from proapi.server import Server
+from proapi._serving.fast_loop import FastLoop
+from proapi._serving.server import Server
 
 TEST_S = 10
 

@@ -23,8 +23,8 @@ from proapi import (
     Response,
     StreamingResponse,
 )
+from proapi._core.threads import ThreadPool
 from proapi.response import to_response
-from proapi.threads import ThreadPool
 
 
 @dataclass

@@ -14,7 +14,7 @@ from conftest import Serve, http
 from running_program import Program
 
 from proapi import ProAPI, StreamingResponse
-from proapi.threads import MAX_THREADS, ThreadPool
+from proapi._core.threads import MAX_THREADS, ThreadPool
 
 WAIT_S = 10
 

@@ -170,9 +170,9 @@ def test_a_workers_own_child_does_not_hold_the_supervisor(tmp_path: Path) -> Non
 
 FORK_FAILS = """
 import errno, os
-import proapi.workers
+import proapi._serving.workers
 from proapi import ProAPI
-proapi.workers._RETRY_S = 0.2
+proapi._serving.workers._RETRY_S = 0.2
 app = ProAPI(shutdown_timeout=1)
 fork, forks = os.fork, []
 

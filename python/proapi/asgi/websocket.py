@@ -6,13 +6,13 @@ import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from ._binding import RequestInfo, WebSocketBridge
-from .exchange import Pairs
-from .log import escape
-from .settings import setting_text
+from .._core.binding import RequestInfo, WebSocketBridge
+from .._core.exchange import Pairs
+from .._core.log import escape
+from ..settings import setting_text
 
 if TYPE_CHECKING:
-    from .asgi import AsgiFront
+    from .front import AsgiFront
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextvars import Context, copy_context
 from typing import Any
 
-from ._binding import WebSocketConnection
+from ..errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
+from ..request import Request
+from ..response import PlainTextResponse, Response, to_response
+from ..routing import RouteTable
 from .background import BackgroundTasks
-from .errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
+from .binding import WebSocketConnection
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
-from .request import Request
-from .response import PlainTextResponse, Response, to_response
-from .routing import RouteTable
 from .signature import Handler
 from .threads import ThreadPool
 

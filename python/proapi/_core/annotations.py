@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
-from ._binding import WebSocketConnection
-from .request import Request
+from ..request import Request
+from .binding import WebSocketConnection
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRING = re.compile(r"""(['"]).*?\1""")

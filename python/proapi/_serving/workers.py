@@ -19,13 +19,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from . import runner
-from .log import logger
-from .processes import end_process, finish_process, flush_output, leave_parents_objects, report
+from .._core.log import logger
+from .._core.processes import end_process, finish_process, flush_output, leave_parents_objects, report
+from .options import Options
+from .runner import announce, run_server
 from .server import Addresses, ListenError
 
 if TYPE_CHECKING:
-    from .app import ProAPI
+    from ..app import ProAPI
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _SIGNALS = (*_STOPPING, signal.SIGCHLD)
@@ -71,7 +72,7 @@ class _Worker:
 class Supervisor:
     """Runs until told to stop; see the module."""
 
-    def __init__(self, app: "ProAPI", options: runner.Options) -> None:
+    def __init__(self, app: "ProAPI", options: Options) -> None:
         self._app = app
         self._options = options
         self._workers = [_Worker(number) for number in range(1, options.workers + 1)]
@@ -130,7 +131,7 @@ class Supervisor:
                 worker.read_state()
         if not self._announced and all(worker.is_ready for worker in self._workers):
             self._announced = True
-            runner.announce(self._addresses)
+            announce(self._addresses)
 
     def _take_signals(self) -> None:
         try:
@@ -282,7 +283,7 @@ class Supervisor:
         finish_process(status)
 
     def _serve(self, state_end: int) -> None:
-        options = runner.Options(
+        options = Options(
             host=self._options.host,
             port=self._addresses[0][1],
             fast=self._options.fast,
@@ -294,7 +295,7 @@ class Supervisor:
             with suppress(BrokenPipeError):  # the supervisor has gone
                 os.write(state_end, what)
 
-        runner.run_server(
+        run_server(
             self._app,
             options,
             share_port=True,
@@ -317,7 +318,7 @@ def _end_of(exit_code: int) -> str:
     return f"was ended by {signal.Signals(-exit_code).name}"
 
 
-def reserve_port(options: runner.Options) -> list[socket.socket]:
+def reserve_port(options: Options) -> list[socket.socket]:
     """Sockets bound to the address, which no foreign process can take while they are open. They don't listen, so that
     no connection ever waits in them."""
     place = f"{f'[{options.host}]' if ':' in options.host else options.host}:{options.port}"

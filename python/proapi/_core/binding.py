@@ -4,8 +4,8 @@ import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, _json
-from ._engine import (
+from .. import _engine
+from .._engine import (
     Engine,
     Exchange,
     RequestInfo,
@@ -13,8 +13,9 @@ from ._engine import (
     WebSocketBridge,
     WebSocketConnection,
 )
-from .datastructures import Headers, QueryParams
-from .errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
+from ..datastructures import Headers, QueryParams
+from ..errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
+from . import json
 
 if TYPE_CHECKING:
     from .dispatch import Dispatcher
@@ -47,15 +48,15 @@ def _make_done_future() -> "asyncio.Future[None]":
     return future
 
 
-_json.may_hide_non_finite = _engine.may_hide_non_finite
+json.may_hide_non_finite = _engine.may_hide_non_finite
 _engine.register(
     headers_type=Headers,
     query_params_type=QueryParams,
     disconnect_error=WebSocketDisconnect,
     state_error=WebSocketStateError,
     message_error=WebSocketMessageError,
-    encode_json=_json.encode,
-    decode_json=_json.decode,
+    encode_json=json.encode,
+    decode_json=json.decode,
     is_own_task=_is_own_task,
     done_future=_make_done_future(),
 )

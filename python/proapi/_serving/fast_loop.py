@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import Context
 from typing import Any, TypeVarTuple
 
-from ._binding import Engine
+from .._core.binding import Engine
 
 _Ts = TypeVarTuple("_Ts")
 _File = Any  # a descriptor, or an object with fileno()

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ._binding import WebSocketConnection
+from ..request import Request
 from .annotations import admitted_classes, annotations_of
-from .request import Request
+from .binding import WebSocketConnection
 
 _CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
 _USUAL_NAMES: dict[type, str] = {WebSocketConnection: "websocket", Request: "request"}

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ._binding import RequestInfo
+from .binding import RequestInfo
 
 Pairs = list[tuple[str, str]]
 

@@ -11,15 +11,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._binding import RequestInfo, serving
-from .asgi_exchange import AsgiExchange, Messages
-from .asgi_websocket import BAD_PATH, MISDIRECTED, NOT_FOUND, serve_websocket
-from .dispatch import Dispatcher
-from .log import escape, logger
-from .threads import ThreadPool
+from .._core.binding import RequestInfo, serving
+from .._core.dispatch import Dispatcher
+from .._core.log import escape, logger
+from .._core.threads import ThreadPool
+from .exchange import AsgiExchange, Messages
+from .websocket import BAD_PATH, MISDIRECTED, NOT_FOUND, serve_websocket
 
 if TYPE_CHECKING:
-    from .app import ProAPI
+    from ..app import ProAPI
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

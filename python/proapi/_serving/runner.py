@@ -1,95 +1,30 @@
-"""``app.run()``: options, signals, exit statuses, one process or several.
+"""One server in this process: signals and exit statuses.
 
 SIGINT (Ctrl-C) and SIGTERM stop gracefully and ``run`` returns; a second one ends the process at once with status 130
-or 143. To a worker, its supervisor's wish to stop is neither: a service manager tells the whole group. Whatever the
-user can put right (a busy port, a bad option) is one line on stderr and status 1.
+or 143. To a worker, its supervisor's wish to stop is neither: a service manager tells the whole group.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from . import log
-from .fast import FastLoop
-from .processes import end_process, handling_signals, report
-from .server import Addresses, ListenError, Server, url_of
+from .._core import log
+from .._core.processes import end_process, handling_signals, report
+from .fast_loop import FastLoop
+from .options import OptionError, Options
+from .server import Addresses, Server, url_of
 
 if TYPE_CHECKING:
-    from .app import ProAPI
+    from ..app import ProAPI
 
-LoopName = Literal["asyncio", "uvloop"]
 OnListening = Callable[[Addresses], object]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_MAX_PORT = 65535
 _MAX_LAST_S = 1.0
-
-
-class OptionError(ValueError):
-    """An option of ``run`` that can't be; the text is for the user."""
-
-
-@dataclass(frozen=True)
-class Options:
-    host: str
-    port: int
-    fast: bool
-    workers: int
-    loop: LoopName
-
-
-def read_options(host: str | None, port: int | None, *, fast: bool, workers: int, loop: str) -> Options:
-    """Fills in what is not given from PROAPI_HOST and PROAPI_PORT, then 127.0.0.1:8000."""
-    if host is None:
-        host = os.environ.get("PROAPI_HOST") or "127.0.0.1"
-    if port is None:
-        text = os.environ.get("PROAPI_PORT") or "8000"
-        if not (text.isascii() and text.isdecimal()):
-            raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
-        port = int(text)
-        if port > _MAX_PORT:
-            raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
-    if not isinstance(host, str) or "\0" in host:
-        raise OptionError(f"host: expected a name or an address, got {host!r}")
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= _MAX_PORT:
-        raise OptionError(f"port: expected a number from 0 to {_MAX_PORT}, got {port!r}")
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024:
-        raise OptionError(f"workers: expected a number from 1 to 1024, got {workers!r}")
-    if loop not in ("asyncio", "uvloop"):
-        raise OptionError(f"loop: expected 'asyncio' or 'uvloop', got {loop!r}")
-    if fast and loop == "uvloop":
-        raise OptionError("fast=True brings its own asyncio loop: leave out loop='uvloop'")
-    return Options(host, port, bool(fast), workers, "uvloop" if loop == "uvloop" else "asyncio")
-
-
-def refuse_running_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError("run(): expected a thread without an event loop, but one runs here: use `await app.serve()`")
-
-
-def run(app: "ProAPI", options: Options) -> None:
-    """Serves until a signal."""
-    log.configure()
-    try:
-        if options.workers > 1:
-            if threading.current_thread() is not threading.main_thread():
-                raise OptionError("workers: expected run() in the main thread, where signals come, got another one")
-            from .workers import Supervisor
-
-            Supervisor(app, options).run()
-        else:
-            run_server(app, options, on_listening=announce)
-    except (ListenError, OptionError) as error:
-        fail(str(error))
 
 
 def run_server(
@@ -210,11 +145,6 @@ def announce(addresses: Addresses) -> None:
     places = " and ".join(url_of(host, port) for host, port in addresses)
     with contextlib.suppress(OSError):  # nobody reads
         print(f"ProAPI serves {places} (Ctrl-C stops)", flush=True)
-
-
-def fail(text: str) -> NoReturn:
-    print(f"proapi: {text}", file=sys.stderr, flush=True)
-    raise SystemExit(1)
 
 
 def _loop_factory(server: Server, options: Options) -> Callable[[], asyncio.AbstractEventLoop]:

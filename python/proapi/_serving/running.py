@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, NoReturn
 
-from .log import logger
+from .._core.log import logger
 from .server import Addresses, url_of
 
 _OnListening = Callable[[Addresses], object]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
-from .settings import Seconds
+from ..settings import Seconds
 
 SameSite = Literal["lax", "strict", "none"]
 Expiry = datetime | Seconds | str

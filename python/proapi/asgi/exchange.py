@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
-from ._binding import RequestInfo
-from .exchange import Pairs
-from .threads import ThreadPool
+from .._core.binding import RequestInfo
+from .._core.exchange import Pairs
+from .._core.threads import ThreadPool
 
 _HIGH_WATER = 64 * 1024
 _FILE_PART = 64 * 1024

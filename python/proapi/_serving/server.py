@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ._binding import Engine, serving
-from .dispatch import Dispatcher
-from .log import logger
-from .processes import give_to_children, keep_from_children
+from .._core.binding import Engine, serving
+from .._core.dispatch import Dispatcher
+from .._core.log import logger
+from .._core.processes import give_to_children, keep_from_children
 
 if TYPE_CHECKING:
-    from .app import ProAPI
+    from ..app import ProAPI
 
 Addresses = list[tuple[str, int]]
 

@@ -1,0 +1,45 @@
+"""The options of ``app.run()``, from its arguments and the environment."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+LoopName = Literal["asyncio", "uvloop"]
+_MAX_PORT = 65535
+
+
+class OptionError(ValueError):
+    """An option of ``run`` that can't be; the text is for the user."""
+
+
+@dataclass(frozen=True)
+class Options:
+    host: str
+    port: int
+    fast: bool
+    workers: int
+    loop: LoopName
+
+
+def read_options(host: str | None, port: int | None, *, fast: bool, workers: int, loop: str) -> Options:
+    """Fills in what is not given from PROAPI_HOST and PROAPI_PORT, then 127.0.0.1:8000."""
+    if host is None:
+        host = os.environ.get("PROAPI_HOST") or "127.0.0.1"
+    if port is None:
+        text = os.environ.get("PROAPI_PORT") or "8000"
+        if not (text.isascii() and text.isdecimal()):
+            raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
+        port = int(text)
+        if port > _MAX_PORT:
+            raise OptionError(f"PROAPI_PORT: expected a number from 0 to {_MAX_PORT}, got {text!r}")
+    if not isinstance(host, str) or "\0" in host:
+        raise OptionError(f"host: expected a name or an address, got {host!r}")
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= _MAX_PORT:
+        raise OptionError(f"port: expected a number from 0 to {_MAX_PORT}, got {port!r}")
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024:
+        raise OptionError(f"workers: expected a number from 1 to 1024, got {workers!r}")
+    if loop not in ("asyncio", "uvloop"):
+        raise OptionError(f"loop: expected 'asyncio' or 'uvloop', got {loop!r}")
+    if fast and loop == "uvloop":
+        raise OptionError("fast=True brings its own asyncio loop: leave out loop='uvloop'")
+    return Options(host, port, bool(fast), workers, "uvloop" if loop == "uvloop" else "asyncio")
