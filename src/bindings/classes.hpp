@@ -39,10 +39,8 @@ struct SiteObject {
 
 struct RequestObject {
     service::RequestInfo info;
-    std::string route_path;  // encoded; of the path, what is below where the application is mounted
-    nb::bytes body;          // held once: the engine's own copy is given up for it
-    nb::object site;         // for a request that came through another server
-    service::Arrival arrival{};
+    nb::bytes body;   // held once: the engine's own copy is given up for it
+    nb::object site;  // for a request that came through another server
 };
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;

@@ -56,11 +56,8 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
 
 nb::object make_request(service::Exchange& exchange) {
     const std::string body = exchange.take_body();
-    return nb::cast(RequestObject{.info = exchange.request(),
-                                  .route_path = {},
-                                  .body = nb::bytes(body.data(), body.size()),
-                                  .site = nb::none(),
-                                  .arrival = {}});
+    return nb::cast(
+        RequestObject{.info = exchange.request(), .body = nb::bytes(body.data(), body.size()), .site = nb::none()});
 }
 
 void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const nb::bytes& path) {

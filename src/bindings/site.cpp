@@ -102,12 +102,13 @@ void fill_request(RequestObject* self, const SiteObject& site, const std::option
     if (client) info.client = {client->first, static_cast<std::uint16_t>(client->second)};
     info.secure = secure;
     // Nothing is known where that server says nothing, and behind a Unix socket stands a proxy: neither is loopback.
-    self->arrival = {.reach = service::reach_of(server.value_or("")), .is_handshake = !method};
+    info.reach = service::reach_of(server.value_or(""));
+    info.kind = method ? service::RequestKind::http : service::RequestKind::checked_handshake;
     const std::string_view wanted = !method                   ? http::websocket_method
                                     : http::is_token(*method) ? std::string_view(*method)
                                                               : std::string_view();
-    self->route_path = view_of(route_path);
-    info.match = site.site.router.match(wanted, self->route_path);
+    info.mount_bytes = static_cast<std::uint32_t>(raw_path.size() - route_path.size());
+    info.match = site.site.router.match(wanted, info.route_path());
     self->body = body;
 }
 
@@ -128,18 +129,18 @@ const char* match_kind(const RequestObject& self) {
 }
 
 std::vector<std::string> allowed_methods(const RequestObject& self) {
-    return nb::cast<const SiteObject&>(self.site).site.router.allowed_methods(self.route_path);
+    return nb::cast<const SiteObject&>(self.site).site.router.allowed_methods(self.info.route_path());
 }
 
 std::string host_problem(const RequestObject& self) {
-    return service::check_host(self.info.head, nb::cast<const SiteObject&>(self.site).site, self.arrival);
+    return service::check_host(self.info, nb::cast<const SiteObject&>(self.site).site);
 }
 
 nb::tuple judge_origin(const RequestObject& self) {
     const auto& site = nb::cast<const SiteObject&>(self.site).site;
     const http::RequestHead& head = self.info.head;
     const service::WebSocketSettings& route = site.routes.at(self.info.match.route).settings;
-    switch (service::judge_origin(head, route, site.settings, self.arrival.reach)) {
+    switch (service::judge_origin(head, route, site.settings, self.info.reach)) {
         case service::OriginVerdict::refused:
             return nb::make_tuple("refused", service::describe_refused_origin(head));
         case service::OriginVerdict::passes_in_development:
@@ -251,7 +252,7 @@ void add_request_info(nb::module_& module) {
                const nb::bytes& route_path, const nb::bytes& query, const nb::sequence& headers,
                const std::optional<std::pair<std::string, int>>& client, bool secure, const nb::bytes& body,
                const std::optional<std::string>& server) {
-                new (self) R{.info = {}, .route_path = {}, .body = body, .site = site, .arrival = {}};
+                new (self) R{.info = {}, .body = body, .site = site};
                 fill_request(self, nb::cast<const SiteObject&>(site), method, raw_path, route_path, query, headers,
                              client, server, secure, body);
             },

@@ -128,6 +128,7 @@ void BodyDecoder::take_data(std::string_view& input) {
     make_room_for(count);
     body_.append(input.substr(0, count));
     input.remove_prefix(count);
+    data_bytes_ += count;
     remaining_ -= count;
     if (remaining_ > 0) return;
     if (phase_ == Phase::length) {
@@ -181,12 +182,12 @@ void BodyDecoder::begin_chunk(std::string_view line) {
     if (!is_chunk_extension(extension)) {
         return fail(400, "expected chunk extensions or the line's end after the chunk size, got something else");
     }
-    if (size > limits_.max_body_bytes - body_.size()) {
+    if (size > limits_.max_body_bytes - data_bytes_) {
         return fail(413, "the request body is longer than max_body");
     }
     // Extensions carry nothing to the application: a body must not be a pretext for endless ones.
     extension_bytes_ += extension.size();
-    if (extension_bytes_ > free_extension_bytes + extension_bytes_per_octet * body_.size()) {
+    if (extension_bytes_ > free_extension_bytes + extension_bytes_per_octet * data_bytes_) {
         return fail(400, "the chunk extensions are longer than the data allows for");
     }
     remaining_ = size;

@@ -1,4 +1,4 @@
-// Request bodies: Content-Length and chunked coding (RFC 9112 sections 6 and 7), gathered up to a limit. No I/O.
+// Request bodies: Content-Length and chunked coding (RFC 9112 sections 6 and 7), bounded, in parts or whole. No I/O.
 // Chunk extensions and trailers are read, bounded and dropped, never merged into the head.
 #pragma once
 
@@ -30,7 +30,8 @@ public:
     [[nodiscard]] ParseState state() const noexcept { return state_; }
     [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
     [[nodiscard]] std::size_t buffered_bytes() const noexcept { return body_.size() + line_.size(); }
-    [[nodiscard]] std::string take_body() noexcept { return std::move(body_); }
+    // What has come since it was taken last: the whole body, if it is taken once, when it is complete.
+    [[nodiscard]] std::string take_body() noexcept { return std::exchange(body_, {}); }
 
 private:
     enum class Phase : std::uint8_t { length, chunk_line, chunk_data, chunk_end, trailer };
@@ -47,6 +48,7 @@ private:
     ParseState state_ = ParseState::need_data;
     Phase phase_ = Phase::length;
     std::uint64_t remaining_ = 0;        // of the body, or of the current chunk
+    std::uint64_t data_bytes_ = 0;       // of the body so far
     std::string line_;                   // the chunk or trailer line so far, without its LF
     std::uint64_t extension_bytes_ = 0;  // of all chunk lines
     std::size_t trailer_bytes_ = 0, trailer_fields_ = 0;

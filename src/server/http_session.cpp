@@ -6,8 +6,7 @@
 #include "server/file_sender.hpp"
 #include "server/server.hpp"
 #include "server/websocket_session.hpp"
-#include "service/origin.hpp"
-#include "service/static_files.hpp"
+#include "ws/handshake.hpp"
 
 namespace proapi::server {
 
@@ -18,17 +17,10 @@ constexpr std::uint8_t requests_a_turn = 8;
 constexpr service::Duration keep_alive_margin{1000};
 // What a streamed response has that begins while the server stops.
 constexpr service::Duration last_stream_time{500};
-constexpr std::string_view stopping_text = "The server is stopping.";
 constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
 
 [[nodiscard]] http::HeadLimits head_limits_of(const service::Settings& settings) noexcept {
     return {settings.max_request_line, settings.max_head, settings.max_fields};
-}
-
-[[nodiscard]] std::string join(const std::vector<std::string>& items) {
-    std::string out;
-    for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
-    return out;
 }
 
 }  // namespace
@@ -66,14 +58,19 @@ void HttpSession::take(base::MutableBytes bytes) {
         waiting_.append(base::as_text(bytes));
         connection_.stop_reading();
     }
-    if (stopping_ && phase_ == Phase::body && !connection_.has_unread_octets())
-        refuse({503, std::string(stopping_text)});  // as those that had begun before the stop
+    // As those that had begun before the stop.
+    if (stopping_ && phase_ == Phase::body && exchange_->collects_body() && !connection_.has_unread_octets())
+        fail_body(service::Refusal::stopping);
 }
 
 bool HttpSession::may_take() const noexcept {
     if (phase_ == Phase::idle)
         return taken_this_turn_ < requests_a_turn && output_.size_bytes() <= settings().high_water;
-    return phase_ < Phase::responding;
+    return phase_ == Phase::head || (phase_ == Phase::body && exchange_->wants_body());
+}
+
+bool HttpSession::may_read() const noexcept {
+    return phase_ < Phase::body || (phase_ == Phase::body && exchange_->wants_body());
 }
 
 base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
@@ -81,7 +78,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         connection_.server().log_limited(service::LogLevel::info,
                                          "a TLS handshake came to a port of plain HTTP: its clients "
                                          "must say http:// and ws://, or a proxy must end the TLS");
-        refuse_head({400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."});
+        refuse_head(service::Refusal::plain_port);
         return {};
     }
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
@@ -112,56 +109,97 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
 }
 
 // What follows can't be told from what was refused: the connection ends.
-void HttpSession::refuse(const http::Failure& failure) {
-    body_unread_ = true;
-    answer(failure.status, failure.reason);
+void HttpSession::refuse_head(const http::Failure& failure) {
+    keep_alive_ = false;
+    begin_exchange({.head = {}, .match = {}, .client = client_}, service::Exchange::Body::none);
+    connection_.server().service().open_malformed(exchange_, failure);
 }
 
-void HttpSession::refuse_head(const http::Failure& failure) {
-    request_ = {};  // it is none of the request before
-    refuse(failure);
+void HttpSession::refuse_head(service::Refusal refusal) {
+    const auto [status, text] = service::describe(refusal);
+    refuse_head({status, std::string(text)});
 }
 
 void HttpSession::on_head(base::MutableBytes rest) {
-    request_ = {.head = parser_.take_head(), .match = {}, .client = client_, .secure = false};
-    const http::RequestHead& head = request_.head;
+    Server& server = connection_.server();
+    service::RequestInfo request{.head = parser_.take_head(), .match = {}, .client = client_, .reach = server.reach()};
+    const http::RequestHead& head = request.head;
+    if (ws::is_upgrade_request(head)) request.kind = service::RequestKind::handshake;
     keep_alive_ = head.keep_alive && !stopping_;
     body_unread_ = head.framing == http::BodyFraming::chunked || head.content_length > 0;
-    const bool is_handshake = ws::is_upgrade_request(head);
-    if (refuse_foreign_host(is_handshake)) return;
-    if (is_handshake && try_upgrade(rest)) return;
+    leftover_ = rest;
+    begin_exchange(std::move(request), body_unread_ ? service::Exchange::Body::waiting : service::Exchange::Body::none);
+    server.service().open(exchange_);
+}
 
-    request_.match = connection_.server().site().router.match(head.method, head.raw_path());
-    if (request_.match.kind != http::MatchKind::matched) return answer_unmatched();
-    if (!body_unread_) return on_request({});
+void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange::Body body) {
+    release_exchange();  // the one before may have been answered in this very turn
+    phase_ = Phase::responding;
+    exchange_ = base::IntrusivePtr<service::Exchange>(
+        new service::Exchange(std::move(request), body, *this, settings().high_water, settings().low_water));
+    if (connection_.has_peer_finished()) exchange_->on_client_left();
+}
 
-    body_.emplace(head, http::BodyLimits{.max_body_bytes = settings().max_body});
-    if (body_->state() == http::ParseState::failed) return refuse(body_->failure());
-    if (head.expects_continue) {
-        output_.append("HTTP/1.1 100 Continue\r\n\r\n");
-        connection_.flush_soon();
-    }
+// ---- the body ---------------------------------------------------------------------------------------------------
+
+void HttpSession::start_body(std::uint64_t max_bytes) {
+    const http::RequestHead& head = exchange_->request().head;
+    body_.emplace(head, http::BodyLimits{.max_body_bytes = max_bytes});
+    if (body_->state() == http::ParseState::failed) return fail_body(body_->failure());
+    if (head.expects_continue) output_.append("HTTP/1.1 100 Continue\r\n\r\n");
     phase_ = Phase::body;
+    watch_body();
+    connection_.flush_soon();
+}
+
+void HttpSession::watch_body() {
     body_received_ = 0;
     body_began_ms_ = connection_.server().reactor().now_ms();
     start_timer(settings().body_grace);
 }
 
+// The handler reads more slowly than the client sends.
+void HttpSession::pause_body() {
+    timer_.cancel();
+    connection_.stop_reading();
+}
+
 base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
+    if (!timer_.is_running()) watch_body();  // it was paused
     const std::size_t taken = body_->feed(bytes);
     body_received_ += taken;
-    if (body_->state() == http::ParseState::failed) {
-        refuse(body_->failure());
-        return {};
-    }
-    if (body_->state() == http::ParseState::complete) {
-        timer_.cancel();
-        std::string body = body_->take_body();
-        body_.reset();
-        body_unread_ = false;
-        on_request(std::move(body));
+    switch (body_->state()) {
+        case http::ParseState::failed:
+            fail_body(body_->failure());
+            return {};
+        case http::ParseState::need_data:
+            if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());
+            if (!exchange_->wants_body()) pause_body();
+            break;
+        case http::ParseState::complete: {
+            timer_.cancel();
+            std::string last = body_->take_body();
+            body_.reset();
+            body_unread_ = false;
+            phase_ = Phase::responding;
+            exchange_->on_body_end(std::move(last));
+            break;
+        }
     }
     return bytes.subspan(taken);
+}
+
+void HttpSession::fail_body(http::Failure failure) {
+    timer_.cancel();
+    if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());  // what came before comes first
+    body_.reset();
+    phase_ = Phase::responding;
+    exchange_->on_body_failed(std::move(failure));
+}
+
+void HttpSession::fail_body(service::Refusal refusal) {
+    const auto [status, text] = service::describe(refusal);
+    fail_body({status, std::string(text)});
 }
 
 void HttpSession::on_peer_finished() {
@@ -175,139 +213,37 @@ void HttpSession::on_read_end() {
     if (phase_ != Phase::responding && waiting_.empty()) connection_.finish();
 }
 
-// ---- whom a request is for --------------------------------------------------------------------------------------
-
-bool HttpSession::refuse_foreign_host(bool is_handshake) {
-    Server& server = connection_.server();
-    const std::string wrong = service::check_host(request_.head, server.site(), {server.reach(), is_handshake});
-    if (wrong.empty()) return false;
-    server.log_limited(service::LogLevel::warning,
-                       "421 " + service::escape_for_log(request_.head.raw_path()) + ": " + wrong);
-    refuse({421, std::string(service::misdirected)});  // what follows may be frames
-    return true;
-}
-
-bool HttpSession::try_upgrade(base::MutableBytes rest) {
-    Server& server = connection_.server();
-    http::Match match = server.site().router.match(http::websocket_method, request_.head.raw_path());
-    if (match.kind != http::MatchKind::matched) return false;  // an ordinary request that may be upgraded, but is not
-
-    ws::Refusal refusal;
-    if (!ws::read_handshake(request_.head, refusal)) {
-        refuse_upgrade(refusal);
-        return true;
-    }
-    if (connection_.has_read_ended()) {
-        refuse({400, "The client ended its side before its handshake was answered: expected it to wait."});
-        return true;
-    }
-    if (stopping_) {  // it would be open for nobody to close
-        answer(503, stopping_text, {{"Retry-After", "1"}});
-        return true;
-    }
-    const service::WebSocketSettings& limits = server.site().routes[match.route].settings;
-    const service::OriginVerdict verdict =
-        service::judge_origin(request_.head, limits, server.settings(), server.reach());
-    if (verdict == service::OriginVerdict::refused) {
-        server.log_limited(service::LogLevel::warning, "403 " + service::escape_for_log(request_.head.raw_path()) +
-                                                           ": " + service::describe_refused_origin(request_.head));
-        refuse({403, "This origin may not connect."});  // what follows may be frames
-        return true;
-    }
-    if (verdict == service::OriginVerdict::passes_in_development)
-        server.log_development(service::describe_development(request_.head));
-    request_.match = std::move(match);
+base::IntrusivePtr<service::WebSocket> HttpSession::upgrade(service::Exchange& exchange,
+                                                            const service::WebSocketSettings& settings) {
+    if (connection_.has_read_ended()) return nullptr;
+    auto session = std::make_unique<WebSocketSession>(connection_, exchange.take_request(), settings);
+    auto websocket = session->websocket();
     phase_ = Phase::finished;
     timer_.cancel();
-    release_exchange();  // of the request before, if it was answered in this very turn
-    auto session = std::make_unique<WebSocketSession>(connection_, std::move(request_), limits);
-    auto websocket = session->websocket();
-    connection_.start(std::move(session), rest);
-    server.application().on_websocket(std::move(websocket));
-    return true;
-}
-
-void HttpSession::refuse_upgrade(const ws::Refusal& refusal) {
-    body_unread_ = true;  // what follows may be frames: it must not be read as a request
-    http::Headers headers = refusal.headers;
-    headers.remove("Connection");
-    answer(refusal.status, refusal.reason, std::move(headers));
-}
-
-void HttpSession::on_request(std::string body) {
-    phase_ = Phase::responding;
-    release_exchange();  // the one before may have been answered in this very turn
-    Server& server = connection_.server();
-    const service::Route& route = server.site().routes[request_.match.route];
-    exchange_ = base::IntrusivePtr<service::Exchange>(new service::Exchange(
-        std::move(request_), std::move(body), *this, settings().high_water, settings().low_water));
-    if (connection_.has_peer_finished()) exchange_->on_client_left();
-    if (route.kind == service::Route::Kind::files) return serve_file();
-    server.application().on_request(exchange_);
-}
-
-void HttpSession::serve_file() {
-    service::StaticFile found = service::serve_files(connection_.server().site(), exchange_->request());
-    if (found.file) {
-        static_cast<void>(exchange_->respond_with_file(found.status, found.headers, std::move(*found.file)));
-    } else {
-        if (found.error != 0)
-            connection_.server().log_limited(service::LogLevel::error,
-                                             std::to_string(found.status) + " " +
-                                                 service::escape_for_log(exchange_->request().head.raw_path()) + ": " +
-                                                 base::error_text(found.error));
-        static_cast<void>(exchange_->respond(found.status, found.headers, found.text));
-    }
-}
-
-void HttpSession::answer_unmatched() {
-    switch (request_.match.kind) {
-        case http::MatchKind::bad_path:
-            return answer(400, "The path is not percent-encoded UTF-8 without NUL.");
-        case http::MatchKind::websocket_only:
-            return answer(426, "This address speaks WebSocket.", {{"Upgrade", "websocket"}});
-        case http::MatchKind::wrong_method: {
-            const http::Router& router = connection_.server().site().router;
-            return answer(405, "This address does not serve that method.",
-                          {{"Allow", join(router.allowed_methods(request_.head.raw_path()))}});
-        }
-        default:
-            return answer(404, "Nothing is served at this address.");
-    }
+    exchange_.reset();
+    connection_.start(std::move(session), leftover_);
+    return websocket;
 }
 
 // ---- responding -------------------------------------------------------------------------------------------------
 
-void HttpSession::answer(int status, std::string_view text, http::Headers headers) {
-    if (body_unread_) keep_alive_ = false;
-    phase_ = Phase::responding;
-    headers.add("Content-Type", "text/plain; charset=utf-8");
-    const std::string body = std::string(text) + "\n";
-    release_exchange();  // this request has none: its head is still in request_
-    write_head(status, headers, body.size());
-    write_body(base::as_bytes(body));
-    finish_response();
-}
-
-void HttpSession::write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
-    const http::RequestHead& request = exchange_ ? exchange_->request().head : request_.head;
-    if (!content_length && request.minor_version == 0) keep_alive_ = false;
-    const http::ResponseHead head{.status = status,
-                                  .headers = headers,
-                                  .content_length = content_length,
+void HttpSession::write_head(const service::ResponseStart& start) {
+    const std::uint8_t minor_version = exchange_->request().head.minor_version;
+    if (body_unread_ || (!start.content_length && minor_version == 0)) keep_alive_ = false;
+    const http::ResponseHead head{.status = start.status,
+                                  .headers = start.headers,
+                                  .content_length = start.content_length,
                                   .keep_alive = keep_alive_,
-                                  .minor_version = request.minor_version,
+                                  .minor_version = minor_version,
                                   .keep_alive_timeout = settings().keep_alive_timeout};
-    suppress_body_ = request.method == "HEAD" || !http::status_has_body(status);
-    in_chunks_ = http::streams_in_chunks(head) && !suppress_body_;
-    until_close_ = !content_length && !in_chunks_ && !suppress_body_;
+    in_chunks_ = start.has_body && http::streams_in_chunks(head);
+    until_close_ = start.has_body && !start.content_length && !in_chunks_;
     if (stopping_ && (in_chunks_ || until_close_)) start_timer(last_stream_time);
     output_.append(http::write_response_head(head, connection_.server().date()));
     connection_.flush_soon();
 }
 
 void HttpSession::write_body(base::Bytes bytes) {
-    if (suppress_body_ || bytes.empty()) return;
     if (in_chunks_) {
         append_chunk(bytes);
     } else {
@@ -331,7 +267,11 @@ bool HttpSession::take_file() {
 }
 
 void HttpSession::write_file(service::FileBody file) {
-    if (suppress_body_ || file.length == 0) return finish_response();
+    if (phase_ == Phase::body) {  // nobody reads the rest of it any more
+        body_.reset();
+        phase_ = Phase::responding;
+        pause_body();
+    }
     file_->start(std::move(file));
     connection_.flush_soon();
 }
@@ -351,6 +291,7 @@ void HttpSession::pump_file() {
 void HttpSession::finish_response() {
     file_.reset();
     has_served_ = true;
+    if (std::exchange(body_, std::nullopt)) timer_.cancel();  // it was answered before it was whole
     if (in_chunks_) output_.append(http::last_chunk);
     in_chunks_ = false;
     if (keep_alive_) {
@@ -388,14 +329,15 @@ void HttpSession::on_output_written(bool) {
 
 void HttpSession::on_turn_end() {
     pump_file();
-    if (phase_ == Phase::responding) {
+    if (phase_ == Phase::responding || phase_ == Phase::body) {
         // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet
         // stream.
         if (connection_.has_peer_finished() && exchange_ && exchange_->ends_with_client())
-            connection_.abort(net::Stream::CloseMode::orderly);
-        return;
+            return connection_.abort(net::Stream::CloseMode::orderly);
+        if (phase_ == Phase::responding) return;
+    } else {
+        release_exchange();
     }
-    release_exchange();
     if (is_cut_) {  // once the answers before it have gone
         if (output_.empty()) return connection_.abort();
         if (is_cut_by_stop_) connection_.expect_end(Connection::Patience::little);
@@ -404,16 +346,19 @@ void HttpSession::on_turn_end() {
     if (phase_ == Phase::finished)
         return connection_.finish(is_cut_by_stop_ ? Connection::Patience::little : Connection::Patience::usual);
     taken_this_turn_ = 0;
-    if (!waiting_.empty() && may_take()) {
-        std::string next = std::exchange(waiting_, {});
-        take({reinterpret_cast<std::uint8_t*>(next.data()), next.size()});
-        if (phase_ >= Phase::responding || taken_this_turn_ == requests_a_turn) connection_.flush_soon();
-    }
-    if (waiting_.empty() && phase_ < Phase::responding) {
+    take_waiting();
+    if (waiting_.empty() && may_read()) {
         if (connection_.has_read_ended()) return connection_.finish();
         connection_.start_reading();
         look_for_idleness();
     }
+}
+
+void HttpSession::take_waiting() {
+    if (waiting_.empty() || !may_take()) return;
+    std::string next = std::exchange(waiting_, {});
+    take({reinterpret_cast<std::uint8_t*>(next.data()), next.size()});
+    if (phase_ >= Phase::responding || taken_this_turn_ == requests_a_turn) connection_.flush_soon();
 }
 
 // One may come before a request (RFC 9112 section 2.2), and is none, even where its two octets come apart.
@@ -468,7 +413,7 @@ void HttpSession::on_shutdown() {
         case Phase::head:
             return refuse_partial_head();
         case Phase::body:
-            return refuse({503, std::string(stopping_text)});
+            return exchange_->collects_body() ? fail_body(service::Refusal::stopping) : cut_stream();
         case Phase::responding:
             return cut_stream();
         case Phase::finished:
@@ -486,7 +431,7 @@ void HttpSession::cut_stream() {
 // The server stops, and no request is whole.
 void HttpSession::refuse_partial_head() {
     if (!parser_.has_begun()) return connection_.finish();
-    refuse_head({503, std::string(stopping_text)});
+    refuse_head(service::Refusal::stopping);
 }
 
 void HttpSession::on_end() {
@@ -498,16 +443,14 @@ void HttpSession::on_end() {
 
 void HttpSession::on_time() {
     if (phase_ == Phase::idle) return end_idleness();
-    if (phase_ == Phase::head) return refuse_head({408, "The request's head did not end within head_timeout."});
+    if (phase_ == Phase::head) return refuse_head(service::Refusal::head_timeout);
     if (phase_ == Phase::responding) return file_ ? give_file_up() : cut_stream();
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();
     if (body_received_ * 1000 < settings().min_body_rate * (now - body_began_ms_))
-        return refuse({408, "The request's body came more slowly than min_body_rate."});
-    body_received_ = 0;
-    body_began_ms_ = now;
-    start_timer(settings().body_grace);
+        return fail_body(service::Refusal::slow_body);
+    watch_body();
 }
 
 }  // namespace proapi::server

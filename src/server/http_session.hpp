@@ -1,8 +1,11 @@
-// HTTP/1.1 over one connection: reads a request, has it answered, reads the next. One request is in work at a time, and
-// a few are in a turn; what a peer pipelines behind them waits, and so it does while the peer does not read its
-// answers. Reading pauses meanwhile. A handshake that is in order hands the connection over to a WebSocketSession.
+// HTTP/1.1 over one connection: makes an exchange of octets, and octets of its response. One request is in work at a
+// time, and a few are in a turn; what a peer pipelines behind them waits, and so it does while the peer does not read
+// its answers. Reading pauses meanwhile. What a request gets is the service's to decide, from its head on; an upgrade
+// hands the connection over to a WebSocketSession.
 //
-//   idle -> head -> body -> responding -> idle ...      any -> finished (an error, Connection: close, an upgrade)
+//   idle -> head -> responding -> idle ...         any -> finished (an error, Connection: close, an upgrade)
+//                    |      ^
+//                    '-body-'  once the body is asked for
 #pragma once
 
 #include <memory>
@@ -12,7 +15,6 @@
 #include "http/request_parser.hpp"
 #include "server/connection.hpp"
 #include "service/exchange.hpp"
-#include "ws/handshake.hpp"
 
 namespace proapi::server {
 
@@ -41,34 +43,38 @@ private:
     [[nodiscard]] bool is_websocket() const noexcept override { return false; }
 
     // ExchangeTransport
-    void write_head(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) override;
+    void start_body(std::uint64_t max_bytes) override;
+    void resume_body() override { connection_.flush_soon(); }
+    void write_head(const service::ResponseStart& start) override;
     void write_body(base::Bytes bytes) override;
     [[nodiscard]] bool take_file() override;
     void write_file(service::FileBody file) override;
     void finish_response() override;
     void abort_response() override;
+    void end_after_response() override { keep_alive_ = false; }
     void watch_client() override { connection_.flush_soon(); }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return output_.size_bytes(); }
+    [[nodiscard]] base::IntrusivePtr<service::WebSocket> upgrade(service::Exchange& exchange,
+                                                                 const service::WebSocketSettings& settings) override;
 
     enum class Phase : std::uint8_t { idle, head, body, responding, finished };
 
     void take(base::MutableBytes bytes);
     [[nodiscard]] bool may_take() const noexcept;
+    [[nodiscard]] bool may_read() const noexcept;
     [[nodiscard]] base::MutableBytes take_head(base::MutableBytes bytes);
     [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
     void on_head(base::MutableBytes rest);
-    void refuse(const http::Failure& failure);
+    void begin_exchange(service::RequestInfo request, service::Exchange::Body body);
     void refuse_head(const http::Failure& failure);
+    void refuse_head(service::Refusal refusal);
     void refuse_partial_head();
+    void fail_body(http::Failure failure);
+    void fail_body(service::Refusal refusal);
+    void watch_body();
+    void pause_body();
+    void take_waiting();
     void cut_stream();
-    [[nodiscard]] bool refuse_foreign_host(bool is_handshake);
-    [[nodiscard]] bool try_upgrade(base::MutableBytes rest);
-    void refuse_upgrade(const ws::Refusal& refusal);
-    void on_request(std::string body);
-    void serve_file();
-    void answer_unmatched();
-    // Answers by itself; `text` becomes the body's one line.
-    void answer(int status, std::string_view text, http::Headers headers = {});
     void append_chunk(base::Bytes bytes);
     void pump_file();
     void give_file_up();
@@ -87,16 +93,16 @@ private:
     base::Address client_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;
-    service::RequestInfo request_;  // the one that is being read
     base::OutputQueue output_;
-    std::string waiting_;                             // octets behind the request in work
+    std::string waiting_;                             // octets behind the request in work, or of its body
+    base::MutableBytes leftover_;                     // while a head is handed over: what came behind it
     base::IntrusivePtr<service::Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
     std::unique_ptr<FileSender> file_;
     base::Timer timer_;
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
     std::size_t undelivered_ = 0;  // of an answer, when idleness was looked at last
     Phase phase_ = Phase::idle;
-    bool keep_alive_ = true, in_chunks_ = false, suppress_body_ = false, body_unread_ = false;
+    bool keep_alive_ = true, in_chunks_ = false, body_unread_ = false;
     bool until_close_ = false;  // the response's end is the connection's
     bool is_cut_ = false;       // the connection ends by RST once what was said before is written
     bool stopping_ = false, is_cut_by_stop_ = false, has_served_ = false;

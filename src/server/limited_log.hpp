@@ -10,14 +10,14 @@ namespace proapi::server {
 
 // Of what peers can cause at will at most a few lines a second and level; the rest is counted, and told of when the
 // second is over.
-class LimitedLog {
+class LimitedLog final : public service::Log {
 public:
     LimitedLog(net::Reactor& reactor, service::Log& log) noexcept
         : reactor_(reactor),
           log_(log),
           second_([](void* self) { static_cast<LimitedLog*>(self)->end_second(); }, this) {}
 
-    void write(service::LogLevel level, std::string_view line);
+    void write(service::LogLevel level, std::string_view line) override;
     // Tells what is counted, now: nothing more comes.
     void end_second();
 

@@ -7,6 +7,7 @@
 #include "http/response.hpp"
 #include "server/http_session.hpp"
 #include "server/refusal_session.hpp"
+#include "service/host_rule.hpp"
 
 namespace proapi::server {
 
@@ -23,10 +24,9 @@ constexpr std::string_view too_many =
 Server::Server(net::Reactor& reactor, const service::Site& site, service::Application& application, service::Log& log,
                std::shared_ptr<SharedLimit> shared)
     : reactor_(reactor),
-      site_(site),
-      application_(application),
       log_(log),
       limited_log_(reactor, log),
+      service_(site, application, limited_log_),
       limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)),
       file_threads_(reactor) {
     base::keep_freed_memory();
@@ -151,6 +151,7 @@ void Server::on_turn_end() {
 void Server::stop(std::function<void()> on_stopped) {
     if (std::exchange(stopping_, true)) return;
     on_stopped_ = std::move(on_stopped);
+    service_.stop();
     listeners_.clear();
     connections_.for_each([](Connection& connection) { connection.shut_down(); });
     reactor_.at_turn_end(*this);
@@ -186,10 +187,6 @@ void Server::count_close(std::uint16_t code) noexcept {
         ++counts_.closed[code];
     } catch (const std::bad_alloc&) {  // an end is an end, counted or not
     }
-}
-
-void Server::log_development(std::string_view line) {
-    if (!std::exchange(development_logged_, true)) log_.write(service::LogLevel::warning, line);
 }
 
 void Server::log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason) {

@@ -14,7 +14,7 @@
 #include "server/connection.hpp"
 #include "server/limited_log.hpp"
 #include "server/shared_limit.hpp"
-#include "service/host_rule.hpp"
+#include "service/service.hpp"
 #include "service/site.hpp"
 
 namespace proapi::server {
@@ -56,9 +56,8 @@ public:
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
 
     [[nodiscard]] net::Reactor& reactor() const noexcept { return reactor_; }
-    [[nodiscard]] const service::Site& site() const noexcept { return site_; }
-    [[nodiscard]] const service::Settings& settings() const noexcept { return site_.settings; }
-    [[nodiscard]] service::Application& application() const noexcept { return application_; }
+    [[nodiscard]] service::Service& service() noexcept { return service_; }
+    [[nodiscard]] const service::Settings& settings() const noexcept { return service_.site().settings; }
     [[nodiscard]] service::Log& log() const noexcept { return log_; }
     [[nodiscard]] const ServerCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] ServerLoad load();
@@ -73,8 +72,6 @@ public:
     void add_idle(IdlePlace& place) noexcept { idle_.push_back(place); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason);
-    // Writes the first line that it gets: the Origin rule's exception has let something in (origin.hpp).
-    void log_development(std::string_view line);
     void log_limited(service::LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 
 private:
@@ -86,10 +83,9 @@ private:
     void on_turn_end() override;
 
     net::Reactor& reactor_;
-    const service::Site& site_;
-    service::Application& application_;
     service::Log& log_;
     LimitedLog limited_log_;
+    service::Service service_;
     std::shared_ptr<SharedLimit> limit_;
     net::FileThreads file_threads_;
     std::uint64_t refusing_ = 0;  // connections beyond the limit that are being told so
@@ -100,7 +96,6 @@ private:
     ServerCounts counts_;
     std::function<void()> on_stopped_;
     service::Reach reach_ = service::Reach::loopback;
-    bool development_logged_ = false;
     bool stopping_ = false;
     std::string date_;
     std::int64_t date_second_ = -1;

@@ -53,17 +53,18 @@ namespace {
 // Whether no page can have made the browser send this: then there is a proxy, or no browser. A page's fetch() can write
 // X-Forwarded-For, but not Via (a forbidden request-header name of the Fetch standard); for a WebSocket it can write
 // nothing but subprotocols.
-[[nodiscard]] bool is_no_page(const http::RequestHead& head, bool is_handshake) noexcept {
-    return head.headers.contains("Via") || (is_handshake && is_forwarded(head.headers));
+[[nodiscard]] bool is_no_page(const RequestInfo& request) noexcept {
+    const http::Headers& headers = request.head.headers;
+    return headers.contains("Via") || (request.kind != RequestKind::http && is_forwarded(headers));
 }
 
-[[nodiscard]] bool is_served(const http::RequestHead& head, const Site& site, Arrival arrival, std::string_view text) {
+[[nodiscard]] bool is_served(const RequestInfo& request, const Site& site, std::string_view text) {
     const auto authority = http::parse_authority(text);
     if (!authority) return false;
     const std::string_view host = without_root(authority->host);
     if (host.empty()) return false;
-    if (arrival.reach == Reach::loopback && http::is_loopback_name(host)) return true;
-    if (site.settings.allowed_hosts.empty() && is_no_page(head, arrival.is_handshake)) return true;
+    if (request.reach == Reach::loopback && http::is_loopback_name(host)) return true;
+    if (site.settings.allowed_hosts.empty() && is_no_page(request)) return true;
     return is_listed(site, host);
 }
 
@@ -93,9 +94,10 @@ bool is_host_pattern(std::string_view text) {
            !without_root(authority->host).empty();
 }
 
-std::string check_host(const http::RequestHead& head, const Site& site, Arrival arrival) {
+std::string check_host(const RequestInfo& request, const Site& site) {
+    const http::RequestHead& head = request.head;
     const bool is_enforced = !site.settings.allowed_hosts.empty();
-    if (arrival.reach == Reach::network && !is_enforced) return {};
+    if (request.reach == Reach::network && !is_enforced) return {};
     const auto refusal = [&](std::string_view host) {
         const std::string text = "host '" + escape_for_log(host) + "' refused: ";
         if (is_enforced) return text + "add it to allowed_hosts to serve it";
@@ -105,10 +107,10 @@ std::string check_host(const http::RequestHead& head, const Site& site, Arrival 
     };
     // The authority of an absolute-form wins (RFC 9112 section 3.2.2), but applications read the field: both must pass.
     if (!head.target.starts_with('/'))
-        if (const std::string_view host = head.host(); !host.empty() && !is_served(head, site, arrival, host))
+        if (const std::string_view host = head.host(); !host.empty() && !is_served(request, site, host))
             return refusal(host);
     for (const http::Header& field : head.headers)
-        if (http::equals_ignoring_case(field.name, "host") && !is_served(head, site, arrival, field.value))
+        if (http::equals_ignoring_case(field.name, "host") && !is_served(request, site, field.value))
             return refusal(field.value);
     return {};
 }

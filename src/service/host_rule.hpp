@@ -6,22 +6,13 @@
 #include <string>
 #include <string_view>
 
-#include "http/request.hpp"
+#include "service/request_info.hpp"
 #include "service/site.hpp"
 
 namespace proapi::service {
 
-// Who can connect to a server: programs of its own machine alone, or others too.
-enum class Reach : std::uint8_t { loopback, network };
-
 // Of a server that listens at `host`, a numeric address or a name. What is neither is taken for the network.
 [[nodiscard]] Reach reach_of(std::string_view host) noexcept;
-
-// How a request came, as far as the rules of Host and of Origin ask.
-struct Arrival {
-    Reach reach = Reach::network;  // of the server it came to
-    bool is_handshake = false;     // it asks for a WebSocket
-};
 
 // Whether a field says that a proxy stands between: Forwarded, X-Forwarded-*, X-Real-IP, Via. A page can write them.
 [[nodiscard]] bool is_forwarded(const http::Headers& headers) noexcept;
@@ -33,9 +24,6 @@ struct Arrival {
 // a server that only its own machine reaches, a loopback name. While allowed_hosts is empty also: any host, for a
 // server that others reach, and for one that they don't where a proxy stands before it for certain. Ports are not
 // compared. Returns what to log where it does not pass, naming the setting; empty: it passes.
-[[nodiscard]] std::string check_host(const http::RequestHead& head, const Site& site, Arrival arrival);
-
-// The body of the refusal, which is a 421 (RFC 9110 sections 7.4 and 15.5.20).
-inline constexpr std::string_view misdirected = "This server does not answer for this host: see allowed_hosts.";
+[[nodiscard]] std::string check_host(const RequestInfo& request, const Site& site);
 
 }  // namespace proapi::service

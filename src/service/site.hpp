@@ -19,7 +19,10 @@ enum class DotFiles : std::uint8_t { hidden, served };
 
 struct Route {
     enum class Kind : std::uint8_t { http, websocket, files };
+    // Whether the application is called once the body is whole, or from the head on.
+    enum class Body : std::uint8_t { whole, streamed };
     Kind kind = Kind::http;
+    Body body = Body::whole;     // http
     WebSocketSettings settings;  // websocket
     std::string directory;       // files
     DotFiles dot_files = DotFiles::hidden;
@@ -37,7 +40,7 @@ class Application {
 public:
     // A handshake that is valid and of an allowed origin: the handler accepts or rejects it.
     virtual void on_websocket(base::IntrusivePtr<WebSocket> websocket) = 0;
-    // A whole request, body included; the handler responds through it, now or later.
+    // A request, with its whole body unless the route streams it; the handler responds through it, now or later.
     virtual void on_request(base::IntrusivePtr<Exchange> exchange) = 0;
 
 protected:

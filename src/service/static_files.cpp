@@ -15,17 +15,19 @@ namespace proapi::service {
 
 namespace {
 
-constexpr std::string_view text_type = "text/plain; charset=utf-8";
 constexpr int most_tries = 16;  // of an open(), where something is renamed meanwhile
 
-[[nodiscard]] StaticFile refusal(int status, std::string text) {
-    return {
-        .status = status, .headers = {{"Content-Type", std::string(text_type)}}, .file = {}, .text = std::move(text)};
+[[nodiscard]] StaticFile refuse(Refusal refusal) {
+    const auto [status, text] = describe(refusal);
+    return {.status = status,
+            .headers = {{"Content-Type", "text/plain; charset=utf-8"}},
+            .file = {},
+            .text = std::string(text) + "\n"};
 }
 
 // That there is no such file is an answer; that it can't be opened is a fault, and perhaps over soon.
 [[nodiscard]] StaticFile refusal_of_open(int error) {
-    StaticFile refused = refusal(404, "Not Found\n");
+    StaticFile refused = refuse(Refusal::no_such_file);
     switch (error) {
         case ENOENT:
         case ENOTDIR:
@@ -38,11 +40,11 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
         case EMFILE:
         case ENFILE:
         case ENOMEM:
-            refused = refusal(503, "The file can't be opened now.\n");
+            refused = refuse(Refusal::file_unavailable);
             refused.headers.add("Retry-After", "1");
             break;
         default:
-            refused = refusal(500, "Internal Server Error\n");
+            refused = refuse(Refusal::internal_error);
     }
     refused.error = error;
     return refused;
@@ -149,7 +151,7 @@ enum class Comparison : std::uint8_t { weak, strong };
                                           bool always_whole = false) {
     if (!file) return refusal_of_open(errno);
     struct stat status{};
-    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refusal(404, "Not Found\n");
+    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refuse(Refusal::no_such_file);
 
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (etag.empty())
@@ -161,7 +163,7 @@ enum class Comparison : std::uint8_t { weak, strong };
     const bool is_get = request.method == "GET";
     const bool is_conditional = !always_whole && (is_get || request.method == "HEAD");
     if (is_conditional && fails_precondition(request, etag, status.st_mtim.tv_sec))
-        return refusal(412, "The file is not the one that the request's conditions speak of.\n");
+        return refuse(Refusal::file_has_changed);
     if (is_conditional && is_not_modified(request, etag, status.st_mtim.tv_sec)) {
         found.status = 304;
         return found;
@@ -177,7 +179,7 @@ enum class Comparison : std::uint8_t { weak, strong };
     const bool is_same = !condition || is_same_etag(*condition, etag, Comparison::strong);
     if (field && is_conditional && is_get && is_same) kind = read_range(*field, size, range);
     if (kind == RangeKind::unsatisfiable) {
-        StaticFile refused = refusal(416, "The range is beyond the file's end.\n");
+        StaticFile refused = refuse(Refusal::range_beyond_file);
         refused.headers.add("Content-Range", "bytes */" + std::to_string(size));
         return refused;
     }
@@ -204,16 +206,16 @@ std::string check_directory(const std::string& directory) {
 
 StaticFile find_static_file(const std::string& directory, std::string_view path, DotFiles dot_files,
                             const http::RequestHead& request) {
-    if (dot_files == DotFiles::hidden && names_dot_file(path)) return refusal(404, "Not Found\n");
+    if (dot_files == DotFiles::hidden && names_dot_file(path)) return refuse(Refusal::no_such_file);
     std::string name(path);
-    if (name.find('\\') != std::string::npos || name.starts_with('/')) return refusal(404, "Not Found\n");
+    if (name.find('\\') != std::string::npos || name.starts_with('/')) return refuse(Refusal::no_such_file);
     if (name.empty() || name.ends_with('/')) name += "index.html";
     return answer_with_file(open_beneath(directory, name), name, request);
 }
 
 StaticFile answer_with_file_at(const std::string& path, int status, http::Headers headers,
                                const http::RequestHead& request) {
-    if (path.find('\0') != std::string::npos) return refusal(404, "Not Found\n");
+    if (path.find('\0') != std::string::npos) return refuse(Refusal::no_such_file);
     base::Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     StaticFile found =
         answer_with_file(std::move(file), path, request, std::string(headers.get("etag").value_or("")), status != 200);
@@ -233,9 +235,8 @@ StaticFile serve_files(const Site& site, const RequestInfo& request) {
     const Route& route = site.routes.at(request.match.route);
     StaticFile found = find_static_file(route.directory, path, route.dot_files, request.head);
     if (found.status != 404) return found;
-    if (site.router.match(http::websocket_method, request.head.raw_path()).kind != http::MatchKind::matched)
-        return found;
-    StaticFile refused = refusal(426, "This address speaks WebSocket.\n");
+    if (site.router.match(http::websocket_method, request.route_path()).kind != http::MatchKind::matched) return found;
+    StaticFile refused = refuse(Refusal::websocket_only);
     refused.headers.add("Upgrade", "websocket");
     return refused;
 }

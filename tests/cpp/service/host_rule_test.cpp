@@ -8,6 +8,10 @@
 namespace proapi::service {
 namespace {
 
+struct Arrival {
+    Reach reach;
+    bool is_handshake;
+};
 constexpr Arrival of_request{Reach::loopback, false}, of_handshake{Reach::loopback, true};
 constexpr Arrival request_from_network{Reach::network, false}, handshake_from_network{Reach::network, true};
 
@@ -19,8 +23,15 @@ http::RequestHead head_of(std::string_view host) {
     return head;
 }
 
+RequestInfo request_of(http::RequestHead head, Arrival arrival) {
+    RequestInfo request{.head = std::move(head), .match = {}, .client = {}};
+    request.reach = arrival.reach;
+    request.kind = arrival.is_handshake ? RequestKind::handshake : RequestKind::http;
+    return request;
+}
+
 bool is_served(std::string_view host, const Site& site, Arrival arrival) {
-    return check_host(head_of(host), site, arrival).empty();
+    return check_host(request_of(head_of(host), arrival), site).empty();
 }
 
 Site listing(std::string_view hosts, std::string_view origins = "") {
@@ -107,7 +118,7 @@ TEST(HostRule, AProxyIsBelievedWhereNoPageCanHaveWrittenWhatItSays) {
     const auto is_served_with = [](const char* field, const Site& site, Arrival arrival) {
         http::RequestHead head = head_of("site.example");
         head.headers.add(field, "1.1 proxy");
-        return check_host(head, site, arrival).empty();
+        return check_host(request_of(head, arrival), site).empty();
     };
     EXPECT_TRUE(is_served_with("Via", {}, of_request));
     EXPECT_TRUE(is_served_with("via", {}, of_handshake));
@@ -124,15 +135,15 @@ TEST(HostRule, HttpOneZeroNeedsNoHost) {
     http::RequestHead head;
     head.target = "/";
     head.minor_version = 0;
-    EXPECT_EQ(check_host(head, {}, of_request), "");
-    EXPECT_EQ(check_host(head, listing("good.example"), request_from_network), "");
+    EXPECT_EQ(check_host(request_of(head, of_request), {}), "");
+    EXPECT_EQ(check_host(request_of(head, request_from_network), listing("good.example")), "");
 }
 
 TEST(HostRule, TheAuthorityOfAnAbsoluteFormAndTheFieldAreBothJudged) {
     const auto is_served_at = [](const char* target, const char* host) {
         http::RequestHead head = head_of(host);
         head.target = target;
-        return check_host(head, {}, of_request).empty();
+        return check_host(request_of(head, of_request), {}).empty();
     };
     EXPECT_TRUE(is_served_at("http://localhost:8000/", "localhost:8000"));
     EXPECT_FALSE(is_served_at("http://rebound.example/", "localhost"));
@@ -145,16 +156,17 @@ TEST(HostRule, EveryHostFieldIsJudged) {
     for (const auto& [one, other] : {std::pair{"localhost", "rebound.example"}, {"rebound.example", "localhost"}}) {
         http::RequestHead head = head_of(one);
         head.headers.add("host", other);
-        EXPECT_NE(check_host(head, {}, of_request), "");
+        EXPECT_NE(check_host(request_of(head, of_request), {}), "");
     }
 }
 
 TEST(HostRule, TheLogLineSaysWhyAndNamesTheSetting) {
-    const std::string on_loopback = check_host(head_of("rebound.example:8000\x1b"), {}, of_request);
+    const std::string on_loopback = check_host(request_of(head_of("rebound.example:8000\x1b"), of_request), {});
     EXPECT_NE(on_loopback.find("host 'rebound.example:8000\\x1b' refused"), std::string::npos) << on_loopback;
     EXPECT_NE(on_loopback.find("loopback"), std::string::npos) << on_loopback;
     EXPECT_NE(on_loopback.find("allowed_hosts"), std::string::npos) << on_loopback;
-    const std::string listed = check_host(head_of("other.example"), listing("good.example"), request_from_network);
+    const std::string listed =
+        check_host(request_of(head_of("other.example"), request_from_network), listing("good.example"));
     EXPECT_NE(listed.find("host 'other.example' refused"), std::string::npos) << listed;
     EXPECT_NE(listed.find("allowed_hosts"), std::string::npos) << listed;
 }

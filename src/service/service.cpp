@@ -1,0 +1,139 @@
+#include "service/service.hpp"
+
+#include "service/host_rule.hpp"
+#include "service/origin.hpp"
+#include "service/static_files.hpp"
+#include "service/websocket.hpp"
+#include "ws/handshake.hpp"
+
+namespace proapi::service {
+
+namespace {
+
+[[nodiscard]] std::string join(const std::vector<std::string>& items) {
+    std::string out;
+    for (const std::string& item : items) out += (out.empty() ? "" : ", ") + item;
+    return out;
+}
+
+}  // namespace
+
+void Service::open(base::IntrusivePtr<Exchange> exchange) {
+    const RequestInfo& request = exchange->request();
+    if (refuse_foreign_host(*exchange)) return;
+    if (request.kind != RequestKind::http && open_websocket(*exchange)) return;
+
+    exchange->set_match(site_.router.match(request.head.method, request.route_path()));
+    if (request.match.kind != http::MatchKind::matched) return refuse_unmatched(*exchange);
+    const Route& route = site_.routes[request.match.route];
+    if (!exchange->is_body_whole() && route.body == Route::Body::whole)
+        return exchange->collect_body(*this, site_.settings.max_body);
+    on_body_collected(*exchange);
+}
+
+void Service::on_body_collected(Exchange& exchange) {
+    if (site_.routes[exchange.request().match.route].kind == Route::Kind::files)
+        return respond_with_static_file(exchange);
+    application_.on_request(base::IntrusivePtr<Exchange>(&exchange));
+}
+
+void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, const http::Failure& failure) {
+    exchange->end_connection();
+    exchange->refuse(failure.status, failure.reason);
+}
+
+// What follows in the octets of a refused handshake may be frames: they must not be read as a request.
+void Service::refuse_and_end(Exchange& exchange, Refusal refusal) {
+    exchange.end_connection();
+    exchange.refuse(refusal);
+}
+
+void Service::log_refusal(LogLevel level, int status, const Exchange& exchange, std::string_view text) {
+    log_.write(level, std::to_string(status) + " " + escape_for_log(exchange.request().head.raw_path()) + ": " +
+                          std::string(text));
+}
+
+bool Service::refuse_foreign_host(Exchange& exchange) {
+    const std::string wrong = check_host(exchange.request(), site_);
+    if (wrong.empty()) return false;
+    log_refusal(LogLevel::warning, describe(Refusal::misdirected).status, exchange, wrong);
+    refuse_and_end(exchange, Refusal::misdirected);
+    return true;
+}
+
+// False: it is an ordinary request that may be upgraded, but is not (RFC 9110 section 7.8).
+bool Service::open_websocket(Exchange& exchange) {
+    const RequestInfo& request = exchange.request();
+    exchange.set_match(site_.router.match(http::websocket_method, request.route_path()));
+    if (request.match.kind != http::MatchKind::matched) {
+        if (request.kind == RequestKind::handshake) return false;
+        exchange.refuse(request.match.kind == http::MatchKind::bad_path ? Refusal::bad_path : Refusal::not_found);
+        return true;
+    }
+    if (request.kind == RequestKind::handshake && refuse_handshake(exchange)) return true;
+    if (stopping_) {
+        exchange.refuse(Refusal::stopping, {{"Retry-After", "1"}});
+        return true;
+    }
+    const WebSocketSettings& settings = site_.routes[request.match.route].settings;
+    if (refuse_origin(exchange, settings)) return true;
+    if (auto websocket = exchange.upgrade(settings)) {
+        application_.on_websocket(std::move(websocket));
+    } else {
+        refuse_and_end(exchange, Refusal::client_does_not_wait);
+    }
+    return true;
+}
+
+bool Service::refuse_handshake(Exchange& exchange) {
+    ws::Refusal refusal;
+    if (ws::read_handshake(exchange.request().head, refusal)) return false;
+    refusal.headers.remove("Connection");
+    exchange.end_connection();
+    exchange.refuse(refusal.status, refusal.reason, std::move(refusal.headers));
+    return true;
+}
+
+bool Service::refuse_origin(Exchange& exchange, const WebSocketSettings& route) {
+    const RequestInfo& request = exchange.request();
+    switch (judge_origin(request.head, route, site_.settings, request.reach)) {
+        case OriginVerdict::passes:
+            return false;
+        case OriginVerdict::passes_in_development:
+            if (!std::exchange(development_logged_, true))
+                log_.write(LogLevel::warning, describe_development(request.head));
+            return false;
+        case OriginVerdict::refused:
+            break;
+    }
+    log_refusal(LogLevel::warning, describe(Refusal::foreign_origin).status, exchange,
+                describe_refused_origin(request.head));
+    refuse_and_end(exchange, Refusal::foreign_origin);
+    return true;
+}
+
+void Service::refuse_unmatched(Exchange& exchange) {
+    const RequestInfo& request = exchange.request();
+    switch (request.match.kind) {
+        case http::MatchKind::bad_path:
+            return exchange.refuse(Refusal::bad_path);
+        case http::MatchKind::websocket_only:
+            return exchange.refuse(Refusal::websocket_only, {{"Upgrade", "websocket"}});
+        case http::MatchKind::wrong_method:
+            return exchange.refuse(Refusal::wrong_method,
+                                   {{"Allow", join(site_.router.allowed_methods(request.route_path()))}});
+        case http::MatchKind::matched:
+        case http::MatchKind::not_found:
+            break;
+    }
+    exchange.refuse(Refusal::not_found);
+}
+
+void Service::respond_with_static_file(Exchange& exchange) {
+    StaticFile found = serve_files(site_, exchange.request());
+    if (found.error != 0) log_refusal(LogLevel::error, found.status, exchange, base::error_text(found.error));
+    static_cast<void>(found.file ? exchange.respond_with_file(found.status, found.headers, std::move(*found.file))
+                                 : exchange.respond(found.status, found.headers, found.text));
+}
+
+}  // namespace proapi::service

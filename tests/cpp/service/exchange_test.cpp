@@ -1,0 +1,270 @@
+// One request and its response without a socket: the order of its parts, both ways.
+#include "service/exchange.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/cpp/service/fake_carrier.hpp"
+
+namespace proapi::service {
+namespace {
+
+using test::CountingWaiter;
+using test::FakeCarrier;
+using test::request_of;
+
+constexpr auto has_body = Exchange::Body::waiting;
+
+class ExchangeTest : public testing::Test {
+protected:
+    FakeCarrier carrier;
+    SendResult sent{};
+};
+
+TEST_F(ExchangeTest, AWholeResponseHasItsLength) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->respond(201, {{"X-One", "1"}}, "four"));
+    EXPECT_EQ(carrier.status, 201);
+    EXPECT_EQ(carrier.content_length, 4U);
+    EXPECT_EQ(carrier.body, "four");
+    EXPECT_TRUE(carrier.finished);
+    EXPECT_TRUE(exchange->is_finished());
+}
+
+TEST_F(ExchangeTest, ToHeadTheBodyIsLeftOut) {
+    const auto exchange = carrier.open(request_of("HEAD", "/"));
+    EXPECT_FALSE(exchange->respond(200, {}, "four"));
+    EXPECT_EQ(carrier.content_length, 4U);
+    EXPECT_FALSE(carrier.has_body);
+    EXPECT_EQ(carrier.body, "");
+}
+
+TEST_F(ExchangeTest, StatusesWithoutABodyGetNone) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->start(204, {}, std::nullopt));
+    EXPECT_FALSE(exchange->write(base::as_bytes("lost"), sent));
+    EXPECT_FALSE(exchange->finish());
+    EXPECT_FALSE(exchange->has_body());
+    EXPECT_EQ(carrier.body, "");
+}
+
+TEST_F(ExchangeTest, PartsGoBetweenTheStartAndTheEnd) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_EQ(exchange->write(base::as_bytes("x"), sent).kind, Problem::Kind::state);
+    EXPECT_EQ(exchange->finish().kind, Problem::Kind::state);
+    EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
+    EXPECT_EQ(exchange->start(200, {}, std::nullopt).kind, Problem::Kind::state);
+    EXPECT_TRUE(exchange->is_endless());
+    EXPECT_FALSE(exchange->write(base::as_bytes("x"), sent));
+    EXPECT_FALSE(exchange->finish());
+    EXPECT_EQ(exchange->write(base::as_bytes("x"), sent).kind, Problem::Kind::state);
+    EXPECT_EQ(carrier.body, "x");
+}
+
+TEST_F(ExchangeTest, AnAnnouncedLengthIsKept) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->start(200, {}, 3));
+    EXPECT_NE(exchange->write(base::as_bytes("four"), sent).text.find("3 octets were left, got 4"), std::string::npos);
+    EXPECT_FALSE(exchange->write(base::as_bytes("on"), sent));
+    EXPECT_NE(exchange->finish().text.find("shorter than the Content-Length by 1"), std::string::npos);
+    EXPECT_FALSE(exchange->write(base::as_bytes("e"), sent));
+    EXPECT_FALSE(exchange->finish());
+    EXPECT_EQ(carrier.body, "one");
+}
+
+TEST_F(ExchangeTest, AboveHighWaterAWriterWaitsUntilItIsDrained) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
+    EXPECT_FALSE(exchange->write(base::as_bytes(std::string(65, 'x')), sent));
+    EXPECT_EQ(sent, SendResult::full);
+    CountingWaiter waiter;
+    exchange->wait_drained(waiter);
+    carrier.buffered = 17;
+    exchange->on_drained();
+    EXPECT_EQ(waiter.calls, 0);
+    carrier.buffered = 16;
+    exchange->on_drained();
+    EXPECT_EQ(waiter.calls, 1);
+}
+
+TEST_F(ExchangeTest, AfterTheClientsEndNothingIsSentAndWaitersAreWoken) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
+    CountingWaiter drained, ended;
+    exchange->wait_drained(drained);
+    exchange->wait_end(ended);
+    exchange->on_end();
+    EXPECT_EQ(drained.calls, 1);
+    EXPECT_EQ(ended.calls, 1);
+    EXPECT_FALSE(exchange->write(base::as_bytes("x"), sent));
+    EXPECT_EQ(sent, SendResult::ended);
+    EXPECT_FALSE(exchange->finish());
+    EXPECT_FALSE(carrier.finished);
+}
+
+TEST_F(ExchangeTest, AFailureIsA500OrACut) {
+    const auto whole = carrier.open(request_of("GET", "/"));
+    whole->fail();
+    EXPECT_EQ(carrier.status, 500);
+    EXPECT_EQ(carrier.body, "Internal Server Error\n");
+    whole->fail();
+    EXPECT_FALSE(carrier.aborted);
+    FakeCarrier other;
+    const auto begun = other.open(request_of("GET", "/"));
+    EXPECT_FALSE(begun->start(200, {}, std::nullopt));
+    begun->fail();
+    EXPECT_TRUE(other.aborted);
+    EXPECT_FALSE(other.finished);
+}
+
+TEST_F(ExchangeTest, ARefusalIsALineOfText) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    exchange->refuse(Refusal::stopping, {{"Retry-After", "1"}});
+    EXPECT_EQ(carrier.status, 503);
+    EXPECT_EQ(carrier.body, "The server is stopping.\n");
+    EXPECT_EQ(carrier.headers.get("Retry-After"), "1");
+    EXPECT_EQ(carrier.headers.get("Content-Type"), "text/plain; charset=utf-8");
+    exchange->refuse(Refusal::not_found);
+    EXPECT_EQ(carrier.status, 503) << "there is one response";
+}
+
+TEST_F(ExchangeTest, AFileEndsTheResponse) {
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->respond_with_file(200, {}, {base::Descriptor(), 2, 5}));
+    ASSERT_TRUE(carrier.file);
+    EXPECT_EQ(carrier.file->offset, 2U);
+    EXPECT_EQ(carrier.content_length, 5U);
+    EXPECT_TRUE(exchange->is_finished());
+}
+
+TEST_F(ExchangeTest, OfAFileNothingIsReadForHead) {
+    const auto exchange = carrier.open(request_of("HEAD", "/"));
+    EXPECT_FALSE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
+    EXPECT_FALSE(carrier.file);
+    EXPECT_EQ(carrier.content_length, 5U);
+    EXPECT_TRUE(carrier.finished);
+}
+
+TEST_F(ExchangeTest, WithoutADescriptorAFileIsUnavailable) {
+    carrier.has_file = false;
+    const auto exchange = carrier.open(request_of("GET", "/"));
+    EXPECT_FALSE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
+    EXPECT_EQ(carrier.status, 503);
+    EXPECT_EQ(carrier.headers.get("Retry-After"), "1");
+}
+
+// ---- the request's body -----------------------------------------------------------------------------------------
+
+struct Collector final : BodyListener {
+    void on_body_collected(Exchange& exchange) override { body = exchange.body(); }
+    std::optional<std::string> body;
+};
+
+TEST_F(ExchangeTest, ABodyIsAskedForOnce) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    EXPECT_FALSE(exchange->is_body_whole());
+    EXPECT_FALSE(exchange->wants_body());
+    EXPECT_FALSE(carrier.body_limit);
+    Collector collector;
+    exchange->collect_body(collector, 100);
+    EXPECT_EQ(carrier.body_limit, 100U);
+    EXPECT_TRUE(exchange->wants_body());
+    EXPECT_FALSE(collector.body);
+    exchange->on_body_end("all of it");
+    EXPECT_EQ(collector.body, "all of it");
+    EXPECT_TRUE(exchange->is_body_whole());
+    EXPECT_FALSE(exchange->wants_body());
+}
+
+TEST_F(ExchangeTest, ABodyThatFailsIsAnsweredForItsCollector) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    Collector collector;
+    exchange->collect_body(collector, 100);
+    exchange->on_body_failed({408, "too slow"});
+    EXPECT_FALSE(collector.body);
+    EXPECT_EQ(carrier.status, 408);
+    EXPECT_EQ(carrier.body, "too slow\n");
+    EXPECT_TRUE(carrier.ends_connection);
+}
+
+TEST_F(ExchangeTest, ABodyThatIsAnnouncedTooLongFailsAtOnce) {
+    carrier.announced_failure = http::Failure{413, "too long"};
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    Collector collector;
+    exchange->collect_body(collector, 100);
+    EXPECT_EQ(carrier.status, 413);
+}
+
+TEST_F(ExchangeTest, ABodyComesInParts) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    std::optional<std::string> part;
+    EXPECT_FALSE(exchange->read_body(part, 100));
+    EXPECT_FALSE(part);
+    CountingWaiter waiter;
+    exchange->wait_body(waiter);
+    exchange->on_body("one ");
+    exchange->on_body("two");
+    EXPECT_EQ(waiter.calls, 1);
+    EXPECT_FALSE(exchange->read_body(part, 100));
+    EXPECT_EQ(part, "one two");
+    exchange->wait_body(waiter);
+    exchange->on_body_end("");
+    EXPECT_EQ(waiter.calls, 2);
+    part.reset();
+    EXPECT_FALSE(exchange->read_body(part, 100));
+    EXPECT_FALSE(part);
+    EXPECT_TRUE(exchange->is_body_whole());
+}
+
+TEST_F(ExchangeTest, WhatIsNotReadPausesTheCarrier) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    std::optional<std::string> part;
+    EXPECT_FALSE(exchange->read_body(part, 1000));
+    exchange->on_body(std::string(65, 'x'));
+    EXPECT_FALSE(exchange->wants_body());
+    EXPECT_EQ(carrier.resumed, 0);
+    EXPECT_FALSE(exchange->read_body(part, 1000));
+    EXPECT_EQ(part->size(), 65U);
+    EXPECT_TRUE(exchange->wants_body());
+    EXPECT_EQ(carrier.resumed, 1);
+}
+
+TEST_F(ExchangeTest, ABodyThatFailsIsToldToItsReaderAfterWhatCameBefore) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    std::optional<std::string> part;
+    EXPECT_FALSE(exchange->read_body(part, 100));
+    exchange->on_body("begun");
+    exchange->on_body_failed({400, "no chunk"});
+    EXPECT_EQ(carrier.status, 0) << "the handler answers";
+    EXPECT_FALSE(exchange->read_body(part, 100));
+    EXPECT_EQ(part, "begun");
+    EXPECT_EQ(exchange->read_body(part, 100).text, "no chunk");
+    EXPECT_EQ(exchange->body_failure().status, 400);
+}
+
+TEST_F(ExchangeTest, AReaderIsToldThatTheClientHasGone) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    std::optional<std::string> part;
+    EXPECT_FALSE(exchange->read_body(part, 100));
+    CountingWaiter waiter;
+    exchange->wait_body(waiter);
+    exchange->on_end();
+    EXPECT_EQ(waiter.calls, 1);
+    EXPECT_EQ(exchange->read_body(part, 100).kind, Problem::Kind::disconnect);
+}
+
+// ---- the handshake ----------------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, AnUpgradeIsItsEnd) {
+    const auto exchange = carrier.open(request_of("GET", "/ws"));
+    const WebSocketSettings settings;
+    const auto websocket = exchange->upgrade(settings);
+    ASSERT_TRUE(websocket);
+    EXPECT_EQ(websocket->request().head.target, "/ws");
+    EXPECT_TRUE(exchange->has_ended());
+    EXPECT_FALSE(exchange->respond(200, {}, "lost"));
+    EXPECT_EQ(carrier.status, 0);
+    websocket->detach();
+}
+
+}  // namespace
+}  // namespace proapi::service
