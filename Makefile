@@ -4,7 +4,7 @@
 #   make test-all   the same under more sanitizers and compilers, and what takes long
 #   make build      .venv/ with the package, build/release/ with library, examples and contract_app
 #   make test-cpp, test-python, test-contract, test-browser, lint: parts of make test
-#   make bench, bench-quick, tidy, format, wheel, clean
+#   make bench, bench-quick, tidy, format, generate, wheel, clean
 #   make help       says this
 
 PORT ?= 8000
@@ -19,7 +19,7 @@ python_sources := pyproject.toml $(shell find python -type f -name '*.py*' -not 
 launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all build bench bench-quick lint tidy format wheel clean \
+.PHONY: help demo test test-all build bench bench-quick lint tidy format generate wheel clean \
     python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long
 
 # ---- set-up ----
@@ -174,6 +174,7 @@ bench-quick: $(STAMPS)/python-bench cpp
 
 lint: $(STAMPS)/python-test
 	$(PYTHON) scripts/check_layers.py
+	$(PYTHON) scripts/generate_settings.py --check
 	.venv/bin/ruff check python tests examples bench contract scripts
 	.venv/bin/ruff format --check python tests examples bench contract scripts
 	.venv/bin/mypy
@@ -186,6 +187,10 @@ tidy: cpp
 format: $(STAMPS)/python-test
 	.venv/bin/ruff format python tests examples bench contract scripts
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+# What follows from the table of settings, contract/settings.json.
+generate:
+	$(PYTHON3) scripts/generate_settings.py
 
 wheel: $(STAMPS)/venv
 	$(PYTHON) -m pip wheel -q --no-deps --no-build-isolation -w dist .

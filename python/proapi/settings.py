@@ -6,42 +6,129 @@ from typing import NamedTuple, TypedDict
 
 Seconds = float | timedelta
 
+# Generated from contract/settings.json by scripts/generate_settings.py; change the table, then run `make generate`:
+
 
 class RouteSettings(TypedDict, total=False):
     """What a WebSocket route may set for itself."""
 
     max_message_size: int
+    """Size of one received message.
+    Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1009; the reason names the setting."""
+
     max_fragments: int
+    """Fragments of one received message.
+    Default 131,072. Range 1 to 2^30. Beyond it: close 1008; the reason names the setting."""
+
     max_empty_fragments: int
+    """Fragments without payload in one received message.
+    Default 1,024. Range 0 to 2^30. Beyond it: close 1008; the reason names the setting."""
+
     message_timeout: Seconds
+    """How long a received message may take, from its first octet to its last.
+    Default 60 s. Range 1 ms to a day. Beyond it: close 1008; the reason names the setting."""
+
     receive_queue_messages: int
+    """Received messages that wait for the handler.
+    Default 16. Range 1 to 2^20. Beyond it: reading from that socket pauses."""
+
     receive_queue_bytes: int
+    """Octets of received messages that wait for the handler.
+    Default 256 KiB. Range 1 to 1 GiB. Beyond it: reading from that socket pauses."""
+
     high_water: int
+    """Octets that may wait to be sent to a peer before its senders wait. At most `max_buffered`.
+    Default 64 KiB. Range 1 to 1 GiB. Beyond it: awaited sends wait."""
+
     low_water: int
+    """Octets that may still wait to be sent to a peer when its senders resume. At most `high_water`.
+    Default 16 KiB. Range 0 to 1 GiB. Beyond it: senders that wait go on waiting."""
+
     max_buffered: int
+    """Octets that may wait to be sent to a peer, those of waiting senders included. At least `high_water`.
+    Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1008, "slow consumer"; one message may go beyond."""
+
     ping_interval: Seconds
+    """How long a peer may send nothing.
+    Default 20 s. Range 10 ms to a day. Beyond it: a ping is sent."""
+
     ping_timeout: Seconds
+    """How long after a ping a peer may send nothing and take nothing of what was sent to it.
+    Default 20 s. Range 10 ms to a day. Beyond it: connection lost, 1006, "ping timeout"."""
+
     allowed_origins: str | Iterable[str]
+    """Origins of web pages that may open a WebSocket, besides the server's own.
+    Default none. Others: 403."""
 
 
 class Settings(RouteSettings, total=False):
     """What holds for the whole application; those of RouteSettings are the defaults of its routes."""
 
     write_timeout: Seconds
+    """How long what is sent may make no progress.
+    Default 30 s. Range 10 ms to a day. Beyond it: connection lost, 1006. A file that gives nothing for so long: its
+    response is cut."""
+
     max_request_line: int
+    """Length of a request line.
+    Default 8 KiB. Range 64 to 1 MiB. Beyond it: 414."""
+
     max_head: int
+    """Size of a request's head: request line and header fields.
+    Default 16 KiB. Range 256 to 16 MiB. Beyond it: 431."""
+
     max_fields: int
+    """Header fields of a request.
+    Default 100. Range 1 to 10,000. Beyond it: 431."""
+
     max_body: int
+    """Size of a request's body.
+    Default 1 MiB. Range 0 to 4 GiB. Beyond it: 413."""
+
     min_body_rate: int
+    """The slowest rate of a request's body, as an average over each `body_grace`.
+    Default 1,024 a second. Range 0 to 2^30. Below it: 408."""
+
     body_grace: Seconds
+    """How long a request's body may come more slowly than `min_body_rate`.
+    Default 10 s. Range 10 ms to a day. Beyond it: `min_body_rate` is checked."""
+
     head_timeout: Seconds
+    """How long a request's head may take from its first octet; the first one, from the opening of the connection.
+    Default 10 s. Range 10 ms to a day. Beyond it: 408."""
+
     accept_timeout: Seconds
+    """How long a WebSocket handler may take to accept or reject.
+    Default 30 s. Range 10 ms to a day. Beyond it: 503."""
+
     keep_alive_timeout: Seconds
+    """How long an HTTP connection may be idle after the client has received its last response.
+    Default 75 s. Range 10 ms to a day. Beyond it: closed, a second later than responses say (`Keep-Alive:
+    timeout=75`)."""
+
     close_timeout: Seconds
+    """How long a peer that has received everything may take to end its side.
+    Default 5 s. Range 10 ms to a day. Beyond it: TCP is closed."""
+
     shutdown_timeout: Seconds
+    """How long handlers may take to end after the server was told to stop.
+    Default 8 s. Range 0 to a day. Beyond it: handlers are cancelled."""
+
     max_connections: int
+    """Open connections. The workers of a C++ process share the limit.
+    Default 0: the descriptor limit less a reserve of 64. Range 0 to 10 * 2^20. Beyond it: the connection that has been
+    idle longest is closed in favour of a newcomer; where none is idle, the newcomer gets a 503."""
+
     backlog: int
+    """Connections that the kernel holds until they are accepted.
+    Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides."""
+
     allowed_hosts: str | Iterable[str]
+    """Hosts that the server answers for, besides loopback names and the hosts of listed origins.
+    Default none. Others: 421."""
+
+
+# End of what is generated.
 
 
 class _List(NamedTuple):

@@ -10,53 +10,11 @@
 #include "http/headers.hpp"
 #include "service/host_rule.hpp"
 #include "service/origin.hpp"
+#include "service/settings_ranges.hpp"
 
 namespace proapi::service {
 
 namespace {
-
-template <class S>
-struct Limit {
-    std::string_view name;
-    std::uint64_t S::* count;  // one of the two is set
-    Duration S::* time;
-    double minimum, maximum;  // octets or items; seconds
-};
-
-constexpr double kilo = 1024, mega = 1024 * kilo, giga = 1024 * mega, day = 86400;
-
-using R = WebSocketSettings;
-constexpr std::array route_limits{
-    Limit<R>{"max_message_size", &R::max_message_size, nullptr, 1, 4 * giga},
-    Limit<R>{"max_fragments", &R::max_fragments, nullptr, 1, giga},
-    Limit<R>{"max_empty_fragments", &R::max_empty_fragments, nullptr, 0, giga},
-    Limit<R>{"message_timeout", nullptr, &R::message_timeout, 0.001, day},
-    Limit<R>{"receive_queue_messages", &R::receive_queue_messages, nullptr, 1, mega},
-    Limit<R>{"receive_queue_bytes", &R::receive_queue_bytes, nullptr, 1, giga},
-    Limit<R>{"high_water", &R::high_water, nullptr, 1, giga},
-    Limit<R>{"low_water", &R::low_water, nullptr, 0, giga},
-    Limit<R>{"max_buffered", &R::max_buffered, nullptr, 1, 4 * giga},
-    Limit<R>{"ping_interval", nullptr, &R::ping_interval, 0.01, day},
-    Limit<R>{"ping_timeout", nullptr, &R::ping_timeout, 0.01, day},
-};
-
-using S = Settings;
-constexpr std::array server_limits{
-    Limit<S>{"write_timeout", nullptr, &S::write_timeout, 0.01, day},
-    Limit<S>{"max_request_line", &S::max_request_line, nullptr, 64, mega},
-    Limit<S>{"max_head", &S::max_head, nullptr, 256, 16 * mega},
-    Limit<S>{"max_fields", &S::max_fields, nullptr, 1, 10000},
-    Limit<S>{"max_body", &S::max_body, nullptr, 0, 4 * giga},
-    Limit<S>{"min_body_rate", &S::min_body_rate, nullptr, 0, giga},
-    Limit<S>{"body_grace", nullptr, &S::body_grace, 0.01, day},
-    Limit<S>{"head_timeout", nullptr, &S::head_timeout, 0.01, day},
-    Limit<S>{"accept_timeout", nullptr, &S::accept_timeout, 0.01, day},
-    Limit<S>{"keep_alive_timeout", nullptr, &S::keep_alive_timeout, 0.01, day},
-    Limit<S>{"close_timeout", nullptr, &S::close_timeout, 0.01, day},
-    Limit<S>{"shutdown_timeout", nullptr, &S::shutdown_timeout, 0, day},
-    Limit<S>{"max_connections", &S::max_connections, nullptr, 0, 10 * mega},
-    Limit<S>{"backlog", &S::backlog, nullptr, 1, 65535},
-};
 
 constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts";
 
@@ -84,14 +42,15 @@ std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::stri
     if (limit == limits.end()) return {};
     found = true;
     const std::optional<double> number = read_number(value);
-    const bool is_whole = limit->time || (number && *number == std::floor(*number));
+    const auto* time = std::get_if<Duration T::*>(&limit->member);
+    const bool is_whole = time || (number && *number == std::floor(*number));
     if (!number || !is_whole || *number < limit->minimum || *number > limit->maximum)
-        return std::string(name) + ": expected " + (limit->time ? "seconds" : "a whole number") + " from " +
+        return std::string(name) + ": expected " + (time ? "seconds" : "a whole number") + " from " +
                number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + std::string(value);
-    if (limit->time) {
-        settings.*(limit->time) = Duration(std::llround(*number * 1000));
+    if (time) {
+        settings.*(*time) = Duration(std::llround(*number * 1000));
     } else {
-        settings.*(limit->count) = static_cast<std::uint64_t>(*number);
+        settings.*std::get<std::uint64_t T::*>(limit->member) = static_cast<std::uint64_t>(*number);
     }
     return {};
 }
@@ -125,14 +84,20 @@ std::string set_hosts(Settings& settings, std::string_view value) {
     return {};
 }
 
+[[nodiscard]] double as_number(std::uint64_t count) noexcept {
+    return static_cast<double>(count);
+}
+
+[[nodiscard]] double as_number(Duration time) noexcept {
+    return static_cast<double>(time.count()) / 1000;
+}
+
 template <class T, std::size_t N>
 void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
                  std::vector<std::pair<std::string, double>>& out) {
-    for (const auto& limit : limits) {
-        const double value = limit.time ? static_cast<double>((settings.*(limit.time)).count()) / 1000
-                                        : static_cast<double>(settings.*(limit.count));
-        out.emplace_back(limit.name, value);
-    }
+    for (const auto& limit : limits)
+        out.emplace_back(limit.name,
+                         std::visit([&](auto member) { return as_number(settings.*member); }, limit.member));
 }
 
 // How many letters have to be put in, left out or exchanged (Levenshtein).

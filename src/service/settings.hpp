@@ -1,5 +1,5 @@
-// Every limit of a server, with its default and its bounds: all finite, each settable by name. The table in
-// settings.cpp is the one place where a limit's name, unit and range stand.
+// Every setting of a server, by name. The table is contract/settings.json: scripts/generate_settings.py writes the
+// structs with their defaults (settings_defaults.hpp) and the ranges (settings_ranges.hpp) from it.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include "service/settings_defaults.hpp"
 
 namespace proapi::service {
 
@@ -17,39 +20,15 @@ using Duration = std::chrono::milliseconds;
     return static_cast<std::uint64_t>(duration.count());
 }
 
-// Those that each route may set for itself.
-struct WebSocketSettings {
-    std::uint64_t max_message_size = 1024 * 1024;
-    std::uint64_t max_fragments = 131072;
-    std::uint64_t max_empty_fragments = 1024;
-    Duration message_timeout{60'000};
-    std::uint64_t receive_queue_messages = 16;
-    std::uint64_t receive_queue_bytes = 256 * 1024;
-    std::uint64_t high_water = 64 * 1024;
-    std::uint64_t low_water = 16 * 1024;
-    std::uint64_t max_buffered = 1024 * 1024;
-    Duration ping_interval{20'000};
-    Duration ping_timeout{20'000};
-    std::vector<std::string> allowed_origins;  // empty: same origin only; "*": any
+// A setting that is a number: the member that holds it and its range, both ends included. Times are in seconds.
+template <class Struct>
+struct Limit {
+    std::string_view name;
+    std::variant<std::uint64_t Struct::*, Duration Struct::*> member;
+    double minimum, maximum;
 };
-
-struct Settings : WebSocketSettings {
-    Duration write_timeout{30'000};
-    std::uint64_t max_request_line = 8 * 1024;
-    std::uint64_t max_head = 16 * 1024;
-    std::uint64_t max_fields = 100;
-    std::uint64_t max_body = 1024 * 1024;
-    std::uint64_t min_body_rate = 1024;  // octets a second, once body_grace is over
-    Duration body_grace{10'000};
-    Duration head_timeout{10'000};
-    Duration accept_timeout{30'000};
-    Duration keep_alive_timeout{75'000};
-    Duration close_timeout{5'000};
-    Duration shutdown_timeout{8'000};
-    std::uint64_t max_connections = 0;  // 0: what the descriptor limit allows, less a reserve
-    std::uint64_t backlog = 1024;
-    std::vector<std::string> allowed_hosts;  // empty: what check_host() (host_rule.hpp) makes of that; "*": any
-};
+template <class Struct, class Value>
+Limit(std::string_view, Value Struct::*, double, double) -> Limit<Struct>;
 
 enum class SettingScope : std::uint8_t { server, route };
 

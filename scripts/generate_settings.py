@@ -1,0 +1,371 @@
+"""Writes what follows from the table of settings, contract/settings.json: ``generate_settings.py [--check] [ROOT]``.
+
+- src/service/settings_defaults.hpp: the C++ structs with their defaults;
+- src/service/settings_ranges.hpp: the range of each number;
+- python/proapi/settings.py, between its markers: the two TypedDicts;
+- docs/reference.md, between its markers: the table of settings.
+
+``--check`` writes nothing. It prints one line for each file that differs, and the exit status is then 1. A row that
+contradicts itself is reported in both modes, and nothing is written.
+"""
+
+import json
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TABLE = "contract/settings.json"
+COMMAND = "make generate"
+ORIGIN = f"Generated from {TABLE} by scripts/generate_settings.py"
+WIDTH = 120  # of a line in C++ and Python
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the values of a setting are written: types in C++ and Python, numbers in documentation."""
+
+    cpp: str
+    python: str
+    write_default: Callable[[Number], str]
+    write_bound: Callable[[Number], str]
+    beyond: str = "Beyond it"
+    section: str = ""  # of docs/reference.md, for lists
+
+
+def write_count(value: Number) -> str:
+    """65,535; 2²⁰ and its multiples as such."""
+    for exponent, raised in ((30, "³⁰"), (20, "²⁰")):
+        factor, rest = divmod(value, 2**exponent)
+        if factor > 0 and rest == 0:
+            return f"2{raised}" if factor == 1 else f"{factor:,}·2{raised}"
+    return f"{value:,}"
+
+
+def write_octets(value: Number) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if value > 0 and value % size == 0:
+            return f"{value // size:,} {unit}"
+    return f"{value:,}"
+
+
+def write_seconds(value: Number) -> str:
+    return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"
+
+
+def write_time_bound(value: Number) -> str:
+    return "0" if value == 0 else "a day" if value == 86400 else write_seconds(value)
+
+
+def write_none(_: Number) -> str:
+    return "none"
+
+
+KINDS = {
+    "count": Kind("std::uint64_t", "int", write_count, write_count),
+    "octets": Kind("std::uint64_t", "int", write_octets, write_octets),
+    "octets_per_second": Kind(
+        "std::uint64_t", "int", lambda value: f"{value:,} a second", write_count, beyond="Below it"
+    ),
+    "seconds": Kind("std::chrono::milliseconds", "Seconds", write_seconds, write_time_bound),
+    "origins": Kind(
+        "std::vector<std::string>", "str | Iterable[str]", write_none, write_none, beyond="Others", section="origins"
+    ),
+    "hosts": Kind(
+        "std::vector<std::string>", "str | Iterable[str]", write_none, write_none, beyond="Others", section="hosts"
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    scope: str  # "route": a route may have its own; "server"
+    kind: str
+    default: Any  # a number, or [] for a list
+    description: str
+    beyond: str  # what happens; names close_code or status, where there is one
+    minimum: Number = 0
+    maximum: Number = 0
+    default_note: str = ""
+    close_code: int | None = None
+    status: int | None = None
+
+    @property
+    def is_list(self) -> bool:
+        return bool(KINDS[self.kind].section)
+
+    @property
+    def default_text(self) -> str:
+        text = KINDS[self.kind].write_default(self.default)
+        return f"{text}: {self.default_note}" if self.default_note else text
+
+    @property
+    def range_text(self) -> str:
+        if self.is_list:
+            return 'list, or `"*"`'
+        return " to ".join(KINDS[self.kind].write_bound(bound) for bound in (self.minimum, self.maximum))
+
+    @property
+    def comment(self) -> tuple[str, str]:
+        """What stands beside it in C++ and Python: two lines, not wrapped, in ASCII."""
+        bounds = "" if self.is_list else f" Range {self.range_text}."
+        numbers = f"Default {self.default_text}.{bounds}"
+        for sign, ascii_text in (("²⁰", "^20"), ("³⁰", "^30"), ("·", " * ")):
+            numbers = numbers.replace(sign, ascii_text)
+        return self.description, f"{numbers} {KINDS[self.kind].beyond}: {self.beyond}."
+
+
+# ---- the table ----
+
+
+KEYS = set(Setting.__dataclass_fields__)
+REQUIRED = {"name", "scope", "kind", "default", "description", "beyond"}
+
+
+def read_table(root: Path) -> list[Setting]:
+    """SystemExit: what contradicts itself, one line for each row."""
+    rows = json.loads((root / TABLE).read_text(encoding="utf-8"))
+    names = [row.get("name") for row in rows]
+    wrong = [
+        f"{TABLE}: {row.get('name', row)}: {text}"
+        for index, row in enumerate(rows)
+        for text in [check_row(row) or ("expected it once" if row["name"] in names[:index] else "")]
+        if text
+    ]
+    if wrong:
+        sys.exit("\n".join(wrong))
+    return [Setting(**row) for row in rows]
+
+
+def check_row(row: dict[str, Any]) -> str:
+    """What is wrong, or ""."""
+    if unknown := row.keys() - KEYS:
+        return f"expected keys of {sorted(KEYS)}, got {sorted(unknown)}"
+    if row.get("kind") not in KINDS:
+        return f"kind: expected one of {', '.join(KINDS)}; got {row.get('kind')!r}"
+    is_list = bool(KINDS[row["kind"]].section)
+    required = REQUIRED | (set() if is_list else {"minimum", "maximum"})
+    if missing := required - row.keys():
+        return f"expected a value for each of {sorted(required)}, but {sorted(missing)} is missing"
+    if not re.fullmatch(r"[a-z]+(_[a-z]+)*", row["name"]):
+        return "name: expected snake_case"
+    if row["scope"] not in ("route", "server"):
+        return f"scope: expected route or server, got {row['scope']!r}"
+    return check_texts(row) or (check_list(row) if is_list else check_numbers(row))
+
+
+def check_texts(row: dict[str, Any]) -> str:
+    if not row["description"].endswith("."):
+        return "description: expected a full stop at its end"
+    for key in ("close_code", "status"):
+        if key in row and str(row[key]) not in row["beyond"]:
+            return f"beyond: expected a text that names the {key} {row[key]}, got {row['beyond']!r}"
+    return ""
+
+
+def check_list(row: dict[str, Any]) -> str:
+    if row["default"] != []:
+        return f"default: expected [] for a list, got {row['default']}"
+    return "expected no range for a list" if {"minimum", "maximum"} & row.keys() else ""
+
+
+def check_numbers(row: dict[str, Any]) -> str:
+    numbers = [row["minimum"], row["default"], row["maximum"]]
+    if row["kind"] != "seconds" and not all(isinstance(each, int) for each in numbers):
+        return f"expected whole numbers, got {numbers}"
+    if not row["minimum"] <= row["default"] <= row["maximum"]:
+        return f"default: expected {row['minimum']} to {row['maximum']}, got {row['default']}"
+    return ""
+
+
+# ---- comments ----
+
+
+def wrap(line: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        line, WIDTH, break_long_words=False, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+# ---- C++ ----
+
+
+def cpp_number(value: Number) -> str:
+    return f"{value:,}".replace(",", "'") if value >= 10_000 else str(value)
+
+
+def cpp_member(setting: Setting) -> str:
+    kind = KINDS[setting.kind]
+    if setting.is_list:
+        return f"{kind.cpp} {setting.name};"
+    if setting.kind == "seconds":
+        return f"{kind.cpp} {setting.name}{{{cpp_number(round(setting.default * 1000))}}};"
+    return f"{kind.cpp} {setting.name} = {cpp_number(setting.default)};"
+
+
+def cpp_struct(head: str, settings: Sequence[Setting]) -> Iterator[str]:
+    yield f"{head} {{"
+    for index, setting in enumerate(settings):
+        if index > 0:
+            yield ""
+        for line in setting.comment:
+            yield from wrap(line, "    // ")
+        yield f"    {cpp_member(setting)}"
+    yield "};"
+
+
+def cpp_ranges(name: str, struct: str, settings: Sequence[Setting]) -> Iterator[str]:
+    yield f"inline constexpr std::array {name}{{"
+    for setting in settings:
+        if not setting.is_list:
+            bounds = f"{cpp_number(setting.minimum)}, {cpp_number(setting.maximum)}"
+            yield f'    Limit{{"{setting.name}", &{struct}::{setting.name}, {bounds}}},'
+    yield "};"
+
+
+def write_defaults(settings: Sequence[Setting]) -> Iterator[str]:
+    yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
+    yield from ("#pragma once", "", "#include <chrono>", "#include <cstdint>", "#include <string>", "#include <vector>")
+    yield from ("", "namespace proapi::service {", "", "// What a WebSocket route may set for itself.")
+    yield from cpp_struct("struct WebSocketSettings", [each for each in settings if each.scope == "route"])
+    yield from (
+        "",
+        "// What holds for the whole application. The members of WebSocketSettings are the defaults of its routes.",
+    )
+    yield from cpp_struct("struct Settings : WebSocketSettings", [each for each in settings if each.scope == "server"])
+    yield from ("", "}  // namespace proapi::service")
+
+
+def write_ranges(settings: Sequence[Setting]) -> Iterator[str]:
+    yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
+    yield from ("#pragma once", "", "#include <array>", "", '#include "service/settings.hpp"')
+    yield from ("", "namespace proapi::service {", "", "// Name, member, least and greatest value of each number.")
+    yield from cpp_ranges("route_limits", "WebSocketSettings", [each for each in settings if each.scope == "route"])
+    yield ""
+    yield from cpp_ranges("server_limits", "Settings", [each for each in settings if each.scope == "server"])
+    yield from ("", "}  // namespace proapi::service")
+
+
+# ---- Python and documentation ----
+
+
+def python_class(head: str, docstring: str, settings: Sequence[Setting]) -> Iterator[str]:
+    yield f"class {head}:"
+    yield f'    """{docstring}"""'
+    for setting in settings:
+        yield ""
+        yield f"    {setting.name}: {KINDS[setting.kind].python}"
+        description, rules = setting.comment
+        yield from wrap(f'"""{description}', "    ")
+        yield from wrap(f'{rules}"""', "    ")
+
+
+def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
+    route = [each for each in settings if each.scope == "route"]
+    yield from ("", "")
+    yield from python_class(
+        "RouteSettings(TypedDict, total=False)", "What a WebSocket route may set for itself.", route
+    )
+    yield from ("", "")
+    yield from python_class(
+        "Settings(RouteSettings, total=False)",
+        "What holds for the whole application; those of RouteSettings are the defaults of its routes.",
+        [each for each in settings if each.scope == "server"],
+    )
+    yield from ("", "")
+
+
+def write_reference(settings: Sequence[Setting]) -> Iterator[str]:
+    yield from ("", "| setting | default | range | route | what it limits | beyond it |", "|---|---|---|---|---|---|")
+    for each in settings:
+        route = " yes " if each.scope == "route" else " "
+        beyond = f"[{each.beyond}](#{KINDS[each.kind].section})" if each.is_list else each.beyond
+        cells = f"`{each.name}` | {each.default_text} | {each.range_text} |{route}| {each.description} | {beyond}"
+        yield f"| {cells} |"
+    yield ""
+
+
+# ---- files ----
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file, all of which is generated unless there are markers: then what stands between them."""
+
+    path: str
+    write: Callable[[Sequence[Setting]], Iterator[str]]
+    begin: str = ""
+    end: str = ""
+
+    def render(self, settings: Sequence[Setting], now: str) -> str:
+        """The whole text that the file should have; ``now`` is the one it has."""
+        generated = "".join(f"{line}\n" for line in self.write(settings))
+        if not self.begin:
+            return generated
+        before, found_begin, rest = now.partition(f"{self.begin}\n")
+        _, found_end, after = rest.partition(self.end)
+        if not found_begin or not found_end:
+            sys.exit(f"{self.path}: expected two lines, '{self.begin}' and '{self.end}', around what is generated")
+        return before + found_begin + generated + found_end + after
+
+
+OUTPUTS = (
+    Output("src/service/settings_defaults.hpp", write_defaults),
+    Output("src/service/settings_ranges.hpp", write_ranges),
+    Output(
+        "python/proapi/settings.py",
+        write_typed_dicts,
+        begin=f"# {ORIGIN}; change the table, then run `{COMMAND}`:",
+        end="# End of what is generated.",
+    ),
+    Output(
+        "docs/reference.md",
+        write_reference,
+        begin=f"<!-- {ORIGIN}; change the table, then run `{COMMAND}`: -->",
+        end="<!-- End of what is generated. -->",
+    ),
+)
+
+
+def first_difference(now: str, wanted: str) -> str:
+    have, want = now.splitlines(), wanted.splitlines()
+    for number, (got, expected) in enumerate(zip(have, want, strict=False), 1):
+        if got != expected:
+            return f"{number}: expected {expected!r}, got {got!r}"
+    more = min(len(have), len(want))
+    return f"{more + 1}: expected {len(want)} lines, got {len(have)}"
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    is_check = "--check" in arguments
+    roots = [Path(each) for each in arguments if each != "--check"]
+    root = roots[0] if roots else Path(__file__).parents[1]
+    settings = read_table(root)
+    status = 0
+    for output in OUTPUTS:
+        path = root / output.path
+        now = path.read_text(encoding="utf-8") if path.exists() else ""
+        wanted = output.render(settings, now)
+        if now == wanted:
+            continue
+        if is_check:
+            place = f"{output.path}:{first_difference(now, wanted)}"
+            print(f"{place}. It does not follow from {TABLE}: run `{COMMAND}`")
+            status = 1
+        else:
+            path.write_text(wanted, encoding="utf-8")
+            print(f"wrote {output.path}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+// Generated from contract/settings.json by scripts/generate_settings.py. Change the table, then run `make generate`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace proapi::service {
+
+// What a WebSocket route may set for itself.
+struct WebSocketSettings {
+    // Size of one received message.
+    // Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1009; the reason names the setting.
+    std::uint64_t max_message_size = 1'048'576;
+
+    // Fragments of one received message.
+    // Default 131,072. Range 1 to 2^30. Beyond it: close 1008; the reason names the setting.
+    std::uint64_t max_fragments = 131'072;
+
+    // Fragments without payload in one received message.
+    // Default 1,024. Range 0 to 2^30. Beyond it: close 1008; the reason names the setting.
+    std::uint64_t max_empty_fragments = 1024;
+
+    // How long a received message may take, from its first octet to its last.
+    // Default 60 s. Range 1 ms to a day. Beyond it: close 1008; the reason names the setting.
+    std::chrono::milliseconds message_timeout{60'000};
+
+    // Received messages that wait for the handler.
+    // Default 16. Range 1 to 2^20. Beyond it: reading from that socket pauses.
+    std::uint64_t receive_queue_messages = 16;
+
+    // Octets of received messages that wait for the handler.
+    // Default 256 KiB. Range 1 to 1 GiB. Beyond it: reading from that socket pauses.
+    std::uint64_t receive_queue_bytes = 262'144;
+
+    // Octets that may wait to be sent to a peer before its senders wait. At most `max_buffered`.
+    // Default 64 KiB. Range 1 to 1 GiB. Beyond it: awaited sends wait.
+    std::uint64_t high_water = 65'536;
+
+    // Octets that may still wait to be sent to a peer when its senders resume. At most `high_water`.
+    // Default 16 KiB. Range 0 to 1 GiB. Beyond it: senders that wait go on waiting.
+    std::uint64_t low_water = 16'384;
+
+    // Octets that may wait to be sent to a peer, those of waiting senders included. At least `high_water`.
+    // Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1008, "slow consumer"; one message may go beyond.
+    std::uint64_t max_buffered = 1'048'576;
+
+    // How long a peer may send nothing.
+    // Default 20 s. Range 10 ms to a day. Beyond it: a ping is sent.
+    std::chrono::milliseconds ping_interval{20'000};
+
+    // How long after a ping a peer may send nothing and take nothing of what was sent to it.
+    // Default 20 s. Range 10 ms to a day. Beyond it: connection lost, 1006, "ping timeout".
+    std::chrono::milliseconds ping_timeout{20'000};
+
+    // Origins of web pages that may open a WebSocket, besides the server's own.
+    // Default none. Others: 403.
+    std::vector<std::string> allowed_origins;
+};
+
+// What holds for the whole application. The members of WebSocketSettings are the defaults of its routes.
+struct Settings : WebSocketSettings {
+    // How long what is sent may make no progress.
+    // Default 30 s. Range 10 ms to a day. Beyond it: connection lost, 1006. A file that gives nothing for so long: its
+    // response is cut.
+    std::chrono::milliseconds write_timeout{30'000};
+
+    // Length of a request line.
+    // Default 8 KiB. Range 64 to 1 MiB. Beyond it: 414.
+    std::uint64_t max_request_line = 8192;
+
+    // Size of a request's head: request line and header fields.
+    // Default 16 KiB. Range 256 to 16 MiB. Beyond it: 431.
+    std::uint64_t max_head = 16'384;
+
+    // Header fields of a request.
+    // Default 100. Range 1 to 10,000. Beyond it: 431.
+    std::uint64_t max_fields = 100;
+
+    // Size of a request's body.
+    // Default 1 MiB. Range 0 to 4 GiB. Beyond it: 413.
+    std::uint64_t max_body = 1'048'576;
+
+    // The slowest rate of a request's body, as an average over each `body_grace`.
+    // Default 1,024 a second. Range 0 to 2^30. Below it: 408.
+    std::uint64_t min_body_rate = 1024;
+
+    // How long a request's body may come more slowly than `min_body_rate`.
+    // Default 10 s. Range 10 ms to a day. Beyond it: `min_body_rate` is checked.
+    std::chrono::milliseconds body_grace{10'000};
+
+    // How long a request's head may take from its first octet; the first one, from the opening of the connection.
+    // Default 10 s. Range 10 ms to a day. Beyond it: 408.
+    std::chrono::milliseconds head_timeout{10'000};
+
+    // How long a WebSocket handler may take to accept or reject.
+    // Default 30 s. Range 10 ms to a day. Beyond it: 503.
+    std::chrono::milliseconds accept_timeout{30'000};
+
+    // How long an HTTP connection may be idle after the client has received its last response.
+    // Default 75 s. Range 10 ms to a day. Beyond it: closed, a second later than responses say (`Keep-Alive:
+    // timeout=75`).
+    std::chrono::milliseconds keep_alive_timeout{75'000};
+
+    // How long a peer that has received everything may take to end its side.
+    // Default 5 s. Range 10 ms to a day. Beyond it: TCP is closed.
+    std::chrono::milliseconds close_timeout{5000};
+
+    // How long handlers may take to end after the server was told to stop.
+    // Default 8 s. Range 0 to a day. Beyond it: handlers are cancelled.
+    std::chrono::milliseconds shutdown_timeout{8000};
+
+    // Open connections. The workers of a C++ process share the limit.
+    // Default 0: the descriptor limit less a reserve of 64. Range 0 to 10 * 2^20. Beyond it: the connection that has
+    // been idle longest is closed in favour of a newcomer; where none is idle, the newcomer gets a 503.
+    std::uint64_t max_connections = 0;
+
+    // Connections that the kernel holds until they are accepted.
+    // Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides.
+    std::uint64_t backlog = 1024;
+
+    // Hosts that the server answers for, besides loopback names and the hosts of listed origins.
+    // Default none. Others: 421.
+    std::vector<std::string> allowed_hosts;
+};
+
+}  // namespace proapi::service
