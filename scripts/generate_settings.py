@@ -131,8 +131,11 @@ REQUIRED = {"name", "scope", "kind", "default", "description", "beyond"}
 
 
 def read_table(root: Path) -> list[Setting]:
-    """SystemExit: what contradicts itself, one line for each row."""
-    rows = json.loads((root / TABLE).read_text(encoding="utf-8"))
+    """SystemExit: it is no JSON, or rows contradict themselves, one line for each."""
+    try:
+        rows = json.loads((root / TABLE).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        sys.exit(f"{TABLE}: invalid JSON: {error}")
     names = [row.get("name") for row in rows]
     wrong = [
         f"{TABLE}: {row.get('name', row)}: {text}"

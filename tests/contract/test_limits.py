@@ -1,8 +1,10 @@
 """Every limit: its documented default; of those on sizes and numbers, what happens beyond them."""
 
+import json
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from driver import Subject
 from front_ends import Server
@@ -22,31 +24,11 @@ from raw import (
 
 Start = Callable[..., Server]
 
-KIB, MIB = 1024, 1024 * 1024
-DEFAULTS = {
-    "max_message_size": MIB,
-    "max_fragments": 131072,
-    "max_empty_fragments": 1024,
-    "message_timeout": 60,
-    "receive_queue_messages": 16,
-    "receive_queue_bytes": 256 * KIB,
-    "high_water": 64 * KIB,
-    "low_water": 16 * KIB,
-    "max_buffered": MIB,
-    "ping_interval": 20,
-    "ping_timeout": 20,
-    "write_timeout": 30,
-    "max_request_line": 8 * KIB,
-    "max_head": 16 * KIB,
-    "max_fields": 100,
-    "max_body": MIB,
-    "min_body_rate": KIB,
-    "body_grace": 10,
-    "head_timeout": 10,
-    "accept_timeout": 30,
-    "keep_alive_timeout": 75,
-    "close_timeout": 5,
-    "shutdown_timeout": 8,
+ROOT = Path(__file__).parents[2]
+DEFAULTS: dict[str, float] = {
+    row["name"]: row["default"]
+    for row in json.loads((ROOT / "contract" / "settings.json").read_text())
+    if row["default"] != [] and row["name"] != "max_connections"
 }
 
 

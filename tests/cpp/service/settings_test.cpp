@@ -4,7 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <set>
+#include <string>
+
+#include "http/body_decoder.hpp"
+#include "http/request_parser.hpp"
+#include "service/settings_ranges.hpp"
+#include "ws/connection.hpp"
 
 namespace proapi::service {
 namespace {
@@ -24,6 +31,37 @@ TEST(Settings, EveryNameThatIsListedCanBeSet) {
         Settings settings;
         EXPECT_EQ(set_setting(settings, name, std::to_string(value)), "") << name;
     }
+}
+
+TEST(Settings, EveryDefaultIsInItsRange) {
+    std::map<std::string, double> defaults;
+    for (const auto& [name, value] : list_settings(Settings{})) defaults.emplace(name, value);
+    const auto check = [&](const auto& limits) {
+        for (const auto& limit : limits) {
+            const auto found = defaults.find(std::string(limit.name));
+            ASSERT_NE(found, defaults.end()) << limit.name;
+            EXPECT_GE(found->second, limit.minimum) << limit.name;
+            EXPECT_LE(found->second, limit.maximum) << limit.name;
+            defaults.erase(found);
+        }
+    };
+    check(route_limits);
+    check(server_limits);
+    EXPECT_TRUE(defaults.empty()) << defaults.begin()->first << " has no range";
+}
+
+// `http` and `ws` know no settings; their own defaults are for those who use them alone.
+TEST(Settings, LowerLayersHaveTheSameDefaults) {
+    const Settings settings;
+    const ws::ConnectionLimits websocket;
+    EXPECT_EQ(websocket.max_message_size_bytes, settings.max_message_size);
+    EXPECT_EQ(websocket.max_fragments, settings.max_fragments);
+    EXPECT_EQ(websocket.max_empty_fragments, settings.max_empty_fragments);
+    const http::HeadLimits head;
+    EXPECT_EQ(head.max_request_line_bytes, settings.max_request_line);
+    EXPECT_EQ(head.max_head_bytes, settings.max_head);
+    EXPECT_EQ(head.max_fields, settings.max_fields);
+    EXPECT_EQ(http::BodyLimits{}.max_body_bytes, settings.max_body);
 }
 
 TEST(Settings, TimesAreSeconds) {

@@ -1,0 +1,78 @@
+"""The engine's settings are those of contract/settings.json: names, defaults, ranges, and which a route may set."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proapi import ProAPI, RouteError
+from proapi.settings import RouteSettings, Settings
+
+ROWS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "contract" / "settings.json").read_text())
+NUMBERS = [row for row in ROWS if "minimum" in row]
+LISTS = [row for row in ROWS if "minimum" not in row]
+STEP = 0.001  # of a time
+
+each_number = pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in NUMBERS])
+each_row = pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in ROWS])
+
+
+def refusal(name: str, value: object) -> str:
+    """What is wrong with this value, or ""."""
+    settings: Any = {name: value}
+    try:
+        ProAPI().configure(**settings)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def test_the_defaults() -> None:
+    limits = ProAPI().limits
+    defaults = {row["name"]: row["default"] for row in NUMBERS}
+    assert limits.keys() == defaults.keys()
+    assert limits.pop("max_connections") > 0  # worked out from the descriptor limit
+    assert defaults.pop("max_connections") == 0
+    assert limits == defaults
+
+
+@each_number
+def test_beyond_each_bound(row: dict[str, Any]) -> None:
+    name, minimum, maximum = row["name"], row["minimum"], row["maximum"]
+    step = STEP if row["kind"] == "seconds" else 1
+    what = "seconds" if row["kind"] == "seconds" else "a whole number"
+    for value in (minimum - step, maximum + step):
+        assert refusal(name, value) == f"{name}: expected {what} from {minimum} to {maximum}, got {value}"
+
+
+@each_number
+def test_at_each_bound(row: dict[str, Any]) -> None:
+    """A value in the range may still contradict another setting: low_water above high_water."""
+    for value in (row["minimum"], row["maximum"]):
+        text = refusal(row["name"], value)
+        assert text == "" or "must not be above" in text
+
+
+@each_row
+def test_which_a_route_may_set(row: dict[str, Any]) -> None:
+    async def handler(websocket: Any) -> None: ...
+
+    app, value = ProAPI(), "*" if row in LISTS else row["default"]
+    settings: Any = {row["name"]: value}
+    if row["scope"] == "route":
+        app.websocket("/", **settings)(handler)
+    else:
+        with pytest.raises(RouteError, match="is a setting of the whole application, not of one route"):
+            app.websocket("/", **settings)(handler)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in LISTS])
+def test_lists(row: dict[str, Any]) -> None:
+    assert refusal(row["name"], ["*"]) == ""
+    assert f"{row['name']}: expected '*'" in refusal(row["name"], ["a b"])
+
+
+def test_the_typed_dicts_have_them_all_in_order() -> None:
+    assert list(RouteSettings.__annotations__) == [row["name"] for row in ROWS if row["scope"] == "route"]
+    assert list(Settings.__annotations__) == [row["name"] for row in ROWS]
