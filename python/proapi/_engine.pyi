@@ -1,8 +1,8 @@
-"""The compiled engine. Only ``proapi._binding`` imports it; everything here but ``WebSocketConnection`` is internal."""
+"""The compiled engine. Only ``proapi._core.binding`` imports it; everything here but ``WebSocketConnection`` is internal."""
 
 from abc import ABCMeta
 from asyncio import Future
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, Never, TypeVar, final, overload
 
 from .datastructures import Client, Headers, QueryParams
@@ -10,8 +10,6 @@ from .datastructures import Client, Headers, QueryParams
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Pairs = list[tuple[str, str]]
-# Status, headers, text, and (descriptor, offset, length) of an open file to send, which the caller closes.
-_Found = tuple[int, _Pairs, str, tuple[int, int, int] | None]
 _HeadersArgument = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
 
 class _Begun(Coroutine[Any, Any, _T_co], metaclass=ABCMeta):
@@ -61,30 +59,8 @@ class Site:
         """Names and converters ("str", "int", "float", "uuid", "path") of a pattern; ValueError where it is malformed."""
 
 class RequestInfo:
-    """A request that came through another server (ASGI), parsed and routed as the engine's own."""
+    """A request, as a handler's ``Request`` looks at it."""
 
-    def __init__(
-        self,
-        site: Site,
-        *,
-        method: str | None,
-        raw_path: bytes,
-        route_path: bytes,
-        query: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
-        client: tuple[str, int] | None,
-        secure: bool,
-        body: bytes = b"",
-        server: str | None = None,
-    ) -> None:
-        """``method`` None: a WebSocket's handshake. ``route_path``: that of ``raw_path`` that is below where the application is
-        mounted. ``server``: the host at which the other server says that it got the request."""
-    @property
-    def match_kind(self) -> Literal["matched", "not_found", "bad_path", "wrong_method", "websocket_only"]: ...
-    @property
-    def route(self) -> int: ...
-    @property
-    def allowed_methods(self) -> list[str]: ...
     @property
     def method(self) -> str: ...
     @property
@@ -103,20 +79,11 @@ class RequestInfo:
     def url(self) -> str: ...
     @property
     def body(self) -> bytes: ...
-    def host_problem(self) -> str:
-        """Why this request's Host is refused, to be logged; empty: it is served."""
-    def judge_origin(self) -> tuple[Literal["passes", "passes_in_development", "refused"], str]:
-        """Whether this handshake's Origin may connect to its route, and what to log; empty: nothing."""
     def parse_form(self) -> tuple[int, str, _Pairs]:
         """Status and text of the refusal, 0 and "" where there is none, and the text fields of the body, which is
         application/x-www-form-urlencoded or multipart/form-data."""
     def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
         """As ``parse_form``, with the files: name, filename, content type and data."""
-    def find_file(self) -> tuple[_Found, str]:
-        """For a files route. Where the file can't be opened though it may be there, the text says why."""
-    def find_file_at(self, path: bytes, status: int, headers: _Pairs) -> _Found:
-        """The file at ``path`` in a handler's response of that status and headers. OSError: it can't be opened, though
-        it may be there."""
 
 class Exchange:
     """One HTTP request over the engine's own socket, and the response to it."""
@@ -146,6 +113,48 @@ class Exchange:
     def finish(self) -> None: ...
     def fail(self) -> None:
         """500 where nothing was sent yet, else the connection is cut. Does nothing on a finished exchange."""
+
+class AsgiService:
+    """What is served by an application on one event loop of another server (ASGI)."""
+
+    def __init__(self, site: Site, log: Callable[[int, str], object]) -> None:
+        """``log`` gets a level of ``logging`` and a line, and bounds what peers can cause."""
+
+class AsgiExchange:
+    """A request that came through another server (ASGI), or a WebSocket's handshake, and the response to it."""
+
+    def __init__(self, service: AsgiService, scope: MutableMapping[str, Any]) -> None:
+        """Opens it. Afterwards there are messages to send, or its ``route`` or ``websocket``, or it takes its body.
+        KeyError, TypeError: no ASGI scope."""
+    @property
+    def takes_body(self) -> bool:
+        """Whether ``feed`` is to be called, until it does not any more."""
+    def feed(self, part: bytes, more: bool) -> None: ...
+    def end(self) -> None:
+        """The client is gone."""
+    @property
+    def route(self) -> int | None:
+        """Whose handler is to respond."""
+    @property
+    def websocket(self) -> WebSocketBridge | None: ...
+    def take_messages(self) -> list[Any]:
+        """Those of ASGI to send now. A tuple is a file, which ends the response: an open descriptor, which the caller
+        closes, an offset and a length."""
+    @property
+    def request(self) -> RequestInfo: ...
+    @property
+    def started(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def ended(self) -> bool: ...
+    def respond(self, status: int, headers: _Pairs, body: bytes) -> None: ...
+    def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None: ...
+    def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
+    def put(self, data: bytes) -> None:
+        """A part of the body, for ``take_messages``."""
+    def finish(self) -> None: ...
+    def fail(self) -> None: ...
 
 @final
 class WebSocketConnection:
@@ -299,32 +308,52 @@ class WebSocketConnection:
     def iter_json(self, type: Any) -> AsyncIterator[Any]: ...
 
 class WebSocketBridge:
-    """A WebSocket whose frames another server reads and writes (ASGI): messages in, commands out.
+    """The transport of a WebSocket whose frames another server reads and writes (ASGI). ``AsgiExchange`` makes it.
 
-    ``schedule`` is called when ``notify()`` must run soon from the event loop itself (``loop.call_soon``), and when
-    ``next_command()`` may have something new. Nothing here steps a task but ``notify()``.
+    Handlers step the server's ``receive`` and ``send`` through it; the rest is for a pump. Nothing here steps a task of
+    its own accord but ``notify()``.
     """
 
-    def __init__(self, site: Site, request: RequestInfo, schedule: Callable[[], object]) -> None: ...
     @property
     def connection(self) -> WebSocketConnection: ...
     @property
-    def wants_messages(self) -> bool: ...
-    def feed(self, message: str | bytes) -> None: ...
-    def end(self, code: int, reason: str) -> None:
-        """The peer is gone, or has closed."""
-    def notify(self) -> None: ...
-    def next_command(
+    def route(self) -> int: ...
+    def begin(
         self,
-    ) -> (
-        tuple[Literal["accept"], str | None, _Pairs]
-        | tuple[Literal["reject"], int, _Pairs, bytes]
-        | tuple[Literal["text"], str]
-        | tuple[Literal["bytes"], bytes]
-        | tuple[Literal["close"], int, str]
-        | None
-    ):
-        """What to do next, in order. A message counts as buffered until the command after it is asked for."""
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+        schedule: Callable[[], object],
+        *,
+        can_respond: bool,
+    ) -> None:
+        """``schedule`` is called when ``notify()`` must run soon from the event loop itself (``loop.call_soon``), and
+        when there is something for the pump. ``can_respond``: the server sends HTTP responses to handshakes."""
+    @property
+    def is_watched(self) -> bool:
+        """Whether the pump is to begin reading."""
+    @property
+    def is_reading(self) -> bool:
+        """Whether a receive of the handler's does, which began before the pump."""
+    def begin_pumping(self) -> None:
+        """From now on messages come by ``feed`` alone."""
+    @property
+    def wants_messages(self) -> bool: ...
+    def feed(self, message: MutableMapping[str, Any]) -> bool:
+        """False: it was the last."""
+    def end(self, code: int, reason: str) -> None:
+        """The connection is gone, if that is not known yet."""
+    def next_output(self) -> Any:
+        """What to do next: a message to send, or a ``send()`` that was begun, as (coroutine, what it has yielded). None:
+        nothing. What it gave before counts as buffered until then."""
+    @property
+    def has_closed(self) -> bool:
+        """This side's last message was given."""
+    def notify(self) -> None: ...
+    @property
+    def has_ended(self) -> bool: ...
+    @property
+    def failure(self) -> Exception | None:
+        """What the server's ``receive`` has raised for a handler."""
 
 class Engine:
     """Sockets and protocols on the thread of one event loop.

@@ -224,8 +224,9 @@ class ProAPI:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3, for other servers: ``uvicorn main:app``."""
-        if self._asgi is None or self._asgi.loop is not asyncio.get_running_loop():
-            self._asgi = AsgiFront(self)
-        await self._asgi.serve(scope, receive, send)
+        front = self._asgi
+        if front is None or front.loop is not asyncio.get_running_loop():
+            front = self._asgi = AsgiFront(self)
+        await front.serve(scope, receive, send)
         if scope["type"] == "lifespan":  # a later one begins afresh
             self._asgi = None

@@ -31,6 +31,8 @@ _NO_CONTENT = 204
 _HTML = "text/html; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 _OCTETS = "application/octet-stream"
+_JSON = "application/json"
+_OWN_TYPES = (_HTML, _TEXT, _OCTETS, _JSON)  # need no check
 _BODILESS = (204, 304)
 _END = object()
 FIRST_PART_S = 0.5
@@ -61,7 +63,10 @@ class Response:
             )
         check_status(status)
         self.status = int(status)
-        self.headers: Pairs = []
+        if not headers and content_type in _OWN_TYPES:
+            self.headers: Pairs = [("Content-Type", content_type)]
+            return
+        self.headers = []
         given = headers.items() if isinstance(headers, Mapping) else headers or ()
         for name, value in given:
             self.add_header(name, value)
@@ -162,7 +167,7 @@ class JSONResponse(Response):
     """JSON of whatever msgspec encodes; ValueError for NaN and Infinity."""
 
     def __init__(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(json.encode(value), status, headers, "application/json")
+        super().__init__(json.encode(value), status, headers, _JSON)
 
 
 class RedirectResponse(Response):

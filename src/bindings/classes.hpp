@@ -11,9 +11,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "server/server.hpp"
+#include "service/exchange.hpp"
+#include "service/log.hpp"
 #include "service/problem.hpp"
-#include "service/request_info.hpp"
-#include "service/static_files.hpp"
 
 namespace proapi::bindings {
 
@@ -22,7 +22,8 @@ namespace nb = nanobind;
 void add_site(nb::module_& module);
 void add_request_info(nb::module_& module);
 void add_exchange(nb::module_& module);
-void add_bridge(nb::module_& module);
+void add_asgi_exchange(nb::module_& module);
+void add_asgi_websocket(nb::module_& module);
 void add_engine(nb::module_& module);
 void add_machines(nb::module_& module);
 
@@ -37,18 +38,23 @@ struct SiteObject {
     void check_settings() const;
 };
 
+// What a handler's Request looks at.
 struct RequestObject {
-    service::RequestInfo info;
-    nb::bytes body;   // held once: the engine's own copy is given up for it
-    nb::object site;  // for a request that came through another server
+    base::IntrusivePtr<service::Exchange> exchange;
+    nb::bytes body;  // held once: the engine's own copy is given up for it
+
+    [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange->request(); }
 };
+[[nodiscard]] nb::object make_request(service::Exchange& exchange);
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
 
-// A handler's file, see service::answer_with_file_at. OSError: it can't be opened, though it may be there.
-[[nodiscard]] service::StaticFile find_file_at(const nb::bytes& path, int status, http::Headers headers,
-                                               const http::RequestHead& request);
+// A handler's file as its response. OSError: it can't be opened, though it may be there.
+void respond_with_file(service::Exchange& exchange, int status, const HeaderPairs& headers, const nb::bytes& path);
+
+// A level of the module `logging`.
+[[nodiscard]] int logging_level(service::LogLevel level) noexcept;
 
 // Throws the Python exception of a problem; does nothing where there is none.
 void check(const service::Problem& problem);

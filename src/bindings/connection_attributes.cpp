@@ -60,7 +60,9 @@ PyObject* get_accepted(PyObject* self, void*) {
     return PyBool_FromLong(websocket_of(self).is_accepted());
 }
 PyObject* get_closed(PyObject* self, void*) {
-    return PyBool_FromLong(websocket_of(self).is_closed());
+    service::WebSocket& websocket = websocket_of(self);
+    if (!websocket.is_closed()) websocket.watch_end();
+    return PyBool_FromLong(websocket.is_closed());
 }
 PyObject* get_close_code(PyObject* self, void*) {
     const auto code = websocket_of(self).close_code();

@@ -14,10 +14,6 @@ namespace proapi::bindings {
 
 namespace {
 
-[[nodiscard]] int logging_level(service::LogLevel level) noexcept {
-    return (static_cast<int>(level) + 1) * 10;  // DEBUG 10, INFO 20, WARNING 30, ERROR 40
-}
-
 class Engine final : private service::Application, private service::Log {
 public:
     Engine(nb::object site, nb::callable on_websocket, nb::callable on_request, nb::callable log)

@@ -54,19 +54,19 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
     return take(completed_false());
 }
 
-nb::object make_request(service::Exchange& exchange) {
-    const std::string body = exchange.take_body();
-    return nb::cast(
-        RequestObject{.info = exchange.request(), .body = nb::bytes(body.data(), body.size()), .site = nb::none()});
-}
-
-void respond_with_file(const ExchangeObject& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
-    service::StaticFile found = find_file_at(path, status, to_headers(headers), self.exchange->request().head);
-    check(found.file ? self.exchange->respond_with_file(found.status, found.headers, std::move(*found.file))
-                     : self.exchange->respond(found.status, found.headers, found.text));
-}
-
 }  // namespace
+
+void respond_with_file(service::Exchange& exchange, int status, const HeaderPairs& headers, const nb::bytes& path) {
+    service::StaticFile found =
+        service::answer_with_file_at({path.c_str(), path.size()}, status, to_headers(headers), exchange.request().head);
+    if (found.error != 0) {
+        errno = found.error;
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
+        throw nb::python_error();
+    }
+    check(found.file ? exchange.respond_with_file(found.status, found.headers, std::move(*found.file))
+                     : exchange.respond(found.status, found.headers, found.text));
+}
 
 nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const nb::object& loop) {
     return nb::cast(ExchangeObject{std::move(exchange), {}, loop, nullptr});
@@ -90,7 +90,10 @@ void add_exchange(nb::module_& module) {
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
                  check(self.exchange->respond(status, to_headers(headers), {body.c_str(), body.size()}));
              })
-        .def("respond_with_file", respond_with_file)
+        .def("respond_with_file",
+             [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
+                 respond_with_file(*self.exchange, status, headers, path);
+             })
         .def(
             "start",
             [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {

@@ -34,6 +34,10 @@ http::Headers to_headers(const HeaderPairs& pairs) {
     return headers;
 }
 
+int logging_level(service::LogLevel level) noexcept {
+    return (static_cast<int>(level) + 1) * 10;  // DEBUG 10, INFO 20, WARNING 30, ERROR 40
+}
+
 namespace {
 
 [[nodiscard]] PyObject* attribute(const char* module, const char* name) {
@@ -101,7 +105,8 @@ NB_MODULE(_engine, module) {
     add_site(module);
     add_request_info(module);
     add_exchange(module);
-    add_bridge(module);
+    add_asgi_exchange(module);
+    add_asgi_websocket(module);
     add_engine(module);
     add_machines(module);
 }

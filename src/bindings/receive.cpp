@@ -18,6 +18,7 @@ struct Receive {
     PyObject_HEAD ConnectionObject* connection;
     PyObject* json_type;  // or null
     PyObject* pending;    // while a task waits
+    PyObject* reading;    // the receive() of another server, while this steps it
     PyObject* message;    // str or bytes; JSON as bytes
     service::MessageKind message_kind;
     ReceiveKind kind;
@@ -174,7 +175,33 @@ void MessageReceiver::on_end() {
 
 namespace {
 
+// What was read is in the connection's queue then, or its end will be told.
+MessageSource& forget_reading(Receive* receive) {
+    Py_CLEAR(receive->reading);
+    return *receive->connection->source;
+}
+
+// NEXT: it waits for what is in `out`. RETURN: it has ended.
+PySendResult step_reading(Receive* receive, PyObject** out) {
+    const PySendResult result = PyIter_Send(receive->reading, Py_None, out);
+    if (result == PYGEN_NEXT) return result;
+    MessageSource& source = forget_reading(receive);
+    if (result == PYGEN_RETURN) {
+        PyObject* message = std::exchange(*out, nullptr);
+        source.end_reading(message);
+        Py_DECREF(message);
+    } else if (PyErr_ExceptionMatches(PyExc_Exception)) {
+        source.fail_reading();
+    } else {
+        receive->outcome = Outcome::taken;
+        source.end_reading(nullptr);
+        return PYGEN_ERROR;
+    }
+    return PYGEN_RETURN;
+}
+
 void receive_clear_fields(Receive* receive) {
+    if (receive->reading) forget_reading(receive).end_reading(nullptr);
     if (receive->connection && receive->connection->receiver && receive->connection->receiver->waiting() == receive)
         receive->connection->receiver->stop();
     Py_CLEAR(receive->json_type);
@@ -189,6 +216,7 @@ int receive_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(receive->connection);
     Py_VISIT(receive->json_type);
     Py_VISIT(receive->pending);
+    Py_VISIT(receive->reading);
     Py_VISIT(receive->message);
     return 0;
 }
@@ -216,7 +244,7 @@ void warn_never_awaited(ReceiveKind kind, EndOfMessages end) {
 void receive_dealloc(PyObject* self) {
     PyObject_GC_UnTrack(self);
     const Receive* receive = as_receive(self);
-    if (receive->outcome == Outcome::none && !receive->pending && receive->connection) [[unlikely]]
+    if (receive->outcome == Outcome::none && !receive->pending && !receive->reading && receive->connection) [[unlikely]]
         warn_never_awaited(receive->kind, receive->end);
     receive_clear_fields(as_receive(self));
     if (spare_count < max_spare) {
@@ -254,15 +282,28 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
             PyErr_SetString(PyExc_RuntimeError, "this receive is awaited by another task already");
             return PYGEN_ERROR;
         }
+        ConnectionObject* connection = receive->connection;
+        service::WebSocket& websocket = *connection->websocket;
         std::optional<service::Message> message;
-        service::WebSocket& websocket = *receive->connection->websocket;
-        if (const service::Problem problem = websocket.try_receive(message)) {
+        service::Problem problem;
+        if (!receive->reading) {
+            problem = websocket.try_receive(message);
+            if (!problem && !message && connection->source) {
+                receive->outcome = Outcome::taken;  // if it throws
+                receive->reading = connection->source->begin_reading();
+                receive->outcome = Outcome::none;
+            }
+        }
+        if (receive->reading) {
+            if (const PySendResult result = step_reading(receive, out); result != PYGEN_RETURN) return result;
+            problem = websocket.try_receive(message);
+        }
+        if (problem) {
             receive->outcome = Outcome::taken;
             raise_end(receive, problem);
             return PYGEN_ERROR;
         }
         if (!message) {
-            ConnectionObject* connection = receive->connection;
             if (!connection->receiver) connection->receiver = new MessageReceiver(websocket);
             receive->pending = make_pending(*connection->receiver, connection->loop);
             if (!receive->pending) return PYGEN_ERROR;
@@ -293,9 +334,32 @@ PyObject* receive_send(PyObject* self, PyObject*) {
     return end_of_send(receive_next(self));
 }
 
+// Into another server's receive(). A message that it returns all the same waits for the next receive.
+PyObject* throw_into_reading(Receive* receive, PyObject* const* arguments, Py_ssize_t count) {
+    PyObject* method = PyObject_GetAttrString(receive->reading, "throw");
+    PyObject* yielded =
+        method ? PyObject_Vectorcall(method, arguments, static_cast<std::size_t>(count), nullptr) : nullptr;
+    Py_XDECREF(method);
+    if (yielded) return yielded;
+    receive->outcome = Outcome::taken;
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+        PyErr_Fetch(&type, &value, &traceback);
+        forget_reading(receive).end_reading(nullptr);
+        PyErr_Restore(type, value, traceback);
+        return nullptr;
+    }
+    PyObject* message = nullptr;
+    const int has_message = _PyGen_FetchStopIterationValue(&message);
+    forget_reading(receive).end_reading(has_message == 0 ? message : nullptr);
+    Py_XDECREF(message);
+    return throw_into(arguments, count);
+}
+
 // A cancelled task throws here: nothing was taken, so nothing is lost.
 PyObject* receive_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
     Receive* receive = as_receive(self);
+    if (receive->reading) return throw_into_reading(receive, arguments, count);
     MessageReceiver* receiver = receive->connection ? receive->connection->receiver : nullptr;
     if (receiver && receiver->waiting() == receive) receiver->stop();
     receive->outcome = Outcome::taken;
@@ -304,6 +368,12 @@ PyObject* receive_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 
 PyObject* receive_close(PyObject* self, PyObject*) {
     Receive* receive = as_receive(self);
+    if (receive->reading) {
+        PyObject* closed = PyObject_CallMethod(receive->reading, "close", nullptr);
+        receive->outcome = Outcome::taken;
+        forget_reading(receive).end_reading(nullptr);
+        return closed;
+    }
     MessageReceiver* receiver = receive->connection ? receive->connection->receiver : nullptr;
     if (receiver && receiver->waiting() == receive) receiver->stop();
     receive->outcome = Outcome::taken;
@@ -396,7 +466,7 @@ PyObject* make_receive(ConnectionObject* connection, ReceiveKind kind, EndOfMess
     if (!self) return nullptr;
     self->connection = reinterpret_cast<ConnectionObject*>(Py_NewRef(reinterpret_cast<PyObject*>(connection)));
     self->json_type = json_type && json_type != Py_None ? Py_NewRef(json_type) : nullptr;
-    self->pending = self->message = nullptr;
+    self->pending = self->reading = self->message = nullptr;
     self->message_kind = service::MessageKind::text;
     self->kind = kind;
     self->end = end;

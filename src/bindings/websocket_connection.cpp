@@ -412,6 +412,7 @@ PyObject* make_connection(base::IntrusivePtr<service::WebSocket> websocket, PyOb
     if (!self) return nullptr;
     self->websocket = websocket.get();
     self->websocket->add_reference();
+    self->source = nullptr;
     self->receiver = nullptr;
     self->on_disconnect = nullptr;
     self->loop = Py_NewRef(loop);

@@ -12,8 +12,24 @@ namespace proapi::bindings {
 class DisconnectCallback;
 class MessageReceiver;
 
+// Where messages don't come by themselves, but have to be asked for: whoever waits for one steps another server's
+// receive(), in its own task.
+class MessageSource {
+public:
+    // What to step, a new reference. Null: messages come by themselves at present. Throws a Python exception.
+    [[nodiscard]] virtual PyObject* begin_reading() = 0;
+    // What it has returned; null: nobody waits for it any more.
+    virtual void end_reading(PyObject* message) = 0;
+    // By the exception that is set, which is taken: the connection's end will be told.
+    virtual void fail_reading() = 0;
+
+protected:
+    ~MessageSource() = default;
+};
+
 struct ConnectionObject {
     PyObject_HEAD service::WebSocket* websocket;  // a counted reference
+    MessageSource* source;                        // null: the engine's own connection
     MessageReceiver* receiver;                    // made at the first receive that has to wait
     PyObject* loop;                               // the loop it lives on
     DisconnectCallback* on_disconnect;            // null unless its route asks for one

@@ -60,6 +60,10 @@ bool is_chunk_extension(std::string_view text) noexcept {
 
 }  // namespace
 
+Failure body_too_long() {
+    return {413, "the request body is longer than max_body"};
+}
+
 BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : limits_(limits) {
     // Room for the sums below; no line will ever be that long.
     constexpr std::size_t longest = std::numeric_limits<std::size_t>::max() / 2;
@@ -72,7 +76,7 @@ BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : li
         case BodyFraming::content_length:
             remaining_ = head.content_length;
             if (remaining_ > limits_.max_body_bytes) {
-                fail(413, "the request body is longer than max_body");
+                fail(body_too_long());
             } else if (remaining_ == 0) {
                 state_ = ParseState::complete;
             }
@@ -105,8 +109,8 @@ std::size_t BodyDecoder::feed(base::Bytes bytes) {
     return bytes.size() - input.size();
 }
 
-void BodyDecoder::fail(int status, std::string_view reason) {
-    failure_ = {status, std::string{reason}};
+void BodyDecoder::fail(Failure failure) {
+    failure_ = std::move(failure);
     state_ = ParseState::failed;
 }
 
@@ -183,7 +187,7 @@ void BodyDecoder::begin_chunk(std::string_view line) {
         return fail(400, "expected chunk extensions or the line's end after the chunk size, got something else");
     }
     if (size > limits_.max_body_bytes - data_bytes_) {
-        return fail(413, "the request body is longer than max_body");
+        return fail(body_too_long());
     }
     // Extensions carry nothing to the application: a body must not be a pretext for endless ones.
     extension_bytes_ += extension.size();

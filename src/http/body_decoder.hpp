@@ -21,6 +21,9 @@ struct BodyLimits {
     std::size_t max_trailer_fields = 100;        // beyond: 431
 };
 
+// Of a body beyond max_body_bytes.
+[[nodiscard]] Failure body_too_long();
+
 class BodyDecoder {
 public:
     BodyDecoder(const RequestHead& head, const BodyLimits& limits);
@@ -35,7 +38,8 @@ public:
 
 private:
     enum class Phase : std::uint8_t { length, chunk_line, chunk_data, chunk_end, trailer };
-    void fail(int status, std::string_view reason);
+    void fail(int status, std::string_view reason) { fail({status, std::string{reason}}); }
+    void fail(Failure failure);
     // Each takes what is its own off the front of `input`.
     void make_room_for(std::size_t count);
     void take_data(std::string_view& input);

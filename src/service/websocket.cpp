@@ -143,9 +143,12 @@ bool WebSocket::is_above_low_water() const noexcept {
     return transport_ && transport_->buffered_amount() > settings_->low_water;
 }
 
+Problem WebSocket::another_receiver() {
+    return state_problem("receive: another task is waiting for a message already; one task may receive at a time");
+}
+
 Problem WebSocket::try_receive(std::optional<Message>& message) {
-    if (receiver_)
-        return state_problem("receive: another task is waiting for a message already; one task may receive at a time");
+    if (receiver_) return another_receiver();
     if (queue_) {
         const bool was_full = transport_ && !wants_messages();
         message = std::move(queue_->front());
@@ -166,6 +169,12 @@ Problem WebSocket::try_receive(std::optional<Message>& message) {
 void WebSocket::wait_no_longer_open(Waiter& waiter) {
     output_waiters().closed.add(waiter);
     if (transport_) transport_->watch_client();
+    watch_end();
+}
+
+void WebSocket::wait_closed(Waiter& waiter) {
+    close_waiters_.add(waiter);
+    watch_end();
 }
 
 bool WebSocket::wants_messages() const noexcept {

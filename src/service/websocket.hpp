@@ -65,6 +65,9 @@ public:
     virtual void schedule_notify() = 0;
     // WebSocket::ends_with_client() from now on: to be acted on, with no handler on the stack, if the client has left.
     virtual void watch_client() {}
+    // Somebody wants to know whether the connection has ended, and may read no message meanwhile. For transports that
+    // find that out by reading alone.
+    virtual void watch_end() {}
 
 protected:
     ~WebSocketTransport() = default;
@@ -90,6 +93,8 @@ public:
     // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.
     void wait_flushed(Waiter& waiter) { output_waiters().flush.add(waiter); }
 
+    // Of who receives while another task does.
+    [[nodiscard]] static Problem another_receiver();
     // A message that is there already; else `none`. After the end: a problem, once the queue is empty.
     [[nodiscard]] Problem try_receive(std::optional<Message>& message);
     // For when none was there: at most one receiver waits at a time.
@@ -102,7 +107,11 @@ public:
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
     // The connection's end has been told of, and with it everything is over; else wait_closed().
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
-    void wait_closed(Waiter& waiter) noexcept { close_waiters_.add(waiter); }
+    void wait_closed(Waiter& waiter);
+    // Whoever asks is_closed() again and again may read nothing meanwhile: it is to be found out nevertheless.
+    void watch_end() {
+        if (transport_) transport_->watch_end();
+    }
     // For when is_closed() is false: until it is true, which may be long before the transport is gone.
     void wait_no_longer_open(Waiter& waiter);
     [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {

@@ -231,9 +231,39 @@ def test_bodies(vector: Vector) -> None:
 CONVERTERS = {"integer": int, "floating": float, "uuid": uuid.UUID, "text": str, "path": str}
 
 
+STATUS_OF_REFUSAL = {"bad_path": 400, "not_found": 404, "wrong_method": 405, "websocket_only": 426}
+
+
+def open_exchange(
+    site: _engine.Site,
+    method: str | None,
+    raw_path: bytes,
+    headers: list[tuple[bytes, bytes]] | None = None,
+    body: bytes = b"",
+) -> _engine.AsgiExchange:
+    """As another server would; ``method`` None: a WebSocket's handshake."""
+    scope: dict[str, Any] = {
+        "type": "websocket" if method is None else "http",
+        "http_version": "2",
+        "method": method,
+        "path": raw_path.decode("latin-1"),
+        "raw_path": raw_path,
+        "headers": headers or [],
+    }
+    exchange = _engine.AsgiExchange(_engine.AsgiService(site, lambda level, line: None), scope)
+    if exchange.takes_body:
+        exchange.feed(body, False)
+    return exchange
+
+
+def response_of(exchange: _engine.AsgiExchange) -> tuple[int, dict[bytes, bytes]]:
+    start = exchange.take_messages()[0]
+    return start["status"], dict(start["headers"])
+
+
 @pytest.mark.parametrize("vector", vectors("http", "routes"))
 @pytest.mark.parametrize("order", ["as listed", "reversed"])
-def test_routes(vector: Vector, order: str) -> None:
+async def test_routes(vector: Vector, order: str) -> None:
     site = _engine.Site()
     numbers: dict[int, int] = {}  # of the vector's routes, by the site's
     listed = list(enumerate(vector["routes"]))
@@ -241,25 +271,23 @@ def test_routes(vector: Vector, order: str) -> None:
         numbers[site.add_route(method, characters(pattern).decode(), {})] = number
     for request in vector["requests"]:
         raw_path = characters(request["path"])
-        info = _engine.RequestInfo(
-            site,
-            method=request["method"],
-            raw_path=raw_path,
-            route_path=raw_path,
-            query=b"",
-            headers=[],
-            client=None,
-            secure=False,
-        )
+        exchange = open_exchange(site, request["method"], raw_path)
+        websocket = exchange.websocket
         if "refusal" in request:
+            assert exchange.route is None, request
+            assert websocket is None, request
+            status, headers = response_of(exchange)
             refusal = "websocket_only" if request.get("websocket_only") else request["refusal"]
-            assert info.match_kind == refusal, request
-            if "allowed_methods" in request:
-                assert info.allowed_methods == request["allowed_methods"], request
+            is_handshake = request["method"] is None and refusal != "bad_path"
+            assert status == (404 if is_handshake else STATUS_OF_REFUSAL[refusal]), request
+            if status == 405:
+                assert headers[b"allow"] == ", ".join(request["allowed_methods"]).encode(), request
             continue
-        assert info.match_kind == "matched", request
-        assert numbers[info.route] == request["route"], request
-        assert info.path_params == {
+        route = exchange.route if websocket is None else websocket.route
+        assert route is not None, request
+        assert numbers[route] == request["route"], request
+        path_params = exchange.request.path_params if websocket is None else websocket.connection.path_params
+        assert path_params == {
             name: CONVERTERS[kind](characters(value).decode()) for name, value, kind in request["parameters"]
         }, request
 
@@ -273,17 +301,10 @@ def test_forms(vector: Vector) -> None:
     content_type = characters(vector["content_type"])
     headers = [(b"content-type", content_type)] if content_type else []
     body = characters(vector["body"])
-    info = _engine.RequestInfo(
-        _engine.Site(),
-        method="POST",
-        raw_path=b"/",
-        route_path=b"/",
-        query=b"",
-        headers=headers,
-        client=None,
-        secure=False,
-        body=body,
-    )
+    site = _engine.Site()
+    site.add_route("POST", "/", {})
+    site.set("max_body", str(4 * 1024 * 1024))
+    info = open_exchange(site, "POST", b"/", headers, body).request
     if "status" in vector:
         for parse in (Request(info).form, Request(info).files):
             with pytest.raises(RequestBodyError, match=r"The body: .*expected .*, got ") as caught:

@@ -181,6 +181,7 @@ async def test_incoming_queue_is_bounded() -> None:
     async def late(websocket: WebSocketConnection) -> None:
         nonlocal most_ahead
         await websocket.accept()
+        assert not websocket.closed  # who asks that wants it found out: the server is read for it from now on
         await full.wait()  # and comes back once nothing more is taken: to take what is there needs no turn of the loop
         for _ in messages:
             most_ahead = max(most_ahead, taken - len(got))

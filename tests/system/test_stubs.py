@@ -15,7 +15,7 @@ from proapi import WebSocketConnection
 
 # Classes and functions that applications don't see; nanobind's describe themselves in ways of their own.
 INTERNAL = r"""
-proapi\._engine\.(Engine|Exchange|RequestInfo|Site|WebSocketBridge|WebSocketMachine)(\..*)?
+proapi\._engine\.(AsgiExchange|AsgiService|Engine|Exchange|RequestInfo|Site|WebSocketBridge|WebSocketMachine)(\..*)?
 proapi\._engine\.(answer_handshake|check_accept_response|decode_body|may_hide_non_finite|parse_request|register)
 # It can't be made by hand, which the stub says in the one way it has.
 proapi\._engine\.WebSocketConnection(\.__init__)?

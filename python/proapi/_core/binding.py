@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _engine
 from .._engine import (
+    AsgiExchange,
+    AsgiService,
     Engine,
     Exchange,
     RequestInfo,
@@ -20,7 +22,18 @@ from . import json
 if TYPE_CHECKING:
     from .dispatch import Dispatcher
 
-__all__ = ["Engine", "Exchange", "RequestInfo", "Site", "WebSocketBridge", "WebSocketConnection", "serving", "version"]
+__all__ = [
+    "AsgiExchange",
+    "AsgiService",
+    "Engine",
+    "Exchange",
+    "RequestInfo",
+    "Site",
+    "WebSocketBridge",
+    "WebSocketConnection",
+    "serving",
+    "version",
+]
 
 version: str = _engine.version
 

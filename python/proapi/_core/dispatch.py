@@ -172,6 +172,18 @@ class Dispatcher:
         task.add_done_callback(self._on_request_done, context=context)
         return task
 
+    async def respond(self, exchange: Exchange, route: int) -> None:
+        """In the running task, which is cancelled if the handler is."""
+        handler = self._handlers[route]
+        assert handler is not None
+        task = asyncio.current_task()
+        assert task is not None
+        self._exchanges[task] = exchange, handler
+        try:
+            await self._respond(exchange, handler)
+        finally:
+            del self._exchanges[task]
+
     def _on_request_done(self, task: asyncio.Task[Any]) -> None:
         del self._exchanges[task]
         if not task.cancelled():

@@ -1,5 +1,7 @@
 """ProAPI under another ASGI server."""
 
-from .front import AsgiFront, Receive, Scope, Send
+from .exchange import Message as Scope
+from .exchange import Receive, Send
+from .front import AsgiFront
 
 __all__ = ["AsgiFront", "Receive", "Scope", "Send"]

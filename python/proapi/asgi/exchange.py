@@ -1,87 +1,60 @@
-"""An HTTP exchange over an ASGI server: the response's parts queue here, bounded, and a pump sends them."""
+"""An HTTP request over an ASGI server: the engine's exchange, and its messages on their way to the server.
+
+The handler runs in the task of the ASGI call, and each part of its response is sent from there.
+"""
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .._core.binding import RequestInfo
+from .._core.binding import AsgiExchange
 from .._core.exchange import Pairs
-from .._core.threads import ThreadPool
 
-_HIGH_WATER = 64 * 1024
+if TYPE_CHECKING:
+    from .front import AsgiFront
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
 _FILE_PART = 64 * 1024
-_BODILESS = (204, 304)
-_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
-class Messages(NamedTuple):
-    """The two callables of an ASGI connection."""
+async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
+    """From the request's head to the end of its response."""
+    exchange = HttpExchange(front, scope, receive, send)
+    if exchange.takes_body and not await exchange.read_body():
+        return
+    try:
+        if (route := exchange.route) is not None:
+            front.enter_context()
+            try:
+                await front.dispatcher.respond(exchange, route)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not exchange.ended or task is None or task.uncancel() > 0:  # not with its client
+                    raise
+        await exchange.flush()
+    finally:
+        exchange.close()
 
-    receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
-    send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-
-class _FilePart(NamedTuple):
-    descriptor: int
-    offset: int
-    length: int
-
-
-class AsgiExchange:
+class HttpExchange(AsgiExchange):
     """See ``Exchange``."""
 
-    def __init__(self, request: RequestInfo, messages: Messages) -> None:
-        self.request = request
-        self.started = False
-        self.finished = False
-        self.ended = False
-        self._messages = messages
-        self._has_body = request.method != "HEAD"
-        self._parts: deque[MutableMapping[str, Any] | _FilePart] = deque()
-        self._buffered = 0
-        self._changed = asyncio.Event()
-        self._drained = asyncio.Event()
+    __slots__ = ("_front", "_head", "_on_end", "_receive", "_send", "_watcher")
+
+    def __init__(self, front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
+        super().__init__(front.service, scope)
+        self._front = front
+        self._receive = receive
+        self._send = send
         self._watcher: asyncio.Task[None] | None = None
+        self._head: asyncio.Task[None] | None = None
         self._on_end: Callable[[], object] | None = None
 
     # ---- the handler's side ----
-
-    def respond(self, status: int, headers: Pairs, body: bytes) -> None:
-        self.start(status, headers, len(body))
-        self.finished = True
-        content = body if self._has_body else b""
-        self._buffered += len(content)
-        self._put({"type": "http.response.body", "body": content, "more_body": False})
-
-    def respond_with_file(self, status: int, headers: Pairs, path: bytes) -> None:
-        self.respond_with_found(*self.request.find_file_at(path, status, headers))
-
-    def respond_with_found(self, status: int, headers: Pairs, text: str, file: tuple[int, int, int] | None) -> None:
-        """What the engine has found."""
-        if file is None:
-            self.respond(status, headers, text.encode())
-        else:
-            try:
-                self._respond_with(status, headers, _FilePart(*file))
-            except BaseException:
-                os.close(file[0])
-                raise
-
-    def answer(self, status: int, text: bytes, headers: Pairs | None = None) -> None:
-        """A refusal in words."""
-        self.respond(status, [*(headers or []), _TEXT], text)
-
-    def start(self, status: int, headers: Pairs, content_length: int | None) -> None:
-        if self.started:
-            raise RuntimeError("the response has been started already")
-        self.started = True
-        self._has_body = self._has_body and status not in _BODILESS
-        fields = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers]
-        if content_length is not None and status not in _BODILESS:
-            fields.append((b"content-length", str(content_length).encode()))
-        self._put({"type": "http.response.start", "status": status, "headers": fields})
 
     @property
     def client_left(self) -> bool:
@@ -97,117 +70,86 @@ class AsgiExchange:
         """To an ASGI server, a client that ends its side is gone, or not: nothing tells that it has but ended it."""
         self._watch_client()
 
+    def start(self, status: int, headers: Pairs, content_length: int | None) -> None:
+        super().start(status, headers, content_length)
+        if asyncio.current_task() is None:  # of a stream whose first part takes long: nobody is there to send it
+            self._head = asyncio.ensure_future(self.flush())
+
     async def write(self, data: bytes) -> bool:
-        self._put_body(data)
-        while self._buffered > _HIGH_WATER and not self.ended:
-            self._drained.clear()
-            await self._drained.wait()
+        self.put(data)
+        self._watch_client()
+        await self.flush()
         return not self.ended
-
-    def finish(self) -> None:
-        self.finished = True
-        self._put({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def fail(self) -> None:
-        if self.finished:
-            return
-        if self.started:
-            self.finished = True  # without the last part
-            self._changed.set()
-        else:
-            self.respond(500, [_TEXT], b"Internal Server Error\n")
 
     # ---- the server's side ----
 
-    async def pump(self, pool: ThreadPool) -> None:
-        """Sends the response's parts until it is whole. A response that failed stays without its end, behind what was
-        written before: the server cuts the connection."""
+    async def read_body(self) -> bool:
+        """False: the client has gone."""
+        while self.takes_body:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                return False
+            self.feed(message.get("body", b""), message.get("more_body", False))
+        return True
+
+    async def flush(self) -> None:
+        """Sends what there is of the response. A response that failed stays without its end: the server cuts the
+        connection."""
+        if self._head is not None and self._head is not asyncio.current_task():
+            await self._head
+        messages = self.take_messages()
         try:
-            while True:
-                while self._parts and not self.ended:
-                    await self._send(self._parts.popleft(), pool)
-                if self.finished or self.ended:
+            while messages and not self.ended:
+                message = messages.pop(0)
+                if not isinstance(message, tuple):
+                    await self._give(message)
+                elif not await self._send_file(*message):
                     return
-                if self.started:
-                    self._watch_client()
-                self._changed.clear()
-                await self._changed.wait()
         finally:
-            if self._watcher is not None:
-                self._watcher.cancel()
-            for part in self._parts:
-                if isinstance(part, _FilePart):
-                    os.close(part.descriptor)
+            for message in messages:
+                if isinstance(message, tuple):
+                    os.close(message[0])
 
-    async def _send(self, part: MutableMapping[str, Any] | _FilePart, pool: ThreadPool) -> None:
-        if isinstance(part, _FilePart):
-            await self._send_file(part, pool)
-            return
-        await self._give(part)
-        self._buffered -= len(part.get("body", b""))
-        self._drained.set()
+    async def _give(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            self._end()
 
-    async def _send_file(self, file: _FilePart, pool: ThreadPool) -> None:
-        descriptor, offset, length = file
-        self._start_watch()
+    def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def _send_file(self, descriptor: int, offset: int, length: int) -> bool:
+        """False: the response must not go on: the file has become shorter than announced, or the client is gone."""
+        self._watch_client()
         try:
             while length and not self.ended:
-                data = await pool.run(os.pread, descriptor, min(length, _FILE_PART), offset)
-                if not data:  # it has become shorter than its announced length
-                    self._parts.clear()
-                    return
+                data = await self._front.files.run(os.pread, descriptor, min(length, _FILE_PART), offset)
+                if not data:
+                    return False
                 await self._give({"type": "http.response.body", "body": data, "more_body": True})
                 offset += len(data)
                 length -= len(data)
         finally:
             os.close(descriptor)
-
-    async def _give(self, message: MutableMapping[str, Any]) -> None:
-        try:
-            await self._messages.send(message)
-        except OSError:
-            self._end()
+        return not self.ended
 
     def _watch_client(self) -> None:
         """For a streamed response, which ends when the client is gone, and for whoever asks."""
-        if not self.finished:
-            self._start_watch()
-
-    def _start_watch(self) -> None:
         if self._watcher is None and not self.ended:
             self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
         try:
-            while (await self._messages.receive())["type"] != "http.disconnect":
+            while (await self._receive())["type"] != "http.disconnect":
                 pass
-        except Exception:
+        finally:
             self._end()
-            raise
-        self._end()
 
     def _end(self) -> None:
         if self.ended:
             return
-        self.ended = True
-        self._drained.set()
-        self._changed.set()
+        self.end()
         if self._on_end is not None:
             self._on_end()
-
-    def _respond_with(self, status: int, headers: Pairs, file: _FilePart) -> None:
-        self.start(status, headers, file.length)
-        if self._has_body:
-            self._put(file)
-        else:
-            os.close(file.descriptor)
-        self.finish()
-
-    def _put_body(self, data: bytes) -> None:
-        if data and self._has_body:
-            self._buffered += len(data)
-            self._put({"type": "http.response.body", "body": data, "more_body": True})
-
-    def _put(self, part: MutableMapping[str, Any] | _FilePart) -> None:
-        self._parts.append(part)
-        self._changed.set()

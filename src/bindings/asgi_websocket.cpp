@@ -1,0 +1,361 @@
+// WebSocketBridge: a WebSocket whose frames another server reads and writes (ASGI). The application's end is the
+// engine's own, so its rules are the same; the transport under it are the server's two callables.
+//
+// Most of the time nothing stands between a handler and them: who receives steps the server's receive() in its own
+// task, and who sends steps its send(). What does not fit in there is for Python's pump
+// (python/proapi/asgi/websocket.py): the handshake and the close, a send() that has to wait, and reading for handlers
+// that do something else, but want to know of the end (is_watched).
+#include <deque>
+
+#include "bindings/arguments.hpp"
+#include "bindings/asgi.hpp"
+#include "bindings/registry.hpp"
+#include "bindings/websocket_connection.hpp"
+#include "service/websocket.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+// What `await` would step.
+[[nodiscard]] nb::object iterator_of(nb::object awaitable) {
+    if (PyCoro_CheckExact(awaitable.ptr())) return awaitable;
+    const PyAsyncMethods* const methods = Py_TYPE(awaitable.ptr())->tp_as_async;
+    if (methods && methods->am_await) return take(methods->am_await(awaitable.ptr()));
+    throw nb::type_error("expected an awaitable from the ASGI server");
+}
+
+[[nodiscard]] nb::object dict_of(std::initializer_list<std::pair<const char*, nb::object>> items) {
+    nb::dict dict;
+    for (const auto& [name, value] : items) dict[name] = value;
+    return dict;
+}
+
+// The exception that is set, which is then no longer.
+[[nodiscard]] PyObject* take_exception() {
+    PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
+// Names in lower case, as ASGI has them.
+[[nodiscard]] nb::list fields_of(const http::Headers& headers) {
+    nb::list fields;
+    for (const auto& [name, value] : headers) fields.append(field_of(name, value));
+    return fields;
+}
+
+class WebSocketBridge final : private service::WebSocketTransport, private MessageSource {
+public:
+    // `settings` outlive it.
+    WebSocketBridge(service::RequestInfo request, const service::WebSocketSettings& settings)
+        : settings_(settings),
+          websocket_(new service::WebSocket(std::move(request), settings, *this)),
+          connection_(take(make_connection(websocket_, take(PyObject_CallNoArgs(registry().get_running_loop)).ptr()))) {
+        as_connection(connection_.ptr())->source = this;
+    }
+    WebSocketBridge(const WebSocketBridge&) = delete;
+    WebSocketBridge& operator=(const WebSocketBridge&) = delete;
+    virtual ~WebSocketBridge() {
+        if (connection_.is_valid()) as_connection(connection_.ptr())->source = nullptr;
+        if (!websocket_->has_ended()) websocket_->on_end();
+    }
+
+    [[nodiscard]] const base::IntrusivePtr<service::WebSocket>& websocket() const noexcept { return websocket_; }
+    [[nodiscard]] nb::object connection() const { return connection_; }
+    [[nodiscard]] std::size_t route() const { return websocket_->request().match.route; }
+
+    // `schedule` is called when notify() is to be called soon, with no handler on the stack, and when there is
+    // something for the pump.
+    void begin(nb::callable receive, nb::callable send, nb::callable schedule, bool can_respond) {
+        receive_ = std::move(receive);
+        send_ = std::move(send);
+        schedule_ = std::move(schedule);
+        can_respond_ = can_respond;
+    }
+
+    // ---- for the pump: reading ----
+
+    // Whether it is to read: somebody wants to know of the end, and no receive of the handler's is reading just now.
+    [[nodiscard]] bool is_watched() const noexcept { return is_watched_ && !is_reading_; }
+    void begin_pumping() noexcept { is_pumping_ = true; }
+    [[nodiscard]] bool is_reading() const noexcept { return is_reading_; }
+    [[nodiscard]] bool wants_messages() const { return websocket_->wants_messages(); }
+    // False: it was the last.
+    [[nodiscard]] bool feed(const nb::dict& message) {
+        receive_message(message);
+        schedule_notify();
+        return !end_;
+    }
+    void end(std::uint16_t code, const std::string& reason) {
+        if (end_ || has_told_end_) return;
+        end_ = End{code, reason};
+        schedule_notify();
+    }
+
+    // ---- for the pump: writing ----
+
+    // What to do next: a message to send, or a send() that has begun, as (coroutine, what it has yielded). None:
+    // nothing. What was given before is done: what it held is no longer buffered.
+    [[nodiscard]] nb::object next_output() {
+        const std::size_t done = std::exchange(in_flight_bytes_, 0);
+        if (done > 0) {
+            buffered_bytes_ -= done;
+            schedule_notify();
+        }
+        is_writing_ = !outputs_.empty();
+        if (!is_writing_) return nb::none();
+        nb::object output = std::move(outputs_.front().object);
+        in_flight_bytes_ = outputs_.front().bytes;
+        outputs_.pop_front();
+        return output;
+    }
+    // This side's last message was given.
+    [[nodiscard]] bool has_closed() const noexcept { return has_closed_ && outputs_.empty(); }
+
+    // Steps those that wait.
+    void notify() {
+        sends_in_a_row_ = bytes_in_a_row_ = 0;
+        if (!std::exchange(has_fed_, false) && end_) {
+            const End end = *std::exchange(end_, std::nullopt);
+            has_told_end_ = true;
+            websocket_->on_close(end.code, end.reason);
+            if (!websocket_->has_ended()) websocket_->on_end();
+        } else {
+            websocket_->on_drained();
+            websocket_->notify();
+            if (end_) schedule_notify();  // what came before it was handed over before it
+        }
+        if (raise_kept_exception()) throw nb::python_error();
+    }
+    [[nodiscard]] bool has_ended() const noexcept { return has_told_end_; }
+    [[nodiscard]] nb::object failure() const { return failure_.is_valid() ? failure_ : nb::none(); }
+
+    int traverse(visitproc visit, void* arg) {
+        for (const nb::object* object : {&receive_, &send_, &schedule_, &connection_, &failure_})
+            Py_VISIT(object->ptr());
+        for (const Output& output : outputs_) Py_VISIT(output.object.ptr());
+        return 0;
+    }
+    void clear() {
+        receive_ = send_ = schedule_ = nb::object();
+        outputs_.clear();
+    }
+
+private:
+    struct Output {
+        nb::object object;
+        std::size_t bytes;
+    };
+    struct End {
+        std::uint16_t code;
+        std::string reason;
+    };
+
+    void ask_for_pump() {
+        if (schedule_.is_valid()) schedule_();
+    }
+    void push(nb::object output, std::size_t bytes = 0) {
+        outputs_.push_back({std::move(output), bytes});
+        buffered_bytes_ += bytes;
+        ask_for_pump();
+    }
+
+    // ---- receiving ----
+
+    PyObject* begin_reading() override {
+        if (is_pumping_ || end_ || has_told_end_ || !receive_.is_valid()) return nullptr;
+        if (is_reading_) {
+            raise_problem(service::WebSocket::another_receiver());
+            throw nb::python_error();
+        }
+        nb::object reading = iterator_of(receive_());
+        is_reading_ = true;
+        sends_in_a_row_ = bytes_in_a_row_ = 0;
+        return reading.release().ptr();
+    }
+    void end_reading(PyObject* message) override {
+        is_reading_ = false;
+        if (message) receive_message(nb::cast<nb::dict>(nb::handle(message)));
+        has_fed_ = false;  // who was reading takes it at once
+        if (is_watched_ || is_pumping_) ask_for_pump();
+    }
+    void fail_reading() override {
+        failure_ = nb::steal(take_exception());
+        is_reading_ = false;
+        end(ws::close_code::abnormal_closure, {});
+    }
+    void receive_message(const nb::dict& message) {
+        if (nb::cast<std::string_view>(message["type"]) != "websocket.receive") {
+            const nb::object reason = message.get("reason", nb::none());
+            end(close_code_of(message), reason.is_none() ? std::string() : nb::cast<std::string>(reason));
+            return;
+        }
+        const nb::object text = message.get("text", nb::none());
+        std::string data;
+        if (text.is_none()) {
+            const auto octets = nb::cast<nb::bytes>(message["bytes"]);
+            data.assign(octets.c_str(), octets.size());
+        } else {
+            data = nb::cast<std::string>(text);
+        }
+        if (data.size() > settings_.max_message_size)
+            return websocket_->fail(ws::close_code::message_too_big,
+                                    "expected at most " + std::to_string(settings_.max_message_size) +
+                                        " octets (max_message_size), got " + std::to_string(data.size()));
+        websocket_->enqueue({text.is_none() ? service::MessageKind::binary : service::MessageKind::text, data});
+        has_fed_ = true;
+    }
+    // A connection that was lost is 1005 to uvicorn, which then gives no reason; with a Close frame it gives one.
+    [[nodiscard]] static std::uint16_t close_code_of(const nb::dict& message) {
+        const nb::object code = message.get("code", nb::none());
+        const std::uint16_t number =
+            code.is_none() ? ws::close_code::no_status_received : nb::cast<std::uint16_t>(code);
+        const bool is_lost =
+            number == ws::close_code::no_status_received && !code.is_none() && !message.contains("reason");
+        return is_lost ? ws::close_code::abnormal_closure : number;
+    }
+
+    // ---- sending ----
+
+    void send(service::MessageKind kind, base::Bytes payload) override {
+        if (end_) return;  // it is about to be told
+        const std::string_view data = base::as_text(payload);
+        const nb::object message =
+            kind == service::MessageKind::text
+                ? dict_of({{"type", nb::str("websocket.send")}, {"text", take(to_str(data))}})
+                : dict_of({{"type", nb::str("websocket.send")}, {"bytes", nb::bytes(data.data(), data.size())}});
+        if (is_writing_ || !outputs_.empty() || !send_.is_valid() || is_share_used_up(data.size())) {
+            push(message, data.size());
+        } else {
+            start_send(message, data.size());
+        }
+    }
+
+    [[nodiscard]] bool is_share_used_up(std::size_t bytes) noexcept {
+        bytes_in_a_row_ += bytes;
+        return ++sends_in_a_row_ > max_sends_in_a_row || bytes_in_a_row_ > settings_.high_water;
+    }
+
+    // Steps the server's send() as far as it goes.
+    void start_send(const nb::object& message, std::size_t bytes) {
+        nb::object sending = iterator_of(send_(message));
+        PyObject* out = nullptr;
+        switch (PyIter_Send(sending.ptr(), Py_None, &out)) {
+            case PYGEN_RETURN:
+                return Py_DECREF(out);
+            case PYGEN_NEXT:
+                push(nb::make_tuple(sending, nb::steal(out)), bytes);
+                is_writing_ = true;
+                return;
+            case PYGEN_ERROR:
+                break;
+        }
+        if (!PyErr_ExceptionMatches(PyExc_OSError)) throw nb::python_error();
+        PyErr_Clear();
+        find_end();
+    }
+
+    // The connection is gone, and the server may know why: what it has received is read, as far as nobody has to wait
+    // for it. Senders are not told yet: what came before the end is the handler's first.
+    void find_end() {
+        if (is_reading_ || is_pumping_) return;  // whoever reads is about to be told
+        for (std::uint64_t i = 0; i <= settings_.receive_queue_messages && !end_; ++i) {
+            const nb::object reading = iterator_of(receive_());
+            PyObject* out = nullptr;
+            const PySendResult result = PyIter_Send(reading.ptr(), Py_None, &out);
+            const nb::object received = nb::steal(out);
+            if (result == PYGEN_ERROR) throw nb::python_error();
+            if (result == PYGEN_NEXT) {
+                reading.attr("close")();
+                break;
+            }
+            receive_message(nb::cast<nb::dict>(received));
+        }
+        end(ws::close_code::abnormal_closure, {});
+    }
+
+    void accept(std::string_view subprotocol, const http::Headers& headers) override {
+        nb::object chosen = nb::none();
+        if (!subprotocol.empty()) chosen = take(to_str(subprotocol));
+        push(
+            dict_of({{"type", nb::str("websocket.accept")}, {"subprotocol", chosen}, {"headers", fields_of(headers)}}));
+    }
+    // With that response where the server can send one, else with its 403.
+    void reject(int status, std::string_view body, const http::Headers& headers) override {
+        has_closed_ = true;
+        if (!can_respond_) return push(dict_of({{"type", nb::str("websocket.close")}}));
+        nb::list fields = fields_of(headers);
+        fields.append(field_of("content-length", std::to_string(body.size())));
+        push(dict_of(
+            {{"type", nb::str("websocket.http.response.start")}, {"status", nb::int_(status)}, {"headers", fields}}));
+        push(dict_of(
+            {{"type", nb::str("websocket.http.response.body")}, {"body", nb::bytes(body.data(), body.size())}}));
+    }
+    void close(std::uint16_t code, std::string_view reason) override {
+        has_closed_ = true;
+        push(dict_of(
+            {{"type", nb::str("websocket.close")}, {"code", nb::int_(code)}, {"reason", take(to_str(reason))}}));
+    }
+    void tell_fault(std::uint16_t, std::string_view) override {}  // the other server's log is the other server's
+    [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }
+    void resume_reading() override { ask_for_pump(); }
+    void schedule_notify() override { ask_for_pump(); }
+    void watch_end() override {
+        if (std::exchange(is_watched_, true)) return;
+        ask_for_pump();
+    }
+
+    // A server's send() may never wait, not even once the client is gone: whoever sends in a loop without receiving
+    // would hold the event loop for ever. What goes beyond is the pump's, whose queue makes senders wait.
+    static constexpr std::size_t max_sends_in_a_row = 64;
+
+    const service::WebSocketSettings& settings_;
+    nb::object receive_, send_, schedule_;  // none once the collector has taken them
+    base::IntrusivePtr<service::WebSocket> websocket_;
+    nb::object connection_;
+    nb::object failure_;  // of the server's receive()
+    std::deque<Output> outputs_;
+    std::optional<End> end_;
+    std::size_t buffered_bytes_ = 0, in_flight_bytes_ = 0;
+    std::size_t sends_in_a_row_ = 0, bytes_in_a_row_ = 0;
+    bool can_respond_ = false;
+    bool is_watched_ = false, is_pumping_ = false;  // whether the pump is to read, and does
+    bool is_reading_ = false;                       // a receive of the handler's
+    bool is_writing_ = false;                       // the pump
+    bool has_fed_ = false, has_told_end_ = false, has_closed_ = false;
+};
+
+}  // namespace
+
+nb::object make_websocket_bridge(service::RequestInfo request, const service::WebSocketSettings& settings,
+                                 base::IntrusivePtr<service::WebSocket>& websocket) {
+    auto bridge = std::make_unique<WebSocketBridge>(std::move(request), settings);
+    websocket = bridge->websocket();
+    return nb::cast(bridge.release(), nb::rv_policy::take_ownership);
+}
+
+void add_asgi_websocket(nb::module_& module) {
+    using B = WebSocketBridge;
+    nb::class_<B>(module, "WebSocketBridge", nb::type_slots(collectable<B>))
+        .def_prop_ro("connection", &B::connection)
+        .def_prop_ro("route", &B::route)
+        .def("begin", &B::begin, nb::arg("receive"), nb::arg("send"), nb::arg("schedule"), nb::kw_only(),
+             nb::arg("can_respond"))
+        .def_prop_ro("is_watched", &B::is_watched)
+        .def("begin_pumping", &B::begin_pumping)
+        .def_prop_ro("is_reading", &B::is_reading)
+        .def_prop_ro("wants_messages", &B::wants_messages)
+        .def("feed", &B::feed, nb::arg("message"))
+        .def("end", &B::end, nb::arg("code"), nb::arg("reason"))
+        .def("next_output", &B::next_output)
+        .def_prop_ro("has_closed", &B::has_closed)
+        .def("notify", &B::notify)
+        .def_prop_ro("has_ended", &B::has_ended)
+        .def_prop_ro("failure", &B::failure);
+}
+
+}  // namespace proapi::bindings
