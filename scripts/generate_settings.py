@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import generated
+from generated import COMMAND
+
 TABLE = "contract/settings.json"
-COMMAND = "make generate"
 ORIGIN = f"Generated from {TABLE} by scripts/generate_settings.py"
 WIDTH = 120  # of a line in C++ and Python
 
@@ -310,14 +312,10 @@ class Output:
 
     def render(self, settings: Sequence[Setting], now: str) -> str:
         """The whole text that the file should have; ``now`` is the one it has."""
-        generated = "".join(f"{line}\n" for line in self.write(settings))
+        lines = self.write(settings)
         if not self.begin:
-            return generated
-        before, found_begin, rest = now.partition(f"{self.begin}\n")
-        _, found_end, after = rest.partition(self.end)
-        if not found_begin or not found_end:
-            sys.exit(f"{self.path}: expected two lines, '{self.begin}' and '{self.end}', around what is generated")
-        return before + found_begin + generated + found_end + after
+            return "".join(f"{line}\n" for line in lines)
+        return generated.put_between(self.begin, self.end, lines, self.path, now)
 
 
 OUTPUTS = (
@@ -338,15 +336,6 @@ OUTPUTS = (
 )
 
 
-def first_difference(now: str, wanted: str) -> str:
-    have, want = now.splitlines(), wanted.splitlines()
-    for number, (got, expected) in enumerate(zip(have, want, strict=False), 1):
-        if got != expected:
-            return f"{number}: expected {expected!r}, got {got!r}"
-    more = min(len(have), len(want))
-    return f"{more + 1}: expected {len(want)} lines, got {len(have)}"
-
-
 def main() -> int:
     arguments = sys.argv[1:]
     is_check = "--check" in arguments
@@ -355,18 +344,11 @@ def main() -> int:
     settings = read_table(root)
     status = 0
     for output in OUTPUTS:
-        path = root / output.path
-        now = path.read_text(encoding="utf-8") if path.exists() else ""
-        wanted = output.render(settings, now)
-        if now == wanted:
-            continue
-        if is_check:
-            place = f"{output.path}:{first_difference(now, wanted)}"
-            print(f"{place}. It does not follow from {TABLE}: run `{COMMAND}`")
+        wanted = output.render(settings, generated.read(root, output.path))
+        if not is_check:
+            generated.write(root, output.path, wanted)
+        elif not generated.check(root, output.path, wanted, TABLE):
             status = 1
-        else:
-            path.write_text(wanted, encoding="utf-8")
-            print(f"wrote {output.path}")
     return status
 
 
