@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from people import TIMEOUT_MS, People
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from promises import promise
 from system_servers import ROOT, Process, built, python
 from websockets.sync.client import ClientConnection, connect
 
@@ -152,6 +153,7 @@ def open_with_a_path_that_dies(people: People, url: str, lost: str) -> tuple[Pag
     return be_connected(page), lambda: dead.append(lost)
 
 
+@promise("chat-in-a-browser")
 def test_two_users_talk_in_one_room(chat: Chat, people: People) -> None:
     ada = be_connected(people.open(chat.url("lobby", "Ada")))
     expect(ada.get_by_test_id("user-count")).to_have_text("1 here")
@@ -181,6 +183,7 @@ def test_two_users_talk_in_one_room(chat: Chat, people: People) -> None:
     expect(messages(ada, "Ada")).to_have_text(["Hello Grace", "<b onclick='alert(1)'>not markup</b>", "Alone again"])
 
 
+@promise("chat-in-a-browser")
 def test_rooms_do_not_hear_each_other(chat: Chat, people: People) -> None:
     ada = be_connected(people.open(chat.url("engine-room", "Ada")))
     grace = be_connected(people.open(chat.url("kaffee%20%26%20kuchen%2F%C3%BC", "Grace")))
@@ -205,6 +208,7 @@ def test_rooms_do_not_hear_each_other(chat: Chat, people: People) -> None:
     expect(grace.get_by_test_id("user-count")).to_have_text("1 here")
 
 
+@promise("chat-in-a-browser")
 def test_a_killed_server_comes_back(chat: Chat, people: People) -> None:
     ada = be_connected(people.open(chat.url("lobby", "Ada")))
     grace = be_connected(people.open(chat.url("lobby", "Grace")))
@@ -230,6 +234,7 @@ def test_a_killed_server_comes_back(chat: Chat, people: People) -> None:
     expect(ada.get_by_test_id("user-count")).to_have_text("2 here")
 
 
+@promise("chat-in-a-browser")
 def test_a_message_typed_while_the_server_is_away_reaches_the_others(chat: Chat, people: People) -> None:
     ada = be_connected(people.open(chat.url("lobby", "Ada")))
     chat.kill()
@@ -359,6 +364,7 @@ def test_on_a_phone_held_sideways_everything_can_be_reached(chat: Chat, people: 
     expect(page.get_by_test_id("members")).to_be_in_viewport()
 
 
+@promise("chat-in-a-browser")
 def test_on_a_phone(chat: Chat, people: People) -> None:
     page = people.open(chat.url("lobby"), **PHONE)
     page.get_by_test_id("name-input").fill("Lin")

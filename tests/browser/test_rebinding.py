@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
+from promises import promise
 from system_servers import ROOT, Process, python, serving
 
 APP = ROOT / "tests" / "system" / "proxied_app.py"
@@ -75,6 +76,7 @@ def page(resolving_browser: Browser, server: Process) -> Iterator[Page]:
     page.close()
 
 
+@promise("hosts")
 @pytest.mark.parametrize("name", ["fetch", "XMLHttpRequest"])
 def test_what_a_rebound_page_asks_is_refused(page: Page, name: str) -> None:
     script = FETCH if name == "fetch" else XHR
@@ -83,6 +85,7 @@ def test_what_a_rebound_page_asks_is_refused(page: Page, name: str) -> None:
         assert (status, "allowed_hosts" in text) == (421, True), fields
 
 
+@promise("hosts")
 def test_its_sockets_are_refused(page: Page) -> None:
     assert page.evaluate(SOCKET) == 1006
 

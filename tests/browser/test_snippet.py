@@ -10,6 +10,7 @@ import pytest
 from documented_programs import BROWSER
 from people import People
 from playwright.sync_api import ConsoleMessage
+from promises import promise
 from system_servers import ROOT, Process, built, python, serving
 
 REFUSED = """
@@ -59,16 +60,19 @@ def run_snippet(people: People, url: str, echo: Process) -> None:
     assert received.value.text == "Received: Echo: Hello, server!"
 
 
+@promise("tutorial-javascript", "local-pages")
 def test_from_a_page_of_another_port(people: People, echo: Process, another_port: int) -> None:
     run_snippet(people, f"http://localhost:{another_port}/", echo)
 
 
+@promise("tutorial-javascript", "local-pages")
 def test_from_a_file(people: People, echo: Process, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<!doctype html><title>A page</title>")
     run_snippet(people, page.as_uri(), echo)
 
 
+@promise("origins")
 def test_a_page_of_a_foreign_site_is_refused(people: People, echo: Process) -> None:
     page = people.open("about:blank")
     page.route(

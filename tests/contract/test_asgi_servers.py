@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from front_ends import PLACE, Program
+from promises import promise
 from raw import WebSocket, http
 
 # Each function notes itself and its process.
@@ -91,6 +92,7 @@ def meet(port: int, workers: int) -> set[int]:
     return over_http
 
 
+@promise("asgi-lifespan")
 @pytest.mark.parametrize(
     ("command", "workers", "status"),
     [

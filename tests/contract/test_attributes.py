@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from driver import Subject
+from promises import promise
 
 New = Callable[..., Subject]
 
@@ -25,6 +26,7 @@ def check_attributes(s: Subject, state: dict[str, object]) -> None:
     assert state["url"] == f"ws://localhost/features/own/{s.name}?{_QUERY}"
 
 
+@promise("request-attributes")
 def test_attributes_before_accept_and_after_close(subject: New) -> None:
     s = subject(accepted=False, query=_QUERY, headers=_HEADERS, subprotocols=("a", "b"))
     own_address = list(s.peer.socket.getsockname())
@@ -42,11 +44,13 @@ def test_attributes_before_accept_and_after_close(subject: New) -> None:
     assert after["closed"] is True
 
 
+@promise("no-field-left-out")
 def test_no_parameter_of_a_query_is_left_out(subject: New) -> None:
     s = subject(accepted=False, query="a&" * 3000 + "token=yes")
     assert s.do("state")["last"] == {"a": "", "token": "yes"}
 
 
+@promise("user-data")
 def test_user_data(subject: New) -> None:
     s = subject(accepted=False)
     assert s.do("user_data") == {}
@@ -58,6 +62,7 @@ def test_user_data(subject: New) -> None:
     assert s.foreign.do("user_data") == {"name": "Ada"}
 
 
+@promise("connection-identity")
 def test_handles_compare_and_hash(subject: New) -> None:
     s = subject()
     assert s.do("handle") is True

@@ -12,6 +12,7 @@ import pytest
 from driver import RemoteError, Subject
 from front_ends import Server
 from observed import SOON
+from promises import promise
 from raw import DEADLINE_S, TEXT, ClosedError, Peer, WebSocket, frame, http, request
 
 New = Callable[..., Subject]
@@ -43,6 +44,7 @@ def settled(port: int, name: str) -> int:
     return value
 
 
+@promise("send-water-marks")
 def test_a_sender_waits_for_a_slow_reader(start_server: Start) -> None:
     """What the handler has sent is bounded while nobody reads, and all of it arrives once somebody does."""
     server = start_server()
@@ -55,6 +57,7 @@ def test_a_sender_waits_for_a_slow_reader(start_server: Start) -> None:
     assert look(server.port, "pushed") == 20000
 
 
+@promise("send-water-marks", "nobody-holds-the-loop")
 def test_a_waiting_sender_holds_up_nobody_else(server: Server) -> None:
     with (
         WebSocket(server.port, f"/push?n=100000&size={SIZE}", receive_buffer=4096),
@@ -64,6 +67,7 @@ def test_a_waiting_sender_holds_up_nobody_else(server: Server) -> None:
             assert other.ask(str(turn)) == str(turn)
 
 
+@promise("send-water-marks", "end-raises-in-own-task")
 def test_a_waiting_sender_is_told_of_the_end(subject: New) -> None:
     s = subject(receive_buffer=4096)
     foreign = s.foreign
@@ -75,6 +79,7 @@ def test_a_waiting_sender_is_told_of_the_end(subject: New) -> None:
         s.end(number)
 
 
+@promise("end-drops-in-other-tasks")
 def test_a_waiting_sender_of_another_task_is_told_by_what_it_gives(subject: New) -> None:
     s = subject(receive_buffer=4096)
     number = s.begin("send_many", count=20_000, size=SIZE)
@@ -84,6 +89,7 @@ def test_a_waiting_sender_of_another_task_is_told_by_what_it_gives(subject: New)
     assert s.end(number) < 20_000
 
 
+@promise("receive-queue")
 def test_a_slow_handler_pauses_its_peer(server: Server) -> None:
     """The incoming queue is bounded, so the peer's sends stop to be taken; nothing is lost once the handler goes on."""
     message = b"x" * (32 * 1024)
@@ -111,6 +117,7 @@ def test_a_slow_handler_pauses_its_peer(server: Server) -> None:
         }
 
 
+@promise("receive-queue")
 def test_small_messages_to_a_slow_handler(server: Server) -> None:
     digest = hashlib.sha256()
     with WebSocket(server.port, "/slow?ms=0") as websocket:
@@ -124,6 +131,7 @@ def test_small_messages_to_a_slow_handler(server: Server) -> None:
     assert (answer["count"], answer["sha256"]) == (5000, digest.hexdigest())
 
 
+@promise("messages-before-the-end")
 def test_a_paused_peer_that_leaves(subject: New) -> None:
     """What it has sent before it left is still received, and then the end."""
     s = subject()
@@ -135,6 +143,7 @@ def test_a_paused_peer_that_leaves(subject: New) -> None:
     s.peer.expect_close(1000)
 
 
+@promise("wait-closed")
 def test_a_paused_peer_that_is_lost(server: Server, subject: New) -> None:
     """It has sent more than the handler takes, and is gone: that need not wait until somebody reads."""
     s = subject()
@@ -152,6 +161,7 @@ def test_a_paused_peer_that_is_lost(server: Server, subject: New) -> None:
         pass
 
 
+@promise("slow-consumer")
 def test_a_slow_consumer_is_closed(subject: New) -> None:
     """Sends that nobody awaits are bounded by max_buffered; then the connection is closed with 1008."""
     s = subject(receive_buffer=4096)
@@ -171,6 +181,7 @@ def test_a_slow_consumer_is_closed(subject: New) -> None:
     assert seen in (count, count - 1)
 
 
+@promise("slow-consumer")
 def test_a_broadcast_drops_only_the_slow_member(server: Server) -> None:
     slow = WebSocket(server.port, "/room/slow?id=slow", receive_buffer=4096)
     with WebSocket(server.port, "/room/slow?id=quick") as quick:
@@ -197,6 +208,7 @@ def refused(count: int) -> tuple[bytes, list[bytes]]:
     return b"".join(map(requests.__getitem__, statuses)), statuses
 
 
+@promise("pipelining")
 @pytest.mark.memory
 @pytest.mark.parametrize(
     ("pipelined", "count", "mark"),
@@ -257,6 +269,7 @@ class Pace:
         time.sleep(max(0.0, self.begin + done * self.step_s - time.monotonic()))
 
 
+@promise("close-timeout-begins")
 def test_a_slow_reader_of_the_last_answer(start_server: Start) -> None:
     """As long as it reads it is waited for: close_timeout begins behind that."""
     server = start_server(limits={"close_timeout": 0.2})
@@ -270,6 +283,7 @@ def test_a_slow_reader_of_the_last_answer(start_server: Start) -> None:
         peer.expect_end()
 
 
+@promise("close-timeout-begins")
 def test_a_slow_reader_of_the_last_messages(start_server: Start) -> None:
     """The same once the handler has closed."""
     server = start_server(limits={"close_timeout": 0.2})
@@ -281,6 +295,7 @@ def test_a_slow_reader_of_the_last_messages(start_server: Start) -> None:
         websocket.expect_close(1000)
 
 
+@promise("close-timeout-begins")
 def test_who_reads_nothing_of_the_last_is_dropped(start_server: Start) -> None:
     server = start_server(limits={"close_timeout": 0.3, "write_timeout": 0.3})
     with (

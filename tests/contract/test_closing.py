@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from driver import Subject
 from front_ends import Server
+from promises import promise
 from raw import WebSocket
 
 New = Callable[..., Subject]
@@ -14,18 +15,21 @@ Start = Callable[..., Server]
 COUNT, SIZE = 200, 64 * 1024
 
 
+@promise("close-order")
 def test_close(subject: New) -> None:
     s = subject()
     s.do("close")
     s.peer.expect_close(1000, "")
 
 
+@promise("close-arguments")
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1013, 1014, 3000, 4999])
 def test_close_codes(server: Server, code: int) -> None:
     with WebSocket(server.port, f"/close?code={code}&reason=why%20not") as websocket:
         websocket.expect_close(code, "why not")
 
 
+@promise("close-arguments", "exception-texts")
 @pytest.mark.parametrize("code", [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
 def test_close_with_code_that_may_not_be_sent(subject: New, code: int) -> None:
     s = subject()
@@ -37,6 +41,7 @@ def test_close_with_code_that_may_not_be_sent(subject: New, code: int) -> None:
     assert s.do("state")["closed"] is False
 
 
+@promise("close-arguments")
 def test_close_reason_of_123_octets(subject: New) -> None:
     s = subject()
     reason = "\u20ac" * 41
@@ -44,6 +49,7 @@ def test_close_reason_of_123_octets(subject: New) -> None:
     s.peer.expect_close(4000, reason)
 
 
+@promise("close-arguments")
 def test_close_reason_that_is_too_long(subject: New) -> None:
     s = subject()
     error = s.fails("close", code=4000, reason="\u20ac" * 41 + "x")
@@ -54,6 +60,7 @@ def test_close_reason_that_is_too_long(subject: New) -> None:
     s.peer.expect_close(4000, "short")
 
 
+@promise("close-twice")
 def test_second_close_does_nothing(subject: New) -> None:
     s = subject()
     s.do("close", code=4001, reason="first")
@@ -63,6 +70,7 @@ def test_second_close_does_nothing(subject: New) -> None:
     assert (state["close_code"], state["close_reason"]) == (4001, "first")
 
 
+@promise("close-order")
 def test_everything_sent_before_close_arrives_first(subject: New) -> None:
     s = subject()
     assert s.do("send_many", count=60, size=1000) == 60
@@ -84,6 +92,7 @@ def begin_to_close(start_server: Start) -> tuple[Subject, int]:
     return s, closing
 
 
+@promise("close-completes")
 def test_close_waits_until_the_kernel_has_it_all(start_server: Start) -> None:
     s, closing = begin_to_close(start_server)
     for index in range(COUNT):
@@ -94,6 +103,7 @@ def test_close_waits_until_the_kernel_has_it_all(start_server: Start) -> None:
     s.disconnect()
 
 
+@promise("close-completes")
 def test_close_that_waits_ends_with_the_connection(start_server: Start) -> None:
     s, closing = begin_to_close(start_server)
     s.peer.reset()
@@ -102,6 +112,7 @@ def test_close_that_waits_ends_with_the_connection(start_server: Start) -> None:
     s.disconnect()
 
 
+@promise("close-twice")
 def test_close_before_accept_is_403(subject: New) -> None:
     s = subject(accepted=False)
     s.do("close")
@@ -109,6 +120,7 @@ def test_close_before_accept_is_403(subject: New) -> None:
     assert s.fails("accept").name == "WebSocketDisconnect"
 
 
+@promise("closed-state")
 def test_closed_by_the_peer(subject: New) -> None:
     s = subject()
     state = s.do("state")
@@ -120,6 +132,7 @@ def test_closed_by_the_peer(subject: New) -> None:
     assert (state["closed"], state["close_code"], state["close_reason"]) == (True, 4321, "Servus \u20ac")
 
 
+@promise("closed-state")
 def test_closed_by_the_peer_without_a_code(subject: New) -> None:
     s = subject()
     s.peer.send_frame(8)
@@ -129,6 +142,7 @@ def test_closed_by_the_peer_without_a_code(subject: New) -> None:
     assert (state["closed"], state["close_code"]) == (True, 1005)
 
 
+@promise("closed-state")
 def test_lost(subject: New) -> None:
     s = subject()
     s.peer.reset()
@@ -137,6 +151,7 @@ def test_lost(subject: New) -> None:
     assert (state["closed"], state["close_code"]) == (True, 1006)
 
 
+@promise("closed-state")
 def test_closed_by_us(subject: New) -> None:
     s = subject()
     s.do("close", code=4000, reason="enough")

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from driver import RemoteError, Subject
 from front_ends import Server
+from promises import promise
 from raw import ClosedError, WebSocket
 
 New = Callable[..., Subject]
 
 
+@promise("many-senders")
 @pytest.mark.parametrize(("tasks", "count"), [(1, 5000), (64, 100), (500, 4)])
 def test_many_senders(server: Server, tasks: int, count: int) -> None:
     """Every message whole, each sender's in order, none twice, none missing."""
@@ -28,6 +30,7 @@ def test_many_senders(server: Server, tasks: int, count: int) -> None:
     assert next_of == [count] * tasks
 
 
+@promise("many-senders")
 def test_sends_of_two_handlers(subject: New) -> None:
     s = subject()
     own = s.begin("send_many", count=300, size=2000)
@@ -79,6 +82,7 @@ def test_a_cancelled_receive_loses_nothing(subject: New) -> None:
             assert s.do("receive") == f"{turn}"
 
 
+@promise("cancelled-send")
 def test_a_cancelled_send_is_neither_lost_nor_doubled(subject: New) -> None:
     """The peer does not read, so the sender waits; cancelled, its messages are whole, the next ones behind them."""
     s = subject(receive_buffer=4096)
@@ -100,6 +104,7 @@ def test_a_cancelled_send_is_neither_lost_nor_doubled(subject: New) -> None:
 # ---- two at once ----------------------------------------------------------------------------------------------------
 
 
+@promise("two-receives")
 def test_two_receives_at_once(subject: New) -> None:
     s = subject()
     first = s.begin("receive")
@@ -143,6 +148,7 @@ def test_close_while_others_send_and_receive(subject: New) -> None:
 # ---- many connections -----------------------------------------------------------------------------------------------
 
 
+@promise("nobody-holds-the-loop")
 def test_many_connections(server: Server) -> None:
     def talk(number: int) -> None:
         with WebSocket(server.port, "/echo") as websocket:
@@ -166,6 +172,7 @@ def test_late_answers_stay_on_their_connection(server: Server) -> None:
         websocket.finish()
 
 
+@promise("many-senders", "nobody-holds-the-loop")
 def test_a_room_is_seen_in_the_same_order_by_all(server: Server) -> None:
     members = [WebSocket(server.port, f"/room/order?id={n}") for n in range(5)]
     for turn in range(20):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from front_ends import PLACE, Program
+from promises import promise
 from raw import CLOSE, TEXT, Peer, WebSocket, close_frame, frame, http, request, upgrade
 
 PROGRAM = """
@@ -206,6 +207,7 @@ LEAVINGS = [send_close, end_sending, reset, disconnect]
 of_the_engine = pytest.mark.parametrize("served", ["standard", "fast", "uvloop"], indirect=True)
 
 
+@promise("cancel-websocket-handler")
 @pytest.mark.parametrize("leave", LEAVINGS)
 def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
     before = served.seen("watch is cancelled")
@@ -218,6 +220,7 @@ def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
             assert (answer.opcode, int.from_bytes(answer.payload[:2], "big")) == (CLOSE, 4100)
 
 
+@promise("cancel-websocket-handler")
 @of_the_engine
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
 def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, leave: Leave) -> None:
@@ -230,10 +233,12 @@ def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, lea
         served.wait("watch is cancelled", before + 1)
 
 
+@promise("cancel-websocket-handler")
 def test_before_it_has_accepted(served: Served) -> None:
     expect_that_it_is_cancelled_before_accept(served, b"")
 
 
+@promise("cancel-websocket-handler")
 @of_the_engine
 @pytest.mark.parametrize("early", [b"\x00", frame(TEXT, b"early") * 1000])
 def test_before_it_has_accepted_and_read_anything(served: Served, early: bytes) -> None:
@@ -250,6 +255,7 @@ def expect_that_it_is_cancelled_before_accept(served: Served, early: bytes) -> N
         served.wait("before is cancelled", cancelled + 1)
 
 
+@promise("cancel-websocket-handler")
 @of_the_engine
 def test_one_whose_client_has_left_before_it_begins(served: Served) -> None:
     with Peer(served.port) as peer:
@@ -260,6 +266,7 @@ def test_one_whose_client_has_left_before_it_begins(served: Served) -> None:
     served.wait("before is cancelled", served.seen("before begins"))
 
 
+@promise("cancel-websocket-handler")
 def test_a_group_that_pushes_ends(served: Served) -> None:
     with WebSocket(served.port, "/push") as websocket:
         assert websocket.receive() == "tick"
@@ -267,18 +274,21 @@ def test_a_group_that_pushes_ends(served: Served) -> None:
         served.wait("push has ended", 1)
 
 
+@promise("cancel-not-own-close")
 def test_a_handler_that_closes_itself_is_not_cancelled(served: Served) -> None:
     with WebSocket(served.port, "/closes") as websocket:
         websocket.expect_close(4000)
         served.wait("closes has done its work", 1)
 
 
+@promise("cancel-websocket-handler")
 def test_one_whose_connection_another_closes_is(served: Served) -> None:
     with WebSocket(served.port, "/kicked") as websocket:
         websocket.expect_close(4003)
         served.wait("kicked is cancelled", 1)
 
 
+@promise("cancel-not-twice")
 @pytest.mark.parametrize("way", ["iterates", "receives", "sends"])
 @pytest.mark.parametrize("leave", LEAVINGS)
 def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, way: str) -> None:
@@ -291,6 +301,7 @@ def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, w
         served.wait(f"saved what it {way}", before + 1)
 
 
+@promise("cancel-not-own-close")
 def test_others_are_not(served: Served) -> None:
     with WebSocket(served.port, "/plain"):
         pass
@@ -300,6 +311,7 @@ def test_others_are_not(served: Served) -> None:
     http(served.port, "GET", "/end-plain")
 
 
+@promise("cancel-http-handler")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
 def test_an_http_handler_is_cancelled(served: Served, leave: Leave, method: str) -> None:
@@ -313,12 +325,14 @@ def test_an_http_handler_is_cancelled(served: Served, leave: Leave, method: str)
             peer.expect_end()  # it is not answered: nobody can tell whether it reads
 
 
+@promise("cancel-http-handler")
 def test_an_answer_is_not_in_the_way_of_the_next(served: Served) -> None:
     with Peer(served.port) as peer:
         for _ in range(5):
             assert peer.ask("GET", "/quick").body == b"quick"
 
 
+@promise("cancel-http-handler")
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
 def test_a_stream_ends(served: Served, leave: Leave) -> None:
     cancelled = served.seen("stream is cancelled")
@@ -329,6 +343,7 @@ def test_a_stream_ends(served: Served, leave: Leave) -> None:
         served.wait("stream is cancelled", cancelled + 1)
 
 
+@promise("is-disconnected")
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
 def test_a_handler_asks_whether_its_client_has_left(served: Served, leave: Leave) -> None:
     begun, told = served.seen("ask begins"), served.seen("ask is told")
@@ -340,12 +355,14 @@ def test_a_handler_asks_whether_its_client_has_left(served: Served, leave: Leave
         served.wait("ask is told", told + 1)
 
 
+@promise("is-disconnected")
 def test_a_client_that_stays_has_not_left(served: Served) -> None:
     with Peer(served.port) as peer:
         for _ in range(2):
             assert peer.ask("GET", "/stays").json() == {"disconnected": [False] * 3}
 
 
+@promise("cancel-websocket-handler")
 @pytest.mark.parametrize("mode", list(COMMANDS))
 def test_a_stop_does_not_wait_for_it(mode: str, tmp_path: Path) -> None:
     with started(mode, tmp_path) as program:

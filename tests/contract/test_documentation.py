@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from documented_programs import BROWSER, CAREFUL, CHAT, ECHO, PREAMBLE, PREAMBLE_ON_THE_PAGE, ROOMS
 from front_ends import BUILD, HERE, PLACE, ROOT, Program
+from promises import promise
 from raw import Peer, WebSocket, upgrade
 
 MODES = ["standard", "fast", "uvicorn"]
@@ -99,6 +100,7 @@ def test_the_page_has_the_preamble() -> None:
     assert PREAMBLE_ON_THE_PAGE == PREAMBLE
 
 
+@promise("documented-programs")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs(name: str, mode: str, tmp_path: Path, run: Callable[..., tuple[Program, int]]) -> None:
@@ -114,6 +116,7 @@ def test_programs(name: str, mode: str, tmp_path: Path, run: Callable[..., tuple
     stop(program, -signal.SIGTERM if mode == "uvicorn" else 0)
 
 
+@promise("documented-programs")
 @pytest.mark.parametrize("fast", [True, False])
 def test_the_last_program_as_it_is_started(fast: bool, tmp_path: Path, run: Callable[..., tuple[Program, int]]) -> None:
     file = tmp_path / "main.py"
@@ -124,6 +127,7 @@ def test_the_last_program_as_it_is_started(fast: bool, tmp_path: Path, run: Call
     stop(program)
 
 
+@promise("documented-programs")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_cpp_examples(name: str, run: Callable[..., tuple[Program, int]]) -> None:
     program, port = run([str(BUILD / "examples" / "cpp" / name)], HERE, {"PROAPI_PORT": "0"})
@@ -131,6 +135,7 @@ def test_the_cpp_examples(name: str, run: Callable[..., tuple[Program, int]]) ->
     stop(program)
 
 
+@promise("documented-programs")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_python_examples(name: str, run: Callable[..., tuple[Program, int]]) -> None:
     program, port = run([sys.executable, str(ROOT / "examples" / "python" / f"{name}.py")], HERE, {"PROAPI_PORT": "0"})
@@ -138,6 +143,7 @@ def test_the_python_examples(name: str, run: Callable[..., tuple[Program, int]])
     stop(program)
 
 
+@promise("documented-programs")
 def test_the_browsers_end(tmp_path: Path, run: Callable[..., tuple[Program, int]]) -> None:
     """With Node's ws in place of the browser's WebSocket, and another port."""
     file = tmp_path / "main.py"

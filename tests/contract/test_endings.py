@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from driver import RemoteError, Subject
 from front_ends import Server
+from promises import promise
 from raw import Peer, WebSocket, upgrade
 
 New = Callable[..., Subject]
@@ -37,6 +38,7 @@ def lose(s: Subject) -> tuple[int, str]:
 ENDINGS = [close_by_peer, close_by_us, lose]
 
 
+@promise("exception-hierarchy", "end-raises-in-own-task")
 @pytest.mark.parametrize("end", ENDINGS)
 def test_after_the_end_the_owner_is_told(subject: New, end: Callable[[Subject], tuple[int, str]]) -> None:
     s = subject()
@@ -51,6 +53,7 @@ def test_after_the_end_the_owner_is_told(subject: New, end: Callable[[Subject], 
             assert str(code) in error.text
 
 
+@promise("end-raises-in-own-task")
 def test_a_waiting_receive_is_told(subject: New) -> None:
     s = subject()
     number = s.begin("receive")
@@ -60,6 +63,7 @@ def test_a_waiting_receive_is_told(subject: New) -> None:
     assert (raised.value.code, raised.value.reason) == (4100, "bye")
 
 
+@promise("end-drops-in-other-tasks")
 @pytest.mark.parametrize("end", ENDINGS)
 def test_in_tasks_that_the_handler_started_a_send_is_dropped(
     subject: New, end: Callable[[Subject], tuple[int, str]]
@@ -76,6 +80,7 @@ def test_in_tasks_that_the_handler_started_a_send_is_dropped(
     assert s.fails("send_text", data="x").name == "WebSocketDisconnect"
 
 
+@promise("messages-before-the-end")
 def test_what_came_before_the_end_is_received_first(subject: New) -> None:
     s = subject()
     for n in range(5):
@@ -86,6 +91,7 @@ def test_what_came_before_the_end_is_received_first(subject: New) -> None:
     assert s.fails("receive").name == "WebSocketDisconnect"
 
 
+@promise("messages-before-own-end")
 def test_what_was_received_before_the_servers_own_close_is_still_given(start_server: Callable[..., Server]) -> None:
     s = Subject(start_server(limits={"message_timeout": 0.3}).port)
     for n in range(3):
@@ -99,6 +105,7 @@ def test_what_was_received_before_the_servers_own_close_is_still_given(start_ser
     s.disconnect()
 
 
+@promise("end-drops-in-other-tasks")
 @pytest.mark.parametrize("end", ENDINGS)
 def test_elsewhere_a_send_is_dropped(subject: New, end: Callable[[Subject], tuple[int, str]]) -> None:
     s = subject()
@@ -112,6 +119,7 @@ def test_elsewhere_a_send_is_dropped(subject: New, end: Callable[[Subject], tupl
     assert s.foreign.do("state")["closed"] is True
 
 
+@promise("end-drops-in-other-tasks")
 def test_elsewhere_a_close_closes(subject: New) -> None:
     s = subject()
     number = s.begin("receive")
@@ -122,6 +130,7 @@ def test_elsewhere_a_close_closes(subject: New) -> None:
     assert raised.value.code == 4003
 
 
+@promise("wait-closed")
 def test_wait_closed(subject: New) -> None:
     s = subject()
     numbers = [s.begin("wait_closed") for _ in range(3)]
@@ -134,12 +143,14 @@ def test_wait_closed(subject: New) -> None:
 # ---- what leaves the handler ----------------------------------------------------------------------------------------
 
 
+@promise("handler-returns")
 def test_the_handler_returns(subject: New) -> None:
     s = subject()
     s.tell("return")
     s.peer.expect_close(1000, "")
 
 
+@promise("handler-returns")
 def test_the_handler_returns_without_accept(server: Server, subject: New) -> None:
     s = subject(accepted=False)
     lines = len(server.lines)
@@ -151,6 +162,7 @@ def test_the_handler_returns_without_accept(server: Server, subject: New) -> Non
         server.wait_for_line("refused with 403: the handler .*returned without accept", after=lines)
 
 
+@promise("handler-fails")
 def test_the_handler_fails(server: Server, subject: New) -> None:
     server.expect_fault("raised as asked")
     s = subject()
@@ -160,6 +172,7 @@ def test_the_handler_fails(server: Server, subject: New) -> None:
     server.wait_for_line("raised as asked", after=lines)
 
 
+@promise("handler-fails")
 def test_the_handler_fails_without_accept(server: Server, subject: New) -> None:
     server.expect_fault("raised as asked")
     s = subject(accepted=False)
@@ -168,6 +181,7 @@ def test_the_handler_fails_without_accept(server: Server, subject: New) -> None:
     s.peer.expect_end()
 
 
+@promise("handler-http-exception")
 def test_an_http_exception_without_accept_is_its_response(subject: New) -> None:
     s = subject(accepted=False)
     s.tell("raise", what="refusal")
@@ -176,6 +190,7 @@ def test_an_http_exception_without_accept_is_its_response(subject: New) -> None:
     s.peer.expect_end()
 
 
+@promise("missing-field")
 def test_a_parameter_that_is_missing_without_accept_is_a_400(subject: New) -> None:
     s = subject(accepted=False)
     s.tell("raise", what="missing")
@@ -185,6 +200,7 @@ def test_a_parameter_that_is_missing_without_accept_is_a_400(subject: New) -> No
     s.peer.expect_end()
 
 
+@promise("handler-http-exception")
 def test_an_http_exception_that_refuses_nothing_is_a_failure(server: Server, subject: New) -> None:
     server.expect_fault("raised as asked")
     s = subject(accepted=False)
@@ -199,6 +215,7 @@ def test_an_http_exception_that_refuses_nothing_is_a_failure(server: Server, sub
 PEER_FAULTS = [("wrong kind", b"bytes", 1003), ("not JSON", "{", 1007)]
 
 
+@promise("handler-message-error")
 @pytest.mark.parametrize(("what", "message", "code"), PEER_FAULTS)
 def test_the_peers_fault_leaves_the_handler(subject: New, what: str, message: str | bytes, code: int) -> None:
     s = subject()
@@ -207,6 +224,7 @@ def test_the_peers_fault_leaves_the_handler(subject: New, what: str, message: st
     s.peer.expect_close(code)
 
 
+@promise("handler-message-error")
 @pytest.mark.parametrize(("what", "message", "code"), PEER_FAULTS)
 def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, message: str | bytes, code: int) -> None:
     s = subject()
@@ -218,6 +236,7 @@ def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, me
     assert len(server.lines) == lines + 1, server.lines[lines:]
 
 
+@promise("handler-message-error")
 def test_lines_about_peers_faults_are_limited(start_server: Callable[..., Server]) -> None:
     """Ten a second, and now and then how many there were besides."""
     server = start_server()
@@ -233,6 +252,7 @@ def test_lines_about_peers_faults_are_limited(start_server: Callable[..., Server
     assert sum(int(match[1]) for match in map(told.search, server.lines) if match) <= faults - shown
 
 
+@promise("handler-message-error")
 def test_lines_that_were_left_out_are_counted_though_nothing_more_comes(start_server: Callable[..., Server]) -> None:
     server = start_server()
     for _ in range(30):
@@ -250,6 +270,7 @@ def test_lines_that_were_left_out_are_counted_though_nothing_more_comes(start_se
         server.wait_for_line("", within_s=5, after=len(lines))
 
 
+@promise("handler-disconnect")
 @pytest.mark.parametrize("what", ["wrong kind", "not JSON", "group"])
 def test_the_end_leaves_the_handler(server: Server, subject: New, what: str) -> None:
     s = subject()
@@ -260,6 +281,7 @@ def test_the_end_leaves_the_handler(server: Server, subject: New, what: str) -> 
     assert "Traceback" not in "\n".join(server.lines[lines:])
 
 
+@promise("handler-fails")
 @pytest.mark.parametrize("at", ["recv", "send"])
 def test_raise(server: Server, at: str) -> None:
     server.expect_fault(f"raised at {at}, as asked")
@@ -271,6 +293,7 @@ def test_raise(server: Server, at: str) -> None:
         assert other.ask("goes on") == "goes on"
 
 
+@promise("handler-fails")
 def test_raise_after_close(server: Server) -> None:
     server.expect_fault("raised at close, as asked")
     lines = len(server.lines)
@@ -281,6 +304,7 @@ def test_raise_after_close(server: Server) -> None:
         server.wait_for_line("raised at close, as asked", after=lines)
 
 
+@promise("handler-fails")
 def test_raise_at_open(server: Server) -> None:
     server.expect_fault("raised at open, as asked")
     with Peer(server.port) as peer:
@@ -291,6 +315,7 @@ def test_raise_at_open(server: Server) -> None:
 # ---- many come and go -----------------------------------------------------------------------------------------------
 
 
+@promise("end-drops-in-other-tasks")
 def test_leaving_breaks_nobody_else(server: Server) -> None:
     """Members leave in every way there is, in the middle of broadcasts; those who stay see every message."""
     stay = [WebSocket(server.port, f"/room/leaving?id=stay{n}") for n in range(4)]

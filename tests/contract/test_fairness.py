@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import TEXT, Peer, WebSocket, frame, request, upgrade
 
 Start = Callable[..., Server]
@@ -23,6 +24,7 @@ def stopped(server: Server) -> Iterator[None]:
     server.signal(signal.SIGCONT)
 
 
+@promise("fairness")
 def test_tiny_messages(start_server: Start) -> None:
     """A read full of them comes first; another peer's message has its turn in the midst of them."""
     server = start_server()
@@ -36,6 +38,7 @@ def test_tiny_messages(start_server: Start) -> None:
         assert {many.receive_json()["data"] for _ in range(10_000)} == {""}
 
 
+@promise("fairness")
 @pytest.mark.parametrize("target", ["/livez", "/nowhere"])
 def test_pipelined_requests(start_server: Start, target: str) -> None:
     """Hundreds in one read; before the last is answered somebody new has got in."""

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, http, request
 
 Start = Callable[..., Server]
@@ -22,6 +23,7 @@ SECRET = b"what nobody who asks for /static may read\n"
 BIG = bytes(range(256)) * (4 * 1024 * 1024 // 256)
 
 
+@promise("static-files")
 def test_a_file(server: Server) -> None:
     response = http(server.port, "GET", "/static/big.bin")
     assert response.body == BIG
@@ -43,6 +45,7 @@ def test_head_of_a_file(server: Server) -> None:
     assert (response.get("content-length"), response.body) == (str(len(BIG)), b"")
 
 
+@promise("static-files")
 @pytest.mark.parametrize(
     ("field", "begin", "end"),
     [
@@ -74,6 +77,7 @@ def test_a_range_that_is_ignored(server: Server, field: str) -> None:
     assert response.status == 200 or "," in field
 
 
+@promise("static-files")
 def test_conditions(server: Server) -> None:
     first = http(server.port, "GET", "/static/index.html")
     etag, modified = first.get("etag"), first.get("last-modified")
@@ -122,6 +126,7 @@ def dot_files(server: Server) -> Iterator[list[str]]:
         (root / name).unlink()
 
 
+@promise("dot-files")
 def test_dot_files_are_not_there(server: Server, dot_files: list[str]) -> None:
     escaped = [name.replace(".", "%2e").replace("/", "%2F") for name in dot_files]
     for name in [*dot_files, *escaped, ".git/", "sub//.htpasswd"]:
@@ -175,6 +180,7 @@ def followed(root: Path, path: str) -> Path:
     return Path(os.path.normpath(os.path.join(root, path)), "" if path[-1] != "/" else "index.html")
 
 
+@promise("static-files")
 @pytest.mark.parametrize(
     "path",
     [
@@ -213,6 +219,7 @@ def test_files_outside(server: Server, root: Path, path: str) -> None:
     refuses(server, f"/static/{path}")
 
 
+@promise("static-files")
 @pytest.mark.parametrize(
     "name", ["link", "relative", "chain", "out/secret.txt", "out/", "up/secret.txt", "index/", "index/index.html"]
 )
@@ -221,12 +228,14 @@ def test_links_that_lead_outside(server: Server, root: Path, name: str) -> None:
     refuses(server, f"/static/ways/{name}")
 
 
+@promise("static-files")
 @pytest.mark.usefixtures("root")
 def test_a_link_that_stays_inside(server: Server) -> None:
     whole = http(server.port, "GET", "/static/index.html")
     assert http(server.port, "GET", "/static/ways/inside").body == whole.body
 
 
+@promise("static-files")
 @pytest.mark.parametrize(
     "name", ["fifo", "socket", "endless", "process/app.py", "self", "folder", "folder/", "folder/.", "out", "index"]
 )
@@ -277,6 +286,7 @@ def test_a_file_to_a_slow_reader(server: Server) -> None:
         assert slow.read(len(BIG)) == BIG
 
 
+@promise("slow-disks")
 def test_a_file_that_is_not_in_the_cache(server: Server, root: Path) -> None:
     with Peer(server.port) as peer:
         take_out_of_the_cache(root / "big.bin")
@@ -303,6 +313,7 @@ def take_out_of_the_cache(path: Path) -> None:
     raise AssertionError(f"{path} stays in the kernel's cache")
 
 
+@promise("kinds-of-responses")
 def test_one_file(server: Server) -> None:
     response = http(server.port, "GET", "/features/file")
     assert (response.status, response.get("content-type")) == (200, "application/json")
@@ -331,6 +342,7 @@ def test_a_file_that_is_none(server: Server, what: str) -> None:
         assert peer.ask("GET", "/readyz").body == b"ok"
 
 
+@promise("files-need-no-pool-thread")
 def test_files_while_sync_handlers_hold_every_thread(start_server: Start) -> None:
     server = start_server()
     with contextlib.ExitStack() as held:

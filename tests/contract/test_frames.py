@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, ClosedError, WebSocket, close_frame, frame, http
 
 Start = Callable[..., Server]
@@ -25,6 +26,7 @@ def fails(server: Server, data: bytes, code: int) -> str:
 # ---- what a frame may be --------------------------------------------------------------------------------------------
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("payload", [b"", b"x", b"\x03\xe8"])
 @pytest.mark.parametrize("opcode", OPCODES)
 def test_unmasked_frames(server: Server, opcode: int, payload: bytes) -> None:
@@ -44,6 +46,7 @@ def test_masks(server: Server, mask: bytes) -> None:
             assert websocket.receive() == message
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("rsv", range(1, 8))
 @pytest.mark.parametrize("opcode", OPCODES)
 def test_reserved_bits(server: Server, opcode: int, rsv: int) -> None:
@@ -51,6 +54,7 @@ def test_reserved_bits(server: Server, opcode: int, rsv: int) -> None:
     fails(server, start + frame(opcode, b"", rsv=rsv), 1002)
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("opcode", [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
 def test_reserved_opcodes(server: Server, opcode: int) -> None:
     fails(server, frame(opcode, b""), 1002)
@@ -102,6 +106,7 @@ def test_a_message_within_a_message(server: Server, first: int, second: int) -> 
     fails(server, frame(first, b"a", fin=0) + frame(second, b"b"), 1002)
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_fragments(server: Server, opcode: int) -> None:
     message = EURO * 100
@@ -148,6 +153,7 @@ def test_an_empty_close(server: Server) -> None:
     fails(server, close_frame(None), 1005)
 
 
+@promise("rfc-6455")
 def test_closes_that_are_malformed(server: Server) -> None:
     fails(server, frame(CLOSE, b"\x03"), 1002)
     fails(server, close_frame(1000, b"\xff"), 1007)
@@ -246,12 +252,14 @@ INVALID = [
 ]
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("text", INVALID)
 def test_text_that_is_not_utf_8(server: Server, text: bytes) -> None:
     fails(server, frame(TEXT, b"fine " + text + b" fine"), 1007)
     fails(server, frame(TEXT, b"fine ", fin=0) + frame(CONTINUATION, text), 1007)
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("text", INVALID)
 def test_it_is_found_at_the_first_bad_octet(server: Server, text: bytes) -> None:
     """Neither the message nor the frame has ended."""
@@ -288,6 +296,7 @@ def test_binary_needs_no_utf_8(server: Server) -> None:
 # ---- sizes and segmentation -----------------------------------------------------------------------------------------
 
 
+@promise("max-message-size")
 def test_the_greatest_message(server: Server) -> None:
     most = 1024 * 1024
     with WebSocket(server.port, "/echo") as websocket:
@@ -300,6 +309,7 @@ def test_the_greatest_message(server: Server) -> None:
         assert websocket.receive() == b"y" * most
 
 
+@promise("max-message-size")
 def test_a_message_that_is_too_big(server: Server) -> None:
     most = 1024 * 1024
     assert "max_message_size" in fails(server, frame(BINARY, claim=most + 1), 1009)
@@ -307,6 +317,7 @@ def test_a_message_that_is_too_big(server: Server) -> None:
     assert "max_message_size" in fails(server, halves + frame(CONTINUATION, b"x"), 1009)
 
 
+@promise("rfc-6455")
 def test_any_segmentation(server: Server) -> None:
     data = (
         frame(TEXT, b"one")

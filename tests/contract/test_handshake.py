@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import KEY, TEXT, Peer, Response, WebSocket, accept_value, check_accept, frame, http, request, upgrade
 
 
@@ -29,6 +30,7 @@ def field(name: str, *values: str) -> list[tuple[str, str]]:
     return [(name, value) for value in values]
 
 
+@promise("bad-handshakes")
 def test_the_rfcs_example(server: Server) -> None:
     response = answer(server, upgrade("/echo", key="dGhlIHNhbXBsZSBub25jZQ=="))
     assert response.status == 101
@@ -39,6 +41,7 @@ def test_the_rfcs_example(server: Server) -> None:
     check_accept(response)
 
 
+@promise("bad-handshakes")
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "OPTIONS"])
 def test_other_methods(server: Server, method: str) -> None:
     with Peer(server.port) as peer:
@@ -67,6 +70,7 @@ def test_hosts(server: Server, host: str) -> None:
     assert answer(server, upgrade("/echo", host=host)).status == 101
 
 
+@promise("bad-handshakes")
 @pytest.mark.parametrize("value", ["websocket", "WebSocket", "foo, websocket", "WEBSOCKET ,foo/2"])
 def test_upgrade_fields(server: Server, value: str) -> None:
     assert answer(server, upgrade("/echo", upgrade_field=value)).status == 101
@@ -83,6 +87,7 @@ def test_upgrade_fields_of_other_requests(server: Server, value: str | None) -> 
     assert "websocket" in response.tokens("upgrade")
 
 
+@promise("bad-handshakes")
 @pytest.mark.parametrize("value", ["Upgrade", "upgrade", "keep-alive, UPGRADE", "keep-alive ,Upgrade,"])
 def test_connection_fields(server: Server, value: str) -> None:
     assert answer(server, upgrade("/echo", connection=value)).status == 101
@@ -97,6 +102,7 @@ def test_connection_fields_without_upgrade(server: Server, value: str | None) ->
     refused(server, upgrade("/echo", connection=value), 400)
 
 
+@promise("bad-handshakes")
 @pytest.mark.parametrize(
     "key",
     [
@@ -126,6 +132,7 @@ def test_a_key_between_spaces(server: Server) -> None:
     assert (response.status, response.get("sec-websocket-accept")) == (101, accept_value(key))
 
 
+@promise("bad-handshakes")
 @pytest.mark.parametrize("version", [None, "", "0", "7", "8", "12", "14", "013", "13, 8", "8, 13", "+13", "abc"])
 def test_other_versions(server: Server, version: str | None) -> None:
     response = refused(server, upgrade("/echo", version=version), 426)
@@ -190,6 +197,7 @@ def test_a_part_of_a_frame_in_the_segment_of_the_request(server: Server) -> None
             assert websocket.receive() == "cut in two"
 
 
+@promise("bad-handshakes")
 def test_octet_by_octet(server: Server) -> None:
     with Peer(server.port) as peer:
         for octet in upgrade("/echo"):
@@ -229,6 +237,7 @@ def test_the_server_outlives_all_that(server: Server) -> None:
     assert http(server.port, "GET", "/livez").status == 200
 
 
+@promise("handshake-of-a-client-that-left")
 def test_behind_a_request_in_work_by_a_client_that_ends_its_side(start_server: Callable[..., Server]) -> None:
     """Its answer would be a WebSocket for nobody."""
     server = start_server()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, exchange, request, upgrade
 
 FOREIGN = "rebound.example:8000"
@@ -33,17 +34,20 @@ def statuses(server: Server, host: str, *fields: tuple[str, str], address: str =
     return found[0], found[1]
 
 
+@promise("hosts")
 @pytest.mark.parametrize("host", LOCAL)
 def test_loopback_names_are_served(server: Server, host: str) -> None:
     assert statuses(server, host) == (200, 101)
 
 
+@promise("hosts")
 @pytest.mark.parametrize("host", OTHERS)
 def test_other_names_are_not(server: Server, host: str) -> None:
     assert statuses(server, host) == (421, 421)
     assert statuses(server, host, ("Origin", f"http://{host}")) == (421, 421)
 
 
+@promise("hosts")
 @pytest.mark.parametrize(
     ("method", "target"),
     [
@@ -78,6 +82,7 @@ def test_a_handshake_at_a_route_that_lists_its_origin(server: Server) -> None:
         assert peer.read_head().status == 421
 
 
+@promise("hosts")
 def test_what_a_proxy_passes_on(server: Server) -> None:
     """A page can write X-Forwarded-For into its requests, but not Via; into a handshake it can write neither."""
     assert statuses(server, "chat.example.org", ("Via", "1.1 proxy")) == (200, 101)
@@ -85,6 +90,7 @@ def test_what_a_proxy_passes_on(server: Server) -> None:
         assert statuses(server, "chat.example.org", (name, "for=192.0.2.1")) == (421, 101), name
 
 
+@promise("hosts")
 def test_what_follows_a_refused_request_is_not_served(server: Server) -> None:
     for octets in (request("GET", "/livez", host=FOREIGN), upgrade("/echo", host=FOREIGN)):
         with Peer(server.port) as peer:
@@ -94,11 +100,13 @@ def test_what_follows_a_refused_request_is_not_served(server: Server) -> None:
             peer.expect_end()
 
 
+@promise("hosts")
 def test_http_1_0_needs_no_host(server: Server) -> None:
     assert exchange(server.port, b"GET /livez HTTP/1.0\r\n\r\n").status == 200
     assert exchange(server.port, b"GET /livez HTTP/1.0\r\nHost: rebound.example\r\n\r\n").status == 421
 
 
+@promise("hosts")
 def test_absolute_form(server: Server) -> None:
     """Its authority wins, but an application may read the field."""
     for target, host, status in (
@@ -109,6 +117,7 @@ def test_absolute_form(server: Server) -> None:
         assert exchange(server.port, request("GET", target, host=host)).status == status, (target, host)
 
 
+@promise("hosts")
 def test_a_refusal_is_logged_with_what_to_change(start_server: Callable[..., Server]) -> None:
     server = start_server()  # such lines are limited to a few a second
     lines = len(server.lines)
@@ -121,6 +130,7 @@ def test_a_refusal_is_logged_with_what_to_change(start_server: Callable[..., Ser
     assert len(server.lines) <= lines + 21, server.lines[lines:]
 
 
+@promise("hosts")
 def test_allowed_hosts(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_hosts": "chat.example.org,*.example.net"})
     for host in (
@@ -138,12 +148,14 @@ def test_allowed_hosts(start_server: Callable[..., Server]) -> None:
         assert statuses(server, host, ("Via", "1.1 proxy")) == (421, 421), host
 
 
+@promise("hosts")
 def test_any_host(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_hosts": "*"})
     for host in (*LOCAL, *OTHERS):
         assert statuses(server, host) == (200, 101), host
 
 
+@promise("hosts")
 def test_hosts_of_listed_origins(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_origins": "https://chat.example.org:8443,http://[2001:db8::1],null"})
     for host in ("chat.example.org", "chat.example.org:9", "[2001:db8::1]"):
@@ -152,6 +164,7 @@ def test_hosts_of_listed_origins(start_server: Callable[..., Server]) -> None:
         assert statuses(server, host) == (421, 421), host
 
 
+@promise("hosts")
 @pytest.mark.parametrize("place", ["localhost", "127.0.0.2", "::1"])
 def test_on_any_loopback_address(start_server: Callable[..., Server], place: str) -> None:
     server = start_server(options=("--host", place))
@@ -160,6 +173,7 @@ def test_on_any_loopback_address(start_server: Callable[..., Server], place: str
     assert statuses(server, "localhost", address=address) == (200, 101)
 
 
+@promise("hosts")
 def test_in_every_worker(start_server: Callable[..., Server]) -> None:
     server = start_server(options=("--workers", "3"))
     for _ in range(12):
@@ -167,6 +181,7 @@ def test_in_every_worker(start_server: Callable[..., Server]) -> None:
         assert statuses(server, "localhost") == (200, 101)
 
 
+@promise("hosts")
 @pytest.mark.parametrize("place", ["0.0.0.0", "::"])
 def test_beyond_loopback_any_host_is_served(start_server: Callable[..., Server], place: str) -> None:
     server = start_server(options=("--host", place))
@@ -174,6 +189,7 @@ def test_beyond_loopback_any_host_is_served(start_server: Callable[..., Server],
         assert statuses(server, host, address="::1" if place == "::" else "127.0.0.1") == (200, 101), host
 
 
+@promise("hosts")
 def test_allowed_hosts_beyond_loopback(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_hosts": "chat.example.org"}, options=("--host", "0.0.0.0"))
     assert statuses(server, "chat.example.org:8000") == (200, 101)

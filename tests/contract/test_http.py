@@ -5,11 +5,13 @@ import socket
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import EndOfStreamError, Peer, exchange, http, request
 
 # ---- what a handler is told -----------------------------------------------------------------------------------------
 
 
+@promise("route-methods", "request")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_request(server: Server, method: str) -> None:
     target = "/features/request?a=1&a=2&b=x%20y+z&c"
@@ -25,6 +27,7 @@ def test_request(server: Server, method: str) -> None:
     assert told["body"] == ("" if method == "GET" else "the body")
 
 
+@promise("forms")
 def test_form(server: Server) -> None:
     form = [("Content-Type", "application/x-www-form-urlencoded")]
     told = http(server.port, "POST", "/features/form", form, b"a=1&b=x+y%26&a=%E2%82%AC").json()
@@ -59,6 +62,7 @@ FORM_DATA = (
 MULTIPART = [("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")]
 
 
+@promise("forms", "form-filename")
 def test_multipart_form(server: Server) -> None:
     fields = http(server.port, "POST", "/features/form", MULTIPART, FORM_DATA).json()
     assert fields == [["title \u20ac", "a\r\nb \u20ac"], ["title \u20ac", ""]]
@@ -74,6 +78,7 @@ def test_multipart_form(server: Server) -> None:
     assert http(server.port, "POST", "/features/files", urlencoded, b"a=1").json() == []
 
 
+@promise("no-field-left-out")
 def test_no_field_of_a_form_is_left_out(server: Server) -> None:
     """All of 1,000 arrive; of more, none."""
     urlencoded = [("Content-Type", "application/x-www-form-urlencoded")]
@@ -90,12 +95,14 @@ def test_no_field_of_a_form_is_left_out(server: Server) -> None:
     assert b"expected at most 1000 parts" in refused.body
 
 
+@promise("no-field-left-out")
 def test_no_parameter_of_a_query_is_left_out(server: Server) -> None:
     query = "&".join([*("a" for _ in range(3000)), "token=yes"])
     told = http(server.port, "GET", "/features/request?" + query).json()["query"]
     assert (len(told["a"]), told["token"]) == (3000, ["yes"])
 
 
+@promise("forms")
 @pytest.mark.parametrize("path", ["/features/form", "/features/files"])
 def test_a_multipart_form_that_is_malformed(server: Server, path: str) -> None:
     refusal = http(server.port, "POST", path, MULTIPART, FORM_DATA[:-4])
@@ -109,6 +116,7 @@ def test_a_multipart_form_that_is_malformed(server: Server, path: str) -> None:
         assert expected in refusal.body
 
 
+@promise("forms")
 def test_a_multipart_form_in_pieces(server: Server) -> None:
     """The body is gathered before it is parsed, wherever it was cut."""
     head = request("POST", "/features/files", [*MULTIPART, ("Transfer-Encoding", "chunked")])
@@ -121,6 +129,7 @@ def test_a_multipart_form_in_pieces(server: Server) -> None:
         assert [name for name, *_ in peer.read_response().json()] == ["f", "f", "star", "both", "blob"]
 
 
+@promise("json-byte-order-mark", "request-json")
 def test_json(server: Server) -> None:
     json = [("Content-Type", "application/json")]
     assert http(server.port, "POST", "/features/json", json, b'{"a":[1]}').json() == {"got": {"a": [1]}}
@@ -130,12 +139,14 @@ def test_json(server: Server) -> None:
         assert http(server.port, "POST", "/features/json", json, wrong).status == 400
 
 
+@promise("json-whole-numbers")
 @pytest.mark.parametrize("number", [0, -1, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
 def test_whole_numbers_of_64_bits_are_exact(server: Server, number: int) -> None:
     got = http(server.port, "POST", "/features/json", [("Content-Type", "application/json")], b'{"id":%d}' % number)
     assert got.json() == {"got": {"id": number}}
 
 
+@promise("json-whole-numbers")
 @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 12345678901234567890123, 10**30, -(10**40) - 7])
 def test_larger_whole_numbers_are_exact_or_refused(server: Server, number: int) -> None:
     got = http(server.port, "POST", "/features/json", [("Content-Type", "application/json")], b'[{"id":%d}]' % number)
@@ -148,6 +159,7 @@ def test_larger_whole_numbers_are_exact_or_refused(server: Server, number: int) 
 # ---- what a handler may answer --------------------------------------------------------------------------------------
 
 
+@promise("kinds-of-responses")
 def test_kinds_of_answers(server: Server) -> None:
     assert http(server.port, "GET", "/features/list").json() == [1, "zwei", None, {"drei": 3.5}]
     html = http(server.port, "GET", "/features/html")
@@ -172,6 +184,7 @@ def test_cookies(server: Server) -> None:
     assert {"path=/features", "max-age=60"} <= {part.strip().lower() for part in second.split(";")}
 
 
+@promise("kinds-of-responses")
 def test_the_handler_fails(server: Server) -> None:
     server.expect_fault("raised as asked")
     with Peer(server.port) as peer:
@@ -196,17 +209,20 @@ def test_headers_from_a_query(server: Server, value: str) -> None:
     assert http(server.port, "GET", "/hdr?n=X-Test&v=fine").get("x-test") == "fine"
 
 
+@promise("kinds-of-responses")
 def test_stream(server: Server) -> None:
     response = http(server.port, "GET", "/features/stream?count=300&size=10000")
     assert response.get("transfer-encoding") == "chunked"
     assert response.body == b"".join(f"{n} ".ljust(10000, ".").encode() for n in range(300))
 
 
+@promise("missing-field")
 def test_a_parameter_that_is_missing(server: Server) -> None:
     response = http(server.port, "GET", "/features/stream?size=1")
     assert (response.status, response.body) == (400, b"expected a field named 'count', got size\n")
 
 
+@promise("cut-response")
 def test_a_stream_that_fails_does_not_look_whole(server: Server) -> None:
     server.expect_fault("raised as asked|returned without (starting|completing) response")
     with Peer(server.port) as peer:
@@ -221,6 +237,7 @@ def test_a_stream_that_fails_does_not_look_whole(server: Server) -> None:
     assert data.startswith(b"HTTP/1.1 500 ") or not data.endswith(b"0\r\n\r\n")
 
 
+@promise("stream-fails-before-first-part")
 def test_a_stream_that_fails_before_its_first_part_is_an_error(server: Server) -> None:
     server.expect_fault("raised as asked")
     for method in ("GET", "HEAD"):
@@ -228,6 +245,7 @@ def test_a_stream_that_fails_before_its_first_part_is_an_error(server: Server) -
     assert http(server.port, "GET", "/features/stream?count=0&size=1").body == b""
 
 
+@promise("stream-fails-before-first-part")
 def test_a_quiet_streams_head_does_not_wait(server: Server) -> None:
     with Peer(server.port) as peer:
         peer.send(request("GET", "/features/stream?count=0&size=1&quiet"))
@@ -254,6 +272,7 @@ def test_a_stream_to_http_1_0_ends_with_the_connection(server: Server) -> None:
 # ---- bodies and connections -----------------------------------------------------------------------------------------
 
 
+@promise("request")
 def test_a_body_in_chunks(server: Server) -> None:
     chunks = b"5\r\nhello\r\n1;ext=1\r\n \r\n00006\r\nworld!\r\n0\r\nX-Trailer: x\r\n\r\n"
     with Peer(server.port) as peer:
@@ -269,6 +288,7 @@ def test_a_body_octet_by_octet(server: Server) -> None:
         assert peer.read_response().body == b"slow"
 
 
+@promise("request-limits")
 def test_a_body_of_the_greatest_size(server: Server) -> None:
     body = os.urandom(1024 * 1024)
     assert http(server.port, "POST", "/body", body=body).body == body
@@ -295,6 +315,7 @@ def test_http_1_0_closes(server: Server) -> None:
         peer.expect_end()
 
 
+@promise("pipelining")
 def test_pipelining(server: Server) -> None:
     """More than may be in flight at once; slow ones hold up those behind them, and nothing is out of order."""
     with Peer(server.port) as peer:
@@ -303,6 +324,7 @@ def test_pipelining(server: Server) -> None:
         assert [peer.read_response().body for _ in bodies] == bodies
 
 
+@promise("pipelining")
 def test_an_answer_before_one_that_fails(server: Server) -> None:
     """Both requests in one segment: the failure of the second takes nothing away from the first."""
     server.expect_fault("raised as asked")
@@ -352,6 +374,7 @@ def test_the_body_is_waited_for_only_where_it_is_read(server: Server) -> None:
         peer.expect_end()
 
 
+@promise("bodyless-statuses")
 def test_head_and_204_and_304_have_no_body(server: Server) -> None:
     etag = http(server.port, "GET", "/static/index.html").get("etag")
     with Peer(server.port) as peer:
@@ -365,6 +388,7 @@ def test_head_and_204_and_304_have_no_body(server: Server) -> None:
         assert [peer.read_response().status for _ in range(3)] == [204, 304, 200]
 
 
+@promise("bodyless-statuses")
 @pytest.mark.parametrize("kind", ["", "/stream", "/file"])
 def test_204_and_304_have_no_body_though_the_handler_gives_one(server: Server, kind: str) -> None:
     with Peer(server.port) as peer:

@@ -9,6 +9,7 @@ from pathlib import Path
 from driver import Subject
 from front_ends import Server
 from observed import SOON, closed, limits_of, within
+from promises import promise
 from raw import (
     BINARY,
     CONTINUATION,
@@ -35,17 +36,20 @@ DEFAULTS: dict[str, float] = {
 # ---- the table ------------------------------------------------------------------------------------------------------
 
 
+@promise("settings-table")
 def test_the_defaults(server: Server) -> None:
     limits = limits_of(server)
     assert {name: limits.get(name) for name in DEFAULTS} == DEFAULTS
 
 
+@promise("limits-can-be-set")
 def test_every_limit_is_finite(server: Server) -> None:
     for name, value in limits_of(server).items():
         assert math.isfinite(value), name
         assert value > 0, name
 
 
+@promise("limits-can-be-set")
 def test_every_limit_can_be_set(start_server: Start) -> None:
     settings = {name: value * 2 for name, value in DEFAULTS.items()} | {"max_connections": 77, "backlog": 5}
     server = start_server(limits=settings)
@@ -56,6 +60,7 @@ def test_every_limit_can_be_set(start_server: Start) -> None:
 # ---- sizes ----------------------------------------------------------------------------------------------------------
 
 
+@promise("texts-name-the-setting", "max-message-size", "message-limits")
 def test_sizes_of_messages(start_server: Start) -> None:
     server = start_server(limits={"max_message_size": 100, "max_fragments": 5, "max_empty_fragments": 3})
     with WebSocket(server.port, "/echo") as websocket:
@@ -72,6 +77,7 @@ def test_sizes_of_messages(start_server: Start) -> None:
         assert "max_empty_fragments" in websocket.expect_close(1008)
 
 
+@promise("limits-of-routes")
 def test_a_route_has_limits_of_its_own(start_server: Start) -> None:
     """Above the application's here; another route keeps to those."""
     server = start_server(limits={"max_message_size": 50, "max_fragments": 3, "max_empty_fragments": 1})
@@ -104,6 +110,7 @@ def test_sizes_of_requests(start_server: Start) -> None:
     assert http(server.port, "POST", "/body", body=b"x" * 51).status == 413
 
 
+@promise("no-descriptors")
 def test_connections(start_server: Start) -> None:
     server = start_server(limits={"max_connections": 3})
     held = [WebSocket(server.port, "/echo") for _ in range(3)]
@@ -140,6 +147,7 @@ def test_water_marks(start_server: Start) -> None:
         websocket.expect_close(1000)
 
 
+@promise("texts-name-the-setting", "slow-consumer")
 def test_pongs_that_nobody_reads(start_server: Start) -> None:
     """They are output like any other, and bounded like it."""
     server = start_server(limits={"high_water": 4096, "low_water": 1024, "max_buffered": 8192})
@@ -152,6 +160,7 @@ def test_pongs_that_nobody_reads(start_server: Start) -> None:
         assert set(websocket.pongs) == {b"p" * 125}
 
 
+@promise("receive-queue")
 def test_the_incoming_queue(start_server: Start) -> None:
     server = start_server(limits={"receive_queue_messages": 1})
     with WebSocket(server.port, "/sink") as websocket:

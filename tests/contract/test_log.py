@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import WebSocket, http
 
 Start = Callable[..., Server]
@@ -27,6 +28,7 @@ def write_lines(server: Server, count: int) -> None:
         assert http(server.port, "GET", "/features/fail").status == 500
 
 
+@promise("log-pipe")
 def test_the_reader_of_the_log_is_gone(start_server: Start, pipe: list[int]) -> None:
     server = start_server(stderr=pipe[1])
     while pipe:
@@ -35,6 +37,7 @@ def test_the_reader_of_the_log_is_gone(start_server: Start, pipe: list[int]) -> 
     assert server.process.poll() is None
 
 
+@promise("log-pipe")
 def test_nobody_reads_the_log(start_server: Start, pipe: list[int]) -> None:
     """Lines that a full pipe does not take are left out, and counted for whoever reads on."""
     reader, writer = pipe

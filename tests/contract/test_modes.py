@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from front_ends import FRONT_ENDS, PLACE, Program, Server
+from promises import promise
 from raw import ClosedError, Peer, WebSocket, http, request
 
 Start = Callable[..., Server]
@@ -39,6 +40,7 @@ def port_of(program: Program) -> int:
 # ---- where ----------------------------------------------------------------------------------------------------------
 
 
+@promise("run-prints-its-address")
 def test_it_prints_where_it_serves(run: Run) -> None:
     program = run("--port", "0")
     port = port_of(program)
@@ -46,6 +48,7 @@ def test_it_prints_where_it_serves(run: Run) -> None:
     assert http(port, "GET", "/livez").status == 200
 
 
+@promise("host-and-port-from-environment")
 def test_the_environment_says_where(run: Run) -> None:
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::1", 0))
@@ -57,6 +60,7 @@ def test_the_environment_says_where(run: Run) -> None:
         assert peer.ask("GET", "/livez").status == 200
 
 
+@promise("run-prints-its-address")
 def test_localhost(run: Run) -> None:
     program = run("--host", "localhost", "--port", "0")
     with WebSocket(port_of(program), "/echo") as websocket:
@@ -71,6 +75,7 @@ def refused(program: Program, *words: str) -> None:
         assert word in program.lines[0]
 
 
+@promise("start-errors-are-one-line")
 def test_a_busy_port(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -83,6 +88,7 @@ def test_a_host_that_is_none(run: Run) -> None:
     refused(run("--host", "no.such.host.invalid", "--port", "0"), "no.such.host.invalid")
 
 
+@promise("exception-texts", "start-errors-are-one-line", "settings-are-checked")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -102,10 +108,12 @@ def test_bad_options(run: Run, options: list[str], words: list[str]) -> None:
     refused(run(*options), *words)
 
 
+@promise("host-and-port-from-environment")
 def test_a_bad_port_in_the_environment(run: Run) -> None:
     refused(run(env={"PROAPI_PORT": "many"}), "PROAPI_PORT", "many")
 
 
+@promise("modes-are-alike")
 def test_the_loop_is_the_one_that_was_asked_for(server: Server) -> None:
     libraries = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert ("/uvloop/" in libraries) == (server.front_end.name == "python-uvloop")
@@ -114,6 +122,7 @@ def test_the_loop_is_the_one_that_was_asked_for(server: Server) -> None:
 # ---- stopping -------------------------------------------------------------------------------------------------------
 
 
+@promise("graceful-stop")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_graceful_stop(start_server: Start, tmp_path: Path, number: int) -> None:
     """WebSockets close with 1001, requests in work are answered, idle connections end, every finally has run."""
@@ -138,6 +147,7 @@ def test_a_graceful_stop(start_server: Start, tmp_path: Path, number: int) -> No
     assert sorted(log.read_text().splitlines()) == [f"/echo w{n} 1" for n in range(5)]
 
 
+@promise("graceful-stop")
 def test_it_stops_while_everything_is_going_on(start_server: Start) -> None:
     server = start_server(limits={"shutdown_timeout": 3, "close_timeout": 1})
     sender = WebSocket(server.port, "/push?n=1000000&size=1000", receive_buffer=4096)
@@ -157,6 +167,7 @@ def test_it_stops_while_everything_is_going_on(start_server: Start) -> None:
         websocket.disconnect()
 
 
+@promise("stop-answers-503")
 def test_requests_that_have_begun_are_told_of_the_stop(start_server: Start) -> None:
     server = start_server()
     with Peer(server.port) as head, Peer(server.port) as body, WebSocket(server.port, "/echo") as websocket:
@@ -174,6 +185,7 @@ def test_requests_that_have_begun_are_told_of_the_stop(start_server: Start) -> N
     assert server.wait() == 0, server.log
 
 
+@promise("graceful-stop")
 def test_nobody_new_is_let_in(start_server: Start) -> None:
     server = start_server()
     with WebSocket(server.port, "/slow?ms=700") as websocket:
@@ -198,6 +210,7 @@ def test_handlers_that_do_not_end_are_cancelled(start_server: Start, tmp_path: P
     assert re.search(r"1 handlers did not end within shutdown_timeout.*: they are cancelled: .*slow \(1\)", server.log)
 
 
+@promise("stop-waits-for-nobody-idle")
 def test_nobody_waits_for_connections_that_nobody_uses(start_server: Start) -> None:
     """One is kept for later, one has never said anything, and of one the last answer has been read."""
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30, "head_timeout": 30})
@@ -211,6 +224,7 @@ def test_nobody_waits_for_connections_that_nobody_uses(start_server: Start) -> N
     server.check_log()
 
 
+@promise("stop-waits-for-nobody-idle")
 def test_streams_without_an_end_end_with_the_stop(start_server: Start) -> None:
     """They are cut, so that they do not look whole."""
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
@@ -227,6 +241,7 @@ def test_streams_without_an_end_end_with_the_stop(start_server: Start) -> None:
     server.check_log()
 
 
+@promise("stop-waits-for-nobody-idle")
 def test_a_stream_that_begins_while_it_stops_has_half_a_second(start_server: Start) -> None:
     """What ends by itself until then is whole."""
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
@@ -245,6 +260,7 @@ def test_a_stream_that_begins_while_it_stops_has_half_a_second(start_server: Sta
     server.check_log()
 
 
+@promise("stop-waits-for-nobody-idle")
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_stream_that_its_client_does_not_read_ends_with_the_stop(start_server: Start, version: str) -> None:
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
@@ -259,6 +275,7 @@ def test_a_stream_that_its_client_does_not_read_ends_with_the_stop(start_server:
     server.check_log()
 
 
+@promise("stop-waits-for-nobody-idle")
 @pytest.mark.parametrize("kind", ["websocket", "request"])
 def test_handlers_whose_client_is_gone_end_with_the_stop(start_server: Start, kind: str) -> None:
     """They wait for something else, and do not know: nobody would wait for what they do."""
@@ -277,6 +294,7 @@ def test_handlers_whose_client_is_gone_end_with_the_stop(start_server: Start, ki
     assert "did not end" not in server.log
 
 
+@promise("stop-waits-for-nobody-idle")
 def test_who_knows_of_the_end_has_time_for_what_is_left_to_do(start_server: Start, tmp_path: Path) -> None:
     log = tmp_path / "finally"
     server = start_server(limits={"shutdown_timeout": 30}, env={"CAPP_FINALLY_LOG": str(log)})
@@ -288,6 +306,7 @@ def test_who_knows_of_the_end_has_time_for_what_is_left_to_do(start_server: Star
     assert log.read_text() == "/afterwards saved 2\n"
 
 
+@promise("cancelled-request-503")
 def test_a_request_in_work_is_answered_when_it_is_cancelled(start_server: Start) -> None:
     server = start_server(limits={"shutdown_timeout": 0.5})
     with Peer(server.port) as busy, Peer(server.port) as new:
@@ -301,6 +320,7 @@ def test_a_request_in_work_is_answered_when_it_is_cancelled(start_server: Start)
     server.check_log()
 
 
+@promise("second-signal")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_second_signal_ends_it_at_once(start_server: Start, number: int, status: int) -> None:
     server = start_server()
@@ -313,6 +333,7 @@ def test_a_second_signal_ends_it_at_once(start_server: Start, number: int, statu
         assert time.monotonic() - begin < 2
 
 
+@promise("settings-are-checked")
 def test_limits_that_depend_on_each_other_in_any_order(run: Run) -> None:
     limits = ("low_water=100000", "high_water=200000", "max_buffered=300000")
     for order in (limits, limits[::-1]):
@@ -320,6 +341,7 @@ def test_limits_that_depend_on_each_other_in_any_order(run: Run) -> None:
         assert http(port_of(program), "GET", "/livez").status == 200
 
 
+@promise("run-prints-its-address")
 def test_workers(run: Run) -> None:
     program = run("--port", "0", "--workers", "2")
     port = port_of(program)

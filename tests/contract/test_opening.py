@@ -5,17 +5,20 @@ from collections.abc import Callable
 import pytest
 from driver import Subject
 from front_ends import Server
+from promises import promise
 from raw import Peer, WebSocket
 
 New = Callable[..., Subject]
 
 
+@promise("accept")
 def test_accept_without_subprotocol(subject: New) -> None:
     s = subject(subprotocols=("chat", "superchat"))
     assert s.peer.response.getlist("sec-websocket-protocol") == []
     assert s.do("state")["subprotocol"] is None
 
 
+@promise("accept")
 def test_accept_with_subprotocol(subject: New) -> None:
     s = subject(accepted=False, subprotocols=("chat", "superchat"))
     s.accept(subprotocol="superchat")
@@ -24,6 +27,7 @@ def test_accept_with_subprotocol(subject: New) -> None:
     assert (state["subprotocol"], state["subprotocols"]) == ("superchat", ["chat", "superchat"])
 
 
+@promise("accept-subprotocol-not-offered", "exception-texts")
 def test_accept_with_subprotocol_that_was_not_offered(subject: New) -> None:
     s = subject(accepted=False, subprotocols=("chat", "superchat"))
     error = s.fails("accept", subprotocol="other")
@@ -34,6 +38,7 @@ def test_accept_with_subprotocol_that_was_not_offered(subject: New) -> None:
     assert s.peer.response.get("sec-websocket-protocol") == "chat"
 
 
+@promise("accept")
 def test_accept_with_headers(subject: New) -> None:
     s = subject(accepted=False)
     s.accept(headers=[["X-One", "1"], ["Set-Cookie", "a=b"], ["Set-Cookie", "c=d"]])
@@ -41,6 +46,7 @@ def test_accept_with_headers(subject: New) -> None:
     assert s.peer.response.getlist("set-cookie") == ["a=b", "c=d"]
 
 
+@promise("accept-bad-header")
 @pytest.mark.parametrize("header", [["X-One", "1\r\nX-Two: 2"], ["X One", "1"], ["X-One", "a\0b"], ["", "x"]])
 def test_accept_with_header_that_breaks_the_response(subject: New, header: list[str]) -> None:
     s = subject(accepted=False)
@@ -48,6 +54,7 @@ def test_accept_with_header_that_breaks_the_response(subject: New, header: list[
     s.accept()
 
 
+@promise("accept")
 def test_headers_as_octets(subject: New) -> None:
     """As ASGI has them; in C++ text is that already."""
     headers = [[b"X-One", b"1"], [b"Set-Cookie", b"a=b"], [b"Set-Cookie", b"c=d"]]
@@ -61,6 +68,7 @@ def test_headers_as_octets(subject: New) -> None:
         assert response.getlist("set-cookie") == ["a=b", "c=d"]
 
 
+@promise("accept-twice")
 def test_second_accept(subject: New) -> None:
     s = subject()
     error = s.fails("accept")
@@ -70,6 +78,7 @@ def test_second_accept(subject: New) -> None:
     assert s.peer.receive() == "still open"
 
 
+@promise("accept-peer-gone")
 def test_accept_after_the_peer_has_gone(subject: New) -> None:
     s = subject(accepted=False)
     assert s.do("state")["closed"] is False
@@ -86,6 +95,7 @@ def test_peer_that_never_finishes_its_handshake(server: Server) -> None:
             assert other.ask("goes on") == "goes on"
 
 
+@promise("reject")
 def test_reject(subject: New) -> None:
     s = subject(accepted=False)
     s.do("reject", status=401, body="Who are you?\n", headers=[["WWW-Authenticate", "Bearer"], ["X-A", "b"]])
@@ -94,12 +104,14 @@ def test_reject(subject: New) -> None:
     assert (response.get("www-authenticate"), response.get("x-a")) == ("Bearer", "b")
 
 
+@promise("reject")
 def test_reject_by_default(subject: New) -> None:
     s = subject(accepted=False)
     s.do("reject")
     assert (s.peer.read_response().status, s.do("state")["closed"]) == (403, True)
 
 
+@promise("reject")
 def test_reject_after_accept(subject: New) -> None:
     s = subject()
     assert s.fails("reject").name == "WebSocketStateError"

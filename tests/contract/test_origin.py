@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, request, upgrade
 
 REFUSED = (400, 403)  # a server may find the handshake itself wrong
@@ -30,11 +31,13 @@ def status(
         return peer.read_head().status
 
 
+@promise("origins")
 def test_without_an_origin(server: Server) -> None:
     assert status(server, "example.org", []) == 101
     assert status(server, "localhost", []) == 101
 
 
+@promise("origins")
 @pytest.mark.parametrize(
     ("host", "origin"),
     [
@@ -53,6 +56,7 @@ def test_the_same_origin(server: Server, host: str, origin: str) -> None:
     assert status(server, host, [origin]) == 101
 
 
+@promise("origins")
 @pytest.mark.parametrize(
     ("host", "origin"),
     [
@@ -83,6 +87,7 @@ def test_other_origins(server: Server, host: str, origin: str) -> None:
     assert status(server, host, [origin]) == 403
 
 
+@promise("local-pages")
 @pytest.mark.parametrize(
     ("host", "origin"),
     [
@@ -103,6 +108,7 @@ def test_local_pages_while_developing(server: Server, host: str, origin: str) ->
 LOCAL_PAGES = [("localhost:8000", "http://localhost:3000"), ("127.0.0.1:8000", "null"), ("[::1]", "http://127.0.0.1:9")]
 
 
+@promise("local-pages")
 @pytest.mark.parametrize(("host", "origin"), LOCAL_PAGES)
 def test_local_pages_where_origins_are_listed(start_server: Callable[..., Server], host: str, origin: str) -> None:
     """As nginx's default passes it on: Host is the upstream's, and nothing tells of a proxy."""
@@ -113,11 +119,13 @@ def test_local_pages_where_origins_are_listed(start_server: Callable[..., Server
     assert not any("development" in line for line in server.lines)
 
 
+@promise("local-pages")
 @pytest.mark.parametrize(("host", "origin"), LOCAL_PAGES)
 def test_local_pages_on_a_route_that_lists_origins(server: Server, host: str, origin: str) -> None:
     assert status(server, host, [origin], path="/features/limited") == (101 if origin == "null" else 403)
 
 
+@promise("local-pages")
 @pytest.mark.parametrize(("place", "address"), [("0.0.0.0", "127.0.0.1"), ("::", "::1")])
 def test_local_pages_of_a_server_that_others_reach(
     start_server: Callable[..., Server], place: str, address: str
@@ -128,6 +136,7 @@ def test_local_pages_of_a_server_that_others_reach(
         assert status(server, host, [f"http://{host}"], address=address) == 101, host
 
 
+@promise("local-pages")
 @pytest.mark.parametrize(("place", "address"), [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1")])
 def test_local_pages_of_a_server_on_any_loopback_address(
     start_server: Callable[..., Server], place: str, address: str
@@ -137,6 +146,7 @@ def test_local_pages_of_a_server_on_any_loopback_address(
         assert status(server, host, [origin], address=address) == 101, (host, origin)
 
 
+@promise("local-pages")
 def test_the_exception_for_development_is_logged_once(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert status(server, "localhost", ["http://localhost"]) == 101
@@ -151,11 +161,13 @@ def test_the_exception_for_development_is_logged_once(start_server: Callable[...
     assert "warning" in told[0].lower()
 
 
+@promise("origins")
 def test_two_origins(server: Server) -> None:
     assert status(server, "example.org", ["https://example.org", "https://evil.test"]) in REFUSED
     assert status(server, "example.org", ["https://evil.test", "https://example.org"]) in REFUSED
 
 
+@promise("texts-name-the-setting", "origins")
 def test_a_refusal_is_logged_with_what_to_change(start_server: Callable[..., Server]) -> None:
     server = start_server()  # such lines are limited to a few a second
     lines = len(server.lines)
@@ -166,6 +178,7 @@ def test_a_refusal_is_logged_with_what_to_change(start_server: Callable[..., Ser
     assert len(server.lines) == lines + 1, server.lines[lines:]
 
 
+@promise("origins")
 def test_allowed_origins(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_origins": "https://app.example.org/,https://other.example.org:8443"})
     for origin in (
@@ -180,6 +193,7 @@ def test_allowed_origins(start_server: Callable[..., Server]) -> None:
     assert status(server, "api.example.org", ["https://api.example.org"]) == 101
 
 
+@promise("origins")
 def test_origins_of_other_schemes(start_server: Callable[..., Server]) -> None:
     """Web views and pages from files: listed whole."""
     server = start_server(limits={"allowed_origins": "file://,null,capacitor://localhost,http://localhost:3000"})
@@ -195,6 +209,7 @@ def test_origins_of_other_schemes(start_server: Callable[..., Server]) -> None:
         assert status(server, "localhost", [origin]) == 403, origin
 
 
+@promise("limits-of-routes")
 def test_allowed_origins_of_a_route(server: Server) -> None:
     for origin in ("https://app.example.org", "null"):
         assert status(server, "api.example.org", [origin], path="/features/limited") == 101, origin
@@ -204,6 +219,7 @@ def test_allowed_origins_of_a_route(server: Server) -> None:
     assert status(server, "api.example.org", ["https://api.example.org"], path="/features/limited") == 101
 
 
+@promise("limits-of-routes")
 def test_a_route_has_allowed_origins_of_its_own(start_server: Callable[..., Server]) -> None:
     """The application's are not those of a route that names some."""
     server = start_server(limits={"allowed_origins": "https://other.example.org"})
@@ -215,12 +231,14 @@ def test_a_route_has_allowed_origins_of_its_own(start_server: Callable[..., Serv
         assert status(server, "api.example.org", [refused], path=path) == 403, path
 
 
+@promise("origins")
 def test_any_origin(start_server: Callable[..., Server]) -> None:
     server = start_server(limits={"allowed_origins": "*"})
     for origin in ("https://evil.test", "null", "http://localhost"):
         assert status(server, "api.example.org", [origin]) == 101, origin
 
 
+@promise("origins")
 def test_what_follows_a_refused_handshake_is_no_request(start_server: Callable[..., Server]) -> None:
     """The client, or what stands between, may take the connection for a WebSocket's already."""
     server = start_server()

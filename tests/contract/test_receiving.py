@@ -5,11 +5,13 @@ from collections.abc import Callable
 import pytest
 from driver import RemoteError, Subject
 from front_ends import Server
+from promises import promise
 from raw import PING, TEXT, WebSocket
 
 New = Callable[..., Subject]
 
 
+@promise("receive-order")
 def test_receive_kinds(subject: New) -> None:
     s = subject()
     for message in ("text \u20ac", b"\0\xff"):
@@ -24,6 +26,7 @@ def test_receive_kinds(subject: New) -> None:
         assert s.do("receive_json") == {"a": [1, None, "\u20ac"]}
 
 
+@promise("receive-order")
 def test_messages_come_in_order(subject: New) -> None:
     s = subject()
     for number in range(40):
@@ -31,6 +34,7 @@ def test_messages_come_in_order(subject: New) -> None:
     assert [s.do("receive") for _ in range(40)] == [str(number) for number in range(40)]
 
 
+@promise("receive-wrong-kind", "exception-hierarchy")
 @pytest.mark.parametrize(
     ("call", "message", "data"),
     [
@@ -58,6 +62,7 @@ def test_another_kind_of_message(subject: New, call: str, message: str | bytes, 
     assert s.do("state")["closed"] is False
 
 
+@promise("json-byte-order-mark")
 def test_a_byte_order_mark_is_skipped(subject: New) -> None:
     s = subject()
     for message in ('\ufeff{"\u20ac": 1}', '\ufeff{"\u20ac": 1}'.encode()):
@@ -67,12 +72,14 @@ def test_a_byte_order_mark_is_skipped(subject: New) -> None:
         assert s.do("receive_points") == [["\u20ac", 1]]
 
 
+@promise("receive-order")
 def test_receive_json_of_a_type(subject: New) -> None:
     s = subject()
     s.peer.send_message('{"y": 2, "x": 1}')
     assert s.do("receive_points") == [["x", 1], ["y", 2]]
 
 
+@promise("before-accept", "exception-hierarchy")
 def test_receive_before_accept(subject: New) -> None:
     s = subject(accepted=False)
     for call in ("receive", "receive_text", "receive_bytes", "receive_json"):
@@ -82,6 +89,7 @@ def test_receive_before_accept(subject: New) -> None:
     s.accept()
 
 
+@promise("iterators-end")
 @pytest.mark.parametrize(
     ("kind", "messages", "seen"),
     [
@@ -111,6 +119,7 @@ def test_iterators_that_begin_after_the_end_end_at_once(subject: New, kind: str)
     assert s.do("iterate", kind=kind) == []
 
 
+@promise("iterators-end")
 def test_iterator_at_an_abnormal_end(subject: New) -> None:
     s = subject()
     number = s.begin("iterate", kind="any")
@@ -121,6 +130,7 @@ def test_iterator_at_an_abnormal_end(subject: New) -> None:
     assert (raised.value.name, raised.value.code) == ("WebSocketDisconnect", 1006)
 
 
+@promise("iterators-end")
 def test_iterator_at_another_kind_of_message(subject: New) -> None:
     s = subject()
     number = s.begin("iterate", kind="text")
@@ -131,6 +141,7 @@ def test_iterator_at_another_kind_of_message(subject: New) -> None:
     assert s.do("state")["closed"] is False
 
 
+@promise("pings")
 def test_pings_are_answered_while_nobody_receives(server: Server) -> None:
     with WebSocket(server.port, "/slow?ms=1500") as websocket:
         websocket.send(b"")

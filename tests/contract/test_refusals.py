@@ -4,6 +4,7 @@ that what follows can't be taken for a second request.
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, http, request
 
 
@@ -17,6 +18,7 @@ def refused(server: Server, data: bytes, *statuses: int) -> None:
         peer.expect_end()
 
 
+@promise("request-limits")
 @pytest.mark.parametrize(
     ("name", "head", "status"),
     [
@@ -30,6 +32,7 @@ def test_a_head_that_is_too_large(server: Server, name: str, head: bytes, status
     refused(server, head, status)
 
 
+@promise("request-limits")
 def test_a_head_of_the_greatest_size(server: Server) -> None:
     line = "/livez?" + "x" * (8192 - len("GET /livez? HTTP/1.1"))
     assert http(server.port, "GET", line).status == 200
@@ -44,6 +47,7 @@ def test_a_refusal_of_head_has_no_body(server: Server) -> None:
         peer.expect_end()
 
 
+@promise("request-limits")
 def test_a_body_that_is_too_large(server: Server) -> None:
     refused(server, request("POST", "/body", [("Content-Length", str(1024 * 1024 + 1))]), 413)
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
@@ -68,6 +72,7 @@ SMUGGLED = [
 ]
 
 
+@promise("request-limits")
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 @pytest.mark.parametrize("headers", SMUGGLED, ids=str)
 def test_framing_that_is_ambiguous(server: Server, headers: list[tuple[str, str]], version: bytes) -> None:
@@ -75,6 +80,7 @@ def test_framing_that_is_ambiguous(server: Server, headers: list[tuple[str, str]
     refused(server, head + b"0\r\n\r\n", 400, 501, 413)
 
 
+@promise("request-limits")
 @pytest.mark.parametrize(
     "head",
     [

@@ -2,6 +2,7 @@
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, Response, WebSocket, http, upgrade
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"
@@ -38,6 +39,7 @@ def websocket_answer(port: int, path: str) -> Response:
         return peer.read_response()
 
 
+@promise("route-precedence")
 @pytest.mark.parametrize(("path", "which", "parameters"), FOUND)
 def test_websocket_routes(server: Server, path: str, which: str, parameters: dict[str, object]) -> None:
     with WebSocket(server.port, f"/features/route/{path}") as websocket:
@@ -45,6 +47,7 @@ def test_websocket_routes(server: Server, path: str, which: str, parameters: dic
         websocket.expect_close(1000)
 
 
+@promise("route-precedence")
 @pytest.mark.parametrize(("path", "which", "parameters"), FOUND)
 def test_http_routes(server: Server, path: str, which: str, parameters: dict[str, object]) -> None:
     assert http(server.port, "GET", f"/features/route-http/{path}").json() == [which, parameters]
@@ -56,18 +59,21 @@ def test_a_query_is_not_part_of_the_path(server: Server) -> None:
     assert http(server.port, "GET", "/features/route-http/42?x=/a/b").json() == ["int", {"n": 42}]
 
 
+@promise("arguments-by-name")
 def test_the_connection_may_have_any_name(server: Server) -> None:
     with WebSocket(server.port, "/features/named/lobby") as websocket:
         assert websocket.receive() == "lobby"
         websocket.expect_close(1000)
 
 
+@promise("route-precedence")
 def test_one_path_for_a_page_and_a_socket(server: Server) -> None:
     assert http(server.port, "GET", "/features/both").body == b"page"
     with WebSocket(server.port, "/features/both") as websocket:
         assert websocket.receive() == "socket"
 
 
+@promise("no-route")
 @pytest.mark.parametrize("path", ["/nowhere", "/", "/echo/", "/echo/x", "/features", "/Echo", "//echo"])
 def test_nothing_there(server: Server, path: str) -> None:
     assert http(server.port, "GET", path).status == 404
@@ -79,12 +85,14 @@ def test_an_empty_segment_is_no_parameter(server: Server) -> None:
     assert websocket_answer(server.port, "/room/").status == 404
 
 
+@promise("no-route")
 def test_a_plain_get_on_a_websocket_route(server: Server) -> None:
     response = http(server.port, "GET", "/echo")
     assert response.status == 426
     assert response.get("upgrade").lower() == "websocket"
 
 
+@promise("websocket-handlers-need-a-handshake")
 @pytest.mark.parametrize("method", ["WEBSOCKET", "websocket", "WebSocket"])
 def test_no_method_of_a_request_is_that_of_websocket_routes(server: Server, method: str) -> None:
     """Such a request would reach the handler past handshake and origin."""
@@ -97,6 +105,7 @@ def test_the_connection_field_of_426(server: Server) -> None:
     assert "upgrade" in http(server.port, "GET", "/echo").tokens("connection")
 
 
+@promise("route-methods")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_another_method(server: Server, method: str) -> None:
     response = http(server.port, method, "/body")
@@ -104,6 +113,7 @@ def test_another_method(server: Server, method: str) -> None:
     assert response.tokens("allow") == ["post"]
 
 
+@promise("route-methods")
 def test_allow_names_every_method(server: Server) -> None:
     response = http(server.port, "TRACE", "/features/request")
     assert response.status == 405
@@ -113,6 +123,7 @@ def test_allow_names_every_method(server: Server) -> None:
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
+@promise("route-methods")
 @pytest.mark.parametrize("own", METHODS)
 def test_a_handler_for_one_method(server: Server, own: str) -> None:
     """app.get, app.post and so on; GET's serves HEAD too."""
@@ -127,6 +138,7 @@ def test_a_handler_for_one_method(server: Server, own: str) -> None:
             assert {token.upper() for token in response.tokens("allow")} == answered, method
 
 
+@promise("route-methods")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_handler_for_each_method_of_a_path(server: Server, method: str) -> None:
     """HEAD has its own here, which wins over GET's."""
@@ -145,6 +157,7 @@ def test_paths_that_can_not_be_decoded(server: Server, path: str) -> None:
     assert websocket_answer(server.port, path).status == 400
 
 
+@promise("route-methods")
 def test_get_serves_head(server: Server) -> None:
     get = http(server.port, "GET", "/livez")
     head = http(server.port, "HEAD", "/livez")

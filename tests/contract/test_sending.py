@@ -6,11 +6,13 @@ from collections.abc import Callable
 import pytest
 from driver import Subject
 from front_ends import Server
+from promises import promise
 from raw import BINARY, TEXT, ClosedError, WebSocket
 
 New = Callable[..., Subject]
 
 
+@promise("send-kinds")
 def test_send_kinds(subject: New) -> None:
     s = subject()
     assert s.do("send_text", data="text \u20ac\U0001f600\0") is True
@@ -25,6 +27,7 @@ def test_send_kinds(subject: New) -> None:
     assert s.peer.receive() == b"[]"
 
 
+@promise("send-kinds")
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 65537, 1024 * 1024])
 def test_sizes(server: Server, size: int) -> None:
     with WebSocket(server.port, "/echo") as websocket:
@@ -32,6 +35,7 @@ def test_sizes(server: Server, size: int) -> None:
             assert websocket.ask(message) == message
 
 
+@promise("send-kinds")
 def test_echo_keeps_kinds(server: Server) -> None:
     with WebSocket(server.port, "/echo") as websocket:
         for opcode, payload in ((TEXT, b""), (BINARY, b""), (TEXT, b"\0"), (TEXT, "\U0001f600".encode())):
@@ -41,6 +45,7 @@ def test_echo_keeps_kinds(server: Server) -> None:
         websocket.finish()
 
 
+@promise("send-wrong-type")
 @pytest.mark.parametrize("call", ["send_text", "send_bytes"])
 @pytest.mark.parametrize("data", [1, None, ["x"], {"a": 1}])
 def test_send_of_a_wrong_type(subject: New, call: str, data: object) -> None:
@@ -52,6 +57,7 @@ def test_send_of_a_wrong_type(subject: New, call: str, data: object) -> None:
     assert s.peer.receive() == "first"
 
 
+@promise("send-wrong-type")
 def test_text_and_bytes_are_not_mistaken(subject: New) -> None:
     s = subject()
     assert s.fails("send_text", data=b"bytes").name == "TypeError"
@@ -61,6 +67,7 @@ def test_text_and_bytes_are_not_mistaken(subject: New) -> None:
     assert s.peer.receive() == "first"
 
 
+@promise("send-json")
 def test_json_is_compact(server: Server) -> None:
     with WebSocket(server.port, "/room/json?id=me") as websocket:
         websocket.send_message("x")
@@ -72,6 +79,7 @@ def test_json_is_compact(server: Server) -> None:
             websocket.receive()
 
 
+@promise("send-json")
 @pytest.mark.parametrize("name", ["nan", "inf"])
 def test_numbers_that_json_does_not_have(subject: New, name: str) -> None:
     s = subject()
@@ -80,6 +88,7 @@ def test_numbers_that_json_does_not_have(subject: New, name: str) -> None:
     assert s.peer.receive() == "0"
 
 
+@promise("before-accept")
 def test_send_before_accept(subject: New) -> None:
     s = subject(accepted=False)
     for call, data in (("send_text", "x"), ("send_bytes", b"x"), ("send_json", "x")):
@@ -89,6 +98,7 @@ def test_send_before_accept(subject: New) -> None:
     s.accept()
 
 
+@promise("buffered-amount")
 def test_buffered_amount(subject: New) -> None:
     s = subject()
     s.do("send_text", data="x")

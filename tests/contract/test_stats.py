@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from front_ends import Server
+from promises import promise
 from raw import CONTINUATION, TEXT, Peer, WebSocket, http
 
 WITHIN_S = 5
@@ -21,6 +22,7 @@ def wait_for(server: Server, fits: Callable[[dict[str, Any]], bool]) -> None:
         assert time.monotonic() < end, found
 
 
+@promise("statistics")
 def test_connections_by_kind(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert stats(server)["conns"] == {"tcp": 1, "http": 1, "ws": 0}  # that of the question
@@ -31,6 +33,7 @@ def test_connections_by_kind(start_server: Callable[..., Server]) -> None:
     wait_for(server, lambda found: found["conns"] == {"tcp": 1, "http": 1, "ws": 0})
 
 
+@promise("statistics")
 def test_what_has_begun_and_not_ended(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert stats(server)["partial_bytes"] == 0
@@ -45,6 +48,7 @@ def test_what_has_begun_and_not_ended(start_server: Callable[..., Server]) -> No
     wait_for(server, lambda found: found["partial_bytes"] == 0)
 
 
+@promise("statistics")
 def test_what_waits_for_its_reader(start_server: Callable[..., Server]) -> None:
     server = start_server()
     with WebSocket(server.port, "/push?n=100000&size=1000", receive_buffer=4096):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, http, request
 
 WITHIN_S = 10.0
@@ -40,6 +41,7 @@ def test_head_of_a_stream_has_no_body_and_holds_nobody(server: Server) -> None:
     until_none_is_open(server)
 
 
+@promise("stream-ends-with-its-client")
 def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
     """Nothing is written that would find it out."""
     for leave in (Peer.disconnect, Peer.reset):
@@ -51,6 +53,7 @@ def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
         until_none_is_open(server)
 
 
+@promise("stream-ends-with-its-client")
 @pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
 def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Callable[[Peer], None]) -> None:
     """The end comes first, and then there is nothing that would tell it again."""
@@ -62,6 +65,7 @@ def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Ca
     until_none_is_open(server, begun + 5)
 
 
+@promise("stream-ends-with-its-client")
 def test_a_client_that_ends_its_side_before_its_stream_begins(server: Server) -> None:
     """A stream without an end is for those who stay."""
     begun = begun_streams(server)
@@ -72,6 +76,7 @@ def test_a_client_that_ends_its_side_before_its_stream_begins(server: Server) ->
     until_none_is_open(server, begun + 1)
 
 
+@promise("stream-ends-with-its-client")
 def test_octets_behind_a_stream_do_not_hide_its_clients_end(server: Server) -> None:
     """The beginning of a next request, which nobody reads as long as the stream goes on."""
     with Peer(server.port) as peer:
@@ -83,6 +88,7 @@ def test_octets_behind_a_stream_do_not_hide_its_clients_end(server: Server) -> N
     until_none_is_open(server)
 
 
+@promise("stream-ends-with-its-client")
 @pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
 def test_every_connection_is_given_back(start_server: Callable[..., Server], leave: Callable[[Peer], None]) -> None:
     """Half of the clients have ended their side before; of these the loss alone tells that they are gone."""

@@ -13,6 +13,7 @@ import pytest
 from driver import Subject
 from front_ends import Server
 from observed import SOON, closed, within
+from promises import promise
 from raw import (
     BINARY,
     CLOSE,
@@ -39,6 +40,7 @@ SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 DRIP = 0.02  # between two octets of one who sends them singly
 
 
+@promise("request-timeouts")
 def test_head_timeout(start_server: Start) -> None:
     server = start_server(limits={"head_timeout": SHORT})
     begin = time.monotonic()
@@ -52,6 +54,7 @@ def test_head_timeout(start_server: Start) -> None:
         within(SOON, begin)
 
 
+@promise("request-timeouts")
 def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
     server = start_server(limits={"head_timeout": SHORT})
     with Peer(server.port) as peer:
@@ -64,6 +67,7 @@ def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
         assert peer.read_response().status == 408
 
 
+@promise("server-stalls")
 def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> None:
     """Whole requests come while it is stopped for longer than head_timeout: they are looked at before the clock is."""
     head_timeout, stall = 1.5, 1.7
@@ -82,6 +86,7 @@ def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> No
         assert [peer.read_response().status for peer in peers] == [200] * len(peers)
 
 
+@promise("texts-name-the-setting", "request-timeouts")
 def test_accept_timeout(start_server: Start) -> None:
     server = start_server(limits={"accept_timeout": SHORT})
     subject = Subject(server.port, accepted=False)
@@ -103,6 +108,7 @@ def test_tls_on_the_plain_port_is_told_at_once(start_server: Start) -> None:
     server.wait_for_line("a TLS handshake came to a port of plain HTTP")
 
 
+@promise("request-timeouts")
 def test_keep_alive_timeout(start_server: Start) -> None:
     server = start_server(limits={"keep_alive_timeout": SHORT})
     with Peer(server.port) as peer:
@@ -113,6 +119,7 @@ def test_keep_alive_timeout(start_server: Start) -> None:
         assert time.monotonic() - begin > SHORT / 2
 
 
+@promise("request-timeouts")
 def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start) -> None:
     """And a second longer: a next request may be on its way."""
     server = start_server(limits={"keep_alive_timeout": 1.5})
@@ -129,6 +136,7 @@ def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start)
         assert peer.read_response().getlist("keep-alive") == []
 
 
+@promise("request-timeouts")
 def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
     """However slowly it has read that."""
     body = bytes(8 << 20)
@@ -147,6 +155,7 @@ def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
         assert time.monotonic() - begin < 2 * (SHORT + 1)  # which took its time is forgotten
 
 
+@promise("idle-connections-make-room")
 def test_idle_connections_make_room_for_newcomers(start_server: Start) -> None:
     """The one that has been idle longest goes; who has never asked, or has a request in work, stays."""
     server = start_server(limits={"max_connections": 4})
@@ -170,6 +179,7 @@ def test_idle_connections_make_room_for_newcomers(start_server: Start) -> None:
             websocket.finish()
 
 
+@promise("request-timeouts")
 def test_body_rate(start_server: Start) -> None:
     server = start_server(limits={"body_grace": SHORT, "min_body_rate": 10000})
     with Peer(server.port) as peer:
@@ -179,6 +189,7 @@ def test_body_rate(start_server: Start) -> None:
         peer.expect_end()
 
 
+@promise("request-timeouts")
 def test_a_burst_of_a_body_buys_no_silence(start_server: Start) -> None:
     server = start_server(limits={"body_grace": SHORT})
     with Peer(server.port) as peer:
@@ -188,6 +199,7 @@ def test_a_burst_of_a_body_buys_no_silence(start_server: Start) -> None:
         peer.expect_end()
 
 
+@promise("texts-name-the-setting", "message-limits")
 def test_message_timeout(start_server: Start) -> None:
     server = start_server(limits={"message_timeout": SHORT})
     for begun in (frame(TEXT, b"x", fin=0), frame(TEXT, b"x" * 10)[:8]):
@@ -197,6 +209,7 @@ def test_message_timeout(start_server: Start) -> None:
             assert "message_timeout" in websocket.expect_close(1008, within_s=SOON)
 
 
+@promise("message-limits")
 def test_pings_buy_an_unfinished_message_no_time(start_server: Start) -> None:
     """More of them than are handled in a turn."""
     server = start_server(limits={"message_timeout": SHORT})
@@ -215,6 +228,7 @@ def test_pings_buy_an_unfinished_message_no_time(start_server: Start) -> None:
         assert pings > 65
 
 
+@promise("message-limits")
 def test_a_message_that_ends_in_time(start_server: Start) -> None:
     server = start_server(limits={"message_timeout": SHORT})
     with WebSocket(server.port, "/echo") as websocket:
@@ -226,6 +240,7 @@ def test_a_message_that_ends_in_time(start_server: Start) -> None:
             assert websocket.receive() == "one two"
 
 
+@promise("message-limits")
 def test_messages_without_a_pause_between_them(start_server: Start) -> None:
     """Each ends in time, though whenever the server looks up another has begun."""
     server = start_server(limits={"message_timeout": 0.5})
@@ -239,6 +254,7 @@ def test_messages_without_a_pause_between_them(start_server: Start) -> None:
             assert websocket.receive() == bytes(100_000)
 
 
+@promise("closing-handshake-in-background")
 def test_close_timeout(start_server: Start) -> None:
     server = start_server(limits={"close_timeout": SHORT})
     with WebSocket(server.port, "/close?code=4000") as websocket:
@@ -249,6 +265,7 @@ def test_close_timeout(start_server: Start) -> None:
         assert time.monotonic() - begin > SHORT / 2
 
 
+@promise("silent-peers")
 def test_write_timeout(start_server: Start) -> None:
     server = start_server(limits={"write_timeout": SHORT})
     with WebSocket(server.port, "/push?n=100000&size=1024", receive_buffer=4096):
@@ -257,6 +274,7 @@ def test_write_timeout(start_server: Start) -> None:
             within(SOON, begin)
 
 
+@promise("silent-peers")
 @pytest.mark.parametrize("connection", ["close", "keep-alive"])
 def test_write_timeout_begins_with_the_write(start_server: Start, connection: str) -> None:
     """However long nothing else has happened before, and a peer that reads gets all of it."""
@@ -267,6 +285,7 @@ def test_write_timeout_begins_with_the_write(start_server: Start, connection: st
         assert peer.read_response().body == body
 
 
+@promise("silent-peers")
 def test_ping_timeout(start_server: Start) -> None:
     server = start_server(limits={"ping_interval": SHORT, "ping_timeout": SHORT})
     subject = Subject(server.port)
@@ -281,6 +300,7 @@ def test_ping_timeout(start_server: Start) -> None:
     subject.disconnect()
 
 
+@promise("silent-peers")
 def test_any_octet_counts_as_life(start_server: Start) -> None:
     server = start_server(limits={"ping_interval": SHORT / 2, "ping_timeout": SHORT / 2})
     message = frame(TEXT, b"x" * 125)
@@ -310,6 +330,7 @@ def test_a_network_that_is_gone_is_found_in_time(start_server: Start) -> None:
         assert time.monotonic() - begin < 2.3
 
 
+@promise("silent-peers")
 def test_who_takes_what_was_sent_is_alive(start_server: Start) -> None:
     """Its pong is behind what the server's kernel still has for it."""
     message = bytes(3 * MIB)
@@ -359,6 +380,7 @@ def test_a_peer_that_never_finishes_its_close(start_server: Start) -> None:
         within(SOON, begin)
 
 
+@promise("closing-handshake-in-background")
 def test_a_peer_that_stays_when_all_is_said(start_server: Start) -> None:
     """The server has ended its side and the peer keeps its own: gone within close_timeout."""
     server = start_server(limits={"close_timeout": SHORT})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from front_ends import Server
+from promises import promise
 from raw import Peer, http, request
 
 Start = Callable[..., Server]
@@ -24,6 +25,7 @@ def goes_on(server: Server) -> None:
     assert http(server.port, "POST", "/body", body=b"the next").body == b"the next"
 
 
+@promise("client-leaves-during-upload")
 @pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
 @pytest.mark.parametrize("half", HALVES.values(), ids=list(HALVES))
 def test_a_client_that_leaves(start_server: Start, half: bytes, leave: Callable[[Peer], None]) -> None:
@@ -39,6 +41,7 @@ def test_a_client_that_leaves(start_server: Start, half: bytes, leave: Callable[
     server.stop()  # nothing of it is in the log
 
 
+@promise("client-leaves-during-upload")
 def test_a_client_that_leaves_while_its_request_before_is_in_work(start_server: Start) -> None:
     server = start_server()
     before = descriptors(server)
@@ -52,6 +55,7 @@ def test_a_client_that_leaves_while_its_request_before_is_in_work(start_server: 
     server.stop()
 
 
+@promise("client-leaves-during-upload")
 def test_a_client_that_ends_its_side_too_early(server: Server) -> None:
     """It has said that no more will come: there is nothing to wait for."""
     with Peer(server.port) as peer:

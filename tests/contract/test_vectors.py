@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from front_ends import ROOT
+from promises import promise
 from raw import CLOSE, frame, xor
 
 from proapi import Request, RequestBodyError, UploadFile, _engine
@@ -93,6 +94,7 @@ def expected(vector: Vector) -> list[tuple[Any, ...]]:
     return events
 
 
+@promise("rfc-6455", "client-role")
 @pytest.mark.parametrize("vector", vectors("ws", "frames", "sizes", "fragments", "control", "close_codes", "utf8"))
 def test_frames(vector: Vector) -> None:
     data, wanted, out = octets(vector["in"]), expected(vector), octets(vector["out"])
@@ -130,6 +132,7 @@ def check_output(got: bytes, out: bytes, events: list[tuple[Any, ...]], shown: l
         assert rest == b"", shown
 
 
+@promise("message-limits")
 def test_limits_of_the_machine() -> None:
     machine = _engine.WebSocketMachine("server", max_message_size=3)
     assert told(machine.feed(frame(2, b"1234"))) == [("failed", 1009)]
@@ -142,6 +145,7 @@ def fields_of(head: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in parts]
 
 
+@promise("rfc-6455")
 @pytest.mark.parametrize("vector", [v for v in vectors("ws", "handshakes") if v.values[0]["role"] == "server"])
 def test_handshakes_of_clients(vector: Vector) -> None:
     data = vector["request"].encode("latin-1")
@@ -296,6 +300,7 @@ async def read_form(request: Request) -> tuple[list[tuple[str, str]], list[tuple
     return (await request.form()).multi_items(), (await request.files()).multi_items()
 
 
+@promise("forms", "form-filename")
 @pytest.mark.parametrize("vector", vectors("http", "forms"))
 def test_forms(vector: Vector) -> None:
     content_type = characters(vector["content_type"])

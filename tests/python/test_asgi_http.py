@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from asgi_peer import Message, Peer, http, scope_of
+from promises import promise
 from quiet_stream import quiet_stream
 
 from proapi import FileResponse, HTTPException, ProAPI, Request, Response, StreamingResponse, WebSocketConnection
@@ -55,6 +56,7 @@ def app(tmp_path: Path) -> ProAPI:
     return app
 
 
+@promise("asgi-is-alike")
 async def test_http(app: ProAPI) -> None:
     status, headers, body = await http(app, "/echo/a%20b?q=1", [b"x", b"y"], method="POST")
     assert (status, headers["content-type"], headers["content-length"]) == (200, "application/json", str(len(body)))
@@ -92,6 +94,7 @@ async def test_files(app: ProAPI) -> None:
     assert (status, headers["content-length"], body) == (200, "256000", b"")
 
 
+@promise("asgi-is-alike")
 async def test_refusals_are_the_engines(app: ProAPI) -> None:
     assert (await http(app, "/none"))[0] == 404
     status, headers, _ = await http(app, "/stream", method="DELETE")
@@ -102,6 +105,7 @@ async def test_refusals_are_the_engines(app: ProAPI) -> None:
     assert (await http(app, "/echo/x", [b"x" * 6, b"x" * 5], method="POST"))[0] == 413
 
 
+@promise("hosts")
 async def test_a_foreign_host_is_refused_whatever_is_asked_for(app: ProAPI) -> None:
     loopback = {"server": ("127.0.0.1", 8000)}  # the peer's Host is a.example
     for method, path in (
@@ -137,6 +141,7 @@ async def test_root_path(app: ProAPI) -> None:
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
+@promise("websocket-handlers-need-a-handshake")
 @pytest.mark.parametrize("method", ["WEBSOCKET", "websocket", "<websocket>"])
 async def test_no_method_opens_a_websocket(app: ProAPI, method: str) -> None:
     assert (await http(app, "/socket", method=method))[0] == 426
@@ -342,6 +347,7 @@ async def test_streams_end_when_the_client_is_gone() -> None:
     await asyncio.wait_for(closed.wait(), 5)
 
 
+@promise("stream-fails-before-first-part")
 async def test_a_stream_ends_though_its_client_goes_before_the_first_part() -> None:
     app, opened, closed = quiet_stream()
     peer = Peer(app, scope_of("http", "/"))

@@ -4,12 +4,14 @@ import asyncio
 from contextvars import ContextVar, copy_context
 
 from asgi_peer import Peer, http, open_websocket
+from promises import promise
 
 from proapi import ProAPI, WebSocketConnection
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
 
+@promise("lifespan-order")
 async def test_lifespan() -> None:
     seen = []
     app = ProAPI()

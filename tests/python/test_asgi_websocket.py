@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from asgi_peer import Message, Peer, open_websocket, scope_of
+from promises import promise
 
 from proapi import ProAPI, WebSocketConnection, WebSocketDisconnect
 
@@ -32,6 +33,7 @@ def app() -> ProAPI:
     return app
 
 
+@promise("asgi-is-alike")
 async def test_websocket(app: ProAPI) -> None:
     peer = await open_websocket(app)
     assert await peer.get() == {"type": "websocket.accept", "subprotocol": "two", "headers": [(b"x-room", b"r")]}
@@ -43,6 +45,7 @@ async def test_websocket(app: ProAPI) -> None:
     assert peer.outgoing.empty()
 
 
+@promise("limits-of-routes")
 async def test_message_too_big(app: ProAPI) -> None:
     peer = await open_websocket(app)
     await peer.get()
@@ -78,6 +81,7 @@ async def test_rejections(app: ProAPI) -> None:
 LOOPBACK, NETWORK, UNIX_SOCKET, UNKNOWN = ("127.0.0.1", 8000), ("10.0.0.7", 8000), ("/run/app.sock", None), None
 
 
+@promise("local-pages")
 @pytest.mark.parametrize(
     ("server", "host", "origin", "expected"),
     [
@@ -116,6 +120,7 @@ async def test_where_the_server_listens(
     await peer.end()
 
 
+@promise("local-pages")
 async def test_the_exception_for_development_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     app = ProAPI()
 
@@ -135,6 +140,7 @@ async def test_the_exception_for_development_is_logged_once(caplog: pytest.LogCa
     assert "allowed_origins" in told[0].message
 
 
+@promise("asgi-is-alike")
 async def test_backpressure() -> None:
     app = ProAPI(high_water=1000, low_water=100)
     sent = taken = most_ahead = 0

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import Serve, serving
+from promises import promise
 from test_fast import run_serving
 from websockets.asyncio.client import connect
 
@@ -269,6 +270,7 @@ async def _of(awaitable: Any) -> Any:
     return await awaitable
 
 
+@promise("messages-before-own-end")
 async def test_what_was_received_before_the_stop_is_still_given() -> None:
     received: list[str] = []
 
@@ -304,6 +306,7 @@ async def test_the_argument_of_a_send_may_be_named(serve: Serve) -> None:
         assert [await asyncio.wait_for(websocket.recv(), WAIT_S) for _ in range(3)] == ["text", b"octets", "1"]
 
 
+@promise("cancel-websocket-handler")
 async def test_one_that_is_cancelled_with_its_client_leaves_nothing_behind(serve: Serve) -> None:
     references: list[weakref.ref[WebSocketConnection]] = []
     ended: asyncio.Queue[str] = asyncio.Queue()

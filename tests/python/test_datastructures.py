@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from promises import promise
 
 from proapi import FormData, FormFiles, Headers, HTTPException, MissingFieldError, QueryParams, UploadFile
 
@@ -67,6 +68,7 @@ def test_files() -> None:
         one.filename = "b"  # type: ignore[misc]
 
 
+@promise("missing-field")
 def test_a_name_that_is_missing() -> None:
     with pytest.raises(MissingFieldError, match="400 expected a field named 'c', got a, b") as missing:
         FormData([("a", "1"), ("b", "2")])["c"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Serve, http, serving
+from promises import promise
 from quiet_stream import quiet_stream
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -126,6 +127,7 @@ async def group_with_a_message_error(websocket: WebSocketConnection) -> None:
         group.create_task(wants_text(websocket))
 
 
+@promise("json-impossible-type")
 @pytest.mark.parametrize(
     ("end", "code", "level"),
     [
@@ -175,6 +177,7 @@ async def test_message_error_has_the_message_and_the_connection_stays(serve: Ser
         assert await client.recv() == "next"
 
 
+@promise("routes-fixed-while-serving")
 async def test_routes_are_added_before_an_application_serves(serve: Serve) -> None:
     app = ProAPI()
     await serve(app)
@@ -182,6 +185,7 @@ async def test_routes_are_added_before_an_application_serves(serve: Serve) -> No
         app.get("/")(lambda: "")
 
 
+@promise("serve")
 async def test_shutdown_cancels_what_does_not_end(serve: Serve) -> None:
     app = ProAPI(shutdown_timeout=0.3)
     ends = []
@@ -289,6 +293,7 @@ def http_app() -> ProAPI:
     return app
 
 
+@promise("json-impossible-type", "request", "request-json")
 async def test_http_handlers(serve: Serve) -> None:
     port = await serve(http_app())
     status, head, body = await http(port, "GET", "/sync/7")
@@ -331,6 +336,7 @@ async def test_http_failures(serve: Serve, caplog: pytest.LogCaptureFixture) -> 
         assert not body.endswith(b"0\r\n\r\n")  # no last chunk: it must not look whole
 
 
+@promise("stream-fails-before-first-part")
 async def test_a_stream_that_fails_before_its_first_part_is_the_errors_response(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -346,6 +352,7 @@ async def test_a_stream_that_fails_before_its_first_part_is_the_errors_response(
         caplog.clear()
 
 
+@promise("kinds-of-responses")
 async def test_sync_handlers_run_beside_each_other(serve: Serve) -> None:
     import threading
 
@@ -362,6 +369,7 @@ async def test_sync_handlers_run_beside_each_other(serve: Serve) -> None:
     assert [body for _, _, body in answers] == [b"together"] * 2
 
 
+@promise("request")
 async def test_the_client_has_host_and_port(serve: Serve) -> None:
     app = ProAPI()
     seen: list[Client | None] = []
@@ -459,6 +467,7 @@ async def test_a_handler_that_cannot_be_started_is_answered_for(serve: Serve, mo
     assert reports == ["no task today"] * 2
 
 
+@promise("descriptors-after-the-stop")
 async def test_a_server_that_has_stopped_holds_no_descriptor() -> None:
     """They are given back by the stop, not when a collector comes."""
     app = ProAPI()
@@ -484,6 +493,7 @@ async def test_a_server_that_has_stopped_holds_no_descriptor() -> None:
         gc.enable()
 
 
+@promise("descriptors-after-the-stop")
 @pytest.mark.parametrize("what", ["start-up function", "lifespan", "address"])
 async def test_a_server_that_could_not_start_holds_no_descriptor(what: str) -> None:
     @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from promises import promise
 
 from proapi import (
     HTTPException,
@@ -19,6 +20,7 @@ from proapi import (
 )
 
 
+@promise("exception-hierarchy")
 def test_hierarchy() -> None:
     assert issubclass(WebSocketStateError, WebSocketError)
     assert issubclass(WebSocketStateError, RuntimeError)
@@ -30,6 +32,7 @@ def test_hierarchy() -> None:
     assert issubclass(RouteError, ValueError)
 
 
+@promise("exception-attributes")
 def test_disconnect() -> None:
     error = WebSocketDisconnect(1001, "bye")
     assert (error.code, error.reason) == (1001, "bye")
@@ -38,6 +41,7 @@ def test_disconnect() -> None:
     assert WebSocketDisconnect().reason == ""
 
 
+@promise("exception-attributes")
 def test_message_error() -> None:
     error = WebSocketMessageError("expected text, got binary", b"\0", 1003)
     assert (str(error), error.data, error.close_code) == ("expected text, got binary", b"\0", 1003)
@@ -49,6 +53,7 @@ def test_a_status_that_no_response_has(status: Any) -> None:
         HTTPException(status)
 
 
+@promise("exception-attributes")
 @pytest.mark.parametrize(
     "error", [WebSocketDisconnect(1001, "bye"), WebSocketMessageError("text", b"\0", 1003), HTTPException(404, "none")]
 )
@@ -59,6 +64,7 @@ def test_errors_can_be_pickled(error: Exception) -> None:
     assert str(again) == str(error)
 
 
+@promise("exception-attributes")
 @pytest.mark.parametrize(
     "error",
     [

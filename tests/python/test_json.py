@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, NamedTuple, NewType, Optional, Proto
 
 import msgspec
 import pytest
+from promises import promise
 
 from proapi._core import json
 
@@ -115,6 +116,7 @@ class Slotted:
     value: Any
 
 
+@promise("json-subclasses")
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -157,6 +159,7 @@ def test_what_can_not_be_a_key(key: Any) -> None:
         json.encode({key: 1})
 
 
+@promise("send-json")
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_refuses_what_browsers_cannot_parse(number: float) -> None:
     decimal = Decimal(number)
@@ -222,6 +225,7 @@ def test_a_byte_order_mark_is_skipped() -> None:
             json.decode(data)
 
 
+@promise("json-integers")
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30, -(10**400)])
 def test_integers_are_exact(number: int) -> None:
     assert json.encode([number]) == f"[{number}]".encode()
@@ -229,6 +233,7 @@ def test_integers_are_exact(number: int) -> None:
     assert json.decode(f"[{number}]", list[int]) == [number]
 
 
+@promise("json-integers")
 def test_integers_that_python_does_not_read_are_refused() -> None:
     for type in (None, int):
         with pytest.raises(ValueError, match="out of range"):
@@ -282,6 +287,7 @@ class Named(NamedTuple):
 NewPlain = NewType("NewPlain", Plain)
 
 
+@promise("json-impossible-type")
 @pytest.mark.parametrize(
     "type",
     [

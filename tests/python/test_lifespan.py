@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 from conftest import Serve, serving
+from promises import promise
 from websockets.asyncio.client import connect
 
 from proapi import ProAPI, WebSocketConnection
 
 
+@promise("lifespan-order")
 async def test_order() -> None:
     seen = []
 
@@ -43,6 +45,7 @@ async def test_order() -> None:
     assert seen == ["enter ProAPI", "first", "second", "served", "before last", "last", "exit"]
 
 
+@promise("lifespan-order")
 async def test_failed_startup_leaves_what_was_entered(serve: Serve) -> None:
     seen = []
 
@@ -65,6 +68,7 @@ async def test_failed_startup_leaves_what_was_entered(serve: Serve) -> None:
     assert seen == ["exit"]
 
 
+@promise("handlers-end-before-shutdown-functions")
 async def test_handlers_end_before_shutdown_functions_though_the_stop_is_cut_short() -> None:
     seen: list[str] = []
     started = asyncio.Event()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from promises import promise
 
 PROGRAM = """
 import asyncio
@@ -53,6 +54,7 @@ def locale_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@promise("locale")
 def test_numbers_are_read_and_written_as_before(locale_path: Path) -> None:
     environment = {**os.environ, "LOCPATH": str(locale_path), "LC_ALL": "", "LANG": ""}
     folder = str(Path(__file__).parent)

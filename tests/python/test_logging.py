@@ -3,9 +3,12 @@
 import re
 
 import pytest
+from promises import promise
 from running_program import Program
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
+
+pytestmark = promise("log-filters-that-raise")
 
 MODES = ["dict()", "dict(fast=True)", "dict(loop='uvloop')"]
 PROGRAM = """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from asgi_peer import open_websocket
 from conftest import Serve, http, serving
+from promises import promise
 from test_fast import run_serving
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -85,6 +86,7 @@ class Game:
         await asyncio.wait_for(self.loop_of_all, WAIT_S)
 
 
+@promise("end-drops-in-other-tasks")
 @every_mode
 def test_a_loop_that_the_first_one_started_goes_on_without_him(run: Any) -> None:
     game = Game()
@@ -102,6 +104,7 @@ def test_a_loop_that_the_first_one_started_goes_on_without_him(run: Any) -> None
     run(game.app, test)
 
 
+@promise("end-drops-in-other-tasks")
 @every_mode
 def test_a_loop_that_the_first_one_started_goes_on_though_he_does_not_read(run: Any) -> None:
     game = Game()
@@ -136,6 +139,7 @@ def app_of(handler: Any, **settings: Any) -> ProAPI:
     return app
 
 
+@promise("end-raises-in-own-task")
 async def test_who_is_told(serve: Serve) -> None:
     """In other tasks of the handler sends are dropped and receives raise, however such a task is started."""
     told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -184,6 +188,7 @@ def told_of_nothing(websocket: WebSocketConnection, dropped: "asyncio.Future[boo
     return send
 
 
+@promise("end-raises-in-own-task")
 async def test_a_send_that_waits_within_a_time_limit_is_the_handlers_own(serve: Serve) -> None:
     """asyncio.wait_for() of Python 3.11 awaits it in another task than called it."""
     told: asyncio.Queue[str] = asyncio.Queue()
@@ -203,6 +208,7 @@ async def test_a_send_that_waits_within_a_time_limit_is_the_handlers_own(serve: 
     assert await asyncio.wait_for(told.get(), WAIT_S) == "the end"
 
 
+@promise("end-does-not-hold-the-loop")
 @every_mode
 def test_a_task_that_only_sends_to_one_who_has_left_does_not_hold_the_loop(run: Any) -> None:
     sends: list[asyncio.Task[None]] = []
@@ -232,6 +238,7 @@ def test_a_task_that_only_sends_to_one_who_has_left_does_not_hold_the_loop(run: 
     run(app_of(handler), test)
 
 
+@promise("end-does-not-hold-the-loop")
 async def test_a_member_that_has_left_does_not_interrupt_who_sends_to_a_room(serve: Serve) -> None:
     members: list[WebSocketConnection] = []
     left = asyncio.Event()

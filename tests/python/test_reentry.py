@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from conftest import Serve
+from promises import promise
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -47,6 +48,7 @@ def make_app() -> ProAPI:
     return app
 
 
+@promise("nested-loop")
 async def test_standard(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """The loop logs the refusal, once, and the handler goes on with its own messages."""
     port = await serve(make_app())
@@ -64,6 +66,7 @@ async def test_standard(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     assert 1 <= len(refusals) <= 3
 
 
+@promise("nested-loop")
 def test_fast() -> None:
     """There the loop's own select is refused: it is the handler's exception."""
     from test_fast import run_serving

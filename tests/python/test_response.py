@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from promises import promise
 
 from proapi import (
     FileResponse,
@@ -72,6 +73,7 @@ async def test_other_results_get_a_hint() -> None:
         to_response(part for part in ("a", "b"))
 
 
+@promise("stream-part-types")
 @pytest.mark.parametrize("part", [1, [65, 66], None])
 async def test_parts_that_are_neither_text_nor_octets(part: Any) -> None:
     async def parts() -> AsyncIterator[Any]:
@@ -111,6 +113,7 @@ def test_refuses_headers_that_would_break_the_message(name: str, value: str) -> 
         Response(headers=[(name, value)])
 
 
+@promise("exception-texts")
 @pytest.mark.parametrize("status", [0, 100, 199, 600, "200", True, None])
 def test_refuses_bad_statuses(status: Any) -> None:
     with pytest.raises(ValueError, match="expected a status from 200 to 599"):
@@ -128,6 +131,7 @@ def cookie(*args: Any, **options: Any) -> str:
     return response.headers[0][1]
 
 
+@promise("cookie-expiry")
 def test_cookies() -> None:
     assert cookie("a", "b") == "a=b; Path=/; SameSite=Lax"
     expires = datetime(2030, 1, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -139,6 +143,7 @@ def test_cookies() -> None:
     assert "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT" in response.headers[0][1]
 
 
+@promise("cookie-expiry")
 @pytest.mark.parametrize("seconds", [0, 3600, -60, 1.5, -0.5, timedelta(days=1), timedelta(0)])
 def test_a_cookies_expiry_in_seconds_is_from_now(seconds: Any) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
@@ -148,6 +153,7 @@ def test_a_cookies_expiry_in_seconds_is_from_now(seconds: Any) -> None:
     assert before <= parsedate_to_datetime(written[1]) - from_now <= datetime.now(UTC)
 
 
+@promise("cookie-expiry")
 @pytest.mark.parametrize(
     ("max_age", "written"),
     [(60, "60"), (0, "0"), (-1, "-1"), (0.5, "1"), (60.0, "60"), (timedelta(hours=1), "3600"), (10**400, f"{10**400}")],
@@ -313,6 +319,7 @@ async def test_a_cancelled_stream_closes_a_sync_iterator_that_still_runs(
     assert not caplog.records
 
 
+@promise("stream-fails-before-first-part")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("is_async", [True, False])
 async def test_what_fails_before_its_first_part_has_not_begun(is_async: bool, method: str) -> None:
@@ -331,6 +338,7 @@ async def test_what_fails_before_its_first_part_has_not_begun(is_async: bool, me
     assert not exchange.started
 
 
+@promise("stream-fails-before-first-part")
 async def test_what_fails_later_has_begun() -> None:
     async def parts() -> AsyncIterator[str]:
         await started.wait()

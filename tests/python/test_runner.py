@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
+from promises import promise
 from running_program import PROGRAM, Program
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -31,6 +32,7 @@ def test_a_signal_stops_gracefully(options: str, number: int, programs: list[Pro
     assert program.end() == (0, "run has returned\n", "")
 
 
+@promise("graceful-stop")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')"])
 def test_a_signal_that_does_not_interrupt_the_wait_is_seen(
     options: str, tmp_path: Path, programs: list[Program]
@@ -65,6 +67,7 @@ def test_a_second_signal_ends_at_once(options: str, programs: list[Program]) -> 
         assert time.monotonic() - began < 2
 
 
+@promise("stop-is-bounded")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
 @pytest.mark.parametrize(("path", "within_s"), [("/sleep/20", 3), ("/thread/20", 4)])
 def test_shutdown_never_takes_longer_than_its_timeout(
@@ -83,6 +86,7 @@ def test_shutdown_never_takes_longer_than_its_timeout(
         assert ("asyncio.to_thread" in err) == ("thread" in path)
 
 
+@promise("sys-exit")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)"])
 @pytest.mark.parametrize("path", ["/deaf", "/sleep/30", "/thread/30"])
 def test_sys_exit_in_a_handler_ends_with_its_status(options: str, path: str, programs: list[Program]) -> None:
@@ -138,6 +142,7 @@ app.run(**eval(sys.argv[1]))
 """
 
 
+@promise("sys-exit")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')"])
 @pytest.mark.parametrize("path", ["/wait_for", "/group"])
 def test_sys_exit_of_what_a_handler_awaits_is_a_stop_like_any(options: str, path: str, programs: list[Program]) -> None:
@@ -167,6 +172,7 @@ def test_sys_exit_keeps_its_status_where_the_stop_fails(options: str, programs: 
     assert "ValueError: on purpose" in err
 
 
+@promise("signal-during-startup")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
 def test_a_signal_that_a_start_up_function_swallows(options: str, programs: list[Program]) -> None:
     """It takes its cancellation for one more attempt that has failed."""
@@ -194,6 +200,7 @@ app.run(**eval(sys.argv[1]))
     assert "serves" not in out
 
 
+@promise("start-errors-are-one-line")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(workers=2)"])
 def test_a_busy_port_is_one_line(options: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
@@ -206,6 +213,7 @@ def test_a_busy_port_is_one_line(options: str) -> None:
     assert port in err
 
 
+@promise("start-errors-are-one-line")
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -226,6 +234,7 @@ def test_a_bad_option_is_one_line(options: str, expected: str) -> None:
     assert expected in err
 
 
+@promise("host-and-port-from-environment")
 @pytest.mark.parametrize("port", ["8x", "99999", "-1"])
 def test_a_bad_environment_is_one_line(port: str) -> None:
     status, _, err = Program("dict()", PROAPI_PORT=port).end()
@@ -240,6 +249,7 @@ def test_processes_say_the_same_of_an_address_as_one(host: str) -> None:
     assert "; check host" in one[2]
 
 
+@promise("serve")
 async def test_run_in_a_running_loop_names_serve() -> None:
     app = ProAPI()
     with pytest.raises(RuntimeError, match=r"use `await app.serve\(\)`"):

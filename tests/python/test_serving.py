@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import http
+from promises import promise
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -41,6 +42,7 @@ def app_of(seen: list[str] | None = None, **settings: Any) -> ProAPI:
     return app
 
 
+@promise("serving")
 async def test_it_listens_while_the_block_runs_and_stops_gracefully() -> None:
     seen: list[str] = []
     async with app_of(seen).serving(port=0) as server:
@@ -68,10 +70,12 @@ async def server() -> AsyncIterator[RunningServer]:
         yield server
 
 
+@promise("serving")
 async def test_in_a_fixture(server: RunningServer) -> None:
     assert (await http(server.port, "GET", "/"))[2] == b"page"
 
 
+@promise("serving")
 async def test_a_start_up_function_that_raises() -> None:
     seen: list[str] = []
     app = app_of(seen)
@@ -87,6 +91,7 @@ async def test_a_start_up_function_that_raises() -> None:
     assert app.servers == set()
 
 
+@promise("serving")
 async def test_a_busy_port() -> None:
     app = app_of()
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
@@ -98,6 +103,7 @@ async def test_a_busy_port() -> None:
         assert (await http(server.port, "GET", "/"))[0] == 200
 
 
+@promise("serving")
 async def test_a_lifespan_that_hangs_can_be_given_up() -> None:
     seen: list[str] = []
 
@@ -115,6 +121,7 @@ async def test_a_lifespan_that_hangs_can_be_given_up() -> None:
     assert seen == ["given up"]
 
 
+@promise("serving")
 async def test_a_start_that_is_cancelled_by_itself() -> None:
     app = ProAPI()
 
@@ -127,6 +134,7 @@ async def test_a_start_that_is_cancelled_by_itself() -> None:
             pytest.fail("the block begins though nobody listens")
 
 
+@promise("serving")
 async def test_an_exception_of_the_block_goes_on() -> None:
     seen: list[str] = []
     with pytest.raises(KeyError):
@@ -135,6 +143,7 @@ async def test_an_exception_of_the_block_goes_on() -> None:
     assert seen == ["shutdown"]
 
 
+@promise("serving")
 async def test_a_time_limit_of_the_block() -> None:
     seen: list[str] = []
     with pytest.raises(TimeoutError):
@@ -165,6 +174,7 @@ def app_that_fails_while_it_serves() -> tuple[ProAPI, asyncio.Event]:
     return ProAPI(lifespan=lifespan), may_fail
 
 
+@promise("serving")
 async def test_a_server_that_fails_ends_its_block() -> None:
     app, may_fail = app_that_fails_while_it_serves()
     with pytest.raises(ExceptionGroup) as failed:
@@ -178,6 +188,7 @@ async def test_a_server_that_fails_ends_its_block() -> None:
     await asyncio.sleep(0)  # no cancellation is left
 
 
+@promise("serving")
 async def test_a_server_that_fails_though_the_block_does_not_care() -> None:
     app, may_fail = app_that_fails_while_it_serves()
     with pytest.raises(ExceptionGroup):
@@ -188,6 +199,7 @@ async def test_a_server_that_fails_though_the_block_does_not_care() -> None:
     await asyncio.sleep(0)
 
 
+@promise("serving")
 async def test_a_server_that_fails_does_not_hide_what_else_ends_the_block(caplog: pytest.LogCaptureFixture) -> None:
     app, may_fail = app_that_fails_while_it_serves()
     with pytest.raises(KeyError):
@@ -214,6 +226,7 @@ async def test_a_server_that_fails_does_not_hide_what_else_ends_the_block(caplog
     assert all("the server failed, too" in record.getMessage() for record in caplog.records)
 
 
+@promise("serving")
 async def test_a_shutdown_function_that_raises(caplog: pytest.LogCaptureFixture) -> None:
     app = app_of()
 
@@ -230,6 +243,7 @@ async def test_a_shutdown_function_that_raises(caplog: pytest.LogCaptureFixture)
     assert [record.getMessage() for record in caplog.records] == ["the server failed, too"]
 
 
+@promise("serving")
 async def test_a_cancellation_during_the_stop_cuts_it_short() -> None:
     app = ProAPI(shutdown_timeout=60)
     ends: list[str] = []
@@ -264,6 +278,7 @@ async def test_it_is_entered_once() -> None:
             await serving.__aenter__()
 
 
+@promise("several-servers")
 async def test_one_application_on_several_ports() -> None:
     app = app_of()
     async with app.serving(port=0) as one, app.serving(port=0) as other:
@@ -276,6 +291,7 @@ async def test_one_application_on_several_ports() -> None:
         assert (await http(one.port, "GET", "/"))[2] == b"page"
 
 
+@promise("several-servers")
 def test_in_one_loop_after_the_other() -> None:
     app = app_of()
 
@@ -286,6 +302,7 @@ def test_in_one_loop_after_the_other() -> None:
     assert [asyncio.run(ask()) for _ in range(3)] == [b"page"] * 3
 
 
+@promise("serve")
 async def test_what_is_called_when_it_listens_may_be_async_and_may_fail() -> None:
     app = app_of()
     told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -307,6 +324,7 @@ async def test_what_is_called_when_it_listens_may_be_async_and_may_fail() -> Non
         await asyncio.wait_for(app.serve(port=0, on_listening=fails), WAIT_S)
 
 
+@promise("startup-function-raises")
 @pytest.mark.parametrize("fault", ["raise RuntimeError('no database')", "sys.exit('no database')"])
 @pytest.mark.parametrize("options", ["", "fast=True", "workers=2", "loop='uvloop'"])
 def test_run_ends_when_it_can_not_start(fault: str, options: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from promises import promise
 
 from proapi import ProAPI, RouteError
 from proapi.settings import RouteSettings, Settings
@@ -28,6 +29,7 @@ def refusal(name: str, value: object) -> str:
     return ""
 
 
+@promise("settings-table")
 def test_the_defaults() -> None:
     limits = ProAPI().limits
     defaults = {row["name"]: row["default"] for row in NUMBERS}
@@ -37,6 +39,7 @@ def test_the_defaults() -> None:
     assert limits == defaults
 
 
+@promise("settings-are-checked")
 @each_number
 def test_beyond_each_bound(row: dict[str, Any]) -> None:
     name, minimum, maximum = row["name"], row["minimum"], row["maximum"]
@@ -46,6 +49,7 @@ def test_beyond_each_bound(row: dict[str, Any]) -> None:
         assert refusal(name, value) == f"{name}: expected {what} from {minimum} to {maximum}, got {value}"
 
 
+@promise("settings-are-checked")
 @each_number
 def test_at_each_bound(row: dict[str, Any]) -> None:
     """A value in the range may still contradict another setting: low_water above high_water."""
@@ -54,6 +58,7 @@ def test_at_each_bound(row: dict[str, Any]) -> None:
         assert text == "" or "must not be above" in text
 
 
+@promise("limits-of-routes")
 @each_row
 def test_which_a_route_may_set(row: dict[str, Any]) -> None:
     async def handler(websocket: Any) -> None: ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, List, Literal, NewType, Option
 from uuid import UUID
 
 import pytest
+from promises import promise
 
 from proapi import ProAPI, Request, RouteError, WebSocketConnection
 
@@ -26,6 +27,7 @@ def refused_by(app: ProAPI, register: Callable[[ProAPI], object]) -> str:
     return str(caught.value)
 
 
+@promise("registration-refusals")
 def test_names_file_and_line_of_the_handler() -> None:
     async def handler(websocket: Any, room: str) -> None: ...
 
@@ -36,6 +38,7 @@ def test_names_file_and_line_of_the_handler() -> None:
     assert text.endswith("got (websocket, room)")
 
 
+@promise("cancel-needs-async")
 def test_what_can_not_be_cancelled_is_refused() -> None:
     app = ProAPI()
 
@@ -65,6 +68,7 @@ async def generator(websocket: Any) -> Any:
 def not_async(websocket: Any) -> None: ...
 
 
+@promise("exception-texts", "registration-refusals")
 @pytest.mark.parametrize(
     ("path", "handler", "expected"),
     [
@@ -97,6 +101,7 @@ async def optional(request: Request | None) -> None: ...
 async def request_of(request: Request) -> None: ...
 
 
+@promise("request-annotation")
 @pytest.mark.parametrize(
     ("handler", "expected"),
     [
@@ -114,12 +119,14 @@ def test_the_requests_annotation_is_no_other_class(handler: Any, expected: str) 
         ProAPI().post("/")(fits)
 
 
+@promise("request-annotation")
 def test_the_connections_annotation_is_no_other_class() -> None:
     expected = "expected WebSocketConnection as annotation of 'q', got str: a value of the query is websocket."
     assert expected in refused(lambda app: app.websocket("/")(query))
     assert "got Request: another decorator" in refused(lambda app: app.websocket("/")(request_of))
 
 
+@promise("registration-refusals")
 def test_duplicate_names_the_first_ones_place() -> None:
     app = ProAPI()
 
@@ -177,6 +184,7 @@ class Handlers:
     async def __call__(self, request: Any, q: str | None = None) -> None: ...
 
 
+@promise("other-parameters-refused")
 @pytest.mark.parametrize(
     "handler",
     [
@@ -194,6 +202,7 @@ def test_a_parameter_with_a_default_is_refused_with_what_to_write_instead(handle
         assert "functools.partial(handler, q=...)" in text
 
 
+@promise("other-parameters-refused")
 def test_so_is_one_of_a_websocket() -> None:
     async def annotated(ws: WebSocketConnection, token: str | None = None) -> None: ...
     async def plain(ws: Any, token=None) -> None: ...  # type: ignore[no-untyped-def]
@@ -221,6 +230,7 @@ async def alone_item(q: Item) -> None: ...
 async def alone_unknown(q: "OnlyForTypeCheckers") -> None: ...
 
 
+@promise("request-annotation")
 @pytest.mark.parametrize(
     "handler",
     [
@@ -234,6 +244,7 @@ def test_what_is_annotated_as_something_else_is_never_the_request(handler: Any) 
     assert 'request.query_params.get("q")' in text
 
 
+@promise("other-parameters-refused")
 def test_what_may_have_a_default() -> None:
     async def path(websocket: Any, room: str = "lobby", page: int = 1) -> None: ...
 
@@ -256,6 +267,7 @@ def test_what_may_have_a_default() -> None:
     assert "'req' is not in the path" in refused(lambda app: app.get("/")(in_text))
 
 
+@promise("arguments-by-name")
 def test_values_are_bound_by_partial() -> None:
     def page(request: Any, number: int) -> str:
         return f"{request} {number}"
@@ -275,6 +287,7 @@ def test_values_are_bound_by_partial() -> None:
         assert app.routes.handlers[-1].call("the request", {}) == "the request 7"
 
 
+@promise("arguments-by-name")
 def test_any_name_and_order_will_do() -> None:
     app = ProAPI()
 
@@ -333,6 +346,7 @@ def test_decorators_give_the_handler_back() -> None:
     assert app.get("/")(without_room) is without_room
 
 
+@promise("limits-of-routes")
 def test_route_settings_are_checked() -> None:
     async def handler(websocket: Any) -> None: ...
 
@@ -343,6 +357,7 @@ def test_route_settings_are_checked() -> None:
     ProAPI().websocket("/", max_message_size=1, allowed_origins=["https://a.example", "https://b.example"])(handler)
 
 
+@promise("refused-route-leaves-nothing")
 def test_what_is_refused_leaves_nothing_behind() -> None:
     async def handler(websocket: Any) -> None: ...
 
@@ -371,6 +386,7 @@ def test_hooks_are_functions() -> None:
             register("x")  # type: ignore[type-var]
 
 
+@promise("settings-are-checked")
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="'nothing' is not a setting"):
         ProAPI(nothing=1)  # type: ignore[call-arg]
@@ -380,6 +396,7 @@ def test_settings_are_checked() -> None:
     assert (app.limits["max_body"], app.limits["close_timeout"]) == (7, 0.5)
 
 
+@promise("decorator-without-parentheses")
 @pytest.mark.parametrize("name", ["websocket", "route", "get", "post", "put", "patch", "delete", "head", "options"])
 def test_a_decorator_without_parentheses_is_refused_at_once(name: str) -> None:
     async def handler(websocket: Any) -> None: ...
@@ -405,6 +422,7 @@ async def of_item(request: Any, id: Item) -> None: ...
 async def of_bool(request: Any, id: bool) -> None: ...
 
 
+@promise("path-annotations")
 @pytest.mark.parametrize(
     ("path", "handler", "written"),
     [
@@ -440,6 +458,7 @@ def test_converters_fit_annotations(path: str, handler: Any, written: str | None
         assert text.endswith(f"write {written}")
 
 
+@promise("path-annotations")
 @pytest.mark.parametrize("handler", [of_item, of_bool])
 def test_an_annotation_that_no_converter_gives(handler: Any) -> None:
     text = refused(lambda app: app.get("/{id}")(handler))
@@ -545,6 +564,7 @@ def test_origins_are_a_list(origins: Any) -> None:
         ProAPI(allowed_origins=origins)
 
 
+@promise("settings-are-checked")
 @pytest.mark.parametrize(
     "wrong", [{"close_timeout": 0}, {"nothing": 1}, {"allowed_origins": ["x"]}, {"low_water": 2**20}, {"high_water": 1}]
 )

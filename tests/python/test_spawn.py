@@ -14,6 +14,7 @@ import pytest
 from asgi_peer import Peer, http, open_websocket
 from conftest import Serve, serving
 from conftest import http as http_over_sockets
+from promises import promise
 from test_fast import run_serving
 from websockets.asyncio.client import connect
 
@@ -30,6 +31,7 @@ async def for_ever(seen: list[str], name: str = "task") -> None:
         seen.append(f"{name} ended")
 
 
+@promise("spawn-ends-with-the-stop")
 async def test_it_ends_between_handlers_and_shutdown_functions() -> None:
     seen: list[str] = []
 
@@ -102,6 +104,7 @@ async def outlives_the_first(port: int) -> None:
             assert await asyncio.wait_for(other.recv(), WAIT_S) == "from start-up"
 
 
+@promise("spawn")
 async def test_it_outlives_the_connection_whose_handler_spawned_it() -> None:
     app, tasks = room()
     async with serving(app) as port:
@@ -110,12 +113,14 @@ async def test_it_outlives_the_connection_whose_handler_spawned_it() -> None:
     assert tasks[0].cancelled()
 
 
+@promise("spawn")
 def test_it_does_in_fast_mode() -> None:
     app, tasks = room()
     run_serving(app, outlives_the_first)
     assert tasks[0].cancelled()
 
 
+@promise("spawn")
 async def test_it_is_kept_alive(serve: Serve) -> None:
     app = ProAPI()
     seen: list[str] = []
@@ -127,6 +132,7 @@ async def test_it_is_kept_alive(serve: Serve) -> None:
     assert seen == []
 
 
+@promise("spawn-failure-is-logged")
 async def test_what_it_fails_by_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     app = ProAPI()
 
@@ -146,6 +152,7 @@ async def test_what_it_fails_by_is_logged(serve: Serve, caplog: pytest.LogCaptur
     assert all(record.exc_info and record.levelno == logging.ERROR for record in caplog.records)
 
 
+@promise("spawn-ends-with-the-stop")
 async def test_one_that_ignores_its_cancellation_is_left_in_time(caplog: pytest.LogCaptureFixture) -> None:
     app = ProAPI(shutdown_timeout=0.3)
     may_end = asyncio.Event()
@@ -168,6 +175,7 @@ async def test_one_that_ignores_its_cancellation_is_left_in_time(caplog: pytest.
     await asyncio.wait(tasks, timeout=WAIT_S)
 
 
+@promise("spawn-ends-with-the-stop")
 async def test_where_start_up_fails_it_ends_before_what_it_uses(serve: Serve) -> None:
     seen: list[str] = []
 
@@ -191,6 +199,7 @@ async def test_where_start_up_fails_it_ends_before_what_it_uses(serve: Serve) ->
     assert seen == ["task ended", "exit"]
 
 
+@promise("spawn-not-served")
 async def test_where_it_can_not_be_spawned(serve: Serve) -> None:
     app = ProAPI()
     seen: list[str] = []
@@ -229,6 +238,7 @@ async def as_coroutine(function: Any) -> Any:
     return function()
 
 
+@promise("spawn")
 async def test_each_of_two_servers_has_its_own() -> None:
     app = ProAPI()
     tasks: list[asyncio.Task[None]] = []
@@ -245,6 +255,7 @@ async def test_each_of_two_servers_has_its_own() -> None:
     assert [task.done() for task in tasks] == [True, True]
 
 
+@promise("spawn")
 async def test_under_an_asgi_server() -> None:
     app, tasks = room()
     seen: list[str] = []
@@ -266,6 +277,7 @@ async def test_under_an_asgi_server() -> None:
     assert seen == ["task ended", "shutdown"]
 
 
+@promise("spawn")
 async def test_under_an_asgi_server_without_lifespan() -> None:
     app = ProAPI()
     tasks: list[asyncio.Task[str]] = []

@@ -11,6 +11,7 @@ from typing import cast
 
 from asgi_peer import Peer, scope_of
 from conftest import Serve, http
+from promises import promise
 from running_program import Program
 
 from proapi import ProAPI, StreamingResponse
@@ -67,6 +68,7 @@ async def expect_tasks(count: int) -> None:
             await asyncio.sleep(0.01)
 
 
+@promise("threads-of-streams")
 async def test_sync_handlers_answer_while_streams_hold_every_thread(serve: Serve) -> None:
     blocking = Blocking()
     port = await serve(blocking.app)
@@ -78,6 +80,7 @@ async def test_sync_handlers_answer_while_streams_hold_every_thread(serve: Serve
     assert all(b"part" in answer for _, _, answer in await asyncio.gather(*tasks))
 
 
+@promise("threads-of-streams")
 async def test_streams_go_on_while_sync_handlers_hold_every_thread(serve: Serve) -> None:
     blocking = Blocking()
 
@@ -96,6 +99,7 @@ async def test_streams_go_on_while_sync_handlers_hold_every_thread(serve: Serve)
     assert [answer for _, _, answer in await asyncio.gather(*tasks)] == [b"answer"] * len(tasks)
 
 
+@promise("threads-of-streams")
 async def test_under_an_asgi_server() -> None:
     blocking = Blocking()
     peers = [Peer(blocking.app, scope_of("http", "/stream")) for _ in range(MAX_THREADS + 1)]
@@ -114,6 +118,7 @@ async def test_under_an_asgi_server() -> None:
         await peer.end()
 
 
+@promise("sync-handler-of-a-gone-client")
 async def test_who_leaves_before_a_thread_is_free_leaves_nothing(serve: Serve) -> None:
     blocking = Blocking()
     begun = 0
@@ -184,6 +189,7 @@ app.run(**eval(sys.argv[1]))
 """
 
 
+@promise("threads-of-streams")
 def test_a_stop_does_not_wait_for_a_stream_that_blocks_its_thread(programs: list[Program]) -> None:
     program = Program("{}", PROGRAM)
     programs.append(program)

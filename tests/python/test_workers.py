@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from promises import promise
 from running_program import PROGRAM, Program, free_port
 
 
@@ -43,6 +44,7 @@ app.run(workers=2)
     assert (program.first_line + out).count("exit of one") >= 2
 
 
+@promise("workers-are-replaced")
 def test_a_dead_worker_is_replaced(programs: list[Program]) -> None:
     program = Program("dict(workers=1 + 1)")
     programs.append(program)
@@ -63,6 +65,7 @@ def test_a_dead_worker_is_replaced(programs: list[Program]) -> None:
     assert re.search(r"worker \d \(pid \d+\) was ended by SIGKILL", err)
 
 
+@promise("workers-are-replaced")
 def test_workers_that_die_young_are_no_fork_bomb(programs: list[Program]) -> None:
     """However often they are asked to die, in four seconds they do it seven times at most."""
     program = Program("dict(workers=2)")
@@ -79,6 +82,7 @@ def test_workers_that_die_young_are_no_fork_bomb(programs: list[Program]) -> Non
     assert err.count("ended with status 9") <= 2 + 5
 
 
+@promise("workers-are-replaced")
 def test_workers_stop_when_the_supervisor_is_killed(programs: list[Program]) -> None:
     program = Program("dict(workers=2)")
     programs.append(program)
@@ -157,6 +161,7 @@ app.run(port=0, workers=2)
 """
 
 
+@promise("workers-are-replaced")
 def test_a_workers_own_child_does_not_hold_the_supervisor(tmp_path: Path) -> None:
     """It has inherited the pipe by which the worker, dead before it served, would have said that it serves."""
     with (tmp_path / "log").open("w") as log:  # a pipe would be the children's, too
@@ -192,6 +197,7 @@ app.run(workers=2)
 """
 
 
+@promise("workers-are-replaced")
 def test_a_worker_that_can_not_be_started_anew_ends_no_other(programs: list[Program]) -> None:
     program = Program("", FORK_FAILS)
     programs.append(program)
@@ -262,6 +268,7 @@ app.run(**eval(sys.argv[1]))
 """
 
 
+@promise("workers-end-as-programs")
 def test_pools_and_threads_of_a_worker_end_with_it(programs: list[Program]) -> None:
     program = Program("dict(workers=2)", POOLS)
     programs.append(program)
@@ -275,6 +282,7 @@ def test_pools_and_threads_of_a_worker_end_with_it(programs: list[Program]) -> N
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
+@promise("workers-end-as-programs")
 def test_a_workers_end_is_not_that_of_what_the_program_made_before(programs: list[Program]) -> None:
     program = Program("dict(workers=2)", POOLS)
     programs.append(program)
@@ -318,6 +326,7 @@ def test_a_signal_that_is_ignored_stays_so(programs: list[Program]) -> None:
     assert program.end()[0] == 0
 
 
+@promise("workers-end-as-programs")
 def test_shutdown_functions_have_the_time_that_they_take(programs: list[Program]) -> None:
     """Longer than a worker has that does not answer."""
     program = Program("dict(workers=2)", POOLS.replace("sys.argv[1:]", "'long'"))
@@ -377,6 +386,7 @@ app.run(**eval(sys.argv[1]))
 """
 
 
+@promise("second-signal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("options", ["dict(workers=3)", "dict(workers=3, fast=True)"])
 def test_a_signal_to_the_whole_group_is_one_wish(options: str, number: int, programs: list[Program]) -> None:
@@ -390,6 +400,7 @@ def test_a_signal_to_the_whole_group_is_one_wish(options: str, number: int, prog
     assert out.count("flushed") == 3
 
 
+@promise("second-signal")
 def test_a_second_signal_to_the_whole_group_ends_it_at_once(programs: list[Program]) -> None:
     program = Program("dict(workers=2, shutdown_timeout=60)", has_own_group=True)
     programs.append(program)
@@ -400,6 +411,7 @@ def test_a_second_signal_to_the_whole_group_ends_it_at_once(programs: list[Progr
         assert program.end()[0] == 128 + signal.SIGTERM
 
 
+@promise("second-signal")
 def test_a_second_signal_to_the_supervisor_ends_its_workers_at_once(programs: list[Program]) -> None:
     """They have had none before: the first has reached them by their lifeline."""
     program = Program("dict(workers=2, shutdown_timeout=60)")

@@ -8,6 +8,7 @@ import random
 
 import pytest
 from lean_client import LeanWebSocket
+from promises import promise
 from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 MESSAGES = int(os.environ.get("PROAPI_CANCELLATION_MESSAGES", "25000"))
@@ -15,6 +16,7 @@ CONNECTIONS = 4
 MODES = [pytest.param(False, id="standard"), pytest.param(True, id="fast")]
 
 
+@promise("cancelled-receive")
 @pytest.mark.parametrize("how", ["wait_for", "timeout"])
 @pytest.mark.parametrize("fast", MODES)
 def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
@@ -53,6 +55,7 @@ def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
         assert "Traceback" not in server.output, server.output
 
 
+@promise("cancelled-receive")
 @pytest.mark.parametrize("name", ["python", "python-fast", "python-uvloop", "asgi", "hypercorn", "cpp"])
 def test_polling_loses_nothing_in_any_front_end(name: str) -> None:
     """The contract application's /poll gives up every receive after ``ms``, and echoes what came."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from lean_client import Ended, LeanWebSocket, Refused
+from promises import promise
 from system_servers import ROOT, Process, built, front_end, python, raise_descriptor_limit, run, serving
 
 SECONDS = float(os.environ.get("PROAPI_CHURN_SECONDS", "3"))
@@ -196,6 +197,7 @@ async def scenario(server: Process, base: str, seed: int) -> None:
     assert rss_after < rss_before * 1.1 + MAX_GROWTH_BYTES
 
 
+@promise("crowds")
 @pytest.mark.parametrize(("base", "command"), PROGRAMS)
 def test_users_come_and_go_and_nobody_else_notices(base: str, command: Callable[[], list[str | Path]]) -> None:
     seed = random.randrange(2**32)

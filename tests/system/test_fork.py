@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from lean_client import LeanWebSocket
+from promises import promise
 from system_servers import SYSTEM_APP, Process, python, run, serving
 
 
+@promise("forked-child-ends")
 @pytest.mark.parametrize("how", ["exit", "return"])
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_the_parent_goes_on(fast: bool, how: str) -> None:
@@ -36,6 +38,7 @@ def test_the_parent_goes_on(fast: bool, how: str) -> None:
         run(scenario(server), server)
 
 
+@promise("forked-child-ends")
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_child_takes_nothing_of_what_others_send(fast: bool) -> None:
     """It comes back in the middle of a batch of reads, which are the parent's."""
@@ -63,6 +66,7 @@ def test_a_child_takes_nothing_of_what_others_send(fast: bool) -> None:
         run(scenario(server), server)
 
 
+@promise("forked-child-ends")
 @pytest.mark.parametrize(("how", "status"), [("return", 1), ("raise", 1), ("exit", 3)])
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: int) -> None:
@@ -75,6 +79,7 @@ def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: in
         connection.close()
 
 
+@promise("forked-child-ends")
 @pytest.mark.parametrize("options", [{}, {"fast": True}, {"loop": "uvloop"}])
 def test_a_child_that_comes_back_to_the_loop_ends(options: dict[str, object]) -> None:
     """Wherever that is: it does not wait there for what comes for the parent."""
@@ -103,6 +108,7 @@ def ask(port: int, path: str) -> str:
         connection.close()
 
 
+@promise("forked-child-has-no-sockets")
 @pytest.mark.parametrize("options", [{}, {"fast": True}, {"loop": "uvloop"}])
 def test_a_child_has_none_of_the_servers_sockets(options: dict[str, object]) -> None:
     """They would outlive the server: a port that is taken, connections without an end."""
@@ -123,6 +129,7 @@ def test_a_child_has_none_of_the_servers_sockets(options: dict[str, object]) -> 
             os.kill(child, signal.SIGKILL)
 
 
+@promise("forked-child-has-no-sockets")
 def test_clients_do_not_wait_for_a_worker_that_was_killed() -> None:
     """Of a port that several share, a socket that a child still had would get its part of them."""
     with serving(python(SYSTEM_APP, json.dumps({"workers": 2}))) as server:
@@ -142,6 +149,7 @@ def test_programs_that_a_handler_starts_end_by_sigint(workers: int) -> None:
         assert ask(server.port, "/interrupted_child") == f"the child ended with {-signal.SIGINT}"
 
 
+@promise("forked-child-ends")
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_signal_ends_a_forked_child(fast: bool, workers: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lean_client import BINARY, TEXT, frame
+from promises import promise
 from system_servers import SYSTEM_APP, Process, python, serving
 
 MESSAGES = int(os.environ.get("PROAPI_LEAK_MESSAGES", "240000"))  # of the first way
@@ -92,6 +93,7 @@ def least_change(counts: list[int]) -> int:
     return min(abs(after - before) for before, after in pairwise(counts))
 
 
+@promise("messages-leave-nothing")
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_messages_leave_nothing_behind(way: Way, fast: bool) -> None:

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from promises import promise
 from proxies import KINDS, Block, Proxy, blocks, proxied
 from system_servers import Process, python, serving
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+pytestmark = promise("proxies")
 
 APP = Path(__file__).with_name("proxied_app.py")
 SITE = "chat.example.org"

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from lean_client import Ended, LeanWebSocket, Refused
+from promises import promise
 from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 ROUNDS, AT_ONCE = 2000, 50
@@ -63,6 +64,7 @@ async def come_and_go(server: Process, count: int) -> None:
     await asyncio.gather(*map(worker, range(AT_ONCE)))
 
 
+@promise("everything-is-returned")
 @pytest.mark.parametrize("fast", MODES)
 def test_descriptors_objects_and_tasks_return(fast: bool) -> None:
     async def scenario(server: Process) -> None:
@@ -106,6 +108,7 @@ async def echoes(client: LeanWebSocket, text: str) -> None:
     assert await client.receive() == text.encode()
 
 
+@promise("no-descriptors")
 @pytest.mark.parametrize("setting", ["max_connections", "EMFILE"])
 @pytest.mark.parametrize("name", ["standard", "fast", "cpp"])
 def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: str, setting: str) -> None:
@@ -157,6 +160,7 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
         assert len(lines) < 200
 
 
+@promise("no-descriptors")
 def test_workers_in_threads_share_max_connections() -> None:
     """Whichever of them the kernel gives a connection to, there are as many as the limit says and no more."""
     command = [*front_end("cpp"), "--workers", "4", "--limit", "max_connections=20"]
@@ -192,6 +196,7 @@ async def until_at_rest(server: Process) -> None:
         busy_s = server.cpu_s() - before
 
 
+@promise("no-descriptors")
 def test_workers_in_threads_without_descriptors_are_not_busy() -> None:
     """They all run out of them at the same time, and what one keeps in reserve another takes."""
     command = [*front_end("cpp"), "--workers", "4", "--limit", "max_connections=100000"]

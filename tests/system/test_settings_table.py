@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from promises import promise
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +61,7 @@ def files_of(output: str) -> list[str]:
     return [line.partition(":")[0] for line in output.splitlines()]
 
 
+@promise("settings-table")
 def test_this_repository_is_in_order() -> None:
     assert check(ROOT) == (0, "")
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from lean_client import Ended, LeanWebSocket
+from promises import promise
 from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 CONNECTIONS = 300
@@ -33,6 +34,7 @@ async def code_of(client: LeanWebSocket) -> int | None:
         return end.code
 
 
+@promise("graceful-stop")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("name", ["standard", "fast", "cpp"])
 def test_everybody_is_told_1001_and_the_status_is_0(name: str, number: signal.Signals) -> None:
@@ -55,6 +57,7 @@ def test_everybody_is_told_1001_and_the_status_is_0(name: str, number: signal.Si
         assert "Traceback" not in server.output
 
 
+@promise("graceful-stop")
 @pytest.mark.parametrize("fast", MODES)
 def test_handlers_that_do_not_end_are_cancelled_in_time(fast: bool) -> None:
     async def scenario(server: Process) -> None:
@@ -77,6 +80,7 @@ def test_handlers_that_do_not_end_are_cancelled_in_time(fast: bool) -> None:
         )
 
 
+@promise("stop-is-bounded")
 @pytest.mark.parametrize("fast", MODES)
 def test_a_handler_that_ignores_cancellation_is_bounded(fast: bool) -> None:
     async def scenario(server: Process) -> None:
@@ -93,6 +97,7 @@ def test_a_handler_that_ignores_cancellation_is_bounded(fast: bool) -> None:
         assert time.monotonic() - told_at < 1 + SLACK_S
 
 
+@promise("stop-is-bounded")
 @pytest.mark.parametrize("fast", MODES)
 def test_a_peer_that_does_not_answer_the_close_is_bounded(fast: bool) -> None:
     async def scenario(server: Process) -> float:
@@ -108,6 +113,7 @@ def test_a_peer_that_does_not_answer_the_close_is_bounded(fast: bool) -> None:
         assert time.monotonic() - told_at < 2 + SLACK_S
 
 
+@promise("second-signal")
 @pytest.mark.parametrize("fast", MODES)
 def test_a_second_signal_ends_at_once(fast: bool) -> None:
     async def scenario(server: Process) -> None:

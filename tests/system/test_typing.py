@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from promises import promise
 from system_servers import package_path, python_path
 
 TYPED_APP = Path(__file__).with_name("typed_app.py")
@@ -26,6 +27,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mypy")
 
 
+@promise("typed-package")
 def test_strict_checking_passes(cache: Path) -> None:
     assert check(TYPED_APP, cache) == ""
 
@@ -36,6 +38,7 @@ def test_the_application_can_be_imported() -> None:
     subprocess.run([sys.executable, "-c", "import typed_app"], cwd=TYPED_APP.parent, env=environment, check=True)
 
 
+@promise("typed-package")
 @pytest.mark.parametrize(
     ("mistake", "complaint"),
     [

@@ -1,4 +1,5 @@
 // app.background(): when it begins, what it sees of connections' ends, and its own end.
+// promise: cpp-background
 #include <gtest/gtest.h>
 
 #include <future>

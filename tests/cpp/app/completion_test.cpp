@@ -1,4 +1,5 @@
 // Completion: set from any thread, in time, too late, twice, or never.
+// promise: cpp-completion
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -76,6 +76,7 @@ TEST(WaitFor, Nested) {
     });
 }
 
+// promise: cpp-longest-durations
 TEST(WaitFor, TheLongestTimeIsNoLimit) {
     run_in_handler([]() -> Task<> {
         EXPECT_EQ(co_await wait_for(after(1ms, 1), std::chrono::hours::max()), 1);
@@ -87,6 +88,7 @@ TEST(WaitFor, TheLongestTimeIsNoLimit) {
     });
 }
 
+// promise: cpp-longest-durations
 TEST(WaitFor, ASleepOfTheLongestTimeDoesNotEnd) {
     run_in_handler([]() -> Task<> {
         int timeouts = 0;

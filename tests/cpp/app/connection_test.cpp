@@ -131,6 +131,7 @@ TEST(Send, WaitsAboveHighWater) {
     EXPECT_EQ(sent, 1000);
 }
 
+// promise: send-awaited-after-the-end
 TEST(Send, AwaitedAfterTheEndItDoesNotWait) {
     ProAPI app;
     app.setting("close_timeout", "60");
@@ -232,6 +233,7 @@ Task<> receive_typed(WebSocketConnection websocket) {
     }
 }
 
+// promise: cpp-typed-json
 TEST(Receive, TypedJsonRefusesNumbersThatDoNotFit) {
     ProAPI app;
     app.websocket("/int", receive_typed<int>);
@@ -272,6 +274,7 @@ TEST(Receive, TypedJsonRefusesNumbersThatDoNotFit) {
     check("/from", {R"({"x":3})", R"({"x":3.7})"}, {"{}"});  // it looks for itself, or does not
 }
 
+// promise: limits-of-routes
 TEST(Route, SettingsOfItsOwn) {
     ProAPI app;
     const auto echo = [](WebSocketConnection websocket) -> Task<> {
@@ -294,6 +297,7 @@ TEST(Route, SettingsOfItsOwn) {
     EXPECT_EQ(large.read_close(), 1009);
 }
 
+// promise: cpp-path-parameters
 TEST(Route, NumbersThatDoNotFitAreNotFound) {
     ProAPI app;
     app.websocket("/{n:int}", [](WebSocketConnection websocket, int n) -> Task<> {

@@ -59,6 +59,7 @@ void expect_that_it_is_cancelled(const std::string& at, void (*leave)(Client&), 
     EXPECT_EQ(ended.get_future().get(), "cancelled") << at << ", " << unread;
 }
 
+// promise: cpp-cancel-on-disconnect
 TEST(CancelOnDisconnect, AWebSocketsHandler) {
     expect_that_it_is_cancelled("/accepted", leave_by_close, 0);
     for (const auto leave : {leave_by_fin, leave_by_reset})
@@ -66,12 +67,14 @@ TEST(CancelOnDisconnect, AWebSocketsHandler) {
 }
 
 // More than the server takes in for a handler that reads nothing.
+// promise: cpp-cancel-on-disconnect
 TEST(CancelOnDisconnect, AWebSocketsHandlerThatReadsNothingOfWhatComesBeforeTheEnd) {
     for (const auto leave : {leave_by_fin, leave_by_reset})
         for (const char* at : {"/accepted", "/early"}) expect_that_it_is_cancelled(at, leave, 1000);
 }
 
 // It knows of the end, and a stop gives it the time to clean up.
+// promise: cpp-cancel-on-disconnect
 TEST(CancelOnDisconnect, AStopDoesNotCancelAgain) {
     ProAPI app;
     std::promise<void> begun[2], cleaning[2];
@@ -158,6 +161,7 @@ void expect_that_it_saves(const char* what, const Serve& serve) {
     }
 }
 
+// promise: cancel-not-twice
 TEST(CancelOnDisconnect, NotOneThatAReceiveHasToldOfIt) {
     expect_that_it_saves("receive", [](WebSocketConnection websocket) { return receive(websocket, true); });
     expect_that_it_saves("next", [](WebSocketConnection websocket) -> Task<> {
@@ -208,6 +212,7 @@ TEST(CancelOnDisconnect, OneOfWhichAPartIsTold) {
     EXPECT_EQ(saved.get_future().get(), "saved");
 }
 
+// promise: cancel-not-twice
 TEST(CancelOnDisconnect, NotAStreamThatAWriteHasToldOfIt) {
     ProAPI app;
     std::promise<std::string> saved;
@@ -255,6 +260,7 @@ TEST(Cancelled, OfAnotherTaskIsAFailure) {
     EXPECT_EQ(Client(server.port(), "/").read_close(), 1011);
 }
 
+// promise: cpp-cancel-on-disconnect, cancel-not-own-close
 TEST(CancelOnDisconnect, NotOneThatClosesItselfAndNoneWithoutIt) {
     ProAPI app;
     std::promise<std::string> closes, plain, kicked;
@@ -294,6 +300,7 @@ TEST(CancelOnDisconnect, NotOneThatClosesItselfAndNoneWithoutIt) {
     EXPECT_EQ(kicked.get_future().get(), "cancelled");
 }
 
+// promise: cpp-cancel-on-disconnect
 TEST(CancelOnDisconnect, AnHttpHandler) {
     for (const auto leave : {leave_by_fin, leave_by_reset}) {
         ProAPI app;
@@ -315,6 +322,7 @@ TEST(CancelOnDisconnect, AnHttpHandler) {
     }
 }
 
+// promise: cpp-cancel-on-disconnect
 TEST(CancelOnDisconnect, AnAnswerIsNotInTheWayOfTheNext) {
     ProAPI app;
     app.get("/",
@@ -331,11 +339,13 @@ TEST(CancelOnDisconnect, AnAnswerIsNotInTheWayOfTheNext) {
     }
 }
 
+// promise: cpp-cancel-on-disconnect, cancel-needs-async
 TEST(CancelOnDisconnect, IsForCoroutines) {
     ProAPI app;
     EXPECT_THROW(app.get("/", [] { return ""; }, {.cancel_on_disconnect = true}), RouteError);
 }
 
+// promise: cpp-is-disconnected
 TEST(IsDisconnected, TellsAHandlerWhoAsks) {
     for (const auto leave : {leave_by_fin, leave_by_reset}) {
         ProAPI app;

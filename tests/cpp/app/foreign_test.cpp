@@ -1,4 +1,5 @@
 // Awaitables that are not the library's: what they give, and whose context runs before and after.
+// promise: cpp-foreign-awaitables
 #include <gtest/gtest.h>
 
 #include <future>

@@ -25,6 +25,7 @@ bool has(const std::string& text, const std::string& part) {
 }
 
 // Otherwise it would wait in its thread for the next call, with the sockets of the server.
+// promise: forked-child-ends
 TEST(Http, AChildThatABlockingHandlerForkedEndsWhenItComesBack) {
     ProAPI app;
     app.get("/{how}", [](std::string how) -> std::string {
@@ -70,6 +71,7 @@ TEST(Http, WhatHandlersGive) {
     EXPECT_TRUE(has(response, "X-A: b\r\n")) << response;
 }
 
+// promise: route-methods, cpp-path-parameters, request-json
 TEST(Http, WhatHandlersTake) {
     ProAPI app;
     app.post("/{a}/{n:int}", [](Request request, std::string a, std::int64_t n) {
@@ -103,6 +105,7 @@ TEST(Http, WhatHandlersTake) {
 }
 
 // One that blocks keeps neither the loop nor another one waiting.
+// promise: kinds-of-responses
 TEST(Http, HandlersThatAreNoCoroutinesMayBlock) {
     ProAPI app;
     std::promise<void> gate;
@@ -186,6 +189,7 @@ int status_of_head(std::uint16_t port, const std::string& method, const std::str
     return client.status();
 }
 
+// promise: cpp-stream-head
 TEST(Http, AStreamThatFailsBeforeItsFirstPart) {
     ProAPI app;
     app.get("/missing", [] {
@@ -231,6 +235,7 @@ TEST(Http, AStreamThatFailsBeforeItsFirstPart) {
     EXPECT_EQ(body_of(request(server.port(), "GET", "/empty")), "0\r\n\r\n");
 }
 
+// promise: cpp-stream-head
 TEST(Http, AQuietStreamOpensAtOnceAndAFailureAfterThatIsACut) {
     ProAPI app;
     std::promise<void> seen, cancelled;

@@ -43,6 +43,7 @@ std::string altered(std::string_view text) {
 
 using Pair = std::pair<std::int64_t, std::int8_t>;
 
+// promise: cpp-typed-json
 TEST(JsonNumbers, ElementsWithDefaults) {
     using Items = std::vector<Item>;
     EXPECT_EQ(altered<Items>(R"([{"id":1},{"id":2,"level":255},{},{"more":4294967297}])"), "");
@@ -55,6 +56,7 @@ TEST(JsonNumbers, ElementsWithDefaults) {
     EXPECT_EQ(altered<Basket>(R"({"items":[{"id":3}],"tags":[3,1,259]})"), "259");
 }
 
+// promise: cpp-typed-json
 TEST(JsonNumbers, SetsReorderAndMerge) {
     using Octets = std::set<std::uint8_t>;
     EXPECT_EQ(altered<Octets>("[]"), "");

@@ -24,6 +24,7 @@ TEST(Json, RefusesWhatBrowsersCantParse) {
         EXPECT_THROW(static_cast<void>(parse_json(text)), std::invalid_argument) << text;
 }
 
+// promise: json-whole-numbers
 TEST(Json, WholeNumbersAreExactOrRefused) {
     for (const char* number : {"0", "-0", "-1", "9007199254740993", "9223372036854775807", "9223372036854775808",
                                "18446744073709551615", "-9223372036854775808"}) {
@@ -50,6 +51,7 @@ TEST(Json, WholeNumbersAreExactOrRefused) {
         EXPECT_THROW(static_cast<void>(parse_json(wrong)), std::invalid_argument) << wrong;
 }
 
+// promise: json-byte-order-mark
 TEST(Json, AByteOrderMarkIsSkipped) {
     EXPECT_EQ(parse_json("\xEF\xBB\xBF{\"a\":1}"), parse_json("{\"a\":1}"));
     for (const char* wrong : {"\xEF\xBB\xBF",
@@ -70,6 +72,7 @@ TEST(Json, DepthIsBounded) {
     EXPECT_EQ(parse_json("\"" + std::string(1000, '[') + "\\\"[\"").get<std::string>().size(), 1002U);
 }
 
+// promise: missing-field
 TEST(Fields, HeadersIgnoreCaseParamsDoNot) {
     Headers headers{{"X-A", "1"}, {"x-a", "2"}};
     EXPECT_EQ(headers["x-A"], "2");

@@ -1,5 +1,6 @@
 // What a handler's result, a stream or a kept file refers to is still there when it is sent or read. The sanitizers see
 // what these tests do not.
+// promise: cpp-lifetimes
 #include <gtest/gtest.h>
 
 #include <future>

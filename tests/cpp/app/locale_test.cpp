@@ -59,6 +59,7 @@ void check_paths() {
 }
 
 // One test for all three: making a locale takes a second.
+// promise: locale
 TEST_F(DecimalComma, ChangesNothing) {
     check_settings();
     check_json();

@@ -60,6 +60,7 @@ const std::vector<std::pair<std::string, Use>>& uses() {
     return all;
 }
 
+// promise: cpp-moved-from
 TEST(MovedFrom, AConnectionFailsItsHandlerAlone) {
     ProAPI app;
     app.websocket("/{use}", [](WebSocketConnection websocket, std::string wanted) -> Task<> {
@@ -87,6 +88,7 @@ TEST(MovedFrom, AConnectionFailsItsHandlerAlone) {
     }
 }
 
+// promise: cpp-moved-from
 TEST(MovedFrom, AConnectionNamesTheCallAndCanBeCompared) {
     ProAPI app;
     std::promise<std::string> told;
@@ -113,6 +115,7 @@ TEST(MovedFrom, AConnectionNamesTheCallAndCanBeCompared) {
     EXPECT_EQ(told.get_future().get(), "send_text(): expected a WebSocketConnection, got one that was moved from");
 }
 
+// promise: cpp-moved-from
 TEST(MovedFrom, ARequestIsA500) {
     ProAPI app;
     using Call = std::function<void(const Request&)>;
@@ -148,6 +151,7 @@ TEST(MovedFrom, ARequestIsA500) {
     }
 }
 
+// promise: cpp-moved-from
 TEST(MovedFrom, AWriterATaskAndAHandle) {
     ProAPI app;
     app.get("/", [] {
@@ -190,6 +194,7 @@ std::string refusal_of(const std::function<void()>& call) {
     return text;
 }
 
+// promise: cpp-other-thread
 TEST(AnotherThread, IsRefusedWhereAHandleBelongsToItsOwn) {
     ProAPI app;
     app.websocket("/", [](WebSocketConnection websocket) -> Task<> {

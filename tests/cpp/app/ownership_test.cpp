@@ -95,6 +95,7 @@ TEST(Ownership, AfterALoss) {
     expect_ownership_rule(true);
 }
 
+// promise: cpp-spawned-tasks
 TEST(Ownership, InSpawnedTasksAReceiveRaisesAndASendIsDropped) {
     ProAPI app;
     std::promise<std::vector<std::string>> told;
@@ -131,6 +132,7 @@ TEST(Ownership, InSpawnedTasksAReceiveRaisesAndASendIsDropped) {
 }
 
 // The first member's handler starts the loop that tells everybody, and ends.
+// promise: cpp-spawned-tasks
 TEST(Ownership, ALoopThatTheFirstMemberStartedGoesOn) {
     ProAPI app;
     std::vector<WebSocketConnection> members;
@@ -162,6 +164,7 @@ TEST(Ownership, ALoopThatTheFirstMemberStartedGoesOn) {
 }
 
 // It does nothing but send to a connection that has ended, for ever.
+// promise: cpp-spawned-tasks
 TEST(Ownership, WhoSendsOnRegardlessDoesNotHoldTheLoop) {
     ProAPI app;
     std::promise<void> ended;

@@ -54,6 +54,7 @@ TEST(Registration, Duplicates) {
     EXPECT_PART(refusal([&] { app.get("/a/{y}", [](std::string) { return ""; }); }), "registration_test.cpp");
 }
 
+// promise: registration-refusals
 TEST(Registration, DuplicatesNameTheFirst) {
     ProAPI app;
     app.get("/a/{x:int}", [](int) { return ""; });
@@ -77,6 +78,7 @@ TEST(Registration, MethodsInAnyCase) {
     EXPECT_EQ(test::body_of(test::request(server.port(), "PURGE", "/")), "purged");
 }
 
+// promise: cpp-path-parameters
 TEST(Registration, CountOfParameters) {
     ProAPI app;
     const std::string text = refusal([&] { app.websocket("/{a}/{b}", socket_of_text); });
@@ -85,6 +87,7 @@ TEST(Registration, CountOfParameters) {
     EXPECT_PART(refusal([&] { app.get("/{a}", [](Request) { return ""; }); }), "got one that takes 0");
 }
 
+// promise: cpp-path-parameters
 TEST(Registration, TypesOfParameters) {
     ProAPI app;
     EXPECT_PART(refusal([&] { app.websocket("/{n:int}", socket_of_uuid); }), "{n:int}, got proapi::Uuid");
@@ -95,6 +98,7 @@ TEST(Registration, TypesOfParameters) {
     app.get("/{n:int}", [](double) { return ""; });
 }
 
+// promise: settings-are-checked
 TEST(Registration, Settings) {
     ProAPI app;
     EXPECT_PART(refusal([&] { app.websocket("/a", socket, {{"max_size", "1"}}); }), "'max_size' is not a setting");
@@ -107,6 +111,7 @@ TEST(Registration, Settings) {
     EXPECT_THROW(app.check_settings(), std::invalid_argument);
 }
 
+// promise: routes-fixed-while-serving
 TEST(Registration, NothingChangesWhileItServes) {
     ProAPI app;
     const auto change = [&](auto&& act) -> std::string {

@@ -40,12 +40,14 @@ TEST_F(Run, StopsAtASignal) {
     EXPECT_EXIT(run({.port = 0}, 1), testing::ExitedWithCode(0), "");
 }
 
+// promise: start-errors-are-one-line
 TEST_F(Run, BadOptionsAreOneLineAndStatus1) {
     EXPECT_EXIT(run({.port = 70000}, 0), testing::ExitedWithCode(1), "port: expected 0 to 65535, got 70000");
     EXPECT_EXIT(run({.port = 0, .workers = 0}, 0), testing::ExitedWithCode(1), "workers: expected 1 to");
     EXPECT_EXIT(run({.host = "no such host"}, 0), testing::ExitedWithCode(1), "check host");
 }
 
+// promise: host-and-port-from-environment
 TEST_F(Run, EnvironmentGivesHostAndPort) {
     ::setenv("PROAPI_PORT", "99999", 1);
     EXPECT_EXIT(run({}, 0), testing::ExitedWithCode(1), "PROAPI_PORT: expected 0 to 65535, got 99999");
@@ -62,6 +64,7 @@ TEST_F(Run, ABusyPort) {
     EXPECT_EXIT(run({.port = port, .workers = 2}, 0), testing::ExitedWithCode(1), "choose another port");
 }
 
+// promise: cpp-run-throws
 TEST_F(Run, ItThrowsWhatRunOrExitExitsWith) {
     ProAPI app;
     const RunningServer server = app.start({.port = 0});
@@ -105,6 +108,7 @@ void run_and_end_a_child() {
     ::_exit(3);
 }
 
+// promise: forked-child-ends
 TEST_F(Run, ASignalEndsAForkedChildAndNotTheServer) {
 #ifdef __SANITIZE_THREAD__
     GTEST_SKIP() << "ThreadSanitizer calls no signal handler in a child that one of several threads has forked";
@@ -135,6 +139,7 @@ void run_and_go_on() {
     std::exit(3);
 }
 
+// promise: cpp-run-throws
 TEST_F(Run, ItReturnsAndLeavesHandlersThatDoNotEnd) {
     EXPECT_EXIT(run_and_go_on(), testing::ExitedWithCode(3),
                 "1 sync handlers did not end within shutdown_timeout: left");

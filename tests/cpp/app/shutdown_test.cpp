@@ -113,6 +113,7 @@ Task<> work_for_ever(std::string* log) {
     *log += "ended ";
 }
 
+// promise: cpp-spawned-tasks-at-the-stop
 TEST(Shutdown, SpawnedTasksAreCancelledOnceHandlersHaveEnded) {
     ProAPI app;
     app.setting("shutdown_timeout", "60");
@@ -137,6 +138,7 @@ TEST(Shutdown, SpawnedTasksAreCancelledOnceHandlersHaveEnded) {
     EXPECT_EQ(log, "handler cancelled ended ");
 }
 
+// promise: stop-is-bounded
 TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
     auto gate = std::make_shared<std::promise<void>>();
     auto opened = gate->get_future().share();
@@ -160,6 +162,7 @@ TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
     gate->set_value();  // it ends by itself, with nobody left to tell
 }
 
+// promise: cpp-spawned-tasks-at-the-stop
 TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
     constexpr std::size_t clients = 40;  // more than the pool has threads
     std::promise<void> gate;
@@ -194,6 +197,7 @@ TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
 
 // A request and the writer of its stream hold the same objects of a worker's thread. Other threads let them go: before
 // it ends, while it does, and when it has. ThreadSanitizer sees whether they do it one after the other.
+// promise: cpp-objects-outlive-the-server
 TEST(Shutdown, OtherThreadsLetGoOfWhatIsLeft) {
     for (int i = 0; i < 30; ++i) {
         ProAPI app;

@@ -78,6 +78,7 @@ Task<std::string> refusal_of(Act act) {
     co_return text;
 }
 
+// promise: cpp-task-runs-once
 TEST(Task, RunsOnlyOnce) {
     run_in_handler([]() -> Task<> {
         const std::string has_run = "expected a task that has not run, got one that was awaited or spawned already";
@@ -107,6 +108,7 @@ TEST(Task, RunsOnlyOnce) {
     });
 }
 
+// promise: cpp-task-runs-once
 TEST(Task, AHandlerWhoseTaskWasUsedUpFails) {
     ProAPI app;
     const auto give_away = [](Task<>) {};
@@ -281,6 +283,7 @@ TEST(Spawn, AListOfThemCanBeCancelled) {
 // Longer than what a std::string holds without memory of its own.
 const std::string long_name(100, 'n');
 
+// promise: cpp-callables-are-kept
 TEST(Spawn, KeepsWhatALambdaHasCapturedAndItsArguments) {
     run_in_handler([]() -> Task<> {
         std::vector<std::string> seen;
@@ -320,6 +323,7 @@ TEST(Spawn, ACallableThatThrowsIsAFailureOfTheTask) {
     });
 }
 
+// promise: cpp-callables-are-kept
 TEST(MakeTask, KeepsWhatALambdaHasCaptured) {
     run_in_handler([]() -> Task<> {
         std::vector<Task<std::string>> tasks;

@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::Client;
 
+// promise: cpp-sends-from-any-thread
 TEST(Threads, SendFromOthers) {
     ProAPI app;
     std::promise<WebSocketConnection> opened;
@@ -47,6 +48,7 @@ TEST(Threads, SendFromOthers) {
     EXPECT_EQ(client.read_close(), 4000);
 }
 
+// promise: cpp-sends-from-any-thread
 TEST(Threads, SendBeforeAcceptIsRefused) {
     ProAPI app;
     app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
@@ -67,6 +69,7 @@ std::size_t resident_bytes() {
     return resident * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE));
 }
 
+// promise: cpp-sends-from-any-thread
 TEST(Threads, SendsToABusyThreadAreBounded) {
     ProAPI app;
     app.setting("max_buffered", "1000000");
@@ -93,6 +96,7 @@ TEST(Threads, SendsToABusyThreadAreBounded) {
     EXPECT_EQ(client.read_close(), 1008);
 }
 
+// promise: cpp-buffered-amount-on-any-thread
 TEST(Threads, AProducerSeesItsOwnSendsAtOnce) {
     ProAPI app;
     std::promise<WebSocketConnection> opened;
@@ -121,6 +125,7 @@ TEST(Threads, AProducerSeesItsOwnSendsAtOnce) {
     EXPECT_EQ(websocket.buffered_amount(), 0U);
 }
 
+// promise: cpp-buffered-amount-on-any-thread
 TEST(Threads, AProducerPacesItself) {
     constexpr std::size_t count = 300, size = 100'000, most = 500'000;
     constexpr auto pause = 1ms;
@@ -148,6 +153,7 @@ TEST(Threads, AProducerPacesItself) {
     client.finish();
 }
 
+// promise: cpp-sends-from-any-thread
 TEST(Threads, ARoomOverSeveralWorkers) {
     ProAPI app;
     std::mutex mutex;
@@ -198,6 +204,7 @@ TEST(Threads, ARoomOverSeveralWorkers) {
     EXPECT_GT(threads.size(), 1U);
 }
 
+// promise: cpp-sends-from-any-thread
 TEST(Threads, ManyWorkersStopWithSendsUnderWay) {
     constexpr auto pace = 1ms;
     for (int round = 0; round < 5; ++round) {

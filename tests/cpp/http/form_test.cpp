@@ -28,6 +28,7 @@ Files files_of(const Json& list) {
     return files;
 }
 
+// promise: forms, form-filename
 TEST(Form, Vectors) {
     for (const Json& vector : vectors::load("forms.json")) {
         SCOPED_TRACE(vector.at("name").get<std::string>());

@@ -1,6 +1,7 @@
 // Route precedence against an oracle that knows no tree: of all routes that fit, the one whose segments, compared one
 // after the other, are the most specific. Random tables, random paths, random orders of registration; the seed is fixed
 // and shown.
+// promise: route-precedence
 #include <gtest/gtest.h>
 
 #include <algorithm>

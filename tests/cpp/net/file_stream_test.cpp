@@ -1,5 +1,6 @@
 // Files are read in order, at once where the kernel has them in its cache, and by a thread where it has not: the loop
 // does not wait for a disk.
+// promise: slow-disks
 #include "net/file_stream.hpp"
 
 #include <gtest/gtest.h>

@@ -66,6 +66,7 @@ protected:
     return value;
 }
 
+// promise: vanished-peer
 TEST_F(ListenerTest, APeerThatVanishesIsProbedFor) {
     const base::Descriptor client = connect();
     turn_until([&] { return !handler.accepted.empty(); });
@@ -105,6 +106,7 @@ TEST_F(ListenerTest, WithoutADescriptorTheNewcomerIsToldAndNobodyElse) {
     EXPECT_EQ(handler.accepted.size(), 1U);
 }
 
+// promise: idle-connections-make-room
 TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
     const base::Descriptor first = connect();
     turn_until([&] { return handler.accepted.size() == 1; });

@@ -100,6 +100,7 @@ TEST(Reactor, ATurnInsideOfATurnIsRefused) {
 // What comes back from a callback in a child ends there, whichever of the turn's parts has called it.
 class ReactorFork : public ::testing::TestWithParam<const char*> {};
 
+// promise: forked-child-ends
 TEST_P(ReactorFork, AChildThatComesBackIsEnded) {
     Reactor reactor;
     pid_t child = -1;

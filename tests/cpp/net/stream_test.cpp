@@ -119,6 +119,7 @@ TEST_P(StreamTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
     EXPECT_EQ(handler.received, "unread");
 }
 
+// promise: stream-ends-with-its-client
 TEST_P(StreamTest, TellsThatThePeerHasFinishedWhateverIsUnread) {
     peer_sends("unread");
     peer.reset();
@@ -172,6 +173,7 @@ struct TcpPair {
     base::Descriptor ours, theirs;
 };
 
+// promise: stream-ends-with-its-client
 TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
     TcpPair pair;
     StreamRecorder of_tcp;

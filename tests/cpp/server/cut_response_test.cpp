@@ -1,5 +1,6 @@
 // A response whose end is the connection's end, and which fails half way: the client must not take it for whole,
 // whatever else happens before its octets have gone.
+// promise: cut-response
 #include <gtest/gtest.h>
 
 #include <cerrno>

@@ -146,6 +146,7 @@ protected:
     test::LocalServer served{echo};
 };
 
+// promise: failed-allocation
 TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
     const std::vector<std::string> right = scenario();
     ASSERT_TRUE(right[0].ends_with("\r\n\r\nbody")) << right[0];
@@ -181,6 +182,7 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
 }
 
 // The application has begun the end and will not come back to it; the peer says and does nothing.
+// promise: failed-allocation
 TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
     for (const bool accepts : {true, false}) {
         echo.accepts = accepts;

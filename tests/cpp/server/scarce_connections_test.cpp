@@ -1,4 +1,5 @@
 // Idle connections make room for newcomers, but not those whose next request has come.
+// promise: idle-connections-make-room
 #include <gtest/gtest.h>
 
 #include <string>

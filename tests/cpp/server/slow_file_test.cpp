@@ -1,4 +1,5 @@
 // A file on a slow disk: its response waits for it, and nobody else does.
+// promise: slow-disks
 #include <gtest/gtest.h>
 #include <stdlib.h>
 

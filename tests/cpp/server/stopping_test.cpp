@@ -1,4 +1,5 @@
 // A stop and peers that go on sending: the answer they get is not lost, and nobody waits for them to be done.
+// promise: stop-answers-503
 #include <gtest/gtest.h>
 
 #include <cerrno>

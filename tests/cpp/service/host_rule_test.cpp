@@ -1,4 +1,5 @@
 // The Host rule, row by row: for which hosts a server answers, by where it listens, what is listed and who asks.
+// promise: hosts
 #include "service/host_rule.hpp"
 
 #include <gtest/gtest.h>

@@ -42,6 +42,7 @@ void check(const std::vector<OriginRow>& rows) {
     }
 }
 
+// promise: origins
 TEST(Origin, TheHostItself) {
     check({
         {"good.example", nullptr, {}, Verdict::passes},
@@ -67,6 +68,7 @@ TEST(Origin, TheHostItself) {
     });
 }
 
+// promise: origins
 TEST(Origin, OtherSchemesAreNotTheHost) {
     check({
         {"localhost:8000", "ftp://localhost:8000", {}, Verdict::refused},
@@ -84,6 +86,7 @@ TEST(Origin, OtherSchemesAreNotTheHost) {
     });
 }
 
+// promise: origins
 TEST(Origin, ThoseThatAreListed) {
     check({
         {"good.example", "https://evil.example", {"https://evil.example"}, Verdict::passes},
@@ -120,6 +123,7 @@ TEST(Origin, WhileDeveloping) {
     });
 }
 
+// promise: local-pages
 TEST(Origin, TheExceptionForDevelopmentEndsWithWhatIsListed) {
     const List site = {"https://good.example"};
     check({

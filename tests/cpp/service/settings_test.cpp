@@ -16,6 +16,7 @@
 namespace proapi::service {
 namespace {
 
+// promise: limits-can-be-set
 TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
     std::set<std::string> names;
     for (const auto& [name, value] : list_settings(Settings{})) {
@@ -26,6 +27,7 @@ TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
     EXPECT_GE(names.size(), 25U);
 }
 
+// promise: limits-can-be-set
 TEST(Settings, EveryNameThatIsListedCanBeSet) {
     for (const auto& [name, value] : list_settings(Settings{})) {
         Settings settings;
@@ -33,6 +35,7 @@ TEST(Settings, EveryNameThatIsListedCanBeSet) {
     }
 }
 
+// promise: limits-can-be-set
 TEST(Settings, EveryDefaultIsInItsRange) {
     std::map<std::string, double> defaults;
     for (const auto& [name, value] : list_settings(Settings{})) defaults.emplace(name, value);
@@ -75,6 +78,7 @@ TEST(Settings, TimesAreSeconds) {
               "max_body: expected a whole number from 0 to 4294967296, got -1");
 }
 
+// promise: exception-texts
 TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
     Settings settings;
     for (const char* value : {"", "x", "1x", "-1", "0.5", "nan", "inf", "1e99", "1e999", "0x10", "+-1", "1,5", " 1"}) {
@@ -86,6 +90,7 @@ TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
     EXPECT_NE(set_setting(settings, "max_mesage_size", "1").find("not a setting"), std::string::npos);
 }
 
+// promise: limits-of-routes
 TEST(Settings, AServerWideOneIsNoRoutes) {
     WebSocketSettings route;
     EXPECT_EQ(set_setting(route, "max_message_size", "10"), "");

@@ -71,6 +71,7 @@ TEST_F(StaticFilesTest, ServesNothingElse) {
     EXPECT_EQ(find(std::string(5000, 'x')).status, 404);
 }
 
+// promise: dot-files
 TEST_F(StaticFilesTest, HidesDotFiles) {
     fs::create_directories(root / ".git");
     fs::create_directories(root / "sub/.well-known");

@@ -183,6 +183,7 @@ TEST_F(WebSocketTest, WhatCameBeforeThePeersCloseIsDeliveredBeforeIt) {
     EXPECT_NE(problem.text.find("4000"), std::string::npos);
 }
 
+// promise: messages-before-own-end
 TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessTheApplicationCloses) {
     accept();
     deliver("one");
@@ -197,6 +198,7 @@ TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessT
     EXPECT_TRUE(transport.faults.empty()) << "a stop is nobody's fault";
 }
 
+// promise: messages-before-own-end
 TEST_F(WebSocketTest, TheApplicationsOwnCloseDropsWhatItDidNotReceive) {
     accept();
     deliver("one");

@@ -31,6 +31,7 @@ protected:
     Octets block_;
 };
 
+// promise: client-role
 TEST_F(Pair, MessagesOfEverySizeClassGoBothWays) {
     for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 4095U, 4096U, 65535U, 65536U, 65537U, 1048576U}) {
         const Octets payload(size, 'm');
@@ -173,6 +174,7 @@ TEST_F(Pair, AMessageIsInProgressFromItsFirstToItsLastOctet) {
     }
 }
 
+// promise: texts-name-the-setting, message-limits
 TEST(Connection, ReasonsNameTheSetting) {
     struct Case {
         ConnectionLimits limits;

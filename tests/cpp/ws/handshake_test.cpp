@@ -101,6 +101,7 @@ TEST(Handshake, ServerVectors) {
     EXPECT_GT(played, 50);
 }
 
+// promise: client-role
 TEST(Handshake, ClientVectors) {
     int played = 0;
     for (const json& vector : read_vectors()) {
@@ -129,6 +130,7 @@ TEST(Handshake, ResponseIsWrittenWhole) {
               "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n");
 }
 
+// promise: client-role
 TEST(Handshake, ClientAndServerAgree) {
     const std::vector<std::string> subprotocols{"chat", "superchat"};
     const std::string request = write_handshake_request("localhost:8000", "/ws?x=1", sample_key, subprotocols);

@@ -1,5 +1,6 @@
 // Every vector of contract/ws (its format: contract/README.md) replayed whole, cut in two at every octet, and octet by
 // octet, lent and retained, with the same events and the same output each time.
+// promise: rfc-6455, client-role
 #include <gtest/gtest.h>
 
 #include <filesystem>
