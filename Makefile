@@ -175,6 +175,7 @@ bench-quick: $(STAMPS)/python-bench cpp
 lint: $(STAMPS)/python-test
 	$(PYTHON) scripts/check_layers.py
 	$(PYTHON) scripts/generate_settings.py --check
+	$(PYTHON) scripts/generate_contract.py --check
 	.venv/bin/ruff check python tests examples bench contract scripts
 	.venv/bin/ruff format --check python tests examples bench contract scripts
 	.venv/bin/mypy
@@ -188,9 +189,10 @@ format: $(STAMPS)/python-test
 	.venv/bin/ruff format python tests examples bench contract scripts
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
-# What follows from the table of settings, contract/settings.json.
+# What follows from contract/settings.json, and from contract/promises.json with the markers of the tests.
 generate:
 	$(PYTHON3) scripts/generate_settings.py
+	$(PYTHON3) scripts/generate_contract.py
 
 wheel: $(STAMPS)/venv
 	$(PYTHON) -m pip wheel -q --no-deps --no-build-isolation -w dist .

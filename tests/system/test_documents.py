@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from promises import promise
 from system_servers import BUILD, ROOT
 from websockets.asyncio.client import connect
 
@@ -79,6 +80,7 @@ def load_from_the_tutorial(mark: str) -> dict[str, Any]:
     return namespace
 
 
+@promise("serve")
 def test_the_tutorials_test_passes() -> None:
     namespace = load_from_the_tutorial("def test_echo")
     thread = threading.Thread(target=namespace["test_echo"])
@@ -87,6 +89,7 @@ def test_the_tutorials_test_passes() -> None:
     assert not thread.is_alive()
 
 
+@promise("serve")
 async def test_the_tutorials_dashboard_tells_all_of_its_viewers() -> None:
     namespace = load_from_the_tutorial("async def tell_load")
     listening = asyncio.get_running_loop().create_future()
@@ -158,6 +161,7 @@ def number(text: str) -> float:
     return float(value.replace(",", "")) * SIZES.get(unit, 1)
 
 
+@promise("settings-table")
 def test_the_table_of_settings_is_the_engines() -> None:
     section = (ROOT / "docs" / "reference.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.M)
@@ -175,13 +179,3 @@ def test_the_package_says_its_version() -> None:
     )
     assert version is not None
     assert said.stdout.strip() == version[1]
-
-
-def test_tests_that_the_contract_names_exist() -> None:
-    """`test_x.py::test_y`"""
-    missing = []
-    for file, test in re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", (ROOT / "docs" / "contract.md").read_text()):
-        found = list((ROOT / "tests").glob(f"[!n]*/{file}"))
-        if not found or (test and not re.search(rf"def {test}\b", found[0].read_text())):
-            missing.append(f"{file}::{test}")
-    assert missing == []
