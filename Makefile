@@ -4,6 +4,7 @@
 #   make test-all   the same under more sanitizers and compilers, and what takes long
 #   make build      .venv/ with the package, build/release/ with library, examples and contract_app
 #   make test-cpp, test-python, test-contract, test-browser, lint: parts of make test
+#   make coverage   the lines of the C++ layers that their own unit tests run; fails below 95 %
 #   make bench, bench-quick, tidy, format, generate, wheel, clean
 #   make help       says this
 
@@ -20,7 +21,8 @@ launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-all build bench bench-quick lint tidy format generate wheel clean \
-    python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long
+    python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long \
+    coverage
 
 # ---- set-up ----
 
@@ -68,7 +70,7 @@ build/check/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
 build/asan/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
 	$(call configure,asan,$(with_python) -DPROAPI_BUILD_BENCH=OFF)
 
-build/tsan/build.ninja build/clang/build.ninja: build/%/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
+build/tsan/build.ninja build/clang/build.ninja build/coverage/build.ninja: build/%/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
 	$(call configure,$*)
 
 cpp: build/release/build.ninja
@@ -129,8 +131,8 @@ test-browser: check
 	$(call suite,tests/browser)
 
 # Minutes each. What is built with all optimizations at link time; every front end under the sanitizers, less what takes
-# away memory or descriptors that they need themselves, or measures them; races; another compiler; crowds.
-test-all: test test-release test-asan test-tsan test-clang test-long wheel
+# away memory or descriptors that they need themselves, or measures them; races; another compiler; coverage; crowds.
+test-all: test test-release test-asan test-tsan test-clang coverage test-long wheel
 
 test-release: build/release/build.ninja check
 	cmake --build build/release -j $(JOBS)
@@ -155,6 +157,10 @@ test-tsan: build/tsan/build.ninja
 test-clang: build/clang/build.ninja
 	cmake --build build/clang -j $(JOBS) --target unit_tests
 	$(call unit_tests,clang)
+
+coverage: build/coverage/build.ninja $(STAMPS)/venv
+	cmake --build build/coverage -j $(JOBS) --target base_tests http_tests ws_tests service_tests
+	$(PYTHON) scripts/coverage.py build/coverage
 
 test-long: check
 	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 PROAPI_LEAK_MESSAGES=1000000 $(checked) -q \
