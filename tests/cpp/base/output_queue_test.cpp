@@ -146,6 +146,11 @@ TEST(OutputQueue, MovesWhole) {
     queue.append("moved");
     OutputQueue other = std::move(queue);
     EXPECT_EQ(contents(other), "moved");
+    EXPECT_TRUE(queue.empty());  // NOLINT(bugprone-use-after-move): this is the promise
+    queue.append(std::string_view("used again"));
+    other = std::move(queue);
+    EXPECT_EQ(contents(other), "used again");
+    EXPECT_EQ(other.size_bytes(), 10U);
 }
 
 TEST(OutputQueue, WhatWasPreparedTakesWhatFollows) {

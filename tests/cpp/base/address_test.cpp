@@ -1,0 +1,34 @@
+// base/address: the text that logs and `app.run()` show.
+#include "base/address.hpp"
+
+#include <gtest/gtest.h>
+
+namespace proapi::base {
+namespace {
+
+TEST(Address, AHostAndItsPortHaveAColonBetweenThem) {
+    EXPECT_EQ(to_string({"127.0.0.1", 8000}), "127.0.0.1:8000");
+    EXPECT_EQ(to_string({"chat.example", 80}), "chat.example:80");
+}
+
+TEST(Address, PortsReachFrom0To65535) {
+    EXPECT_EQ(to_string({"a", 0}), "a:0");
+    EXPECT_EQ(to_string({"a", 65535}), "a:65535");
+}
+
+// RFC 3986 section 3.2.2: without them the port could not be told from the last group.
+TEST(Address, AnIpv6AddressStandsInBrackets) {
+    EXPECT_EQ(to_string({"::1", 8000}), "[::1]:8000");
+    EXPECT_EQ(to_string({"2001:db8::7", 443}), "[2001:db8::7]:443");
+    EXPECT_EQ(to_string({"::ffff:192.0.2.1", 80}), "[::ffff:192.0.2.1]:80");
+    EXPECT_EQ(to_string({"fe80::1%eth0", 80}), "[fe80::1%eth0]:80");
+}
+
+TEST(Address, HostsAreComparedAsText) {
+    EXPECT_EQ((Address{"::1", 80}), (Address{"::1", 80}));
+    EXPECT_NE((Address{"::1", 80}), (Address{"::1", 81}));
+    EXPECT_NE((Address{"::1", 80}), (Address{"0:0:0:0:0:0:0:1", 80}));
+}
+
+}  // namespace
+}  // namespace proapi::base

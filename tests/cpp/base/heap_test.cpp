@@ -1,0 +1,64 @@
+// base/heap: what glibc does with memory that is freed, seen by its own figures. The setting is for the whole process
+// and for good: each test looks at it in a process of its own.
+#include "base/heap.hpp"
+
+#include <gtest/gtest.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+
+#include <cstdlib>
+
+namespace proapi::base {
+namespace {
+
+constexpr std::size_t mib = std::size_t{1024} * 1024;
+
+// Whether a block of that size is given back to the kernel when it is freed.
+bool is_given_back(std::size_t size) {
+    void* volatile block = std::malloc(size);  // volatile: or the compiler leaves both calls out
+    const struct mallinfo2 used = mallinfo2();
+    std::free(block);
+    const struct mallinfo2 freed = mallinfo2();
+    return freed.arena + freed.hblkhd < used.arena + used.hblkhd;
+}
+
+class Heap : public testing::Test {
+protected:
+    void SetUp() override {
+        if (mallinfo2().uordblks == 0) GTEST_SKIP() << "a sanitizer has taken malloc's place";
+        for (const char* name : {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"})
+            ::unsetenv(name);
+        GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process that has run nothing else
+    }
+};
+
+TEST_F(Heap, LargeBlocksAreGivenBackByDefault) {
+    EXPECT_EXIT(std::exit(is_given_back(mib) ? 0 : 1), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Heap, BlocksBelow4MibAreKeptAndLargerOnesAreGivenBack) {
+    const auto check = [] {
+        keep_freed_memory();
+        keep_freed_memory();  // the second call does nothing
+        if (is_given_back(mib / 4)) return 1;
+        if (is_given_back(3 * mib)) return 2;
+        return is_given_back(5 * mib) ? 0 : 3;
+    };
+    EXPECT_EXIT(std::exit(check()), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Heap, SettingsOfTheEnvironmentWin) {
+    for (const char* name : {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"}) {
+        const auto check = [name] {
+            ::setenv(name, "", 1);
+            keep_freed_memory();
+            return is_given_back(mib) ? 0 : 1;
+        };
+        EXPECT_EXIT(std::exit(check()), testing::ExitedWithCode(0), "") << name;
+    }
+}
+
+}  // namespace
+}  // namespace proapi::base
+#endif
