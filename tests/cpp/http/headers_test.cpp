@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "vectors.hpp"
+
 namespace proapi::http {
 namespace {
 
@@ -46,6 +48,17 @@ TEST(Headers, FindsTokensInListsOverSeveralFields) {
     EXPECT_TRUE(headers.has_token("x", "c"));
     EXPECT_FALSE(headers.has_token("x", "b"));
     EXPECT_FALSE(headers.has_token("none", "a"));
+}
+
+TEST(Headers, ListsAreSplitAsTheVectorsSay) {
+    for (const vectors::Json& vector : vectors::decoding("split_list")) {
+        SCOPED_TRACE(vector.at("name").get<std::string>());
+        std::vector<std::string> expected;
+        for (const vectors::Json& member : vector.at("expect")) expected.push_back(vectors::octets(member));
+        const std::string given = vectors::octets(vector.at("given"));
+        const auto members = split_list(given);
+        EXPECT_EQ(std::vector<std::string>(members.begin(), members.end()), expected);
+    }
 }
 
 TEST(Headers, ComparesWithoutCaseInAsciiOnly) {

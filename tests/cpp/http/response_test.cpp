@@ -6,7 +6,6 @@
 
 #include <climits>
 #include <cstdint>
-#include <set>
 
 #include "http/line.hpp"
 
@@ -160,23 +159,6 @@ TEST(Response, ChunkPrefixes) {
     EXPECT_EQ(chunk_prefix(26), "1a\r\n");
     EXPECT_EQ(chunk_prefix(65536), "10000\r\n");
     EXPECT_EQ(chunk_prefix(SIZE_MAX), "ffffffffffffffff\r\n");
-}
-
-TEST(Response, ReasonPhrases) {
-    EXPECT_EQ(reason_phrase(101), "Switching Protocols");
-    EXPECT_EQ(reason_phrase(426), "Upgrade Required");
-    EXPECT_EQ(reason_phrase(299), "Unknown");
-    EXPECT_EQ(reason_phrase(-1), "Unknown");
-    std::set<std::string_view> phrases;
-    for (int status = 100; status < 600; ++status) {
-        const auto phrase = reason_phrase(status);
-        EXPECT_TRUE(is_field_value(phrase) && !phrase.empty());
-        if (phrase != "Unknown") {
-            EXPECT_TRUE(phrases.insert(phrase).second) << phrase;
-        }
-    }
-    EXPECT_TRUE(status_has_body(200) && status_has_body(404));
-    EXPECT_FALSE(status_has_body(100) || status_has_body(101) || status_has_body(204) || status_has_body(304));
 }
 
 TEST(Response, AConnectionThatIsKeptSaysForHowLong) {

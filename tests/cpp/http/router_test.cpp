@@ -1,4 +1,4 @@
-// Route patterns and route tables: the vectors, each table registered in many orders with equal results.
+// Route tables: the vectors, each table registered in many orders with equal results.
 #include "http/router.hpp"
 
 #include <gtest/gtest.h>
@@ -13,22 +13,6 @@ namespace {
 
 using vectors::Json;
 using vectors::octets;
-
-std::string name_of(Converter converter) {
-    switch (converter) {
-        case Converter::text:
-            return "text";
-        case Converter::integer:
-            return "integer";
-        case Converter::floating:
-            return "floating";
-        case Converter::uuid:
-            return "uuid";
-        case Converter::path:
-            return "path";
-    }
-    return "?";
-}
 
 std::string name_of(MatchKind kind) {
     switch (kind) {
@@ -63,7 +47,7 @@ void expect_match(const Router& router, const Json& request) {
             const Json& expected = request.at("parameters").at(i);
             EXPECT_EQ(match.parameters[i].name, octets(expected.at(0)));
             EXPECT_EQ(match.parameters[i].value, octets(expected.at(1)));
-            EXPECT_EQ(name_of(match.parameters[i].converter), expected.at(2).get<std::string>());
+            EXPECT_EQ(vectors::name_of(match.parameters[i].converter), expected.at(2).get<std::string>());
         }
     }
 }
@@ -96,42 +80,6 @@ TEST(Router, NoRequestCanNameTheMethodOfWebSocketRoutes) {
     EXPECT_FALSE(is_token(websocket_method));
     Router router;
     EXPECT_NE(router.add("not a token", "/", 0), "");
-}
-
-TEST(Router, Patterns) {
-    for (const Json& vector : vectors::load("patterns.json")) {
-        SCOPED_TRACE(vector.at("name").get<std::string>());
-        const std::string text = octets(vector.at("pattern"));
-        const Pattern pattern = parse_pattern(text);
-        Router router;
-        EXPECT_EQ(router.add("GET", text, 0), pattern.error);
-        if (vector.value("error", false)) {
-            EXPECT_FALSE(pattern.error.empty());
-            continue;
-        }
-        ASSERT_EQ(pattern.error, "");
-        const Json& expected = vector.at("segments");
-        ASSERT_EQ(pattern.segments.size(), expected.size());
-        std::vector<PathParameter> parameters;
-        for (std::size_t i = 0; i < expected.size(); ++i) {
-            const auto& segment = pattern.segments[i];
-            ASSERT_EQ(segment.parameter.has_value(), expected[i].is_array());
-            if (!segment.parameter) {
-                EXPECT_EQ(segment.literal, octets(expected[i]));
-                continue;
-            }
-            EXPECT_EQ(segment.parameter->name, octets(expected[i][0]));
-            EXPECT_EQ(name_of(segment.parameter->converter), expected[i][1].get<std::string>());
-            parameters.push_back(*segment.parameter);
-        }
-        EXPECT_EQ(pattern.parameters(), parameters);
-    }
-}
-
-TEST(Router, ErrorsNameWhatIsWrong) {
-    EXPECT_NE(parse_pattern("/{a:number}").error.find("number"), std::string::npos);
-    EXPECT_NE(parse_pattern("/{a}/{a}").error.find("\"a\""), std::string::npos);
-    EXPECT_NE(parse_pattern("/{rest:path}/b").error.find("rest"), std::string::npos);
 }
 
 TEST(Router, RefusesDuplicatesOfTheSameShapeAndMethod) {

@@ -42,6 +42,30 @@ Json load(const std::string& file) {
     return Json::parse(stream);
 }
 
+Json decoding(std::string_view function) {
+    Json found = Json::array();
+    for (const Json& vector : load("decoding.json"))
+        if (vector.at("function") == function) found.push_back(vector);
+    if (found.empty()) throw std::runtime_error("decoding.json has no vector of " + std::string{function});
+    return found;
+}
+
+std::string_view name_of(Converter converter) {
+    switch (converter) {
+        case Converter::text:
+            return "text";
+        case Converter::integer:
+            return "integer";
+        case Converter::floating:
+            return "floating";
+        case Converter::uuid:
+            return "uuid";
+        case Converter::path:
+            return "path";
+    }
+    return "?";
+}
+
 std::string octets(const Json& text) {
     if (text.is_string()) return latin1(text.get_ref<const std::string&>());
     if (text.is_object()) {

@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "http/request_parser.hpp"
+#include "http/router.hpp"
 
 namespace proapi::http::vectors {
 
@@ -18,6 +19,12 @@ using Json = nlohmann::json;
 
 // The array of vectors in contract/http/<file>; throws where it cannot be read.
 [[nodiscard]] Json load(const std::string& file);
+
+// Those of decoding.json for that function; throws if there is none.
+[[nodiscard]] Json decoding(std::string_view function);
+
+// As patterns.json and routes.json call it.
+[[nodiscard]] std::string_view name_of(Converter converter);
 
 // The octets a string of the vectors stands for, pieces put together.
 [[nodiscard]] std::string octets(const Json& text);

@@ -1,0 +1,89 @@
+// Parameters of a field's value: quoted and plain ones, and what is wrong with malformed ones.
+#include "http/parameters.hpp"
+
+#include <gtest/gtest.h>
+
+namespace proapi::http {
+namespace {
+
+// "name=value", a quoted value in quotes, one after the other.
+std::string described(const ParametersOf& parsed) {
+    std::string text(parsed.value);
+    for (const Parameter& one : parsed.parameters) {
+        text.append("|").append(one.name).append("=");
+        text.append(one.is_quoted ? "\"" : "").append(one.value).append(one.is_quoted ? "\"" : "");
+    }
+    return text;
+}
+
+void expect_parameters(std::string_view text, std::string_view expected) {
+    const ParametersOf parsed = parse_parameters(text);
+    EXPECT_EQ(parsed.error, "") << text;
+    EXPECT_EQ(described(parsed), expected) << text;
+}
+
+// RFC 9110 section 8.3.1: four ways to write one media type.
+TEST(Parameters, TheRfcsExamples) {
+    expect_parameters("text/html;charset=utf-8", "text/html|charset=utf-8");
+    expect_parameters("Text/HTML;Charset=\"utf-8\"", "Text/HTML|Charset=\"utf-8\"");
+    expect_parameters("text/html; charset=\"utf-8\"", "text/html|charset=\"utf-8\"");
+    expect_parameters("text/html;charset=UTF-8", "text/html|charset=UTF-8");
+}
+
+TEST(Parameters, WhiteSpaceIsAllowedAroundSemicolonsOnly) {
+    expect_parameters(" a \t;\t b=c ; d=\"e\" ; ", "a|b=c|d=\"e\"");
+    EXPECT_NE(parse_parameters("a; b =c").error, "");
+    EXPECT_NE(parse_parameters("a; b= c").error, "");
+}
+
+TEST(Parameters, AnEmptyParameterIsNone) {
+    expect_parameters("", "");
+    expect_parameters("a", "a");
+    expect_parameters("a;", "a");
+    expect_parameters("a;;b=c;; ;", "a|b=c");
+    expect_parameters(";a=b", "|a=b");
+}
+
+TEST(Parameters, AQuotedValueMayHoldSemicolonsAndEscapedQuotes) {
+    expect_parameters("a; b=\"c;d=e\"; f=g", "a|b=\"c;d=e\"|f=g");
+    expect_parameters(R"(a; b="c\"d"; e=f)", R"(a|b="c\"d"|e=f)");
+    expect_parameters(R"(a; b="c\\"; e=f)", R"(a|b="c\\"|e=f)");
+    expect_parameters("a; b=\"\"", "a|b=\"\"");
+}
+
+TEST(Parameters, EachIsGivenAsOftenAsItComes) {
+    expect_parameters("a; b=1; B=2; b=1", "a|b=1|B=2|b=1");
+}
+
+// The value before them is there all the same: a malformed boundary does not make text/plain of a form.
+void expect_error(std::string_view text, std::string_view words) {
+    const ParametersOf parsed = parse_parameters(text);
+    EXPECT_EQ(parsed.error, words) << text;
+    EXPECT_EQ(parsed.value, "a") << text;
+}
+
+TEST(Parameters, WhatIsMalformedIsNamed) {
+    expect_error("a; =b", "expected a token as the name of a parameter, got something else");
+    expect_error("a; b c=d", "expected a token as the name of a parameter, got something else");
+    expect_error("a; b", "expected name=value, got a parameter without an equals sign");
+    expect_error("a; b;c=d", "expected name=value, got a parameter without an equals sign");
+    expect_error("a; b=", "expected a token or a quoted string in a parameter, got neither");
+    expect_error("a; b=;c=d", "expected a token or a quoted string in a parameter, got neither");
+    expect_error("a; b=c d", "expected a token or a quoted string in a parameter, got neither");
+    expect_error("a; b=\xc3\xa9", "expected a token or a quoted string in a parameter, got neither");
+    expect_error("a; b=\"c", "expected a closing quote in a parameter, got none");
+    expect_error("a; b=\"", "expected a closing quote in a parameter, got none");
+    expect_error(R"(a; b="c\")", "expected a closing quote in a parameter, got none");
+    expect_error(R"(a; b="c\)", "expected a closing quote in a parameter, got none");
+    expect_error("a; b=\"c\"d", "expected a semicolon after a quoted string, got something else");
+    expect_error("a; b=\"c\", d=e", "expected a semicolon after a quoted string, got something else");
+}
+
+TEST(Parameters, ThoseBeforeAMalformedOneAreGiven) {
+    const ParametersOf parsed = parse_parameters("a; b=c; d");
+    EXPECT_EQ(described(parsed), "a|b=c");
+    EXPECT_NE(parsed.error, "");
+}
+
+}  // namespace
+}  // namespace proapi::http
