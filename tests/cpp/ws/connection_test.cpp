@@ -135,6 +135,21 @@ TEST_F(Pair, AServersFrameIsTheSharedOne) {
     }
 }
 
+TEST_F(Pair, AMessagesHeadAndItsPayloadMayBeSentApart) {
+    for (const std::size_t size : {0U, 125U, 126U, 65535U, 65536U}) {
+        const Octets payload(size, 's');
+        std::array<std::uint8_t, max_frame_header_bytes> head;
+        const std::size_t head_bytes = server.write_message_head(Opcode::binary, size, head);
+        server.send_message(Opcode::binary, payload);
+        Octets apart(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(head_bytes));
+        apart.insert(apart.end(), payload.begin(), payload.end());
+        EXPECT_EQ(apart, take_all(server.output())) << size;
+    }
+    server.send_close(1000, "");
+    std::array<std::uint8_t, max_frame_header_bytes> head;
+    EXPECT_EQ(server.write_message_head(Opcode::binary, 1, head), 0U) << "nothing follows a Close";
+}
+
 TEST_F(Pair, InputIsRetainedUntilItIsRead) {
     for (int i = 0; i < 3; ++i) client.send_message(Opcode::text, base::as_bytes("message " + std::to_string(i)));
     deliver(client, server);
