@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <string>
@@ -23,6 +24,31 @@ struct SocketPair {
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
         ours = base::Descriptor(ends[0]);
         theirs = base::Descriptor(ends[1]);
+    }
+    base::Descriptor ours, theirs;
+};
+
+// Two ends of a TCP connection: a socket pair knows neither RST nor acknowledgements.
+struct TcpPair {
+    TcpPair() {
+        const base::Descriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        auto* const generic = reinterpret_cast<sockaddr*>(&address);
+        EXPECT_EQ(::bind(listener.get(), generic, length), 0);
+        EXPECT_EQ(::listen(listener.get(), 1), 0);
+        EXPECT_EQ(::getsockname(listener.get(), generic, &length), 0);
+        theirs = base::Descriptor(::socket(AF_INET, SOCK_STREAM, 0));
+        EXPECT_EQ(::connect(theirs.get(), generic, length), 0);
+        ours = base::Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
+    }
+    // Closing sends RST.
+    void reset_theirs() {
+        const linger hard{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        theirs.reset();
     }
     base::Descriptor ours, theirs;
 };

@@ -148,31 +148,6 @@ TEST_P(StreamTest, AHandlerMayCloseItWhenItIsToldThatThePeerHasFinished) {
     EXPECT_EQ(handler.ends, 0);
 }
 
-// The two ends of a TCP connection: a socket pair knows no RST.
-struct TcpPair {
-    TcpPair() {
-        const base::Descriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        auto* const generic = reinterpret_cast<sockaddr*>(&address);
-        EXPECT_EQ(::bind(listener.get(), generic, length), 0);
-        EXPECT_EQ(::listen(listener.get(), 1), 0);
-        EXPECT_EQ(::getsockname(listener.get(), generic, &length), 0);
-        theirs = base::Descriptor(::socket(AF_INET, SOCK_STREAM, 0));
-        EXPECT_EQ(::connect(theirs.get(), generic, length), 0);
-        ours = base::Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
-    }
-    // Closing sends RST.
-    void reset_theirs() {
-        const linger hard{.l_onoff = 1, .l_linger = 0};
-        ::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-        theirs.reset();
-    }
-    base::Descriptor ours, theirs;
-};
-
 // promise: stream-ends-with-its-client
 TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
     TcpPair pair;

@@ -1,0 +1,75 @@
+// The kernel's addresses as text and back, and what names stand for.
+#include "net/socket_address.hpp"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+namespace proapi::net {
+namespace {
+
+std::vector<SocketAddress> resolved(const std::string& host, std::uint16_t port) {
+    std::string error;
+    std::vector<SocketAddress> found = resolve(host, port, error);
+    EXPECT_EQ(error, "") << host;
+    EXPECT_FALSE(found.empty()) << host;
+    return found;
+}
+
+TEST(SocketAddress, NumericHostsComeBackAsText) {
+    const SocketAddress ipv4 = resolved("192.0.2.1", 8000).front();
+    EXPECT_EQ(ipv4.storage.ss_family, AF_INET);
+    EXPECT_EQ(ipv4.length, sizeof(sockaddr_in));
+    EXPECT_EQ(ipv4.address(), (base::Address{"192.0.2.1", 8000}));
+
+    const SocketAddress ipv6 = resolved("2001:DB8:0:0::7", 65535).front();
+    EXPECT_EQ(ipv6.storage.ss_family, AF_INET6);
+    EXPECT_EQ(ipv6.length, sizeof(sockaddr_in6));
+    EXPECT_EQ(ipv6.address(), (base::Address{"2001:db8::7", 65535}));
+}
+
+// 0xABCD in network order is not 0xCDAB.
+TEST(SocketAddress, APortKeepsTheOrderOfItsOctets) {
+    for (const char* host : {"127.0.0.1", "::1"}) {
+        const SocketAddress before = resolved(host, 1).front();
+        const SocketAddress after = before.with_port(0xABCD);
+        EXPECT_EQ(after.address(), (base::Address{host, 0xABCD}));
+        EXPECT_EQ(after.length, before.length);
+        EXPECT_EQ(before.address().port, 1) << "the original is left alone";
+    }
+}
+
+TEST(SocketAddress, NoHostMeansEveryAddressOfThisMachine) {
+    for (const SocketAddress& one : resolved("", 80)) {
+        const base::Address address = one.address();
+        EXPECT_TRUE(address.host == "0.0.0.0" || address.host == "::") << address.host;
+        EXPECT_EQ(address.port, 80);
+    }
+}
+
+TEST(SocketAddress, LocalhostIsALoopbackAddress) {
+    const auto found = resolved("localhost", 80);
+    EXPECT_TRUE(std::ranges::all_of(found, [](const SocketAddress& one) {
+        const std::string host = one.address().host;
+        return host == "::1" || host.starts_with("127.");
+    }));
+}
+
+// A label of more than 63 octets is refused before any name server is asked.
+TEST(SocketAddress, AHostThatNamesNothingIsRefusedWithTheReason) {
+    std::string error;
+    EXPECT_TRUE(resolve(std::string(300, 'a'), 80, error).empty());
+    EXPECT_NE(error, "");
+}
+
+// Of a peer over a UNIX socket there is no host to show.
+TEST(SocketAddress, AnotherFamilyHasNoAddress) {
+    SocketAddress address;
+    EXPECT_EQ(address.address(), base::Address{});
+    address.storage.ss_family = AF_UNIX;
+    EXPECT_EQ(address.address(), base::Address{});
+}
+
+}  // namespace
+}  // namespace proapi::net
