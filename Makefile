@@ -180,6 +180,7 @@ bench-quick: $(STAMPS)/python-bench cpp
 
 lint: $(STAMPS)/python-test
 	$(PYTHON) scripts/check_layers.py
+	$(PYTHON) scripts/check_tests.py
 	$(PYTHON) scripts/generate_settings.py --check
 	$(PYTHON) scripts/generate_contract.py --check
 	.venv/bin/ruff check python tests examples bench contract scripts
