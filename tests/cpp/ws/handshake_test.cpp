@@ -152,22 +152,97 @@ TEST(Handshake, RefusalsThatEndTheConnectionSaySo) {
     EXPECT_EQ(bad_key.reason, "expected a Sec-WebSocket-Key of base64 for 16 octets, got \"x\"");
 }
 
-TEST(Handshake, ManySubprotocolsAreReadInOrder) {
-    std::string names;
-    for (int i = 0; i < 2000; ++i) names += "n" + std::to_string(i) + ",";
+// A head as the parser gives it, which each test below spoils in one place.
+http::RequestHead lawful_head() {
     http::RequestHead head;
     head.method = "GET";
+    head.target = "/";
     head.headers = {{"Host", "a"},
                     {"Upgrade", "websocket"},
                     {"Connection", "upgrade"},
                     {"Sec-WebSocket-Key", std::string(sample_key)},
-                    {"Sec-WebSocket-Version", "13"},
-                    {"Sec-WebSocket-Protocol", names}};
+                    {"Sec-WebSocket-Version", "13"}};
+    return head;
+}
+
+// The status and the words with which a head is refused.
+std::string refusal_of(const http::RequestHead& head) {
+    Refusal refusal;
+    if (read_handshake(head, refusal)) return "none";
+    return std::to_string(refusal.status) + " " + refusal.reason;
+}
+
+std::string refusal_with(std::string_view name, std::initializer_list<std::string_view> values) {
+    http::RequestHead head = lawful_head();
+    head.headers.remove(name);
+    for (const std::string_view value : values) head.headers.add(name, value);
+    return refusal_of(head);
+}
+
+TEST(Handshake, RefusalsSayWhatWasExpectedAndWhatCame) {
+    EXPECT_EQ(refusal_of(lawful_head()), "none");
+    http::RequestHead head = lawful_head();
+    head.method = "POST";
+    EXPECT_EQ(refusal_of(head), "405 expected method GET for a WebSocket handshake, got \"POST\"");
+    head = lawful_head();
+    head.minor_version = 0;
+    EXPECT_EQ(refusal_of(head), "400 expected HTTP/1.1 or higher for a WebSocket handshake, got HTTP/1.0");
+    head = lawful_head();
+    head.framing = http::BodyFraming::chunked;
+    EXPECT_EQ(refusal_of(head), "400 expected a WebSocket handshake without a body, got one");
+    constexpr std::string_view no_host = "400 expected a Host field that names this server, got none or an empty one";
+    EXPECT_EQ(refusal_with("Host", {}), no_host);
+    EXPECT_EQ(refusal_with("Host", {""}), no_host);
+    EXPECT_EQ(refusal_with("Upgrade", {"h2c"}), "400 expected the token \"websocket\" in the Upgrade field, got none");
+    EXPECT_EQ(refusal_with("Connection", {"keep-alive"}),
+              "400 expected the token \"upgrade\" in the Connection field, got none");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Version", {}), "426 expected one Sec-WebSocket-Version of 13, got none");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Version", {"8"}), "426 expected one Sec-WebSocket-Version of 13, got \"8\"");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Version", {"13", "8"}),
+              "426 expected one Sec-WebSocket-Version of 13, got \"13\" and another");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Key", {}), "400 expected one Sec-WebSocket-Key, got 0");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Key", {sample_key, sample_key}), "400 expected one Sec-WebSocket-Key, got 2");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Protocol", {"chat", "a b"}),
+              "400 expected tokens in Sec-WebSocket-Protocol, got \"a b\"");
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Protocol", {"chat, x", "chat"}),
+              "400 expected each name in Sec-WebSocket-Protocol once, got twice \"chat\"");
+}
+
+TEST(Handshake, AKeyIsBase64Of16Octets) {
+    for (const std::string key : {"dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ===", "dGhlIHNhbXBsZSBub25jZ===",
+                                  "dGhlIHNhbXBsZSBub25j!Q==", "dGhlIHNhbXBsZSBub25jZQAA", ""})
+        EXPECT_TRUE(refusal_with("Sec-WebSocket-Key", {key}).starts_with("400 ")) << key;
+    EXPECT_EQ(refusal_with("Sec-WebSocket-Key", {"++++++++++//////////09=="}), "none");
+}
+
+TEST(Handshake, ManySubprotocolsAreReadInOrder) {
+    std::string names;
+    for (int i = 0; i < 2000; ++i) names += "n" + std::to_string(i) + ",";
+    http::RequestHead head = lawful_head();
+    head.headers.add("Sec-WebSocket-Protocol", names);
     Refusal refusal;
     const auto handshake = read_handshake(head, refusal);
     ASSERT_TRUE(handshake) << refusal.reason;
     ASSERT_EQ(handshake->subprotocols.size(), 2000U);
     EXPECT_EQ(handshake->subprotocols[1999], "n1999");
+}
+
+TEST(Handshake, AHeadThatWasTakenIsAskedForItsKeyAndWhatItOffers) {
+    http::RequestHead head = lawful_head();
+    head.headers.add("Sec-WebSocket-Protocol", "chat, superchat");
+    head.headers.add("Sec-WebSocket-Protocol", "v2");
+    EXPECT_EQ(key_of(head), sample_key);
+    EXPECT_EQ(subprotocols_of(head), (std::vector<std::string_view>{"chat", "superchat", "v2"}));
+}
+
+TEST(Handshake, AResponseWithAMalformedFieldIsRefused) {
+    const std::string response = write_accept_response(sample_key, "", {});
+    const std::string fields = response.substr(0, response.size() - 2);
+    EXPECT_EQ(check_accept_response(fields + "no colon\r\n\r\n", sample_key),
+              "expected a field \"name: value\", got \"no colon\"");
+    EXPECT_EQ(check_accept_response(fields + "a b: c\r\n\r\n", sample_key),
+              "expected a field \"name: value\", got \"a b: c\"");
+    EXPECT_EQ(check_accept_response(response + "more", sample_key), "expected nothing after the empty line, got more");
 }
 
 }  // namespace
