@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 
 #include "http/response.hpp"
+#include "service/byte_range.hpp"
 
 namespace proapi::service {
 
@@ -68,41 +68,6 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
     constexpr std::string_view well_known = ".well-known";
     if (path.starts_with(well_known) && path.substr(well_known.size()).starts_with("/")) path.remove_prefix(1);
     return path.starts_with('.') || path.find("/.") != std::string_view::npos;
-}
-
-struct Range {
-    std::uint64_t first, length;
-};
-
-// One byte range; several, or none that can be read, stand for the whole file, as RFC 9110 section 14.2 allows.
-enum class RangeKind : std::uint8_t { whole, part, unsatisfiable };
-[[nodiscard]] RangeKind read_range(std::string_view field, std::uint64_t size, Range& range) {
-    constexpr std::string_view unit = "bytes=";
-    if (!field.starts_with(unit) || field.find(',') != std::string_view::npos) return RangeKind::whole;
-    field.remove_prefix(unit.size());
-    const std::size_t dash = field.find('-');
-    if (dash == std::string_view::npos) return RangeKind::whole;
-    const auto number = [](std::string_view text, std::uint64_t& out) {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-        return error == std::errc() && end == text.data() + text.size();
-    };
-    const std::string_view first_text = field.substr(0, dash), last_text = field.substr(dash + 1);
-    std::uint64_t first = 0, last = 0;
-    if (first_text.empty()) {  // the last N octets
-        if (!number(last_text, last)) return RangeKind::whole;
-        if (last == 0 || size == 0) return RangeKind::unsatisfiable;
-        range = {size - std::min(last, size), std::min(last, size)};
-        return RangeKind::part;
-    }
-    if (!number(first_text, first)) return RangeKind::whole;
-    if (last_text.empty()) {
-        last = size == 0 ? 0 : size - 1;
-    } else if (!number(last_text, last) || last < first) {
-        return RangeKind::whole;
-    }
-    if (first >= size) return RangeKind::unsatisfiable;
-    range = {first, std::min(last, size - 1) - first + 1};
-    return RangeKind::part;
 }
 
 // Entity tags are compared octet by octet (RFC 9110 section 8.8.3.2): weakly, where a "W/" before either says nothing,
@@ -172,19 +137,18 @@ enum class Comparison : std::uint8_t { weak, strong };
     found.headers.add("Accept-Ranges", "bytes");
     found.headers.add("X-Content-Type-Options", "nosniff");
 
-    Range range{0, size};
-    RangeKind kind = RangeKind::whole;
+    ByteRange range{RangeKind::whole, 0, size};
     const auto field = request.headers.get("range");
     const auto condition = request.headers.get("if-range");
     const bool is_same = !condition || is_same_etag(*condition, etag, Comparison::strong);
-    if (field && is_conditional && is_get && is_same) kind = read_range(*field, size, range);
-    if (kind == RangeKind::unsatisfiable) {
+    if (field && is_conditional && is_get && is_same) range = read_byte_range(*field, size);
+    if (range.kind == RangeKind::unsatisfiable) {
         StaticFile refused = refuse(Refusal::range_beyond_file);
         refused.headers.add("Content-Range", "bytes */" + std::to_string(size));
         return refused;
     }
-    found.status = kind == RangeKind::part ? 206 : 200;
-    if (kind == RangeKind::part)
+    found.status = range.kind == RangeKind::part ? 206 : 200;
+    if (range.kind == RangeKind::part)
         found.headers.add("Content-Range", "bytes " + std::to_string(range.first) + "-" +
                                                std::to_string(range.first + range.length - 1) + "/" +
                                                std::to_string(size));
