@@ -64,12 +64,11 @@ std::optional<Authority> parse_authority(std::string_view text) {
 }
 
 bool is_loopback_name(std::string_view host) noexcept {
-    constexpr std::string_view name = "localhost";
-    if (host.size() > name.size() && host[host.size() - name.size() - 1] == '.') {
-        // The label before the dot must be there: ".localhost" is no name.
-        if (host.size() > name.size() + 1) host.remove_prefix(host.size() - name.size());
-    }
+    constexpr std::string_view name = "localhost", subdomain = ".localhost";
     if (equals_ignoring_case(host, name)) return true;
+    // The label before the dot must be there: ".localhost" is no name.
+    if (host.size() > subdomain.size() && equals_ignoring_case(host.substr(host.size() - subdomain.size()), subdomain))
+        return true;
     if (const auto ipv4 = base::parse_ipv4(host)) return ipv4->front() == 127;
     return base::parse_ipv6(host) == base::Ipv6Address{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 }
