@@ -1,0 +1,96 @@
+// Feeds one line to the readers of fields: field lines, lists, parameters, media types; and to what quotes and escapes.
+// Oracle: what was read is read the same once it is written again. Views lie within the text. What is quoted for a
+// refusal is bounded UTF-8, what is escaped for the log is printable ASCII.
+#include "base/utf8.hpp"
+#include "http/headers.hpp"
+#include "http/line.hpp"
+#include "http/parameters.hpp"
+#include "http/response.hpp"
+#include "http/text.hpp"
+#include "service/log.hpp"
+#include "target.hpp"
+
+namespace proapi::fuzz {
+namespace {
+
+void check_field_line(std::string_view text) {
+    const http::FieldLine field = http::parse_field_line(text);
+    if (!field.error.empty()) return;
+    check(http::is_token(field.name), "a field name is a token", field.name);
+    check(http::trim(field.value) == field.value, "a field value has no white space around it", field.value);
+    const std::string line = std::string(field.name) + ": " + std::string(field.value);
+    const http::FieldLine again = http::parse_field_line(line);
+    check_equal(again.error, "", "a field that is written again is read again");
+    check_equal(again.name, field.name, "a field that is written again has the same name");
+    check_equal(again.value, field.value, "a field that is written again has the same value");
+
+    http::Headers headers{{"Before", "1"}, {field.name, field.value}, {"After", "2"}};
+    check(headers.contains(field.name) && headers.count(field.name) >= 1, "a field that was added is there");
+    headers.remove(field.name);
+    check(!headers.contains(field.name), "a field that was removed is not there");
+}
+
+void check_list(std::string_view text) {
+    const auto members = http::split_list(text);
+    const http::Headers headers{{"List", text}};
+    std::string joined;
+    for (const std::string_view member : members) {
+        check(!member.empty() && http::trim(member) == member, "a member is not empty and trimmed", member);
+        check(headers.has_token("list", member), "a member of a list is found in it", member);
+        joined.append(joined.empty() ? "" : ", ").append(member);
+    }
+    check(http::split_list(joined) == members, "a list that is written again is the same list", joined);
+}
+
+void check_parameters(std::string_view text) {
+    const http::ParametersOf given = http::parse_parameters(text);
+    std::string line(given.value);
+    for (const auto& [name, value, is_quoted] : given.parameters) {
+        check(http::is_token(name), "a parameter's name is a token", name);
+        check(is_quoted || http::is_token(value), "a value without quotes is a token", value);
+        line.append(";; ").append(name).append("=");
+        line.append(is_quoted ? "\"" : "").append(value).append(is_quoted ? "\" " : " ");
+    }
+    const http::ParametersOf again = http::parse_parameters(line);
+    check_equal(again.error, "", "parameters that are written again are read again");
+    check_equal(again.value, given.value, "the value before written parameters is the same");
+    check(again.parameters.size() == given.parameters.size(), "as many parameters are read again", line);
+    for (std::size_t i = 0; i < given.parameters.size(); ++i) {
+        check_equal(again.parameters[i].name, given.parameters[i].name, "a parameter's name is the same again");
+        check_equal(again.parameters[i].value, given.parameters[i].value, "a parameter's value is the same again");
+        check(again.parameters[i].is_quoted == given.parameters[i].is_quoted, "quotes are the same again", line);
+    }
+}
+
+void check_media_type(std::string_view text) {
+    std::string upper(text), lower(text);
+    for (char& c : lower) c = http::lower(c);
+    for (char& c : upper) c = http::is_letter(c) ? static_cast<char>(c & ~0x20) : c;
+    const std::string_view type = http::content_type_of(text);
+    check(http::is_field_value(type) && !type.empty(), "a media type is a field value", type);
+    check(http::content_type_of(upper) == type && http::content_type_of(lower) == type,
+          "a media type does not depend on case", text);
+}
+
+void check_shown(std::string_view text) {
+    const std::string quoted = http::quoted(text, 50);
+    check(base::is_valid_utf8(base::as_bytes(quoted)), "what is quoted is UTF-8", quoted);
+    check(quoted.size() <= 3 * 50 + 8, "what is quoted is bounded", quoted);
+    const std::string escaped = service::escape_for_log(text, 50);
+    check(escaped.size() <= 4 * 50 + 8, "what is escaped is bounded", escaped);
+    check(std::all_of(escaped.begin(), escaped.end(), [](char c) { return c >= 0x20 && c < 0x7f; }),
+          "what is escaped is printable ASCII", escaped);
+}
+
+}  // namespace
+}  // namespace proapi::fuzz
+
+PROAPI_FUZZ_TARGET(http_fields) {
+    using namespace proapi::fuzz;
+    const Block text(input.rest());
+    check_field_line(text.text());
+    check_list(text.text());
+    check_parameters(text.text());
+    check_media_type(text.text());
+    check_shown(text.text());
+}

@@ -1,0 +1,119 @@
+// Feeds a Content-Type, which is the first line, and a body to parse_form().
+// Oracle: a form that is written again by the rules of the URL and HTML Standards is read as the same form. Names and
+// texts are UTF-8, files are views of the body, limits hold, and a refused form has no parts.
+#include "base/utf8.hpp"
+#include "http/form.hpp"
+#include "http/headers.hpp"
+#include "target.hpp"
+
+namespace proapi::fuzz {
+namespace {
+
+constexpr std::string_view urlencoded = "application/x-www-form-urlencoded";
+
+bool is_text(std::string_view text) {
+    return base::is_valid_utf8(base::as_bytes(text));
+}
+
+bool lies_within(std::string_view part, std::string_view whole) {
+    return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+}
+
+void check_same_form(const http::Form& got, const http::Form& expected, std::string_view body) {
+    check_equal(got.error, "", "a form that is written again is accepted");
+    check(got.fields == expected.fields, "a form that is written again has the same fields", body);
+    check(got.files.size() == expected.files.size(), "a form that is written again has as many files", body);
+    for (std::size_t i = 0; i < got.files.size(); ++i) {
+        const http::FormFile &one = got.files[i], &other = expected.files[i];
+        check_equal(one.name, other.name, "a file that is written again has the same name");
+        check_equal(one.filename, other.filename, "a file that is written again has the same filename");
+        check_equal(one.content_type, other.content_type, "a file that is written again has the same type");
+        check_equal(one.data, other.data, "a file that is written again has the same data");
+    }
+}
+
+// Within quotes, as browsers write it. False: no writing stands for this name.
+bool write_quoted(std::string_view name, std::string& out) {
+    out += '"';
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        for (const std::string_view escape : {"%22", "%0D", "%0A"})
+            if (name.substr(i).starts_with(escape)) return false;
+        const auto octet = static_cast<unsigned char>(name[i]);
+        if ((octet < 0x20 && name[i] != '\t' && name[i] != '\r' && name[i] != '\n') || octet == 0x7f) return false;
+        switch (name[i]) {
+            case '"':
+                out += "%22";
+                break;
+            case '\r':
+                out += "%0D";
+                break;
+            case '\n':
+                out += "%0A";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            default:
+                out += name[i];
+        }
+    }
+    out += '"';
+    return true;
+}
+
+bool write_part(std::string_view name, const http::FormFile* file, std::string_view data, std::string& out) {
+    std::string head = "Content-Disposition: form-data; name=";
+    if (!write_quoted(name, head)) return false;
+    // Every octet of a filename can be written this way; NUL never gets into one.
+    if (file) head += "; filename*=UTF-8''" + http::percent_encode(file->filename, "");
+    head += "\r\n";
+    if (file) head.append("Content-Type: ").append(file->content_type).append("\r\n");
+    head += "\r\n";
+    if (head.size() > http::max_part_head_bytes) return false;
+    out.append("--limit\r\n").append(head).append(data).append("\r\n");
+    return true;
+}
+
+void check_written_multipart(const http::Form& form) {
+    std::string body;
+    for (const auto& [name, value] : form.fields)
+        if (!write_part(name, nullptr, value, body)) return;
+    for (const http::FormFile& file : form.files)
+        if (!write_part(file.name, &file, file.data, body)) return;
+    const auto holds_boundary = [](std::string_view text) { return text.find("--limit") != std::string_view::npos; };
+    for (const auto& field : form.fields)
+        if (holds_boundary(field.second)) return;
+    for (const http::FormFile& file : form.files)
+        if (holds_boundary(file.data)) return;
+    body += "--limit--\r\n";
+    check_same_form(http::parse_form("multipart/form-data; boundary=limit", body), form, body);
+}
+
+}  // namespace
+}  // namespace proapi::fuzz
+
+PROAPI_FUZZ_TARGET(http_form) {
+    using namespace proapi;
+    using namespace proapi::fuzz;
+    const Block content_type(input.take_line());
+    const Block body(input.rest());
+    const http::Form form = http::parse_form(content_type.text(), body.text());
+    if (form.status != 0) {
+        check(form.status == 400 || form.status == 415, "a form is refused with 400 or 415");
+        check(!form.error.empty() && is_text(form.error), "a refusal says why, in UTF-8", form.error);
+        check(form.fields.empty() && form.files.empty(), "a refused form has no parts");
+        return;
+    }
+    check(form.error.empty(), "an accepted form has no error", form.error);
+    check(form.fields.size() + form.files.size() <= http::max_form_parts, "max_form_parts holds");
+    for (const auto& [name, value] : form.fields) check(is_text(name) && is_text(value), "fields are UTF-8", name);
+    for (const http::FormFile& file : form.files) {
+        check(is_text(file.name) && is_text(file.filename), "names of files are UTF-8", file.filename);
+        check(!file.content_type.empty() && http::is_field_value(file.content_type), "a file has a type in ASCII",
+              file.content_type);
+        check(file.data.empty() || lies_within(file.data, body.text()), "a file's data are a view of the body");
+    }
+    if (form.files.empty())
+        check_same_form(http::parse_form(urlencoded, http::write_query(form.fields)), form, body.text());
+    check_written_multipart(form);
+}

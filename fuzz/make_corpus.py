@@ -1,0 +1,183 @@
+"""Makes the seeds of the fuzz targets from the contract's vectors: ``make_corpus.py FOLDER``.
+
+Writes ``FOLDER/<target>/<name>``. How each target takes its input apart is said in its file: text stands first, and
+numbers and cuts behind it, where ``target.hpp`` reads them from the end.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CONTRACT = Path(__file__).parents[1] / "contract"
+MAX_SEED_BYTES = 2048  # a search wants small inputs; what only a long one shows is the unit tests' to see
+NO_CUTS = b"\0"
+ONE_CUT = b"\0\7\1"  # read from the end: one cut, at octet 7
+EMPTY_FORMS = [("multipart/form-data; boundary=x", b"--x--\r\n")]
+
+Vector = dict[str, Any]
+Seeds = Iterator[bytes]
+
+
+def read_vectors(name: str) -> list[Vector]:
+    vectors: list[Vector] = json.loads((CONTRACT / f"{name}.json").read_text(encoding="utf-8"))
+    return vectors
+
+
+def octets(text: Any) -> bytes:
+    """Of ``contract/http``: a string of octets, or pieces of it."""
+    if isinstance(text, str):
+        return text.encode("latin-1")
+    if isinstance(text, dict):
+        return octets(text["repeat"]) * int(text["times"])
+    return b"".join(octets(piece) for piece in text)
+
+
+def hex_octets(text: Any) -> bytes:
+    """Of ``contract/ws``: hex, or pieces of it."""
+    if isinstance(text, str):
+        return bytes.fromhex(text)
+    if isinstance(text, dict):
+        return hex_octets(text["repeat"]) * int(text["times"])
+    return b"".join(hex_octets(piece) for piece in text)
+
+
+def given(*functions: str) -> Iterator[bytes]:
+    """What the named functions of ``decoding.json`` are given."""
+    for vector in read_vectors("http/decoding"):
+        if vector["function"] in functions and isinstance(vector["given"], str | list):
+            try:
+                yield octets(vector["given"])
+            except (TypeError, KeyError):
+                continue  # pairs, which are written and not read
+
+
+def http_request() -> Seeds:
+    end = ONE_CUT + b"\0"  # no limit but the defaults
+    for name in ("heads_accepted", "heads_refused"):
+        for vector in read_vectors(f"http/{name}"):
+            yield octets(vector["bytes"]) + octets(vector.get("rest", "")) + end
+    for vector in read_vectors("http/bodies"):
+        head = b"POST / HTTP/1.1\r\nHost: a\r\n"
+        length = vector.get("content_length")
+        head += b"Transfer-Encoding: chunked\r\n" if length is None else b"Content-Length: %d\r\n" % length
+        yield head + b"\r\n" + octets(vector["bytes"]) + end
+        yield head + b"\r\n" + octets(vector["bytes"]) + ONE_CUT + b"\xf8"  # small limits for bodies
+
+
+def http_form() -> Seeds:
+    for vector in read_vectors("http/forms"):
+        yield octets(vector["content_type"]) + b"\n" + octets(vector["body"])
+    for content_type, body in EMPTY_FORMS:
+        yield content_type.encode() + b"\n" + body
+
+
+def http_fields() -> Seeds:
+    yield from given("split_list", "content_type_of")
+    for vector in read_vectors("http/forms"):
+        yield octets(vector["content_type"])
+    for vector in read_vectors("http/heads_accepted"):
+        yield from octets(vector["bytes"]).split(b"\r\n")[1:-2]
+
+
+def http_url() -> Seeds:
+    functions = ("percent_decode", "percent_encode", "parse_query", "parse_cookies", "replace_invalid_utf8")
+    yield from (text + NO_CUTS for text in given(*functions))
+
+
+def http_response() -> Seeds:
+    end = b"\3" + (200).to_bytes(2, "big")
+    yield from (fields + end for fields in (b"A:1", b"Content-Type:text/plain\nA:1\nA:2", b"Upgrade:x\nKeep-Alive:y"))
+    yield b"A:b\rc" + end
+    yield b"Connection:close" + end
+
+
+def http_date() -> Seeds:
+    yield from (octets(vector["text"]) + bytes(8) for vector in read_vectors("http/dates"))
+
+
+def host_rule() -> Seeds:
+    for text in given("parse_authority", "is_loopback_name"):
+        yield text + b"\n" + text + b"\nhttp://" + text
+    for allowed, host in (("*", "a"), ("*.example.org", "chat.example.org:80"), ("::1", "[::1]"), ("a,b.", "B.")):
+        yield f"{allowed}\n{host}\nhttps://{host}/".encode()
+    yield b"a\na\nnull"
+    yield b"a\na\nfile://"
+
+
+def ip_address() -> Seeds:
+    yield from given("parse_authority", "is_loopback_name")
+    yield from (
+        b"1.2.3.4",
+        b"255.255.255.255",
+        b"::",
+        b"1::",
+        b"1:2:3:4:5:6:7:8",
+        b"::ffff:1.2.3.4",
+        b"1:2:3:4:5:6:7::",
+    )
+
+
+def byte_range() -> Seeds:
+    size = b"\0" + (10).to_bytes(8, "big")
+    for field in ("0-0", "2-", "-3", "4-2", "10-", "-0", "1-2,4-5", "18446744073709551615-"):
+        yield b"bytes=" + field.encode() + size
+
+
+def router() -> Seeds:
+    for vector in read_vectors("http/routes"):
+        lines = [[*route] for route in vector["routes"]]
+        lines.append([])
+        lines += [[request["method"], request["path"]] for request in vector["requests"]]
+        yield b"\n".join(b" ".join(octets(word or "WS") for word in line) for line in lines)
+    for vector in read_vectors("http/patterns"):
+        yield b"GET " + octets(vector["pattern"]) + b"\n\nGET " + octets(vector["pattern"])
+
+
+def settings() -> Seeds:
+    for line in ("max_body 1e3", "ping_interval 0.25", "low_water 70000", "allowed_origins https://a.example, null"):
+        yield line.encode()
+    yield b"allowed_hosts a, *.b, ::1\nmax_fields 5\nmax_fields 0\nmax_feilds 1\nshutdown_timeout 0\nbacklog +1.5"
+
+
+def ws_connection() -> Seeds:
+    limits = {"max_message_size": 2, "max_fragments": 4, "max_empty_fragments": 8}
+    for name in ("close_codes", "control", "fragments", "frames", "sizes", "utf8"):
+        for vector in read_vectors(f"ws/{name}"):
+            choice = sum(bit for limit, bit in limits.items() if limit in vector.get("limits", {}))
+            choice += (vector["role"] == "client") + 16 * ("close_first" in vector)
+            yield hex_octets(vector["in"]) + ONE_CUT + bytes([choice])
+
+
+def ws_pair() -> Seeds:
+    yield b"cthello\nsthello\ncd\xff\nsd\xff\ncpping\ncd\x03\nsbdata\nsd\x04\nsd\xff"
+    yield b"sxbye\nctlate\ncd\xff\nsd\xff\ncplate\ncd\xff"
+    yield b"cxbye\nsxbye\ncd\xff\nsd\xff"
+    yield b"ct" + b"m" * 200 + b"\ncopong\ncd\x7f\ncd\x7f\ncd\x01\nsp\nsd\xff\ncd\xff"
+
+
+def ws_handshake() -> Seeds:
+    for vector in read_vectors("ws/handshakes"):
+        if vector["role"] == "server":
+            yield octets(vector["request"]) + b"\0"
+        else:
+            yield octets(vector["response"]) + b"\1"
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    for make in (byte_range, host_rule, http_date, http_fields, http_form, http_request, http_response, http_url,
+                 ip_address, router, settings, ws_connection, ws_handshake, ws_pair):  # fmt: skip
+        target = folder / make.__name__
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for seed in make():
+            if len(seed) <= MAX_SEED_BYTES:
+                (target / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()

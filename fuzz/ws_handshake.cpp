@@ -1,0 +1,69 @@
+// Feeds a request to read_handshake(), or a response to check_accept_response().
+// Oracle: of an accepted handshake the answer is accepted by a client with that key and by no other; written again by a
+// client it is accepted again, with the same subprotocols. A client accepts only what has the accept value of its key.
+#include <set>
+
+#include "http/request_parser.hpp"
+#include "target.hpp"
+#include "ws/handshake.hpp"
+
+namespace proapi::fuzz {
+namespace {
+
+constexpr std::string_view sample_request_key = "dGhlIHNhbXBsZSBub25jZQ==", other_key = "AAAAAAAAAAAAAAAAAAAAAA==";
+
+std::optional<http::RequestHead> read_head(std::string_view text) {
+    const Block block(text);
+    http::RequestParser parser({});
+    static_cast<void>(parser.feed(base::as_bytes(block.text())));
+    if (parser.state() != http::ParseState::complete) return std::nullopt;
+    return parser.take_head();
+}
+
+void check_accepted(const http::RequestHead& head, const ws::HandshakeRequest& request) {
+    const std::string key(request.key);
+    std::vector<std::string> names(request.subprotocols.begin(), request.subprotocols.end());
+    for (const std::string& name : names) check(http::is_token(name), "a subprotocol is a token", name);
+    check(std::set<std::string>(names.begin(), names.end()).size() == names.size(), "a subprotocol is offered once");
+    check(ws::key_of(head) == key && ws::subprotocols_of(head) == request.subprotocols,
+          "a head that was accepted is asked for the same later");
+    const std::string answer = ws::write_accept_response(key, names.empty() ? "" : names.front(), {{"X-Other", "1"}});
+    check_equal(ws::check_accept_response(answer, key), "", "our client accepts our answer");
+    check(!ws::check_accept_response(answer, key == other_key ? sample_request_key : other_key).empty(),
+          "no client accepts the answer to another one", answer);
+
+    const auto again = read_head(ws::write_handshake_request(head.host(), head.raw_path(), key, names));
+    ws::Refusal refusal;
+    if (!again) return;  // more subprotocols than a head has room for
+    const auto same = ws::read_handshake(*again, refusal);
+    check(same.has_value(), "a handshake that is written again is accepted", refusal.reason);
+    check(same->key == key && same->subprotocols == request.subprotocols,
+          "a handshake that is written again asks for the same");
+}
+
+}  // namespace
+}  // namespace proapi::fuzz
+
+PROAPI_FUZZ_TARGET(ws_handshake) {
+    using namespace proapi;
+    using namespace proapi::fuzz;
+    if ((input.take_octet() & 1) != 0) {
+        const Block response(input.rest());
+        if (!ws::check_accept_response(response.text(), sample_request_key).empty()) return;
+        check(response.text().starts_with("HTTP/1.1 101"), "only a 101 is accepted", response.text());
+        check(response.text().ends_with("\r\n\r\n"), "a response ends with an empty line", response.text());
+        check(response.text().find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != std::string_view::npos,
+              "a response holds the accept value of the key", response.text());
+        check(!ws::check_accept_response(response.text(), other_key).empty(), "another client refuses it");
+        return;
+    }
+    const auto head = read_head(input.rest());
+    if (!head) return;
+    ws::Refusal refusal;
+    const auto request = ws::read_handshake(*head, refusal);
+    if (request) return check_accepted(*head, *request);
+    check(refusal.status == 400 || refusal.status == 405 || refusal.status == 426, "a refusal has one of its statuses");
+    check(!refusal.reason.empty(), "a refusal has a reason");
+    check((refusal.status == 426) == refusal.headers.contains("Sec-WebSocket-Version"), "a 426 names the version");
+    check((refusal.status == 405) == refusal.headers.contains("Allow"), "a 405 names the method");
+}
