@@ -5,12 +5,14 @@
 #   make build      .venv/ with the package, build/release/ with library, examples and contract_app
 #   make test-cpp, test-python, test-contract, test-browser, lint: parts of make test
 #   make coverage   the lines of the C++ layers that their own unit tests run; fails below 95 %
+#   make fuzz       searches every parser for inputs that break its rules   (SECONDS=60 a target); fuzz-quick: half a minute
 #   make bench, bench-quick, tidy, format, generate, wheel, clean
 #   make help       says this
 
 PORT ?= 8000
 APP ?= python
 JOBS ?= $(shell nproc)
+SECONDS ?= 60
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 STAMPS := build/stamps
@@ -20,7 +22,7 @@ python_sources := pyproject.toml $(shell find python -type f -name '*.py*' -not 
 launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all build bench bench-quick lint tidy format generate wheel clean \
+.PHONY: help demo test test-all build bench bench-quick fuzz fuzz-quick fuzz-build lint tidy format generate wheel clean \
     python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long \
     coverage
 
@@ -34,6 +36,10 @@ $(STAMPS)/system-build: scripts/setup.sh
 
 $(STAMPS)/system-test: scripts/setup.sh
 	@scripts/setup.sh test
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/system-fuzz: scripts/setup.sh
+	@scripts/setup.sh fuzz
 	@mkdir -p $(@D) && touch $@
 
 # The tools that build, then the package with all it needs to be tested.
@@ -72,6 +78,9 @@ build/asan/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
 
 build/tsan/build.ninja build/clang/build.ninja build/coverage/build.ninja: build/%/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
 	$(call configure,$*)
+
+build/fuzz/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-fuzz
+	$(call configure,fuzz)
 
 cpp: build/release/build.ninja
 	cmake --build build/release -j $(JOBS) --target programs
@@ -132,7 +141,7 @@ test-browser: check
 
 # Minutes each. What is built with all optimizations at link time; every front end under the sanitizers, less what takes
 # away memory or descriptors that they need themselves, or measures them; races; another compiler; coverage; crowds.
-test-all: test test-release test-asan test-tsan test-clang coverage test-long wheel
+test-all: test test-release test-asan test-tsan test-clang coverage test-long fuzz-quick wheel
 
 test-release: build/release/build.ninja check
 	cmake --build build/release -j $(JOBS)
@@ -166,6 +175,17 @@ test-long: check
 	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 PROAPI_LEAK_MESSAGES=1000000 $(checked) -q \
 	    tests/system/test_churn.py tests/system/test_cancellation.py tests/system/test_leaks.py
 
+# An input that breaks a rule is printed with the command that repeats it, and kept in build/fuzz/found. Inputs that reach
+# new code are kept in build/fuzz/corpus, where the next search starts.
+fuzz: fuzz-build
+	$(PYTHON3) fuzz/run.py build/fuzz --seconds $(SECONDS) --jobs $(JOBS) $(TARGETS)
+
+fuzz-quick: fuzz-build
+	$(PYTHON3) fuzz/run.py build/fuzz --total 30 --jobs $(JOBS)
+
+fuzz-build: build/fuzz/build.ninja
+	cmake --build build/fuzz -j $(JOBS) --target fuzz_targets
+
 # Against the newest versions of the others.
 $(STAMPS)/python-bench: $(STAMPS)/python $(STAMPS)/python-test
 	$(PYTHON) -m pip install -q --no-build-isolation --upgrade --upgrade-strategy eager \
@@ -183,8 +203,8 @@ lint: $(STAMPS)/python-test
 	$(PYTHON) scripts/check_tests.py
 	$(PYTHON) scripts/generate_settings.py --check
 	$(PYTHON) scripts/generate_contract.py --check
-	.venv/bin/ruff check python tests examples bench contract scripts
-	.venv/bin/ruff format --check python tests examples bench contract scripts
+	.venv/bin/ruff check python tests examples bench contract fuzz scripts
+	.venv/bin/ruff format --check python tests examples bench contract fuzz scripts
 	.venv/bin/mypy
 
 # Minutes long; needs clang-tidy-19.
@@ -193,7 +213,7 @@ tidy: cpp
 	    xargs -n 4 -P $(JOBS) clang-tidy-19 -p build/release --quiet
 
 format: $(STAMPS)/python-test
-	.venv/bin/ruff format python tests examples bench contract scripts
+	.venv/bin/ruff format python tests examples bench contract fuzz scripts
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
 # What follows from contract/settings.json, and from contract/promises.json with the markers of the tests.

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Installs the system packages that are missing: `setup.sh build` for building and serving, `setup.sh test` for the
-# whole suite. As root, or with sudo; otherwise it names them in one line and fails. Does nothing where all are there.
+# whole suite, `setup.sh fuzz` for `make fuzz`. As root, or with sudo; otherwise it names them in one line and fails. Does
+# nothing where all are there.
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build python3-dev python3-venv libssl-dev libsimdjson-dev liburing-dev nlohmann-json3-dev
     libspdlog-dev)
 test_packages=(libgtest-dev chromium nodejs procps locales)
+fuzz_packages=(clang-19 libclang-rt-19-dev)  # libFuzzer is in the second
 
 packages=("${build_packages[@]}")
 [ "${1:-build}" = test ] && packages+=("${test_packages[@]}")
+[ "${1:-build}" = fuzz ] && packages+=("${fuzz_packages[@]}")
 
 missing=()
 for package in "${packages[@]}"; do
