@@ -31,6 +31,7 @@ def search(build: Path, target: str, seconds: int) -> bool:
         str(program),
         f"-max_total_time={seconds}",
         f"-max_len={MAX_INPUT_BYTES}",
+        "-len_control=20",  # longer inputs sooner: scripts and tables have many lines
         f"-timeout={SLOW_INPUT_S}",
         f"-rss_limit_mb={MAX_MEMORY_MIB}",
         f"-artifact_prefix={found}/",

@@ -1,4 +1,4 @@
-// Feeds settings by name, one line each, "name value", sixteen at most.
+// Feeds settings by name, one line each, "name value", four at most.
 // Oracle: what was accepted can be listed, and set again from the list to the same settings. What was refused has
 // changed nothing, and the refusal names the setting. Whatever a route may set, the application may set too.
 #include "service/settings.hpp"
@@ -50,7 +50,7 @@ PROAPI_FUZZ_TARGET(settings) {
     using namespace proapi;
     using namespace proapi::fuzz;
     service::Settings application;
-    for (int lines = 0; lines < 16 && !input.empty(); ++lines) {
+    for (int lines = 0; lines < 4 && !input.empty(); ++lines) {
         const std::string_view line = input.take_line();
         const Block name(line.substr(0, line.find(' ')));
         const Block value(line.substr(std::min(name.text().size() + 1, line.size())));
