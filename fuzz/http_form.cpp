@@ -1,6 +1,10 @@
 // Feeds a Content-Type, which is the first line, and a body to parse_form().
 // Oracle: a form that is written again by the rules of the URL and HTML Standards is read as the same form. Names and
-// texts are UTF-8, files are views of the body, limits hold, and a refused form has no parts.
+// texts are UTF-8, files are views of the body, limits hold, and a refused form has no parts. A model that looks at
+// lines finds the same parts.
+#include <optional>
+#include <set>
+
 #include "base/utf8.hpp"
 #include "http/form.hpp"
 #include "http/headers.hpp"
@@ -89,6 +93,43 @@ void check_written_multipart(const http::Form& form) {
     check_same_form(http::parse_form("multipart/form-data; boundary=limit", body), form, body);
 }
 
+// What stands between the delimiter lines, heads included; nothing where the last delimiter is missing. It looks at
+// lines, where parse_multipart() searches for the delimiter.
+std::optional<std::vector<std::string_view>> model_parts(std::string_view delimiter, std::string_view body) {
+    std::vector<std::string_view> parts;
+    std::optional<std::size_t> begin;  // of the part
+    for (std::size_t at = 0, end = 0; at <= body.size(); at = end + 2) {
+        end = std::min(body.find("\r\n", at), body.size());
+        const bool ends_with_crlf = end < body.size();
+        std::string_view line = body.substr(at, end - at);
+        if (!line.starts_with(delimiter)) continue;
+        line.remove_prefix(delimiter.size());
+        const bool is_last = line.starts_with("--");
+        if (is_last) line.remove_prefix(2);
+        if (line.find_first_not_of(" \t") != std::string_view::npos || (!ends_with_crlf && !is_last)) continue;
+        // The CRLF before a delimiter is its own; that of the delimiter before may be the same.
+        if (begin) parts.push_back(body.substr(*begin, std::max(at - 2, *begin) - *begin));
+        if (is_last) return parts;
+        begin = end + 2;
+    }
+    return std::nullopt;
+}
+
+void check_model_parts(const http::Form& form, std::string_view boundary, std::string_view body) {
+    const auto parts = model_parts("--" + std::string(boundary), body);
+    check(parts.has_value(), "an accepted body has its last delimiter", body);
+    std::multiset<std::string_view> expected, got;
+    for (const std::string_view part : *parts) {
+        const std::size_t head_end = part.find("\r\n\r\n");
+        expected.insert(head_end == std::string_view::npos ? "" : part.substr(head_end + 4));
+    }
+    for (const auto& field : form.fields) got.insert(field.second);
+    for (const http::FormFile& file : form.files) got.insert(file.data);
+    // A file field that was left empty is no file.
+    while (got.size() < expected.size()) got.insert("");
+    check(got == expected, "the data of the parts are what stands between the delimiters", body);
+}
+
 }  // namespace
 }  // namespace proapi::fuzz
 
@@ -97,6 +138,8 @@ PROAPI_FUZZ_TARGET(http_form) {
     using namespace proapi::fuzz;
     const Block content_type(input.take_line());
     const Block body(input.rest());
+    const http::Form multipart = http::parse_form("multipart/form-data; boundary=X", body.text());
+    if (multipart.status == 0) check_model_parts(multipart, "X", body.text());
     const http::Form form = http::parse_form(content_type.text(), body.text());
     if (form.status != 0) {
         check(form.status == 400 || form.status == 415, "a form is refused with 400 or 415");

@@ -1,6 +1,7 @@
 // Feeds a stream of requests, heads and bodies, to RequestParser and BodyDecoder.
 // Oracle: whole, cut at some places and octet by octet it reads the same: heads, bodies, failure. A head
-// that is written again is read as the same head; a body in chunks of another size as the same body. Limits hold.
+// that is written again is read as the same head; a body in chunks of another size as the same body. Limits hold. What
+// came before a request changes nothing.
 #include "http/body_decoder.hpp"
 #include "http/request_parser.hpp"
 #include "http/response.hpp"
@@ -97,17 +98,23 @@ public:
         }
     }
 
-    [[nodiscard]] std::string transcript() const {
+    // Of everything, or of what came after the last whole request.
+    [[nodiscard]] std::string transcript() const { return transcript_from(0, 0); }
+    [[nodiscard]] std::string last_transcript() const { return transcript_from(whole_transcript_size_, whole_octets_); }
+    // Octets of the whole requests.
+    [[nodiscard]] std::size_t whole_octets() const noexcept { return whole_octets_; }
+
+private:
+    [[nodiscard]] std::string transcript_from(std::size_t begin, std::size_t octets_before) const {
+        const std::string text = transcript_.substr(begin);
         // After a refusal the connection ends: how much of it was taken matters to nobody.
-        if (failed_) return transcript_;
+        if (failed_) return text;
         const std::size_t held = decoder_ ? decoder_->buffered_bytes() : parser_.buffered_bytes();
-        return transcript_ + "taken " + std::to_string(taken_) + " held " + std::to_string(held) +
+        return text + "taken " + std::to_string(taken_ - octets_before) + " held " + std::to_string(held) +
                (decoder_              ? " in a body"
                 : parser_.has_begun() ? " in a head"
                                       : " between requests");
     }
-
-private:
     void look_at_head() {
         check(parser_.buffered_bytes() <= limits_.head.max_head_bytes + 1, "max_head_bytes holds");
         if (parser_.state() == http::ParseState::failed) return fail(parser_.failure());
@@ -125,6 +132,8 @@ private:
         transcript_ += "body " + body + "\n";
         check_body(head_, body, limits_);
         decoder_.reset();
+        whole_octets_ = taken_;
+        whole_transcript_size_ = transcript_.size();
     }
     void fail(const http::Failure& failure) {
         failed_ = true;
@@ -140,14 +149,14 @@ private:
     std::unique_ptr<http::BodyDecoder> decoder_;
     http::RequestHead head_;
     std::string transcript_;
-    std::size_t taken_ = 0;
+    std::size_t taken_ = 0, whole_octets_ = 0, whole_transcript_size_ = 0;
     bool failed_ = false;
 };
 
-std::string read_requests(const RequestLimits& limits, const std::vector<std::string_view>& pieces) {
+RequestReader read_requests(const RequestLimits& limits, const std::vector<std::string_view>& pieces) {
     RequestReader reader(limits);
     for (const std::string_view piece : pieces) reader.feed(piece);
-    return reader.transcript();
+    return reader;
 }
 
 }  // namespace
@@ -157,8 +166,12 @@ PROAPI_FUZZ_TARGET(http_request) {
     using namespace proapi::fuzz;
     const RequestLimits limits = take_request_limits(input);
     const auto cuts = input.take_cuts();
-    const std::string whole = read_requests(limits, {input.rest()});
-    check_equal(read_requests(limits, cut(input.rest(), cuts)), whole, "cut, requests are read as if they were whole");
-    check_equal(read_requests(limits, cut_everywhere(input.rest())), whole,
-                "octet by octet, requests are read as if they were whole");
+    const std::string_view text = input.rest();
+    const RequestReader reader = read_requests(limits, {text});
+    const std::string whole = reader.transcript();
+    check_equal(read_requests(limits, cut(text, cuts)).transcript(), whole, "cut, requests are read as if whole");
+    check_equal(read_requests(limits, cut_everywhere(text)).transcript(), whole,
+                "octet by octet, requests are read as if whole");
+    check_equal(read_requests(limits, {text.substr(reader.whole_octets())}).transcript(), reader.last_transcript(),
+                "a request is read as if no other had come before it");
 }

@@ -1,4 +1,4 @@
-// Feeds the fields of a response, a line "name:value" each, to check_response() and write_response_head().
+// Feeds the fields of a response, "name:value|name:value", to check_response() and write_response_head().
 // Oracle: what check_response() lets pass is written as one head, whose lines are its fields and no others, with one
 // framing and with one Connection field: no field value becomes a field of its own.
 #include "http/response.hpp"
@@ -41,7 +41,7 @@ PROAPI_FUZZ_TARGET(http_response) {
     if ((choice & 4) != 0) head.minor_version = 0;
     if ((choice & 8) != 0) head.keep_alive_timeout = std::chrono::milliseconds(choice * 100);
     while (!input.empty()) {
-        const std::string_view line = input.take_line();
+        const std::string_view line = input.take_line('|');
         const std::size_t colon = std::min(line.find(':'), line.size());
         head.headers.add(line.substr(0, colon), line.substr(std::min(colon + 1, line.size())));
     }

@@ -16,7 +16,7 @@ CONTRACT = Path(__file__).parents[1] / "contract"
 MAX_SEED_BYTES = 2048  # a search wants small inputs; what only a long one shows is the unit tests' to see
 NO_CUTS = b"\0"
 ONE_CUT = b"\0\7\1"  # read from the end: one cut, at octet 7
-EMPTY_FORMS = [("multipart/form-data; boundary=x", b"--x--\r\n")]
+EMPTY_FORMS = [("multipart/form-data; boundary=X", b"--X--\r\n")]
 
 Vector = dict[str, Any]
 Seeds = Iterator[bytes]
@@ -90,8 +90,8 @@ def http_url() -> Seeds:
 
 def http_response() -> Seeds:
     end = b"\3" + (200).to_bytes(2, "big")
-    yield from (fields + end for fields in (b"A:1", b"Content-Type:text/plain\nA:1\nA:2", b"Upgrade:x\nKeep-Alive:y"))
-    yield b"A:b\rc" + end
+    yield from (fields + end for fields in (b"A:1", b"Content-Type:text/plain|A:1|A:2", b"Upgrade:x|Keep-Alive:y"))
+    yield b"A:b\r\nB:c" + end
     yield b"Connection:close" + end
 
 

@@ -26,9 +26,9 @@ class Input {
 public:
     Input(const std::uint8_t* data, std::size_t size) : text_(base::as_text({data, size})) {}
 
-    // The octets up to the next LF, off the front, without that LF.
-    std::string_view take_line() {
-        const std::string_view line = text_.substr(0, text_.find('\n'));
+    // The octets up to the next `end`, off the front, without it.
+    std::string_view take_line(char end = '\n') {
+        const std::string_view line = text_.substr(0, text_.find(end));
         text_.remove_prefix(std::min(line.size() + 1, text_.size()));
         return line;
     }
