@@ -1,5 +1,5 @@
 // Feeds one line to the readers of fields: field lines, lists, parameters, media types; and to what quotes and escapes.
-// Oracle: what was read is read the same once it is written again. Views lie within the text. What is quoted for a
+// Oracle: what was read is read the same once it is written again; any text can stand in quotes. What is quoted for a
 // refusal is bounded UTF-8, what is escaped for the log is printable ASCII.
 #include "base/utf8.hpp"
 #include "http/headers.hpp"
@@ -62,6 +62,19 @@ void check_parameters(std::string_view text) {
     }
 }
 
+// Any text in quotes, with its quotes and backslashes escaped, is one value and one member.
+void check_quoted(std::string_view text) {
+    std::string escaped;
+    for (const char c : text) escaped.append(c == '"' || c == '\\' ? "\\" : "").append(1, c);
+    const std::string in_quotes = "\"" + escaped + "\"";
+    const std::string parameters = "value; name=" + in_quotes + "; other=1", list = "a," + in_quotes + ",b";
+    const http::ParametersOf given = http::parse_parameters(parameters);
+    check(given.error.empty() && given.parameters.size() == 2, "any text can be quoted", in_quotes);
+    check_equal(given.parameters[0].value, escaped, "a quoted value keeps its escapes");
+    const auto members = http::split_list(list);
+    check(members.size() == 3 && members[1] == in_quotes, "a comma in quotes separates nothing", in_quotes);
+}
+
 void check_media_type(std::string_view text) {
     std::string upper(text), lower(text);
     for (char& c : lower) c = http::lower(c);
@@ -91,6 +104,7 @@ PROAPI_FUZZ_TARGET(http_fields) {
     check_field_line(text.text());
     check_list(text.text());
     check_parameters(text.text());
+    check_quoted(text.text());
     check_media_type(text.text());
     check_shown(text.text());
 }

@@ -2,6 +2,7 @@
 // Oracle: what is encoded is decoded to the same; pairs that are written again are read as the same pairs; text is
 // valid exactly where making it valid changes nothing, however it is cut.
 #include "base/utf8.hpp"
+#include "http/text.hpp"
 #include "http/url.hpp"
 #include "target.hpp"
 
@@ -41,6 +42,11 @@ void check_cookies(std::string_view text) {
         written.append(written.empty() ? "" : "; ").append(name).append("=\"").append(value).append("\"");
     }
     check(http::parse_cookies(written) == cookies, "cookies that are written again are the same", written);
+
+    const bool is_in_quotes = text.size() >= 2 && text.starts_with('"') && text.ends_with('"');
+    if (text.find(';') != std::string_view::npos || http::trim(text) != text || is_in_quotes) return;
+    const http::Pairs expected{{"name", std::string(text)}};
+    check(http::parse_cookies("name=" + std::string(text)) == expected, "a plain value is kept as it is", text);
 }
 
 // Whether `pieces` are UTF-8, and how many octets were accepted.

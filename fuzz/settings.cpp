@@ -1,9 +1,11 @@
 // Feeds settings by name, one line each, "name value", four at most.
-// Oracle: what was accepted can be listed, and set again from the list to the same settings. What was refused has
-// changed nothing, and the refusal names the setting. Whatever a route may set, the application may set too.
+// Oracle: what was accepted is listed as it was given, and can be set again from the list to the same settings. What
+// was refused has changed nothing, and the refusal names the setting. Whatever a route may set, the application may
+// set too.
 #include "service/settings.hpp"
 
 #include <charconv>
+#include <cmath>
 
 #include "target.hpp"
 
@@ -43,6 +45,15 @@ void check_set_again(const service::Settings& settings) {
           "lists that are set again have the same members");
 }
 
+// A number is kept as it was given, a time to the millisecond.
+void check_set(const service::Settings& settings, std::string_view name, std::string_view value) {
+    for (const auto& [listed_name, listed_value] : service::list_settings(settings)) {
+        if (listed_name != name) continue;
+        const double given = std::strtod(std::string(value).c_str(), nullptr);
+        check(std::abs(listed_value - given) < 0.000501, "a setting is what was asked for", value);
+    }
+}
+
 }  // namespace
 }  // namespace proapi::fuzz
 
@@ -62,6 +73,7 @@ PROAPI_FUZZ_TARGET(settings) {
         check(refusal.empty() || refusal.find(name.text()) != std::string::npos, "a refusal names the setting",
               refusal);
         check(refusal.empty() || !route_refusal.empty(), "what a route may set the application may set too", line);
+        if (refusal.empty()) check_set(application, name.text(), value.text());
         if (refusal.empty() && route_refusal.empty()) {
             service::Settings same = application;
             static_cast<service::WebSocketSettings&>(same) = route;

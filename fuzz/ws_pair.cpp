@@ -42,7 +42,6 @@ void take_wire(Side& side) {
 }
 
 void send(Side& side, char kind, std::string_view payload) {
-    if (side.has_closed) return;
     const std::string text = http::replace_invalid_utf8(payload);
     std::string short_text = text.substr(0, ws::max_close_reason_bytes);
     while (!base::is_valid_utf8(base::as_bytes(short_text))) short_text.pop_back();
@@ -65,6 +64,8 @@ void send(Side& side, char kind, std::string_view payload) {
         default:
             return;
     }
+    // After a Close nothing is sent, whatever is asked for.
+    if (side.has_closed) return;
     side.has_closed = kind == 'x';
     side.sent.push_back({kind, kind == 't' || kind == 'b' ? text : short_text});
 }
