@@ -3,6 +3,7 @@
 // the most specific is the match, with the same parameters, in whatever order the routes were added.
 #include "http/router.hpp"
 
+#include <cerrno>
 #include <cmath>
 #include <optional>
 #include <set>
