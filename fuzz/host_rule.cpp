@@ -67,12 +67,14 @@ void check_hosts(std::string_view allowed, std::string_view host) {
     const std::string name = authority ? without_root_dot(authority->host) : "";
     const bool passes = !name.empty() && std::any_of(members.begin(), members.end(),
                                                      [&](std::string_view one) { return model_lets_in(one, name); });
-    const http::RequestHead head = head_for(host, "");
-    check(service::check_host(head, site, {service::Reach::network, false}).empty() == passes,
-          "allowed_hosts lets in what the model lets in", std::string(allowed) + " for " + std::string(host));
+    service::RequestInfo request{.head = head_for(host, ""), .match = {}, .client = {}};
+    request.reach = service::Reach::network;
+    check(service::check_host(request, site).empty() == passes, "allowed_hosts lets in what the model lets in",
+          std::string(allowed) + " for " + std::string(host));
     const bool passes_locally = passes || http::is_loopback_name(name);
-    check(service::check_host(head, site, {service::Reach::loopback, false}).empty() == passes_locally,
-          "on loopback its names pass too", std::string(allowed) + " for " + std::string(host));
+    request.reach = service::Reach::loopback;
+    check(service::check_host(request, site).empty() == passes_locally, "on loopback its names pass too",
+          std::string(allowed) + " for " + std::string(host));
 }
 
 void check_origin(std::string_view text, std::string_view host) {

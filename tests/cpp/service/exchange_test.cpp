@@ -8,9 +8,9 @@
 namespace proapi::service {
 namespace {
 
-using test::CountingWaiter;
 using test::FakeCarrier;
 using test::request_of;
+using test::Waiting;
 
 constexpr auto has_body = Exchange::Body::waiting;
 
@@ -76,7 +76,7 @@ TEST_F(ExchangeTest, AboveHighWaterAWriterWaitsUntilItIsDrained) {
     EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
     EXPECT_FALSE(exchange->write(base::as_bytes(std::string(65, 'x')), sent));
     EXPECT_EQ(sent, SendResult::full);
-    CountingWaiter waiter;
+    Waiting waiter;
     exchange->wait_drained(waiter);
     carrier.buffered = 17;
     exchange->on_drained();
@@ -89,7 +89,7 @@ TEST_F(ExchangeTest, AboveHighWaterAWriterWaitsUntilItIsDrained) {
 TEST_F(ExchangeTest, AfterTheClientsEndNothingIsSentAndWaitersAreWoken) {
     const auto exchange = carrier.open(request_of("GET", "/"));
     EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
-    CountingWaiter drained, ended;
+    Waiting drained, ended;
     exchange->wait_drained(drained);
     exchange->wait_end(ended);
     exchange->on_end();
@@ -199,7 +199,7 @@ TEST_F(ExchangeTest, ABodyComesInParts) {
     std::optional<std::string> part;
     EXPECT_FALSE(exchange->read_body(part, 100));
     EXPECT_FALSE(part);
-    CountingWaiter waiter;
+    Waiting waiter;
     exchange->wait_body(waiter);
     exchange->on_body("one ");
     exchange->on_body("two");
@@ -245,7 +245,7 @@ TEST_F(ExchangeTest, AReaderIsToldThatTheClientHasGone) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
     std::optional<std::string> part;
     EXPECT_FALSE(exchange->read_body(part, 100));
-    CountingWaiter waiter;
+    Waiting waiter;
     exchange->wait_body(waiter);
     exchange->on_end();
     EXPECT_EQ(waiter.calls, 1);

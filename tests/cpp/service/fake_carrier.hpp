@@ -84,7 +84,7 @@ public:
     return request;
 }
 
-struct CountingWaiter final : Waiter {
+struct Waiting final : Waiter {
     void on_ready() override { ++calls; }
     int calls = 0;
 };
