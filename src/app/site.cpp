@@ -108,6 +108,7 @@ void Site::add(std::string_view method, std::string_view pattern, service::Route
         throw RouteError(wrong, where);
     }
     entry.name = std::string(method == http::websocket_method ? "websocket" : method) + " " + std::string(pattern);
+    route.pattern = pattern;
     site_.routes.push_back(std::move(route));
     entries_.push_back(std::move(entry));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "bindings/classes.hpp"
+#include "server/system_clock.hpp"
 #include "service/service.hpp"
 #include "service/websocket.hpp"
 
@@ -60,6 +61,7 @@ private:
     nb::object log_;
     const AsgiNames names_;
     AsgiExchange* opening_ = nullptr;
+    server::SystemClock clock_;
     service::Service service_;
 };
 

@@ -22,7 +22,7 @@ nb::object field_of(std::string_view name, std::string_view value) {
 AsgiService::AsgiService(nb::object site, nb::callable log)
     : site_object_(std::move(site)),
       log_(std::move(log)),
-      service_(nb::cast<const SiteObject&>(site_object_).site, *this, *this) {}
+      service_(nb::cast<const SiteObject&>(site_object_).site, *this, *this, clock_) {}
 
 void AsgiService::write(service::LogLevel level, std::string_view line) {
     if (log_.is_valid()) log_(logging_level(level), take(to_str(line)));

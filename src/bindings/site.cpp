@@ -38,6 +38,7 @@ std::size_t add_route(SiteObject& self, std::string_view method, const std::stri
     if (const std::string wrong = service::check_settings(trial); !wrong.empty()) throw nb::value_error(wrong.c_str());
     if (const std::string wrong = self.site.router.add(method, pattern, number); !wrong.empty())
         throw nb::value_error(wrong.c_str());
+    route.pattern = pattern;
     self.site.routes.push_back(std::move(route));
     self.route_settings.push_back(settings);
     self.apply_settings();
@@ -97,12 +98,13 @@ void add_site(nb::module_& module) {
                const nb::mapping& settings) {
                 if (method && !http::is_token(*method))
                     throw nb::value_error(("expected an HTTP method, got '" + *method + "'").c_str());
-                const auto kind = method ? service::Route::Kind::http : service::Route::Kind::websocket;
+                service::Route route;
+                route.kind = method ? service::Route::Kind::http : service::Route::Kind::websocket;
                 SettingMap map;
                 for (const nb::handle pair : settings.items())
                     map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
                 return add_route(self, method ? std::string_view(*method) : http::websocket_method, pattern, map,
-                                 {.kind = kind, .settings = {}, .directory = {}});
+                                 std::move(route));
             },
             nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
         .def(
@@ -110,11 +112,11 @@ void add_site(nb::module_& module) {
             [](SiteObject& self, const std::string& pattern, const std::string& directory, bool dot_files) {
                 if (const std::string wrong = service::check_directory(directory); !wrong.empty())
                     throw nb::value_error(wrong.c_str());
-                return add_route(self, "GET", pattern, {},
-                                 {.kind = service::Route::Kind::files,
-                                  .settings = {},
-                                  .directory = directory,
-                                  .dot_files = dot_files ? service::DotFiles::served : service::DotFiles::hidden});
+                service::Route route;
+                route.kind = service::Route::Kind::files;
+                route.directory = directory;
+                route.dot_files = dot_files ? service::DotFiles::served : service::DotFiles::hidden;
+                return add_route(self, "GET", pattern, {}, std::move(route));
             },
             nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def_static("parse_pattern", parse_pattern);

@@ -26,7 +26,7 @@ Server::Server(net::Reactor& reactor, const service::Site& site, service::Applic
     : reactor_(reactor),
       log_(log),
       limited_log_(reactor, log),
-      service_(site, application, limited_log_),
+      service_(site, application, limited_log_, clock_),
       limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)),
       file_threads_(reactor) {
     base::keep_freed_memory();

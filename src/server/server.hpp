@@ -14,6 +14,7 @@
 #include "server/connection.hpp"
 #include "server/limited_log.hpp"
 #include "server/shared_limit.hpp"
+#include "server/system_clock.hpp"
 #include "service/service.hpp"
 #include "service/site.hpp"
 
@@ -85,6 +86,7 @@ private:
     net::Reactor& reactor_;
     service::Log& log_;
     LimitedLog limited_log_;
+    SystemClock clock_;
     service::Service service_;
     std::shared_ptr<SharedLimit> limit_;
     net::FileThreads file_threads_;

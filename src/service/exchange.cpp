@@ -116,6 +116,7 @@ Problem Exchange::respond_with_file(int status, const http::Headers& headers, Fi
     finished_ = true;
     if (!transport_) return {};
     if (has_body_ && file.length > 0) {
+        if (observation_) observation_->count_sent(file.length);
         transport_->write_file(std::move(file));
     } else {
         transport_->finish_response();
@@ -128,7 +129,13 @@ Problem Exchange::start(int status, const http::Headers& headers, std::optional<
     started_ = true;
     has_body_ = request_.head.method != "HEAD" && http::status_has_body(status);
     remaining_ = content_length;
-    if (transport_) transport_->write_head({status, headers, content_length, has_body_});
+    if (observation_) observation_->set_status(status);
+    if (!transport_) return {};
+    if (middleware_) {
+        transport_->write_head({status, pass_out(*middleware_, request_, status, headers), content_length, has_body_});
+    } else {
+        transport_->write_head({status, headers, content_length, has_body_});
+    }
     return {};
 }
 
@@ -141,6 +148,7 @@ Problem Exchange::write(base::Bytes bytes, SendResult& result) {
     result = SendResult::ended;
     if (transport_ && has_body_) {
         if (!bytes.empty()) transport_->write_body(bytes);
+        if (observation_) observation_->count_sent(bytes.size());
         result = transport_->buffered_amount() > high_water_ ? SendResult::full : SendResult::sent;
     }
     if (remaining_) *remaining_ -= bytes.size();
@@ -181,7 +189,10 @@ bool Exchange::is_above_low_water() const noexcept {
 base::IntrusivePtr<WebSocket> Exchange::upgrade(const WebSocketSettings& settings) {
     if (!transport_) return nullptr;
     auto websocket = transport_->upgrade(*this, settings);
-    if (websocket) transport_ = nullptr;
+    if (!websocket) return nullptr;
+    transport_ = nullptr;
+    if (middleware_) websocket->set_middleware(*middleware_);
+    if (observation_) websocket->set_observation(std::move(observation_));
     return websocket;
 }
 
@@ -195,6 +206,7 @@ void Exchange::on_end() {
     const base::IntrusivePtr<Exchange> self(this);  // a woken handler may drop the last handle
     transport_ = nullptr;
     body_listener_ = nullptr;
+    if (const auto observation = std::move(observation_)) observation->report_request(request_);
     body_waiters_.wake();
     drain_waiters_.wake();
     end_waiters_.wake();

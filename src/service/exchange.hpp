@@ -16,6 +16,8 @@
 #include "base/descriptor.hpp"
 #include "base/intrusive_ptr.hpp"
 #include "http/request_parser.hpp"
+#include "service/middleware.hpp"
+#include "service/observer.hpp"
 #include "service/problem.hpp"
 #include "service/refusals.hpp"
 #include "service/request_info.hpp"
@@ -153,6 +155,13 @@ public:
     // It goes on as a WebSocket, and this is over. Null: the client does not wait for the answer.
     [[nodiscard]] base::IntrusivePtr<WebSocket> upgrade(const WebSocketSettings& settings);
 
+    // --- the service's side ---
+    // Its response passes them on its way out. They outlive the exchange's transport.
+    void set_middleware(const MiddlewareList& middleware) noexcept { middleware_ = &middleware; }
+    // Reports when the exchange has ended.
+    void set_observation(std::unique_ptr<Observation> observation) noexcept { observation_ = std::move(observation); }
+    [[nodiscard]] Observation* observation() noexcept { return observation_.get(); }
+
     // --- the carrier's side ---
     [[nodiscard]] RequestInfo take_request() noexcept { return std::move(request_); }
     // Parts follow for as long as the handler likes.
@@ -185,6 +194,8 @@ private:
     std::optional<std::uint64_t> remaining_;  // of an announced length
     WaiterList body_waiters_, drain_waiters_, end_waiters_;
     http::Failure body_failure_;
+    const MiddlewareList* middleware_ = nullptr;  // null: none
+    std::unique_ptr<Observation> observation_;    // null: nobody observes
     BodyState body_state_;
     bool is_body_paused_ = false;
     bool started_ = false, finished_ = false, has_body_ = true;

@@ -19,16 +19,40 @@ namespace {
 }  // namespace
 
 void Service::open(base::IntrusivePtr<Exchange> exchange) {
-    const RequestInfo& request = exchange->request();
-    if (refuse_foreign_host(*exchange)) return;
-    if (request.kind != RequestKind::http && open_websocket(*exchange)) return;
+    begin(*exchange);
+    if (site_.middleware.empty()) [[likely]]
+        return route(*exchange);
+    pass_in(std::move(exchange), 0);
+}
 
-    exchange->set_match(site_.router.match(request.head.method, request.route_path()));
-    if (request.match.kind != http::MatchKind::matched) return refuse_unmatched(*exchange);
+void Service::begin(Exchange& exchange) {
+    if (!site_.middleware.empty()) exchange.set_middleware(site_.middleware);
+    if (!observers_.empty()) exchange.set_observation(std::make_unique<Observation>(observers_, clock_));
+}
+
+void Service::pass_in(base::IntrusivePtr<Exchange> exchange, std::size_t position) {
+    if (position == site_.middleware.size()) return route(*exchange);
+    site_.middleware[position]->open(std::move(exchange), Next(*this, position + 1));
+}
+
+void Service::set_match(Exchange& exchange, std::string_view method) {
+    exchange.set_match(site_.router.match(method, exchange.request().route_path()));
+    const http::Match& match = exchange.request().match;
+    if (Observation* observation = exchange.observation(); observation && match.kind == http::MatchKind::matched)
+        observation->set_route(site_.routes[match.route].pattern);
+}
+
+void Service::route(Exchange& exchange) {
+    const RequestInfo& request = exchange.request();
+    if (refuse_foreign_host(exchange)) return;
+    if (request.kind != RequestKind::http && open_websocket(exchange)) return;
+
+    set_match(exchange, request.head.method);
+    if (request.match.kind != http::MatchKind::matched) return refuse_unmatched(exchange);
     const Route& route = site_.routes[request.match.route];
-    if (!exchange->is_body_whole() && route.body == Route::Body::whole)
-        return exchange->collect_body(*this, site_.settings.max_body);
-    on_body_collected(*exchange);
+    if (!exchange.is_body_whole() && route.body == Route::Body::whole)
+        return exchange.collect_body(*this, site_.settings.max_body);
+    on_body_collected(exchange);
 }
 
 void Service::on_body_collected(Exchange& exchange) {
@@ -38,6 +62,7 @@ void Service::on_body_collected(Exchange& exchange) {
 }
 
 void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, const http::Failure& failure) {
+    begin(*exchange);
     exchange->end_connection();
     exchange->refuse(failure.status, failure.reason);
 }
@@ -64,7 +89,7 @@ bool Service::refuse_foreign_host(Exchange& exchange) {
 // False: it is an ordinary request that may be upgraded, but is not (RFC 9110 section 7.8).
 bool Service::open_websocket(Exchange& exchange) {
     const RequestInfo& request = exchange.request();
-    exchange.set_match(site_.router.match(http::websocket_method, request.route_path()));
+    set_match(exchange, http::websocket_method);
     if (request.match.kind != http::MatchKind::matched) {
         if (request.kind == RequestKind::handshake) return false;
         exchange.refuse(request.match.kind == http::MatchKind::bad_path ? Refusal::bad_path : Refusal::not_found);

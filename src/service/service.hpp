@@ -9,15 +9,16 @@
 #include "http/request_parser.hpp"
 #include "service/exchange.hpp"
 #include "service/log.hpp"
+#include "service/observer.hpp"
 #include "service/site.hpp"
 
 namespace proapi::service {
 
 class Service final : private BodyListener {
 public:
-    // All three outlive it. `log` bounds what peers can cause.
-    Service(const Site& site, Application& application, Log& log) noexcept
-        : site_(site), application_(application), log_(log) {}
+    // All four outlive it. `log` bounds what peers can cause.
+    Service(const Site& site, Application& application, Log& log, const Clock& clock) noexcept
+        : site_(site), application_(application), log_(log), clock_(clock) {}
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
@@ -26,12 +27,20 @@ public:
     void open(base::IntrusivePtr<Exchange> exchange);
     // What has come is no request: the exchange has none of its parts.
     void open_malformed(base::IntrusivePtr<Exchange> exchange, const http::Failure& failure);
+    // Told of every request and WebSocket that comes from now on.
+    void add_observer(std::shared_ptr<Observer> observer) { observers_.push_back(std::move(observer)); }
     // Handshakes are refused from now on: such a connection would be open for nobody to close.
     void stop() noexcept { stopping_ = true; }
 
     [[nodiscard]] const Site& site() const noexcept { return site_; }
 
 private:
+    friend class Next;
+    // What is left of the way, behind that many middlewares.
+    void pass_in(base::IntrusivePtr<Exchange> exchange, std::size_t position);
+    void begin(Exchange& exchange);
+    void set_match(Exchange& exchange, std::string_view method);
+    void route(Exchange& exchange);
     [[nodiscard]] bool refuse_foreign_host(Exchange& exchange);
     [[nodiscard]] bool open_websocket(Exchange& exchange);
     [[nodiscard]] bool refuse_handshake(Exchange& exchange);
@@ -45,6 +54,8 @@ private:
     const Site& site_;
     Application& application_;
     Log& log_;
+    const Clock& clock_;
+    std::vector<std::shared_ptr<Observer>> observers_;
     bool stopping_ = false;
     bool development_logged_ = false;
 };

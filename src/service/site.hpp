@@ -7,6 +7,7 @@
 
 #include "base/intrusive_ptr.hpp"
 #include "http/router.hpp"
+#include "service/middleware.hpp"
 #include "service/settings.hpp"
 
 namespace proapi::service {
@@ -23,6 +24,7 @@ struct Route {
     enum class Body : std::uint8_t { whole, streamed };
     Kind kind = Kind::http;
     Body body = Body::whole;     // http
+    std::string pattern;         // for observers
     WebSocketSettings settings;  // websocket
     std::string directory;       // files
     DotFiles dot_files = DotFiles::hidden;
@@ -33,6 +35,7 @@ struct Site {
     http::Router router;       // a match's `route` is an index of `routes`
     std::deque<Route> routes;  // stay where they are when others are added: connections refer to their settings
     Settings settings;
+    MiddlewareList middleware;  // the first in the list is the first to see a request
 };
 
 // The front end. Called on the reactor's thread; `match.route` of the request says which handler is meant.

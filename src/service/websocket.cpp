@@ -68,8 +68,13 @@ Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const htt
     if (std::string wrong = check_handshake_headers(headers); !wrong.empty())
         return value_problem("accept(): " + wrong);
     if (subprotocol) subprotocol_ = std::make_unique<const std::string>(*subprotocol);
-    transport_->accept(text_of(subprotocol_), headers);
+    if (middleware_) {
+        transport_->accept(text_of(subprotocol_), pass_out(*middleware_, request_, 101, headers));
+    } else {
+        transport_->accept(text_of(subprotocol_), headers);
+    }
     accepted_ = true;
+    if (observation_) observation_->report_accept(request_);
     return {};
 }
 
@@ -81,7 +86,12 @@ Problem WebSocket::reject(int status, std::string_view body, const http::Headers
         return value_problem("reject(): " + wrong);
     http::Headers all = headers;
     if (!body.empty() && !all.contains("content-type")) all.add("Content-Type", "text/plain; charset=utf-8");
+    if (middleware_) all = pass_out(*middleware_, request_, status, all);
     set_closed(ws::close_code::abnormal_closure, "the handshake was rejected with status " + std::to_string(status));
+    if (observation_) {
+        observation_->set_status(status);
+        observation_->count_sent(body.size());
+    }
     transport_->reject(status, body, all);
     return {};
 }
@@ -135,6 +145,8 @@ Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& resul
         return {};
     }
     transport_->send(kind, payload);
+    if (observation_) [[unlikely]]
+        observation_->count_sent(payload.size());
     result = transport_->buffered_amount() > settings_->high_water ? SendResult::full : SendResult::sent;
     return {};
 }
@@ -184,12 +196,19 @@ bool WebSocket::wants_messages() const noexcept {
 
 void WebSocket::on_message(MessageView message) {
     if (closed_) return;
+    if (observation_) [[unlikely]]
+        observation_->count_received(message.payload.size());
     if (!queue_ && receiver_) return std::exchange(receiver_, nullptr)->on_message(message);
-    enqueue({message.kind, std::string(base::as_text(message.payload))});
+    queue({message.kind, std::string(base::as_text(message.payload))});
 }
 
 void WebSocket::enqueue(Message message) {
     if (closed_) return;
+    if (observation_) observation_->count_received(message.data.size());
+    queue(std::move(message));
+}
+
+void WebSocket::queue(Message message) {
     if (!queue_) queue_ = std::make_unique<std::deque<Message>>();
     queued_bytes_ += message.data.size();
     queue_->push_back(std::move(message));
@@ -213,7 +232,18 @@ void WebSocket::on_close(std::uint16_t code, std::string_view reason) {
 void WebSocket::on_end() {
     transport_ = nullptr;
     if (!closed_) set_closed(ws::close_code::abnormal_closure, {});
+    report_end();
     notify();
+}
+
+void WebSocket::report_end() noexcept {
+    const auto observation = std::move(observation_);
+    if (!observation) return;
+    if (accepted_) {
+        observation->report_end(request_, close_code_);
+    } else {
+        observation->report_request(request_);  // its handshake was refused, or the client did not wait
+    }
 }
 
 void WebSocket::notify() {

@@ -19,6 +19,8 @@
 #include "base/bytes.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/intrusive_ptr.hpp"
+#include "service/middleware.hpp"
+#include "service/observer.hpp"
 #include "service/problem.hpp"
 #include "service/request_info.hpp"
 #include "service/settings.hpp"
@@ -129,6 +131,11 @@ public:
     // "the connection has ended with code 1001 (going away)"
     [[nodiscard]] Problem disconnect_problem() const;
 
+    // --- the service's side ---
+    // The answer to its handshake passes them on its way out. They outlive the transport.
+    void set_middleware(const MiddlewareList& middleware) noexcept { middleware_ = &middleware; }
+    void set_observation(std::unique_ptr<Observation> observation) noexcept { observation_ = std::move(observation); }
+
     // --- the transport's side ---
     [[nodiscard]] bool wants_messages() const noexcept;
     // Whether somebody waits for it to be no longer open.
@@ -147,7 +154,10 @@ public:
     // The transport is gone.
     void on_end();
     // The same, without telling anybody.
-    void detach() noexcept { transport_ = nullptr; }
+    void detach() noexcept {
+        transport_ = nullptr;
+        report_end();
+    }
     // Hands over what is queued, and tells waiters of an end that came while a handler ran.
     void notify();
 
@@ -162,6 +172,8 @@ private:
     [[nodiscard]] OutputWaiters& output_waiters();
     void send_close(std::uint16_t code, std::string_view reason);
     void set_closed(std::uint16_t code, std::string_view reason);
+    void queue(Message message);
+    void report_end() noexcept;
     [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
 
     std::uint16_t close_code_ = 0;  // 0: none yet
@@ -175,6 +187,8 @@ private:
     std::unique_ptr<OutputWaiters> output_waiters_;
     WaiterList close_waiters_;
     RareText subprotocol_, close_reason_;
+    const MiddlewareList* middleware_ = nullptr;  // null: none
+    std::unique_ptr<Observation> observation_;    // null: nobody observes
 };
 
 }  // namespace proapi::service

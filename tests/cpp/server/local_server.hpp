@@ -19,8 +19,8 @@ namespace proapi::server::test {
 class LocalServer {
 public:
     explicit LocalServer(service::Application& application) : application_(application) {
-        site.routes.push_back({.kind = service::Route::Kind::websocket, .settings = {}, .directory = {}});
-        site.routes.push_back({.kind = service::Route::Kind::http, .settings = {}, .directory = {}});
+        site.routes.emplace_back().kind = service::Route::Kind::websocket;
+        site.routes.emplace_back();
         EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
         EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
         EXPECT_EQ(site.router.add("GET", "/echo/{name}", 1), "");

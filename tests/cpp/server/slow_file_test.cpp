@@ -33,7 +33,9 @@ protected:
         if (!::mkdtemp(directory.data())) std::abort();
         for (std::size_t i = 0; i < size; ++i) content += static_cast<char>('a' + i % 23);
         std::ofstream(directory + "/large.bin") << content;
-        served.site.routes.push_back({.kind = service::Route::Kind::files, .settings = {}, .directory = directory});
+        service::Route& route = served.site.routes.emplace_back();
+        route.kind = service::Route::Kind::files;
+        route.directory = directory;
         EXPECT_EQ(served.site.router.add("GET", "/files/{file:path}", 2), "");
         slow_disk.error = 0;
         slow_disk.release();

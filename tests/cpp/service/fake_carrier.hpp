@@ -84,6 +84,18 @@ public:
     return request;
 }
 
+// Time stands still unless the test lets it pass.
+struct FakeClock final : Clock {
+    [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept override {
+        return std::chrono::steady_clock::time_point(passed);
+    }
+    [[nodiscard]] std::chrono::system_clock::time_point time() const noexcept override {
+        return std::chrono::system_clock::time_point(std::chrono::seconds(1'796'032'800)) +
+               std::chrono::duration_cast<std::chrono::system_clock::duration>(passed);
+    }
+    std::chrono::nanoseconds passed{0};
+};
+
 struct Waiting final : Waiter {
     void on_ready() override { ++calls; }
     int calls = 0;

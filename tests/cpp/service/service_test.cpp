@@ -49,7 +49,8 @@ protected:
     }
 
     Site site;
-    Service service{site, *this, *this};
+    test::FakeClock clock;
+    Service service{site, *this, *this, clock};
     FakeCarrier carrier;
     base::IntrusivePtr<Exchange> request;
     base::IntrusivePtr<WebSocket> websocket;

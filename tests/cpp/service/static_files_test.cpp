@@ -270,7 +270,9 @@ TEST_F(StaticFilesTest, WhatAMountDoesNotHaveMayBeAWebSocketRoutes) {
     ASSERT_EQ(site.router.add("GET", "/", 0), "");
     ASSERT_EQ(site.router.add("GET", "/{file:path}", 0), "");
     ASSERT_EQ(site.router.add(http::websocket_method, "/chat", 1), "");
-    site.routes.push_back({.kind = Route::Kind::files, .settings = {}, .directory = root.string()});
+    Route& route = site.routes.emplace_back();
+    route.kind = Route::Kind::files;
+    route.directory = root.string();
     const auto answer = [&](const std::string& target) {
         RequestInfo request;
         request.head = head_with({});

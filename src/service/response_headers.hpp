@@ -1,0 +1,28 @@
+// A middleware that gives every response certain fields, unless it has them: Server, or those that tell browsers to be
+// careful (X-Content-Type-Options and the like).
+#pragma once
+
+#include <string>
+
+#include "service/middleware.hpp"
+
+namespace proapi::service {
+
+class ResponseHeaders final : public Middleware {
+public:
+    explicit ResponseHeaders(http::Headers fields) : fields_(std::move(fields)) {}
+
+    // Why a response can't have them; empty: it can.
+    [[nodiscard]] static std::string check(const http::Headers& fields);
+
+    void on_response(const RequestInfo& request, int status, http::Headers& headers) const override;
+
+private:
+    http::Headers fields_;
+};
+
+// What browsers should be told of any page that does not say otherwise: no guessing of content types, no framing by
+// others, no full addresses to other sites, no opener across origins.
+[[nodiscard]] const http::Headers& security_headers();
+
+}  // namespace proapi::service
