@@ -22,6 +22,7 @@ def register(
     *,
     headers_type: type[Headers],
     query_params_type: type[QueryParams],
+    client_type: type[Client],
     disconnect_error: type[Exception],
     state_error: type[Exception],
     message_error: type[Exception],

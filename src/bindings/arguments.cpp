@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "bindings/registry.hpp"
-
 namespace proapi::bindings {
 
 bool read_str(PyObject* object, const char* what, std::string_view& out) {
@@ -123,6 +121,14 @@ PyObject* to_dict(const http::Pairs& pairs) {
         if (!dict) break;
     }
     return dict;
+}
+
+PyObject* to_str(std::string_view text) {
+    return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+}
+
+PyObject* to_latin1_str(std::string_view text) {
+    return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
 }
 
 }  // namespace proapi::bindings

@@ -1,4 +1,5 @@
-// From Python arguments to the engine's types, with errors that say what was expected and what came.
+// From Python arguments to the engine's types, with errors that say what was expected and what came; and text, headers
+// and pairs back to Python.
 #pragma once
 
 #include <Python.h>
@@ -18,6 +19,9 @@ namespace proapi::bindings {
 // A mapping of str to str, or a sequence of pairs of str or ASCII bytes; None is none. Appends.
 [[nodiscard]] bool read_headers(PyObject* object, http::Headers& out);
 
+[[nodiscard]] PyObject* to_str(std::string_view text);  // replaces what is not UTF-8
+// Latin-1 both ways, as header fields are octets.
+[[nodiscard]] PyObject* to_latin1_str(std::string_view text);
 // [(name, value), ...]
 [[nodiscard]] PyObject* to_pairs(const http::Headers& headers);
 [[nodiscard]] PyObject* to_pairs(const http::Pairs& pairs);

@@ -4,7 +4,8 @@
 
 #include "bindings/arguments.hpp"
 #include "bindings/asgi.hpp"
-#include "bindings/registry.hpp"
+#include "bindings/module_state.hpp"
+#include "bindings/python_errors.hpp"
 #include "http/body_decoder.hpp"
 #include "http/response.hpp"
 

@@ -9,7 +9,8 @@
 
 #include "bindings/arguments.hpp"
 #include "bindings/asgi.hpp"
-#include "bindings/registry.hpp"
+#include "bindings/module_state.hpp"
+#include "bindings/python_errors.hpp"
 #include "bindings/websocket_connection.hpp"
 #include "service/websocket.hpp"
 
@@ -54,7 +55,8 @@ public:
     WebSocketBridge(service::RequestInfo request, const service::WebSocketSettings& settings)
         : settings_(settings),
           websocket_(new service::WebSocket(std::move(request), settings, *this)),
-          connection_(take(make_connection(websocket_, take(PyObject_CallNoArgs(registry().get_running_loop)).ptr()))) {
+          connection_(take(make_connection(module_state(), websocket_,
+                                           take(PyObject_CallNoArgs(module_state().get_running_loop)).ptr()))) {
         as_connection(connection_.ptr())->source = this;
     }
     WebSocketBridge(const WebSocketBridge&) = delete;
@@ -169,7 +171,7 @@ private:
     PyObject* begin_reading() override {
         if (is_pumping_ || end_ || has_told_end_ || !receive_.is_valid()) return nullptr;
         if (is_reading_) {
-            raise_problem(service::WebSocket::another_receiver());
+            raise_problem(module_state(), service::WebSocket::another_receiver());
             throw nb::python_error();
         }
         nb::object reading = iterator_of(receive_());

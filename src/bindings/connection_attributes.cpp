@@ -2,7 +2,6 @@
 #include "bindings/arguments.hpp"
 #include "bindings/docstrings.hpp"
 #include "bindings/guard.hpp"
-#include "bindings/registry.hpp"
 #include "bindings/request_info.hpp"
 #include "bindings/websocket_connection.hpp"
 
@@ -14,7 +13,7 @@ PyObject* get_path(PyObject* self, void*) {
     return path_of(websocket_of(self).request());
 }
 PyObject* get_client(PyObject* self, void*) {
-    return client_of(websocket_of(self).request());
+    return client_of(state_of(self), websocket_of(self).request());
 }
 PyObject* get_subprotocols(PyObject* self, void*) {
     return subprotocols_of(websocket_of(self).request());
@@ -38,19 +37,20 @@ PyObject* make_mapping(PyObject* type, PyObject* pairs) {
 
 PyObject* get_headers(PyObject* self, void*) {
     return get_kept(as_connection(self)->headers, [&] {
-        return make_mapping(registry().headers_type, to_pairs(websocket_of(self).request().head.headers));
+        return make_mapping(state_of(self).headers_type, to_pairs(websocket_of(self).request().head.headers));
     });
 }
 PyObject* get_query_params(PyObject* self, void*) {
     return get_kept(as_connection(self)->query_params, [&] {
-        return make_mapping(registry().query_params_type, query_pairs_of(websocket_of(self).request()));
+        return make_mapping(state_of(self).query_params_type, query_pairs_of(websocket_of(self).request()));
     });
 }
 PyObject* get_cookies(PyObject* self, void*) {
     return get_kept(as_connection(self)->cookies, [&] { return cookies_of(websocket_of(self).request()); });
 }
 PyObject* get_path_params(PyObject* self, void*) {
-    return get_kept(as_connection(self)->path_params, [&] { return path_params_of(websocket_of(self).request()); });
+    return get_kept(as_connection(self)->path_params,
+                    [&] { return path_params_of(state_of(self), websocket_of(self).request()); });
 }
 PyObject* get_user_data(PyObject* self, void*) {
     return get_kept(as_connection(self)->user_data, PyDict_New);

@@ -4,8 +4,10 @@
 #include <memory>
 #include <stdexcept>
 
+#include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
-#include "bindings/registry.hpp"
+#include "bindings/module_state.hpp"
+#include "bindings/python_errors.hpp"
 #include "bindings/websocket_connection.hpp"
 #include "service/exchange.hpp"
 #include "service/websocket.hpp"
@@ -215,7 +217,7 @@ private:
     void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
         const std::size_t route = websocket->request().match.route;
         // Without a handler nobody else would answer.
-        if (!call(on_websocket_, take(make_connection(websocket, loop().ptr())), route))
+        if (!call(on_websocket_, take(make_connection(module_state(), websocket, loop().ptr())), route))
             static_cast<void>(websocket->reject(500, "Internal Server Error\n", {}));
     }
 
@@ -229,7 +231,7 @@ private:
     }
 
     // Of the loop that runs now: the one that drives this engine, or that it drives.
-    static nb::object loop() { return take(PyObject_CallNoArgs(registry().get_running_loop)); }
+    static nb::object loop() { return take(PyObject_CallNoArgs(module_state().get_running_loop)); }
 
     nb::object site_object_;
     nb::callable on_websocket_, on_request_, log_;

@@ -1,10 +1,10 @@
 // Exchange: an HTTP request over the engine's own socket, and the response to it.
 #include "service/exchange.hpp"
 #include "bindings/arguments.hpp"
-#include "bindings/awaitable.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/completed_operation.hpp"
 #include "bindings/disconnect_callback.hpp"
-#include "bindings/wait.hpp"
+#include "bindings/wait_operation.hpp"
 #include "service/static_files.hpp"
 
 namespace proapi::bindings {
@@ -33,7 +33,7 @@ service::Exchange& exchange_of(PyObject* self) {
     return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange;
 }
 
-constexpr WaitOperations wait_for_exchange_drain{
+constexpr WaitCondition wait_for_exchange_drain{
     .must_wait = [](PyObject* self) { return exchange_of(self).is_above_low_water(); },
     .enlist = [](PyObject* self, service::Waiter& waiter) { exchange_of(self).wait_drained(waiter); },
     .outcome = [](PyObject* self) { return PyBool_FromLong(!exchange_of(self).has_ended()); },
@@ -45,13 +45,13 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
     check(exchange_of(self.ptr()).write(base::as_bytes({data.c_str(), data.size()}), result));
     switch (result) {
         case service::SendResult::sent:
-            return take(completed_true());
+            return take(completed_true(module_state()));
         case service::SendResult::full:
-            return take(make_wait(self.ptr(), wait_for_exchange_drain));
+            return take(make_wait(module_state(), self.ptr(), wait_for_exchange_drain));
         case service::SendResult::ended:
             break;
     }
-    return take(completed_false());
+    return take(completed_false(module_state()));
 }
 
 }  // namespace

@@ -1,30 +1,30 @@
 // The extension module: what the engine shows to the package, and what the package hands to the engine.
-#include "bindings/awaitable.hpp"
+//
+// Its definition is written out, where NB_MODULE would keep the state of the module for itself. Two things stay global
+// all the same, both nanobind's: which Python type it made of which C++ type, once in a process, and its pointer to
+// that. So the module is made once in a process, and by the main interpreter. The GIL is needed: nothing here has been
+// tested without it.
 #include "bindings/classes.hpp"
+#include "bindings/completed_operation.hpp"
 #include "bindings/guard.hpp"
-#include "bindings/registry.hpp"
-#include "bindings/wait.hpp"
+#include "bindings/message_iterator.hpp"
+#include "bindings/module_state.hpp"
+#include "bindings/pending_future.hpp"
+#include "bindings/python_errors.hpp"
+#include "bindings/receive_operation.hpp"
+#include "bindings/wait_operation.hpp"
 #include "bindings/websocket_connection.hpp"
 
 namespace proapi::bindings {
 
-void set_python_error() noexcept {
-    try {
-        throw;
-    } catch (nb::python_error& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    } catch (...) {
-        PyErr_SetString(PyExc_SystemError, "the engine has failed");
-    }
+ModuleState& module_state() {
+    auto* type = reinterpret_cast<PyTypeObject*>(nb::type<SiteObject>().ptr());
+    return *static_cast<ModuleState*>(PyType_GetModuleState(type));
 }
 
 void check(const service::Problem& problem) {
     if (!problem) return;
-    raise_problem(problem);
+    raise_problem(module_state(), problem);
     throw nb::python_error();
 }
 
@@ -47,25 +47,28 @@ namespace {
 void add_register(nb::module_& module) {
     module.def(
         "register",
-        [](nb::object headers_type, nb::object query_params_type, nb::object disconnect_error, nb::object state_error,
-           nb::object message_error, nb::object encode_json, nb::object decode_json, nb::object is_own_task,
-           nb::object done_future) {
-            Registry& known = registry();
-            known.headers_type = headers_type.release().ptr();
-            known.query_params_type = query_params_type.release().ptr();
-            known.disconnect_error = disconnect_error.release().ptr();
-            known.state_error = state_error.release().ptr();
-            known.message_error = message_error.release().ptr();
-            known.encode_json = encode_json.release().ptr();
-            known.decode_json = decode_json.release().ptr();
-            known.is_own_task = is_own_task.release().ptr();
-            known.done_future = done_future.release().ptr();
-            known.cancelled_error = attribute("asyncio", "CancelledError");
-            known.get_running_loop = attribute("asyncio", "get_running_loop");
+        [&state = state_of_module(module.ptr())](
+            nb::object headers_type, nb::object query_params_type, nb::object client_type, nb::object disconnect_error,
+            nb::object state_error, nb::object message_error, nb::object encode_json, nb::object decode_json,
+            nb::object is_own_task, nb::object done_future) {
+            if (state.headers_type) throw std::runtime_error("register: expected one call, got another");
+            state.headers_type = headers_type.release().ptr();
+            state.query_params_type = query_params_type.release().ptr();
+            state.client_type = client_type.release().ptr();
+            state.disconnect_error = disconnect_error.release().ptr();
+            state.state_error = state_error.release().ptr();
+            state.message_error = message_error.release().ptr();
+            state.encode_json = encode_json.release().ptr();
+            state.decode_json = decode_json.release().ptr();
+            state.is_own_task = is_own_task.release().ptr();
+            state.done_future = done_future.release().ptr();
+            state.cancelled_error = attribute("asyncio", "CancelledError");
+            state.get_running_loop = attribute("asyncio", "get_running_loop");
+            state.uuid_type = attribute("uuid", "UUID");
         },
-        nb::kw_only(), nb::arg("headers_type"), nb::arg("query_params_type"), nb::arg("disconnect_error"),
-        nb::arg("state_error"), nb::arg("message_error"), nb::arg("encode_json"), nb::arg("decode_json"),
-        nb::arg("is_own_task"), nb::arg("done_future"));
+        nb::kw_only(), nb::arg("headers_type"), nb::arg("query_params_type"), nb::arg("client_type"),
+        nb::arg("disconnect_error"), nb::arg("state_error"), nb::arg("message_error"), nb::arg("encode_json"),
+        nb::arg("decode_json"), nb::arg("is_own_task"), nb::arg("done_future"));
 }
 
 // msgspec writes null for a NaN or an infinity, and words where it is a key or a Decimal: nan": inf": NaN" Infinity"
@@ -84,22 +87,24 @@ void add_json(nb::module_& module) {
         nb::arg("json"));
 }
 
-}  // namespace
+[[noreturn]] void refuse_import(const char* reason) {
+    PyErr_SetString(PyExc_ImportError, reason);
+    throw nb::python_error();
+}
 
-NB_MODULE(_engine, module) {
-    // Types and what Python has registered stand once in the process.
-    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        PyErr_SetString(PyExc_ImportError, "proapi works in the main interpreter only, got a subinterpreter");
-        throw nb::python_error();
-    }
+void fill_module(nb::module_ module) {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main())
+        refuse_import("proapi works in the main interpreter only, got a subinterpreter");
+    if (!nb::register_module(module)) throw nb::python_error();
+    if (nb::type<SiteObject>().is_valid()) refuse_import("proapi._engine was imported before in this process");
 #ifdef NDEBUG
     // A server in a daemon thread is still there when the interpreter ends: no fault of anybody's.
     nb::set_leak_warnings(false);
 #endif
     module.attr("version") = PROAPI_VERSION;
-    if (!add_awaitable_types(module.ptr()) || !add_receive_types(module.ptr()) || !add_wait_type(module.ptr()) ||
-        !add_connection_type(module.ptr()))
-        throw nb::python_error();
+    for (const auto add : {add_completed_operation_type, add_pending_future_type, add_wait_operation_type,
+                           add_receive_operation_type, add_message_iterator_type, add_connection_type})
+        if (!add(module.ptr())) throw nb::python_error();
     add_register(module);
     add_json(module);
     add_site(module);
@@ -111,4 +116,55 @@ NB_MODULE(_engine, module) {
     add_machines(module);
 }
 
+// ---- the definition ---------------------------------------------------------------------------------------------
+
+int execute(PyObject* module) noexcept {
+    try {
+        fill_module(nb::borrow<nb::module_>(module));
+        return 0;
+    } catch (...) {
+        set_python_error();
+        return -1;
+    }
+}
+
+int traverse(PyObject* module, visitproc visit, void* arg) {
+    return traverse_state(state_of_module(module), visit, arg);
+}
+
+int clear(PyObject* module) {
+    clear_state(state_of_module(module));
+    return 0;
+}
+
+void free_state(void* module) {
+    clear_state(state_of_module(static_cast<PyObject*>(module)));
+}
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(execute)},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "proapi._engine",
+    .m_doc = nullptr,
+    .m_size = sizeof(ModuleState),
+    .m_methods = nullptr,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = free_state,
+};
+
+}  // namespace
+
 }  // namespace proapi::bindings
+
+PyMODINIT_FUNC PyInit__engine() {
+    return PyModuleDef_Init(&proapi::bindings::definition);
+}

@@ -1,7 +1,7 @@
 // RequestInfo: a request as a handler's Request looks at it, whatever server it came through.
 #include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
-#include "bindings/registry.hpp"
+#include "bindings/module_state.hpp"
 #include "bindings/request_info.hpp"
 #include "http/form.hpp"
 
@@ -40,11 +40,11 @@ void add_request_info(nb::module_& module) {
     nb::class_<R>(module, "RequestInfo")
         .def_prop_ro("method", [](const R& self) { return self.info().head.method; })
         .def_prop_ro("path", [](const R& self) { return take(path_of(self.info())); })
-        .def_prop_ro("path_params", [](const R& self) { return take(path_params_of(self.info())); })
+        .def_prop_ro("path_params", [](const R& self) { return take(path_params_of(module_state(), self.info())); })
         .def_prop_ro("headers", [](const R& self) { return take(to_pairs(self.info().head.headers)); })
         .def_prop_ro("query_params", [](const R& self) { return take(query_pairs_of(self.info())); })
         .def_prop_ro("cookies", [](const R& self) { return take(cookies_of(self.info())); })
-        .def_prop_ro("client", [](const R& self) { return take(client_of(self.info())); })
+        .def_prop_ro("client", [](const R& self) { return take(client_of(module_state(), self.info())); })
         .def_prop_ro("url",
                      [](const R& self) { return take(to_str(service::url_of(self.info(), service::UrlKind::http))); })
         .def_prop_ro("body", [](const R& self) { return self.body; })

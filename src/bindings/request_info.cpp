@@ -1,28 +1,14 @@
 #include "bindings/request_info.hpp"
 
 #include "bindings/arguments.hpp"
-#include "bindings/registry.hpp"
 #include "ws/handshake.hpp"
 
 namespace proapi::bindings {
 
 namespace {
 
-PyObject* import_type(const char* module_name, const char* name) {
-    PyObject* module = PyImport_ImportModule(module_name);
-    PyObject* type = module ? PyObject_GetAttrString(module, name) : nullptr;
-    Py_XDECREF(module);
-    return type;
-}
-
-PyObject* make_uuid(const std::string& text) {
-    static PyObject* type = nullptr;
-    if (!type) type = import_type("uuid", "UUID");
-    return type ? PyObject_CallFunction(type, "s", text.c_str()) : nullptr;
-}
-
 // The router has checked that the text fits the converter.
-PyObject* convert(const std::string& text, http::Converter converter) {
+PyObject* convert_parameter(const ModuleState& state, const std::string& text, http::Converter converter) {
     switch (converter) {
         case http::Converter::integer:
             return PyLong_FromString(text.c_str(), nullptr, 10);
@@ -33,7 +19,7 @@ PyObject* convert(const std::string& text, http::Converter converter) {
             return number;
         }
         case http::Converter::uuid:
-            return make_uuid(text);
+            return PyObject_CallFunction(state.uuid_type, "s", text.c_str());
         case http::Converter::text:
         case http::Converter::path:
             return to_str(text);
@@ -49,10 +35,10 @@ PyObject* path_of(const service::RequestInfo& request) {
     return to_str(decoded ? std::string_view(*decoded) : raw_path);
 }
 
-PyObject* path_params_of(const service::RequestInfo& request) {
+PyObject* path_params_of(const ModuleState& state, const service::RequestInfo& request) {
     PyObject* params = PyDict_New();
     for (const http::PathValue& parameter : request.match.parameters) {
-        PyObject* value = params ? convert(parameter.value, parameter.converter) : nullptr;
+        PyObject* value = params ? convert_parameter(state, parameter.value, parameter.converter) : nullptr;
         if (!value || PyDict_SetItemString(params, parameter.name.c_str(), value) != 0) Py_CLEAR(params);
         Py_XDECREF(value);
         if (!params) break;
@@ -71,12 +57,10 @@ PyObject* cookies_of(const service::RequestInfo& request) {
     return to_dict(cookies);
 }
 
-PyObject* client_of(const service::RequestInfo& request) {
+PyObject* client_of(const ModuleState& state, const service::RequestInfo& request) {
     if (request.client.host.empty()) Py_RETURN_NONE;
-    static PyObject* type = nullptr;
-    if (!type) type = import_type("proapi.datastructures", "Client");
-    return type ? PyObject_CallFunction(type, "si", request.client.host.c_str(), static_cast<int>(request.client.port))
-                : nullptr;
+    return PyObject_CallFunction(state.client_type, "si", request.client.host.c_str(),
+                                 static_cast<int>(request.client.port));
 }
 
 PyObject* subprotocols_of(const service::RequestInfo& request) {

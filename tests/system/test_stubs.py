@@ -17,6 +17,8 @@ from proapi import WebSocketConnection
 INTERNAL = r"""
 proapi\._engine\.(AsgiExchange|AsgiService|Engine|Exchange|RequestInfo|Site|WebSocketBridge|WebSocketMachine)(\..*)?
 proapi\._engine\.(answer_handshake|check_accept_response|decode_body|may_hide_non_finite|parse_request|register)
+# nanobind's own, which it keeps there.
+proapi\._engine\.__nanobind_internals__
 # It can't be made by hand, which the stub says in the one way it has.
 proapi\._engine\.WebSocketConnection(\.__init__)?
 """

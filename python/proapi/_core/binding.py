@@ -15,7 +15,7 @@ from .._engine import (
     WebSocketBridge,
     WebSocketConnection,
 )
-from ..datastructures import Headers, QueryParams
+from ..datastructures import Client, Headers, QueryParams
 from ..errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
 from . import json
 
@@ -65,6 +65,7 @@ json.may_hide_non_finite = _engine.may_hide_non_finite
 _engine.register(
     headers_type=Headers,
     query_params_type=QueryParams,
+    client_type=Client,
     disconnect_error=WebSocketDisconnect,
     state_error=WebSocketStateError,
     message_error=WebSocketMessageError,

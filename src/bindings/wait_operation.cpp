@@ -1,58 +1,55 @@
-// Awaitables that wait for a buffer to drain or a connection to end: for whatever has a list of waiters.
+#include "bindings/wait_operation.hpp"
+
 #include <new>
 #include <utility>
 
-#include "bindings/awaitable.hpp"
+#include "bindings/awaitable_protocol.hpp"
 #include "bindings/guard.hpp"
-#include "bindings/wait.hpp"
+#include "bindings/pending_future.hpp"
 
 namespace proapi::bindings {
 
 namespace {
 
-struct Wait;
+struct WaitOperation;
 
 // Stands in one of the WebSocket's lists while a task waits.
-class ConnectionWaiter final : public service::Waiter, public CancelListener {
+class TaskWaiter final : public service::Waiter, public CancelListener {
 public:
-    explicit ConnectionWaiter(Wait* wait) noexcept : wait_(wait) {}
+    explicit TaskWaiter(WaitOperation* wait) noexcept : wait_(wait) {}
     void on_ready() override;
     void on_cancel() noexcept override;
 
 private:
-    Wait* wait_;
+    WaitOperation* wait_;
 };
 
-struct Wait {
+struct WaitOperation {
     PyObject_HEAD PyObject* subject;
-    const WaitOperations* operations;
+    const WaitCondition* condition;
     PyObject* pending;
     bool finished;
     bool enlisted;  // in one of the WebSocket's lists, which then holds a reference
-    alignas(ConnectionWaiter) unsigned char waiter_storage[sizeof(ConnectionWaiter)];
+    alignas(TaskWaiter) unsigned char waiter_storage[sizeof(TaskWaiter)];
 
-    [[nodiscard]] ConnectionWaiter& waiter() noexcept {
-        return *std::launder(reinterpret_cast<ConnectionWaiter*>(waiter_storage));
-    }
+    [[nodiscard]] TaskWaiter& waiter() noexcept { return *std::launder(reinterpret_cast<TaskWaiter*>(waiter_storage)); }
 };
 
-PyTypeObject* wait_type = nullptr;
-
-Wait* as_wait(PyObject* object) noexcept {
-    return reinterpret_cast<Wait*>(object);
+WaitOperation* as_wait(PyObject* object) noexcept {
+    return reinterpret_cast<WaitOperation*>(object);
 }
-PyObject* as_object(Wait* wait) noexcept {
+PyObject* as_object(WaitOperation* wait) noexcept {
     return reinterpret_cast<PyObject*>(wait);
 }
 
-void ConnectionWaiter::on_ready() {
-    Wait* wait = wait_;
+void TaskWaiter::on_ready() {
+    WaitOperation* wait = wait_;
     wait->enlisted = false;
     wake(wait->pending);
     Py_DECREF(as_object(wait));
 }
 
-void ConnectionWaiter::on_cancel() noexcept {
+void TaskWaiter::on_cancel() noexcept {
     if (!std::exchange(wait_->enlisted, false)) return;
     cancel_wait();
     if (wait_->pending) forget_listener(wait_->pending);
@@ -60,7 +57,7 @@ void ConnectionWaiter::on_cancel() noexcept {
 }
 
 PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
-    Wait* wait = as_wait(self);
+    WaitOperation* wait = as_wait(self);
     *out = nullptr;
     if (!wait->subject) {  // the collector has taken it apart
         PyErr_SetString(PyExc_RuntimeError, "this wait is over");
@@ -74,9 +71,9 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         PyErr_SetString(PyExc_RuntimeError, "this wait is awaited by another task already");
         return PYGEN_ERROR;
     }
-    if (!wait->pending && wait->operations->must_wait(wait->subject)) {
-        wait->operations->enlist(wait->subject, wait->waiter());  // may throw, so it comes first
-        wait->pending = make_pending(wait->waiter(), wait->operations->loop(wait->subject));
+    if (!wait->pending && wait->condition->must_wait(wait->subject)) {
+        wait->condition->enlist(wait->subject, wait->waiter());  // may throw, so it comes first
+        wait->pending = make_pending_future(state_of_type(self), wait->waiter(), wait->condition->loop(wait->subject));
         if (!wait->pending) {
             wait->waiter().cancel_wait();
             return PYGEN_ERROR;
@@ -87,7 +84,7 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         return PYGEN_NEXT;
     }
     wait->finished = true;
-    *out = wait->operations->outcome(wait->subject);
+    *out = wait->condition->outcome(wait->subject);
     return *out ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
@@ -128,7 +125,7 @@ int wait_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 int wait_clear(PyObject* self) {
-    Wait* wait = as_wait(self);
+    WaitOperation* wait = as_wait(self);
     if (wait->pending) forget_listener(wait->pending);
     Py_CLEAR(wait->pending);
     Py_CLEAR(wait->subject);
@@ -137,7 +134,7 @@ int wait_clear(PyObject* self) {
 
 void wait_dealloc(PyObject* self) {
     PyObject_GC_UnTrack(self);
-    as_wait(self)->waiter().~ConnectionWaiter();
+    as_wait(self)->waiter().~TaskWaiter();
     wait_clear(self);
     PyTypeObject* type = Py_TYPE(self);
     PyObject_GC_Del(self);
@@ -163,26 +160,25 @@ PyType_Slot wait_slots[] = {
     {0, nullptr},
 };
 
-PyType_Spec wait_spec = {"proapi._engine.Wait", sizeof(Wait), 0,
+PyType_Spec wait_spec = {"proapi._engine.WaitOperation", sizeof(WaitOperation), 0,
                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, wait_slots};
 
 }  // namespace
 
-PyObject* make_wait(PyObject* subject, const WaitOperations& operations) {
-    auto* self = PyObject_GC_New(Wait, wait_type);
+PyObject* make_wait(const ModuleState& state, PyObject* subject, const WaitCondition& condition) {
+    auto* self = PyObject_GC_New(WaitOperation, state.wait_operation_type);
     if (!self) return nullptr;
     self->subject = Py_NewRef(subject);
-    self->operations = &operations;
+    self->condition = &condition;
     self->pending = nullptr;
     self->finished = self->enlisted = false;
-    new (self->waiter_storage) ConnectionWaiter(self);
+    new (self->waiter_storage) TaskWaiter(self);
     PyObject_GC_Track(self);
     return as_object(self);
 }
 
-bool add_wait_type(PyObject* module) {
-    wait_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &wait_spec, nullptr));
-    return wait_type != nullptr;
+bool add_wait_operation_type(PyObject* module) {
+    return (state_of_module(module).wait_operation_type = make_type(module, wait_spec)) != nullptr;
 }
 
 }  // namespace proapi::bindings

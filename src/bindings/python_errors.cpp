@@ -1,10 +1,19 @@
-#include "bindings/registry.hpp"
+#include "bindings/python_errors.hpp"
+
+#include <nanobind/nanobind.h>
+
+#include <utility>
+
+#include "bindings/arguments.hpp"
+#include "bindings/guard.hpp"
+#include "bindings/module_state.hpp"
 
 namespace proapi::bindings {
 
 namespace {
 
-PyObject* kept_exception = nullptr;
+// A loop runs in one thread, and what leaves its tasks is that loop's to raise.
+thread_local PyObject* kept_exception = nullptr;
 
 // `exception` is stolen. Everything that is not an exit or an interrupt belongs to nobody on this stack.
 void keep_or_report(PyObject* exception, PyObject* source) {
@@ -21,16 +30,11 @@ void keep_or_report(PyObject* exception, PyObject* source) {
 
 }  // namespace
 
-Registry& registry() noexcept {
-    static Registry instance;
-    return instance;
-}
-
-PyObject* raise_problem(const service::Problem& problem, const service::WebSocket* websocket) {
-    const Registry& known = registry();
+PyObject* raise_problem(const ModuleState& state, const service::Problem& problem,
+                        const service::WebSocket* websocket) {
     switch (problem.kind) {
         case service::Problem::Kind::state:
-            PyErr_SetString(known.state_error, problem.text.c_str());
+            PyErr_SetString(state.state_error, problem.text.c_str());
             break;
         case service::Problem::Kind::value:
             PyErr_SetString(PyExc_ValueError, problem.text.c_str());
@@ -39,9 +43,9 @@ PyObject* raise_problem(const service::Problem& problem, const service::WebSocke
             const int code = websocket ? websocket->close_code().value_or(ws::close_code::abnormal_closure)
                                        : ws::close_code::abnormal_closure;
             PyObject* reason = to_str(websocket ? std::string_view(websocket->close_reason()) : std::string_view());
-            PyObject* error = reason ? PyObject_CallFunction(known.disconnect_error, "iO", code, reason) : nullptr;
+            PyObject* error = reason ? PyObject_CallFunction(state.disconnect_error, "iO", code, reason) : nullptr;
             Py_XDECREF(reason);
-            if (error) PyErr_SetObject(known.disconnect_error, error);
+            if (error) PyErr_SetObject(state.disconnect_error, error);
             Py_XDECREF(error);
             break;
         }
@@ -70,12 +74,18 @@ bool raise_kept_exception() {
     return true;
 }
 
-PyObject* to_str(std::string_view text) {
-    return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
-}
-
-PyObject* to_latin1_str(std::string_view text) {
-    return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+void set_python_error() noexcept {
+    try {
+        throw;
+    } catch (nanobind::python_error& error) {
+        error.restore();
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    } catch (...) {
+        PyErr_SetString(PyExc_SystemError, "the engine has failed");
+    }
 }
 
 }  // namespace proapi::bindings

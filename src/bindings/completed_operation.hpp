@@ -1,0 +1,30 @@
+// An awaitable whose result is known: what a send, accept() or close() returns when there is nothing to wait for.
+//
+// Knows neither tasks nor loops; what waits is in wait_operation.hpp and receive_operation.hpp.
+#pragma once
+
+#include <Python.h>
+
+#include "bindings/module_state.hpp"
+
+namespace proapi::bindings {
+
+// Creates the type; false with an exception set.
+[[nodiscard]] bool add_completed_operation_type(PyObject* module);
+
+// An awaitable that returns `value` (a new reference is kept) without suspending.
+[[nodiscard]] PyObject* make_completed(const ModuleState& state, PyObject* value);
+// The same, but whoever awaits it continues in the loop's next turn.
+[[nodiscard]] PyObject* make_completed_next_turn(const ModuleState& state, PyObject* value);
+// Shared; a new reference.
+[[nodiscard]] inline PyObject* completed_true(const ModuleState& state) noexcept {
+    return Py_NewRef(state.completed_true);
+}
+[[nodiscard]] inline PyObject* completed_false(const ModuleState& state) noexcept {
+    return Py_NewRef(state.completed_false);
+}
+[[nodiscard]] inline PyObject* completed_none(const ModuleState& state) noexcept {
+    return Py_NewRef(state.completed_none);
+}
+
+}  // namespace proapi::bindings

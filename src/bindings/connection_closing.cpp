@@ -1,0 +1,110 @@
+// close() and wait_closed() of WebSocketConnection, and who learns of the connection's end: its own handler gets an
+// exception, and what Python wants called when the client is gone is called unless the handler has ended it itself.
+//
+// Knows no close codes but the default: service::WebSocket checks them.
+#include <string_view>
+#include <utility>
+
+#include "bindings/arguments.hpp"
+#include "bindings/completed_operation.hpp"
+#include "bindings/connection_methods.hpp"
+#include "bindings/disconnect_callback.hpp"
+#include "bindings/python_errors.hpp"
+#include "bindings/wait_operation.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+PyObject* return_none(PyObject*) {
+    Py_RETURN_NONE;
+}
+bool is_unflushed(PyObject* self) {
+    return websocket_of(self).buffered_amount() > 0;
+}
+void enlist_flushed(PyObject* self, service::Waiter& waiter) {
+    websocket_of(self).wait_flushed(waiter);
+}
+bool has_not_ended(PyObject* self) {
+    return !websocket_of(self).has_ended();
+}
+void enlist_closed(PyObject* self, service::Waiter& waiter) {
+    websocket_of(self).wait_closed(waiter);
+}
+PyObject* return_when_ended(PyObject* self) {
+    websocket_of(self).mark_end_seen();
+    Py_RETURN_NONE;
+}
+
+constexpr WaitCondition wait_for_flush{is_unflushed, enlist_flushed, return_none, loop_of_connection};
+constexpr WaitCondition wait_for_end{has_not_ended, enlist_closed, return_when_ended, loop_of_connection};
+
+}  // namespace
+
+// ---- who learns of the end --------------------------------------------------------------------------------------
+
+int is_own_task(PyObject* self) {
+    PyObject* answer = PyObject_CallOneArg(state_of(self).is_own_task, self);
+    const int is_own = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return is_own;
+}
+
+PyObject* raise_end_to_handler(PyObject* self) {
+    service::WebSocket& websocket = websocket_of(self);
+    websocket.mark_end_seen();
+    drop_disconnect_callback(as_connection(self));
+    return raise_problem(state_of(self), websocket.disconnect_problem(), &websocket);
+}
+
+void drop_disconnect_callback(ConnectionObject* connection) noexcept {
+    delete std::exchange(connection->on_disconnect, nullptr);
+}
+
+bool forget_disconnect_of_own(ConnectionObject* connection) {
+    if (!connection->on_disconnect) return true;
+    const int is_own = is_own_task(reinterpret_cast<PyObject*>(connection));
+    if (is_own > 0) drop_disconnect_callback(connection);
+    return is_own >= 0;
+}
+
+PyObject* connection_on_disconnect(PyObject* self, PyObject* callback) {
+    drop_disconnect_callback(as_connection(self));
+    service::WebSocket& websocket = websocket_of(self);
+    if (!websocket.is_closed()) {
+        as_connection(self)->on_disconnect = new DisconnectCallback(callback);
+        websocket.wait_no_longer_open(*as_connection(self)->on_disconnect);
+    }
+    Py_RETURN_NONE;
+}
+
+// ---- ending it --------------------------------------------------------------------------------------------------
+
+PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"code", "reason", nullptr};
+    PyObject *code_argument = nullptr, *reason = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO:close", const_cast<char**>(names), &code_argument,
+                                     &reason))
+        return nullptr;
+    int code = ws::close_code::normal;
+    if (code_argument && !read_int(code_argument, code)) return nullptr;
+    std::string_view text;
+    if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
+    service::WebSocket& websocket = websocket_of(self);
+    if (code < 0 || code > 0xffff) {
+        PyErr_Format(PyExc_ValueError, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got %R",
+                     code_argument);
+        return nullptr;
+    }
+    if (const service::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
+        return raise_problem(state_of(self), problem, &websocket);
+    if (!forget_disconnect_of_own(as_connection(self))) return nullptr;
+    return websocket.buffered_amount() > 0 ? make_wait(state_of(self), self, wait_for_flush)
+                                           : completed_none(state_of(self));
+}
+
+PyObject* connection_wait_closed(PyObject* self, PyObject*) {
+    return make_wait(state_of(self), self, wait_for_end);
+}
+
+}  // namespace proapi::bindings

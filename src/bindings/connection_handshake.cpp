@@ -1,0 +1,56 @@
+// accept() and reject() of WebSocketConnection: the answer to the handshake.
+//
+// Knows no HTTP: which headers and statuses are allowed is service::WebSocket's to say.
+#include <optional>
+#include <string_view>
+
+#include "bindings/arguments.hpp"
+#include "bindings/completed_operation.hpp"
+#include "bindings/connection_methods.hpp"
+#include "bindings/python_errors.hpp"
+
+namespace proapi::bindings {
+
+PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"subprotocol", "headers", nullptr};
+    PyObject *subprotocol = Py_None, *header_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO:accept", const_cast<char**>(names), &subprotocol,
+                                     &header_argument))
+        return nullptr;
+    std::optional<std::string_view> chosen;
+    if (subprotocol != Py_None) {
+        std::string_view text;
+        if (!read_str(subprotocol, "accept: subprotocol", text)) return nullptr;
+        chosen = text;
+    }
+    http::Headers headers;
+    if (!read_headers(header_argument, headers)) return nullptr;
+    service::WebSocket& websocket = websocket_of(self);
+    if (const service::Problem problem = websocket.accept(chosen, headers))
+        return raise_problem(state_of(self), problem, &websocket);
+    return completed_none(state_of(self));
+}
+
+PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"status", "body", "headers", nullptr};
+    PyObject *status_argument = nullptr, *body = nullptr, *header_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO:reject", const_cast<char**>(names), &status_argument,
+                                     &body, &header_argument))
+        return nullptr;
+    int status = 403;
+    if (status_argument && !read_int(status_argument, status)) return nullptr;
+    std::string_view text;
+    if (body && PyBytes_Check(body)) {
+        text = {PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))};
+    } else if (body && !read_str(body, "reject: body", text)) {
+        return nullptr;
+    }
+    http::Headers headers;
+    if (!read_headers(header_argument, headers)) return nullptr;
+    service::WebSocket& websocket = websocket_of(self);
+    if (const service::Problem problem = websocket.reject(status, text, headers))
+        return raise_problem(state_of(self), problem, &websocket);
+    return forget_disconnect_of_own(as_connection(self)) ? completed_none(state_of(self)) : nullptr;
+}
+
+}  // namespace proapi::bindings

@@ -1,0 +1,41 @@
+// The methods of WebSocketConnection, by the file that holds them; websocket_connection.cpp makes one type of them.
+//
+// Each takes and returns what its place in a method table asks for: a new reference, or null with an exception set.
+// Rules are service::WebSocket's; the methods convert arguments, results and errors.
+#pragma once
+
+#include <Python.h>
+
+#include <memory>
+
+#include "bindings/websocket_connection.hpp"
+
+namespace proapi::bindings {
+
+// ---- connection_sending.cpp -------------------------------------------------------------------------------------
+
+// How many sends in a row were dropped in this thread, that of an event loop.
+[[nodiscard]] std::shared_ptr<int> count_of_dropped_sends();
+PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords);
+PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords);
+PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* keywords);
+
+// ---- connection_handshake.cpp -----------------------------------------------------------------------------------
+
+PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywords);
+PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords);
+
+// ---- connection_closing.cpp -------------------------------------------------------------------------------------
+
+PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywords);
+PyObject* connection_wait_closed(PyObject* self, PyObject*);
+// Replaces the callback, which is called once when the connection is no longer open.
+PyObject* connection_on_disconnect(PyObject* self, PyObject* callback);
+
+// Whether the running task is that of the connection's own handler; negative with an exception set.
+[[nodiscard]] int is_own_task(PyObject* self);
+// Raises the end of the connection in its handler, which knows of the end from now on. Returns null.
+PyObject* raise_end_to_handler(PyObject* self);
+void drop_disconnect_callback(ConnectionObject* connection) noexcept;
+
+}  // namespace proapi::bindings

@@ -1,0 +1,149 @@
+// send_text(), send_bytes() and send_json() of WebSocketConnection. A send acts when it is called; what it returns is
+// complete, or waits while more than `high_water` octets are buffered.
+//
+// Knows neither frames nor limits: service::WebSocket checks the state and the limits, and queues the message.
+#include <memory>
+#include <string_view>
+
+#include "bindings/arguments.hpp"
+#include "bindings/completed_operation.hpp"
+#include "bindings/connection_methods.hpp"
+#include "bindings/guard.hpp"
+#include "bindings/python_errors.hpp"
+#include "bindings/wait_operation.hpp"
+
+namespace proapi::bindings {
+
+namespace {
+
+// ---- waiting for the buffer to drain ----------------------------------------------------------------------------
+
+bool is_undrained(PyObject* self) {
+    return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water();
+}
+void enlist_drained(PyObject* self, service::Waiter& waiter) {
+    websocket_of(self).wait_drained(waiter);
+}
+PyObject* return_delivered(PyObject* self) {
+    return PyBool_FromLong(!websocket_of(self).is_closed());
+}
+PyObject* return_delivered_or_raise(PyObject* self) {
+    if (!websocket_of(self).is_closed()) Py_RETURN_TRUE;
+    return raise_end_to_handler(self);
+}
+
+constexpr WaitCondition wait_for_drain{is_undrained, enlist_drained, return_delivered, loop_of_connection};
+constexpr WaitCondition wait_for_own_drain{is_undrained, enlist_drained, return_delivered_or_raise, loop_of_connection};
+
+// ---- one message ------------------------------------------------------------------------------------------------
+
+// A send that is dropped does not wait, so a task that only sends to connections that have ended would hold the loop
+// forever: of so many in a row, with none between that was delivered, the last waits for the loop's next turn. (Not
+// each: who sends to the members of a room is not to be interrupted because one of them has just left.)
+constexpr int max_dropped_in_a_row = 100;
+
+PyObject* drop_send(PyObject* self) {
+    int& dropped_in_a_row = *as_connection(self)->dropped_in_a_row;
+    if (++dropped_in_a_row < max_dropped_in_a_row) return completed_false(state_of(self));
+    dropped_in_a_row = 0;
+    return make_completed_next_turn(state_of(self), Py_False);
+}
+
+// The end of a connection is raised in the task of its own handler only; anybody else's send is dropped. Who sends is
+// asked here and not where the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
+PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload) {
+    service::SendResult result{};
+    service::WebSocket& websocket = websocket_of(self);
+    if (const service::Problem problem = websocket.send(kind, payload, result))
+        return raise_problem(state_of(self), problem, &websocket);
+    if (result == service::SendResult::sent) [[likely]] {
+        *as_connection(self)->dropped_in_a_row = 0;
+        return completed_true(state_of(self));
+    }
+    const int is_own = is_own_task(self);
+    if (is_own < 0) return nullptr;
+    if (result == service::SendResult::full)
+        return make_wait(state_of(self), self, is_own ? wait_for_own_drain : wait_for_drain);
+    return is_own ? raise_end_to_handler(self) : drop_send(self);
+}
+
+// Does not throw: its callers have something to release.
+constexpr auto send = guarded<send_or_throw>;
+
+// The one argument, by place or as `data`; null with the exception set.
+PyObject* only_argument(PyObject* const* arguments, Py_ssize_t count, PyObject* keywords, const char* name) {
+    const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+    if (count + named == 1 &&
+        (named == 0 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), "data") == 0))
+        return arguments[0];
+    PyErr_Format(PyExc_TypeError, "%s: expected one argument, data, got %zd", name, count + named);
+    return nullptr;
+}
+
+// Null with an exception set: a BufferError where the octets do not stand in one piece.
+PyObject* send_buffer(PyObject* self, PyObject* data) {
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
+    PyObject* result = send(self, service::MessageKind::binary,
+                            {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
+}  // namespace
+
+std::shared_ptr<int> count_of_dropped_sends() {
+    thread_local const auto count = std::make_shared<int>(0);
+    return count;
+}
+
+PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+    PyObject* data = only_argument(arguments, count, keywords, "send_text");
+    if (!data) return nullptr;
+    std::string_view text;
+    if (!read_str(data, "send_text", text)) return nullptr;
+    return send(self, service::MessageKind::text, base::as_bytes(text));
+}
+
+PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+    PyObject* data = only_argument(arguments, count, keywords, "send_bytes");
+    if (!data) return nullptr;
+    if (!PyObject_CheckBuffer(data)) {
+        PyErr_Format(PyExc_TypeError, "send_bytes: expected bytes, bytearray or memoryview, got %.200s",
+                     Py_TYPE(data)->tp_name);
+        return nullptr;
+    }
+    PyObject* result = send_buffer(self, data);
+    if (result || !PyErr_ExceptionMatches(PyExc_BufferError)) return result;
+    PyErr_Clear();
+    PyObject* gathered = PyBytes_FromObject(data);  // of a memoryview of every second octet, say
+    if (!gathered) return nullptr;
+    result = send_buffer(self, gathered);
+    Py_DECREF(gathered);
+    return result;
+}
+
+PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* keywords) {
+    static const char* const names[] = {"data", "mode", nullptr};
+    PyObject* data = nullptr;
+    const char* mode = "text";
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|s:send_json", const_cast<char**>(names), &data, &mode))
+        return nullptr;
+    const std::string_view wanted(mode);
+    if (wanted != "text" && wanted != "binary") {
+        PyErr_Format(PyExc_ValueError, "send_json: expected mode 'text' or 'binary', got '%.50s'", mode);
+        return nullptr;
+    }
+    PyObject* encoded = PyObject_CallOneArg(state_of(self).encode_json, data);
+    if (!encoded) return nullptr;
+    PyObject* result = nullptr;
+    char* octets = nullptr;
+    Py_ssize_t size = 0;
+    if (PyBytes_AsStringAndSize(encoded, &octets, &size) == 0)
+        result = send(self, wanted == "text" ? service::MessageKind::text : service::MessageKind::binary,
+                      base::as_bytes({octets, static_cast<std::size_t>(size)}));
+    Py_DECREF(encoded);
+    return result;
+}
+
+}  // namespace proapi::bindings
