@@ -17,6 +17,8 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "proapi/handler.hpp"
 #include "proapi/settings.hpp"
@@ -43,6 +45,10 @@ struct StaticOptions {
     // directory itself.
     bool dot_files = false;
 };
+
+// For ProAPI::response_headers(): what browsers should be told of any page that does not say otherwise. They must not
+// guess content types, let other sites frame the page, or give its address or its window to other sites.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> security_headers();
 
 // A server that runs in threads of its own. Stops when it is destroyed.
 //
@@ -167,6 +173,11 @@ public:
         auto kept = std::make_shared<F>(std::move(function));
         add_background([kept] { return make_task([kept] { return std::invoke(*kept); }); }, name, where);
     }
+
+    // Fields for every response that does not have them already: handlers', files, the engine's own refusals and the
+    // answers to handshakes. Throws std::invalid_argument: a field that HTTP does not allow, or that the server writes
+    // itself.
+    void response_headers(const std::vector<std::pair<std::string, std::string>>& fields);
 
     // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is
     // wrong.

@@ -13,6 +13,10 @@ namespace proapi {
 // Names and values of limits, such as {"max_message_size", "65536"}: times in seconds, sizes in octets.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
+// A line for each request and two for each WebSocket, by spdlog's logger "proapi.access" (stderr, unless the
+// application has registered one of that name before). common: the Common Log Format; json: an object a line.
+enum class AccessLog : std::uint8_t { off, common, json };
+
 struct RunOptions {
     // None: PROAPI_HOST in the environment, or "127.0.0.1".
     std::optional<std::string> host = std::nullopt;
@@ -23,6 +27,8 @@ struct RunOptions {
     // Threads, each with a loop of its own; a connection stays on the one that accepted it. With more than one,
     // handlers run in parallel, and what they share needs a lock.
     int workers = 1;
+    // None: PROAPI_ACCESS_LOG in the environment (off, common, json), or off.
+    std::optional<AccessLog> access_log = std::nullopt;
 };
 
 // What one worker has done and is doing.

@@ -1,6 +1,9 @@
 """ProAPI: a real-time web framework. ``from proapi import ProAPI``."""
 
-from ._core.binding import WebSocketConnection, version
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ._core.binding import Site, WebSocketConnection, version
 from ._serving.running import RunningServer
 from .app import ProAPI
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
@@ -27,7 +30,12 @@ from .response import (
 
 __version__ = version
 
+SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(dict(Site.security_headers()))
+"""For ``ProAPI(response_headers=...)``: what browsers should be told of any page that does not say otherwise. They must
+not guess content types, let other sites frame the page, or give its address or its window to other sites."""
+
 __all__ = [
+    "SECURITY_HEADERS",
     "Client",
     "FileResponse",
     "FormData",

@@ -55,6 +55,10 @@ class Site:
     def add_files(self, pattern: str, directory: str, *, dot_files: bool) -> int:
         """Serves files below ``directory``; the pattern has at most one parameter, of kind ``path``. Names that begin with a
         dot only with ``dot_files``."""
+    def add_response_headers(self, fields: _Pairs) -> None:
+        """For every response that does not have them already. ValueError: a field that no response can have."""
+    @staticmethod
+    def security_headers() -> _Pairs: ...
     @staticmethod
     def parse_pattern(pattern: str) -> list[tuple[str, str]]:
         """Names and converters ("str", "int", "float", "uuid", "path") of a pattern; ValueError where it is malformed."""
@@ -370,6 +374,8 @@ class Engine:
         on_request: Callable[[Exchange, int], object],
         log: Callable[[int, str], None],
     ) -> None: ...
+    def log_access(self, format: Literal["common", "json"], write: Callable[[str], object]) -> None:
+        """Every request and WebSocket from now on is a line."""
     def listen(self, host: str, port: int, *, share_port: bool) -> None:
         """OSError with one line that says what is wrong and what to change."""
     @property

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar, Unpack
 
@@ -11,7 +11,7 @@ from ._core import background
 from ._core.binding import serving
 from ._serving import run
 from ._serving.lifespan import Lifespan, require_function
-from ._serving.options import read_options
+from ._serving.options import AccessLogFormat, read_options
 from ._serving.running import Serving
 from ._serving.server import Addresses, Server
 from .asgi import AsgiFront, Receive, Scope, Send
@@ -31,16 +31,28 @@ class ProAPI:
         self,
         *,
         lifespan: Callable[["ProAPI"], AbstractAsyncContextManager[Any]] | None = None,
+        response_headers: Mapping[str, str] | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        """``lifespan(app)`` gives an async context manager that is entered before the application serves and left
-        after. ValueError: a setting that does not exist or is out of range."""
+        """An application without routes.
+
+        Args:
+            lifespan: ``lifespan(app)`` returns an async context manager that is entered before the application serves
+                and left after.
+            response_headers: Fields for every response that does not have them already: handlers', files, the
+                engine's own refusals and the answers to handshakes. ``proapi.SECURITY_HEADERS`` is a good beginning.
+
+        Raises:
+            ValueError: A setting that does not exist or is out of range, or a field that no response can have.
+        """
         self.routes = RouteTable()
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
         self.background: list[background.BackgroundTasks] = []
         self._asgi: AsgiFront | None = None
         self.configure(**settings)
+        if response_headers:
+            self.routes.site.add_response_headers(list(response_headers.items()))
 
     # ---- settings and lifespan ----
 
@@ -175,15 +187,25 @@ class ProAPI:
         port: int | None = None,
         *,
         share_port: bool = False,
+        access_log: bool | AccessLogFormat = False,
         on_listening: Callable[[Addresses], object] | None = None,
     ) -> None:
         """Serves as a guest of the running loop until cancelled, then stops gracefully; port 0 is any free one, told to
         ``on_listening``, async or not. OSError: it can't listen there. Prints nothing, leaves signals and logging
         alone. Who goes on beside it wants ``serving()``: that returns when the server listens, or raises."""
-        options = read_options(host, port, fast=False, workers=1, loop="asyncio")
-        await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
+        options = read_options(host, port, access_log=access_log)
+        await Server(self, options.access_log).serve(
+            options.host, options.port, share_port=share_port, on_listening=on_listening
+        )
 
-    def serving(self, host: str | None = None, port: int | None = None, *, share_port: bool = False) -> Serving:
+    def serving(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        share_port: bool = False,
+        access_log: bool | AccessLogFormat = False,
+    ) -> Serving:
         """``async with app.serving(port=0) as server:`` serves in the running loop while the block runs.
 
         The block begins when the server listens: ``server.url``, ``server.port``, ``server.addresses``. Its end stops
@@ -193,10 +215,12 @@ class ProAPI:
         Raises, when entered: what a start-up function raises; OSError: it can't listen there. ValueError: no host or
         port.
         """
-        options = read_options(host, port, fast=False, workers=1, loop="asyncio")
+        options = read_options(host, port, access_log=access_log)
 
         async def serve(on_listening: Callable[[Addresses], object]) -> None:
-            await Server(self).serve(options.host, options.port, share_port=share_port, on_listening=on_listening)
+            await Server(self, options.access_log).serve(
+                options.host, options.port, share_port=share_port, on_listening=on_listening
+            )
 
         return Serving(serve)
 
@@ -208,16 +232,28 @@ class ProAPI:
         fast: bool = False,
         workers: int = 1,
         loop: Literal["asyncio", "uvloop"] = "asyncio",
+        access_log: bool | AccessLogFormat | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        """Serves until Ctrl-C or SIGTERM. ``fast``: the engine drives the event loop itself. ``workers``: so many
-        processes. A busy port or a bad option: one line on stderr and SystemExit(1). RuntimeError: a loop runs
-        already in this thread. Does not return, but ends the process with status 0, where handlers or threads go on
-        beyond ``shutdown_timeout``."""
+        """Serves until Ctrl-C or SIGTERM.
+
+        Does not return, but ends the process with status 0, if handlers or threads go on beyond ``shutdown_timeout``.
+
+        Args:
+            fast: The engine drives the event loop itself.
+            workers: How many processes.
+            access_log: A line for each request and two for each WebSocket, at INFO of the logger ``proapi.access``.
+                True or ``"common"``: the Common Log Format. ``"json"``: an object a line. None: as PROAPI_ACCESS_LOG
+                says (``off``, ``common``, ``json``), then ``"common"``.
+
+        Raises:
+            SystemExit: A busy port or a bad option: status 1, after one line on stderr.
+            RuntimeError: A loop runs already in this thread.
+        """
         run.refuse_running_loop()
         try:
             self.configure(**settings)
-            options = read_options(host, port, fast=fast, workers=workers, loop=loop)
+            options = read_options(host, port, fast=fast, workers=workers, loop=loop, access_log=access_log)
         except ValueError as error:
             run.fail(str(error))
         run.run(self, options)

@@ -46,16 +46,29 @@ private:
 
 }  // namespace
 
+namespace {
+
+// The application's of that name, or a new one.
+[[nodiscard]] std::shared_ptr<spdlog::logger> find_or_make(const std::string& name, const char* pattern) {
+    auto known = spdlog::get(name);
+    if (known) return known;
+    known = std::make_shared<spdlog::logger>(name, std::make_shared<PoliteStderr>());
+    spdlog::initialize_logger(known);
+    if (pattern) known->set_pattern(pattern);
+    return known;
+}
+
+}  // namespace
+
 spdlog::logger& logger() {
     // Never destroyed: a server that a static object holds stops after main().
-    static auto& shared = *new std::shared_ptr<spdlog::logger>([] {
-        auto known = spdlog::get("proapi");
-        if (!known)
-            spdlog::initialize_logger(known =
-                                          std::make_shared<spdlog::logger>("proapi", std::make_shared<PoliteStderr>()));
-        return known;
-    }());
+    static auto& shared = *new std::shared_ptr<spdlog::logger>(find_or_make("proapi", nullptr));
     return *shared;
+}
+
+std::shared_ptr<service::Observer> make_access_log(service::AccessLog::Format format) {
+    static auto& shared = *new std::shared_ptr<spdlog::logger>(find_or_make("proapi.access", "%v"));
+    return std::make_shared<service::AccessLog>(format, [](std::string_view line) { shared->info("{}", line); });
 }
 
 void EngineLog::write(service::LogLevel level, std::string_view line) {

@@ -5,8 +5,10 @@
 #include <spdlog/spdlog.h>
 
 #include <exception>
+#include <memory>
 #include <string>
 
+#include "service/access_log.hpp"
 #include "service/log.hpp"
 
 namespace proapi::detail {
@@ -18,6 +20,10 @@ class EngineLog final : public service::Log {
 public:
     void write(service::LogLevel level, std::string_view line) override;
 };
+
+// Lines of the logger "proapi.access": stderr without anything before them, unless the application has registered one
+// of that name before.
+[[nodiscard]] std::shared_ptr<service::Observer> make_access_log(service::AccessLog::Format format);
 
 // What an exception says of itself.
 [[nodiscard]] std::string describe(const std::exception_ptr& error);

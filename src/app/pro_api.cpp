@@ -5,6 +5,7 @@
 #include "app/serving.hpp"
 #include "app/site.hpp"
 #include "base/utf8.hpp"
+#include "service/response_headers.hpp"
 
 namespace proapi {
 
@@ -63,6 +64,12 @@ void ProAPI::add_background(std::function<Task<>()> make, std::string_view name,
     site_->add_background(std::move(background));
 }
 
+void ProAPI::response_headers(const std::vector<std::pair<std::string, std::string>>& fields) {
+    http::Headers headers;
+    for (const auto& [name, value] : fields) headers.add(name, value);
+    site_->add_response_headers(std::move(headers));
+}
+
 void ProAPI::setting(std::string_view name, std::string_view value) {
     site_->set(name, value);
 }
@@ -73,6 +80,12 @@ void ProAPI::check_settings() const {
 
 RunningServer ProAPI::start(const RunOptions& options) {
     return RunningServer(std::make_unique<detail::Serving>(site_, options));
+}
+
+std::vector<std::pair<std::string, std::string>> security_headers() {
+    std::vector<std::pair<std::string, std::string>> fields;
+    for (const auto& [name, value] : service::security_headers()) fields.emplace_back(name, value);
+    return fields;
 }
 
 }  // namespace proapi

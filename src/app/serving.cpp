@@ -22,6 +22,16 @@ constexpr int max_workers = 1024;
     return host && *host ? host : "127.0.0.1";
 }
 
+[[nodiscard]] AccessLog access_log_of(const RunOptions& options) {
+    if (options.access_log) return *options.access_log;
+    const char* const given = std::getenv("PROAPI_ACCESS_LOG");
+    const std::string_view text = given ? given : "";
+    if (text.empty() || text == "off") return AccessLog::off;
+    if (text == "common") return AccessLog::common;
+    if (text == "json") return AccessLog::json;
+    throw std::runtime_error("PROAPI_ACCESS_LOG: expected 'off', 'common' or 'json', got '" + std::string(text) + "'");
+}
+
 [[nodiscard]] std::uint16_t port_of(const RunOptions& options) {
     int port = 8000;
     std::string from = "port", text;
@@ -55,7 +65,10 @@ void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& ho
 }  // namespace
 
 Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
-    : host_(host_of(options)), port_(port_of(options)), pool_(std::make_shared<net::ThreadPool>(handler_threads())) {
+    : host_(host_of(options)),
+      port_(port_of(options)),
+      access_log_(access_log_of(options)),
+      pool_(std::make_shared<net::ThreadPool>(handler_threads())) {
     if (options.workers < 1 || options.workers > max_workers)
         throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
                                  std::to_string(options.workers));
@@ -90,7 +103,7 @@ void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listene
     std::promise<Worker::Listening> listening;
     auto result = listening.get_future();
     // The promise is theirs: this function may be over before set_value() gives back.
-    threads_.emplace_back([worker, place = Worker::Place{host_, port_, sharing},
+    threads_.emplace_back([worker, place = Worker::Place{host_, port_, sharing, access_log_},
                            promise = std::move(listening)]() mutable { worker->run(place, promise); });
     const Worker::Listening found = result.get();
     if (!found.error.empty()) throw std::runtime_error(found.error);

@@ -35,6 +35,7 @@ private:
 
     std::string host_;
     std::uint16_t port_ = 0;
+    AccessLog access_log_;
     std::unique_ptr<Site::Use> use_;
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "http/headers.hpp"
+#include "service/response_headers.hpp"
 #include "service/static_files.hpp"
 
 namespace proapi::detail {
@@ -170,6 +171,13 @@ void Site::set(std::string_view name, std::string_view value) {
     require_not_serving("setting()");
     if (const std::string wrong = service::set_setting(site_.settings, name, value); !wrong.empty())
         throw std::invalid_argument(wrong);
+}
+
+void Site::add_response_headers(http::Headers fields) {
+    require_not_serving("response_headers()");
+    if (const std::string wrong = service::ResponseHeaders::check(fields); !wrong.empty())
+        throw std::invalid_argument("response_headers(): " + wrong);
+    site_.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
 }
 
 void Site::add_background(Background background) {

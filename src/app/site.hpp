@@ -41,6 +41,7 @@ public:
     void add_files(std::string_view prefix, const std::string& directory, service::DotFiles dot_files,
                    std::source_location where);
     void set(std::string_view name, std::string_view value);
+    void add_response_headers(http::Headers fields);
     // For each time that it serves. Throws std::logic_error while it does.
     void add_background(Background background);
     [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }

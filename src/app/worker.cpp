@@ -103,6 +103,10 @@ void Worker::run(const Place& place, std::promise<Listening>& listening) {
     try {
         reactor_.emplace();
         server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
+        if (place.access_log != AccessLog::off)
+            server_->service().add_observer(make_access_log(place.access_log == AccessLog::json
+                                                                ? service::AccessLog::Format::json
+                                                                : service::AccessLog::Format::common));
         result.error = server_->listen(place.host, place.port, place.sharing);
         if (result.error.empty()) result.port = server_->addresses().front().port;
     } catch (const std::exception& error) {

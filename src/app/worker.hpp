@@ -73,6 +73,7 @@ public:
         std::string host;
         std::uint16_t port;
         net::Listener::PortSharing sharing;
+        AccessLog access_log = AccessLog::off;
     };
     struct Listening {
         std::string error;  // empty: it listens

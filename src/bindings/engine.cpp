@@ -9,6 +9,7 @@
 #include "bindings/module_state.hpp"
 #include "bindings/python_errors.hpp"
 #include "bindings/websocket_connection.hpp"
+#include "service/access_log.hpp"
 #include "service/exchange.hpp"
 #include "service/websocket.hpp"
 
@@ -44,6 +45,19 @@ public:
         if (wrong.empty()) return;
         PyErr_SetString(PyExc_OSError, wrong.c_str());
         throw nb::python_error();
+    }
+
+    void log_access(const std::string& format, nb::callable write) {
+        using service::AccessLog;
+        const auto kind = format == "json" ? AccessLog::Format::json : AccessLog::Format::common;
+        open().server.service().add_observer(
+            std::make_shared<AccessLog>(kind, [write = std::move(write)](std::string_view line) {
+                PyObject* text = to_str(line);
+                PyObject* result = text ? PyObject_CallOneArg(write.ptr(), text) : nullptr;
+                if (!result) keep_exception(write.ptr());
+                Py_XDECREF(result);
+                Py_XDECREF(text);
+            }));
     }
 
     [[nodiscard]] std::vector<std::pair<std::string, int>> addresses() {
@@ -246,6 +260,7 @@ void add_engine(nb::module_& module) {
     nb::class_<Engine>(module, "Engine", nb::type_slots(collectable<Engine>))
         .def(nb::init<nb::object, nb::callable, nb::callable, nb::callable>(), nb::arg("site"), nb::arg("on_websocket"),
              nb::arg("on_request"), nb::arg("log"))
+        .def("log_access", &Engine::log_access, nb::arg("format"), nb::arg("write"))
         .def("listen", &Engine::listen, nb::arg("host"), nb::arg("port"), nb::kw_only(), nb::arg("share_port"))
         .def_prop_ro("addresses", &Engine::addresses)
         .def_prop_ro("counts", &Engine::counts)

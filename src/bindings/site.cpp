@@ -1,6 +1,7 @@
 // Site: routes and settings.
 #include "bindings/classes.hpp"
 #include "server/shared_limit.hpp"
+#include "service/response_headers.hpp"
 #include "service/static_files.hpp"
 
 namespace proapi::bindings {
@@ -119,6 +120,21 @@ void add_site(nb::module_& module) {
                 return add_route(self, "GET", pattern, {}, std::move(route));
             },
             nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
+        .def(
+            "add_response_headers",
+            [](SiteObject& self, const HeaderPairs& pairs) {
+                http::Headers fields = to_headers(pairs);
+                if (const std::string wrong = service::ResponseHeaders::check(fields); !wrong.empty())
+                    throw nb::value_error(("response_headers: " + wrong).c_str());
+                self.site.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
+            },
+            nb::arg("fields"))
+        .def_static("security_headers",
+                    [] {
+                        HeaderPairs pairs;
+                        for (const auto& [name, value] : service::security_headers()) pairs.emplace_back(name, value);
+                        return pairs;
+                    })
         .def_static("parse_pattern", parse_pattern);
 }
 

@@ -283,6 +283,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--loop", default="asyncio")
     parser.add_argument("--limit", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--access-log", choices=["common", "json"])
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--pmd", action="store_true")
     parser.add_argument("--broker", metavar="URL")
@@ -291,7 +292,15 @@ def main() -> None:
         if getattr(given, name):
             sys.exit(f"capp: --{name} is not there yet")
     limits = dict(limit.partition("=")[::2] for limit in given.limit)
-    app.run(given.host, given.port, fast=given.fast, workers=given.workers, loop=given.loop, **limits)
+    app.run(
+        given.host,
+        given.port,
+        fast=given.fast,
+        workers=given.workers,
+        loop=given.loop,
+        access_log=given.access_log,
+        **limits,
+    )
 
 
 if __name__ == "__main__":

@@ -388,6 +388,9 @@ void take_option(proapi::ProAPI& app, proapi::RunOptions& options, const std::st
         options.port = whole_number(option, value);
     } else if (option == "--workers") {
         options.workers = whole_number(option, value);
+    } else if (option == "--access-log") {
+        if (value != "common" && value != "json") throw std::invalid_argument("--access-log: common or json");
+        options.access_log = value == "json" ? proapi::AccessLog::json : proapi::AccessLog::common;
     } else if (option == "--limit") {
         const std::size_t mark = value.find('=');
         if (mark == std::string::npos) throw std::invalid_argument("--limit: expected NAME=VALUE, got " + value);

@@ -11,6 +11,7 @@ _LIMITS_BY_OPTION = "an ASGI server passes the contract application no options"
 _ITSELF = "run() is about the engine's own server"
 
 ENGINE_ONLY: dict[str, str] = {
+    "test_access_log": _LOG,
     "test_backpressure::test_a_paused_peer_that_is_lost": _SOCKETS,
     "test_backpressure::test_a_slow_reader_of_the_last_answer": _LIMITS_BY_OPTION,
     "test_backpressure::test_a_slow_reader_of_the_last_messages": _LIMITS_BY_OPTION,

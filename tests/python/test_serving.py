@@ -16,7 +16,7 @@ from promises import promise
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from proapi import ProAPI, RunningServer, WebSocketConnection
+from proapi import SECURITY_HEADERS, ProAPI, RunningServer, WebSocketConnection
 
 WAIT_S = 5
 
@@ -40,6 +40,65 @@ def app_of(seen: list[str] | None = None, **settings: Any) -> ProAPI:
 
     app.on_shutdown(lambda: notes.append("shutdown"))
     return app
+
+
+@promise("access-log")
+async def test_its_access_log_is_off_unless_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with app_of().serving(port=0) as server:
+        await http(server.port, "GET", "/")
+    assert not caplog.records
+    async with app_of().serving(port=0, access_log=True) as server:
+        await http(server.port, "GET", "/?a=1")
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("proapi.access", "INFO")
+    assert '"GET /?a=1 HTTP/1.1" 200 4' in record.getMessage()
+
+
+@promise("access-log")
+async def test_an_access_log_below_its_level_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "proapi.access")
+    async with app_of().serving(port=0, access_log="json") as server:
+        assert (await http(server.port, "GET", "/"))[0] == 200
+    assert not caplog.records
+
+
+@promise("access-log")
+async def test_a_log_that_raises_costs_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(record: logging.LogRecord) -> bool:
+        raise RuntimeError("no log today")
+
+    logging.getLogger("proapi.access").addFilter(refuse)
+    try:
+        async with app_of().serving(port=0, access_log=True) as server:
+            assert (await http(server.port, "GET", "/"))[2] == b"page"
+    finally:
+        logging.getLogger("proapi.access").removeFilter(refuse)
+
+
+def test_a_format_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="access_log: expected True, False, 'common' or 'json', got 'apache'"):
+        app_of().serving(port=0, access_log="apache")  # type: ignore[arg-type]
+
+
+@promise("response-headers")
+async def test_fields_of_every_response() -> None:
+    app = app_of(response_headers={**SECURITY_HEADERS, "Server": "mine", "Content-Type": "text/plain"})
+    async with app.serving(port=0) as server:
+        for path in ("/", "/nothing"):
+            _, head, _ = await http(server.port, "GET", path)
+            assert "\r\nserver: mine\r\n" in head + "\r\n"
+            assert "\r\nx-content-type-options: nosniff\r\n" in head + "\r\n"
+        _, head, _ = await http(server.port, "GET", "/")
+        assert "\r\ncontent-type: text/html; charset=utf-8\r\n" in head
+        async with connect(f"ws://127.0.0.1:{server.port}/") as websocket:
+            assert websocket.response is not None
+            assert websocket.response.headers["Server"] == "mine"
+
+
+def test_a_field_that_no_response_can_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="response_headers: "):
+        ProAPI(response_headers={"X-One": "a\r\nX-Two: b"})
 
 
 @promise("serving")

@@ -26,6 +26,10 @@ class _ContainedLogger(logging.LoggerAdapter[logging.Logger]):
 
 logger = _ContainedLogger(_logger)
 
+_access_logger = logging.getLogger("proapi.access")
+access_logger = _ContainedLogger(_access_logger)
+"""A line for each request, and two for each WebSocket."""
+
 _LINES_A_SECOND = 10
 _MAX_TEXT = 200
 
@@ -115,3 +119,8 @@ def configure() -> None:
     if _logger.level == logging.NOTSET:
         _logger.setLevel(logging.INFO)
     _logger.propagate = False
+    if not _access_logger.handlers:  # lines that have a time of their own, for tools that read them
+        access_handler = _PoliteHandler()
+        access_handler.setFormatter(logging.Formatter("%(message)s"))
+        _access_logger.addHandler(access_handler)
+        _access_logger.propagate = False

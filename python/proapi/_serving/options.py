@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LoopName = Literal["asyncio", "uvloop"]
+AccessLogFormat = Literal["common", "json"]
 _MAX_PORT = 65535
 
 
@@ -19,10 +20,19 @@ class Options:
     fast: bool
     workers: int
     loop: LoopName
+    access_log: AccessLogFormat | None
 
 
-def read_options(host: str | None, port: int | None, *, fast: bool, workers: int, loop: str) -> Options:
-    """Fills in what is not given from PROAPI_HOST and PROAPI_PORT, then 127.0.0.1:8000."""
+def read_options(
+    host: str | None,
+    port: int | None,
+    *,
+    fast: bool = False,
+    workers: int = 1,
+    loop: str = "asyncio",
+    access_log: bool | str | None = False,
+) -> Options:
+    """Fills in what is not given from PROAPI_HOST, PROAPI_PORT and PROAPI_ACCESS_LOG, then 127.0.0.1:8000."""
     if host is None:
         host = os.environ.get("PROAPI_HOST") or "127.0.0.1"
     if port is None:
@@ -42,4 +52,21 @@ def read_options(host: str | None, port: int | None, *, fast: bool, workers: int
         raise OptionError(f"loop: expected 'asyncio' or 'uvloop', got {loop!r}")
     if fast and loop == "uvloop":
         raise OptionError("fast=True brings its own asyncio loop: leave out loop='uvloop'")
-    return Options(host, port, bool(fast), workers, "uvloop" if loop == "uvloop" else "asyncio")
+    loop_name: LoopName = "uvloop" if loop == "uvloop" else "asyncio"
+    return Options(host, port, bool(fast), workers, loop_name, read_access_log(access_log))
+
+
+def read_access_log(value: bool | str | None) -> AccessLogFormat | None:
+    """None: what PROAPI_ACCESS_LOG says, then ``common``."""
+    if value is None:
+        text = os.environ.get("PROAPI_ACCESS_LOG") or "common"
+        if text not in ("off", "common", "json"):
+            raise OptionError(f"PROAPI_ACCESS_LOG: expected 'off', 'common' or 'json', got {text!r}")
+        value = text != "off" and text
+    if value in (True, "common"):
+        return "common"
+    if value == "json":
+        return "json"
+    if value is False:
+        return None
+    raise OptionError(f"access_log: expected True, False, 'common' or 'json', got {value!r}")

@@ -38,7 +38,7 @@ def run_server(
 ) -> None:
     """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end. ``on_served``: no
     handler runs any more, the shutdown functions follow."""
-    server = Server(app)
+    server = Server(app, options.access_log)
     factory = _loop_factory(server, options)
     with _signals() as stop:
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import logging
 import os
 from collections.abc import Callable
 from contextvars import copy_context
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.binding import Engine, serving
 from .._core.dispatch import Dispatcher
-from .._core.log import logger
+from .._core.log import access_logger, logger
 from .._core.processes import give_to_children, keep_from_children
 
 if TYPE_CHECKING:
     from ..app import ProAPI
+    from .options import AccessLogFormat
 
 Addresses = list[tuple[str, int]]
 
@@ -37,13 +39,15 @@ class ListenError(OSError):
 class Server:
     """Serves once. In fast mode the loop's selector is this engine; else the engine is a reader of the running loop."""
 
-    def __init__(self, app: "ProAPI") -> None:
+    def __init__(self, app: "ProAPI", access_log: "AccessLogFormat | None" = None) -> None:
         self._app = app
         self._dispatcher = Dispatcher(app.routes)
         self._stop_deadline: float | None = None
         self.engine = Engine(
             app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log
         )
+        if access_log is not None and access_logger.isEnabledFor(logging.INFO):
+            self.engine.log_access(access_log, lambda line: access_logger.info("%s", line))
 
     @property
     def busy_threads(self) -> int:

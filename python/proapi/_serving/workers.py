@@ -289,6 +289,7 @@ class Supervisor:
             fast=self._options.fast,
             workers=1,
             loop=self._options.loop,
+            access_log=self._options.access_log,
         )
 
         def tell(what: bytes) -> None:

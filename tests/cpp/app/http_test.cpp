@@ -43,6 +43,23 @@ TEST(Http, AChildThatABlockingHandlerForkedEndsWhenItComesBack) {
         EXPECT_EQ(body_of(request(server.port(), "GET", how)), "ended with 1") << how;
 }
 
+// promise: response-headers
+TEST(Http, FieldsOfEveryResponse) {
+    ProAPI app;
+    app.get("/", [] { return "page"; });
+    app.response_headers({{"Server", "mine"}, {"Content-Type", "text/plain"}});
+    app.response_headers(security_headers());
+    EXPECT_THROW(app.response_headers({{"X-One", "a\r\nX-Two: b"}}), std::invalid_argument);
+    const RunningServer server = app.start({.port = 0});
+    const std::string page = request(server.port(), "GET", "/");
+    EXPECT_TRUE(has(page, "Server: mine\r\n")) << page;
+    EXPECT_TRUE(has(page, "X-Frame-Options: SAMEORIGIN\r\n")) << page;
+    EXPECT_TRUE(has(page, "Content-Type: text/html; charset=utf-8\r\n")) << page;
+    const std::string refusal = request(server.port(), "GET", "/nothing");
+    EXPECT_TRUE(has(refusal, "Server: mine\r\n")) << refusal;
+    EXPECT_THROW(app.response_headers({}), std::logic_error) << "it serves";
+}
+
 TEST(Http, WhatHandlersGive) {
     ProAPI app;
     app.get("/text", [] { return std::string("<p>hi</p>"); });

@@ -56,6 +56,14 @@ TEST_F(Run, EnvironmentGivesHostAndPort) {
     ::unsetenv("PROAPI_PORT");
 }
 
+// promise: access-log
+TEST_F(Run, EnvironmentSaysWhetherThereIsAnAccessLog) {
+    ::setenv("PROAPI_ACCESS_LOG", "apache", 1);
+    EXPECT_EXIT(run({.port = 0}, 0), testing::ExitedWithCode(1),
+                "PROAPI_ACCESS_LOG: expected 'off', 'common' or 'json', got 'apache'");
+    ::unsetenv("PROAPI_ACCESS_LOG");
+}
+
 TEST_F(Run, ABusyPort) {
     ProAPI app;
     const RunningServer server = app.start({.port = 0});
