@@ -17,6 +17,9 @@
 
 namespace proapi::ws {
 
+// A client masks its frames, a server does not (section 5.1).
+enum class Role : std::uint8_t { server, client };
+
 enum class Opcode : std::uint8_t { continuation = 0x0, text = 0x1, binary = 0x2, close = 0x8, ping = 0x9, pong = 0xA };
 
 [[nodiscard]] constexpr bool is_control(Opcode opcode) noexcept {
@@ -33,6 +36,7 @@ struct FrameHeader {
 };
 
 inline constexpr std::size_t max_frame_header_bytes = 14;
+inline constexpr std::size_t max_control_payload_bytes = 125;  // section 5.5
 
 enum class HeaderStatus : std::uint8_t {
     complete,

@@ -1,4 +1,4 @@
-// ws/connection beyond the vectors: sending, both roles talking to each other, every close code, random cuts of random
+// ws/connection beyond the vectors: both roles talking to each other, every close code, random cuts of random
 // sessions, lent and retained input.
 #include "ws/connection.hpp"
 
@@ -124,30 +124,6 @@ TEST_F(Pair, NothingIsSentAfterAFailure) {
     EXPECT_FALSE(server.has_input());
     EXPECT_EQ(server.next_event().kind, EventKind::need_data);
     EXPECT_EQ(server.buffered_input_bytes(), 0U);
-}
-
-TEST_F(Pair, AServersFrameIsTheSharedOne) {
-    for (const std::size_t size : {0U, 5U, 126U, 70000U}) {
-        const Octets payload(size, 's');
-        server.send_message(Opcode::binary, payload);
-        const base::Slice slice = frame_message(Opcode::binary, payload);
-        EXPECT_EQ(take_all(server.output()), Octets(slice.bytes().begin(), slice.bytes().end()));
-    }
-}
-
-TEST_F(Pair, AMessagesHeadAndItsPayloadMayBeSentApart) {
-    for (const std::size_t size : {0U, 125U, 126U, 65535U, 65536U}) {
-        const Octets payload(size, 's');
-        std::array<std::uint8_t, max_frame_header_bytes> head;
-        const std::size_t head_bytes = server.write_message_head(Opcode::binary, size, head);
-        server.send_message(Opcode::binary, payload);
-        Octets apart(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(head_bytes));
-        apart.insert(apart.end(), payload.begin(), payload.end());
-        EXPECT_EQ(apart, take_all(server.output())) << size;
-    }
-    server.send_close(1000, "");
-    std::array<std::uint8_t, max_frame_header_bytes> head;
-    EXPECT_EQ(server.write_message_head(Opcode::binary, 1, head), 0U) << "nothing follows a Close";
 }
 
 TEST_F(Pair, InputIsRetainedUntilItIsRead) {

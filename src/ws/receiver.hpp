@@ -1,0 +1,131 @@
+// The receiving half of an RFC 6455 connection: input octets to events (sections 5, 7, 8.1). It answers nothing: pongs,
+// the echo of a Close and the Close after a failure are Connection's. Of the input only a partial header (at most 14
+// octets) or a partial control payload (at most 125) is held back; a message's octets are unmasked, checked and
+// gathered as they come. Must not know what was sent, sockets, time, or who reads the events.
+//
+//   header --whole, lawful--> payload --frame's last octet--> header
+//   either --a rule broken, or the peer's Close--> draining: all input is dropped
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "base/utf8.hpp"
+#include "ws/assembler.hpp"
+#include "ws/close_code.hpp"
+#include "ws/frame.hpp"
+#include "ws/input.hpp"
+
+namespace proapi::ws {
+
+struct ConnectionLimits {
+    std::uint64_t max_message_size_bytes = 1024 * 1024;
+    std::uint32_t max_fragments = 131072;
+    std::uint32_t max_empty_fragments = 1024;
+};
+
+enum class EventKind : std::uint8_t {
+    need_data,  // nothing more to report until the next feed()
+    message,    // opcode text or binary, payload whole; text is valid UTF-8
+    ping,
+    pong,
+    close,   // the peer's Close: code (1005 where it had none) and, as payload, the reason
+    failed,  // the peer broke a rule: code and, as payload, what was expected and what came
+};
+
+struct Event {
+    EventKind kind = EventKind::need_data;
+    Opcode opcode = Opcode::continuation;
+    std::uint16_t code = 0;
+    base::Bytes payload;  // a view, good until the next call of a non-const member
+};
+
+class Receiver {
+public:
+    Receiver(Role role, const ConnectionLimits& limits) noexcept : limits_(limits), role_(role) {}
+
+    // Lends `bytes`, which are unmasked in place. The caller keeps them until next_event() has returned need_data, or
+    // until retain_input(). Everything fed earlier must have been consumed or retained.
+    void feed(base::MutableBytes bytes) noexcept;
+    // The next event in what was fed. Throws std::bad_alloc.
+    [[nodiscard]] Event next_event();
+    // Copies what of the lent octets no event has reported yet, so that the caller may have its buffer back; they are
+    // the next to be read.
+    void retain_input();
+
+    // Whether octets wait that next_event() has not looked at.
+    [[nodiscard]] bool has_input() const noexcept { return !is_draining() && !input_.empty(); }
+    [[nodiscard]] bool close_received() const noexcept { return close_received_; }
+    [[nodiscard]] bool has_failed() const noexcept { return failure_code_ != 0; }
+    // A message has begun and not ended: between its first and its last octet.
+    [[nodiscard]] bool message_in_progress() const noexcept;
+    // Octets that are still to come of the frame of a message that is being read.
+    [[nodiscard]] std::uint64_t expected_payload_bytes() const noexcept;
+    // Octets held for an unfinished message and for retained input.
+    [[nodiscard]] std::size_t buffered_input_bytes() const noexcept;
+
+private:
+    // Frees what the last event's view stood on.
+    void release_reported() noexcept;
+    [[nodiscard]] bool is_draining() const noexcept { return has_failed() || close_received_; }
+
+    // Returns whether a payload is to be read now; else the header needs more octets, or the connection has failed.
+    [[nodiscard]] bool read_header();
+    // Each returns need_data where there is nothing to report, or the connection has failed.
+    [[nodiscard]] Event read_payload() { return is_control(frame_opcode_) ? read_control() : read_data(); }
+    [[nodiscard]] Event read_control();
+    [[nodiscard]] Event read_data();
+
+    // Each returns whether the rules are kept; if not, it has failed the connection.
+    [[nodiscard]] bool check_first_octet(std::uint8_t octet);
+    [[nodiscard]] bool check_masked(bool masked);
+    [[nodiscard]] bool check_header_status(HeaderStatus status, base::Bytes octets);
+    [[nodiscard]] bool check_size(const FrameHeader& header);
+    [[nodiscard]] bool check_fragments(const FrameHeader& header);
+    [[nodiscard]] bool check_close(base::Bytes payload, bool whole);
+    [[nodiscard]] bool check_text(base::Bytes piece, std::uint64_t piece_begin, bool ends_message);
+
+    void begin_frame(const FrameHeader& header) noexcept;
+    [[nodiscard]] base::MutableBytes take_payload() noexcept;
+    [[nodiscard]] Event report_control(base::Bytes payload);
+    [[nodiscard]] Event report_close(base::Bytes payload);
+    [[nodiscard]] Event report_failure() const noexcept;
+    [[nodiscard]] bool fail_text(base::Bytes piece, std::uint64_t piece_begin);
+    // Fails the connection (section 7.1.7). `parts`, texts and numbers, say what was expected and what came: at most
+    // 123 octets of them are kept. Returns false, as the checks do.
+    template <class... Parts>
+    bool fail(std::uint16_t code, const Parts&... parts);
+
+    // A partial header, or a partial control payload, or (last of all) why the connection failed. None while there is
+    // nothing to hold.
+    using Held = std::array<std::uint8_t, max_control_payload_bytes>;
+    [[nodiscard]] Held& hold() {
+        if (!held_) held_ = std::make_unique<Held>();
+        return *held_;
+    }
+
+    ConnectionLimits limits_;
+    Input input_;
+    Assembler assembler_;
+    base::Utf8Validator utf8_;  // of the text message that arrives in pieces
+    std::unique_ptr<Held> held_;
+
+    std::uint64_t payload_left_ = 0;  // of the frame being read
+    std::uint32_t fragments_ = 0;     // of the message being read, so far
+    std::uint32_t empty_fragments_ = 0;
+    std::array<std::uint8_t, 4> masking_key_{};
+    std::uint16_t failure_code_ = 0;  // 0: none
+    std::uint8_t failure_size_ = 0;   // of its text
+    std::uint8_t held_size_ = 0;
+    std::uint8_t mask_offset_ = 0;  // payload octets read, modulo 4
+    Opcode frame_opcode_ = Opcode::continuation;
+    Opcode message_opcode_ = Opcode::continuation;  // continuation: no message has begun
+    Role role_;
+    bool frame_fin_ = false;
+    bool in_payload_ = false;
+    bool message_reported_ = false;  // the assembler's octets are in the last event
+    bool close_received_ = false;
+};
+
+}  // namespace proapi::ws

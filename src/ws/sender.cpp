@@ -1,0 +1,82 @@
+// One frame a message, control frame or Close; see the header for the rules.
+#include "ws/sender.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+
+#include "base/mask.hpp"
+
+namespace proapi::ws {
+
+Sender::Sender(Role role, MaskingKeySource masking_keys) noexcept : masking_keys_(masking_keys), role_(role) {
+    assert((role == Role::server || masking_keys != nullptr) && "a client needs a source of masking keys");
+}
+
+void Sender::send_frame(Opcode opcode, base::Bytes payload) {
+    // Section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame"; nor do pongs go.
+    if (close_sent_) return;
+    FrameHeader header;
+    header.opcode = opcode;
+    header.payload_length = payload.size();
+    // Section 5.1: a client masks every frame, a server none.
+    header.masked = role_ == Role::client;
+    if (header.masked) {
+        const std::uint32_t key = masking_keys_();
+        for (std::size_t i = 0; i < 4; ++i) header.masking_key[i] = static_cast<std::uint8_t>(key >> (24 - 8 * i));
+    }
+    std::array<std::uint8_t, max_frame_header_bytes> head;
+    const std::size_t head_size = write_frame_header(header, head.data());
+    std::uint8_t* room = output_.append_uninitialized(head_size + payload.size());
+    std::memcpy(room, head.data(), head_size);
+    if (payload.empty()) return;
+    std::memcpy(room + head_size, payload.data(), payload.size());
+    if (header.masked) base::apply_mask({room + head_size, payload.size()}, header.masking_key, 0);
+}
+
+void Sender::send_framed(const base::Slice& frame) {
+    assert(role_ == Role::server && "a client masks each frame with a key of its own");
+    if (!close_sent_) output_.append(frame);
+}
+
+void Sender::send_close(std::uint16_t code, base::Bytes reason) {
+    if (close_sent_) return;
+    // Section 5.5.1: a code of two octets in network order, then the reason; or nothing at all.
+    std::array<std::uint8_t, max_control_payload_bytes> payload;
+    std::size_t size = 0;
+    if (code != close_code::no_status_received) {
+        payload[0] = static_cast<std::uint8_t>(code >> 8);
+        payload[1] = static_cast<std::uint8_t>(code & 0xFF);
+        const std::size_t reason_size = std::min(reason.size(), max_close_reason_bytes);
+        if (reason_size > 0) std::memcpy(payload.data() + 2, reason.data(), reason_size);
+        size = 2 + reason_size;
+    }
+    send_frame(Opcode::close, {payload.data(), size});
+    close_sent_ = true;
+}
+
+std::size_t Sender::write_message_head(Opcode opcode, std::size_t payload_bytes,
+                                       std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept {
+    if (close_sent_) return 0;
+    FrameHeader header;
+    header.opcode = opcode;
+    header.payload_length = payload_bytes;
+    return write_frame_header(header, head.data());
+}
+
+base::Slice frame_message(Opcode opcode, base::Bytes payload) {
+    FrameHeader header;
+    header.opcode = opcode;
+    header.payload_length = payload.size();
+    std::array<std::uint8_t, max_frame_header_bytes> head;
+    const std::size_t head_size = write_frame_header(header, head.data());
+    const std::size_t size = head_size + payload.size();
+    auto block = std::make_shared_for_overwrite<std::uint8_t[]>(size);
+    std::memcpy(block.get(), head.data(), head_size);
+    if (!payload.empty()) std::memcpy(block.get() + head_size, payload.data(), payload.size());
+    const base::Bytes view{block.get(), size};
+    return base::Slice{std::move(block), view};
+}
+
+}  // namespace proapi::ws
