@@ -45,7 +45,8 @@ void check_list(std::string_view text) {
 void check_parameters(std::string_view text) {
     const http::ParametersOf given = http::parse_parameters(text);
     std::string line(given.value);
-    for (const auto& [name, value, is_quoted] : given.parameters) {
+    for (const auto& [name, value, is_quoted, has_value] : given.parameters) {
+        check(has_value, "each parameter has a value", name);
         check(http::is_token(name), "a parameter's name is a token", name);
         check(is_quoted || http::is_token(value), "a value without quotes is a token", value);
         line.append(";; ").append(name).append("=");

@@ -14,16 +14,6 @@ namespace {
 constexpr std::string_view urlencoded_type = "application/x-www-form-urlencoded";
 constexpr std::string_view multipart_type = "multipart/form-data";
 
-// RFC 9110 section 5.6.4: a quoted-pair is its second octet.
-std::string without_escapes(std::string_view quoted) {
-    std::string text;
-    for (std::size_t i = 0; i < quoted.size(); ++i) {
-        if (quoted[i] == '\\' && i + 1 < quoted.size()) ++i;
-        text.push_back(quoted[i]);
-    }
-    return text;
-}
-
 // RFC 2046 section 5.1.1, with all of visible ASCII: tokens have more than its bchars. A space at the end would be
 // taken for the white space that may follow a delimiter.
 bool is_boundary(std::string_view text) noexcept {

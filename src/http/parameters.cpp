@@ -18,11 +18,14 @@ bool take_quoted(std::string_view& rest, std::string_view& value) noexcept {
     return true;
 }
 
-// Takes "name=value" off the front of `rest`. Gives what is wrong, empty: nothing.
-std::string_view take_parameter(std::string_view& rest, Parameter& parameter) noexcept {
+// Takes "name=value" off the front of `rest`, or "name" if the grammar has it. Gives what is wrong, empty: nothing.
+std::string_view take_parameter(std::string_view& rest, Parameter& parameter, ParameterGrammar grammar) noexcept {
     parameter.name = rest.substr(0, rest.find_first_of("=;"));
-    if (!is_token(parameter.name)) return "expected a token as the name of a parameter, got something else";
     rest.remove_prefix(parameter.name.size());
+    parameter.has_value = grammar == ParameterGrammar::rfc_9110 || rest.starts_with('=');
+    if (!parameter.has_value) parameter.name = trim_end(parameter.name);
+    if (!is_token(parameter.name)) return "expected a token as the name of a parameter, got something else";
+    if (!parameter.has_value) return "";
     if (!rest.starts_with('=')) return "expected name=value, got a parameter without an equals sign";
     rest.remove_prefix(1);
     parameter.is_quoted = rest.starts_with('"');
@@ -40,7 +43,7 @@ std::string_view take_parameter(std::string_view& rest, Parameter& parameter) no
 
 }  // namespace
 
-ParametersOf parse_parameters(std::string_view text) {
+ParametersOf parse_parameters(std::string_view text, ParameterGrammar grammar) {
     ParametersOf parsed;
     skip_space(text);
     const std::string_view value = text.substr(0, text.find(';'));
@@ -49,12 +52,21 @@ ParametersOf parse_parameters(std::string_view text) {
     while (!text.empty() && parsed.error.empty()) {
         text.remove_prefix(1);  // the ";"
         skip_space(text);
-        if (text.empty() || text.front() == ';') continue;
+        if (grammar == ParameterGrammar::rfc_9110 && (text.empty() || text.front() == ';')) continue;
         Parameter parameter;
-        parsed.error = take_parameter(text, parameter);
+        parsed.error = take_parameter(text, parameter, grammar);
         if (parsed.error.empty()) parsed.parameters.push_back(parameter);
     }
     return parsed;
+}
+
+std::string without_escapes(std::string_view quoted) {
+    std::string text;
+    for (std::size_t i = 0; i < quoted.size(); ++i) {
+        if (quoted[i] == '\\' && i + 1 < quoted.size()) ++i;
+        text.push_back(quoted[i]);
+    }
+    return text;
 }
 
 }  // namespace proapi::http

@@ -1,17 +1,25 @@
-// Parameters of a field's value: "form-data; name=a; filename=\"b.txt\"" (RFC 9110 section 5.6.6). A piece of the
-// `http` layer's inside. What is escaped in a quoted value is left to those who know the field: they differ over it.
+// Parameters of a field's value: "form-data; name=a; filename=\"b.txt\"" (RFC 9110 section 5.6.6), and those of
+// Sec-WebSocket-Extensions (RFC 6455 section 9.1). What is escaped in a quoted value is left to those who know the
+// field: they differ over it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace proapi::http {
 
+enum class ParameterGrammar : std::uint8_t {
+    rfc_9110,  // each has a value; an empty one ("a;;b=c", "a;") is none
+    rfc_6455,  // a value may be missing, with its equals sign ("a; b"); an empty one is malformed
+};
+
 struct Parameter {
     std::string_view name;   // any case
     std::string_view value;  // without its quotes, its escapes as they came
     bool is_quoted = false;
+    bool has_value = true;
 };
 
 // Views of the text that was parsed, or of constants.
@@ -21,7 +29,11 @@ struct ParametersOf {
     std::string_view error;  // what is wrong, empty: nothing; then `value` is there all the same
 };
 
-// Linear. An empty parameter ("a;;b=c", "a;") is none.
-[[nodiscard]] ParametersOf parse_parameters(std::string_view text);
+// Linear.
+[[nodiscard]] ParametersOf parse_parameters(std::string_view text,
+                                            ParameterGrammar grammar = ParameterGrammar::rfc_9110);
+
+// A quoted value's text, for fields where RFC 9110 section 5.6.4 holds: a quoted-pair is its second octet.
+[[nodiscard]] std::string without_escapes(std::string_view quoted);
 
 }  // namespace proapi::http

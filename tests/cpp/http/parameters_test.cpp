@@ -85,5 +85,24 @@ TEST(Parameters, ThoseBeforeAMalformedOneAreGiven) {
     EXPECT_NE(parsed.error, "");
 }
 
+// RFC 6455 section 9.1: token [ "=" (token | quoted-string) ].
+TEST(Parameters, OfAnExtensionMayHaveNoValueAndAreNeverEmpty) {
+    const auto extension = [](std::string_view text) { return parse_parameters(text, ParameterGrammar::rfc_6455); };
+    const ParametersOf parsed = extension("deflate-stream; a ;b; c=1 ;d=\"2\"");
+    EXPECT_EQ(parsed.error, "");
+    EXPECT_EQ(described(parsed), "deflate-stream|a=|b=|c=1|d=\"2\"");
+    std::string with_value;
+    for (const Parameter& one : parsed.parameters) with_value += one.has_value ? 'y' : 'n';
+    EXPECT_EQ(with_value, "nnyy");
+    for (const std::string_view malformed : {"a;", "a;;b", "a; ;b", "a; b=", "a; b =c", "a; b c", "a; =c", "a; \"b\""})
+        EXPECT_NE(extension(malformed).error, "") << malformed;
+}
+
+TEST(Parameters, EscapesOfAQuotedValueAreTakenOut) {
+    EXPECT_EQ(without_escapes(R"(a\"b\\c)"), "a\"b\\c");
+    EXPECT_EQ(without_escapes(""), "");
+    EXPECT_EQ(without_escapes("a\\"), "a\\") << "nothing is behind the last one";
+}
+
 }  // namespace
 }  // namespace proapi::http
