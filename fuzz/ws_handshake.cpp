@@ -1,6 +1,7 @@
 // Feeds a request to read_handshake(), or a response to check_accept_response().
 // Oracle: of an accepted handshake the answer is accepted by a client with that key and by no other; written again by a
 // client it is accepted again, with the same subprotocols. A client accepts only what has the accept value of its key.
+// Extensions that are read are the same when they are written again.
 #include <set>
 
 #include "http/request_parser.hpp"
@@ -18,6 +19,30 @@ std::optional<http::RequestHead> read_head(std::string_view text) {
     static_cast<void>(parser.feed(base::as_bytes(block.text())));
     if (parser.state() != http::ParseState::complete) return std::nullopt;
     return parser.take_head();
+}
+
+void check_extensions(const http::Headers& headers) {
+    const auto values = headers.getlist("Sec-WebSocket-Extensions");
+    const auto extensions = ws::parse_extensions(values);
+    if (!extensions) return;
+    check(extensions->size() >= values.size(), "each field has an element");
+    std::string line;
+    for (const auto& [name, parameters] : *extensions) {
+        check(http::is_token(name), "an extension's name is a token", name);
+        line.append(line.empty() ? "" : ", ").append(name);
+        for (const auto& [parameter, value] : parameters) {
+            check(http::is_token(parameter), "a parameter's name is a token", parameter);
+            check(!value || http::is_token(*value), "a parameter's value is a token", value.value_or(""));
+            line.append("; ").append(parameter).append(value ? "=" + *value : "");
+        }
+    }
+    if (line.empty()) return;
+    const std::string_view written = line;
+    const auto again = ws::parse_extensions({&written, 1});
+    check(again && again->size() == extensions->size(), "as many extensions are read again", line);
+    for (std::size_t i = 0; i < extensions->size(); ++i)
+        check((*again)[i].name == (*extensions)[i].name && (*again)[i].parameters == (*extensions)[i].parameters,
+              "an extension is the same again", line);
 }
 
 void check_accepted(const http::RequestHead& head, const ws::HandshakeRequest& request) {
@@ -59,6 +84,7 @@ PROAPI_FUZZ_TARGET(ws_handshake) {
     }
     const auto head = read_head(input.rest());
     if (!head) return;
+    check_extensions(head->headers);
     ws::Refusal refusal;
     const auto request = ws::read_handshake(*head, refusal);
     if (request) return check_accepted(*head, *request);

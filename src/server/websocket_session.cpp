@@ -71,7 +71,7 @@ void WebSocketSession::reject(int status, std::string_view body, const http::Hea
 
 void WebSocketSession::send(service::MessageKind kind, base::Bytes payload) {
     const ws::Opcode opcode = kind == service::MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
-    if (payload.size() >= large_message_bytes) return send_large(opcode, payload);
+    if (payload.size() >= large_message_bytes && !machine_.has_encoder()) return send_large(opcode, payload);
     machine_.send_message(opcode, payload);
     connection_.flush_soon();
 }

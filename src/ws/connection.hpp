@@ -22,6 +22,12 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
+    // What the handshake has agreed on. To be called before anything is read or sent.
+    void use_extension(Extension::Agreement agreement) noexcept {
+        sender_.use(std::move(agreement.encoder));
+        receiver_.use(std::move(agreement.decoder));
+    }
+
     // As Receiver's.
     void feed(base::MutableBytes bytes) noexcept { receiver_.feed(bytes); }
     void retain_input() { receiver_.retain_input(); }
@@ -31,6 +37,7 @@ public:
 
     // As Sender's: each puts one frame into output(), nothing once a Close has been sent.
     void send_message(Opcode opcode, base::Bytes payload) { sender_.send_message(opcode, payload); }
+    [[nodiscard]] bool has_encoder() const noexcept { return sender_.has_encoder(); }
     void send_framed(const base::Slice& frame) { sender_.send_framed(frame); }
     [[nodiscard]] std::size_t write_message_head(Opcode opcode, std::size_t payload_bytes,
                                                  std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // section 1.3
 constexpr std::string_view version = "13";
+constexpr std::string_view extensions_field = "Sec-WebSocket-Extensions";
 
 std::nullopt_t refuse(Refusal& refusal, int status, std::string reason, http::Headers headers = {}) {
     refusal = {status, std::move(reason), std::move(headers)};
@@ -89,13 +90,27 @@ std::string read_response_fields(std::string_view head, http::Headers& fields) {
     }
 }
 
+// What is wrong with the answer's extension, empty: nothing.
+std::string check_extension(const http::Headers& fields, const Extension* offered) {
+    const auto values = fields.getlist(extensions_field);
+    if (values.empty()) return {};
+    if (offered == nullptr) return "expected no extension, since none was offered; got one";
+    const auto answered = parse_extensions(values);
+    // Section 4.1, the response's item 5: nothing that was not offered.
+    const bool is_offered = answered && answered->size() == 1 && answered->front().name == offered->name() &&
+                            offered->confirm(answered->front().parameters).has_value();
+    if (is_offered) return {};
+    return "expected an answer to the extension offered, " + quoted(offered->offer()) + ", got " + quoted(values[0]);
+}
+
 }  // namespace
 
 bool is_upgrade_request(const http::RequestHead& head) noexcept {
     return head.headers.has_token("Upgrade", "websocket");
 }
 
-std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal) {
+std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal,
+                                               const Extension* extension) {
     if (!has_handshake_fields(head, refusal)) return std::nullopt;
     // Section 4.2.2 item 4 (/version/) and 4.4: before the key, since an old draft's client may have no key at all.
     const auto versions = head.headers.getlist("Sec-WebSocket-Version");
@@ -124,6 +139,14 @@ std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Re
     if (const auto twice = find_duplicate(names)) {
         return refuse(refusal, 400, "expected each name in Sec-WebSocket-Protocol once, got twice " + quoted(*twice));
     }
+    if (extension != nullptr) {
+        // Section 9.1: a field that breaks the grammar fails the handshake.
+        const auto offers = head.headers.getlist(extensions_field);
+        if (!offers.empty() && !parse_extensions(offers)) {
+            return refuse(refusal, 400,
+                          "expected extensions with parameters in Sec-WebSocket-Extensions, got " + quoted(offers[0]));
+        }
+    }
     return HandshakeRequest{keys[0], std::move(names)};
 }
 
@@ -140,6 +163,17 @@ std::vector<std::string_view> subprotocols_of(const http::RequestHead& head) {
     return names;
 }
 
+std::optional<Extension::Agreement> accept_extension(const http::RequestHead& head, const Extension& extension) {
+    const auto offers = parse_extensions(head.headers.getlist(extensions_field));
+    if (!offers) return std::nullopt;
+    // Section 9.1: "in order of preference", the best one first.
+    for (const ListedExtension& offer : *offers) {
+        if (offer.name != extension.name()) continue;
+        if (auto agreement = extension.accept(offer.parameters)) return agreement;
+    }
+    return std::nullopt;
+}
+
 std::string accept_value(std::string_view key) {
     std::string text{key};
     text += guid;
@@ -152,18 +186,20 @@ std::string accept_value(std::string_view key) {
     return {encoded.begin(), encoded.begin() + length};
 }
 
-std::string write_accept_response(std::string_view key, std::string_view subprotocol, const http::Headers& extra) {
+std::string write_accept_response(std::string_view key, std::string_view subprotocol, const http::Headers& extra,
+                                  std::string_view extension) {
     // Section 4.2.2 item 5. RFC 9110 section 8.6 and RFC 9112 section 6.1: no Content-Length or Transfer-Encoding in a
     // 1xx.
     std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
     head.append("Sec-WebSocket-Accept: ").append(accept_value(key)).append("\r\n");
     if (!subprotocol.empty()) head.append("Sec-WebSocket-Protocol: ").append(subprotocol).append("\r\n");
+    if (!extension.empty()) head.append(extensions_field).append(": ").append(extension).append("\r\n");
     for (const http::Header field : extra) head.append(field.name).append(": ").append(field.value).append("\r\n");
     return head.append("\r\n");
 }
 
 std::string write_handshake_request(std::string_view host, std::string_view target, std::string_view key,
-                                    std::span<const std::string> subprotocols) {
+                                    std::span<const std::string> subprotocols, const Extension* offered) {
     // Section 4.1, the request's items 1-11.
     std::string head = "GET ";
     head.append(target).append(" HTTP/1.1\r\nHost: ").append(host);
@@ -173,10 +209,11 @@ std::string write_handshake_request(std::string_view host, std::string_view targ
         head.append(i == 0 ? "Sec-WebSocket-Protocol: " : ", ").append(subprotocols[i]);
     }
     if (!subprotocols.empty()) head.append("\r\n");
+    if (offered != nullptr) head.append(extensions_field).append(": ").append(offered->offer()).append("\r\n");
     return head.append("\r\n");
 }
 
-std::string check_accept_response(std::string_view head, std::string_view key) {
+std::string check_accept_response(std::string_view head, std::string_view key, const Extension* offered) {
     http::Headers fields;
     if (std::string fault = read_response_fields(head, fields); !fault.empty()) return fault;
     // Section 4.1, the response's items 2-6.
@@ -191,13 +228,20 @@ std::string check_accept_response(std::string_view head, std::string_view key) {
         return "expected Sec-WebSocket-Accept " + quoted(expected) + ", got " +
                (accepts.empty() ? "none" : quoted(accepts[0]));
     }
-    // write_handshake_request offers no extension.
-    if (fields.contains("Sec-WebSocket-Extensions")) return "expected no extension, since none was offered; got one";
+    if (std::string fault = check_extension(fields, offered); !fault.empty()) return fault;
     const auto chosen = fields.getlist("Sec-WebSocket-Protocol");
     if (chosen.size() > 1 || (chosen.size() == 1 && !http::is_token(chosen[0]))) {
         return "expected at most one subprotocol, got " + quoted(chosen[0]);
     }
     return {};
+}
+
+std::optional<Extension::Agreement> confirm_extension(std::string_view head, const Extension& offered) {
+    http::Headers fields;
+    if (!read_response_fields(head, fields).empty()) return std::nullopt;
+    const auto answered = parse_extensions(fields.getlist(extensions_field));
+    if (!answered || answered->empty()) return std::nullopt;
+    return offered.confirm(answered->front().parameters);
 }
 
 }  // namespace proapi::ws

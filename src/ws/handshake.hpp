@@ -1,5 +1,6 @@
-// The opening handshake: every check a server owes (RFC 6455 section 4.2), subprotocol choice, the 101 response;
-// and a client's request and its check of the answer (section 4.1), for tests and tools.
+// The opening handshake: every check a server owes (RFC 6455 section 4.2), subprotocol choice, the extension (section
+// 9.1), the 101 response; and a client's request and its check of the answer (section 4.1), for tests and tools.
+// Without an extension to agree on, a server does not read what a client offers.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "ws/extension.hpp"
 
 namespace proapi::ws {
 
@@ -28,25 +30,34 @@ struct HandshakeRequest {
 // Whether the request asks for the WebSocket protocol: a token of `Upgrade` is "websocket" in any case.
 [[nodiscard]] bool is_upgrade_request(const http::RequestHead& head) noexcept;
 
-// Checks everything of section 4.2.1: method GET, HTTP/1.1, Host, Upgrade, Connection, key, version, no body.
-// On refusal fills `refusal` and gives nothing.
-[[nodiscard]] std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal);
+// Checks everything of section 4.2.1: method GET, HTTP/1.1, Host, Upgrade, Connection, key, version, no body; and the
+// grammar of Sec-WebSocket-Extensions if there is an `extension`. On refusal fills `refusal` and gives nothing.
+[[nodiscard]] std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal,
+                                                             const Extension* extension = nullptr);
 
 // Of a request that read_handshake() has taken: its Sec-WebSocket-Key, and what it offers.
 [[nodiscard]] std::string_view key_of(const http::RequestHead& head) noexcept;
 [[nodiscard]] std::vector<std::string_view> subprotocols_of(const http::RequestHead& head);
+// Of the same: the first of its offers that `extension` accepts. Nothing: there is none.
+[[nodiscard]] std::optional<Extension::Agreement> accept_extension(const http::RequestHead& head,
+                                                                   const Extension& extension);
 
 // Base64 of SHA-1 of the key and the GUID (section 4.2.2, 5.4).
 [[nodiscard]] std::string accept_value(std::string_view key);
 
 // The whole 101 head with its final empty line. `subprotocol` empty: none. `extra` must be valid fields and none of
-// the handshake's own.
+// the handshake's own. `extension`: the answer that was agreed on, empty: none.
 [[nodiscard]] std::string write_accept_response(std::string_view key, std::string_view subprotocol,
-                                                const http::Headers& extra);
+                                                const http::Headers& extra, std::string_view extension = {});
 
-// Client: the request head, and what is wrong with the answer to it (empty: nothing).
+// Client: the request head, and what is wrong with the answer to it (empty: nothing). `offered`: the extension that it
+// offers, or null.
 [[nodiscard]] std::string write_handshake_request(std::string_view host, std::string_view target, std::string_view key,
-                                                  std::span<const std::string> subprotocols);
-[[nodiscard]] std::string check_accept_response(std::string_view head, std::string_view key);
+                                                  std::span<const std::string> subprotocols,
+                                                  const Extension* offered = nullptr);
+[[nodiscard]] std::string check_accept_response(std::string_view head, std::string_view key,
+                                                const Extension* offered = nullptr);
+// Of an answer with which nothing is wrong: what was agreed on. Nothing: the server has declined the offer.
+[[nodiscard]] std::optional<Extension::Agreement> confirm_extension(std::string_view head, const Extension& offered);
 
 }  // namespace proapi::ws

@@ -18,6 +18,9 @@ namespace {
 using base::Bytes;
 using base::MutableBytes;
 
+// What a decoder may write at once: the limit on a message is looked at after each of these.
+constexpr std::size_t decode_room_bytes = 4096;
+
 constexpr unsigned number(Opcode opcode) noexcept {
     return static_cast<unsigned>(opcode);
 }
@@ -62,9 +65,10 @@ bool Receiver::fail(std::uint16_t code, const Parts&... parts) {
     (text.add(parts), ...);
     failure_code_ = code;
     failure_size_ = static_cast<std::uint8_t>(text.size());
-    in_payload_ = false;
+    phase_ = Phase::failed;
     held_size_ = 0;
     assembler_.release();
+    decoder_.reset();
     return false;
 }
 
@@ -91,7 +95,7 @@ Event Receiver::next_event() {
         return {};
     }
     while (!input_.empty()) {
-        if (in_payload_ || read_header()) {
+        if (phase_ == Phase::payload || read_header()) {
             const Event event = read_payload();
             if (event.kind != EventKind::need_data) return event;
         }
@@ -111,11 +115,11 @@ bool Receiver::message_in_progress() const noexcept {
     if (is_draining()) return false;
     if (message_opcode_ != Opcode::continuation) return true;
     // The first octets of a message's first header.
-    return !in_payload_ && held_size_ > 0 && !is_control(static_cast<Opcode>((*held_)[0] & 0x0F));
+    return phase_ == Phase::header && held_size_ > 0 && !is_control(static_cast<Opcode>((*held_)[0] & 0x0F));
 }
 
 std::uint64_t Receiver::expected_payload_bytes() const noexcept {
-    return in_payload_ && !is_control(frame_opcode_) ? payload_left_ : 0;
+    return phase_ == Phase::payload && !is_control(frame_opcode_) ? payload_left_ : 0;
 }
 
 std::size_t Receiver::buffered_input_bytes() const noexcept {
@@ -152,12 +156,9 @@ bool Receiver::read_header() {
 }
 
 bool Receiver::check_first_octet(std::uint8_t octet) {
-    // Section 5.2: a nonzero RSV bit without an extension that defines it fails the connection.
-    if (const unsigned rsv = (octet >> 4) & 0x7U; rsv != 0) {
-        return fail(close_code::protocol_error, "expected RSV bits 0, since no extension was negotiated; got RSV ",
-                    rsv);
-    }
     const auto opcode = static_cast<Opcode>(octet & 0x0F);
+    const auto rsv = static_cast<std::uint8_t>((octet >> 4) & 0x7);
+    if (rsv != 0 && !check_rsv(rsv, opcode)) return false;
     const bool in_message = message_opcode_ != Opcode::continuation;
     // Section 5.4: a message is one data frame and then continuations, and messages don't interleave.
     if (opcode == Opcode::continuation && !in_message) {
@@ -169,6 +170,18 @@ bool Receiver::check_first_octet(std::uint8_t octet) {
                     number(opcode));
     }
     return true;
+}
+
+// Section 5.2: a nonzero RSV bit without an extension that defines it fails the connection.
+bool Receiver::check_rsv(std::uint8_t rsv, Opcode opcode) {
+    if (!decoder_) {
+        return fail(close_code::protocol_error, "expected RSV bits 0, since no extension was negotiated; got RSV ",
+                    unsigned{rsv});
+    }
+    const bool begins_message = opcode == Opcode::text || opcode == Opcode::binary;
+    if (begins_message && rsv == decoder_->rsv_bits()) return true;
+    return fail(close_code::protocol_error, "expected RSV bits 0, or ", unsigned{decoder_->rsv_bits()},
+                " on the first frame of a message; got RSV ", unsigned{rsv}, " with opcode ", number(opcode));
 }
 
 bool Receiver::check_masked(bool masked) {
@@ -216,6 +229,8 @@ bool Receiver::check_size(const FrameHeader& header) {
     // Written so that no sum can overflow: what is gathered never exceeds the limit.
     const std::uint64_t room = limits_.max_message_size_bytes - assembler_.size();
     if (header.payload_length <= room) return true;
+    // Of an encoded message what comes out is counted: gather_decoded() does.
+    if (message_encoded_ || header.rsv != 0) return true;
     return fail(close_code::message_too_big, "expected at most ", limits_.max_message_size_bytes,
                 " octets (max_message_size), got a frame of ", header.payload_length, " after ", assembler_.size());
 }
@@ -245,7 +260,8 @@ void Receiver::begin_frame(const FrameHeader& header) noexcept {
     masking_key_ = header.masking_key;
     mask_offset_ = 0;
     payload_left_ = header.payload_length;
-    in_payload_ = true;
+    phase_ = Phase::payload;
+    if (header.rsv != 0) message_encoded_ = true;
     if (header.opcode == Opcode::text || header.opcode == Opcode::binary) {
         message_opcode_ = header.opcode;
         utf8_.reset();
@@ -267,6 +283,8 @@ MutableBytes Receiver::take_payload() noexcept {
 
 Event Receiver::read_data() {
     const Bytes piece = take_payload();
+    if (message_encoded_) [[unlikely]]
+        return read_encoded(piece);
     const std::uint64_t piece_begin = assembler_.size();
     const bool ends_frame = payload_left_ == 0;
     const bool ends_message = ends_frame && frame_fin_;
@@ -276,12 +294,66 @@ Event Receiver::read_data() {
     if (!in_one_piece)
         assembler_.append(piece,
                           frame_fin_ ? piece_begin + piece.size() + payload_left_ : limits_.max_message_size_bytes);
-    if (ends_frame) in_payload_ = false;
-    if (!ends_message) return {};
-    const Event event{EventKind::message, message_opcode_, 0, in_one_piece ? piece : assembler_.bytes()};
+    if (ends_frame) phase_ = Phase::header;
+    return ends_message ? report_message(in_one_piece ? piece : assembler_.bytes()) : Event{};
+}
+
+Event Receiver::report_message(Bytes payload) noexcept {
+    const Event event{EventKind::message, message_opcode_, 0, payload};
     message_reported_ = true;
     message_opcode_ = Opcode::continuation;
     return event;
+}
+
+Event Receiver::read_encoded(Bytes piece) {
+    const bool ends_frame = payload_left_ == 0;
+    const bool ends_message = ends_frame && frame_fin_;
+    if (!decode(piece) || (ends_message && !finish_decoding())) return {};
+    if (ends_frame) phase_ = Phase::header;
+    if (!ends_message) return {};
+    message_encoded_ = false;
+    return report_message(assembler_.bytes());
+}
+
+bool Receiver::decode(Bytes payload) {
+    std::array<std::uint8_t, decode_room_bytes> room;
+    Decoded decoded{DecodeStatus::need_room};
+    while (decoded.status == DecodeStatus::need_room) {
+        decoded = decoder_->decode(payload, room);
+        if (!gather_decoded(decoded.status, Bytes(room).first(decoded.written))) return false;
+        payload = payload.subspan(decoded.taken);
+    }
+    return true;
+}
+
+bool Receiver::finish_decoding() {
+    std::array<std::uint8_t, decode_room_bytes> room;
+    Decoded decoded{DecodeStatus::need_room};
+    while (decoded.status == DecodeStatus::need_room) {
+        decoded = decoder_->finish(room);
+        if (!gather_decoded(decoded.status, Bytes(room).first(decoded.written))) return false;
+    }
+    if (message_opcode_ != Opcode::text || utf8_.is_complete()) return true;
+    return fail_text({}, assembler_.size());
+}
+
+// Takes what a decoder has written, octet by octet so to speak: text up to the limit, then the limit, so that any
+// cutting of the input gives the same verdict.
+bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
+    const std::uint64_t gathered = assembler_.size();
+    const std::uint64_t room = limits_.max_message_size_bytes - gathered;
+    const Bytes fitting = piece.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), room)));
+    if (message_opcode_ == Opcode::text && !utf8_.feed(fitting)) return fail_text(fitting, gathered);
+    if (fitting.size() < piece.size()) {
+        return fail(close_code::message_too_big, "expected at most ", limits_.max_message_size_bytes,
+                    " octets (max_message_size), got more after decoding");
+    }
+    if (status == DecodeStatus::invalid) {
+        return fail(close_code::invalid_payload, "expected a payload as the negotiated extension encodes it, got ",
+                    "something else after ", gathered + piece.size(), " octets of the message");
+    }
+    assembler_.append(piece, limits_.max_message_size_bytes);
+    return true;
 }
 
 bool Receiver::check_text(Bytes piece, std::uint64_t piece_begin, bool ends_message) {
@@ -316,7 +388,7 @@ Event Receiver::read_control() {
     }
     if (frame_opcode_ == Opcode::close && !check_close(payload, whole)) return {};
     if (!whole) return {};
-    in_payload_ = false;
+    phase_ = Phase::header;
     held_size_ = 0;  // its octets stay for the event's view
     return report_control(payload);
 }
@@ -349,7 +421,8 @@ Event Receiver::report_control(Bytes payload) {
 }
 
 Event Receiver::report_close(Bytes payload) {
-    close_received_ = true;
+    phase_ = Phase::closed;
+    decoder_.reset();
     assembler_.release();  // an unfinished message will never be whole
     // Section 7.1.5, where the Close has no code.
     if (payload.empty()) return {EventKind::close, Opcode::close, close_code::no_status_received, {}};

@@ -4,7 +4,7 @@
 // gathered as they come. Must not know what was sent, sockets, time, or who reads the events.
 //
 //   header --whole, lawful--> payload --frame's last octet--> header
-//   either --a rule broken, or the peer's Close--> draining: all input is dropped
+//   either --the peer's Close, or a rule broken--> closed or failed: all input is dropped
 #pragma once
 
 #include <array>
@@ -14,13 +14,14 @@
 #include "base/utf8.hpp"
 #include "ws/assembler.hpp"
 #include "ws/close_code.hpp"
+#include "ws/extension.hpp"
 #include "ws/frame.hpp"
 #include "ws/input.hpp"
 
 namespace proapi::ws {
 
 struct ConnectionLimits {
-    std::uint64_t max_message_size_bytes = 1024 * 1024;
+    std::uint64_t max_message_size_bytes = 1024 * 1024;  // of what an application gets: after decoding
     std::uint32_t max_fragments = 131072;
     std::uint32_t max_empty_fragments = 1024;
 };
@@ -45,6 +46,10 @@ class Receiver {
 public:
     Receiver(Role role, const ConnectionLimits& limits) noexcept : limits_(limits), role_(role) {}
 
+    // Messages that are marked with the decoder's RSV bits go through it from now on. To be called before the first
+    // octet is read.
+    void use(std::unique_ptr<MessageDecoder> decoder) noexcept { decoder_ = std::move(decoder); }
+
     // Lends `bytes`, which are unmasked in place. The caller keeps them until next_event() has returned need_data, or
     // until retain_input(). Everything fed earlier must have been consumed or retained.
     void feed(base::MutableBytes bytes) noexcept;
@@ -56,8 +61,8 @@ public:
 
     // Whether octets wait that next_event() has not looked at.
     [[nodiscard]] bool has_input() const noexcept { return !is_draining() && !input_.empty(); }
-    [[nodiscard]] bool close_received() const noexcept { return close_received_; }
-    [[nodiscard]] bool has_failed() const noexcept { return failure_code_ != 0; }
+    [[nodiscard]] bool close_received() const noexcept { return phase_ == Phase::closed; }
+    [[nodiscard]] bool has_failed() const noexcept { return phase_ == Phase::failed; }
     // A message has begun and not ended: between its first and its last octet.
     [[nodiscard]] bool message_in_progress() const noexcept;
     // Octets that are still to come of the frame of a message that is being read.
@@ -68,7 +73,7 @@ public:
 private:
     // Frees what the last event's view stood on.
     void release_reported() noexcept;
-    [[nodiscard]] bool is_draining() const noexcept { return has_failed() || close_received_; }
+    [[nodiscard]] bool is_draining() const noexcept { return phase_ >= Phase::closed; }
 
     // Returns whether a payload is to be read now; else the header needs more octets, or the connection has failed.
     [[nodiscard]] bool read_header();
@@ -76,9 +81,11 @@ private:
     [[nodiscard]] Event read_payload() { return is_control(frame_opcode_) ? read_control() : read_data(); }
     [[nodiscard]] Event read_control();
     [[nodiscard]] Event read_data();
+    [[nodiscard]] Event read_encoded(base::Bytes piece);
 
     // Each returns whether the rules are kept; if not, it has failed the connection.
     [[nodiscard]] bool check_first_octet(std::uint8_t octet);
+    [[nodiscard]] bool check_rsv(std::uint8_t rsv, Opcode opcode);
     [[nodiscard]] bool check_masked(bool masked);
     [[nodiscard]] bool check_header_status(HeaderStatus status, base::Bytes octets);
     [[nodiscard]] bool check_size(const FrameHeader& header);
@@ -88,6 +95,10 @@ private:
 
     void begin_frame(const FrameHeader& header) noexcept;
     [[nodiscard]] base::MutableBytes take_payload() noexcept;
+    [[nodiscard]] bool decode(base::Bytes payload);
+    [[nodiscard]] bool finish_decoding();
+    [[nodiscard]] bool gather_decoded(DecodeStatus status, base::Bytes piece);
+    [[nodiscard]] Event report_message(base::Bytes payload) noexcept;
     [[nodiscard]] Event report_control(base::Bytes payload);
     [[nodiscard]] Event report_close(base::Bytes payload);
     [[nodiscard]] Event report_failure() const noexcept;
@@ -105,7 +116,10 @@ private:
         return *held_;
     }
 
+    enum class Phase : std::uint8_t { header, payload, closed, failed };
+
     ConnectionLimits limits_;
+    std::unique_ptr<MessageDecoder> decoder_;  // null: no extension was agreed on
     Input input_;
     Assembler assembler_;
     base::Utf8Validator utf8_;  // of the text message that arrives in pieces
@@ -115,17 +129,17 @@ private:
     std::uint32_t fragments_ = 0;     // of the message being read, so far
     std::uint32_t empty_fragments_ = 0;
     std::array<std::uint8_t, 4> masking_key_{};
-    std::uint16_t failure_code_ = 0;  // 0: none
-    std::uint8_t failure_size_ = 0;   // of its text
+    std::uint16_t failure_code_ = 0;
+    std::uint8_t failure_size_ = 0;  // of its text
     std::uint8_t held_size_ = 0;
     std::uint8_t mask_offset_ = 0;  // payload octets read, modulo 4
     Opcode frame_opcode_ = Opcode::continuation;
     Opcode message_opcode_ = Opcode::continuation;  // continuation: no message has begun
     Role role_;
+    Phase phase_ = Phase::header;
     bool frame_fin_ = false;
-    bool in_payload_ = false;
+    bool message_encoded_ = false;   // the message being read
     bool message_reported_ = false;  // the assembler's octets are in the last event
-    bool close_received_ = false;
 };
 
 }  // namespace proapi::ws

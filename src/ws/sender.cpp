@@ -14,11 +14,12 @@ Sender::Sender(Role role, MaskingKeySource masking_keys) noexcept : masking_keys
     assert((role == Role::server || masking_keys != nullptr) && "a client needs a source of masking keys");
 }
 
-void Sender::send_frame(Opcode opcode, base::Bytes payload) {
+void Sender::send_frame(Opcode opcode, base::Bytes payload, std::uint8_t rsv) {
     // Section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame"; nor do pongs go.
     if (close_sent_) return;
     FrameHeader header;
     header.opcode = opcode;
+    header.rsv = rsv;
     header.payload_length = payload.size();
     // Section 5.1: a client masks every frame, a server none.
     header.masked = role_ == Role::client;
@@ -33,6 +34,19 @@ void Sender::send_frame(Opcode opcode, base::Bytes payload) {
     if (payload.empty()) return;
     std::memcpy(room + head_size, payload.data(), payload.size());
     if (header.masked) base::apply_mask({room + head_size, payload.size()}, header.masking_key, 0);
+}
+
+void Sender::send_encoded(Opcode opcode, base::Bytes message) {
+    if (close_sent_) return;
+    // Not put back if there is no memory: of this message the peer's decoder will have learned nothing, so the next
+    // ones go as they are.
+    std::unique_ptr<MessageEncoder> encoder = std::move(encoder_);
+    if (const auto encoded = encoder->encode(opcode, message)) {
+        send_frame(opcode, encoded->payload, encoded->rsv_bits);
+    } else {
+        send_frame(opcode, message, 0);
+    }
+    encoder_ = std::move(encoder);
 }
 
 void Sender::send_framed(const base::Slice& frame) {
@@ -52,12 +66,13 @@ void Sender::send_close(std::uint16_t code, base::Bytes reason) {
         if (reason_size > 0) std::memcpy(payload.data() + 2, reason.data(), reason_size);
         size = 2 + reason_size;
     }
-    send_frame(Opcode::close, {payload.data(), size});
+    send_frame(Opcode::close, {payload.data(), size}, 0);
     close_sent_ = true;
 }
 
 std::size_t Sender::write_message_head(Opcode opcode, std::size_t payload_bytes,
                                        std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept {
+    assert(!encoder_ && "an encoder has to see every message");
     if (close_sent_) return 0;
     FrameHeader header;
     header.opcode = opcode;
