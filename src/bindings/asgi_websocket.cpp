@@ -237,6 +237,11 @@ private:
         }
     }
 
+    // Frames are the server's: each connection gives it the message anew.
+    void send_shared(const service::SharedMessage& message) override {
+        send(message.view().kind, message.view().payload);
+    }
+
     [[nodiscard]] bool is_share_used_up(std::size_t bytes) noexcept {
         bytes_in_a_row_ += bytes;
         return ++sends_in_a_row_ > max_sends_in_a_row || bytes_in_a_row_ > settings_.high_water;

@@ -76,6 +76,13 @@ void WebSocketSession::send(service::MessageKind kind, base::Bytes payload) {
     connection_.flush_soon();
 }
 
+// A large one is not written at the call, as send_large() does: it needs no copy to wait, and at the end of the turn
+// the kernel is asked once for all who share it.
+void WebSocketSession::send_shared(const service::SharedMessage& message) {
+    machine_.send_framed(message.frame());
+    connection_.flush_soon();
+}
+
 void WebSocketSession::send_large(ws::Opcode opcode, base::Bytes payload) {
     std::array<std::uint8_t, ws::max_frame_header_bytes> head;
     const std::size_t head_size = machine_.write_message_head(opcode, payload.size(), head);

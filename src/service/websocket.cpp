@@ -131,7 +131,8 @@ Problem WebSocket::disconnect_problem() const {
     return {Problem::Kind::disconnect, std::move(text)};
 }
 
-Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& result) {
+template <class Write>
+Problem WebSocket::send_by(Write&& write, std::size_t bytes, SendResult& result) {
     if (closed_) [[unlikely]] {
         result = SendResult::ended;
         return {};
@@ -144,11 +145,19 @@ Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& resul
         result = SendResult::ended;
         return {};
     }
-    transport_->send(kind, payload);
+    write();
     if (observation_) [[unlikely]]
-        observation_->count_sent(payload.size());
+        observation_->count_sent(bytes);
     result = transport_->buffered_amount() > settings_->high_water ? SendResult::full : SendResult::sent;
     return {};
+}
+
+Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& result) {
+    return send_by([&] { transport_->send(kind, payload); }, payload.size(), result);
+}
+
+Problem WebSocket::send_shared(const SharedMessage& message, SendResult& result) {
+    return send_by([&] { transport_->send_shared(message); }, message.view().payload.size(), result);
 }
 
 bool WebSocket::is_above_low_water() const noexcept {

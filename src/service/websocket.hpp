@@ -19,6 +19,7 @@
 #include "base/bytes.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/intrusive_ptr.hpp"
+#include "service/message.hpp"
 #include "service/middleware.hpp"
 #include "service/observer.hpp"
 #include "service/problem.hpp"
@@ -28,19 +29,6 @@
 #include "ws/close_code.hpp"
 
 namespace proapi::service {
-
-enum class MessageKind : std::uint8_t { text, binary };
-
-struct MessageView {
-    MessageKind kind;
-    base::Bytes payload;
-};
-
-struct Message {
-    MessageKind kind = MessageKind::text;
-    std::string data;
-    [[nodiscard]] MessageView view() const noexcept { return {kind, base::as_bytes(data)}; }
-};
 
 // Waits for one message. It is taken out before it is called.
 class Receiver {
@@ -57,6 +45,7 @@ public:
     virtual void accept(std::string_view subprotocol, const http::Headers& headers) = 0;
     virtual void reject(int status, std::string_view body, const http::Headers& headers) = 0;
     virtual void send(MessageKind kind, base::Bytes payload) = 0;
+    virtual void send_shared(const SharedMessage& message) = 0;
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     // A line in the log: the peer's fault has ended it.
     virtual void tell_fault(std::uint16_t code, std::string_view reason) = 0;
@@ -89,6 +78,8 @@ public:
 
     // `result` is meaningful where no problem is given.
     [[nodiscard]] Problem send(MessageKind kind, base::Bytes payload, SendResult& result);
+    // The same, of a message that many connections send. Those that write frames by themselves share its octets.
+    [[nodiscard]] Problem send_shared(const SharedMessage& message, SendResult& result);
     [[nodiscard]] bool is_above_low_water() const noexcept;
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return settings_->max_buffered; }
     void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }
@@ -170,6 +161,8 @@ private:
 
     [[nodiscard]] Problem require_connecting(std::string_view call) const;
     [[nodiscard]] OutputWaiters& output_waiters();
+    template <class Write>
+    [[nodiscard]] Problem send_by(Write&& write, std::size_t bytes, SendResult& result);
     void send_close(std::uint16_t code, std::string_view reason);
     void set_closed(std::uint16_t code, std::string_view reason);
     void queue(Message message);

@@ -20,6 +20,10 @@ struct RecordingTransport final : WebSocketTransport {
         buffered += payload.size();
         log.push_back((kind == MessageKind::text ? "text " : "binary ") + std::string(base::as_text(payload)));
     }
+    void send_shared(const SharedMessage& message) override {
+        buffered += message.frame().size();
+        log.push_back("shared " + std::string(base::as_text(message.view().payload)));
+    }
     void close(std::uint16_t code, std::string_view reason) override {
         log.push_back("close " + std::to_string(code) + " " + std::string(reason));
     }
@@ -65,6 +69,12 @@ protected:
     SendResult send(std::string_view text) {
         SendResult result{};
         const Problem problem = websocket->send(MessageKind::text, base::as_bytes(text), result);
+        EXPECT_FALSE(problem) << problem.text;
+        return result;
+    }
+    SendResult send_shared(std::string_view text) {
+        SendResult result{};
+        const Problem problem = websocket->send_shared({MessageKind::text, base::as_bytes(text)}, result);
         EXPECT_FALSE(problem) << problem.text;
         return result;
     }
@@ -273,6 +283,26 @@ TEST_F(WebSocketTest, ASlowConsumerIsClosedWith1008) {
     EXPECT_TRUE(transport.log.back().starts_with("close 1008 slow consumer")) << transport.log.back();
     EXPECT_EQ(websocket->close_code(), 1008);
     EXPECT_EQ(transport.faults.size(), 1U);
+}
+
+TEST_F(WebSocketTest, ASharedMessageKeepsTheRulesOfASend) {
+    SendResult result{};
+    EXPECT_EQ(websocket->send_shared({MessageKind::text, {}}, result).kind, Problem::Kind::state);
+    accept();
+    EXPECT_EQ(send_shared("01234567"), SendResult::sent);
+    EXPECT_EQ(send_shared("x"), SendResult::full) << "high_water";
+    Bell bell;
+    websocket->wait_drained(bell);
+    transport.buffered = 4;
+    websocket->on_drained();
+    EXPECT_EQ(bell.rung, 1);
+    EXPECT_EQ(send_shared(std::string(60, 'y')), SendResult::full) << "one message may go beyond max_buffered";
+    EXPECT_EQ(send_shared("z"), SendResult::ended);
+    EXPECT_TRUE(transport.log.back().starts_with("close 1008 slow consumer")) << transport.log.back();
+    EXPECT_EQ(send_shared("z"), SendResult::ended) << "closed";
+    EXPECT_EQ(transport.log.size(), 5U);
+    websocket->on_end();
+    EXPECT_EQ(send_shared("z"), SendResult::ended) << "the transport is gone";
 }
 
 TEST_F(WebSocketTest, AHandleStaysSafeWhenTheTransportIsGone) {
