@@ -290,7 +290,14 @@ Event Receiver::read_data() {
     const bool ends_message = ends_frame && frame_fin_;
     // Everything there is of the message lies in the caller's buffer: no need to gather.
     const bool in_one_piece = ends_message && piece_begin == 0;
-    if (message_opcode_ == Opcode::text && !check_text(piece, piece_begin, ends_message)) return {};
+    if (message_opcode_ == Opcode::text) {
+        const bool valid =
+            in_one_piece ? base::is_valid_utf8(piece) : utf8_.feed(piece) && (!ends_message || utf8_.is_complete());
+        if (!valid) {
+            fail_text(piece, piece_begin);
+            return {};
+        }
+    }
     if (!in_one_piece)
         assembler_.append(piece,
                           frame_fin_ ? piece_begin + piece.size() + payload_left_ : limits_.max_message_size_bytes);
@@ -354,13 +361,6 @@ bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
     }
     assembler_.append(piece, limits_.max_message_size_bytes);
     return true;
-}
-
-bool Receiver::check_text(Bytes piece, std::uint64_t piece_begin, bool ends_message) {
-    const bool in_one_piece = ends_message && piece_begin == 0;
-    const bool valid =
-        in_one_piece ? base::is_valid_utf8(piece) : utf8_.feed(piece) && (!ends_message || utf8_.is_complete());
-    return valid || fail_text(piece, piece_begin);
 }
 
 bool Receiver::fail_text(Bytes piece, std::uint64_t piece_begin) {

@@ -91,7 +91,6 @@ private:
     [[nodiscard]] bool check_size(const FrameHeader& header);
     [[nodiscard]] bool check_fragments(const FrameHeader& header);
     [[nodiscard]] bool check_close(base::Bytes payload, bool whole);
-    [[nodiscard]] bool check_text(base::Bytes piece, std::uint64_t piece_begin, bool ends_message);
 
     void begin_frame(const FrameHeader& header) noexcept;
     [[nodiscard]] base::MutableBytes take_payload() noexcept;
@@ -102,7 +101,7 @@ private:
     [[nodiscard]] Event report_control(base::Bytes payload);
     [[nodiscard]] Event report_close(base::Bytes payload);
     [[nodiscard]] Event report_failure() const noexcept;
-    [[nodiscard]] bool fail_text(base::Bytes piece, std::uint64_t piece_begin);
+    bool fail_text(base::Bytes piece, std::uint64_t piece_begin);
     // Fails the connection (section 7.1.7). `parts`, texts and numbers, say what was expected and what came: at most
     // 123 octets of them are kept. Returns false, as the checks do.
     template <class... Parts>
