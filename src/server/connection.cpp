@@ -15,9 +15,10 @@ constexpr service::Duration little_patience{500};
 
 }  // namespace
 
-Connection::Connection(Server& server, base::Descriptor socket, bool is_refused)
-    : server_(server), stream_(server.reactor(), std::move(socket), *this), is_refused_(is_refused) {
-    stream_.set_delivery_timeout(server.settings().write_timeout);
+Connection::Connection(Server& server, std::unique_ptr<net::Transport> transport, bool is_refused)
+    : server_(server), transport_(std::move(transport)), is_refused_(is_refused) {
+    transport_->start(*this);
+    transport_->set_delivery_timeout(server.settings().write_timeout);
 }
 
 Connection::~Connection() {
@@ -25,10 +26,12 @@ Connection::~Connection() {
 }
 
 void Connection::start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover) {
-    previous_protocol_ = std::move(protocol_);  // it may be what calls us: it goes at the turn's end
+    if (Protocol* const old = protocol_.get()) {
+        server_.keep_for_turn(protocol_);
+        // What the old one has said goes out first. Its octets stay where they are: a write may be in flight.
+        protocol->output() = std::move(old->output());
+    }
     protocol_ = std::move(protocol);
-    // What the old one has said goes out first. Its octets stay where they are: a write may be in flight.
-    if (previous_protocol_) protocol_->output() = std::move(previous_protocol_->output());
     flush_soon();
     protocol_->on_start(leftover);
 }
@@ -64,13 +67,12 @@ void Connection::on_peer_finished() {
 void Connection::on_read_end(int error) {
     contain([&] {
         if (error != 0) return abort();
-        if (phase_ == Phase::lingering) return abort(net::Stream::CloseMode::orderly);
+        if (phase_ == Phase::lingering) return abort(net::Transport::CloseMode::orderly);
         if (phase_ == Phase::serving) protocol_->on_read_end();
     });
 }
 
 void Connection::on_turn_end() {
-    previous_protocol_.reset();
     contain([&] {
         if (phase_ == Phase::serving) protocol_->on_turn_end();
         if (phase_ != Phase::gone) flush();
@@ -80,16 +82,16 @@ void Connection::on_turn_end() {
 net::WriteResult Connection::start_write(const base::OutputQueue& output) {
     base::Bytes first;
     static_cast<void>(output.gather({&first, 1}));
-    if (first.size() == output.size_bytes()) return stream_.write({&first, 1});  // so it is most often
-    std::array<base::Bytes, net::Stream::max_pieces> pieces;
+    if (first.size() == output.size_bytes()) return transport_->write({&first, 1});  // so it is most often
+    std::array<base::Bytes, net::Transport::max_pieces> pieces;
     const std::size_t count = output.gather(pieces);
-    return stream_.write(std::span(pieces).first(count));
+    return transport_->write(std::span(pieces).first(count));
 }
 
 // One write for all that was queued in the turn; more only where the kernel took a part.
 void Connection::flush() {
     base::OutputQueue& output = protocol_->output();
-    while (!output.empty() && !stream_.is_writing() && phase_ != Phase::gone) {
+    while (!output.empty() && !transport_->is_writing() && phase_ != Phase::gone) {
         const net::WriteResult result = start_write(output);
         if (result.state == net::WriteResult::State::together) return;  // on_write_done() goes on from here
         take(result);
@@ -104,13 +106,13 @@ void Connection::send_at_once(base::Bytes head, base::Bytes body) {
     base::OutputQueue& output = protocol_->output();
     output.prepare(head.size() + body.size());  // of a message that has gone in part, the rest must follow
     std::size_t taken = 0;
-    std::array<base::Bytes, net::Stream::max_pieces> pieces;
+    std::array<base::Bytes, net::Transport::max_pieces> pieces;
     std::size_t count = output.gather(std::span(pieces).first(pieces.size() - 2));
     std::size_t queued = 0;
     for (std::size_t i = 0; i < count; ++i) queued += pieces[i].size();
     if (phase_ == Phase::serving && queued == output.size_bytes()) {
         for (const base::Bytes piece : {head, body}) pieces[count++] = piece;
-        taken = stream_.write_at_once(std::span(pieces).first(count));
+        taken = transport_->write_at_once(std::span(pieces).first(count));
     }
     const std::size_t of_queue = std::min(taken, queued);
     const std::size_t of_head = std::min(taken - of_queue, head.size());
@@ -169,7 +171,7 @@ void Connection::on_deadline() {
 
 // The timer is not moved at each write: it looks back when it fires.
 void Connection::watch_write() {
-    if (!stream_.is_writing()) return;
+    if (!transport_->is_writing()) return;
     const std::uint64_t due = deadline().last_progress_ms + service::milliseconds(server_.settings().write_timeout);
     const std::uint64_t now = server_.reactor().now_ms();
     if (due <= now) return abort();
@@ -190,16 +192,17 @@ void Connection::watch_end() {
     service::Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
     if (patience_ == Patience::little || is_over) patience = std::min(patience, little_patience);
     const std::uint64_t due = end.last_progress_ms + service::milliseconds(patience);
-    if (due <= now) return abort(undelivered > 0 ? net::Stream::CloseMode::reset : net::Stream::CloseMode::orderly);
+    if (due <= now)
+        return abort(undelivered > 0 ? net::Transport::CloseMode::reset : net::Transport::CloseMode::orderly);
     const bool was_silent = !std::exchange(has_heard_, false);
-    if (is_over && was_silent) return abort(net::Stream::CloseMode::orderly);
+    if (is_over && was_silent) return abort(net::Transport::CloseMode::orderly);
     const service::Duration look = server_.is_stopping() ? stopping_look : settings.close_timeout / end_looks;
     server_.reactor().start_timer(end.timer,
                                   std::min(std::max(look, service::Duration(1)), service::Duration(due - now)));
 }
 
 std::size_t Connection::undelivered_octets() const noexcept {
-    return protocol_->output().size_bytes() + stream_.undelivered_octets();
+    return protocol_->output().size_bytes() + transport_->undelivered_octets();
 }
 
 void Connection::expect_end(Patience patience) {
@@ -216,7 +219,7 @@ void Connection::expect_end(Patience patience) {
 void Connection::finish(Patience patience) {
     if (phase_ != Phase::serving) return;
     phase_ = Phase::finishing;
-    stream_.stop_reading();
+    transport_->stop_reading();
     if (patience == Patience::little) expect_end(patience);
     flush_soon();
 }
@@ -225,10 +228,10 @@ void Connection::finish(Patience patience) {
 // makes the peer's kernel drop our last words (RFC 9112 section 9.6).
 void Connection::linger() {
     phase_ = Phase::lingering;
-    if (has_read_ended()) return abort(net::Stream::CloseMode::orderly);
-    stream_.shutdown_write();
+    if (has_read_ended()) return abort(net::Transport::CloseMode::orderly);
+    transport_->shutdown_write();
     expect_end();
-    stream_.start_reading();
+    transport_->start_reading();
 }
 
 void Connection::shut_down() {
@@ -236,11 +239,11 @@ void Connection::shut_down() {
     if (expects_end_) server_.reactor().start_timer(deadline().timer, service::Duration(0));  // looks anew, from a turn
 }
 
-void Connection::abort(net::Stream::CloseMode mode) {
+void Connection::abort(net::Transport::CloseMode mode) {
     if (phase_ == Phase::gone) return;
     phase_ = Phase::gone;
     if (deadline_) deadline_->timer.cancel();  // it may be what calls us
-    stream_.close(mode);
+    transport_->close(mode);
     server_.retire(*this, is_refused_);  // it goes at the turn's end
     if (protocol_) protocol_->on_end();
 }

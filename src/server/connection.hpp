@@ -1,5 +1,6 @@
-// One accepted socket from accept to the last octet: it reads for its protocol, writes what the protocol has put out
-// (once a turn), and sees to it that both end in time. The protocol is HTTP first, and WebSocket after an upgrade.
+// One connection from accept to the last octet, over whatever transport: it reads for its protocol, writes what the
+// protocol has put out (once a turn), and sees to it that both end in time. The protocol is HTTP first, and WebSocket
+// after an upgrade.
 //
 //   serving --finish()--> finishing (output goes out) --> lingering (FIN sent, input is drained) --> gone
 //      |---abort(), a lost connection, write_timeout------------------------------------------------^
@@ -10,7 +11,7 @@
 
 #include "base/intrusive_list.hpp"
 #include "base/output_queue.hpp"
-#include "net/stream.hpp"
+#include "net/transport.hpp"
 #include "service/settings.hpp"
 
 namespace proapi::server {
@@ -34,7 +35,7 @@ public:
     virtual void on_turn_end() = 0;
     // The server stops: finish what has begun, soon.
     virtual void on_shutdown() = 0;
-    // The socket is gone. The last call.
+    // The transport is closed. The last call.
     virtual void on_end() = 0;
     [[nodiscard]] virtual base::OutputQueue& output() noexcept = 0;
     // For whoever looks at the server: octets that are held of what the peer has begun and not ended, or that wait.
@@ -51,30 +52,31 @@ struct IdlePlace : base::ListLink {
     Connection& connection;
 };
 
-class Connection final : public ConnectionLink, private net::StreamHandler, private net::TurnEndHook {
+class Connection final : public ConnectionLink, private net::TransportHandler, private net::TurnEndHook {
 public:
-    // `is_refused`: it is one too many, and counted apart.
-    Connection(Server& server, base::Descriptor socket, bool is_refused);
+    // Starts `transport`, and throws what that throws. `is_refused`: it is one too many, and counted apart.
+    Connection(Server& server, std::unique_ptr<net::Transport> transport, bool is_refused);
     ~Connection();
 
-    // Replaces the protocol at the end of the running call; the old one gets no on_end().
+    // Replaces the protocol. The old one, which may be what calls, goes when the turn ends, without an on_end().
     void start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover);
 
     void start_reading() {
-        if (phase_ == Phase::serving) stream_.start_reading();
+        if (phase_ == Phase::serving) transport_->start_reading();
     }
-    void stop_reading() noexcept { stream_.stop_reading(); }
+    void stop_reading() noexcept { transport_->stop_reading(); }
     // Not yet on its way to the end.
     [[nodiscard]] bool is_serving() const noexcept { return phase_ == Phase::serving; }
-    void expect_much(bool is_expected) noexcept { stream_.expect_much(is_expected); }
-    [[nodiscard]] bool has_unread_octets() const noexcept { return stream_.has_unread_octets(); }
+    void expect_much(bool is_expected) noexcept { transport_->expect_much(is_expected); }
+    [[nodiscard]] bool has_unread_octets() const noexcept { return transport_->has_unread_octets(); }
     // The peer has ended its side; and all that it sent before has been read.
-    [[nodiscard]] bool has_peer_finished() const noexcept { return stream_.has_peer_finished(); }
-    [[nodiscard]] bool has_read_ended() const noexcept { return stream_.has_read_ended(); }
+    [[nodiscard]] bool has_peer_finished() const noexcept { return transport_->has_peer_finished(); }
+    [[nodiscard]] bool has_read_ended() const noexcept { return transport_->has_read_ended(); }
+    [[nodiscard]] bool is_secure() const noexcept { return transport_->is_secure(); }
     // Written by the protocol, and not acknowledged by the peer's kernel yet.
     [[nodiscard]] std::size_t undelivered_octets() const noexcept;
-    // See net::Stream.
-    [[nodiscard]] std::uint32_t delivered_octets() const noexcept { return stream_.delivered_octets(); }
+    // See net::Transport.
+    [[nodiscard]] std::uint32_t delivered_octets() const noexcept { return transport_->delivered_octets(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
     // Sends the two behind the protocol's output: at once and from where they are, as far as the kernel takes them; the
@@ -91,7 +93,7 @@ public:
     // write_timeout) and then to end its side within close_timeout, or the connection is aborted.
     void expect_end(Patience patience = Patience::usual);
     // Ends the connection at once.
-    void abort(net::Stream::CloseMode mode = net::Stream::CloseMode::reset);
+    void abort(net::Transport::CloseMode mode = net::Transport::CloseMode::reset);
 
     // Runs `work`, with no handler on the stack. What goes wrong in it, most likely for want of memory, costs this
     // connection and no other. Whatever calls a protocol, timers included, does it through this.
@@ -145,8 +147,8 @@ private:
     void drop(const char* why) noexcept;
 
     Server& server_;
-    net::Stream stream_;
-    std::unique_ptr<Protocol> protocol_, previous_protocol_;
+    std::unique_ptr<net::Transport> transport_;
+    std::unique_ptr<Protocol> protocol_;
     std::unique_ptr<Deadline> deadline_;
     Phase phase_ = Phase::serving;
     const bool is_refused_;

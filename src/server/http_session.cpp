@@ -74,7 +74,7 @@ bool HttpSession::may_read() const noexcept {
 }
 
 base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
-    if (!parser_.has_begun() && bytes.front() == tls_handshake_record) {
+    if (!parser_.has_begun() && bytes.front() == tls_handshake_record && !connection_.is_secure()) {
         connection_.server().log_limited(service::LogLevel::info,
                                          "a TLS handshake came to a port of plain HTTP: its clients "
                                          "must say http:// and ws://, or a proxy must end the TLS");
@@ -135,6 +135,7 @@ void HttpSession::on_head(base::MutableBytes rest) {
 void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange::Body body) {
     release_exchange();  // the one before may have been answered in this very turn
     phase_ = Phase::responding;
+    request.secure = connection_.is_secure();
     exchange_ = base::IntrusivePtr<service::Exchange>(
         new service::Exchange(std::move(request), body, *this, settings().high_water, settings().low_water));
     if (connection_.has_peer_finished()) exchange_->on_client_left();
@@ -333,7 +334,7 @@ void HttpSession::on_turn_end() {
         // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet
         // stream.
         if (connection_.has_peer_finished() && exchange_ && exchange_->ends_with_client())
-            return connection_.abort(net::Stream::CloseMode::orderly);
+            return connection_.abort(net::Transport::CloseMode::orderly);
         if (phase_ == Phase::responding) return;
     } else {
         release_exchange();

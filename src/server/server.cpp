@@ -5,6 +5,7 @@
 
 #include "base/heap.hpp"
 #include "http/response.hpp"
+#include "net/tcp_transport.hpp"
 #include "server/http_session.hpp"
 #include "server/refusal_session.hpp"
 #include "service/host_rule.hpp"
@@ -34,6 +35,7 @@ Server::Server(net::Reactor& reactor, const service::Site& site, service::Applic
 
 Server::~Server() {
     abort();
+    replaced_.clear();
     while (Connection* connection = retired_.pop_front()) delete connection;
     cancel_turn_end();
 }
@@ -81,32 +83,54 @@ std::vector<base::Address> Server::addresses() const {
     return all;
 }
 
+bool Server::take_place() {
+    if (limit_->take_connection() || (make_room() && limit_->take_connection())) return true;
+    ++counts_.refused;
+    log_limited(service::LogLevel::warning, "connection refused with 503: " + limit_->describe());
+    return false;
+}
+
 void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) {
-    const bool is_refused = !limit_->take_connection() && !(make_room() && limit_->take_connection());
-    if (is_refused) {
-        ++counts_.refused;
-        log_limited(service::LogLevel::warning, "connection refused with 503: " + limit_->describe());
-        if (refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
-    }
+    const bool has_place = take_place();
+    if (!has_place && refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
     try {
-        add(std::move(socket), peer, is_refused);
+        open(std::make_unique<net::TcpTransport>(reactor_, std::move(socket)), peer.address(), has_place);
     } catch (const std::exception& error) {  // no memory, or the kernel watches no more sockets
-        if (!is_refused) limit_->give_connection_back();
-        ++counts_.refused;
-        log_limited(service::LogLevel::error, std::string("a new connection was dropped: ") + error.what());
+        give_place_back(has_place, error);
     }
 }
 
-void Server::add(base::Descriptor socket, const net::SocketAddress& peer, bool is_refused) {
-    auto connection = std::make_unique<Connection>(*this, std::move(socket), is_refused);
+void Server::add(std::unique_ptr<net::Transport> transport, base::Address client) {
+    if (stopping_) return;
+    const bool has_place = take_place();
+    if (!has_place && refusing_ >= most_refusing) {
+        const base::Bytes last_words = base::as_bytes(too_many);
+        static_cast<void>(transport->write_at_once({&last_words, 1}));
+        return;
+    }
+    try {
+        open(std::move(transport), std::move(client), has_place);
+    } catch (const std::exception& error) {
+        give_place_back(has_place, error);
+    }
+}
+
+void Server::give_place_back(bool has_place, const std::exception& error) {
+    if (has_place) limit_->give_connection_back();
+    ++counts_.refused;
+    log_limited(service::LogLevel::error, std::string("a new connection was dropped: ") + error.what());
+}
+
+void Server::open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_place) {
+    auto connection = std::make_unique<Connection>(*this, std::move(transport), !has_place);
     std::unique_ptr<Protocol> protocol;
-    if (is_refused) {
-        protocol = std::make_unique<RefusalSession>(*connection, too_many);
-        ++refusing_;
-    } else {
-        protocol = std::make_unique<HttpSession>(*connection, peer.address());
+    if (has_place) {
+        protocol = std::make_unique<HttpSession>(*connection, std::move(client));
         ++counts_.accepted;
         ++counts_.open;
+    } else {
+        protocol = std::make_unique<RefusalSession>(*connection, too_many);
+        ++refusing_;
     }
     Connection& added = *connection.release();
     connections_.push_back(added);
@@ -118,7 +142,7 @@ bool Server::make_room() {
     while (IdlePlace* longest_idle = idle_.pop_front()) {
         Connection& connection = longest_idle->connection;
         if (!connection.is_serving() || connection.has_unread_octets()) continue;  // its next request is there
-        connection.abort(net::Stream::CloseMode::orderly);
+        connection.abort(net::Transport::CloseMode::orderly);
         return true;
     }
     return false;
@@ -141,7 +165,14 @@ void Server::retire(Connection& connection, bool is_refused) {
     reactor_.at_turn_end(*this);
 }
 
+void Server::keep_for_turn(std::unique_ptr<Protocol>& protocol) {
+    replaced_.emplace_back();
+    replaced_.back() = std::move(protocol);
+    reactor_.at_turn_end(*this);
+}
+
 void Server::on_turn_end() {
+    static_cast<void>(std::exchange(replaced_, {}));
     while (Connection* connection = retired_.pop_front()) delete connection;
     if (!stopping_ || !connections_.empty() || !on_stopped_) return;
     limited_log_.end_second();

@@ -48,6 +48,11 @@ public:
     // Who can connect, by all that it listens on.
     [[nodiscard]] service::Reach reach() const noexcept { return reach_; }
 
+    // Serves HTTP, and what it upgrades to, over `transport`, as for a client that a listener has accepted: it counts
+    // as a connection, and gets a 503 if it is one too many. If the server is stopping, or memory fails, the transport
+    // is closed at once. `client` is the peer's address as requests and logs show it.
+    void add(std::unique_ptr<net::Transport> transport, base::Address client);
+
     // Stops accepting. Connections without a request in work are closed at once, streams without an end are cut, other
     // requests are answered, WebSockets are closed with 1001. `on_stopped` is called once, from a later turn, when the
     // last connection is gone. Calling again does nothing.
@@ -69,6 +74,8 @@ public:
     [[nodiscard]] const std::shared_ptr<SharedLimit>& limit() const noexcept { return limit_; }
     [[nodiscard]] net::FileThreads& file_threads() noexcept { return file_threads_; }
     void retire(Connection& connection, bool is_refused);
+    // Takes `protocol`, which is destroyed when the turn ends. Throws std::bad_alloc, and then has not taken it.
+    void keep_for_turn(std::unique_ptr<Protocol>& protocol);
     // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.
     void add_idle(IdlePlace& place) noexcept { idle_.push_back(place); }
     void count_close(std::uint16_t code) noexcept;
@@ -80,7 +87,11 @@ private:
     void on_accept(base::Descriptor socket, const net::SocketAddress& peer) override;
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
-    void add(base::Descriptor socket, const net::SocketAddress& peer, bool is_refused);
+    // Whether there is a place for one more connection, which the newcomer has then; else it is to be refused.
+    [[nodiscard]] bool take_place();
+    // The newcomer could not be opened.
+    void give_place_back(bool has_place, const std::exception& error);
+    void open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_place);
     void on_turn_end() override;
 
     net::Reactor& reactor_;
@@ -101,6 +112,7 @@ private:
     bool stopping_ = false;
     std::string date_;
     std::int64_t date_second_ = -1;
+    std::vector<std::unique_ptr<Protocol>> replaced_;  // until the turn ends
 };
 
 }  // namespace proapi::server

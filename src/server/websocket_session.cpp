@@ -192,7 +192,7 @@ void WebSocketSession::handle(const ws::Event& event) {
 void WebSocketSession::on_read_end() {
     if (phase_ == Phase::finished) return;  // our last words are still to be written, see on_turn_end()
     if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what came before the end comes first
-    connection_.abort(net::Stream::CloseMode::orderly);
+    connection_.abort(net::Transport::CloseMode::orderly);
 }
 
 // It has left, and the handler, which wants to end with it, reads nothing of what stands before its end.
@@ -213,12 +213,12 @@ void WebSocketSession::on_turn_end() {
         take_events();
         if (!paused_) {
             if (phase_ != Phase::finished) {
-                if (connection_.has_read_ended()) return connection_.abort(net::Stream::CloseMode::orderly);
+                if (connection_.has_read_ended()) return connection_.abort(net::Transport::CloseMode::orderly);
                 connection_.start_reading();
             }
         }
     }
-    if (is_client_lost()) return connection_.abort(net::Stream::CloseMode::orderly);
+    if (is_client_lost()) return connection_.abort(net::Transport::CloseMode::orderly);
     if (std::exchange(notify_, false)) websocket_->notify();
     if (phase_ == Phase::finished) {
         timer_.cancel();

@@ -1,4 +1,4 @@
-// A WebSocket over TCP: joins the socket's connection, the RFC 6455 machine and the application's end, and keeps the
+// A WebSocket over one connection: joins that, the RFC 6455 machine and the application's end, and keeps the
 // times that the protocol leaves to the server: accept_timeout, ping_interval, message_timeout.
 #pragma once
 

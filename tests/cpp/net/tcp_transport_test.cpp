@@ -1,6 +1,6 @@
-// Streams over a socket pair: completed reads and writes, pauses, ends, and fairness between two; with the calls of
-// many given to the kernel together, and one by one.
-#include "net/stream.hpp"
+// TCP's transport over a socket pair: completed reads and writes, pauses, ends, and fairness between two; with the
+// calls of many given to the kernel together, and one by one.
+#include "net/tcp_transport.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,41 +13,17 @@
 #include <utility>
 
 #include "backends.hpp"
+#include "transport_recorder.hpp"
 
 namespace proapi::net {
 namespace {
 
-struct StreamRecorder : StreamHandler {
-    void on_read(base::MutableBytes bytes) override {
-        ++reads;
-        received.append(base::as_text(bytes));
-        if (after_read) after_read();
-    }
-    void on_peer_finished() override {
-        ++finishes;
-        EXPECT_EQ(ends, 0) << "told before the end of reading";
-        if (on_finish) on_finish();
-    }
-    void on_read_end(int error) override {
-        ++ends;
-        end_error = error;
-    }
-    void on_write_done(const WriteResult& result) override { done.push_back(result); }
-    void on_written(std::size_t count) override { written += count; }
-    void on_lost(int error) override { lost_error = error; }
-
-    std::string received;
-    std::function<void()> after_read, on_finish;
-    int reads = 0, finishes = 0, ends = 0, end_error = -1, lost_error = 0;
-    std::vector<WriteResult> done;
-    std::size_t written = 0;
-};
-
-class StreamTest : public ::testing::TestWithParam<CallRing::Backend> {
+class TcpTransportTest : public ::testing::TestWithParam<CallRing::Backend> {
 protected:
-    StreamTest() {
+    TcpTransportTest() {
         auto [ours, theirs] = SocketPair();
-        stream.emplace(reactor, std::move(ours), handler);
+        transport.emplace(reactor, std::move(ours));
+        transport->start(handler);
         peer = std::move(theirs);
     }
 
@@ -63,36 +39,36 @@ protected:
     }
 
     Reactor reactor{GetParam()};
-    StreamRecorder handler;
-    std::optional<Stream> stream;
+    TransportRecorder handler;
+    std::optional<TcpTransport> transport;
     base::Descriptor peer;
 };
 
-TEST_P(StreamTest, ReadsWhatComesAfterAndBeforeItStarts) {
+TEST_P(TcpTransportTest, ReadsWhatComesAfterAndBeforeItStarts) {
     peer_sends("early ");
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.received, "");
-    stream->start_reading();
+    transport->start_reading();
     turn_until([&] { return handler.received == "early "; });
     peer_sends("late");
     turn_until([&] { return handler.received == "early late"; });
 }
 
-TEST_P(StreamTest, APauseLosesNothing) {
-    stream->start_reading();
-    handler.after_read = [&] { stream->stop_reading(); };
+TEST_P(TcpTransportTest, APauseLosesNothing) {
+    transport->start_reading();
+    handler.after_read = [&] { transport->stop_reading(); };
     peer_sends("one");
     turn_until([&] { return handler.received == "one"; });
     peer_sends("two");
     reactor.turn(Duration(0));
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.received, "one");
-    stream->start_reading();
+    transport->start_reading();
     turn_until([&] { return handler.received == "onetwo"; });
 }
 
-TEST_P(StreamTest, TellsTheEndOnceAndAfterTheLastOctets) {
-    stream->start_reading();
+TEST_P(TcpTransportTest, TellsTheEndOnceAndAfterTheLastOctets) {
+    transport->start_reading();
     peer_sends("bye");
     peer.reset();
     turn_until([&] { return handler.ends > 0; });
@@ -102,46 +78,46 @@ TEST_P(StreamTest, TellsTheEndOnceAndAfterTheLastOctets) {
     EXPECT_EQ(handler.ends, 1);
 }
 
-TEST_P(StreamTest, TellsTheEndOfAPeerThatLeftNothingEvenWhileNobodyReads) {
+TEST_P(TcpTransportTest, TellsTheEndOfAPeerThatLeftNothingEvenWhileNobodyReads) {
     peer.reset();
     turn_until([&] { return handler.ends > 0; });
     EXPECT_EQ(handler.ends, 1);
 }
 
-TEST_P(StreamTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
+TEST_P(TcpTransportTest, DoesNotTellAnEndBeforeOctetsThatAreStillToBeRead) {
     peer_sends("unread");
     peer.reset();
     reactor.turn(Duration(0));
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.ends, 0);
-    stream->start_reading();
+    transport->start_reading();
     turn_until([&] { return handler.ends > 0; });
     EXPECT_EQ(handler.received, "unread");
 }
 
 // promise: stream-ends-with-its-client
-TEST_P(StreamTest, TellsThatThePeerHasFinishedWhateverIsUnread) {
+TEST_P(TcpTransportTest, TellsThatThePeerHasFinishedWhateverIsUnread) {
     peer_sends("unread");
     peer.reset();
     turn_until([&] { return handler.finishes > 0; });
     EXPECT_EQ(handler.ends, 0);
-    stream->start_reading();
+    transport->start_reading();
     turn_until([&] { return handler.ends > 0; });
     EXPECT_EQ(handler.received, "unread");
     EXPECT_EQ(handler.finishes, 1);
 }
 
-TEST_P(StreamTest, TellsThatThePeerHasFinishedThoughItsEndIsReadFirst) {
-    stream->start_reading();
+TEST_P(TcpTransportTest, TellsThatThePeerHasFinishedThoughItsEndIsReadFirst) {
+    transport->start_reading();
     handler.after_read = [&] { peer.reset(); };
     peer_sends("bye");
     turn_until([&] { return handler.ends > 0; });
     EXPECT_EQ(handler.finishes, 1);
 }
 
-TEST_P(StreamTest, AHandlerMayCloseItWhenItIsToldThatThePeerHasFinished) {
-    handler.on_finish = [&] { stream->close(); };
-    stream->start_reading();
+TEST_P(TcpTransportTest, AHandlerMayCloseItWhenItIsToldThatThePeerHasFinished) {
+    handler.on_finish = [&] { transport->close(Transport::CloseMode::orderly); };
+    transport->start_reading();
     peer.reset();
     turn_until([&] { return handler.finishes > 0; });
     reactor.turn(Duration(0));
@@ -149,10 +125,11 @@ TEST_P(StreamTest, AHandlerMayCloseItWhenItIsToldThatThePeerHasFinished) {
 }
 
 // promise: stream-ends-with-its-client
-TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
+TEST_P(TcpTransportTest, TellsOfALossAfterTheEndOfReading) {
     TcpPair pair;
-    StreamRecorder of_tcp;
-    Stream tcp(reactor, std::move(pair.ours), of_tcp);
+    TransportRecorder of_tcp;
+    TcpTransport tcp(reactor, std::move(pair.ours));
+    tcp.start(of_tcp);
     tcp.start_reading();
     ::shutdown(pair.theirs.get(), SHUT_WR);
     turn_until([&] { return of_tcp.ends > 0; });
@@ -163,10 +140,11 @@ TEST_P(StreamTest, TellsOfALossAfterTheEndOfReading) {
     EXPECT_EQ(of_tcp.ends, 1);
 }
 
-TEST_P(StreamTest, AResetThatNobodyReadsIsAnEndWithAnError) {
+TEST_P(TcpTransportTest, AResetThatNobodyReadsIsAnEndWithAnError) {
     TcpPair pair;
-    StreamRecorder of_tcp;
-    Stream tcp(reactor, std::move(pair.ours), of_tcp);
+    TransportRecorder of_tcp;
+    TcpTransport tcp(reactor, std::move(pair.ours));
+    tcp.start(of_tcp);
     ASSERT_EQ(::send(pair.theirs.get(), "unread", 6, 0), 6);
     pair.reset_theirs();
     turn_until([&] { return of_tcp.ends > 0; });
@@ -174,10 +152,11 @@ TEST_P(StreamTest, AResetThatNobodyReadsIsAnEndWithAnError) {
     EXPECT_EQ(of_tcp.finishes, 1);
 }
 
-TEST_P(StreamTest, AResetBehindOctetsAtWhichReadingPausesIsAnEndWithAnError) {
+TEST_P(TcpTransportTest, AResetBehindOctetsAtWhichReadingPausesIsAnEndWithAnError) {
     TcpPair pair;
-    StreamRecorder of_tcp;
-    Stream tcp(reactor, std::move(pair.ours), of_tcp);
+    TransportRecorder of_tcp;
+    TcpTransport tcp(reactor, std::move(pair.ours));
+    tcp.start(of_tcp);
     of_tcp.after_read = [&] { tcp.stop_reading(); };
     ASSERT_EQ(::send(pair.theirs.get(), "the last", 8, 0), 8);
     pair.reset_theirs();
@@ -187,48 +166,49 @@ TEST_P(StreamTest, AResetBehindOctetsAtWhichReadingPausesIsAnEndWithAnError) {
     EXPECT_NE(of_tcp.end_error, 0);
 }
 
-TEST_P(StreamTest, AWriteThatDoesNotFitCompletesLater) {
+TEST_P(TcpTransportTest, AWriteThatDoesNotFitCompletesLater) {
     const std::string big(8 * 1024 * 1024, 'x');
     const base::Bytes all = base::as_bytes(big);
-    WriteResult result = stream->write({&all, 1});
+    WriteResult result = transport->write({&all, 1});
     std::size_t sent = result.written;
     ASSERT_GT(sent, 0U);
     ASSERT_LT(sent, big.size());
     const base::Bytes rest = all.subspan(sent);
-    result = stream->write({&rest, 1});
+    result = transport->write({&rest, 1});
     ASSERT_EQ(result.state, WriteResult::State::pending);
-    EXPECT_TRUE(stream->is_writing());
+    EXPECT_TRUE(transport->is_writing());
     std::string sink(sent, '\0');
     ASSERT_GT(::read(peer.get(), sink.data(), sink.size()), 0);
     turn_until([&] { return handler.written > 0; });
-    EXPECT_FALSE(stream->is_writing());
+    EXPECT_FALSE(transport->is_writing());
 }
 
-TEST_P(StreamTest, WritingToAPeerThatIsGoneIsAnError) {
+TEST_P(TcpTransportTest, WritingToAPeerThatIsGoneIsAnError) {
     peer.reset();
     const base::Bytes octets = base::as_bytes("x");
-    EXPECT_EQ(stream->write({&octets, 1}).error, EPIPE);
+    EXPECT_EQ(transport->write({&octets, 1}).error, EPIPE);
 }
 
-TEST_P(StreamTest, MayBeDestroyedByItsHandlerInsideARead) {
-    stream->start_reading();
-    handler.after_read = [&] { stream->close(); };
+TEST_P(TcpTransportTest, MayBeDestroyedByItsHandlerInsideARead) {
+    transport->start_reading();
+    handler.after_read = [&] { transport->close(Transport::CloseMode::orderly); };
     peer_sends("x");
     turn_until([&] { return handler.reads > 0; });
-    EXPECT_FALSE(stream->is_open());
+    EXPECT_FALSE(transport->is_open());
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.reads, 1);
 }
 
-TEST_P(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
+TEST_P(TcpTransportTest, AHotOneLeavesTheOthersTheirTurn) {
     auto [ours, quiet_peer] = SocketPair();
-    StreamRecorder quiet_handler;
-    Stream quiet(reactor, std::move(ours), quiet_handler);
+    TransportRecorder quiet_handler;
+    TcpTransport quiet(reactor, std::move(ours));
+    quiet.start(quiet_handler);
     const std::string flood(64 * 1024, 'f');
     handler.after_read = [&] {
         [[maybe_unused]] const auto refilled = ::write(peer.get(), flood.data(), flood.size());
     };
-    stream->start_reading();
+    transport->start_reading();
     quiet.start_reading();
     peer_sends(flood);
     ASSERT_EQ(::write(quiet_peer.get(), "q", 1), 1);
@@ -236,14 +216,15 @@ TEST_P(StreamTest, AHotStreamLeavesTheOthersTheirTurn) {
     EXPECT_LE(handler.reads, 3) << "one read of each a turn";
 }
 
-// Two streams that have something to read in one turn: both are read before the first is handed over.
-class TwoStreams : public StreamTest {
+// Two transports that have something to read in one turn: both are read before the first is handed over.
+class TwoTransports : public TcpTransportTest {
 protected:
-    TwoStreams() {
+    TwoTransports() {
         auto [ours, theirs] = SocketPair();
-        other.emplace(reactor, std::move(ours), other_handler);
+        other.emplace(reactor, std::move(ours));
+        other->start(other_handler);
         other_peer = std::move(theirs);
-        stream->start_reading();
+        transport->start_reading();
         other->start_reading();
         reactor.turn(Duration(0));
     }
@@ -252,12 +233,12 @@ protected:
         ASSERT_EQ(::write(other_peer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
     }
 
-    StreamRecorder other_handler;
-    std::optional<Stream> other;
+    TransportRecorder other_handler;
+    std::optional<TcpTransport> other;
     base::Descriptor other_peer;
 };
 
-TEST_P(TwoStreams, EachGetsItsOwn) {
+TEST_P(TwoTransports, EachGetsItsOwn) {
     peer_sends("mine");
     ASSERT_EQ(::write(other_peer.get(), "theirs", 6), 6);
     turn_until([&] { return handler.reads > 0 && other_handler.reads > 0; });
@@ -265,38 +246,38 @@ TEST_P(TwoStreams, EachGetsItsOwn) {
     EXPECT_EQ(other_handler.received, "theirs");
 }
 
-TEST_P(TwoStreams, OneThatIsClosedByTheOthersHandlerHearsNothingMore) {
-    handler.after_read = [&] { other->close(); };
-    other_handler.after_read = [&] { stream->close(); };
+TEST_P(TwoTransports, OneThatIsClosedByTheOthersHandlerHearsNothingMore) {
+    handler.after_read = [&] { other->close(Transport::CloseMode::orderly); };
+    other_handler.after_read = [&] { transport->close(Transport::CloseMode::orderly); };
     both_peers_send("x");
     turn_until([&] { return handler.reads + other_handler.reads > 0; });
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.reads + other_handler.reads, 1);
 }
 
-TEST_P(TwoStreams, OneThatIsDestroyedByTheOthersHandlerHearsNothingMore) {
+TEST_P(TwoTransports, OneThatIsDestroyedByTheOthersHandlerHearsNothingMore) {
     handler.after_read = [&] { other.reset(); };
-    other_handler.after_read = [&] { stream.reset(); };
+    other_handler.after_read = [&] { transport.reset(); };
     both_peers_send("x");
     turn_until([&] { return handler.reads + other_handler.reads > 0; });
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.reads + other_handler.reads, 1);
 }
 
-TEST_P(TwoStreams, OneThatIsPausedByTheOthersHandlerLosesNothing) {
+TEST_P(TwoTransports, OneThatIsPausedByTheOthersHandlerLosesNothing) {
     handler.after_read = [&] { other->stop_reading(); };
-    other_handler.after_read = [&] { stream->stop_reading(); };
+    other_handler.after_read = [&] { transport->stop_reading(); };
     both_peers_send("one");
     turn_until([&] { return handler.reads > 0 && other_handler.reads > 0; });
     both_peers_send("two");
     reactor.turn(Duration(0));
     EXPECT_EQ(handler.received + other_handler.received, "oneone");
-    stream->start_reading();
+    transport->start_reading();
     other->start_reading();
     turn_until([&] { return handler.received == "onetwo" && other_handler.received == "onetwo"; });
 }
 
-TEST_P(TwoStreams, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
+TEST_P(TwoTransports, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
     bool has_thrown = false;
     handler.after_read = other_handler.after_read = [&] {
         if (!std::exchange(has_thrown, true)) throw std::bad_alloc();
@@ -306,7 +287,7 @@ TEST_P(TwoStreams, WhatAnExceptionLeavesOverIsHandedOverInTheNextTurn) {
     turn_until([&] { return handler.reads + other_handler.reads == 2; });
 }
 
-TEST_P(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
+TEST_P(TwoTransports, MoreThanTheBufferHoldsComesWhole) {
     const std::string big(100'000, 'b');
     both_peers_send(big);
     turn_until([&] { return handler.received.size() == big.size() && other_handler.received.size() == big.size(); });
@@ -314,26 +295,26 @@ TEST_P(TwoStreams, MoreThanTheBufferHoldsComesWhole) {
     EXPECT_EQ(other_handler.received, big);
 }
 
-// Some streams that write at one turn's end, as connections do.
-struct Writer final : StreamRecorder, TurnEndHook {
-    Writer(Reactor& of, base::Descriptor socket) : stream(of, std::move(socket), *this) {}
+// Some transports that write at one turn's end, as connections do.
+struct Writer final : TransportRecorder, TurnEndHook {
+    Writer(Reactor& of, base::Descriptor socket) : transport(of, std::move(socket)) { transport.start(*this); }
     void on_turn_end() override {
         if (before_write) before_write();
         const base::Bytes octets = base::as_bytes(text);
-        if (stream.is_open()) states.push_back(stream.write({&octets, 1}).state);
+        if (transport.is_open()) states.push_back(transport.write({&octets, 1}).state);
     }
 
     std::string text;
     std::function<void()> before_write;
     std::vector<WriteResult::State> states;
-    Stream stream;
+    TcpTransport transport;
 };
 
-class ManyStreams : public StreamTest {
+class ManyTransports : public TcpTransportTest {
 protected:
     static constexpr std::size_t many = 3 * CallQueue::capacity / 2;
 
-    ManyStreams() {
+    ManyTransports() {
         for (std::size_t i = 0; i < many; ++i) {
             auto [ours, theirs] = SocketPair();
             writers.push_back(std::make_unique<Writer>(reactor, std::move(ours)));
@@ -355,8 +336,8 @@ protected:
     std::vector<base::Descriptor> peers;
 };
 
-TEST_P(ManyStreams, EachReadsItsOwn) {
-    for (const auto& writer : writers) writer->stream.start_reading();
+TEST_P(ManyTransports, EachReadsItsOwn) {
+    for (const auto& writer : writers) writer->transport.start_reading();
     reactor.turn(Duration(0));
     for (std::size_t i = 0; i < many; ++i)
         ASSERT_GT(::write(peers[i].get(), writers[i]->text.data(), writers[i]->text.size()), 0);
@@ -364,11 +345,11 @@ TEST_P(ManyStreams, EachReadsItsOwn) {
     for (const auto& writer : writers) EXPECT_EQ(writer->received, writer->text);
 }
 
-TEST_P(ManyStreams, EachWritesItsOwnBeforeTheTurnIsOver) {
+TEST_P(ManyTransports, EachWritesItsOwnBeforeTheTurnIsOver) {
     all_write();
     for (std::size_t i = 0; i < many; ++i) {
         EXPECT_EQ(peer_gets(i), writers[i]->text);
-        EXPECT_FALSE(writers[i]->stream.is_writing());
+        EXPECT_FALSE(writers[i]->transport.is_writing());
         ASSERT_EQ(writers[i]->states.size(), 1U);
         EXPECT_EQ(writers[i]->states[0], WriteResult::State::together);
         ASSERT_EQ(writers[i]->done.size(), 1U);
@@ -377,7 +358,7 @@ TEST_P(ManyStreams, EachWritesItsOwnBeforeTheTurnIsOver) {
     }
 }
 
-TEST_P(ManyStreams, OneThatFailsFailsAlone) {
+TEST_P(ManyTransports, OneThatFailsFailsAlone) {
     peers[1].reset();
     all_write();
     ASSERT_EQ(writers[1]->done.size(), 1U);
@@ -386,7 +367,7 @@ TEST_P(ManyStreams, OneThatFailsFailsAlone) {
     EXPECT_EQ(peer_gets(2), writers[2]->text);
 }
 
-TEST_P(ManyStreams, OneWhosePeerHasNoRoomWaitsForIt) {
+TEST_P(ManyTransports, OneWhosePeerHasNoRoomWaitsForIt) {
     writers[1]->text = std::string(8 * 1024 * 1024, 'x');
     all_write();  // a part of it fits
     ASSERT_EQ(writers[1]->done.size(), 1U);
@@ -394,15 +375,15 @@ TEST_P(ManyStreams, OneWhosePeerHasNoRoomWaitsForIt) {
     all_write();
     ASSERT_EQ(writers[1]->done.size(), 2U);
     EXPECT_EQ(writers[1]->done[1].state, WriteResult::State::pending);
-    EXPECT_TRUE(writers[1]->stream.is_writing());
+    EXPECT_TRUE(writers[1]->transport.is_writing());
     std::string sink(writers[1]->text.size(), '\0');
     ASSERT_GT(::read(peers[1].get(), sink.data(), sink.size()), 0);
     turn_until([&] { return writers[1]->written > 0; });
-    EXPECT_FALSE(writers[1]->stream.is_writing());
+    EXPECT_FALSE(writers[1]->transport.is_writing());
 }
 
-TEST_P(ManyStreams, OneThatAnotherClosesBeforeItsWriteIsCarriedOutWritesNothing) {
-    writers[1]->before_write = [&] { writers[0]->stream.close(); };
+TEST_P(ManyTransports, OneThatAnotherClosesBeforeItsWriteIsCarriedOutWritesNothing) {
+    writers[1]->before_write = [&] { writers[0]->transport.close(Transport::CloseMode::orderly); };
     all_write();
     EXPECT_EQ(writers[0]->states.size(), 1U);
     EXPECT_TRUE(writers[0]->done.empty());
@@ -410,15 +391,15 @@ TEST_P(ManyStreams, OneThatAnotherClosesBeforeItsWriteIsCarriedOutWritesNothing)
     EXPECT_EQ(peer_gets(2), writers[2]->text);
 }
 
-TEST_P(ManyStreams, OneThatAnotherDestroysIsToldNothing) {
+TEST_P(ManyTransports, OneThatAnotherDestroysIsToldNothing) {
     writers[1]->before_write = [&] { writers[0].reset(); };
     all_write();
     EXPECT_EQ(peer_gets(1), writers[1]->text);
 }
 
-INSTANTIATE_TEST_SUITE_P(Net, StreamTest, every_backend, name_of);
-INSTANTIATE_TEST_SUITE_P(Net, TwoStreams, every_backend, name_of);
-INSTANTIATE_TEST_SUITE_P(Net, ManyStreams, every_backend, name_of);
+INSTANTIATE_TEST_SUITE_P(Net, TcpTransportTest, every_backend, name_of);
+INSTANTIATE_TEST_SUITE_P(Net, TwoTransports, every_backend, name_of);
+INSTANTIATE_TEST_SUITE_P(Net, ManyTransports, every_backend, name_of);
 
 }  // namespace
 }  // namespace proapi::net

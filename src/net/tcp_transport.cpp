@@ -1,4 +1,4 @@
-#include "net/stream.hpp"
+#include "net/tcp_transport.hpp"
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -18,15 +18,15 @@ namespace proapi::net {
 namespace {
 
 // Edge-triggered once for the socket's life: arming and disarming would cost a system call each time.
-constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t socket_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 [[nodiscard]] bool is_temporary(int error) noexcept {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
 [[nodiscard]] ssize_t send_pieces(int socket, std::span<const base::Bytes> pieces, int how) noexcept {
-    iovec entries[Stream::max_pieces];
-    const std::size_t count = std::min(pieces.size(), Stream::max_pieces);
+    iovec entries[TcpTransport::max_pieces];
+    const std::size_t count = std::min(pieces.size(), TcpTransport::max_pieces);
     for (std::size_t i = 0; i < count; ++i)
         entries[i] = {const_cast<std::uint8_t*>(pieces[i].data()), pieces[i].size()};
     msghdr message{};
@@ -37,19 +37,23 @@ constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLE
 
 }  // namespace
 
-Stream::Stream(Reactor& reactor, base::Descriptor socket, StreamHandler& handler)
-    : reactor_(reactor), socket_(std::move(socket)), handler_(handler) {
+TcpTransport::TcpTransport(Reactor& reactor, base::Descriptor socket) noexcept
+    : socket_(std::move(socket)), reactor_(reactor) {
     const int one = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    reactor_.watch(socket_.get(), *this, stream_events);
     keep_from_children(socket_.get());
 }
 
-Stream::~Stream() {
-    close();
+void TcpTransport::start(TransportHandler& handler) {
+    set_handler(handler);
+    reactor_.watch(socket_.get(), *this, socket_events);
 }
 
-void Stream::close(CloseMode mode) noexcept {
+TcpTransport::~TcpTransport() {
+    TcpTransport::close(CloseMode::orderly);
+}
+
+void TcpTransport::close(CloseMode mode) noexcept {
     if (!socket_) return;
     cancel_read();
     reactor_.unwatch(socket_.get(), *this, *this);
@@ -63,49 +67,37 @@ void Stream::close(CloseMode mode) noexcept {
     write_ = WriteResult::State::done;
 }
 
-void Stream::start_reading() {
-    if (reading_ || read_ended_ || !socket_) return;
+void TcpTransport::start_reading() {
+    if (reading_ || has_read_ended() || !socket_) return;
     reading_ = true;
     reactor_.read_later(*this);  // the edge for what came meanwhile has passed
 }
 
-void Stream::stop_reading() noexcept {
+void TcpTransport::stop_reading() noexcept {
     reading_ = false;
     cancel_read();
 }
 
-bool Stream::has_unread_octets() const noexcept {
+bool TcpTransport::has_unread_octets() const noexcept {
     int count = 0;
     return ::ioctl(socket_.get(), FIONREAD, &count) == 0 && count > 0;
 }
 
-std::size_t Stream::undelivered_octets() const noexcept {
+std::size_t TcpTransport::undelivered_octets() const noexcept {
     int count = 0;
     return ::ioctl(socket_.get(), SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
-std::uint32_t Stream::delivered_octets() const noexcept {
+std::uint32_t TcpTransport::delivered_octets() const noexcept {
     return static_cast<std::uint32_t>(net::delivered_octets(socket_.get()));
 }
 
-void Stream::set_delivery_timeout(Duration timeout) noexcept {
+void TcpTransport::set_delivery_timeout(Duration timeout) noexcept {
     const auto milliseconds = static_cast<unsigned>(std::min<std::int64_t>(timeout.count(), 1'000'000'000));
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
-void Stream::finish_peer() {
-    if (!std::exchange(peer_finished_, true)) handler_.on_peer_finished();
-}
-
-void Stream::end_reading(int error) {
-    if (read_ended_) return;
-    read_ended_ = true;
-    stop_reading();
-    finish_peer();  // the end may be read before the kernel's event for it is looked at
-    if (socket_) handler_.on_read_end(error);
-}
-
-int Stream::take_socket_error() noexcept {
+int TcpTransport::take_socket_error() noexcept {
     int error = 0;
     socklen_t length = sizeof error;
     ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
@@ -113,11 +105,11 @@ int Stream::take_socket_error() noexcept {
 }
 
 // One read a turn: a peer that fills its socket does not keep the others waiting.
-void Stream::read_again() {
+void TcpTransport::read_again() {
     if (reading_) receive();
 }
 
-void Stream::receive() noexcept {
+void TcpTransport::receive() noexcept {
     if (expects_much_) {
         reactor_.receive_much(*this, socket_.get());
     } else {
@@ -125,58 +117,58 @@ void Stream::receive() noexcept {
     }
 }
 
-void Stream::on_call_done(const Call& call) {
+void TcpTransport::on_call_done(const Call& call) {
     if (call.kind == Call::Kind::receive) return on_received(call);
-    handler_.on_write_done(written(call.result));
+    handler().on_write_done(written(call.result));
 }
 
-void Stream::on_received(const Call& call) {
+void TcpTransport::on_received(const Call& call) {
     if (call.result > 0) {
         const auto size = static_cast<std::size_t>(call.result);
         // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. An end of
         // stream made its edge already, so it has to be asked for.
-        if (reading_ && (size == call.size || peer_finished_)) reactor_.read_later(*this);
-        handler_.on_read({call.data, size});
+        if (reading_ && (size == call.size || has_peer_finished())) reactor_.read_later(*this);
+        handler().on_read({call.data, size});
         // Who pauses at the last octets is told of the end all the same: no event will come for it any more.
-        if (peer_finished_ && !reading_ && socket_ && !has_unread_octets()) end_reading(take_socket_error());
+        if (has_peer_finished() && !reading_ && socket_ && !has_unread_octets()) report_read_end(take_socket_error());
     } else if (call.result == 0) {
-        end_reading(0);
+        report_read_end(0);
     } else if (const auto error = static_cast<int>(-call.result); !is_temporary(error)) {
-        end_reading(error);
+        report_read_end(error);
     } else if (error == EINTR && reading_) {
         reactor_.read_later(*this);
     }
 }
 
-void Stream::on_ready(std::uint32_t events) {
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) finish_peer();
+void TcpTransport::on_ready(std::uint32_t events) {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) report_peer_finished();
     if (!socket_) return;
     if (write_ == WriteResult::State::pending && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
         const ssize_t count = ::send(socket_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
         if (count > 0) {
             write_ = WriteResult::State::done;
-            handler_.on_written(static_cast<std::size_t>(count));
+            handler().on_written(static_cast<std::size_t>(count));
         } else if (count < 0 && !is_temporary(errno)) {
             write_ = WriteResult::State::done;
-            return handler_.on_lost(errno);
+            return handler().on_lost(errno);
         }
         if (!socket_) return;
     }
-    if (read_ended_) {
-        if (events & EPOLLERR) handler_.on_lost(take_socket_error());
+    if (has_read_ended()) {
+        if (events & EPOLLERR) handler().on_lost(take_socket_error());
         return;
     }
     if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
     if (reading_) {
         cancel_read();
         receive();
-    } else if ((events & EPOLLERR) || (peer_finished_ && !has_unread_octets())) {
+    } else if ((events & EPOLLERR) || (has_peer_finished() && !has_unread_octets())) {
         // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
-        end_reading(take_socket_error());
+        report_read_end(take_socket_error());
     }
 }
 
-WriteResult Stream::write(std::span<const base::Bytes> pieces) {
+WriteResult TcpTransport::write(std::span<const base::Bytes> pieces) {
     if (!socket_ || reactor_.is_forked()) return {.error = ENOTCONN};
     pending_ = pieces[0];
     if (pieces.size() == 1) [[likely]] {
@@ -191,14 +183,14 @@ WriteResult Stream::write(std::span<const base::Bytes> pieces) {
     return written(sent < 0 ? -errno : sent);
 }
 
-std::size_t Stream::write_at_once(std::span<const base::Bytes> pieces) noexcept {
+std::size_t TcpTransport::write_at_once(std::span<const base::Bytes> pieces) noexcept {
     if (!socket_ || is_writing() || reactor_.is_forked()) return 0;
     const ssize_t sent = send_pieces(socket_.get(), pieces, MSG_DONTWAIT);
     return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 
 // What a send has given: octets, or an error number, negative.
-WriteResult Stream::written(ssize_t result) noexcept {
+WriteResult TcpTransport::written(ssize_t result) noexcept {
     write_ = WriteResult::State::done;
     if (result >= 0) return {.written = static_cast<std::size_t>(result)};
     if (const auto error = static_cast<int>(-result); !is_temporary(error)) return {.error = error};
@@ -206,7 +198,7 @@ WriteResult Stream::written(ssize_t result) noexcept {
     return {.state = write_};
 }
 
-void Stream::shutdown_write() noexcept {
+void TcpTransport::shutdown_write() noexcept {
     if (socket_ && !reactor_.is_forked()) ::shutdown(socket_.get(), SHUT_WR);
 }
 

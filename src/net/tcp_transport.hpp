@@ -1,0 +1,44 @@
+// A connected TCP socket as a transport. A Unix socket works as well: it has no acknowledgements and no RST.
+#pragma once
+
+#include "net/transport.hpp"
+
+namespace proapi::net {
+
+// `Transport` comes last, so that the descriptor fits behind its members: idle connections are counted in octets.
+class TcpTransport final : private Reactor::Watcher, private Reactor::Reader, private Caller, public Transport {
+public:
+    // Takes over a connected socket.
+    TcpTransport(Reactor& reactor, base::Descriptor socket) noexcept;
+    ~TcpTransport() override;
+
+    void start(TransportHandler& handler) override;
+    void start_reading() override;
+    void stop_reading() noexcept override;
+    [[nodiscard]] bool has_unread_octets() const noexcept override;
+    [[nodiscard]] WriteResult write(std::span<const base::Bytes> pieces) override;
+    [[nodiscard]] std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept override;
+    void shutdown_write() noexcept override;
+    // What the peer's kernel has not acknowledged (SIOCOUTQ), and has (TCP_INFO).
+    [[nodiscard]] std::size_t undelivered_octets() const noexcept override;
+    [[nodiscard]] std::uint32_t delivered_octets() const noexcept override;
+    // TCP_USER_TIMEOUT.
+    void set_delivery_timeout(Duration timeout) noexcept override;
+    void close(CloseMode mode) noexcept override;
+    [[nodiscard]] bool is_open() const noexcept override { return static_cast<bool>(socket_); }
+
+private:
+    void on_ready(std::uint32_t events) override;
+    void read_again() override;
+    void on_call_done(const Call& call) override;
+    void receive() noexcept;
+    void on_received(const Call& call);
+    [[nodiscard]] int take_socket_error() noexcept;
+    [[nodiscard]] WriteResult written(ssize_t result) noexcept;
+
+    base::Descriptor socket_;
+    Reactor& reactor_;
+    base::Bytes pending_;  // what a write that is not done begins with
+};
+
+}  // namespace proapi::net
