@@ -83,6 +83,10 @@ void Reactor::run() {
 
 void Reactor::stop() noexcept {
     stopping_.store(true, std::memory_order_release);
+    wake();
+}
+
+void Reactor::wake() const noexcept {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
@@ -93,8 +97,7 @@ void Reactor::post(std::function<void()> task) {
         posted_.push_back(std::move(task));
         if (posted_.size() > 1) return;  // the first one has woken the reactor
     }
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+    wake();
 }
 
 // Those posted meanwhile wait for the next turn, and so do those behind one that throws.

@@ -62,6 +62,8 @@ public:
     void run();
     // Makes run() return after its turn. Any thread, and signal handlers.
     void stop() noexcept;
+    // Makes a wait return: the one under way, or the next. Any thread, and signal handlers.
+    void wake() const noexcept;
     // Runs `task` on the reactor's thread, in order. Any thread.
     void post(std::function<void()> task);
 

@@ -2,6 +2,7 @@
 // the end. A transport belongs to its reactor's thread. It does not know what the octets mean.
 //
 //   TcpTransport     a connected socket
+//   MemoryTransport  one of two ends in this process, without a descriptor
 //
 // A transport may stand on another one. TLS would be such a transport, between `server::Connection` and the socket:
 //

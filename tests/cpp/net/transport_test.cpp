@@ -1,4 +1,4 @@
-// What every transport promises: reads, writes, pauses, the half-close, ends and losses.
+// What every transport promises, over TCP and in memory: reads, writes, pauses, the half-close, ends and losses.
 #include "net/transport.hpp"
 
 #include <fcntl.h>
@@ -10,21 +10,28 @@
 #include <string>
 
 #include "backends.hpp"
+#include "net/memory_transport.hpp"
 #include "net/tcp_transport.hpp"
 #include "transport_recorder.hpp"
 
 namespace proapi::net {
 namespace {
 
-enum class TransportKind : std::uint8_t { tcp };
+enum class TransportKind : std::uint8_t { tcp, memory };
 
 class TransportTest : public ::testing::TestWithParam<TransportKind> {
 protected:
     TransportTest() {
-        TcpPair pair;
-        ::fcntl(pair.theirs.get(), F_SETFL, O_NONBLOCK);
-        ours = std::make_unique<TcpTransport>(reactor, std::move(pair.ours));
-        theirs = std::make_unique<TcpTransport>(reactor, std::move(pair.theirs));
+        if (GetParam() == TransportKind::memory) {
+            auto [first, second] = MemoryTransport::make_pair(reactor);
+            ours = std::move(first);
+            theirs = std::move(second);
+        } else {
+            TcpPair pair;
+            ::fcntl(pair.theirs.get(), F_SETFL, O_NONBLOCK);
+            ours = std::make_unique<TcpTransport>(reactor, std::move(pair.ours));
+            theirs = std::make_unique<TcpTransport>(reactor, std::move(pair.theirs));
+        }
         ours->start(our_handler);
         theirs->start(their_handler);
     }
@@ -277,7 +284,8 @@ TEST_P(TransportTest, IsNotSecure) {
     EXPECT_FALSE(ours->is_secure());
 }
 
-INSTANTIATE_TEST_SUITE_P(Net, TransportTest, ::testing::Values(TransportKind::tcp), [](const auto&) { return "Tcp"; });
+INSTANTIATE_TEST_SUITE_P(Net, TransportTest, ::testing::Values(TransportKind::tcp, TransportKind::memory),
+                         [](const auto& kind) { return kind.param == TransportKind::tcp ? "Tcp" : "Memory"; });
 
 }  // namespace
 }  // namespace proapi::net
