@@ -25,17 +25,11 @@ void MemoryTransport::set_behaviour(const MemoryBehaviour& behaviour) noexcept {
     if (peer_) peer_->look_soon();  // there may be room for what it writes
 }
 
-void MemoryTransport::fail_after(std::size_t operations, int error) noexcept {
-    operations_until_failure_ = operations;
-    failure_ = error;
-    has_failed_ = false;
-}
-
 bool MemoryTransport::is_failing() noexcept {
-    if (!operations_until_failure_ || (*operations_until_failure_)-- > 0) return false;
-    operations_until_failure_.reset();
-    has_failed_ = true;
-    return true;
+    if (!failure_ || failure_->has_come) return false;
+    if (failure_->after_operations == 0) return failure_->has_come = true;
+    --failure_->after_operations;
+    return false;
 }
 
 void MemoryTransport::start(TransportHandler& handler) {
@@ -115,7 +109,7 @@ void MemoryTransport::look() {
 // One read a turn: a peer that writes much does not keep the others waiting.
 void MemoryTransport::read_once() {
     if (!has_unread_octets() && !has_fin_arrived() && lost_ == 0) return;
-    if (lost_ == 0 && is_failing()) lose(failure_);
+    if (lost_ == 0 && is_failing()) lose(failure_->error);
     const std::size_t size = std::min(arrived_octets(), behaviour_.max_read_bytes);
     if (size == 0) {
         has_reported_loss_ = lost_ != 0;
@@ -168,7 +162,7 @@ WriteResult MemoryTransport::write_now(std::span<const base::Bytes> pieces) noex
         return {.state = write_};
     }
     if (!is_failing()) return put(pieces);
-    lose(failure_);
+    lose(failure_->error);
     return {.error = lost_};
 }
 

@@ -10,7 +10,6 @@
 
 #include <limits>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "base/output_queue.hpp"
@@ -35,6 +34,14 @@ struct MemoryBehaviour {
     bool is_secure = false;
 };
 
+// A failure to come: the operation after so many reads and writes of the ends that it is given to finds the connection
+// lost with `error`. That is reported as the kernel would, every later operation fails too, and the peer finds a reset.
+struct MemoryFailure {
+    std::size_t after_operations = 0;
+    int error = 0;
+    bool has_come = false;
+};
+
 class MemoryTransport final : public Transport, private Reactor::Reader, private TurnEndHook {
 public:
     // The two ends. The reactor outlives both; they may end in any order.
@@ -45,11 +52,8 @@ public:
     // How this end behaves from now on.
     [[nodiscard]] const MemoryBehaviour& behaviour() const noexcept { return behaviour_; }
     void set_behaviour(const MemoryBehaviour& behaviour) noexcept;
-    // After `operations` more reads and writes of this end, the next one finds the connection lost with `error`: it is
-    // reported as the kernel would, every later one fails too, and the peer finds a reset.
-    void fail_after(std::size_t operations, int error) noexcept;
-    // Whether that failure has come.
-    [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
+    // The operations of this end count for `failure`, which outlives it. Null: none fails.
+    void set_failure(MemoryFailure* failure) noexcept { failure_ = failure; }
 
     void start(TransportHandler& handler) override;
     void start_reading() override;
@@ -93,9 +97,9 @@ private:
     std::size_t undeliverable_octets_ = 0;  // the end of what is incoming: it was not delivered before a reset
     base::Bytes pending_;                   // what a write that is not done begins with
     std::uint64_t written_octets_ = 0;
-    std::optional<std::size_t> operations_until_failure_;
-    int failure_ = 0, lost_ = 0;  // the error to come, and the one that the connection was lost with
-    bool is_open_ = true, has_failed_ = false;
+    MemoryFailure* failure_ = nullptr;
+    int lost_ = 0;  // the error that the connection was lost with
+    bool is_open_ = true;
     bool looks_soon_ = false, has_reported_loss_ = false;
     bool has_shut_down_ = false, has_peer_shut_down_ = false;  // the peer's FIN follows what is incoming
 };

@@ -114,12 +114,13 @@ TEST_F(MemoryTransportTest, WritesTogetherReportWhatIsWrong) {
 
 TEST_F(MemoryTransportTest, FailsAtTheReadThatWasAskedFor) {
     theirs->set_behaviour({.max_read_bytes = 1});
-    theirs->fail_after(2, ETIMEDOUT);
+    MemoryFailure failure{.after_operations = 2, .error = ETIMEDOUT};
+    theirs->set_failure(&failure);
     theirs->start_reading();
     ours->start_reading();
     EXPECT_EQ(write(*ours, "abc").written, 3U);
     turns();
-    EXPECT_TRUE(theirs->has_failed());
+    EXPECT_TRUE(failure.has_come);
     EXPECT_EQ(their_handler.received, "ab");
     EXPECT_EQ(their_handler.finishes, 1);
     EXPECT_EQ(their_handler.ends, 1);
@@ -130,7 +131,8 @@ TEST_F(MemoryTransportTest, FailsAtTheReadThatWasAskedFor) {
 }
 
 TEST_F(MemoryTransportTest, FailsAtTheEndOfReadingToo) {
-    theirs->fail_after(0, ETIMEDOUT);
+    MemoryFailure failure{.after_operations = 0, .error = ETIMEDOUT};
+    theirs->set_failure(&failure);
     theirs->start_reading();
     ours->shutdown_write();
     turns();
@@ -138,11 +140,12 @@ TEST_F(MemoryTransportTest, FailsAtTheEndOfReadingToo) {
 }
 
 TEST_F(MemoryTransportTest, FailsAtTheWriteThatWasAskedFor) {
-    ours->fail_after(1, EHOSTUNREACH);
+    MemoryFailure failure{.after_operations = 1, .error = EHOSTUNREACH};
+    ours->set_failure(&failure);
     EXPECT_EQ(write(*ours, "a").written, 1U);
-    EXPECT_FALSE(ours->has_failed());
+    EXPECT_FALSE(failure.has_come);
     EXPECT_EQ(write(*ours, "b").error, EHOSTUNREACH);
-    EXPECT_TRUE(ours->has_failed());
+    EXPECT_TRUE(failure.has_come);
     EXPECT_EQ(our_handler.ends, 0) << "reported from a turn only";
     theirs->start_reading();
     turns();
@@ -152,7 +155,8 @@ TEST_F(MemoryTransportTest, FailsAtTheWriteThatWasAskedFor) {
 }
 
 TEST_F(MemoryTransportTest, FailsAtAWriteAtOnce) {
-    ours->fail_after(0, EHOSTUNREACH);
+    MemoryFailure failure{.after_operations = 0, .error = EHOSTUNREACH};
+    ours->set_failure(&failure);
     const base::Bytes octets = base::as_bytes("x");
     EXPECT_EQ(ours->write_at_once({&octets, 1}), 0U);
     EXPECT_EQ(write(*ours, "x").error, EHOSTUNREACH) << "the next write reports it";
@@ -161,11 +165,12 @@ TEST_F(MemoryTransportTest, FailsAtAWriteAtOnce) {
 TEST_F(MemoryTransportTest, FailsAtAPendingWrite) {
     ours->set_behaviour({.send_buffer_bytes = 1});
     theirs->set_behaviour({.receive_buffer_bytes = 0});
-    ours->fail_after(1, EHOSTUNREACH);
+    MemoryFailure failure{.after_operations = 1, .error = EHOSTUNREACH};
+    ours->set_failure(&failure);
     EXPECT_EQ(write(*ours, "ab").written, 1U);
     EXPECT_EQ(write(*ours, "b").state, WriteResult::State::pending);
     turns();
-    EXPECT_FALSE(ours->has_failed());
+    EXPECT_FALSE(failure.has_come);
     theirs->set_behaviour({});
     turns();
     EXPECT_EQ(our_handler.lost_error, EHOSTUNREACH);
