@@ -25,7 +25,7 @@ struct MemoryBehaviour {
     std::size_t send_buffer_bytes = 256 * 1024;
     // What is delivered and not read yet. 0: nothing is delivered, and the peer's octets stay undelivered.
     std::size_t receive_buffer_bytes = 256 * 1024;
-    // The most that one read gives, and that one write takes.
+    // The most that one read gives, and that one write takes; at least 1.
     std::size_t max_read_bytes = 64 * 1024;
     std::size_t max_write_bytes = unlimited;
     // together: a write of one piece waits for the next end-of-turn hooks, and on_write_done() reports it.

@@ -41,6 +41,19 @@ TEST(Reactor, RunsPostedFunctionsInOrderOnItsThread) {
     EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
 }
 
+TEST(Reactor, AWakeEndsTheWaitUnderWayOrTheNextOne) {
+    Reactor reactor;
+    reactor.turn(Duration(0));
+    EXPECT_FALSE(is_readable(reactor.descriptor(), 0));
+    reactor.wake();
+    EXPECT_TRUE(is_readable(reactor.descriptor(), 0)) << "a loop that drives it is told";
+    reactor.turn(std::nullopt);
+    EXPECT_FALSE(is_readable(reactor.descriptor(), 0)) << "once";
+    std::thread other([&] { reactor.wake(); });
+    reactor.turn(std::nullopt);
+    other.join();
+}
+
 TEST(Reactor, AnExceptionThatLeavesATurnCostsNobodyElseTheirs) {
     Reactor reactor;
     int asked = 0, count = 0;
