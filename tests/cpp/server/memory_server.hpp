@@ -146,8 +146,8 @@ struct CollectedLog final : service::Log {
 class MemoryServer {
 public:
     MemoryServer() {
-        site.routes.push_back({.kind = service::Route::Kind::websocket, .settings = {}, .directory = {}});
-        site.routes.push_back({.kind = service::Route::Kind::http, .settings = {}, .directory = {}});
+        site.routes.emplace_back().kind = service::Route::Kind::websocket;
+        site.routes.emplace_back();
         EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
         EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
         EXPECT_EQ(site.router.add("GET", "/echo/{name}", 1), "");
