@@ -91,6 +91,7 @@ SHARED: dict[str, str] = {
     "python/test_datastructures.py": _PYTHON,
     "python/test_errors.py": _PYTHON,
     "python/test_json.py": _PYTHON,
+    "python/test_names.py": _PYTHON,
     "python/test_response.py": _PYTHON,
     "python/test_settings.py": _PYTHON,
     "python/test_signature.py": _PYTHON,

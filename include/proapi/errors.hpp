@@ -4,11 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "proapi/fields.hpp"
 
 namespace proapi {
 
@@ -75,15 +78,23 @@ public:
     [[nodiscard]] const char* what() const noexcept { return "the task was cancelled"; }
 };
 
-// Ends an HTTP handler with that status and the text as body: the client's fault (400-499) or ours; no log line. Before
-// accept() it refuses a WebSocket's handshake so (300-599). A status outside of 200 to 599: std::invalid_argument.
+// Ends an HTTP handler with that status, the detail as body and these headers: the client's fault (400-499) or ours; no
+// log line. Before accept() it refuses a WebSocket's handshake so (300-599). A status outside of 200 to 599, or a
+// header that HTTP does not allow: std::invalid_argument.
 class HTTPException : public std::runtime_error {
 public:
-    HTTPException(int status, const std::string& text);
-    [[nodiscard]] int status() const noexcept { return status_; }
+    // The detail is the reason phrase, as "Not Found".
+    explicit HTTPException(int status_code);
+    HTTPException(int status_code, const std::string& detail, Headers headers = {});
+    [[nodiscard]] int status_code() const noexcept { return status_code_; }
+    [[nodiscard]] std::string detail() const { return what(); }
+    [[nodiscard]] const Headers& headers() const noexcept { return *headers_; }
+    // The older name of status_code().
+    [[nodiscard]] int status() const noexcept { return status_code_; }
 
 private:
-    int status_;
+    int status_code_;
+    std::shared_ptr<const Headers> headers_;  // shared, so that copies can't throw
 };
 
 }  // namespace proapi

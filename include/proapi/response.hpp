@@ -59,27 +59,47 @@ struct Response {
 
     // The body: octets, a file's path, or a coroutine function that writes it.
     std::variant<std::string, std::filesystem::path, Stream> body;
-    int status = 200;
+    int status_code = 200;
     Headers headers;
-    // Empty: by the file's ending for a file, none for octets.
-    std::string content_type;
+    // Text types get "; charset=utf-8" unless they name a charset; a Content-Type in `headers` wins. Empty: by the
+    // file's ending for a file, none for octets.
+    std::string media_type;
+    // The older names of status_code and media_type.
+    int& status = status_code;
+    std::string& content_type = media_type;
 
     Response() = default;
-    explicit Response(std::string text, int with_status = 200, Headers with_headers = {},
-                      std::string with_content_type = "text/html; charset=utf-8")
-        : body(std::move(text)),
-          status(with_status),
+    explicit Response(std::string content, int with_status_code = 200, Headers with_headers = {},
+                      std::string with_media_type = "text/html")
+        : body(std::move(content)),
+          status_code(with_status_code),
           headers(std::move(with_headers)),
-          content_type(std::move(with_content_type)) {}
+          media_type(std::move(with_media_type)) {}
+    Response(const Response& other)
+        : body(other.body), status_code(other.status_code), headers(other.headers), media_type(other.media_type) {}
+    Response(Response&& other) noexcept
+        : body(std::move(other.body)),
+          status_code(other.status_code),
+          headers(std::move(other.headers)),
+          media_type(std::move(other.media_type)) {}
+    Response& operator=(const Response& other) { return *this = Response(other); }
+    Response& operator=(Response&& other) noexcept {
+        body = std::move(other.body);
+        status_code = other.status_code;
+        headers = std::move(other.headers);
+        media_type = std::move(other.media_type);
+        return *this;
+    }
+    ~Response() = default;
 
     // Throws std::invalid_argument (see write_json).
-    [[nodiscard]] static Response json(const Json& value, int status = 200);
+    [[nodiscard]] static Response json(const Json& content, int status_code = 200);
     // With validators, conditional requests and ranges; a file that is not there: 404.
-    [[nodiscard]] static Response file(std::filesystem::path path, std::string content_type = {});
+    [[nodiscard]] static Response file(std::filesystem::path path, std::string media_type = {});
     // The head goes out with the first part, or when `write` first waits. What leaves `write` before becomes the
     // response, as if the handler had thrown it; afterwards it cuts the connection. For HEAD it runs up to there, and
     // is destroyed.
-    [[nodiscard]] static Response stream(Stream write, std::string content_type = "application/octet-stream");
+    [[nodiscard]] static Response stream(Stream write, std::string media_type = "application/octet-stream");
 };
 
 namespace detail {

@@ -1,7 +1,8 @@
 """Every exception a user of the package can meet. The messages say what was expected and what came."""
 
 from collections.abc import Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypedDict, Unpack, cast
 
 
 class RouteError(ValueError):
@@ -50,24 +51,66 @@ def check_status(status: object) -> None:
         raise ValueError(f"expected a status from 200 to 599, got {status!r}")
 
 
+class OlderStatus(TypedDict, total=False):
+    """The keyword of before ``status_code``."""
+
+    status: int
+
+
 class HTTPException(Exception):
     """Ends an HTTP handler with a response of this status, ``detail`` its text; before ``accept()`` it refuses a
-    WebSocket's handshake so (300-599). ValueError: a status outside of 200 to 599."""
+    WebSocket's handshake so (300-599).
 
-    def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
-        check_status(status)
+    Raises:
+        ValueError: A status outside of 200 to 599.
+    """
+
+    def __init__(
+        self,
+        status_code: int | None = None,
+        detail: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **older: Unpack[OlderStatus],
+    ) -> None:
+        """``detail`` None: the reason phrase, as "Not Found"."""
+        if older:
+            if unknown := older.keys() - OlderStatus.__annotations__.keys():
+                raise TypeError(
+                    f"HTTPException: expected status_code, detail and headers, got {', '.join(sorted(unknown))}"
+                )
+            status_code = older.get("status", status_code)
+        check_status(status_code)
+        status_code = cast("int", status_code)
+        if detail is None:
+            detail = _reason_phrase(status_code)
         if not isinstance(detail, str):
             raise TypeError(f"HTTPException: expected str as detail, got {type(detail).__name__}")
-        super().__init__(status, detail)
-        self.status = status
+        super().__init__(status_code, detail)
+        self.status_code = status_code
         self.detail = detail
         self.headers = dict(headers or {})
 
+    @property
+    def status(self) -> int:
+        """The older name of ``status_code``."""
+        return self.status_code
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self.status_code = status
+
     def __str__(self) -> str:
-        return f"{self.status} {self.detail}".rstrip()
+        return f"{self.status_code} {self.detail}".rstrip()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (type(self), self.args, self.__dict__)
+
+
+def _reason_phrase(status_code: int) -> str:
+    try:
+        return HTTPStatus(status_code).phrase
+    except ValueError:
+        return ""
 
 
 def _remake(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, Any]) -> HTTPException:
@@ -80,8 +123,8 @@ def _remake(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, A
 class RequestBodyError(HTTPException, ValueError):
     """The request's body is not what the handler asked for: a 400 where it leaves the handler."""
 
-    def __init__(self, detail: str, status: int = 400) -> None:
-        super().__init__(status, detail)
+    def __init__(self, detail: str, status_code: int = 400, **older: Unpack[OlderStatus]) -> None:
+        super().__init__(status_code, detail, **older)
 
 
 class MissingFieldError(HTTPException, KeyError):

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 from urllib.parse import quote
 
 import msgspec
@@ -28,50 +28,111 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 _ENGINE_FIELDS = ("connection", "content-length", "transfer-encoding", "date")
 _NO_CONTENT = 204
-_HTML = "text/html; charset=utf-8"
-_TEXT = "text/plain; charset=utf-8"
-_OCTETS = "application/octet-stream"
-_JSON = "application/json"
-_OWN_TYPES = (_HTML, _TEXT, _OCTETS, _JSON)  # need no check
+_HTML, _TEXT, _OCTETS, _JSON = "text/html", "text/plain", "application/octet-stream", "application/json"
+# What needs no check.
+_OWN_FIELDS: dict[str | None, Pairs] = {
+    _HTML: [("Content-Type", "text/html; charset=utf-8")],
+    _TEXT: [("Content-Type", "text/plain; charset=utf-8")],
+    _OCTETS: [("Content-Type", _OCTETS)],
+    _JSON: [("Content-Type", _JSON)],
+}
 _BODILESS = (204, 304)
 _END = object()
+_NOTHING: Any = None  # in place of content that has an older name
 FIRST_PART_S = 0.5
 """How long a stream's head waits for its first part: until then what the iterator raises decides the response."""
 
 
+_Text = str | bytes | bytearray | memoryview
+
+
+class OlderNames(TypedDict, total=False):
+    """Keywords of before ``content``, ``status_code`` and ``media_type``. ``content_type`` is sent as it is."""
+
+    body: _Text
+    value: Any
+    parts: AsyncIterable[str | bytes] | Iterable[str | bytes]
+    status: int
+    content_type: str | None
+
+
+class OlderKey(TypedDict, total=False):
+    """The keyword of before ``key``."""
+
+    name: str
+
+
 class Response:
-    """A whole response. ``str`` is sent as UTF-8 HTML and bytes as octets unless ``content_type`` says otherwise."""
+    """A whole response. ``str`` is sent as UTF-8 HTML and bytes as octets unless ``media_type`` says otherwise.
+
+    Subclasses may set ``media_type`` and override ``render``.
+    """
+
+    media_type: str | None = None
 
     def __init__(
         self,
-        body: str | bytes | bytearray | memoryview = b"",
-        status: int = 200,
+        content: _Text | None = None,
+        status_code: int = 200,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
-        content_type: str | None = None,
+        media_type: str | None = None,
+        **older: Unpack[OlderNames],
     ) -> None:
-        """``headers``: a mapping or pairs. TypeError: a body that is neither str nor bytes. ValueError: a status
-        outside of 200 to 599, or a header as ``add_header`` refuses it."""
-        if isinstance(body, str):
-            self.body = body.encode()
-            content_type = content_type or _HTML
-        elif isinstance(body, (bytes, bytearray, memoryview)):
-            self.body = bytes(body)
-            content_type = content_type or (_OCTETS if self.body else None)
-        else:
-            raise TypeError(
-                f"expected str or bytes as body, got {type(body).__name__}; JSONResponse takes other values"
-            )
-        check_status(status)
-        self.status = int(status)
-        if not headers and content_type in _OWN_TYPES:
-            self.headers: Pairs = [("Content-Type", content_type)]
+        """Makes the response whole, so that whatever is wrong with it is raised here.
+
+        Args:
+            content: str or bytes; None is an empty body.
+            status_code: 200 to 599.
+            headers: A mapping or pairs.
+            media_type: Text types get ``; charset=utf-8`` unless they name a charset. A Content-Type in ``headers``
+                wins.
+
+        Raises:
+            TypeError: Content that is neither str nor bytes.
+            ValueError: Another status, or a header that ``add_header`` refuses.
+        """
+        if older:
+            _check_older(type(self).__name__, older)
+            content = older.get("body", content)
+            status_code = older.get("status", status_code)
+        self.body = self.render(content)
+        check_status(status_code)
+        self.status_code = int(status_code)
+        field = older.get("content_type") if older else None
+        if media_type := field or media_type or self.media_type:
+            self.media_type = media_type
+        elif isinstance(content, str):
+            self.media_type = media_type = _HTML
+        elif self.body:
+            self.media_type = media_type = _OCTETS
+        if not headers and not field and media_type in _OWN_FIELDS:
+            self.headers: Pairs = _OWN_FIELDS[media_type].copy()
             return
         self.headers = []
         given = headers.items() if isinstance(headers, Mapping) else headers or ()
         for name, value in given:
             self.add_header(name, value)
-        if content_type and not any(name.lower() == "content-type" for name, _ in self.headers):
-            self.add_header("Content-Type", content_type)
+        if media_type and not any(name.lower() == "content-type" for name, _ in self.headers):
+            self.add_header("Content-Type", field or _with_charset(media_type))
+
+    @property
+    def status(self) -> int:
+        """The older name of ``status_code``."""
+        return self.status_code
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self.status_code = status
+
+    def render(self, content: Any) -> bytes:
+        """The body of this content."""
+        if content is None:
+            return b""
+        if isinstance(content, str):
+            return content.encode()
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            return bytes(content)
+        raise TypeError(f"expected str or bytes as body, got {type(content).__name__}; JSONResponse takes other values")
 
     def add_header(self, name: str, value: str) -> None:
         """Adds one; a name may come more than once. ValueError: one that HTTP does not allow, or that the server
@@ -91,7 +152,7 @@ class Response:
 
     def set_cookie(
         self,
-        name: str,
+        key: str | None = None,
         value: str = "",
         *,
         max_age: Seconds | None = None,
@@ -101,10 +162,12 @@ class Response:
         secure: bool = False,
         httponly: bool = False,
         samesite: SameSite | None = "lax",
+        **older: Unpack[OlderKey],
     ) -> None:
         """Adds a Set-Cookie header.
 
         Args:
+            key: The cookie's name.
             max_age: How long it lives: seconds or a timedelta; 0 or less ends it.
             expires: Until when: a datetime with a time zone, seconds from now or a timedelta, or a date as in HTTP.
 
@@ -112,7 +175,7 @@ class Response:
             ValueError: A name, value or attribute that it can't carry. TypeError: neither a time nor seconds.
         """
         cookie = write_cookie(
-            name,
+            _key_of("set_cookie", key, older),
             value,
             max_age=max_age,
             expires=expires,
@@ -126,18 +189,19 @@ class Response:
 
     def delete_cookie(
         self,
-        name: str,
+        key: str | None = None,
         *,
         path: str = "/",
         domain: str | None = None,
         secure: bool = False,
         httponly: bool = False,
         samesite: SameSite | None = "lax",
+        **older: Unpack[OlderKey],
     ) -> None:
-        """Tells the client to forget it; name, path and domain must be those it was set with, and ``secure``, where the
-        name begins with ``__Secure-`` or ``__Host-``."""
+        """Tells the client to forget it; key, path and domain must be those it was set with, and ``secure``, where the
+        key begins with ``__Secure-`` or ``__Host-``."""
         self.set_cookie(
-            name,
+            _key_of("delete_cookie", key, older),
             max_age=0,
             expires=datetime(1970, 1, 1, tzinfo=UTC),
             path=path,
@@ -149,32 +213,54 @@ class Response:
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
         """Internal: the dispatcher calls it."""
-        exchange.respond(self.status, self.headers, self.body)
+        exchange.respond(self.status_code, self.headers, self.body)
 
 
 class HTMLResponse(Response):
     """HTML from ``str``."""
 
+    media_type = _HTML
+
 
 class PlainTextResponse(Response):
     """Plain text from ``str``."""
 
-    def __init__(self, body: str = "", status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(body, status, headers, _TEXT)
+    media_type = _TEXT
 
 
 class JSONResponse(Response):
     """JSON of whatever msgspec encodes; ValueError for NaN and Infinity."""
 
-    def __init__(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(json.encode(value), status, headers, _JSON)
+    media_type = _JSON
+
+    def __init__(
+        self,
+        content: Any = _END,
+        status_code: int = 200,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        media_type: str | None = None,
+        **older: Unpack[OlderNames],
+    ) -> None:
+        content = older.pop("value", content)
+        if content is _END:
+            raise TypeError("JSONResponse: expected content, got none; JSONResponse(None) is null")
+        super().__init__(content, status_code, headers, media_type, **older)
+
+    def render(self, content: Any) -> bytes:
+        return json.encode(content)
 
 
 class RedirectResponse(Response):
     """Sends the client to ``url``; 307 keeps the method."""
 
-    def __init__(self, url: str, status: int = 307, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(b"", status, headers)
+    def __init__(
+        self,
+        url: str,
+        status_code: int = 307,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        **older: Unpack[OlderNames],
+    ) -> None:
+        super().__init__(b"", status_code, headers, **older)
         self.add_header("Location", quote(url, safe=":/%#?=@[]!$&'()*+,;~"))
 
 
@@ -185,18 +271,19 @@ class FileResponse(Response):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-        content_type: str | None = None,
+        status_code: int = 200,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        media_type: str | None = None,
         filename: str | None = None,
+        **older: Unpack[OlderNames],
     ) -> None:
         self.path = os.fspath(path)
-        super().__init__(b"", status, headers, content_type or _content_type_of(filename or self.path))
+        super().__init__(b"", status_code, headers, media_type or _media_type_of(filename or self.path), **older)
         if filename is not None:
             self.add_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(filename, safe='')}")
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
-        exchange.respond_with_file(self.status, self.headers, os.fsencode(self.path))
+        exchange.respond_with_file(self.status_code, self.headers, os.fsencode(self.path))
 
 
 class StreamingResponse(Response):
@@ -207,16 +294,20 @@ class StreamingResponse(Response):
     raises before that is the response: an HTTPException its own, anything else a 500; after it the connection is cut.
     """
 
+    media_type = _TEXT
+
     def __init__(
         self,
-        parts: AsyncIterable[str | bytes] | Iterable[str | bytes],
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-        content_type: str = _TEXT,
+        content: AsyncIterable[str | bytes] | Iterable[str | bytes] = _NOTHING,
+        status_code: int = 200,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        media_type: str | None = None,
+        **older: Unpack[OlderNames],
     ) -> None:
+        parts = older.pop("parts", content)
         if isinstance(parts, (str, bytes)) or not isinstance(parts, (AsyncIterable, Iterable)):
             raise TypeError(f"expected an iterator of str or bytes, got {type(parts).__name__}")
-        super().__init__(b"", status, headers, content_type)
+        super().__init__(b"", status_code, headers, media_type, **older)
         self.parts = parts
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
@@ -225,7 +316,7 @@ class StreamingResponse(Response):
         else:
             parts = _PartsOfThread(iter(self.parts), pool)
         try:
-            if self.status not in _BODILESS:  # those have no body: nobody waits for parts
+            if self.status_code not in _BODILESS:  # those have no body: nobody waits for parts
                 await _while_wanted(exchange, self._write_parts(exchange, parts))
         finally:
             if close := getattr(parts, "aclose", None):
@@ -235,7 +326,7 @@ class StreamingResponse(Response):
 
     def _start(self, exchange: Exchange) -> None:
         if not exchange.started:
-            exchange.start(self.status, self.headers, None)
+            exchange.start(self.status_code, self.headers, None)
 
     async def _write_parts(self, exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
         if exchange.request.method == "HEAD":
@@ -342,7 +433,7 @@ def to_response(result: Any) -> Response:
     if isinstance(result, Response):
         return result
     if result is None:
-        return Response(status=_NO_CONTENT)
+        return Response(status_code=_NO_CONTENT)
     if isinstance(result, (str, bytes, bytearray, memoryview)):
         return Response(result)
     if isinstance(result, (dict, list, msgspec.Struct)) or dataclasses.is_dataclass(result):
@@ -358,8 +449,28 @@ def to_response(result: Any) -> Response:
     )
 
 
-def _content_type_of(path: str) -> str:
+def _media_type_of(path: str) -> str:
     guessed, encoding = mimetypes.guess_type(path)
-    if guessed is None or encoding is not None:
-        return _OCTETS
-    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
+    return _OCTETS if guessed is None or encoding is not None else guessed
+
+
+def _with_charset(media_type: str) -> str:
+    lower = media_type.lower()
+    return f"{media_type}; charset=utf-8" if lower.startswith("text/") and "charset=" not in lower else media_type
+
+
+def _check_older(response: str, names: Mapping[str, object]) -> None:
+    """TypeError: a keyword that is none of ours."""
+    if "background" in names:
+        raise TypeError(f"{response}: ProAPI has no background=; app.spawn(coroutine) starts a task")
+    if unknown := names.keys() - OlderNames.__annotations__.keys():
+        raise TypeError(f"{response}: expected the keywords of a response, got {', '.join(sorted(unknown))}")
+
+
+def _key_of(call: str, key: str | None, older: OlderKey) -> str:
+    if unknown := older.keys() - OlderKey.__annotations__.keys():
+        raise TypeError(f"{call}: expected the attributes of a cookie, got {', '.join(sorted(unknown))}")
+    key = older.get("name", key)
+    if key is None:
+        raise TypeError(f"{call}: expected the cookie's key, got none")
+    return key

@@ -24,8 +24,16 @@ WebSocketMessageError::WebSocketMessageError(Fault fault, const std::string& tex
 RouteError::RouteError(const std::string& text, std::source_location where)
     : std::invalid_argument(std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " + text) {}
 
-HTTPException::HTTPException(int status, const std::string& text) : std::runtime_error(text), status_(status) {
-    if (const std::string wrong = http::check_response(status, {}); !wrong.empty())
+HTTPException::HTTPException(int status_code)
+    : HTTPException(status_code, std::string(http::reason_phrase(status_code))) {}
+
+HTTPException::HTTPException(int status_code, const std::string& detail, Headers headers)
+    : std::runtime_error(detail),
+      status_code_(status_code),
+      headers_(std::make_shared<const Headers>(std::move(headers))) {
+    http::Headers fields;
+    for (const auto& [name, value] : *headers_) fields.add(name, value);
+    if (const std::string wrong = http::check_response(status_code, fields); !wrong.empty())
         throw std::invalid_argument("HTTPException: " + wrong);
 }
 

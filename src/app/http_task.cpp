@@ -9,9 +9,10 @@ namespace {
 
 constexpr std::string_view text_type = "text/plain; charset=utf-8";
 
-void respond_with_text(service::Exchange& exchange, int status, std::string_view text) {
+void respond_with_text(service::Exchange& exchange, int status, std::string_view text, http::Headers headers = {}) {
     if (exchange.is_started()) return exchange.fail();
-    static_cast<void>(exchange.respond(status, {{"Content-Type", std::string(text_type)}}, text));
+    if (!headers.contains("content-type")) headers.add("Content-Type", std::string(text_type));
+    static_cast<void>(exchange.respond(status, headers, text));
 }
 
 // No exception leaves it: each becomes a response.
@@ -34,7 +35,7 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         while_it_runs.reset();
         co_await write_response(worker, exchange, std::move(response));
     } catch (const HTTPException& error) {
-        respond_with_text(*exchange, error.status(), body_of(error));
+        respond_with_text(*exchange, error.status_code(), body_of(error), refusal_headers(error));
     } catch (const Cancelled&) {
         if (worker->is_stopping()) {
             respond_with_text(*exchange, 503, "The server is stopping.\n");
@@ -72,6 +73,12 @@ private:
 std::string body_of(const HTTPException& error) {
     const std::string text = error.what();
     return text.empty() || text.ends_with('\n') ? text : text + "\n";
+}
+
+http::Headers refusal_headers(const HTTPException& error) {
+    http::Headers fields;
+    for (const auto& [name, value] : error.headers()) fields.add(name, value);
+    return fields;
 }
 
 void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange) {

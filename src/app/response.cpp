@@ -1,29 +1,31 @@
 #include "proapi/response.hpp"
 
+#include <algorithm>
 #include <system_error>
 
 #include "app/response_writer.hpp"
 #include "app/waits.hpp"
 #include "http/response.hpp"
+#include "http/text.hpp"
 #include "service/static_files.hpp"
 
 namespace proapi {
 
-Response Response::json(const Json& value, int status) {
-    return Response(write_json(value), status, {}, "application/json");
+Response Response::json(const Json& content, int status_code) {
+    return Response(write_json(content), status_code, {}, "application/json");
 }
 
-Response Response::file(std::filesystem::path path, std::string content_type) {
+Response Response::file(std::filesystem::path path, std::string media_type) {
     Response response;
     response.body = std::move(path);
-    response.content_type = std::move(content_type);
+    response.media_type = std::move(media_type);
     return response;
 }
 
-Response Response::stream(Stream write, std::string content_type) {
+Response Response::stream(Stream write, std::string media_type) {
     Response response;
     response.body = std::move(write);
-    response.content_type = std::move(content_type);
+    response.media_type = std::move(media_type);
     return response;
 }
 
@@ -36,18 +38,25 @@ void raise(const service::Problem& problem) {
     if (problem) throw std::logic_error(problem.text);
 }
 
+[[nodiscard]] bool is_text_without_charset(std::string_view media_type) {
+    std::string lower(media_type);
+    std::ranges::transform(lower, lower.begin(), http::lower);
+    return lower.starts_with("text/") && lower.find("charset=") == std::string::npos;
+}
+
 // The caller's fields, with the content type unless they have one.
 [[nodiscard]] http::Headers engine_headers(const Response& response) {
     http::Headers fields;
     for (const auto& [name, value] : response.headers) fields.add(name, value);
-    if (!response.content_type.empty() && !fields.contains("content-type"))
-        fields.add("Content-Type", response.content_type);
+    const std::string& media_type = response.media_type;
+    if (!media_type.empty() && !fields.contains("content-type"))
+        fields.add("Content-Type", is_text_without_charset(media_type) ? media_type + "; charset=utf-8" : media_type);
     return fields;
 }
 
 void write_file(service::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
-    service::StaticFile found =
-        service::answer_with_file_at(path.string(), response.status, engine_headers(response), exchange.request().head);
+    service::StaticFile found = service::answer_with_file_at(path.string(), response.status_code,
+                                                             engine_headers(response), exchange.request().head);
     if (found.error != 0) throw std::system_error(found.error, std::generic_category(), path.string());
     if (!found.file) return raise(exchange.respond(found.status, found.headers, found.text));
     raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
@@ -127,10 +136,10 @@ private:
 Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                     const Response& response) {
     http::Headers headers = engine_headers(response);
-    if (const std::string wrong = http::check_response(response.status, headers); !wrong.empty())
+    if (const std::string wrong = http::check_response(response.status_code, headers); !wrong.empty())
         throw std::invalid_argument(wrong);
     CancelAtEnd cancel_at_end(*Context::current(), *exchange);
-    auto state = std::make_shared<StreamState>(std::move(worker), exchange, response.status, std::move(headers));
+    auto state = std::make_shared<StreamState>(std::move(worker), exchange, response.status_code, std::move(headers));
     {
         RunningStream running(std::get<Response::Stream>(response.body)(BodyWriter(state)), *Context::current(), *state,
                               cancel_at_end);
@@ -145,7 +154,7 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::
 Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                       Response response) {
     if (const auto* text = std::get_if<std::string>(&response.body)) {
-        raise(exchange->respond(response.status, engine_headers(response), *text));
+        raise(exchange->respond(response.status_code, engine_headers(response), *text));
     } else if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
         write_file(*exchange, response, *path);
     } else {

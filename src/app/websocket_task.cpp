@@ -57,7 +57,8 @@ public:
             fail(websocket, fault.close_code(), "the message is not what was expected");
         } catch (const HTTPException& refusal) {
             if (!websocket.is_accepted() && websocket.is_closed()) return;  // nobody waits for it any more
-            if (websocket.is_accepted() || websocket.reject(refusal.status(), body_of(refusal), {}))
+            if (websocket.is_accepted() ||
+                websocket.reject(refusal.status_code(), body_of(refusal), refusal_headers(refusal)))
                 fail_and_log(websocket, name, error);
         } catch (...) {
             fail_and_log(websocket, name, error);

@@ -226,7 +226,7 @@ async def body(request: Request) -> bytes:
 
 @app.get("/hdr")
 def header(request: Request) -> Response:
-    return Response("ok", headers=[(request.query_params["n"], request.query_params["v"])], content_type="text/plain")
+    return Response("ok", headers=[(request.query_params["n"], request.query_params["v"])], media_type="text/plain")
 
 
 @app.get("/livez")

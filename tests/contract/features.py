@@ -94,7 +94,7 @@ async def leave(subject: WebSocketConnection, what: str) -> None:
     if what == "error":
         raise RuntimeError("raised as asked")
     if what == "refusal":
-        raise HTTPException(410, "not today")
+        raise HTTPException(410, "not today", {"X-Why": "asked"})
     if what == "no refusal":
         raise HTTPException(200, "raised as asked")
     if what == "missing":
@@ -356,11 +356,11 @@ def register_http(app: ProAPI) -> None:
 
     @app.get("/features/nothing")
     async def nothing() -> Response:
-        return Response(status=204)
+        return Response(status_code=204)
 
     @app.get("/features/answer/{status:int}")
     async def answer_with(status: int) -> Response:
-        return Response(f"<{status}>", status, {"X-Status": str(status)}, "text/x-status")
+        return Response(f"<{status}>", status, {"X-Status": str(status)}, media_type="text/x-status")
 
     @app.get("/features/answer/{status:int}/stream")
     async def stream_with(status: int) -> Response:

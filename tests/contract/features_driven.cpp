@@ -316,7 +316,7 @@ Task<> carry_out(WebSocketConnection control, WebSocketConnection subject, Json 
 // Lets an exception leave the handler.
 Task<> leave(WebSocketConnection subject, std::string what) {
     if (what == "error") throw std::runtime_error("raised as asked");
-    if (what == "refusal") throw proapi::HTTPException(410, "not today");
+    if (what == "refusal") throw proapi::HTTPException(410, "not today", {{"X-Why", "asked"}});
     if (what == "no refusal") throw proapi::HTTPException(200, "raised as asked");
     if (what == "missing") static_cast<void>(subject.query_params()["missing"]);
     if (what == "wrong kind") co_await subject.receive_text();

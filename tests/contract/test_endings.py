@@ -186,7 +186,7 @@ def test_an_http_exception_without_accept_is_its_response(subject: New) -> None:
     s = subject(accepted=False)
     s.tell("raise", what="refusal")
     response = s.peer.read_response()
-    assert (response.status, response.body) == (410, b"not today\n")
+    assert (response.status, response.body, response.get("x-why")) == (410, b"not today\n", "asked")
     s.peer.expect_end()
 
 

@@ -173,7 +173,7 @@ def test_kinds_of_answers(server: Server) -> None:
 def test_statuses(server: Server, status: int) -> None:
     response = http(server.port, "GET", f"/features/answer/{status}")
     assert (response.status, response.body) == (status, f"<{status}>".encode())
-    assert (response.get("x-status"), response.get("content-type")) == (str(status), "text/x-status")
+    assert (response.get("x-status"), response.get("content-type")) == (str(status), "text/x-status; charset=utf-8")
 
 
 def test_cookies(server: Server) -> None:

@@ -43,15 +43,15 @@ class Item:
         ([], 200, "application/json", b"[]"),
         (Item("x"), 200, "application/json", b'{"name":"x"}'),
         (None, 204, None, b""),
-        (Response("x", 201, content_type="text/css"), 201, "text/css", b"x"),
+        (Response("x", 201, media_type="text/css"), 201, "text/css; charset=utf-8", b"x"),
         (PlainTextResponse("x"), 200, "text/plain; charset=utf-8", b"x"),
         (HTMLResponse("x"), 200, "text/html; charset=utf-8", b"x"),
-        (JSONResponse(1, status=202), 202, "application/json", b"1"),
+        (JSONResponse(1, status_code=202), 202, "application/json", b"1"),
     ],
 )
 def test_results(result: Any, status: int, content_type: str | None, body: bytes) -> None:
     response = to_response(result)
-    assert response.status == status
+    assert response.status_code == status
     assert dict(response.headers).get("Content-Type") == content_type
     assert response.body == body
 
@@ -117,7 +117,7 @@ def test_refuses_headers_that_would_break_the_message(name: str, value: str) -> 
 @pytest.mark.parametrize("status", [0, 100, 199, 600, "200", True, None])
 def test_refuses_bad_statuses(status: Any) -> None:
     with pytest.raises(ValueError, match="expected a status from 200 to 599"):
-        Response(status=status)
+        Response(status_code=status)
 
 
 def test_refuses_a_body_of_another_type() -> None:
@@ -212,7 +212,7 @@ def test_refuses_cookies_that_browsers_would_misread(args: tuple[str, str], opti
 
 def test_redirect_quotes_its_url() -> None:
     assert RedirectResponse("/a b?c=é#d").headers == [("Location", "/a%20b?c=%C3%A9#d")]
-    assert RedirectResponse("https://a.example/%20", 303).status == 303
+    assert RedirectResponse("https://a.example/%20", 303).status_code == 303
     assert RedirectResponse("/\r\nX: y").headers == [("Location", "/%0D%0AX:%20y")]
 
 

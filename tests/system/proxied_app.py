@@ -68,7 +68,7 @@ async def stream() -> StreamingResponse:
             more.clear()
             yield f"part {number}\n"
 
-    return StreamingResponse(parts(), content_type="text/plain")
+    return StreamingResponse(parts(), media_type="text/plain")
 
 
 @app.post("/more")

@@ -151,6 +151,10 @@ async def item(request: Request, number: int) -> dict[str, int]:
     assert_type(await request.is_disconnected(), bool)
     if number < 0:
         raise HTTPException(404, "There is no such item.", {"X-Number": str(number)})
+    if number > 1000:
+        raise HTTPException(status_code=404)
+    if number == 1000:
+        raise HTTPException(status=410, detail="by its older name")
     return {"number": number}
 
 
@@ -160,7 +164,7 @@ async def add(request: Request) -> Response:
         said = await request.json(Said)
         assert_type(said, Said)
     except RequestBodyError as error:
-        assert_type(error.status, int)
+        assert_type(error.status_code, int)
         assert_type(error.detail, str)
     assert_type(await request.body(), bytes)
     form = await request.form()
@@ -189,7 +193,10 @@ def page(request: Request) -> HTMLResponse:
 
 @app.delete("/items/{path:path}")
 async def remove(request: Request, path: str) -> PlainTextResponse:
-    return PlainTextResponse(path, 202)
+    response = PlainTextResponse(content=path, status_code=202)
+    assert_type(response.status_code, int)
+    assert_type(response.media_type, str)
+    return response if path else PlainTextResponse(body=path, status=202)
 
 
 @app.route("/any", methods=["GET", "POST"])
@@ -208,7 +215,7 @@ async def stream(request: Request) -> StreamingResponse:
         yield b"one"
         yield b"two"
 
-    return StreamingResponse(parts(), content_type="text/plain")
+    return StreamingResponse(parts(), media_type="text/event-stream")
 
 
 def wrong() -> None:

@@ -244,7 +244,7 @@ def _line(request: Request) -> tuple[str, str]:
 
 
 def _response_of(error: HTTPException) -> Response:
-    return PlainTextResponse(error.detail + "\n" if error.detail else "", error.status, error.headers)
+    return PlainTextResponse(error.detail + "\n" if error.detail else "", error.status_code, error.headers)
 
 
 def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
@@ -255,7 +255,7 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
         return True
     try:
         response = _response_of(error)
-        connection.reject(response.status, response.body, response.headers)
+        connection.reject(response.status_code, response.body, response.headers)
     except Exception:  # one of a class that has not called ours, for example
         return False
     return True

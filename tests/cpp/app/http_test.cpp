@@ -166,6 +166,61 @@ TEST(Http, Failures) {
     EXPECT_EQ(body_of(error), "conflict\n");
 }
 
+// promise: familiar-names
+TEST(Http, ResponsesAndExceptionsHaveStarlettesNames) {
+    ProAPI app;
+    app.get("/response", [] {
+        Response response("body { }");
+        response.status_code = 203;
+        response.media_type = "text/css";
+        return response;
+    });
+    app.get("/latin", [] { return Response("x", 200, {}, "Text/Plain; Charset=latin-1"); });
+    app.get("/json", [] { return Response::json(Json::array(), 202); });
+    app.get("/exception", []() -> std::string {
+        throw HTTPException(401, "who are you?", {{"WWW-Authenticate", "Basic"}, {"content-type", "text/x"}});
+    });
+    app.get("/phrase", []() -> std::string { throw HTTPException(404); });
+    const RunningServer server = app.start({.port = 0});
+    const std::string response = request(server.port(), "GET", "/response");
+    EXPECT_EQ(status_of(response), 203);
+    EXPECT_TRUE(has(response, "Content-Type: text/css; charset=utf-8\r\n")) << response;
+    const std::string latin = request(server.port(), "GET", "/latin");
+    EXPECT_TRUE(has(latin, "Content-Type: Text/Plain; Charset=latin-1\r\n")) << latin;
+    EXPECT_EQ(status_of(request(server.port(), "GET", "/json")), 202);
+    const std::string exception = request(server.port(), "GET", "/exception");
+    EXPECT_EQ(status_of(exception), 401);
+    EXPECT_TRUE(has(exception, "WWW-Authenticate: Basic\r\n")) << exception;
+    EXPECT_TRUE(has(exception, "content-type: text/x\r\n")) << exception;
+    EXPECT_EQ(body_of(exception), "who are you?\n");
+    EXPECT_EQ(body_of(request(server.port(), "GET", "/phrase")), "Not Found\n");
+
+    const HTTPException error(410, "gone", {{"X-A", "1"}});
+    EXPECT_EQ(error.status_code(), 410);
+    EXPECT_EQ(error.detail(), "gone");
+    EXPECT_EQ(error.headers()["x-a"], "1");
+    EXPECT_THROW(HTTPException(404, "gone", {{"X-A", "a\r\nb: c"}}), std::invalid_argument);
+}
+
+// promise: older-names
+TEST(Http, OlderNamesAreTheSameMembers) {
+    Response response("x", 201);
+    response.status = 202;
+    response.content_type = "image/png";
+    EXPECT_EQ(response.status_code, 202);
+    EXPECT_EQ(response.media_type, "image/png");
+    Response copy = response;
+    copy.status = 203;
+    EXPECT_EQ(std::pair(response.status, copy.status_code), std::pair(202, 203));
+    response = copy;
+    EXPECT_EQ(response.status, 203);
+    response = Response("y", 204);
+    EXPECT_EQ(std::pair(response.status, response.content_type), std::pair(204, std::string("text/html")));
+    const Response moved = std::move(copy);
+    EXPECT_EQ(std::pair(moved.status, moved.content_type), std::pair(203, std::string("image/png")));
+    EXPECT_EQ(HTTPException(404, "gone").status(), 404);
+}
+
 TEST(Http, Streams) {
     ProAPI app;
     app.get("/count", [] {

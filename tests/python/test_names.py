@@ -1,0 +1,149 @@
+"""Names of Starlette and FastAPI are ours, the older names of this package go on working, and habits that ProAPI does
+not have are answered with what to write."""
+
+import copy
+from typing import Any
+
+import pytest
+from promises import promise
+
+from proapi import (
+    FileResponse,
+    HTMLResponse,
+    HTTPException,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    RequestBodyError,
+    Response,
+    StreamingResponse,
+)
+
+
+def type_of(response: Response) -> str | None:
+    return dict(response.headers).get("Content-Type")
+
+
+@promise("familiar-names")
+@pytest.mark.parametrize(
+    ("kind", "content", "media_type"),
+    [
+        (Response, "<p>", "text/html"),
+        (Response, b"\0", "application/octet-stream"),
+        (Response, None, None),
+        (HTMLResponse, "<p>", "text/html"),
+        (PlainTextResponse, "x", "text/plain"),
+        (JSONResponse, {"a": 1}, "application/json"),
+        (JSONResponse, None, "application/json"),
+        (StreamingResponse, ["x"], "text/plain"),
+    ],
+)
+def test_responses(kind: Any, content: Any, media_type: str | None) -> None:
+    response = kind(content=content, status_code=201, headers={"X-A": "1"})
+    assert (response.status_code, response.media_type) == (201, media_type)
+    assert ("X-A", "1") in response.headers
+    assert (type_of(response) or "").startswith(media_type or "")
+    other = kind(content, 404, None, "text/csv")
+    assert (other.status_code, other.media_type, type_of(other)) == (404, "text/csv", "text/csv; charset=utf-8")
+
+
+@promise("familiar-names")
+def test_responses_without_content() -> None:
+    assert RedirectResponse(url="/", status_code=303).status_code == 303
+    file = FileResponse("a.html", status_code=202, media_type="text/x-page", filename="b.html")
+    assert (file.status_code, file.media_type, type_of(file)) == (202, "text/x-page", "text/x-page; charset=utf-8")
+    assert (FileResponse("a.html").media_type, FileResponse("a.png").media_type) == ("text/html", "image/png")
+
+
+@promise("familiar-names")
+@pytest.mark.parametrize(
+    ("media_type", "field"),
+    [
+        ("text/css", "text/css; charset=utf-8"),
+        ("text/plain; charset=latin-1", "text/plain; charset=latin-1"),
+        ("application/xml", "application/xml"),
+    ],
+)
+def test_text_types_get_a_charset(media_type: str, field: str) -> None:
+    assert type_of(Response("x", media_type=media_type)) == field
+    assert type_of(Response("x", headers={"content-type": "text/css"}, media_type=media_type)) is None
+
+
+@promise("familiar-names")
+def test_a_kind_of_ones_own() -> None:
+    class Lines(Response):
+        media_type = "text/x-lines"
+
+        def render(self, content: Any) -> bytes:
+            return "".join(f"{line}\n" for line in content).encode()
+
+    response = Lines(["a", "b"])
+    assert (response.body, type_of(response)) == (b"a\nb\n", "text/x-lines; charset=utf-8")
+
+
+@promise("familiar-names")
+def test_cookies_have_keys() -> None:
+    response = Response()
+    response.set_cookie(key="a", value="b")
+    response.delete_cookie(key="a")
+    assert [value[:4] for _, value in response.headers] == ["a=b;", "a=; "]
+
+
+@promise("familiar-names")
+def test_http_exceptions() -> None:
+    error = HTTPException(status_code=401, detail="who are you?", headers={"WWW-Authenticate": "Basic"})
+    assert (error.status_code, error.detail, error.headers) == (401, "who are you?", {"WWW-Authenticate": "Basic"})
+    assert (HTTPException(404).detail, str(HTTPException(404))) == ("Not Found", "404 Not Found")
+    assert (HTTPException(499).detail, HTTPException(404, "").detail) == ("", "")
+    assert RequestBodyError("no", status_code=415).status_code == 415
+
+
+# ---- older names ----
+
+
+@promise("older-names")
+def test_older_names_of_responses() -> None:
+    older = Response(body="x", status=201, content_type="text/css")
+    assert (older.body, older.status, older.status_code, type_of(older)) == (b"x", 201, 201, "text/css")
+    older.status = 202
+    assert (older.status, older.status_code) == (202, 202)
+    assert type_of(Response("x", content_type=None)) == "text/html; charset=utf-8"
+    assert JSONResponse(value=[1], status=202).status == 202
+    assert JSONResponse(value=[1]).body == b"[1]"
+    assert PlainTextResponse(body="x", status=404).status_code == 404
+    assert RedirectResponse("/", status=303).status == 303
+    assert type_of(FileResponse("a.html", status=200, content_type="text/css")) == "text/css"
+    assert type_of(StreamingResponse(parts=["a"], status=200, content_type="text/css")) == "text/css"
+    older.set_cookie(name="a", value="b")
+    older.delete_cookie(name="a")
+    assert len(older.headers) == 3
+
+
+@promise("older-names")
+def test_older_names_of_exceptions() -> None:
+    error = HTTPException(status=404, detail="gone")
+    assert (error.status, error.status_code, str(error)) == (404, 404, "404 gone")
+    error.status = 410
+    assert (copy.copy(error).status, error.status_code) == (410, 410)
+    assert RequestBodyError("no", status=415).status == 415
+
+
+# ---- what does not exist ----
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: Response("x", background=print), r"Response: ProAPI has no background=; app.spawn\(coroutine\)"),
+        (lambda: PlainTextResponse("x", charset="utf-8"), "PlainTextResponse: expected the keywords of a response"),
+        (lambda: JSONResponse(), r"expected content, got none; JSONResponse\(None\) is null"),
+        (lambda: StreamingResponse(), "expected an iterator of str or bytes, got NoneType"),
+        (lambda: HTTPException(404, text="x"), "expected status_code, detail and headers, got text"),
+        (lambda: Response().set_cookie(), "set_cookie: expected the cookie's key, got none"),
+        (lambda: Response().set_cookie("a", samesit="lax"), "expected the attributes of a cookie, got samesit"),
+    ],
+)
+def test_keywords_that_do_not_exist(call: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        call()
