@@ -1,8 +1,8 @@
 """Writes what follows from the table of settings, contract/settings.json: ``generate_settings.py [--check] [ROOT]``.
 
 - src/service/settings_defaults.hpp: the C++ structs with their defaults;
-- src/service/settings_ranges.hpp: the range of each number;
-- python/proapi/settings.py, between its markers: the two TypedDicts;
+- src/service/settings_ranges.hpp: the range of each number, and the older names;
+- python/proapi/settings.py, between its markers: the two TypedDicts and the older names;
 - docs/reference.md, between its markers: the table of settings.
 
 ``--check`` writes nothing. It prints one line for each file that differs, and the exit status is then 1. A row that
@@ -99,6 +99,7 @@ class Setting:
     default_note: str = ""
     close_code: int | None = None
     status: int | None = None
+    aliases: Sequence[str] = ()  # older names, which go on working
 
     @property
     def is_list(self) -> bool:
@@ -138,16 +139,25 @@ def read_table(root: Path) -> list[Setting]:
         rows = json.loads((root / TABLE).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         sys.exit(f"{TABLE}: invalid JSON: {error}")
-    names = [row.get("name") for row in rows]
     wrong = [
         f"{TABLE}: {row.get('name', row)}: {text}"
         for index, row in enumerate(rows)
-        for text in [check_row(row) or ("expected it once" if row["name"] in names[:index] else "")]
+        for text in [check_row(row) or ("expected it once" if is_named_before(row, rows[:index]) else "")]
         if text
     ]
     if wrong:
         sys.exit("\n".join(wrong))
     return [Setting(**row) for row in rows]
+
+
+def names_of(row: dict[str, Any]) -> list[str]:
+    return [row.get("name", ""), *row.get("aliases", [])]
+
+
+def is_named_before(row: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> bool:
+    """By its name or an older one; or its older name is its own."""
+    known = {name for each in earlier for name in names_of(each)}
+    return len(known | set(names_of(row))) < len(known) + len(names_of(row))
 
 
 def check_row(row: dict[str, Any]) -> str:
@@ -160,8 +170,9 @@ def check_row(row: dict[str, Any]) -> str:
     required = REQUIRED | (set() if is_list else {"minimum", "maximum"})
     if missing := required - row.keys():
         return f"expected a value for each of {sorted(required)}, but {sorted(missing)} is missing"
-    if not re.fullmatch(r"[a-z]+(_[a-z]+)*", row["name"]):
-        return "name: expected snake_case"
+    for name in names_of(row):
+        if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name):
+            return "name: expected snake_case"
     if row["scope"] not in ("route", "server"):
         return f"scope: expected route or server, got {row['scope']!r}"
     return check_texts(row) or (check_list(row) if is_list else check_numbers(row))
@@ -256,6 +267,13 @@ def write_ranges(settings: Sequence[Setting]) -> Iterator[str]:
     yield from cpp_ranges("route_limits", "WebSocketSettings", [each for each in settings if each.scope == "route"])
     yield ""
     yield from cpp_ranges("server_limits", "Settings", [each for each in settings if each.scope == "server"])
+    yield from (
+        "",
+        "// Older names, which go on working.",
+        "inline constexpr auto setting_aliases = std::to_array<SettingAlias>({",
+    )
+    yield from (f'    {{"{alias}", "{each.name}"}},' for each in settings for alias in each.aliases)
+    yield "});"
     yield from ("", "}  // namespace proapi::service")
 
 
@@ -271,6 +289,10 @@ def python_class(head: str, docstring: str, settings: Sequence[Setting]) -> Iter
         description, rules = setting.comment
         yield from wrap(f'"""{description}', "    ")
         yield from wrap(f'{rules}"""', "    ")
+        for alias in setting.aliases:
+            yield ""
+            yield f"    {alias}: {KINDS[setting.kind].python}"
+            yield f'    """The older name of `{setting.name}`."""'
 
 
 def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
@@ -286,6 +308,9 @@ def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
         [each for each in settings if each.scope == "server"],
     )
     yield from ("", "")
+    yield "ALIASES = {" + ", ".join(f'"{alias}": "{each.name}"' for each in settings for alias in each.aliases) + "}"
+    yield '"""Older names, which go on working, each with the one that it stands for."""'
+    yield ""
 
 
 def write_reference(settings: Sequence[Setting]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What an HTTP handler is told of its request. The body is there whole, bounded by ``max_body``."""
+"""What an HTTP handler is told of its request. The body is there whole, bounded by ``max_body_size``."""
 
 import asyncio
 from typing import Any, TypeVar, overload
@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Request:
-    """One HTTP request; handlers receive it. Its body is there whole, bounded by ``max_body``."""
+    """One HTTP request; handlers receive it. Its body is there whole, bounded by ``max_body_size``."""
 
     __slots__ = ("_exchange", "_headers", "_info", "_query_params")
 

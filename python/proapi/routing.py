@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from ._core.binding import Site
 from ._core.signature import Handler, is_async, name_of, place_of
 from .errors import RouteError
-from .settings import setting_text
+from .settings import ALIASES, setting_text
 
 _Shape = tuple[str, ...]
 _PARAMETER = re.compile(r"\{\w*(?::(\w*))?\}")
@@ -90,16 +90,20 @@ class RouteTable:
     def configure(self, settings: Mapping[str, object]) -> None:
         """Application-wide settings: all of them, or ValueError and none."""
         texts = {name: setting_text(name, value) for name, value in settings.items()}
+        for alias, name in ALIASES.items():
+            if alias in texts and name in texts:
+                raise ValueError(f"expected {name} or its older name {alias}, got both")
+        by_name = {ALIASES.get(name, name): text for name, text in texts.items()}
         before = {**_default_texts(), **self._texts}
         try:
             for name, text in texts.items():
                 self.site.set(name, text)
             self.site.check_settings()
         except ValueError:
-            for name in texts.keys() & before.keys():
+            for name in by_name.keys() & before.keys():
                 self.site.set(name, before[name])
             raise
-        self._texts.update(texts)
+        self._texts.update(by_name)
 
     def _refuse_late(self, what: str) -> None:
         if self.servers_running:

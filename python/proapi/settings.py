@@ -81,9 +81,12 @@ class Settings(RouteSettings, total=False):
     """Header fields of a request.
     Default 100. Range 1 to 10,000. Beyond it: 431."""
 
-    max_body: int
+    max_body_size: int
     """Size of a request's body.
     Default 1 MiB. Range 0 to 4 GiB. Beyond it: 413."""
+
+    max_body: int
+    """The older name of `max_body_size`."""
 
     min_body_rate: int
     """The slowest rate of a request's body, as an average over each `body_grace`.
@@ -127,6 +130,9 @@ class Settings(RouteSettings, total=False):
     """Hosts that the server answers for, besides loopback names and the hosts of listed origins.
     Default none. Others: 421."""
 
+
+ALIASES = {"max_body": "max_body_size"}
+"""Older names, which go on working, each with the one that it stands for."""
 
 # End of what is generated.
 

@@ -61,7 +61,7 @@ bool is_chunk_extension(std::string_view text) noexcept {
 }  // namespace
 
 Failure body_too_long() {
-    return {413, "the request body is longer than max_body"};
+    return {413, "the request body is longer than max_body_size"};
 }
 
 BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : limits_(limits) {

@@ -51,7 +51,7 @@ void Service::route(Exchange& exchange) {
     if (request.match.kind != http::MatchKind::matched) return refuse_unmatched(exchange);
     const Route& route = site_.routes[request.match.route];
     if (!exchange.is_body_whole() && route.body == Route::Body::whole)
-        return exchange.collect_body(*this, site_.settings.max_body);
+        return exchange.collect_body(*this, site_.settings.max_body_size);
     on_body_collected(exchange);
 }
 

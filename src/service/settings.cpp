@@ -34,18 +34,24 @@ constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allow
     return number;
 }
 
+// The name in the table.
+[[nodiscard]] std::string_view name_in_table(std::string_view name) noexcept {
+    const auto alias = std::ranges::find(setting_aliases, name, &SettingAlias::alias);
+    return alias == setting_aliases.end() ? name : alias->name;
+}
+
 // Gives what is wrong; "unknown" is told by `found`.
 template <class T, std::size_t N>
 std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::string_view name, std::string_view value,
                    bool& found) {
-    const auto limit = std::find_if(limits.begin(), limits.end(), [&](const auto& one) { return one.name == name; });
+    const auto limit = std::ranges::find(limits, name_in_table(name), &Limit<T>::name);
     if (limit == limits.end()) return {};
     found = true;
     const std::optional<double> number = read_number(value);
     const auto* time = std::get_if<Duration T::*>(&limit->member);
     const bool is_whole = time || (number && *number == std::floor(*number));
     if (!number || !is_whole || *number < limit->minimum || *number > limit->maximum)
-        return std::string(name) + ": expected " + (time ? "seconds" : "a whole number") + " from " +
+        return std::string(limit->name) + ": expected " + (time ? "seconds" : "a whole number") + " from " +
                number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + std::string(value);
     if (time) {
         settings.*(*time) = Duration(std::llround(*number * 1000));
@@ -121,10 +127,12 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
     std::string_view nearest;
     std::size_t least = std::max<std::size_t>(name.size() / 3, 2) + 1;
     const auto look_at = [&](std::string_view known) {
-        if (const std::size_t found = distance(name, known); found < least) least = found, nearest = known;
+        if (const std::size_t found = distance(name, known); found < least)
+            least = found, nearest = name_in_table(known);
     };
     for (const auto& limit : route_limits) look_at(limit.name);
     for (const auto& limit : server_limits) look_at(limit.name);
+    for (const SettingAlias& each : setting_aliases) look_at(each.alias);
     look_at(origins_name);
     look_at(hosts_name);
     return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
@@ -137,8 +145,8 @@ std::string set_setting(WebSocketSettings& settings, std::string_view name, std:
     bool found = false;
     std::string wrong = set_in(route_limits, settings, name, value, found);
     if (found) return wrong;
-    const bool is_server_wide = name == hosts_name || std::any_of(server_limits.begin(), server_limits.end(),
-                                                                  [&](const auto& one) { return one.name == name; });
+    const bool is_server_wide = name == hosts_name || std::ranges::find(server_limits, name_in_table(name),
+                                                                        &Limit<Settings>::name) != server_limits.end();
     return "'" + std::string(name) + "' is " +
            (is_server_wide ? "a setting of the whole application, not of one route"
                            : "not a setting" + suggestion(name));
@@ -165,6 +173,11 @@ std::vector<std::pair<std::string, double>> list_settings(const Settings& settin
     std::vector<std::pair<std::string, double>> out;
     list_limits(route_limits, static_cast<const WebSocketSettings&>(settings), out);
     list_limits(server_limits, settings, out);
+    const std::size_t count = out.size();
+    for (const SettingAlias& each : setting_aliases) {
+        for (std::size_t i = 0; i < count; ++i)
+            if (out[i].first == each.name) out.emplace_back(each.alias, out[i].second);
+    }
     return out;
 }
 

@@ -30,6 +30,11 @@ struct Limit {
 template <class Struct, class Value>
 Limit(std::string_view, Value Struct::*, double, double) -> Limit<Struct>;
 
+// Another name that a setting may be given by.
+struct SettingAlias {
+    std::string_view alias, name;
+};
+
 enum class SettingScope : std::uint8_t { server, route };
 
 // Sets one by name. Times are seconds, sizes octets; lists of origins and hosts are separated by commas. Gives what is
@@ -38,7 +43,7 @@ enum class SettingScope : std::uint8_t { server, route };
 [[nodiscard]] std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value);
 // What is wrong between settings (low_water above high_water); empty: nothing.
 [[nodiscard]] std::string check_settings(const WebSocketSettings& settings);
-// Names and values of those that are numbers, times in seconds.
+// Names and values of those that are numbers, times in seconds. Older names come last.
 [[nodiscard]] std::vector<std::pair<std::string, double>> list_settings(const Settings& settings);
 
 }  // namespace proapi::service

@@ -80,7 +80,7 @@ struct Settings : WebSocketSettings {
 
     // Size of a request's body.
     // Default 1 MiB. Range 0 to 4 GiB. Beyond it: 413.
-    std::uint64_t max_body = 1'048'576;
+    std::uint64_t max_body_size = 1'048'576;
 
     // The slowest rate of a request's body, as an average over each `body_grace`.
     // Default 1,024 a second. Range 0 to 2^30. Below it: 408.

@@ -27,7 +27,7 @@ inline constexpr std::array server_limits{
     Limit{"max_request_line", &Settings::max_request_line, 64, 1'048'576},
     Limit{"max_head", &Settings::max_head, 256, 16'777'216},
     Limit{"max_fields", &Settings::max_fields, 1, 10'000},
-    Limit{"max_body", &Settings::max_body, 0, 4'294'967'296},
+    Limit{"max_body_size", &Settings::max_body_size, 0, 4'294'967'296},
     Limit{"min_body_rate", &Settings::min_body_rate, 0, 1'073'741'824},
     Limit{"body_grace", &Settings::body_grace, 0.01, 86'400},
     Limit{"head_timeout", &Settings::head_timeout, 0.01, 86'400},
@@ -38,5 +38,10 @@ inline constexpr std::array server_limits{
     Limit{"max_connections", &Settings::max_connections, 0, 10'485'760},
     Limit{"backlog", &Settings::backlog, 1, 65'535},
 };
+
+// Older names, which go on working.
+inline constexpr auto setting_aliases = std::to_array<SettingAlias>({
+    {"max_body", "max_body_size"},
+});
 
 }  // namespace proapi::service

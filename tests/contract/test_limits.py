@@ -100,7 +100,7 @@ def test_a_route_has_limits_of_its_own(start_server: Start) -> None:
 
 
 def test_sizes_of_requests(start_server: Start) -> None:
-    limits = {"max_request_line": 100, "max_head": 1000, "max_fields": 10, "max_body": 50}
+    limits = {"max_request_line": 100, "max_head": 1000, "max_fields": 10, "max_body_size": 50}
     server = start_server(limits=limits)
     assert http(server.port, "GET", "/livez?" + "x" * 60).status == 200
     assert http(server.port, "GET", "/livez?" + "x" * 100).status == 414

@@ -140,7 +140,7 @@ def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start)
 def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
     """However slowly it has read that."""
     body = bytes(8 << 20)
-    server = start_server(limits={"keep_alive_timeout": SHORT, "max_body": len(body)})
+    server = start_server(limits={"keep_alive_timeout": SHORT, "max_body_size": len(body)})
     with Peer(server.port, receive_buffer=32 * 1024) as peer:
         begin = time.monotonic()
         peer.send(request("POST", "/body", body=body))

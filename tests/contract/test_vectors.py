@@ -308,7 +308,7 @@ def test_forms(vector: Vector) -> None:
     body = characters(vector["body"])
     site = _engine.Site()
     site.add_route("POST", "/", {})
-    site.set("max_body", str(4 * 1024 * 1024))
+    site.set("max_body_size", str(4 * 1024 * 1024))
     info = open_exchange(site, "POST", b"/", headers, body).request
     if "status" in vector:
         for parse in (Request(info).form, Request(info).files):

@@ -22,7 +22,7 @@ from proapi._core.threads import MAX_THREADS
 @pytest.fixture
 def app(tmp_path: Path) -> ProAPI:
     (tmp_path / "big.bin").write_bytes(bytes(range(256)) * 1000)
-    app = ProAPI(max_body=10)
+    app = ProAPI(max_body_size=10)
     app.static("/files", tmp_path)
 
     @app.route("/echo/{name}", ["GET", "POST"])

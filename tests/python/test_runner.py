@@ -222,7 +222,7 @@ def test_a_busy_port_is_one_line(options: str) -> None:
         ("dict(loop='x')", "loop: expected 'asyncio' or 'uvloop', got 'x'"),
         ("dict(fast=True, loop='uvloop')", "leave out loop='uvloop'"),
         ("dict(nothing=1)", "'nothing' is not a setting"),
-        ("dict(max_body='much')", "max_body: expected a whole number"),
+        ("dict(max_body_size='much')", "max_body_size: expected a whole number"),
         ("dict(host='203.0.113.7')", "203.0.113.7"),
         ("dict(host='203.0.113.7', workers=2)", "203.0.113.7"),
     ],
@@ -253,8 +253,8 @@ def test_processes_say_the_same_of_an_address_as_one(host: str) -> None:
 async def test_run_in_a_running_loop_names_serve() -> None:
     app = ProAPI()
     with pytest.raises(RuntimeError, match=r"use `await app.serve\(\)`"):
-        app.run(max_body=7)
-    assert app.limits["max_body"] != 7
+        app.run(max_body_size=7)
+    assert app.limits["max_body_size"] != 7
 
 
 def test_startup_failure_ends_workers_and_supervisor() -> None:

@@ -8,7 +8,7 @@ import pytest
 from promises import promise
 
 from proapi import ProAPI, RouteError
-from proapi.settings import RouteSettings, Settings
+from proapi.settings import ALIASES, RouteSettings, Settings
 
 ROWS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "contract" / "settings.json").read_text())
 NUMBERS = [row for row in ROWS if "minimum" in row]
@@ -32,7 +32,7 @@ def refusal(name: str, value: object) -> str:
 @promise("settings-table")
 def test_the_defaults() -> None:
     limits = ProAPI().limits
-    defaults = {row["name"]: row["default"] for row in NUMBERS}
+    defaults = {name: row["default"] for row in NUMBERS for name in (row["name"], *row.get("aliases", []))}
     assert limits.keys() == defaults.keys()
     assert limits.pop("max_connections") > 0  # worked out from the descriptor limit
     assert defaults.pop("max_connections") == 0
@@ -79,5 +79,27 @@ def test_lists(row: dict[str, Any]) -> None:
 
 
 def test_the_typed_dicts_have_them_all_in_order() -> None:
-    assert list(RouteSettings.__annotations__) == [row["name"] for row in ROWS if row["scope"] == "route"]
-    assert list(Settings.__annotations__) == [row["name"] for row in ROWS]
+    names = {name: row["scope"] for row in ROWS for name in (row["name"], *row.get("aliases", []))}
+    assert list(RouteSettings.__annotations__) == [name for name, scope in names.items() if scope == "route"]
+    assert list(Settings.__annotations__) == list(names)
+
+
+@promise("older-names")
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_older_names(alias: str, name: str) -> None:
+    older: Any = {alias: 7}
+    newer: Any = {name: 8}
+    app = ProAPI(**older)
+    assert (app.limits[alias], app.limits[name]) == (7, 7)
+    wrong: Any = {name: "much"}
+    with pytest.raises(ValueError, match=f"{name}: expected a whole number"):
+        app.configure(**wrong)
+    assert app.limits[name] == 7  # what was set by the older name
+    app.configure(**newer)
+    assert (app.limits[alias], app.limits[name]) == (8, 8)
+    with pytest.raises(ValueError, match=f"expected {name} or its older name {alias}, got both"):
+        app.configure(**older, **newer)
+
+
+def test_there_is_an_older_name() -> None:
+    assert ALIASES == {alias: row["name"] for row in ROWS for alias in row.get("aliases", [])} != {}

@@ -392,8 +392,8 @@ def test_settings_are_checked() -> None:
         ProAPI(nothing=1)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="close_timeout: expected seconds"):
         ProAPI(close_timeout=0)
-    app = ProAPI(max_body=7, close_timeout=0.5)
-    assert (app.limits["max_body"], app.limits["close_timeout"]) == (7, 0.5)
+    app = ProAPI(max_body_size=7, close_timeout=0.5)
+    assert (app.limits["max_body_size"], app.limits["close_timeout"]) == (7, 0.5)
 
 
 @promise("decorator-without-parentheses")
@@ -570,19 +570,19 @@ def test_origins_are_a_list(origins: Any) -> None:
 )
 def test_configure_sets_all_or_nothing(wrong: Any) -> None:
     some: Any = {"allowed_origins": "https://a.example", "allowed_hosts": "a.example"}
-    for app in (ProAPI(), ProAPI(max_body=7, ping_interval=1, max_connections=9, **some)):
+    for app in (ProAPI(), ProAPI(max_body_size=7, ping_interval=1, max_connections=9, **some)):
         before = app.limits, app.routes.site.allowed_origins(), app.routes.site.allowed_hosts()
         with pytest.raises(ValueError, match=r"expected|must not be|not a setting"):
             app.configure(
-                max_body=9,
+                max_body_size=9,
                 ping_interval=5,
                 max_connections=99,
                 allowed_hosts="*",
                 **{"allowed_origins": "*", "close_timeout": 9, **wrong},
             )
         assert (app.limits, app.routes.site.allowed_origins(), app.routes.site.allowed_hosts()) == before
-        app.configure(max_body=11)
-        assert app.limits["max_body"] == 11
+        app.configure(max_body_size=11)
+        assert app.limits["max_body_size"] == 11
 
 
 def test_static_needs_a_directory(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The application behind the documented proxies; settings as JSON: ``python proxied_app.py '{"max_body": 10}'``."""
+"""The application behind the documented proxies; settings as JSON: ``python proxied_app.py '{"backlog": 10}'``."""
 
 import asyncio
 import hashlib

@@ -243,7 +243,7 @@ def test_a_large_body_is_held_once(fast: bool, chunked: bool) -> None:
         status = Path(f"/proc/{server.pid}/status").read_text()
         return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
 
-    with serving(python(SYSTEM_APP, json.dumps({"fast": fast, "max_body": size}))) as server:
+    with serving(python(SYSTEM_APP, json.dumps({"fast": fast, "max_body_size": size}))) as server:
         before = peak_bytes(server)
         assert upload(server.port) == str(zlib.crc32(part * (size // len(part)))).encode()
         assert peak_bytes(server) - before < 2.3 * size

@@ -105,7 +105,7 @@ TEST(Registration, Settings) {
     EXPECT_PART(refusal([&] { app.websocket("/a", socket, {{"max_message_size", "x"}}); }), "max_message_size");
     EXPECT_PART(refusal([&] { app.websocket("/a", socket, {{"backlog", "1"}}); }), "whole application");
     app.websocket("/a", socket, {{"max_message_size", "10"}, {"ping_interval", "0.5"}});
-    EXPECT_THROW(app.setting("max_body", "-1"), std::invalid_argument);
+    EXPECT_THROW(app.setting("max_body_size", "-1"), std::invalid_argument);
     EXPECT_THROW(app.setting("nothing", "1"), std::invalid_argument);
     app.setting("low_water", "100000");
     EXPECT_THROW(app.check_settings(), std::invalid_argument);
@@ -124,7 +124,7 @@ TEST(Registration, NothingChangesWhileItServes) {
     };
     {
         const RunningServer server = app.start({.port = 0});
-        EXPECT_PART(change([&] { app.setting("max_body", "100"); }), "while the app serves");
+        EXPECT_PART(change([&] { app.setting("max_body_size", "100"); }), "while the app serves");
         EXPECT_PART(change([&] { app.websocket("/a", socket); }), "while the app serves");
         EXPECT_PART(change([&] { app.get("/a", [] { return ""; }); }), "while the app serves");
         EXPECT_PART(change([&] { app.static_files("/", "."); }), "while the app serves");

@@ -117,7 +117,7 @@ TEST_F(MiddlewareTest, OneMayGoOnLater) {
     open(request_of("POST", "/", {{"Host", "localhost"}, {"X-Later", "1"}}), Exchange::Body::waiting);
     EXPECT_FALSE(request);
     (*gate->later)(std::move(gate->waiting));
-    EXPECT_EQ(carrier.body_limit, site.settings.max_body);
+    EXPECT_EQ(carrier.body_limit, site.settings.max_body_size);
     carrier.exchange->on_body_end("whole");
     ASSERT_TRUE(request);
     EXPECT_EQ(request->body(), "whole");

@@ -114,7 +114,7 @@ TEST_F(ServiceTest, AForeignHostIsRefusedWhateverItAsksFor) {
 TEST_F(ServiceTest, AHandlerIsCalledOnceTheBodyIsWhole) {
     EXPECT_EQ(open(request_of("POST", "/upload"), Exchange::Body::waiting), 0);
     EXPECT_FALSE(request);
-    EXPECT_EQ(carrier.body_limit, site.settings.max_body);
+    EXPECT_EQ(carrier.body_limit, site.settings.max_body_size);
     carrier.exchange->on_body_end("all of it");
     ASSERT_TRUE(request);
     EXPECT_EQ(request->body(), "all of it");

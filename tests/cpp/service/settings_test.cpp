@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -50,6 +51,7 @@ TEST(Settings, EveryDefaultIsInItsRange) {
     };
     check(route_limits);
     check(server_limits);
+    for (const SettingAlias& each : setting_aliases) EXPECT_EQ(defaults.erase(std::string(each.alias)), 1U);
     EXPECT_TRUE(defaults.empty()) << defaults.begin()->first << " has no range";
 }
 
@@ -64,7 +66,7 @@ TEST(Settings, LowerLayersHaveTheSameDefaults) {
     EXPECT_EQ(head.max_request_line_bytes, settings.max_request_line);
     EXPECT_EQ(head.max_head_bytes, settings.max_head);
     EXPECT_EQ(head.max_fields, settings.max_fields);
-    EXPECT_EQ(http::BodyLimits{}.max_body_bytes, settings.max_body);
+    EXPECT_EQ(http::BodyLimits{}.max_body_bytes, settings.max_body_size);
 }
 
 TEST(Settings, TimesAreSeconds) {
@@ -74,8 +76,8 @@ TEST(Settings, TimesAreSeconds) {
     EXPECT_EQ(set_setting(settings, "ping_interval", "+1.5e1"), "");
     EXPECT_EQ(settings.ping_interval, Duration(15'000));
     EXPECT_EQ(set_setting(settings, "ping_interval", "0"), "ping_interval: expected seconds from 0.01 to 86400, got 0");
-    EXPECT_EQ(set_setting(settings, "max_body", "-1"),
-              "max_body: expected a whole number from 0 to 4294967296, got -1");
+    EXPECT_EQ(set_setting(settings, "max_body_size", "-1"),
+              "max_body_size: expected a whole number from 0 to 4294967296, got -1");
 }
 
 // promise: exception-texts
@@ -88,6 +90,21 @@ TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
     }
     EXPECT_EQ(settings.max_message_size, Settings{}.max_message_size);
     EXPECT_NE(set_setting(settings, "max_mesage_size", "1").find("not a setting"), std::string::npos);
+}
+
+// promise: older-names
+TEST(Settings, AnOlderNameIsTheSameSetting) {
+    Settings settings;
+    EXPECT_EQ(set_setting(settings, "max_body", "100"), "");
+    EXPECT_EQ(settings.max_body_size, 100U);
+    EXPECT_EQ(set_setting(settings, "max_body_size", "200"), "");
+    EXPECT_EQ(set_setting(settings, "max_body", "-1"),
+              "max_body_size: expected a whole number from 0 to 4294967296, got -1");
+    const std::vector<std::pair<std::string, double>> all = list_settings(settings);
+    for (const std::string name : {"max_body", "max_body_size"})
+        EXPECT_EQ(std::ranges::count(all, std::pair(name, 200.0)), 1) << name;
+    WebSocketSettings route;
+    EXPECT_NE(set_setting(route, "max_body", "10").find("whole application"), std::string::npos);
 }
 
 // promise: limits-of-routes
@@ -145,7 +162,7 @@ TEST(Settings, AnUnknownNameIsToldTheNearest) {
               "'allowed_host' is not a setting; did you mean 'allowed_hosts'?");
     EXPECT_EQ(set_setting(settings, "ping_intervall", "1"),
               "'ping_intervall' is not a setting; did you mean 'ping_interval'?");
-    EXPECT_EQ(set_setting(settings, "maxbody", "1"), "'maxbody' is not a setting; did you mean 'max_body'?");
+    EXPECT_EQ(set_setting(settings, "maxbody", "1"), "'maxbody' is not a setting; did you mean 'max_body_size'?");
     EXPECT_EQ(set_setting(settings, "colour", "red"), "'colour' is not a setting");
     EXPECT_EQ(set_setting(settings, std::string(10'000, 'x'), "1").find("did you mean"), std::string::npos);
 }
