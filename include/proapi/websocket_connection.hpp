@@ -283,6 +283,8 @@ public:
     [[nodiscard]] const std::string& url() const;  // "ws://localhost:8000/chat/lobby?name=a"
 
     // Whatever the application wants to remember with the connection.
+    [[nodiscard]] std::unordered_map<std::string, std::any>& state() const;
+    // The older name of state().
     [[nodiscard]] std::unordered_map<std::string, std::any>& user_data() const;
 
     // True from the moment no further message can be delivered: Close sent or received, or the connection lost. From
@@ -314,6 +316,9 @@ private:
 
     detail::ConnectionRef state_;
 };
+
+// Starlette's name.
+using WebSocket = WebSocketConnection;
 
 }  // namespace proapi
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from ._core.binding import Site, WebSocketConnection, version
 from ._serving.running import RunningServer
 from .app import ProAPI
-from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
+from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
 from .errors import (
     HTTPException,
     MissingFieldError,
@@ -34,6 +34,9 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(dict(Site.security_header
 """For ``ProAPI(response_headers=...)``: what browsers should be told of any page that does not say otherwise. They must
 not guess content types, let other sites frame the page, or give its address or its window to other sites."""
 
+WebSocket = WebSocketConnection
+"""Starlette's name."""
+
 __all__ = [
     "SECURITY_HEADERS",
     "Client",
@@ -54,8 +57,10 @@ __all__ = [
     "Response",
     "RouteError",
     "RunningServer",
+    "State",
     "StreamingResponse",
     "UploadFile",
+    "WebSocket",
     "WebSocketConnection",
     "WebSocketDisconnect",
     "WebSocketError",

@@ -5,7 +5,8 @@ from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, Never, TypeVar, final, overload
 
-from .datastructures import Client, Headers, QueryParams
+from .app import ProAPI
+from .datastructures import Client, Headers, QueryParams, State
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -23,6 +24,7 @@ def register(
     headers_type: type[Headers],
     query_params_type: type[QueryParams],
     client_type: type[Client],
+    state_type: type[State],
     disconnect_error: type[Exception],
     state_error: type[Exception],
     message_error: type[Exception],
@@ -199,8 +201,15 @@ class WebSocketConnection:
     def url(self) -> str:
         """The whole address: ws://host/path?query."""
     @property
+    def app(self) -> ProAPI:
+        """The ProAPI that serves the connection."""
+    _app: ProAPI
+    @property
+    def state(self) -> State:
+        """Attributes of the application's own, as state.name = "Ada"; they live as long as this object."""
+    @property
     def user_data(self) -> dict[Any, Any]:
-        """A dict of the application's own; it lives as long as this object."""
+        """The older name of state, as a dict: state.name is user_data["name"]."""
     @property
     def accepted(self) -> bool:
         """Whether accept() was called."""

@@ -15,6 +15,7 @@ from ._serving.options import AccessLogFormat, read_options
 from ._serving.running import Serving
 from ._serving.server import Addresses, Server
 from .asgi import AsgiFront, Receive, Scope, Send
+from .datastructures import State
 from .routing import RouteTable, refuse_function_as_path
 from .settings import RouteSettings, Settings
 
@@ -46,6 +47,8 @@ class ProAPI:
             ValueError: A setting that does not exist or is out of range, or a field that no response can have.
         """
         self.routes = RouteTable()
+        self.state = State()
+        """Attributes of the application's own, as ``app.state.database = database``; each worker has its own."""
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
         self.background: list[background.BackgroundTasks] = []

@@ -1,7 +1,7 @@
-"""Mappings with repeated names: header fields, query parameters, forms; and the peer's address.
+"""Mappings with repeated names: header fields, query parameters, forms; the peer's address; state.
 
 ``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order. Where
-there is none, ``[]`` raises MissingFieldError.
+there is none, ``[]`` raises MissingFieldError. ``State``: attributes of the application's own.
 """
 
 from collections import Counter
@@ -118,3 +118,60 @@ class FormFiles(_MultiMapping[UploadFile]):
     """Files of a form, by the names of its fields."""
 
     __slots__ = ()
+
+
+class State:
+    """Attributes of the application's own: ``state.name = "Ada"``; ``state["name"]`` is the same.
+
+    AttributeError, KeyError: there is none of that name.
+    """
+
+    __slots__ = ("_state",)
+    _state: dict[Any, Any]
+
+    def __init__(self, state: dict[Any, Any] | None = None) -> None:
+        """Over ``state``, which is not copied."""
+        object.__setattr__(self, "_state", {} if state is None else state)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in State.__slots__:  # of a copy that is not made yet
+            raise AttributeError(name)
+        try:
+            return self._state[name]
+        except KeyError:
+            got = ", ".join(map(str, self._state)) or "nothing"
+            raise AttributeError(f"expected {name!r} in the state, got {got}", name=name, obj=self) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._state[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        getattr(self, name)
+        del self._state[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._state[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._state[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._state[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._state
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._state)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def __dir__(self) -> list[str]:
+        return [*object.__dir__(self), *map(str, self._state)]
+
+    def __repr__(self) -> str:
+        return f"State({self._state!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return State, (self._state,)

@@ -1,13 +1,16 @@
 """What an HTTP handler is told of its request. The body is there whole, bounded by ``max_body_size``."""
 
 import asyncio
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._core import json
 from ._core.binding import RequestInfo
 from ._core.exchange import Exchange
-from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, UploadFile
+from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
 from .errors import RequestBodyError
+
+if TYPE_CHECKING:
+    from .app import ProAPI
 
 _T = TypeVar("_T")
 
@@ -15,13 +18,15 @@ _T = TypeVar("_T")
 class Request:
     """One HTTP request; handlers receive it. Its body is there whole, bounded by ``max_body_size``."""
 
-    __slots__ = ("_exchange", "_headers", "_info", "_query_params")
+    __slots__ = ("_app", "_exchange", "_headers", "_info", "_query_params", "_state")
 
-    def __init__(self, info: RequestInfo, exchange: Exchange | None = None) -> None:
+    def __init__(self, info: RequestInfo, exchange: Exchange | None = None, app: "ProAPI | None" = None) -> None:
         self._info = info
         self._exchange = exchange
         self._headers: Headers | None = None
         self._query_params: QueryParams | None = None
+        self._state: State | None = None
+        self._app = app
 
     @property
     def method(self) -> str:
@@ -66,6 +71,19 @@ class Request:
     def url(self) -> str:
         """The whole address: http://host/path?query."""
         return self._info.url
+
+    @property
+    def app(self) -> "ProAPI":
+        """The ProAPI that serves the request."""
+        assert self._app is not None
+        return self._app
+
+    @property
+    def state(self) -> State:
+        """Attributes of the application's own, as ``request.state.user = "Ada"``."""
+        if self._state is None:
+            self._state = State()
+        return self._state
 
     @property
     def content(self) -> bytes:

@@ -43,10 +43,10 @@ const RequestView& ConnectionState::view() {
     return *view_;
 }
 
-std::unordered_map<std::string, std::any>& ConnectionState::user_data() {
-    if (!has_ended()) static_cast<void>(websocket("user_data()"));
-    if (!user_data_) user_data_ = std::make_unique<std::unordered_map<std::string, std::any>>();
-    return *user_data_;
+std::unordered_map<std::string, std::any>& ConnectionState::state(const char* call) {
+    if (!has_ended()) static_cast<void>(websocket(call));
+    if (!state_) state_ = std::make_unique<std::unordered_map<std::string, std::any>>();
+    return *state_;
 }
 
 void ConnectionState::raise_disconnect() const {

@@ -42,7 +42,7 @@ public:
     // Its transport is gone. Any thread.
     [[nodiscard]] bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
     [[nodiscard]] const RequestView& view();
-    [[nodiscard]] std::unordered_map<std::string, std::any>& user_data();
+    [[nodiscard]] std::unordered_map<std::string, std::any>& state(const char* call);
 
     void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
     [[nodiscard]] Sending send(service::MessageKind kind, base::Bytes payload);
@@ -86,7 +86,7 @@ private:
     ReceivingBase* receiving_ = nullptr;
     DisconnectWaiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;
-    std::unique_ptr<std::unordered_map<std::string, std::any>> user_data_;
+    std::unique_ptr<std::unordered_map<std::string, std::any>> state_;  // the application's
     std::once_flag view_once_;
     std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until it is gone
     std::atomic<std::size_t> remote_bytes_ = 0, buffered_ = 0;

@@ -258,8 +258,11 @@ const std::vector<std::string>& WebSocketConnection::subprotocols() const {
     return ref("subprotocols()")->view().subprotocols;
 }
 
+std::unordered_map<std::string, std::any>& WebSocketConnection::state() const {
+    return ref("state()")->state("state()");
+}
 std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() const {
-    return ref("user_data()")->user_data();
+    return ref("user_data()")->state("user_data()");
 }
 
 bool WebSocketConnection::closed() const {

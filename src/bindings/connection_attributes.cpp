@@ -56,6 +56,15 @@ PyObject* get_user_data(PyObject* self, void*) {
     return get_kept(as_connection(self)->user_data, PyDict_New);
 }
 
+PyObject* get_state(PyObject* self, void*) {
+    return get_kept(as_connection(self)->attributes, [&]() -> PyObject* {
+        PyObject* const data = get_user_data(self, nullptr);
+        PyObject* const state = data ? PyObject_CallOneArg(state_of(self).state_type, data) : nullptr;
+        Py_XDECREF(data);
+        return state;
+    });
+}
+
 PyObject* get_accepted(PyObject* self, void*) {
     return PyBool_FromLong(websocket_of(self).is_accepted());
 }
@@ -96,6 +105,7 @@ PyGetSetDef connection_attributes[] = {
     {"subprotocols", guarded<get_subprotocols>, nullptr, docs::subprotocols, nullptr},
     {"client", guarded<get_client>, nullptr, docs::client, nullptr},
     {"url", guarded<get_url>, nullptr, docs::url, nullptr},
+    {"state", guarded<get_state>, nullptr, docs::state, nullptr},
     {"user_data", guarded<get_user_data>, nullptr, docs::user_data, nullptr},
     {"accepted", guarded<get_accepted>, nullptr, docs::accepted, nullptr},
     {"closed", guarded<get_closed>, nullptr, docs::closed, nullptr},

@@ -124,7 +124,10 @@ inline constexpr const char* subprotocols = "What the client offered, in its ord
 inline constexpr const char* client =
     "Address and port of the peer, Client(host, port); None under an ASGI server that does not tell.";
 inline constexpr const char* url = "The whole address: ws://host/path?query.";
-inline constexpr const char* user_data = "A dict of the application's own; it lives as long as this object.";
+inline constexpr const char* state =
+    "Attributes of the application's own, as state.name = \"Ada\"; they live as long as this object.";
+inline constexpr const char* user_data = "The older name of state, as a dict: state.name is user_data[\"name\"].";
+inline constexpr const char* app = "The ProAPI that serves the connection.";
 inline constexpr const char* accepted = "Whether accept() was called.";
 inline constexpr const char* closed =
     "True from the moment no further message can be delivered: close frame sent or received, or connection lost.";

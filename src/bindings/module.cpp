@@ -48,13 +48,14 @@ void add_register(nb::module_& module) {
     module.def(
         "register",
         [&state = state_of_module(module.ptr())](
-            nb::object headers_type, nb::object query_params_type, nb::object client_type, nb::object disconnect_error,
-            nb::object state_error, nb::object message_error, nb::object encode_json, nb::object decode_json,
-            nb::object is_own_task, nb::object done_future) {
+            nb::object headers_type, nb::object query_params_type, nb::object client_type, nb::object state_type,
+            nb::object disconnect_error, nb::object state_error, nb::object message_error, nb::object encode_json,
+            nb::object decode_json, nb::object is_own_task, nb::object done_future) {
             if (state.headers_type) throw std::runtime_error("register: expected one call, got another");
             state.headers_type = headers_type.release().ptr();
             state.query_params_type = query_params_type.release().ptr();
             state.client_type = client_type.release().ptr();
+            state.state_type = state_type.release().ptr();
             state.disconnect_error = disconnect_error.release().ptr();
             state.state_error = state_error.release().ptr();
             state.message_error = message_error.release().ptr();
@@ -67,8 +68,8 @@ void add_register(nb::module_& module) {
             state.uuid_type = attribute("uuid", "UUID");
         },
         nb::kw_only(), nb::arg("headers_type"), nb::arg("query_params_type"), nb::arg("client_type"),
-        nb::arg("disconnect_error"), nb::arg("state_error"), nb::arg("message_error"), nb::arg("encode_json"),
-        nb::arg("decode_json"), nb::arg("is_own_task"), nb::arg("done_future"));
+        nb::arg("state_type"), nb::arg("disconnect_error"), nb::arg("state_error"), nb::arg("message_error"),
+        nb::arg("encode_json"), nb::arg("decode_json"), nb::arg("is_own_task"), nb::arg("done_future"));
 }
 
 // msgspec writes null for a NaN or an infinity, and words where it is a key or a Decimal: nan": inf": NaN" Infinity"

@@ -30,6 +30,7 @@ struct ModuleState {
     PyObject* headers_type;
     PyObject* query_params_type;
     PyObject* client_type;
+    PyObject* state_type;
     PyObject* disconnect_error;
     PyObject* state_error;
     PyObject* message_error;

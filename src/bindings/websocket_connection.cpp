@@ -78,6 +78,8 @@ int connection_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(connection->query_params);
     Py_VISIT(connection->cookies);
     Py_VISIT(connection->user_data);
+    Py_VISIT(connection->attributes);
+    Py_VISIT(connection->app);
     if (connection->on_disconnect) {
         if (const int result = connection->on_disconnect->traverse(visit, arg)) return result;
     }
@@ -95,6 +97,8 @@ int connection_clear(PyObject* self) {
     Py_CLEAR(connection->query_params);
     Py_CLEAR(connection->cookies);
     Py_CLEAR(connection->user_data);
+    Py_CLEAR(connection->attributes);
+    Py_CLEAR(connection->app);
     return 0;
 }
 
@@ -132,6 +136,8 @@ PyMethodDef connection_methods[] = {
 };
 
 PyMemberDef connection_members[] = {
+    {"app", T_OBJECT, offsetof(ConnectionObject, app), READONLY, docs::app},
+    {"_app", T_OBJECT, offsetof(ConnectionObject, app), 0, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(ConnectionObject, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
@@ -173,7 +179,7 @@ PyObject* make_connection(const ModuleState& state, base::IntrusivePtr<service::
     self->loop = Py_NewRef(loop);
     std::construct_at(&self->dropped_in_a_row, std::move(dropped_in_a_row));
     self->path_params = self->headers = self->query_params = self->cookies = nullptr;
-    self->user_data = self->weak_references = nullptr;
+    self->user_data = self->attributes = self->app = self->weak_references = nullptr;
     PyObject_GC_Track(self);
     return reinterpret_cast<PyObject*>(self);
 }

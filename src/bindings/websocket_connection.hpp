@@ -45,6 +45,8 @@ struct ConnectionObject {
     PyObject* query_params;
     PyObject* cookies;
     PyObject* user_data;
+    PyObject* attributes;  // the State over user_data
+    PyObject* app;         // null: none was given
     PyObject* weak_references;
 };
 

@@ -200,6 +200,12 @@ async def send_unawaited(ws: WebSocketConnection, command: Command) -> int:
     return int(command["count"])
 
 
+async def remember(ws: WebSocketConnection, command: Command) -> dict[str, Any]:
+    for name, value in command.get("set", {}).items():
+        setattr(ws.state, name, value)
+    return {name: getattr(ws.state, name) for name in ws.state}
+
+
 async def user_data(ws: WebSocketConnection, command: Command) -> dict[str, Any]:
     ws.user_data.update(command.get("set", {}))
     return dict(ws.user_data)
@@ -213,6 +219,7 @@ async def handle(ws: WebSocketConnection, _: Command) -> bool:
 CALLS: dict[str, Any] = {
     "state": state,
     "handle": handle,
+    "remember": remember,
     "user_data": user_data,
     "accept": lambda ws, c: ws.accept(c.get("subprotocol"), headers_of(c)),
     "close": lambda ws, c: ws.close(c.get("code", 1000), c.get("reason")),

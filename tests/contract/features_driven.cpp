@@ -185,6 +185,14 @@ Task<Json> send_unawaited(WebSocketConnection ws, Json command) {
     co_return count;
 }
 
+Task<Json> remember(WebSocketConnection ws, Json command) {
+    const Json set = command.value("set", Json::object());
+    for (const auto& [name, value] : set.items()) ws.state()[name] = value;
+    Json all = Json::object();
+    for (const auto& [name, value] : ws.state()) all[name] = std::any_cast<Json>(value);
+    co_return all;
+}
+
 Task<Json> user_data(WebSocketConnection ws, Json command) {
     const Json set = command.value("set", Json::object());
     for (const auto& [name, value] : set.items()) ws.user_data()[name] = value;
@@ -279,6 +287,7 @@ using Call = Task<Json> (*)(WebSocketConnection, Json);
 const std::map<std::string, Call> calls = {
     {"state", show_state},
     {"handle", handle},
+    {"remember", remember},
     {"user_data", user_data},
     {"accept", accept},
     {"close", close},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from driver import Subject
 from promises import promise
 
@@ -51,15 +52,16 @@ def test_no_parameter_of_a_query_is_left_out(subject: New) -> None:
 
 
 @promise("user-data")
-def test_user_data(subject: New) -> None:
+@pytest.mark.parametrize("name", ["remember", "user_data"])
+def test_state(subject: New, name: str) -> None:
     s = subject(accepted=False)
-    assert s.do("user_data") == {}
-    s.do("user_data", set={"name": "Ada"})
+    assert s.do(name) == {}
+    s.do(name, set={"name": "Ada"})
     s.accept()
     s.do("close")
     s.peer.expect_close(1000)
-    assert s.do("user_data") == {"name": "Ada"}
-    assert s.foreign.do("user_data") == {"name": "Ada"}
+    assert s.do("remember") == s.do("user_data") == {"name": "Ada"}
+    assert s.foreign.do(name) == {"name": "Ada"}
 
 
 @promise("connection-identity")

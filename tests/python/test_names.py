@@ -1,22 +1,32 @@
 """Names of Starlette and FastAPI are ours, the older names of this package go on working, and habits that ProAPI does
 not have are answered with what to write."""
 
+import asyncio
 import copy
+import pickle
 from typing import Any
 
 import pytest
+from conftest import Serve
 from promises import promise
+from websockets.asyncio.client import connect
 
+import proapi
 from proapi import (
     FileResponse,
     HTMLResponse,
     HTTPException,
     JSONResponse,
     PlainTextResponse,
+    ProAPI,
     RedirectResponse,
+    Request,
     RequestBodyError,
     Response,
+    State,
     StreamingResponse,
+    WebSocket,
+    WebSocketConnection,
 )
 
 
@@ -96,6 +106,73 @@ def test_http_exceptions() -> None:
     assert (HTTPException(404).detail, str(HTTPException(404))) == ("Not Found", "404 Not Found")
     assert (HTTPException(499).detail, HTTPException(404, "").detail) == ("", "")
     assert RequestBodyError("no", status_code=415).status_code == 415
+
+
+@promise("familiar-names")
+def test_the_connections_class_has_two_names() -> None:
+    assert WebSocket is WebSocketConnection is proapi.WebSocket
+
+
+# ---- state ----
+
+
+@promise("application-state")
+def test_state_is_attributes_and_items() -> None:
+    state = State()
+    state.name = "Ada"
+    state["age"] = 36
+    assert (state["name"], state.age, list(state), len(state)) == ("Ada", 36, ["name", "age"], 2)
+    assert "name" in state
+    assert "name" in dir(state)
+    assert repr(state) == "State({'name': 'Ada', 'age': 36})"
+    del state.name
+    del state["age"]
+    assert not state
+    with pytest.raises(AttributeError, match="expected 'name' in the state, got nothing"):
+        state.name  # noqa: B018
+    with pytest.raises(AttributeError, match="name"):
+        del state.name
+    with pytest.raises(KeyError):
+        state["name"]
+
+
+@promise("application-state")
+@pytest.mark.parametrize("copied", [copy.copy, lambda state: pickle.loads(pickle.dumps(state))])
+def test_state_can_be_copied(copied: Any) -> None:
+    state = State({"name": "Ada"})
+    assert copied(state).name == "Ada"
+
+
+@promise("application-state")
+async def test_states_and_applications(serve: Serve) -> None:
+    app = ProAPI()
+    seen: list[Any] = []
+
+    @app.get("/")
+    async def handler(request: Request) -> None:
+        request.state.number = len(list(request.state))
+        seen.append((request.app, request.app.state.name, request.state.number, request.state))
+
+    @app.websocket("/ws")
+    async def websocket_handler(websocket: WebSocket) -> None:
+        await websocket.accept()
+        websocket.state.number = 1
+        websocket.user_data["name"] = "Ada"
+        seen.append((websocket.app, websocket.user_data, websocket.state.name, websocket.state is websocket.state))
+
+    app.state.name = "chat"
+    port = await serve(app)
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        await reader.read()
+        writer.close()
+    async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+        await client.wait_closed()
+    assert [each[:3] for each in seen[:2]] == [(app, "chat", 0)] * 2
+    assert seen[0][3] is not seen[1][3]
+    assert seen[2] == (app, {"number": 1, "name": "Ada"}, "Ada", True)
+    assert ProAPI().state is not app.state
 
 
 # ---- older names ----

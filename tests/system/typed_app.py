@@ -30,8 +30,10 @@ from proapi import (
     Response,
     RouteError,
     RunningServer,
+    State,
     StreamingResponse,
     UploadFile,
+    WebSocket,
     WebSocketConnection,
     WebSocketDisconnect,
     WebSocketError,
@@ -90,6 +92,9 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
     assert_type(websocket.subprotocol, str | None)
     assert_type(websocket.buffered_amount, int)
     websocket.user_data["since"] = 0
+    websocket.state.until = 1
+    assert_type(websocket.state, State)
+    assert_type(websocket.app, ProAPI)
 
     if "name" not in websocket.query_params:
         await websocket.reject(401, "Who are you?", {"WWW-Authenticate": "None"})
@@ -118,7 +123,7 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
 
 
 @app.websocket("/kinds", cancel_on_disconnect=True)
-async def kinds(websocket: WebSocketConnection) -> None:
+async def kinds(websocket: WebSocket) -> None:
     await websocket.accept()
     assert_type(await websocket.receive_text(), str)
     assert_type(await websocket.receive_bytes(), bytes)
@@ -148,6 +153,9 @@ async def item(request: Request, number: int) -> dict[str, int]:
     assert_type(request.cookies, dict[str, str])
     assert_type(request.client, Client | None)
     assert_type(request.url, str)
+    assert_type(request.app, ProAPI)
+    assert_type(request.state, State)
+    app.state.requests = request.state.number = 1
     assert_type(await request.is_disconnected(), bool)
     if number < 0:
         raise HTTPException(404, "There is no such item.", {"X-Number": str(number)})

@@ -15,7 +15,7 @@ from .._engine import (
     WebSocketBridge,
     WebSocketConnection,
 )
-from ..datastructures import Client, Headers, QueryParams
+from ..datastructures import Client, Headers, QueryParams, State
 from ..errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
 from . import json
 
@@ -66,6 +66,7 @@ _engine.register(
     headers_type=Headers,
     query_params_type=QueryParams,
     client_type=Client,
+    state_type=State,
     disconnect_error=WebSocketDisconnect,
     state_error=WebSocketStateError,
     message_error=WebSocketMessageError,

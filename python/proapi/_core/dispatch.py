@@ -9,18 +9,20 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextvars import Context, copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
 from ..request import Request
 from ..response import PlainTextResponse, Response, to_response
-from ..routing import RouteTable
 from .background import BackgroundTasks
 from .binding import WebSocketConnection
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
 from .signature import Handler
 from .threads import ThreadPool
+
+if TYPE_CHECKING:
+    from ..app import ProAPI
 
 _NORMAL, _GOING_AWAY, _INTERNAL_ERROR = 1000, 1001, 1011
 _CLOSE_REASONS = {1003: "this kind of message is not expected here", 1007: "the message is not the JSON expected here"}
@@ -30,8 +32,9 @@ _MOST_NAMES = 5
 class Dispatcher:
     """The running handlers of one server."""
 
-    def __init__(self, routes: RouteTable) -> None:
-        self._handlers = routes.handlers
+    def __init__(self, app: "ProAPI") -> None:
+        self._app = app
+        self._handlers = app.routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
         self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
         self._abandoned: set[asyncio.Task[Any]] = set()  # at the last look
@@ -110,6 +113,7 @@ class Dispatcher:
         handler = self._handlers[route]
         assert handler is not None
         context = self._context.copy() if context is None else context
+        connection._app = self._app
         try:
             coroutine = context.run(handler.call, connection, connection.path_params)
             if not inspect.iscoroutine(coroutine):
@@ -190,7 +194,7 @@ class Dispatcher:
             task.exception()  # SystemExit and KeyboardInterrupt: the loop has raised them already
 
     async def _respond(self, exchange: Exchange, handler: Handler) -> None:
-        request = Request(exchange.request, exchange)
+        request = Request(exchange.request, exchange, self._app)
         try:
             try:
                 result = await self._call(handler, request, exchange)

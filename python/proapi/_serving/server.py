@@ -41,7 +41,7 @@ class Server:
 
     def __init__(self, app: "ProAPI", access_log: "AccessLogFormat | None" = None) -> None:
         self._app = app
-        self._dispatcher = Dispatcher(app.routes)
+        self._dispatcher = Dispatcher(app)
         self._stop_deadline: float | None = None
         self.engine = Engine(
             app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log

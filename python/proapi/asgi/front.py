@@ -29,7 +29,7 @@ class AsgiFront:
     def __init__(self, app: "ProAPI") -> None:
         self.app = app
         self.loop = asyncio.get_running_loop()
-        self.dispatcher = Dispatcher(app.routes)
+        self.dispatcher = Dispatcher(app)
         self.dispatcher.start()
         self.dispatcher.background.open()
         self.service = AsgiService(app.routes.site, self.dispatcher.peer_faults.write)

@@ -168,6 +168,7 @@ TEST(Http, Failures) {
 
 // promise: familiar-names
 TEST(Http, ResponsesAndExceptionsHaveStarlettesNames) {
+    static_assert(std::is_same_v<WebSocket, WebSocketConnection>);
     ProAPI app;
     app.get("/response", [] {
         Response response("body { }");

@@ -50,6 +50,7 @@ const std::vector<std::pair<std::string, Use>>& uses() {
         {"subprotocols", use([](const auto& moved) { static_cast<void>(moved.subprotocols()); })},
         {"client", use([](const auto& moved) { static_cast<void>(moved.client()); })},
         {"url", use([](const auto& moved) { static_cast<void>(moved.url()); })},
+        {"state", use([](const auto& moved) { static_cast<void>(moved.state()); })},
         {"user_data", use([](const auto& moved) { static_cast<void>(moved.user_data()); })},
         {"closed", use([](const auto& moved) { static_cast<void>(moved.closed()); })},
         {"close_code", use([](const auto& moved) { static_cast<void>(moved.close_code()); })},
@@ -204,6 +205,8 @@ TEST(AnotherThread, IsRefusedWhereAHandleBelongsToItsOwn) {
                   "TaskHandle::cancel(): expected to be called on the task's own thread, got another one");
         EXPECT_EQ(refusal_of([&] { static_cast<void>(handle.is_done()); }),
                   "TaskHandle::is_done(): expected to be called on the task's own thread, got another one");
+        EXPECT_EQ(refusal_of([&] { static_cast<void>(websocket.state()); }),
+                  "state(): expected to be called on the connection's own thread, got another one");
         EXPECT_EQ(refusal_of([&] { static_cast<void>(websocket.user_data()); }),
                   "user_data(): expected to be called on the connection's own thread, got another one");
         EXPECT_FALSE(handle.is_done());
