@@ -5,9 +5,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack
 
-from ._core import background
+from ._core import background, habits
 from ._core.binding import serving
 from ._serving import run
 from ._serving.lifespan import Lifespan, require_function
@@ -57,10 +57,16 @@ class ProAPI:
         if response_headers:
             self.routes.site.add_response_headers(list(response_headers.items()))
 
+    if not TYPE_CHECKING:  # a type checker would take any name
+
+        def __getattr__(self, name: str) -> Any:
+            habits.refuse_attribute(self, name, habits.APP)
+
     # ---- settings and lifespan ----
 
     def configure(self, **settings: Unpack[Settings]) -> None:
         """Sets application-wide limits by name. ValueError: one of them can't be, and none was set."""
+        habits.refuse_settings(settings)
         self.routes.configure(settings)
 
     @property
@@ -117,6 +123,7 @@ class ProAPI:
         route. ``cancel_on_disconnect``: the handler is cancelled when the connection is closed by anything but its own
         ``close()``, whatever it waits for. RouteError: a path, signature or setting that can't be."""
         refuse_function_as_path("websocket", path)
+        habits.refuse_keywords("websocket", settings, habits.WEBSOCKET)
 
         def register(handler: _H) -> _H:
             self.routes.add_websocket(path, handler, settings, cancel_on_disconnect=cancel_on_disconnect)
@@ -125,46 +132,50 @@ class ProAPI:
         return register
 
     def route(
-        self, path: str, methods: Iterable[str] = ("GET",), *, cancel_on_disconnect: bool = False
+        self, path: str, methods: Iterable[str] = ("GET",), *, cancel_on_disconnect: bool = False, **unknown: Never
     ) -> Callable[[_H], _H]:
         """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these
         methods. ``cancel_on_disconnect``: as ``get``. RouteError: a path or signature that can't be."""
         refuse_function_as_path("route", path)
+        habits.refuse_unknown("route", unknown)
         wanted = [methods] if isinstance(methods, str) else list(methods)
         return self._route(path, wanted, cancel_on_disconnect=cancel_on_disconnect)
 
-    def get(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def get(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator: ``def`` or ``async def handler(request, <path parameters>)``, the request optional.
         Serves HEAD too. ``cancel_on_disconnect``: an ``async def`` handler is cancelled when its client leaves, and one
         that ends its side of the connection has left. RouteError: a path or signature that can't be."""
-        return self._route_of("get", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("get", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def post(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def post(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for POST requests."""
-        return self._route_of("post", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("post", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def put(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def put(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for PUT requests."""
-        return self._route_of("put", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("put", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def patch(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def patch(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for PATCH requests."""
-        return self._route_of("patch", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("patch", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def delete(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def delete(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for DELETE requests."""
-        return self._route_of("delete", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("delete", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def head(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def head(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for HEAD requests."""
-        return self._route_of("head", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("head", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def options(self, path: str, *, cancel_on_disconnect: bool = False) -> Callable[[_H], _H]:
+    def options(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for OPTIONS requests."""
-        return self._route_of("options", path, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_of("options", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def _route_of(self, method: str, path: str, *, cancel_on_disconnect: bool) -> Callable[[_H], _H]:
+    def _route_of(
+        self, method: str, path: str, unknown: Iterable[str], *, cancel_on_disconnect: bool
+    ) -> Callable[[_H], _H]:
         refuse_function_as_path(method, path)
+        habits.refuse_unknown(method, unknown)
         return self._route(path, [method], cancel_on_disconnect=cancel_on_disconnect)
 
     def _route(self, path: str, methods: list[str], *, cancel_on_disconnect: bool) -> Callable[[_H], _H]:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ._core import json
+from ._core import habits, json
 from ._core.binding import RequestInfo
 from ._core.exchange import Exchange
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
@@ -133,6 +133,11 @@ class Request:
         if not self._exchange.client_left:
             await asyncio.sleep(0)
         return self._exchange.client_left
+
+    if not TYPE_CHECKING:  # a type checker would take any name
+
+        def __getattr__(self, name: str) -> Any:
+            habits.refuse_attribute(self, name, habits.REQUEST)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path!r}>"

@@ -28,6 +28,7 @@ from proapi import (
     WebSocket,
     WebSocketConnection,
 )
+from proapi._core import habits
 
 
 def type_of(response: Response) -> str | None:
@@ -224,3 +225,78 @@ def test_older_names_of_exceptions() -> None:
 def test_keywords_that_do_not_exist(call: Any, text: str) -> None:
     with pytest.raises(TypeError, match=text):
         call()
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("name", habits.APP)
+def test_attributes_of_an_application(name: str) -> None:
+    app = ProAPI()
+    assert not hasattr(app, name)
+    with pytest.raises(AttributeError) as caught:
+        getattr(app, name)
+    assert str(caught.value) == f"'ProAPI' object has no attribute {name!r}: {habits.APP[name]}"
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("name", habits.REQUEST)
+def test_attributes_of_a_request(name: str) -> None:
+    request: Any = Request(None)  # type: ignore[arg-type]
+    assert not hasattr(request, name)
+    with pytest.raises(AttributeError) as caught:
+        getattr(request, name)
+    assert str(caught.value) == f"'Request' object has no attribute {name!r}: {habits.REQUEST[name]}"
+
+
+def test_any_other_attribute() -> None:
+    app: Any = ProAPI()
+    with pytest.raises(AttributeError, match=r"^'ProAPI' object has no attribute 'rout'$") as caught:
+        app.rout("/")
+    assert (caught.value.name, caught.value.obj) == ("rout", app)  # what "Did you mean: 'route'?" is made of
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head", "options", "route"])
+@pytest.mark.parametrize("name", [*habits.ROUTE, "response_model_exclude_none"])
+def test_keywords_of_routes(method: str, name: str) -> None:
+    if (method, name) == ("route", "methods"):
+        return
+    register: Any = getattr(ProAPI(), method)
+    with pytest.raises(TypeError) as caught:
+        register("/", **{name: None})
+    text = habits.ROUTE.get(name, habits.ROUTE["response_model"])
+    assert str(caught.value) == f"{method}() takes no {name}=: {text}"
+
+
+def test_any_other_keyword_of_a_route() -> None:
+    register: Any = ProAPI().get
+    with pytest.raises(TypeError, match=r"get\(\) got an unexpected keyword argument 'x'; it takes"):
+        register("/", x=1)
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("name", habits.WEBSOCKET)
+def test_keywords_of_websocket_routes(name: str) -> None:
+    register: Any = ProAPI().websocket
+    with pytest.raises(TypeError) as caught:
+        register("/", **{name: None})
+    assert str(caught.value) == f"websocket() takes no {name}=: {habits.WEBSOCKET[name]}"
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("name", habits.SETTINGS)
+def test_settings(name: str) -> None:
+    options: Any = {name: None}
+    for configure in (ProAPI, ProAPI().configure):
+        with pytest.raises(ValueError, match="is not a setting") as caught:
+            configure(**options)
+        assert str(caught.value) == f"{name!r} is not a setting: {habits.SETTINGS[name]}"
+    with pytest.raises(SystemExit):
+        ProAPI().run(**options)
+
+
+@pytest.mark.parametrize("table", [habits.APP, habits.ROUTE, habits.WEBSOCKET, habits.SETTINGS, habits.REQUEST])
+def test_habits_are_what_does_not_exist(table: dict[str, str]) -> None:
+    """Whoever adds one of them takes it out of its table."""
+    exists = {id(habits.APP): vars(ProAPI), id(habits.REQUEST): vars(Request), id(habits.SETTINGS): ProAPI().limits}
+    assert not table.keys() & exists.get(id(table), {}).keys()
+    assert list(table) == sorted(table)

@@ -51,6 +51,8 @@ def test_the_application_can_be_imported() -> None:
         ("app.run(loop='trio')", "Literal"),
         ("app.spawn(handler)", "incompatible type"),
         ("app.get('/', True)", "Too many positional arguments"),
+        ("app.get('/', response_model=int)", 'expected "Never"'),
+        ("app.add_middleware(int)", "has no attribute"),
     ],
 )
 def test_mistakes_are_found(mistake: str, complaint: str, cache: Path, tmp_path: Path) -> None:

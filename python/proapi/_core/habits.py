@@ -1,0 +1,148 @@
+"""Names that people type from habit, of Starlette, FastAPI, uvicorn and Flask, and that ProAPI does not have: what to
+write instead. Data only, and the errors that say it."""
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+_NO_DOCUMENT = "ProAPI writes no OpenAPI document and names no routes: leave it out"
+_NO_MIDDLEWARE = (
+    "ProAPI has no middleware of its own: under an ASGI server wrap the application, app = SomeMiddleware(app)"
+)
+_NO_ROUTERS = 'ProAPI has no routers: register each route at the application, as @app.get("/users/{name}")'
+_NO_EXCEPTION_HANDLERS = (
+    "ProAPI has no exception handlers: raise HTTPException(status_code, detail, headers), or catch the exception in the"
+    " handler and return a Response"
+)
+_NO_DEPENDENCIES = "ProAPI has no dependencies: call the function in the handler"
+_NO_HOOKS = "ProAPI calls nothing before or after a request: decorate the handler, and use functools.wraps"
+_ROUTE = "write app.route(path, methods=[...])(handler)"
+_WEBSOCKET = "write app.websocket(path)(handler)"
+_TLS = "ProAPI has no TLS: let a proxy in front of it end TLS"
+
+APP: dict[str, str] = {
+    "add_api_route": _ROUTE,
+    "add_api_websocket_route": _WEBSOCKET,
+    "add_event_handler": "write app.on_startup(function) or app.on_shutdown(function)",
+    "add_exception_handler": _NO_EXCEPTION_HANDLERS,
+    "add_middleware": _NO_MIDDLEWARE,
+    "add_route": _ROUTE,
+    "add_url_rule": _ROUTE,
+    "add_websocket_route": _WEBSOCKET,
+    "after_request": _NO_HOOKS,
+    "api_route": "write @app.route(path, methods=[...])",
+    "before_request": _NO_HOOKS,
+    "config": "write app.configure(name=value); app.limits has every setting",
+    "dependency_overrides": _NO_DEPENDENCIES,
+    "errorhandler": _NO_EXCEPTION_HANDLERS,
+    "exception_handler": _NO_EXCEPTION_HANDLERS,
+    "exception_handlers": _NO_EXCEPTION_HANDLERS,
+    "include_router": _NO_ROUTERS,
+    "logger": 'write logging.getLogger("proapi")',
+    "middleware": _NO_MIDDLEWARE,
+    "mount": "write app.static(path, directory) for files; ProAPI mounts no other application",
+    "on_event": "write @app.on_startup or @app.on_shutdown, without parentheses, or ProAPI(lifespan=...)",
+    "openapi": _NO_DOCUMENT,
+    "register_blueprint": _NO_ROUTERS,
+    "router": _NO_ROUTERS,
+    "test_client": "write async with app.serving(port=0) as server, and connect to server.url",
+    "trace": 'write @app.route(path, methods=["TRACE"])',
+    "url_for": "ProAPI names no routes: write the path",
+    "url_path_for": "ProAPI names no routes: write the path",
+    "websocket_route": "write @app.websocket(path)",
+}
+
+_METHODS = "write @app.route(path, methods=[...])"
+
+ROUTE: dict[str, str] = {
+    "background": "write app.spawn(coroutine) in the handler",
+    "callbacks": _NO_DOCUMENT,
+    "dependencies": _NO_DEPENDENCIES,
+    "deprecated": _NO_DOCUMENT,
+    "description": _NO_DOCUMENT,
+    "endpoint": _NO_DOCUMENT,
+    "include_in_schema": _NO_DOCUMENT,
+    "max_body_size": "it is a setting of the whole application: write ProAPI(max_body_size=...)",
+    "methods": _METHODS,
+    "name": _NO_DOCUMENT,
+    "openapi_extra": _NO_DOCUMENT,
+    "operation_id": _NO_DOCUMENT,
+    "response_class": "return a response of that class from the handler",
+    "response_description": _NO_DOCUMENT,
+    "response_model": "return what the client should get: a dataclass, msgspec.Struct, dict or list becomes JSON",
+    "responses": _NO_DOCUMENT,
+    "status_code": "return JSONResponse(content, status_code=...) or Response(content, status_code=...)",
+    "strict_slashes": "a slash at the end counts: register both paths",
+    "summary": _NO_DOCUMENT,
+    "tags": _NO_DOCUMENT,
+}
+
+WEBSOCKET: dict[str, str] = {
+    "dependencies": _NO_DEPENDENCIES,
+    "name": _NO_DOCUMENT,
+    "subprotocols": "write await websocket.accept(subprotocol=...), with one of websocket.subprotocols",
+}
+
+SETTINGS: dict[str, str] = {
+    "debug": "tracebacks are in the log, and clients never get them",
+    "dependencies": _NO_DEPENDENCIES,
+    "description": _NO_DOCUMENT,
+    "docs_url": _NO_DOCUMENT,
+    "exception_handlers": _NO_EXCEPTION_HANDLERS,
+    "log_level": 'write logging.getLogger("proapi").setLevel(...) before app.run()',
+    "middleware": _NO_MIDDLEWARE,
+    "on_shutdown": "write @app.on_shutdown",
+    "on_startup": "write @app.on_startup",
+    "openapi_url": _NO_DOCUMENT,
+    "redoc_url": _NO_DOCUMENT,
+    "reload": "ProAPI does not reload: uvicorn main:app --reload serves the application while you write it",
+    "routes": _NO_ROUTERS,
+    "ssl_certfile": _TLS,
+    "ssl_context": _TLS,
+    "ssl_keyfile": _TLS,
+    "title": _NO_DOCUMENT,
+    "version": _NO_DOCUMENT,
+}
+
+REQUEST: dict[str, str] = {
+    "args": "write request.query_params",
+    "auth": "ProAPI has no authentication: look at request.headers, and keep the user in request.state",
+    "base_url": "write request.url or request.headers",
+    "data": "write await request.body()",
+    "get_json": "write await request.json()",
+    "query_string": "write request.query_params",
+    "remote_addr": "write request.client.host",
+    "session": "ProAPI has no sessions: write request.cookies and response.set_cookie()",
+    "stream": "the body is there whole: write await request.body()",
+    "url_for": "ProAPI names no routes: write the path",
+    "user": "ProAPI has no authentication: keep the user in request.state",
+    "view_args": "write request.path_params",
+}
+
+
+def refuse_attribute(owner: object, name: str, habits: dict[str, str]) -> NoReturn:
+    """AttributeError, as Python's own, with what to write where the name is a habit."""
+    kind = type(owner).__name__
+    text = f"{kind!r} object has no attribute {name!r}"
+    raise AttributeError(f"{text}: {habits[name]}" if name in habits else text, name=name, obj=owner)
+
+
+def refuse_keywords(call: str, names: Iterable[str], habits: dict[str, str]) -> None:
+    """TypeError: one of the names is a habit, with what to write."""
+    for name in names:
+        habit = "response_model" if name.startswith("response_model_") else name
+        if habit in habits:
+            raise TypeError(f"{call}() takes no {name}=: {habits[habit]}")
+
+
+def refuse_unknown(call: str, names: Iterable[str]) -> None:
+    """TypeError: any name at all."""
+    refuse_keywords(call, names, ROUTE)
+    for name in names:
+        raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; it takes cancel_on_disconnect")
+
+
+def refuse_settings(names: Iterable[str]) -> None:
+    """ValueError: one of the names is a habit, with what to write."""
+    for name in names:
+        if name in SETTINGS:
+            raise ValueError(f"{name!r} is not a setting: {SETTINGS[name]}")
