@@ -34,6 +34,7 @@ def test_register_is_called_once() -> None:
             headers_type=nothing,
             query_params_type=nothing,
             client_type=nothing,
+            state_type=nothing,
             disconnect_error=nothing,
             state_error=nothing,
             message_error=nothing,
