@@ -333,15 +333,15 @@ def test_a_network_that_is_gone_is_found_in_time(start_server: Start) -> None:
 @promise("silent-peers")
 def test_who_takes_what_was_sent_is_alive(start_server: Start) -> None:
     """Its pong is behind what the server's kernel still has for it."""
-    message = bytes(3 * MIB)
+    message = bytes(4 * MIB)
     # Once the last of it is in the client's own kernel, only the pong tells: time enough for a slow machine.
-    limits = {"ping_interval": SHORT / 2, "ping_timeout": 2 * SHORT, "max_message_size": len(message)}
+    limits = {"ping_interval": SHORT / 2, "ping_timeout": 4 * SHORT, "max_message_size": len(message)}
     server = start_server(limits=limits)
     # Room for whole segments of the loopback: with less, TCP itself pauses for longer than that.
     with WebSocket(server.port, "/echo", receive_buffer=256 * 1024) as websocket:
         begin = time.monotonic()
         websocket.send_message(message)
-        while time.monotonic() - begin < 5 * SHORT:
+        while time.monotonic() - begin < 6 * SHORT:
             websocket.buffer += websocket.socket.recv(8192)
             time.sleep(0.005)
         assert len(websocket.buffer) < len(message)
