@@ -3,7 +3,7 @@
 // Two steps. While the engine's turn runs, the octets are copied into a str or bytes, which runs no Python code. The
 // task that receives makes its object of that, which for JSON may run the application's own code.
 //
-// Knows neither connections nor who waits.
+// Does not know connections or waiting tasks.
 #pragma once
 
 #include <Python.h>

@@ -16,8 +16,7 @@ class DisconnectCallback;
 class MessageReceiver;
 struct ReceiveOperation;
 
-// Where messages don't come by themselves, but have to be asked for: whoever waits for one steps another server's
-// receive(), in its own task.
+// A source that must be asked for each message: another server's receive(). The task that waits for a message steps it.
 class MessageSource {
 public:
     // What to step, a new reference. Null: messages come by themselves at present. Throws a Python exception.

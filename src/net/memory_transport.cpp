@@ -78,7 +78,7 @@ void MemoryTransport::read_again() {
     looks_soon_ = false;
     try {
         look();
-    } catch (...) {  // for want of memory: what was not reported is reported later
+    } catch (...) {  // out of memory: the rest is reported later
         look_soon();
         throw;
     }

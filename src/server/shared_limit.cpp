@@ -32,7 +32,7 @@ std::vector<std::pair<std::string, double>> effective_settings(const service::Se
 
 SharedLimit::SharedLimit(const service::Settings& settings, std::size_t reactors)
     : max_connections_(effective_max_connections(settings, reactors)),
-      // Who allows more connections than there are descriptors knows of more than the limit says.
+      // If max_connections exceeds the descriptor limit, trust the setting.
       max_descriptors_(std::max(max_connections_, effective_max_connections(service::Settings{}, reactors))) {}
 
 bool SharedLimit::take_connection() noexcept {

@@ -357,3 +357,67 @@ async def test_a_stream_ends_though_its_client_goes_before_the_first_part() -> N
     await peer.end()
     await asyncio.wait_for(closed.wait(), 5)
     assert peer.outgoing.empty()
+
+
+async def test_a_handler_may_call_applications_in_its_own_task() -> None:
+    """Its own and another one, as test clients do; afterwards it is still its own application that serves it."""
+    inner, outer = ProAPI(), ProAPI()
+    told: list[str] = []
+
+    @inner.get("/")
+    async def page() -> str:
+        return "inner"
+
+    @outer.get("/page")
+    async def own_page() -> str:
+        return "own"
+
+    async def tell() -> None:
+        told.append("outer")
+
+    @outer.get("/")
+    async def calls() -> str:
+        async def call(app: ProAPI, path: str) -> str:
+            sent: list[Message] = []
+
+            async def receive() -> Message:
+                return {"type": "http.request"}
+
+            async def send(message: Message) -> None:
+                sent.append(message)
+
+            await app(scope_of("http", path), receive, send)
+            return bytes(sent[-1]["body"]).decode()
+
+        answer = f"{await call(inner, '/')} {await call(outer, '/page')}"
+        await outer.spawn(tell())
+        return answer
+
+    assert (await http(outer, "/"))[2] == b"inner own"
+    assert told == ["outer"]
+    assert outer._asgi is not None
+    assert not outer._asgi.dispatcher.tasks
+
+
+async def test_a_cancellation_that_is_not_its_clients_leaves_the_call() -> None:
+    """A time limit around the application, say: though the client has gone, too."""
+    app = ProAPI()
+    knows = asyncio.Event()
+
+    @app.get("/")
+    async def goes_on(request: Request) -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(0)
+        knows.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None: ...
+
+    call = asyncio.ensure_future(app(scope_of("http", "/", http_version="1.1"), receive, send))
+    await asyncio.wait_for(knows.wait(), 5)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call

@@ -182,11 +182,15 @@ class Dispatcher:
         assert handler is not None
         task = asyncio.current_task()
         assert task is not None
+        outer = self._exchanges.get(task)  # of a handler that calls its own application
         self._exchanges[task] = exchange, handler
         try:
             await self._respond(exchange, handler)
         finally:
-            del self._exchanges[task]
+            if outer is None:
+                del self._exchanges[task]
+            else:
+                self._exchanges[task] = outer
 
     def _on_request_done(self, task: asyncio.Task[Any]) -> None:
         del self._exchanges[task]

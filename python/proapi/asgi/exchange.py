@@ -28,13 +28,15 @@ async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send:
         return
     try:
         if (route := exchange.route) is not None:
-            front.enter_context()
+            tokens = front.enter_context()
             try:
                 await front.dispatcher.respond(exchange, route)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
-                if not exchange.ended or task is None or task.uncancel() > 0:  # not with its client
+                if not exchange.has_told_end or task is None or task.uncancel() > 0:  # not with its client
                     raise
+            finally:
+                front.leave_context(tokens)
         await exchange.flush()
     finally:
         exchange.close()
@@ -43,7 +45,7 @@ async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send:
 class HttpExchange(AsgiExchange):
     """See ``Exchange``."""
 
-    __slots__ = ("_front", "_head", "_on_end", "_receive", "_send", "_watcher")
+    __slots__ = ("_front", "_head", "_on_end", "_receive", "_send", "_watcher", "has_told_end")
 
     def __init__(self, front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
         super().__init__(front.service, scope)
@@ -53,6 +55,8 @@ class HttpExchange(AsgiExchange):
         self._watcher: asyncio.Task[None] | None = None
         self._head: asyncio.Task[None] | None = None
         self._on_end: Callable[[], object] | None = None
+        self.has_told_end = False
+        """Whether the handler was, by the callback of ``on_end``, which may have cancelled it."""
 
     # ---- the handler's side ----
 
@@ -64,7 +68,7 @@ class HttpExchange(AsgiExchange):
     def on_end(self, callback: Callable[[], object] | None) -> None:
         self._on_end = callback
         if callback is not None and self.ended:
-            asyncio.get_running_loop().call_soon(callback)
+            asyncio.get_running_loop().call_soon(self._tell_end)
 
     def end_with_client(self) -> None:
         """To an ASGI server, a client that ends its side is gone, or not: nothing tells that it has but ended it."""
@@ -151,5 +155,9 @@ class HttpExchange(AsgiExchange):
         if self.ended:
             return
         self.end()
+        self._tell_end()
+
+    def _tell_end(self) -> None:
         if self._on_end is not None:
+            self.has_told_end = True
             self._on_end()

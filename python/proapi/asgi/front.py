@@ -5,7 +5,7 @@ server's.
 """
 
 import asyncio
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any
 
 from .._core.binding import AsgiService, serving
@@ -47,13 +47,18 @@ class AsgiFront:
         else:
             raise ValueError(f"expected an ASGI scope of type http, websocket or lifespan, got {kind!r}")
 
-    def enter_context(self) -> None:
-        """For a handler that runs in the ASGI call's task: besides the variables of that, those that startup has
-        set."""
-        serving.set(self.dispatcher)
+    def enter_context(self) -> list[Token[Any]]:
+        """For a handler: the variables of the ASGI call that is running, and those that startup has set. What it
+        returns is for ``leave_context``: the task may be that of another application's handler."""
+        tokens: list[Token[Any]] = [serving.set(self.dispatcher)]
         for variable, value in self._set_by_startup.items():
             if variable.get(_MISSING) is _MISSING:
-                variable.set(value)
+                tokens.append(variable.set(value))
+        return tokens
+
+    def leave_context(self, tokens: list[Token[Any]]) -> None:
+        for token in tokens:
+            token.var.reset(token)
 
     async def _end_background(self) -> None:
         await self.dispatcher.background.end(self.loop.time() + self.app.limits["shutdown_timeout"])

@@ -1,6 +1,6 @@
 """A WebSocket over an ASGI server. The engine's connection object steps the server's ``receive`` and ``send`` itself,
 in the handler's task. The pump here does what does not fit in there: the handshake and the close, a ``send`` that has
-to wait, and reading for a handler that does something else, but wants to know of the end."""
+to wait, and reading for a handler that does something else, but needs to notice the end."""
 
 import asyncio
 import weakref
@@ -25,8 +25,11 @@ async def serve_websocket(front: "AsgiFront", scope: Message, receive: Receive, 
     if (bridge := exchange.websocket) is None:
         await _refuse(send, exchange.take_messages(), can_respond=can_respond)
     else:
-        front.enter_context()
-        await _Pump(front, bridge, receive, send, can_respond=can_respond).run()
+        tokens = front.enter_context()
+        try:
+            await _Pump(front, bridge, receive, send, can_respond=can_respond).run()
+        finally:
+            front.leave_context(tokens)
 
 
 class _Pump:

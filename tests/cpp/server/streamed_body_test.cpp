@@ -1,4 +1,4 @@
-// A request's body in parts over a socket: when it is asked for, who waits for whom, and how it ends.
+// A request's body that is read in parts, over a socket: when the client is asked for it, backpressure, and its end.
 #include <gtest/gtest.h>
 
 #include "local_server.hpp"
