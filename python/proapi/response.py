@@ -6,12 +6,9 @@ import inspect
 import mimetypes
 import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
-from contextvars import copy_context
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
 import msgspec
@@ -19,7 +16,7 @@ import msgspec
 from ._core import json
 from ._core.cookies import Expiry, SameSite, write_cookie
 from ._core.exchange import Exchange, Pairs
-from ._core.log import logger
+from ._core.thread_iterator import ThreadIterator
 from ._core.threads import ThreadPool
 from .errors import check_status
 from .settings import Seconds
@@ -37,7 +34,7 @@ _OWN_FIELDS: dict[str | None, Pairs] = {
     _JSON: [("Content-Type", _JSON)],
 }
 _BODILESS = (204, 304)
-_END = object()
+_MISSING = object()
 _NOTHING: Any = None  # in place of content that has an older name
 FIRST_PART_S = 0.5
 """How long a stream's head waits for its first part: until then what the iterator raises decides the response."""
@@ -235,14 +232,14 @@ class JSONResponse(Response):
 
     def __init__(
         self,
-        content: Any = _END,
+        content: Any = _MISSING,
         status_code: int = 200,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         media_type: str | None = None,
         **older: Unpack[OlderNames],
     ) -> None:
         content = older.pop("value", content)
-        if content is _END:
+        if content is _MISSING:
             raise TypeError("JSONResponse: expected content, got none; JSONResponse(None) is null")
         super().__init__(content, status_code, headers, media_type, **older)
 
@@ -314,7 +311,7 @@ class StreamingResponse(Response):
         if isinstance(self.parts, AsyncIterable):
             parts: AsyncIterator[str | bytes] = aiter(self.parts)
         else:
-            parts = _PartsOfThread(iter(self.parts), pool)
+            parts = ThreadIterator(iter(self.parts), pool)
         try:
             if self.status_code not in _BODILESS:  # those have no body: nobody waits for parts
                 await _while_wanted(exchange, self._write_parts(exchange, parts))
@@ -376,56 +373,6 @@ async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
             raise
     finally:
         exchange.on_end(None)
-
-
-class _PartsOfThread(AsyncIterator[str | bytes]):
-    """What a sync iterator gives, each part from a thread of the pool."""
-
-    def __init__(self, parts: Iterator[str | bytes], pool: ThreadPool) -> None:
-        self._parts = parts
-        self._pool = pool
-        self._call: Future[Any] | None = None
-
-    async def __anext__(self) -> str | bytes:
-        self._call = self._pool.submit(next, self._parts, _END)
-        part = await asyncio.wrap_future(self._call)
-        if part is _END:
-            raise StopAsyncIteration
-        return cast("str | bytes", part)
-
-    async def aclose(self) -> None:
-        close = getattr(self._parts, "close", None)
-        if close is None:
-            return
-        # Not one that a thread has just taken: cancel() is False then.
-        is_free = self._call is None or self._call.cancel()
-        if (
-            is_free
-            and inspect.isgenerator(self._parts)
-            and inspect.getgeneratorstate(self._parts) == inspect.GEN_CREATED
-        ):
-            close()  # nothing of it runs
-        elif self._call is None or self._call.done():
-            await self._pool.run(close)
-        else:
-            # Cancelled while the iterator runs: it can be closed once it has given its part.
-            _close_after(self._call, partial(copy_context().run, close), self._pool)
-
-
-def _close_after(call: "Future[Any]", close: Callable[[], object], pool: ThreadPool) -> None:
-    def close_iterator() -> None:
-        try:
-            close()
-        except Exception:
-            logger.exception("the iterator of a response failed when it was closed")
-
-    def on_done(_: "Future[Any]") -> None:
-        try:
-            pool.submit(close_iterator)
-        except RuntimeError:  # the pool has been closed meanwhile: here, in the call's own thread
-            close_iterator()
-
-    call.add_done_callback(on_done)
 
 
 def to_response(result: Any) -> Response:

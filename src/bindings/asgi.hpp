@@ -31,9 +31,15 @@ struct AsgiNames {
     PROAPI_ASGI_NAME(status);
     PROAPI_ASGI_NAME(body);
     PROAPI_ASGI_NAME(more_body);
+    PROAPI_ASGI_NAME(text);
+    PROAPI_ASGI_NAME(bytes);
+    PROAPI_ASGI_NAME(code);
+    PROAPI_ASGI_NAME(reason);
+    PROAPI_ASGI_NAME(subprotocol);
 #undef PROAPI_ASGI_NAME
     const nb::object response_start = nb::steal(PyUnicode_InternFromString("http.response.start"));
     const nb::object response_body = nb::steal(PyUnicode_InternFromString("http.response.body"));
+    const nb::object websocket_send = nb::steal(PyUnicode_InternFromString("websocket.send"));
 };
 
 // The service of one application on one event loop.
@@ -65,14 +71,20 @@ private:
     service::Service service_;
 };
 
+// An item of a scope or message, borrowed; not valid: there is none, or it is None.
+[[nodiscard]] nb::handle find_item(const nb::dict& dict, const nb::object& name);
+// KeyError: there is none.
+[[nodiscard]] nb::handle require_item(const nb::dict& dict, const nb::object& name);
+
 // What an ASGI scope says, as the engine sees requests. TypeError, KeyError: it says something else.
 [[nodiscard]] service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names);
 
 // A header field in a message: the name in lower case.
 [[nodiscard]] nb::object field_of(std::string_view name, std::string_view value);
 
-// The Python object that carries the WebSocket, which is put into `websocket`. `settings` outlive both.
-[[nodiscard]] nb::object make_websocket_bridge(service::RequestInfo request, const service::WebSocketSettings& settings,
+// The Python object that carries the WebSocket, which is put into `websocket`. `settings` belong to the service's site.
+[[nodiscard]] nb::object make_websocket_bridge(const nb::object& service, service::RequestInfo request,
+                                               const service::WebSocketSettings& settings,
                                                base::IntrusivePtr<service::WebSocket>& websocket);
 
 }  // namespace proapi::bindings

@@ -1,6 +1,6 @@
 // AsgiExchange: an HTTP request, or a handshake, of another server. The engine's rules hold for it; the transport under
 // the exchange is a list of ASGI messages that Python sends.
-#include <vector>
+#include <algorithm>
 
 #include "bindings/arguments.hpp"
 #include "bindings/asgi.hpp"
@@ -8,13 +8,13 @@
 #include "bindings/python_errors.hpp"
 #include "http/body_decoder.hpp"
 #include "http/response.hpp"
+#include "http/text.hpp"
 
 namespace proapi::bindings {
 
 nb::object field_of(std::string_view name, std::string_view value) {
     std::string lower(name);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    std::ranges::transform(lower, lower.begin(), http::lower);
     return nb::make_tuple(nb::bytes(lower.data(), lower.size()), nb::bytes(value.data(), value.size()));
 }
 
@@ -154,7 +154,7 @@ private:
     [[nodiscard]] base::IntrusivePtr<service::WebSocket> upgrade(service::Exchange& exchange,
                                                                  const service::WebSocketSettings& settings) override {
         base::IntrusivePtr<service::WebSocket> websocket;
-        websocket_ = make_websocket_bridge(exchange.take_request(), settings, websocket);
+        websocket_ = make_websocket_bridge(service_object_, exchange.take_request(), settings, websocket);
         return websocket;
     }
 

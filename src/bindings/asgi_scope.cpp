@@ -1,26 +1,11 @@
 // An ASGI scope as a request of the engine's. Names and types: the HTTP and WebSocket parts of the ASGI specification.
 #include "bindings/asgi.hpp"
-#include "http/url.hpp"
+#include "http/text.hpp"
 #include "service/host_rule.hpp"
 
 namespace proapi::bindings {
 
 namespace {
-
-[[nodiscard]] nb::handle find(const nb::dict& scope, const nb::object& name) {
-    PyObject* found = PyDict_GetItemWithError(scope.ptr(), name.ptr());
-    if (!found && PyErr_Occurred()) throw nb::python_error();
-    return found == Py_None ? nullptr : found;
-}
-
-[[nodiscard]] nb::handle require(const nb::dict& scope, const nb::object& name) {
-    const nb::handle found = find(scope, name);
-    if (!found.is_valid()) {
-        PyErr_SetObject(PyExc_KeyError, name.ptr());
-        throw nb::python_error();
-    }
-    return found;
-}
 
 // Views that live as long as the object.
 [[nodiscard]] std::string_view text_of(const nb::handle& object, const char* name) {
@@ -41,7 +26,7 @@ namespace {
     std::string out;
     for (const char c : path) {
         const auto octet = static_cast<unsigned char>(c);
-        if ((octet < 0x80 && std::isalnum(octet)) || plain.find(c) != std::string_view::npos) {
+        if (http::is_letter(c) || http::is_digit(c) || plain.find(c) != std::string_view::npos) {
             out += c;
         } else {
             out += {'%', digits[octet >> 4], digits[octet & 15]};
@@ -77,11 +62,11 @@ void add_subprotocols(http::Headers& headers, const nb::handle& subprotocols) {
 
 // The path as it came, and how much of it is where the application is mounted.
 void read_path(service::RequestInfo& request, const nb::dict& scope, const AsgiNames& names) {
-    const nb::handle raw = find(scope, names.raw_path);
+    const nb::handle raw = find_item(scope, names.raw_path);
     std::string path(raw.is_valid() ? octets_of(raw, "raw_path") : std::string_view());
     path.resize(std::min(path.find('?'), path.size()));  // some servers leave the query in it
-    if (path.empty()) path = encode_path(text_of(require(scope, names.path), "path"));
-    const nb::handle root_path = find(scope, names.root_path);
+    if (path.empty()) path = encode_path(text_of(require_item(scope, names.path), "path"));
+    const nb::handle root_path = find_item(scope, names.root_path);
     const std::string root = root_path.is_valid() ? encode_path(text_of(root_path, "root_path")) : std::string();
     if (!root.empty() && path.starts_with(root + "/")) request.mount_bytes = static_cast<std::uint32_t>(root.size());
     request.head.target = std::move(path);
@@ -94,40 +79,53 @@ void read_path(service::RequestInfo& request, const nb::dict& scope, const AsgiN
     if (headers.contains("transfer-encoding")) return http::BodyFraming::chunked;
     if (const auto length = headers.get("content-length"))
         return *length == "0" ? http::BodyFraming::none : http::BodyFraming::content_length;
-    const nb::handle version = find(scope, names.http_version);
+    const nb::handle version = find_item(scope, names.http_version);
     const bool says_so = version.is_valid() && text_of(version, "http_version").starts_with('1');
     return says_so ? http::BodyFraming::none : http::BodyFraming::chunked;
 }
 
 }  // namespace
 
+nb::handle find_item(const nb::dict& dict, const nb::object& name) {
+    PyObject* found = PyDict_GetItemWithError(dict.ptr(), name.ptr());
+    if (!found && PyErr_Occurred()) throw nb::python_error();
+    return found == Py_None ? nullptr : found;
+}
+
+nb::handle require_item(const nb::dict& dict, const nb::object& name) {
+    const nb::handle found = find_item(dict, name);
+    if (found.is_valid()) return found;
+    PyErr_SetObject(PyExc_KeyError, name.ptr());
+    throw nb::python_error();
+}
+
 service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
     service::RequestInfo request{.head = {}, .match = {}, .client = {}};
-    const bool is_websocket = text_of(require(scope, names.type), "type") == "websocket";
+    const bool is_websocket = text_of(require_item(scope, names.type), "type") == "websocket";
     request.kind = is_websocket ? service::RequestKind::checked_handshake : service::RequestKind::http;
-    request.head.method = is_websocket ? "GET" : text_of(require(scope, names.method), "method");
+    request.head.method = is_websocket ? "GET" : text_of(require_item(scope, names.method), "method");
     if (!http::is_token(request.head.method)) request.head.method.clear();  // no route's
     read_path(request, scope, names);
-    if (const nb::handle query = find(scope, names.query_string); query.is_valid())
+    if (const nb::handle query = find_item(scope, names.query_string); query.is_valid())
         if (const std::string_view text = octets_of(query, "query_string"); !text.empty())
             request.head.target.append("?").append(text);
-    add_headers(request.head.headers, require(scope, names.headers));
+    add_headers(request.head.headers, require_item(scope, names.headers));
     if (is_websocket) {
-        add_subprotocols(request.head.headers, find(scope, names.subprotocols));
+        add_subprotocols(request.head.headers, find_item(scope, names.subprotocols));
     } else {
         request.head.framing = framing_of(request, scope, names);
     }
-    if (const nb::handle client = find(scope, names.client); client.is_valid()) {
+    if (const nb::handle client = find_item(scope, names.client); client.is_valid()) {
         const auto [host, port] = host_and_port(client);
         request.client.host = text_of(host, "client");
         if (!port.is_none()) request.client.port = nb::cast<std::uint16_t>(port);
     }
-    if (const nb::handle scheme = find(scope, names.scheme); scheme.is_valid()) {
+    if (const nb::handle scheme = find_item(scope, names.scheme); scheme.is_valid()) {
         const std::string_view name = text_of(scheme, "scheme");
         request.secure = name == "https" || name == "wss";
     }
     // Nothing is known where that server says nothing, and behind a Unix socket stands a proxy: neither is loopback.
-    if (const nb::handle server = find(scope, names.server); server.is_valid())
+    if (const nb::handle server = find_item(scope, names.server); server.is_valid())
         if (const auto [host, port] = host_and_port(server); PyUnicode_Check(host.ptr()))
             request.reach = service::reach_of(text_of(host, "server"));
     return request;

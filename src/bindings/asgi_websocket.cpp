@@ -26,7 +26,7 @@ namespace {
     throw nb::type_error("expected an awaitable from the ASGI server");
 }
 
-[[nodiscard]] nb::object dict_of(std::initializer_list<std::pair<const char*, nb::object>> items) {
+[[nodiscard]] nb::dict dict_of(std::initializer_list<std::pair<nb::handle, nb::object>> items) {
     nb::dict dict;
     for (const auto& [name, value] : items) dict[name] = value;
     return dict;
@@ -51,9 +51,11 @@ namespace {
 
 class WebSocketBridge final : private service::WebSocketTransport, private MessageSource {
 public:
-    // `settings` outlive it.
-    WebSocketBridge(service::RequestInfo request, const service::WebSocketSettings& settings)
-        : settings_(settings),
+    // `settings` belong to the service's site.
+    WebSocketBridge(nb::object service, service::RequestInfo request, const service::WebSocketSettings& settings)
+        : service_(std::move(service)),
+          names_(nb::cast<const AsgiService&>(service_).names()),
+          settings_(settings),
           websocket_(new service::WebSocket(std::move(request), settings, *this)),
           connection_(take(make_connection(module_state(), websocket_,
                                            take(PyObject_CallNoArgs(module_state().get_running_loop)).ptr()))) {
@@ -137,7 +139,7 @@ public:
     [[nodiscard]] nb::object failure() const { return failure_.is_valid() ? failure_ : nb::none(); }
 
     int traverse(visitproc visit, void* arg) {
-        for (const nb::object* object : {&receive_, &send_, &schedule_, &connection_, &failure_})
+        for (const nb::object* object : {&service_, &receive_, &send_, &schedule_, &connection_, &failure_})
             Py_VISIT(object->ptr());
         for (const Output& output : outputs_) Py_VISIT(output.object.ptr());
         return 0;
@@ -191,33 +193,32 @@ private:
         end(ws::close_code::abnormal_closure, {});
     }
     void receive_message(const nb::dict& message) {
-        if (nb::cast<std::string_view>(message["type"]) != "websocket.receive") {
-            const nb::object reason = message.get("reason", nb::none());
-            end(close_code_of(message), reason.is_none() ? std::string() : nb::cast<std::string>(reason));
-            return;
+        const nb::handle type = require_item(message, names_.type);
+        if (PyUnicode_CompareWithASCIIString(type.ptr(), "websocket.receive") != 0) {
+            const nb::handle reason = find_item(message, names_.reason);
+            return end(close_code_of(message), reason.is_valid() ? nb::cast<std::string>(reason) : std::string());
         }
-        const nb::object text = message.get("text", nb::none());
-        std::string data;
-        if (text.is_none()) {
-            const auto octets = nb::cast<nb::bytes>(message["bytes"]);
-            data.assign(octets.c_str(), octets.size());
+        service::Message received;
+        if (const nb::handle text = find_item(message, names_.text); text.is_valid()) {
+            received.data = nb::cast<std::string>(text);
         } else {
-            data = nb::cast<std::string>(text);
+            const auto octets = nb::cast<nb::bytes>(require_item(message, names_.bytes));
+            received.kind = service::MessageKind::binary;
+            received.data.assign(octets.c_str(), octets.size());
         }
-        if (data.size() > settings_.max_message_size)
+        if (received.data.size() > settings_.max_message_size)
             return websocket_->fail(ws::close_code::message_too_big,
                                     "expected at most " + std::to_string(settings_.max_message_size) +
-                                        " octets (max_message_size), got " + std::to_string(data.size()));
-        websocket_->enqueue({text.is_none() ? service::MessageKind::binary : service::MessageKind::text, data});
+                                        " octets (max_message_size), got " + std::to_string(received.data.size()));
+        websocket_->enqueue(std::move(received));
         has_fed_ = true;
     }
     // A connection that was lost is 1005 to uvicorn, which then gives no reason; with a Close frame it gives one.
-    [[nodiscard]] static std::uint16_t close_code_of(const nb::dict& message) {
-        const nb::object code = message.get("code", nb::none());
-        const std::uint16_t number =
-            code.is_none() ? ws::close_code::no_status_received : nb::cast<std::uint16_t>(code);
-        const bool is_lost =
-            number == ws::close_code::no_status_received && !code.is_none() && !message.contains("reason");
+    [[nodiscard]] std::uint16_t close_code_of(const nb::dict& message) const {
+        const nb::handle code = find_item(message, names_.code);
+        if (!code.is_valid()) return ws::close_code::no_status_received;
+        const auto number = nb::cast<std::uint16_t>(code);
+        const bool is_lost = number == ws::close_code::no_status_received && !message.contains(names_.reason);
         return is_lost ? ws::close_code::abnormal_closure : number;
     }
 
@@ -226,10 +227,11 @@ private:
     void send(service::MessageKind kind, base::Bytes payload) override {
         if (end_) return;  // it is about to be told
         const std::string_view data = base::as_text(payload);
+        const bool is_text = kind == service::MessageKind::text;
         const nb::object message =
-            kind == service::MessageKind::text
-                ? dict_of({{"type", nb::str("websocket.send")}, {"text", take(to_str(data))}})
-                : dict_of({{"type", nb::str("websocket.send")}, {"bytes", nb::bytes(data.data(), data.size())}});
+            dict_of({{names_.type, names_.websocket_send},
+                     {is_text ? names_.text : names_.bytes,
+                      is_text ? take(to_str(data)) : nb::object(nb::bytes(data.data(), data.size()))}});
         if (is_writing_ || !outputs_.empty() || !send_.is_valid() || is_share_used_up(data.size())) {
             push(message, data.size());
         } else {
@@ -288,24 +290,27 @@ private:
     void accept(std::string_view subprotocol, const http::Headers& headers) override {
         nb::object chosen = nb::none();
         if (!subprotocol.empty()) chosen = take(to_str(subprotocol));
-        push(
-            dict_of({{"type", nb::str("websocket.accept")}, {"subprotocol", chosen}, {"headers", fields_of(headers)}}));
+        push(dict_of({{names_.type, nb::str("websocket.accept")},
+                      {names_.subprotocol, chosen},
+                      {names_.headers, fields_of(headers)}}));
     }
     // With that response where the server can send one, else with its 403.
     void reject(int status, std::string_view body, const http::Headers& headers) override {
         has_closed_ = true;
-        if (!can_respond_) return push(dict_of({{"type", nb::str("websocket.close")}}));
+        if (!can_respond_) return push(dict_of({{names_.type, nb::str("websocket.close")}}));
         nb::list fields = fields_of(headers);
         fields.append(field_of("content-length", std::to_string(body.size())));
-        push(dict_of(
-            {{"type", nb::str("websocket.http.response.start")}, {"status", nb::int_(status)}, {"headers", fields}}));
-        push(dict_of(
-            {{"type", nb::str("websocket.http.response.body")}, {"body", nb::bytes(body.data(), body.size())}}));
+        push(dict_of({{names_.type, nb::str("websocket.http.response.start")},
+                      {names_.status, nb::int_(status)},
+                      {names_.headers, fields}}));
+        push(dict_of({{names_.type, nb::str("websocket.http.response.body")},
+                      {names_.body, nb::bytes(body.data(), body.size())}}));
     }
     void close(std::uint16_t code, std::string_view reason) override {
         has_closed_ = true;
-        push(dict_of(
-            {{"type", nb::str("websocket.close")}, {"code", nb::int_(code)}, {"reason", take(to_str(reason))}}));
+        push(dict_of({{names_.type, nb::str("websocket.close")},
+                      {names_.code, nb::int_(code)},
+                      {names_.reason, take(to_str(reason))}}));
     }
     void tell_fault(std::uint16_t, std::string_view) override {}  // the other server's log is the other server's
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }
@@ -320,6 +325,8 @@ private:
     // would hold the event loop for ever. What goes beyond is the pump's, whose queue makes senders wait.
     static constexpr std::size_t max_sends_in_a_row = 64;
 
+    nb::object service_;
+    const AsgiNames& names_;
     const service::WebSocketSettings& settings_;
     nb::object receive_, send_, schedule_;  // none once the collector has taken them
     base::IntrusivePtr<service::WebSocket> websocket_;
@@ -338,9 +345,10 @@ private:
 
 }  // namespace
 
-nb::object make_websocket_bridge(service::RequestInfo request, const service::WebSocketSettings& settings,
+nb::object make_websocket_bridge(const nb::object& service, service::RequestInfo request,
+                                 const service::WebSocketSettings& settings,
                                  base::IntrusivePtr<service::WebSocket>& websocket) {
-    auto bridge = std::make_unique<WebSocketBridge>(std::move(request), settings);
+    auto bridge = std::make_unique<WebSocketBridge>(service, std::move(request), settings);
     websocket = bridge->websocket();
     return nb::cast(bridge.release(), nb::rv_policy::take_ownership);
 }

@@ -190,23 +190,6 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
     return *out ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-PyObject* receive_next(PyObject* self) {
-    PyObject* out = nullptr;
-    switch (guarded<receive_am_send>(self, Py_None, &out)) {
-        case PYGEN_NEXT:
-            return out;
-        case PYGEN_RETURN:
-            return stop_iteration(out);
-        case PYGEN_ERROR:
-            return nullptr;
-    }
-    return nullptr;
-}
-
-PyObject* receive_send(PyObject* self, PyObject*) {
-    return end_of_send(receive_next(self));
-}
-
 // Into another server's receive(). A message that it returns all the same waits for the next receive.
 PyObject* throw_into_reading(ReceiveOperation* operation, PyObject* const* arguments, Py_ssize_t count) {
     PyObject* method = PyObject_GetAttrString(operation->reading, "throw");
@@ -251,7 +234,7 @@ PyObject* receive_close(PyObject* self, PyObject*) {
 }
 
 PyMethodDef receive_methods[] = {
-    {"send", receive_send, METH_O, nullptr},
+    {"send", step_by_send<receive_am_send>, METH_O, nullptr},
     {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(receive_throw)), METH_FASTCALL, nullptr},
     {"close", receive_close, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
@@ -262,7 +245,7 @@ PyType_Slot receive_slots[] = {
     {Py_tp_traverse, reinterpret_cast<void*>(receive_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(receive_clear)},
     {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
-    {Py_tp_iternext, reinterpret_cast<void*>(receive_next)},
+    {Py_tp_iternext, reinterpret_cast<void*>(step<receive_am_send>)},
     {Py_am_await, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_am_send, reinterpret_cast<void*>(guarded<receive_am_send>)},
     {Py_tp_methods, receive_methods},

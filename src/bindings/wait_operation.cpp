@@ -88,23 +88,6 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
     return *out ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-PyObject* wait_next(PyObject* self) {
-    PyObject* out = nullptr;
-    switch (guarded<wait_am_send>(self, Py_None, &out)) {
-        case PYGEN_NEXT:
-            return out;
-        case PYGEN_RETURN:
-            return stop_iteration(out);
-        case PYGEN_ERROR:
-            return nullptr;
-    }
-    return nullptr;
-}
-
-PyObject* wait_send(PyObject* self, PyObject*) {
-    return end_of_send(wait_next(self));
-}
-
 PyObject* wait_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
     as_wait(self)->waiter().on_cancel();
     as_wait(self)->finished = true;
@@ -142,7 +125,7 @@ void wait_dealloc(PyObject* self) {
 }
 
 PyMethodDef wait_methods[] = {
-    {"send", wait_send, METH_O, nullptr},
+    {"send", step_by_send<wait_am_send>, METH_O, nullptr},
     {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(wait_throw)), METH_FASTCALL, nullptr},
     {"close", wait_close, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
@@ -153,7 +136,7 @@ PyType_Slot wait_slots[] = {
     {Py_tp_traverse, reinterpret_cast<void*>(wait_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(wait_clear)},
     {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
-    {Py_tp_iternext, reinterpret_cast<void*>(wait_next)},
+    {Py_tp_iternext, reinterpret_cast<void*>(step<wait_am_send>)},
     {Py_am_await, reinterpret_cast<void*>(PyObject_SelfIter)},
     {Py_am_send, reinterpret_cast<void*>(guarded<wait_am_send>)},
     {Py_tp_methods, wait_methods},
