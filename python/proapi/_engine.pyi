@@ -350,6 +350,10 @@ class WebSocketBridge:
         """Whether a receive of the handler's does, which began before the pump."""
     def begin_pumping(self) -> None:
         """From now on messages come by ``feed`` alone."""
+    def end_pumping(self) -> bool:
+        """After ``feed``. True: the handler receives again, and reads by itself from now on."""
+    def is_neglected(self) -> bool:
+        """Whether the handler has received nothing since this was asked last: nobody would see the peer's end."""
     @property
     def wants_messages(self) -> bool: ...
     def feed(self, message: MutableMapping[str, Any]) -> bool:

@@ -86,6 +86,17 @@ public:
     // Whether it is to read: somebody wants to know of the end, and no receive of the handler's is reading just now.
     [[nodiscard]] bool is_watched() const noexcept { return is_watched_ && !is_reading_; }
     void begin_pumping() noexcept { is_pumping_ = true; }
+    // Whether it has stopped: what was fed last is for a receive that waits, and the next one reads by itself.
+    [[nodiscard]] bool end_pumping() noexcept {
+        is_pumping_ = is_watched_ || has_closed_ || end_ || !websocket_->has_receiver();
+        return !is_pumping_;
+    }
+    // Whether the handler has received nothing since this was asked last, and does not now: then nobody would see the
+    // peer's end.
+    [[nodiscard]] bool is_neglected() noexcept {
+        const std::uint32_t before = std::exchange(reads_looked_at_, reads_);
+        return before == reads_ && !is_reading_ && !is_pumping_ && websocket_->is_accepted();
+    }
     [[nodiscard]] bool is_reading() const noexcept { return is_reading_; }
     [[nodiscard]] bool wants_messages() const { return websocket_->wants_messages(); }
     // False: it was the last.
@@ -178,6 +189,7 @@ private:
         }
         nb::object reading = iterator_of(receive_());
         is_reading_ = true;
+        ++reads_;
         sends_in_a_row_ = bytes_in_a_row_ = 0;
         return reading.release().ptr();
     }
@@ -336,6 +348,7 @@ private:
     std::optional<End> end_;
     std::size_t buffered_bytes_ = 0, in_flight_bytes_ = 0;
     std::size_t sends_in_a_row_ = 0, bytes_in_a_row_ = 0;
+    std::uint32_t reads_ = 0, reads_looked_at_ = 0;  // receives that have read by themselves
     bool can_respond_ = false;
     bool is_watched_ = false, is_pumping_ = false;  // whether the pump is to read, and does
     bool is_reading_ = false;                       // a receive of the handler's
@@ -362,6 +375,8 @@ void add_asgi_websocket(nb::module_& module) {
              nb::arg("can_respond"))
         .def_prop_ro("is_watched", &B::is_watched)
         .def("begin_pumping", &B::begin_pumping)
+        .def("end_pumping", &B::end_pumping)
+        .def("is_neglected", &B::is_neglected)
         .def_prop_ro("is_reading", &B::is_reading)
         .def_prop_ro("wants_messages", &B::wants_messages)
         .def("feed", &B::feed, nb::arg("message"))

@@ -92,6 +92,7 @@ public:
     [[nodiscard]] Problem try_receive(std::optional<Message>& message);
     // For when none was there: at most one receiver waits at a time.
     void wait_message(Receiver& receiver) noexcept { receiver_ = &receiver; }
+    [[nodiscard]] bool has_receiver() const noexcept { return receiver_ != nullptr; }
     void cancel_receive(Receiver& receiver) noexcept {
         if (receiver_ == &receiver) receiver_ = nullptr;
     }

@@ -15,10 +15,17 @@ class Peer:
     def __init__(self, app: ProAPI, scope: Message) -> None:
         self.incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.outgoing: asyncio.Queue[Message] = asyncio.Queue()
+        self.readers: list[asyncio.Task[Any] | None] = []  # who has asked for each message
         self.task = asyncio.ensure_future(self._run(app, scope))
 
     async def _run(self, app: ProAPI, scope: Message) -> None:
-        await app(scope, self.incoming.get, self.outgoing.put)
+        await app(scope, self._receive, self.outgoing.put)
+
+    async def _receive(self) -> Message:
+        self.readers.append(asyncio.current_task())
+        message = await self.incoming.get()
+        self.incoming.task_done()
+        return message
 
     async def get(self) -> Message:
         return await asyncio.wait_for(self.outgoing.get(), 5)

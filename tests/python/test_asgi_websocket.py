@@ -234,6 +234,61 @@ async def test_a_message_is_handled_before_the_end_that_follows_it() -> None:
     assert seen == ["last", False]
 
 
+@promise("asgi-is-alike")
+async def test_the_end_is_noticed_while_the_handler_does_something_else() -> None:
+    app = ProAPI()
+    go_on = asyncio.Event()
+    seen: list[object] = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await go_on.wait()
+        with pytest.raises(WebSocketDisconnect):
+            while True:
+                seen.append(await websocket.receive())
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.put("websocket.receive", text="before the end")
+    peer.put("websocket.disconnect", code=1000, reason="")
+    await asyncio.wait_for(peer.incoming.join(), 5)
+    assert seen == []
+    go_on.set()
+    await peer.end()
+    assert seen == ["before the end"]
+
+
+async def test_a_handler_that_receives_again_reads_by_itself_again() -> None:
+    app = ProAPI()
+    go_on = asyncio.Event()
+    handlers: list[asyncio.Task[Any] | None] = []
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        handlers.append(asyncio.current_task())
+        await websocket.accept()
+        await go_on.wait()
+        async for message in websocket:
+            await websocket.send_text(str(message))
+
+    peer = Peer(app, scope_of("websocket", "/"))
+    peer.put("websocket.connect")
+    await peer.get()
+    peer.put("websocket.receive", text="one")
+    await asyncio.wait_for(peer.incoming.join(), 5)
+    assert peer.readers[-1] is not handlers[0]
+    go_on.set()
+    assert (await peer.get())["text"] == "one"
+    for message in "two", "three":
+        peer.put("websocket.receive", text=message)
+        assert (await peer.get())["text"] == message
+    assert peer.readers[-1] is handlers[0]
+    peer.put("websocket.disconnect", code=1000, reason="")
+    await peer.end()
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [({"code": 1005}, 1006), ({"code": 1005, "reason": ""}, 1005), ({"code": 4000}, 4000), ({}, 1005)],

@@ -13,7 +13,7 @@ from .._core.dispatch import Dispatcher
 from .._core.log import logger
 from .._core.threads import ThreadPool
 from .exchange import Message, Receive, Send, serve_http
-from .websocket import serve_websocket
+from .websocket import Pumps, serve_websocket
 
 if TYPE_CHECKING:
     from ..app import ProAPI
@@ -34,6 +34,7 @@ class AsgiFront:
         self.dispatcher.background.open()
         self.service = AsgiService(app.routes.site, self.dispatcher.peer_faults.write)
         self.files = ThreadPool(_FILE_THREADS)
+        self.pumps = Pumps(self.loop)
         self._set_by_startup: dict[ContextVar[Any], Any] = {}
 
     async def serve(self, scope: Message, receive: Receive, send: Send) -> None:

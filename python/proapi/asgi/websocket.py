@@ -1,6 +1,6 @@
 """A WebSocket over an ASGI server. The engine's connection object steps the server's ``receive`` and ``send`` itself,
 in the handler's task. The pump here does what does not fit in there: the handshake and the close, a ``send`` that has
-to wait, and reading for a handler that does something else, but needs to notice the end."""
+to wait, and reading for a handler that does something else, so that the peer's end is noticed."""
 
 import asyncio
 import weakref
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .front import AsgiFront
 
 _ABNORMAL = 1006
+_LOOK_S = 0.5
 
 
 async def serve_websocket(front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
@@ -27,12 +28,12 @@ async def serve_websocket(front: "AsgiFront", scope: Message, receive: Receive, 
     else:
         tokens = front.enter_context()
         try:
-            await _Pump(front, bridge, receive, send, can_respond=can_respond).run()
+            await Pump(front, bridge, receive, send, can_respond=can_respond).run()
         finally:
             front.leave_context(tokens)
 
 
-class _Pump:
+class Pump:
     def __init__(
         self, front: "AsgiFront", bridge: WebSocketBridge, receive: Receive, send: Send, *, can_respond: bool
     ) -> None:
@@ -51,6 +52,7 @@ class _Pump:
     async def run(self) -> None:
         bridge = self._bridge
         handler = self._front.dispatcher.open_websocket(bridge.connection, bridge.route, copy_context())
+        self._front.pumps.add(self)
         try:
             if await self._write() and bridge.connection.accepted:
                 # Ours was the first Close: the peer's answer is the end.
@@ -58,6 +60,7 @@ class _Pump:
             bridge.end(_ABNORMAL, "")
             await asyncio.wait({handler})
         finally:
+            self._front.pumps.remove(self)
             bridge.end(_ABNORMAL, "")
             handler.cancel()
             if self._reader is not None:
@@ -85,14 +88,26 @@ class _Pump:
         if self._reader is None:
             self._bridge.begin_pumping()
             self._reader = asyncio.ensure_future(self._read())
-            self._reader.add_done_callback(lambda _: self._bridge.end(_ABNORMAL, ""))  # whatever it has ended by
+            self._reader.add_done_callback(self._on_read)
         return self._reader
+
+    def _on_read(self, reader: "asyncio.Task[None]") -> None:
+        if reader is self._reader:  # it has not handed over to the handler
+            self._bridge.end(_ABNORMAL, "")
+
+    def look(self) -> None:
+        """Called now and then: reads for a handler that does something else for long."""
+        if self._bridge.is_neglected():
+            self._start_reading()
 
     async def _read(self) -> None:
         bridge = self._bridge
         while not bridge.has_ended:
             if not bridge.is_reading and (bridge.wants_messages or bridge.connection.closed):
                 if not bridge.feed(await self._receive()):
+                    return
+                if bridge.end_pumping():
+                    self._reader = None
                     return
             else:
                 self._news_in.clear()
@@ -112,6 +127,31 @@ class _Pump:
         except OSError:
             bridge.end(_ABNORMAL, "")
         return False
+
+
+class Pumps:
+    """Those of one event loop, looked at together: a timer for each would cost idle connections."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pumps: set[Pump] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, pump: Pump) -> None:
+        self._pumps.add(pump)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def remove(self, pump: Pump) -> None:
+        self._pumps.discard(pump)
+        if not self._pumps and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(_LOOK_S, self._look)
+        for pump in tuple(self._pumps):
+            pump.look()
 
 
 class _Rest:
