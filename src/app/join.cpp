@@ -53,7 +53,7 @@ std::coroutine_handle<> Join::on_child_done(ChildBase& child) noexcept {
     return take_waiting();
 }
 
-// What a child was told is told whoever has waited for it.
+// A task that has waited for a child which was told of the end counts as told too.
 void Join::await_resume() const {
     const auto has_seen_end = [](ChildBase* child) { return child->context().has_seen_end(); };
     if (context() && context()->owner() && std::any_of(children_.begin(), children_.end(), has_seen_end))

@@ -283,7 +283,7 @@ private:
     // The connection is gone, and the server may know why: what it has received is read, as far as nobody has to wait
     // for it. Senders are not told yet: what came before the end is the handler's first.
     void find_end() {
-        if (is_reading_ || is_pumping_) return;  // whoever reads is about to be told
+        if (is_reading_ || is_pumping_) return;  // the reader is about to be told
         for (std::uint64_t i = 0; i <= settings_.receive_queue_messages && !end_; ++i) {
             const nb::object reading = iterator_of(receive_());
             PyObject* out = nullptr;
@@ -333,8 +333,8 @@ private:
         ask_for_pump();
     }
 
-    // A server's send() may never wait, not even once the client is gone: whoever sends in a loop without receiving
-    // would hold the event loop for ever. What goes beyond is the pump's, whose queue makes senders wait.
+    // A server's send() may never wait, not even once the client is gone: a handler that sends in a loop without
+    // receiving would hold the event loop for ever. What goes beyond is the pump's, whose queue makes senders wait.
     static constexpr std::size_t max_sends_in_a_row = 64;
 
     nb::object service_;

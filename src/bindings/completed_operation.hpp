@@ -14,7 +14,7 @@ namespace proapi::bindings {
 
 // An awaitable that returns `value` (a new reference is kept) without suspending.
 [[nodiscard]] PyObject* make_completed(const ModuleState& state, PyObject* value);
-// The same, but whoever awaits it continues in the loop's next turn.
+// The same, but the awaiting task continues in the loop's next turn.
 [[nodiscard]] PyObject* make_completed_next_turn(const ModuleState& state, PyObject* value);
 // Shared; a new reference.
 [[nodiscard]] inline PyObject* completed_true(const ModuleState& state) noexcept {

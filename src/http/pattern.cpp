@@ -1,4 +1,4 @@
-// Route patterns: "/chat/{room}/{page:int}" taken apart, or what is wrong with it in one sentence for whoever wrote it.
+// Route patterns: "/chat/{room}/{page:int}" taken apart, or what is wrong with it, in one sentence for its author.
 #include <algorithm>
 
 #include "http/router.hpp"

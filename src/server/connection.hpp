@@ -38,7 +38,7 @@ public:
     // The transport is closed. The last call.
     virtual void on_end() = 0;
     [[nodiscard]] virtual base::OutputQueue& output() noexcept = 0;
-    // For whoever looks at the server: octets that are held of what the peer has begun and not ended, or that wait.
+    // For the statistics: octets that are held of what the peer has begun and not ended, or that wait.
     [[nodiscard]] virtual std::size_t input_bytes() const noexcept = 0;
     [[nodiscard]] virtual bool is_websocket() const noexcept = 0;
 };

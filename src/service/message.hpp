@@ -22,7 +22,7 @@ struct Message {
     [[nodiscard]] MessageView view() const noexcept { return {kind, base::as_bytes(data)}; }
 };
 
-// Framed once, whoever sends it: connections of any thread share its octets, which never change. Text is valid UTF-8.
+// Framed once for all who send it: connections of any thread share its octets, which never change. Text is valid UTF-8.
 class SharedMessage {
 public:
     // Copies `payload`. Throws std::bad_alloc.

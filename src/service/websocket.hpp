@@ -134,7 +134,7 @@ public:
     [[nodiscard]] bool ends_with_client() const noexcept { return output_waiters_ && !output_waiters_->closed.empty(); }
     // Hands a message to the receiver that waits, else queues it.
     void on_message(MessageView message);
-    // Queues a message whoever waits; notify() hands it over.
+    // Queues a message even when a receiver waits; notify() hands it over.
     void enqueue(Message message);
     // This side's own Close, of an accepted connection: the server stops, or the peer breaks a rule. What was received
     // before can still be. Nothing where it is closed already.

@@ -15,7 +15,7 @@ Event Connection::next_event() {
             sender_.send_close(event.code, {});
             break;
         case EventKind::failed:
-            // Section 7.1.7: whoever fails the connection sends a Close with the status code.
+            // Section 7.1.7: the endpoint that fails the connection sends a Close with the status code.
             sender_.send_close(event.code, event.payload);
             break;
         case EventKind::need_data:

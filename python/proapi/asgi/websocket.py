@@ -130,7 +130,7 @@ class Pump:
 
 
 class Pumps:
-    """Those of one event loop, looked at together: a timer for each would cost idle connections."""
+    """The pumps of one event loop, looked at together: a timer for each would cost idle connections."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -65,17 +65,19 @@ TEST(Receive, OfOneThatCleansUpSurvivesACancellation) {
     ProAPI app;
     app.websocket("/", [](WebSocketConnection websocket) -> Task<> {
         co_await websocket.accept();
-        const auto receive_last = [](WebSocketConnection connection) -> Task<> {
+        bool is_cleaning = false;
+        const auto receive_last = [&](WebSocketConnection connection) -> Task<> {
             try {
                 co_await sleep(1h);
             } catch (const Cancelled&) {
+                is_cleaning = true;
             }
             co_await connection.send_text("cleaning");
             co_await connection.send_text(co_await connection.receive_text());
         };
         const auto limited = [&]() -> Task<> { co_await wait_for(receive_last(websocket), 1ms); };
         const TaskHandle task = spawn(limited);
-        co_await sleep(5ms);
+        while (!is_cleaning) co_await sleep(1ms);
         task.cancel();
         while (!task.is_done()) co_await sleep(1ms);
     });
