@@ -115,7 +115,7 @@ PROAPI_FUZZ_TARGET(host_rule) {
     const Block allowed(input.take_line()), host(input.take_line()), origin(input.take_line());
     for (const Block* text : {&allowed, &host, &origin}) {
         check_authority(text->text());
-        static_cast<void>(service::reach_of(text->text()));
+        static_cast<void>(service::find_reach(text->text()));
     }
     check_hosts(allowed.text(), host.text());
     check_origin(origin.text(), host.text());

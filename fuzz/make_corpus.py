@@ -76,7 +76,7 @@ def http_form() -> Seeds:
 
 
 def http_fields() -> Seeds:
-    yield from given("split_list", "content_type_of")
+    yield from given("split_list", "guess_content_type")
     for vector in read_vectors("http/forms"):
         yield octets(vector["content_type"])
     for vector in read_vectors("http/heads_accepted"):

@@ -50,7 +50,7 @@ void check_accepted(const http::RequestHead& head, const ws::HandshakeRequest& r
     std::vector<std::string> names(request.subprotocols.begin(), request.subprotocols.end());
     for (const std::string& name : names) check(http::is_token(name), "a subprotocol is a token", name);
     check(std::set<std::string>(names.begin(), names.end()).size() == names.size(), "a subprotocol is offered once");
-    check(ws::key_of(head) == key && ws::subprotocols_of(head) == request.subprotocols,
+    check(ws::find_key(head) == key && ws::list_subprotocols(head) == request.subprotocols,
           "a head that was accepted is asked for the same later");
     const std::string answer = ws::write_accept_response(key, names.empty() ? "" : names.front(), {{"X-Other", "1"}});
     check_equal(ws::check_accept_response(answer, key), "", "our client accepts our answer");

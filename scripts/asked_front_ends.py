@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from promise_markers import Marker, tests_of
+from promise_markers import Marker, find_tests
 
 SUITE = "tests/contract"
 EXCUSED = f"{SUITE}/engine_only.py"
@@ -70,7 +70,7 @@ class WhoIsAsked:
         for key, front_ends in self._others.items():
             file, _, test = key.partition("::")
             path = self._root / file
-            if not path.exists() or (test and test not in tests_of(path)):
+            if not path.exists() or (test and test not in find_tests(path)):
                 yield f"{OTHERS}: no test is called {key.removeprefix('tests/')!r}"
             for unknown in sorted(front_ends.keys() - FRONT_ENDS.keys()):
                 yield f"{OTHERS}: {key.removeprefix('tests/')}: expected some of {list(FRONT_ENDS)}, got {unknown!r}"

@@ -76,7 +76,7 @@ def find_circles(package: Path) -> Iterator[str]:
         ".".join(file.relative_to(package).with_suffix("").parts): file for file in sorted(package.rglob("*.py"))
     }
     modules = {name.removesuffix("__init__").rstrip(".") or "__init__": file for name, file in modules.items()}
-    graph = {name: set(imports_of(name, file, set(modules))) for name, file in modules.items() if name != "__init__"}
+    graph = {name: set(find_imports(name, file, set(modules))) for name, file in modules.items() if name != "__init__"}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -84,12 +84,12 @@ def find_circles(package: Path) -> Iterator[str]:
         yield f"{package.name}: modules import each other in a circle: {circle}; move what both need to a third"
 
 
-def name_of(file: Path) -> str:
+def find_name(file: Path) -> str:
     """``_core.json``; of a package, ``_core``."""
     return ".".join(part for part in file.with_suffix("").parts if part != "__init__")
 
 
-def imports_of(name: str, file: Path, modules: set[str]) -> Iterator[str]:
+def find_imports(name: str, file: Path, modules: set[str]) -> Iterator[str]:
     """What the module imports when it runs, within functions too, but not under TYPE_CHECKING."""
     folder = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
     for node in at_runtime(ast.parse(file.read_text(encoding="utf-8"), str(file))):

@@ -150,14 +150,14 @@ def read_table(root: Path) -> list[Setting]:
     return [Setting(**row) for row in rows]
 
 
-def names_of(row: dict[str, Any]) -> list[str]:
+def list_names(row: dict[str, Any]) -> list[str]:
     return [row.get("name", ""), *row.get("aliases", [])]
 
 
 def is_named_before(row: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> bool:
     """By its name or an older one; or its older name is its own."""
-    known = {name for each in earlier for name in names_of(each)}
-    return len(known | set(names_of(row))) < len(known) + len(names_of(row))
+    known = {name for each in earlier for name in list_names(each)}
+    return len(known | set(list_names(row))) < len(known) + len(list_names(row))
 
 
 def check_row(row: dict[str, Any]) -> str:
@@ -170,7 +170,7 @@ def check_row(row: dict[str, Any]) -> str:
     required = REQUIRED | (set() if is_list else {"minimum", "maximum"})
     if missing := required - row.keys():
         return f"expected a value for each of {sorted(required)}, but {sorted(missing)} is missing"
-    for name in names_of(row):
+    for name in list_names(row):
         if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name):
             return "name: expected snake_case"
     if row["scope"] not in ("route", "server"):

@@ -50,7 +50,7 @@ def find_markers(root: Path) -> tuple[list[Marker], list[str]]:
     return markers, wrong
 
 
-def tests_of(path: Path) -> set[str]:
+def find_tests(path: Path) -> set[str]:
     """The names of a file's tests, as markers have them."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
@@ -74,7 +74,7 @@ def _in_python(file: str, text: str) -> Iterator[Marker | str]:
         for call in calls:
             assert isinstance(call, ast.Call)
             used.append(call)
-            yield from _ids_of(file, call, test)
+            yield from _find_ids(file, call, test)
     for each in ast.walk(module):
         if _is_promise(each) and each not in used:
             yield f"{file}:{each.lineno}: expected promise(...) above a test function, or as the file's pytestmark"
@@ -84,7 +84,7 @@ def _is_promise(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "promise"
 
 
-def _ids_of(file: str, call: ast.Call, test: str) -> Iterator[Marker | str]:
+def _find_ids(file: str, call: ast.Call, test: str) -> Iterator[Marker | str]:
     if not call.args or call.keywords:
         yield f"{file}:{call.lineno}: expected ids of promises, got {ast.unparse(call)}"
     for argument in call.args:

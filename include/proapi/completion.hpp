@@ -48,8 +48,8 @@ public:
     // before or is by another task.
     [[nodiscard]] bool check_ready();
     // False: it has been set meanwhile.
-    [[nodiscard]] bool wait(Leaf& leaf) noexcept;
-    void forget(const Leaf& leaf) noexcept;
+    [[nodiscard]] bool wait(Operation& operation) noexcept;
+    void forget(const Operation& operation) noexcept;
     // Throws what was set as an exception. The value may be taken then, once.
     void take();
 
@@ -59,15 +59,15 @@ protected:
 private:
     void wake(std::unique_lock<std::mutex> lock);
 
-    const std::shared_ptr<Worker> home_;
+    const std::shared_ptr<Worker> worker_;
     std::mutex mutex_;
     bool is_set_ = false, is_taken_ = false;
-    Leaf* waiting_ = nullptr;  // on the worker's thread
+    Operation* waiting_ = nullptr;  // on the worker's thread
     std::exception_ptr error_;
 };
 
 template <class T>
-struct CompletionOf final : CompletionState {
+struct TypedCompletion final : CompletionState {
     std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
 };
 
@@ -75,11 +75,12 @@ struct CompletionOf final : CompletionState {
 [[noreturn]] void refuse_moved_completion();
 
 template <class T>
-class AwaitingCompletion final : public Leaf {
+class CompletionOperation final : public Operation {
 public:
-    explicit AwaitingCompletion(std::shared_ptr<CompletionOf<T>> state) noexcept : state_(std::move(state)) {}
-    AwaitingCompletion(AwaitingCompletion&& other) noexcept : Leaf(std::move(other)), state_(std::move(other.state_)) {}
-    ~AwaitingCompletion() override {
+    explicit CompletionOperation(std::shared_ptr<TypedCompletion<T>> state) noexcept : state_(std::move(state)) {}
+    CompletionOperation(CompletionOperation&& other) noexcept
+        : Operation(std::move(other)), state_(std::move(other.state_)) {}
+    ~CompletionOperation() override {
         if (is_waiting()) state_->forget(*this);
     }
 
@@ -101,11 +102,11 @@ public:
     }
     void on_cancel() override {
         state_->forget(*this);
-        Leaf::on_cancel();
+        Operation::on_cancel();
     }
 
 private:
-    std::shared_ptr<CompletionOf<T>> state_;
+    std::shared_ptr<TypedCompletion<T>> state_;
 };
 
 }  // namespace detail
@@ -117,7 +118,7 @@ class Completion {
 
 public:
     // Throws std::logic_error outside of a handler or a task of one. It is awaited on this thread.
-    Completion() : state_(std::make_shared<detail::CompletionOf<T>>()) {}
+    Completion() : state_(std::make_shared<detail::TypedCompletion<T>>()) {}
 
     // The task goes on with it, soon and on its own thread. False: it was set before, and nothing happens. Any thread.
     template <class U = T>
@@ -136,18 +137,18 @@ public:
 
     // Throws std::logic_error on another thread than the one it was made on, for a second time, and while another task
     // awaits it. One that was cancelled or timed out may be awaited again.
-    [[nodiscard]] detail::AwaitingCompletion<T> operator co_await() const {
+    [[nodiscard]] detail::CompletionOperation<T> operator co_await() const {
         static_cast<void>(state());
-        return detail::AwaitingCompletion<T>(state_);
+        return detail::CompletionOperation<T>(state_);
     }
 
 private:
-    [[nodiscard]] detail::CompletionOf<T>& state() const {
+    [[nodiscard]] detail::TypedCompletion<T>& state() const {
         if (!state_) detail::refuse_moved_completion();
         return *state_;
     }
 
-    std::shared_ptr<detail::CompletionOf<T>> state_;
+    std::shared_ptr<detail::TypedCompletion<T>> state_;
 };
 
 }  // namespace proapi

@@ -16,9 +16,9 @@ namespace proapi {
 
 namespace detail {
 
-class Sleeping final : public Leaf {
+class SleepOperation final : public Operation {
 public:
-    explicit Sleeping(std::chrono::milliseconds duration) noexcept : duration_(duration) {}
+    explicit SleepOperation(std::chrono::milliseconds duration) noexcept : duration_(duration) {}
     [[nodiscard]] bool await_ready() {
         check_cancelled();
         return false;
@@ -30,12 +30,12 @@ private:
     std::chrono::milliseconds duration_;
 };
 
-class Join;
+class JoinOperation;
 
-// One of those a Join waits for.
-class ChildBase : public Root {
+// One of those a JoinOperation waits for.
+class ChildBase : public TaskOwner {
 public:
-    explicit ChildBase(Join& join) noexcept : join_(join) {}
+    explicit ChildBase(JoinOperation& join) noexcept : join_(join) {}
     std::coroutine_handle<> on_done() noexcept final;
     virtual void start() = 0;
     [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
@@ -48,8 +48,8 @@ protected:
     ~ChildBase() = default;
 
 private:
-    friend class Join;
-    Join& join_;
+    friend class JoinOperation;
+    JoinOperation& join_;
     bool started_ = false, done_ = false;
 };
 
@@ -57,7 +57,9 @@ template <class T>
 class Child final : public ChildBase {
 public:
     // Throws std::logic_error for a task that has run.
-    Child(Join& join, Task<T> task) : ChildBase(join), task_(std::move(task)) { TaskAccess::require_unused(task_); }
+    Child(JoinOperation& join, Task<T> task) : ChildBase(join), task_(std::move(task)) {
+        TaskAccess::require_unused(task_);
+    }
     void start() override { TaskAccess::start(task_, *this); }
     [[nodiscard]] std::exception_ptr error() const noexcept override { return TaskAccess::error(task_); }
     T take() { return TaskAccess::take(task_); }
@@ -67,12 +69,12 @@ private:
 };
 
 // Runs children and waits for all of them. Children are added before it is awaited, and outlive it.
-class Join final : public Leaf {
+class JoinOperation final : public Operation {
 public:
     // When the rest is cancelled: once a child has failed, or once any has ended.
     enum class Until : std::uint8_t { first_error, first_end };
-    explicit Join(Until until) noexcept : until_(until) {}
-    ~Join() override { wait_.reset(); }
+    explicit JoinOperation(Until until) noexcept : until_(until) {}
+    ~JoinOperation() override { wake_up_.reset(); }
 
     void add(ChildBase& child) { children_.push_back(&child); }
     // Cancels the children when that time is over.
@@ -108,7 +110,7 @@ private:
 
 template <class A>
 struct AwaitResult {
-    using type = decltype(awaiter_of(std::declval<A>()).await_resume());
+    using type = decltype(get_awaiter(std::declval<A>()).await_resume());
 };
 template <class T>
 struct AwaitResult<Task<T>> {
@@ -116,7 +118,7 @@ struct AwaitResult<Task<T>> {
 };
 template <TaskFunction F>
 struct AwaitResult<F> {
-    using type = TaskValueOf<F>;
+    using type = FunctionResult<F>;
 };
 
 template <class A>
@@ -128,12 +130,12 @@ Task<T> as_task(Task<T> task) {
     return task;
 }
 template <TaskFunction F>
-Task<TaskValueOf<F>> as_task(F function) {
+Task<FunctionResult<F>> as_task(F function) {
     return make_task(std::move(function));
 }
 template <TaskFunction F>
-[[nodiscard]] std::vector<Task<TaskValueOf<F>>> as_tasks(std::vector<F> functions) {
-    std::vector<Task<TaskValueOf<F>>> tasks;
+[[nodiscard]] std::vector<Task<FunctionResult<F>>> as_tasks(std::vector<F> functions) {
+    std::vector<Task<FunctionResult<F>>> tasks;
     tasks.reserve(functions.size());
     for (F& function : functions) tasks.push_back(make_task(std::move(function)));
     return tasks;
@@ -142,10 +144,10 @@ template <class T>
 inline constexpr bool is_task_or_function = is_task<T> || TaskFunction<T>;
 
 template <class T>
-using ResultOf = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+using StoredResult = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 template <class T>
-ResultOf<T> take_result(Child<T>& child) {
+StoredResult<T> take_result(Child<T>& child) {
     if constexpr (std::is_void_v<T>) {
         child.take();
         return {};
@@ -156,7 +158,7 @@ ResultOf<T> take_result(Child<T>& child) {
 
 template <class T>
 Task<T> wait_for_task(Task<T> task, std::chrono::milliseconds timeout) {
-    Join join(Join::Until::first_error);
+    JoinOperation join(JoinOperation::Until::first_error);
     Child<T> child(join, std::move(task));
     join.add(child);
     child.context().follow(Context::current());
@@ -184,8 +186,8 @@ template <class Rep, class Period>
 
 // Waits that long (hours::max(): until it is cancelled); at least one turn of the loop, so that others get theirs.
 template <class Rep, class Period>
-[[nodiscard]] detail::Sleeping sleep(std::chrono::duration<Rep, Period> duration) noexcept {
-    return detail::Sleeping(detail::in_milliseconds(duration));
+[[nodiscard]] detail::SleepOperation sleep(std::chrono::duration<Rep, Period> duration) noexcept {
+    return detail::SleepOperation(detail::in_milliseconds(duration));
 }
 
 // The result of `awaitable` (a Task, a callable that returns one and is kept, or a call such as
@@ -201,14 +203,14 @@ template <class A, class Rep, class Period>
 // Runs all of them and gives their results as a tuple, std::monostate for those that give nothing. Once one fails, the
 // rest is cancelled, and when all have ended its exception is thrown.
 template <class... Ts>
-[[nodiscard]] Task<std::tuple<detail::ResultOf<Ts>...>> when_all(Task<Ts>... tasks) {
-    detail::Join join(detail::Join::Until::first_error);
+[[nodiscard]] Task<std::tuple<detail::StoredResult<Ts>...>> when_all(Task<Ts>... tasks) {
+    detail::JoinOperation join(detail::JoinOperation::Until::first_error);
     std::tuple<std::optional<detail::Child<Ts>>...> children;
     std::apply([&](auto&... each) { (join.add(each.emplace(join, std::move(tasks))), ...); }, children);
     co_await join;
     if (join.decisive()) std::rethrow_exception(join.decisive()->error());
     co_return std::apply(
-        [](auto&... each) { return std::tuple<detail::ResultOf<Ts>...>{detail::take_result(*each)...}; }, children);
+        [](auto&... each) { return std::tuple<detail::StoredResult<Ts>...>{detail::take_result(*each)...}; }, children);
 }
 
 // The same with callables that return tasks, which are kept until their tasks have ended.
@@ -220,9 +222,9 @@ template <class... As>
 
 // The same for any number of equal ones: gives a vector of results, or nothing for Task<>.
 template <class T>
-[[nodiscard]] Task<std::conditional_t<std::is_void_v<T>, void, std::vector<detail::ResultOf<T>>>> when_all(
+[[nodiscard]] Task<std::conditional_t<std::is_void_v<T>, void, std::vector<detail::StoredResult<T>>>> when_all(
     std::vector<Task<T>> tasks) {
-    detail::Join join(detail::Join::Until::first_error);
+    detail::JoinOperation join(detail::JoinOperation::Until::first_error);
     std::list<detail::Child<T>> children;
     for (Task<T>& task : tasks) join.add(children.emplace_back(join, std::move(task)));
     co_await join;
@@ -243,16 +245,16 @@ template <detail::TaskFunction F>
 // Runs all of them until one ends, cancels the rest, and gives the number of that one with its result (its exception is
 // thrown). Throws std::invalid_argument for none.
 template <class T>
-[[nodiscard]] Task<std::pair<std::size_t, detail::ResultOf<T>>> when_any(std::vector<Task<T>> tasks) {
+[[nodiscard]] Task<std::pair<std::size_t, detail::StoredResult<T>>> when_any(std::vector<Task<T>> tasks) {
     if (tasks.empty()) throw std::invalid_argument("when_any(): expected at least one task, got none");
-    detail::Join join(detail::Join::Until::first_end);
+    detail::JoinOperation join(detail::JoinOperation::Until::first_end);
     std::list<detail::Child<T>> children;
     for (Task<T>& task : tasks) join.add(children.emplace_back(join, std::move(task)));
     co_await join;
     std::size_t index = 0;
     for (detail::Child<T>& child : children) {
         if (&child == join.decisive())
-            co_return std::pair<std::size_t, detail::ResultOf<T>>(index, detail::take_result(child));
+            co_return std::pair<std::size_t, detail::StoredResult<T>>(index, detail::take_result(child));
         ++index;
     }
     throw Cancelled();  // not reached: a join that is over has a decisive child

@@ -1,5 +1,5 @@
-// What stands under the coroutines: a Context for each line of execution, and Leaf, the operations in which one can be
-// suspended. A coroutine is cancelled through its Context: the operation that is under way throws Cancelled.
+// What stands under the coroutines: a Context for each line of execution, and Operation, the operations in which one
+// can be suspended. A coroutine is cancelled through its Context: the operation that is under way throws Cancelled.
 // Applications meet neither; they are here because Task is a template. One thread, the connection's reactor.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace proapi::detail {
 
-class Leaf;
+class Operation;
 
 // A handler, a spawned task, or a child of when_all() or wait_for(), with all the coroutines that it awaits.
 class Context {
@@ -52,34 +52,34 @@ public:
     };
 
 private:
-    friend class Leaf;
+    friend class Operation;
     ConnectionRef owner_;
-    Leaf* pending_ = nullptr;
+    Operation* pending_ = nullptr;
     Context* followed_ = nullptr;
     bool cancel_requested_ = false, has_seen_end_ = false;
 };
 
-// Something that calls Leaf::complete() once, unless it is destroyed before: a timer, a waiter's place in a list.
-class Wait {
+// Something that calls Operation::complete() once, unless it is destroyed before: a timer, a waiter's place in a list.
+class WakeUp {
 public:
-    Wait() = default;
-    Wait(const Wait&) = delete;
-    Wait& operator=(const Wait&) = delete;
-    virtual ~Wait() = default;
+    WakeUp() = default;
+    WakeUp(const WakeUp&) = delete;
+    WakeUp& operator=(const WakeUp&) = delete;
+    virtual ~WakeUp() = default;
 };
 
 // An operation that a coroutine waits for: the base of all awaitables that are no coroutines themselves. It may be
 // moved until it is awaited.
-class Leaf {
+class Operation {
 public:
-    Leaf() noexcept = default;
-    Leaf(Leaf&&) noexcept {}  // before it is awaited, there is nothing to move
-    Leaf& operator=(Leaf&&) = delete;
-    virtual ~Leaf();
+    Operation() noexcept = default;
+    Operation(Operation&&) noexcept {}  // before it is awaited, there is nothing to move
+    Operation& operator=(Operation&&) = delete;
+    virtual ~Operation();
 
     // Called by the promise of the coroutine that awaits it.
     void set_context(Context* context) noexcept { context_ = context; }
-    // Resumes the coroutine. The leaf may be gone afterwards.
+    // Resumes the coroutine. The operation may be gone afterwards.
     void complete();
     // The context is cancelled while the coroutine waits.
     virtual void on_cancel();
@@ -103,7 +103,7 @@ protected:
     [[nodiscard]] std::coroutine_handle<> take_waiting() noexcept;
     void mark_cancelled() noexcept { cancelled_ = true; }
 
-    std::unique_ptr<Wait> wait_;  // what will call complete(), where that is an object of its own
+    std::unique_ptr<WakeUp> wake_up_;  // what will call complete(), where that is an object of its own
 
 private:
     std::coroutine_handle<> waiting_;
@@ -112,17 +112,17 @@ private:
 };
 
 // A line of execution that ends: told by the last of its coroutines.
-class Root {
+class TaskOwner {
 public:
-    Root() = default;
-    explicit Root(ConnectionRef owner) noexcept : context_(std::move(owner)) {}
-    // The task has ended; gives what to go on with. May destroy the task and the root.
+    TaskOwner() = default;
+    explicit TaskOwner(ConnectionRef owner) noexcept : context_(std::move(owner)) {}
+    // The task has ended; gives what to go on with. May destroy the task and its owner.
     virtual std::coroutine_handle<> on_done() noexcept = 0;
     [[nodiscard]] Context& context() noexcept { return context_; }
     [[nodiscard]] const Context& context() const noexcept { return context_; }
 
 protected:
-    ~Root() = default;
+    ~TaskOwner() = default;
 
 private:
     Context context_;

@@ -23,11 +23,11 @@ namespace proapi::detail {
 enum class ParameterKind : std::uint8_t { text, integer, floating, uuid };
 
 template <class T>
-struct ParameterOf {
+struct PathParameter {
     static constexpr bool is_known = false;
 };
 template <>
-struct ParameterOf<std::string> {
+struct PathParameter<std::string> {
     static constexpr bool is_known = true;
     static constexpr ParameterKind kind = ParameterKind::text;
     static bool read(const std::string& text, std::string& value) {
@@ -38,7 +38,7 @@ struct ParameterOf<std::string> {
 [[nodiscard]] bool read_integer(const std::string& text, std::int64_t& value) noexcept;
 template <class T>
     requires(std::signed_integral<T> && sizeof(T) >= sizeof(int))
-struct ParameterOf<T> {
+struct PathParameter<T> {
     static constexpr bool is_known = true;
     static constexpr ParameterKind kind = ParameterKind::integer;
     static bool read(const std::string& text, T& value) noexcept {
@@ -49,13 +49,13 @@ struct ParameterOf<T> {
     }
 };
 template <>
-struct ParameterOf<double> {
+struct PathParameter<double> {
     static constexpr bool is_known = true;
     static constexpr ParameterKind kind = ParameterKind::floating;
     static bool read(const std::string& text, double& value) noexcept;
 };
 template <>
-struct ParameterOf<Uuid> {
+struct PathParameter<Uuid> {
     static constexpr bool is_known = true;
     static constexpr ParameterKind kind = ParameterKind::uuid;
     static bool read(const std::string& text, Uuid& value) noexcept;
@@ -68,7 +68,7 @@ using PathValues = std::vector<std::pair<std::string, std::string>>;
 template <class... Args>
 bool read_parameters([[maybe_unused]] const PathValues& values, std::tuple<Args...>& arguments) {
     [[maybe_unused]] std::size_t index = 0;
-    return std::apply([&](auto&... each) { return (ParameterOf<Args>::read(values[index++].second, each) && ...); },
+    return std::apply([&](auto&... each) { return (PathParameter<Args>::read(values[index++].second, each) && ...); },
                       arguments);
 }
 
@@ -76,37 +76,37 @@ template <class... Ts>
 struct TypeList {};
 
 template <class F>
-struct SignatureOf;
+struct Signature;
 template <class R, class... A>
-struct SignatureOf<R(A...)> {
+struct Signature<R(A...)> {
     using result = R;
     using arguments = TypeList<std::remove_cvref_t<A>...>;
     static constexpr bool takes_references = (std::is_reference_v<A> || ...);
 };
 template <class R, class... A>
-struct SignatureOf<R (*)(A...)> : SignatureOf<R(A...)> {};
+struct Signature<R (*)(A...)> : Signature<R(A...)> {};
 template <class R, class C, class... A>
-struct SignatureOf<R (C::*)(A...)> : SignatureOf<R(A...)> {};
+struct Signature<R (C::*)(A...)> : Signature<R(A...)> {};
 template <class R, class C, class... A>
-struct SignatureOf<R (C::*)(A...) const> : SignatureOf<R(A...)> {};
+struct Signature<R (C::*)(A...) const> : Signature<R(A...)> {};
 template <class R, class... A>
-struct SignatureOf<R (*)(A...) noexcept> : SignatureOf<R(A...)> {};
+struct Signature<R (*)(A...) noexcept> : Signature<R(A...)> {};
 template <class R, class C, class... A>
-struct SignatureOf<R (C::*)(A...) noexcept> : SignatureOf<R(A...)> {};
+struct Signature<R (C::*)(A...) noexcept> : Signature<R(A...)> {};
 template <class R, class C, class... A>
-struct SignatureOf<R (C::*)(A...) const noexcept> : SignatureOf<R(A...)> {};
+struct Signature<R (C::*)(A...) const noexcept> : Signature<R(A...)> {};
 
 template <class F>
 struct CallableSignature {
     static_assert(
         std::is_pointer_v<F> || requires { &F::operator(); },
         "a handler is a function or a lambda whose parameters have types (not auto)");
-    using type = SignatureOf<F>;
+    using type = Signature<F>;
 };
 template <class F>
     requires requires { &F::operator(); }
 struct CallableSignature<F> {
-    using type = SignatureOf<decltype(&F::operator())>;
+    using type = Signature<decltype(&F::operator())>;
 };
 template <class F>
 using HandlerSignature = typename CallableSignature<std::decay_t<F>>::type;
@@ -158,12 +158,12 @@ template <class F, class List>
 class TypedWebSocketHandler;
 template <class F, class... Args>
 class TypedWebSocketHandler<F, TypeList<Args...>> final : public WebSocketHandler {
-    static_assert((ParameterOf<Args>::is_known && ...),
+    static_assert((PathParameter<Args>::is_known && ...),
                   "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid");
 
 public:
     explicit TypedWebSocketHandler(F function) : function_(std::move(function)) {}
-    std::vector<ParameterKind> parameters() const override { return {ParameterOf<Args>::kind...}; }
+    std::vector<ParameterKind> parameters() const override { return {PathParameter<Args>::kind...}; }
     std::optional<Task<>> call(WebSocketConnection websocket, const PathValues& values) override {
         std::tuple<Args...> arguments;
         if (!read_parameters(values, arguments)) return std::nullopt;
@@ -192,13 +192,13 @@ template <class F, bool has_request, class List>
 class TypedHttpHandler;
 template <class F, bool has_request, class... Args>
 class TypedHttpHandler<F, has_request, TypeList<Args...>> final : public HttpHandler {
-    static_assert((ParameterOf<Args>::is_known && ...),
+    static_assert((PathParameter<Args>::is_known && ...),
                   "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; proapi::Request comes "
                   "first");
 
 public:
     explicit TypedHttpHandler(F function) : function_(std::move(function)) {}
-    std::vector<ParameterKind> parameters() const override { return {ParameterOf<Args>::kind...}; }
+    std::vector<ParameterKind> parameters() const override { return {PathParameter<Args>::kind...}; }
     std::optional<Task<Response>> call(Request request, const PathValues& values) override {
         std::tuple<Args...> arguments;
         if (!read_parameters(values, arguments)) return std::nullopt;

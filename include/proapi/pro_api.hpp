@@ -27,7 +27,7 @@ namespace proapi {
 
 namespace detail {
 class Site;
-class Serving;
+class RunningWorkers;
 }  // namespace detail
 
 // Of one route.
@@ -77,10 +77,10 @@ public:
 
 private:
     friend class ProAPI;
-    explicit RunningServer(std::unique_ptr<detail::Serving> serving) noexcept;
-    [[nodiscard]] detail::Serving& serving() const;
+    explicit RunningServer(std::unique_ptr<detail::RunningWorkers> serving) noexcept;
+    [[nodiscard]] detail::RunningWorkers& serving() const;
 
-    std::unique_ptr<detail::Serving> serving_;
+    std::unique_ptr<detail::RunningWorkers> serving_;
 };
 
 // Routes and settings are given while it does not run, from one thread. Registering what can't work throws RouteError.
@@ -169,7 +169,7 @@ public:
     void background(F function, std::string_view name = {},
                     std::source_location where = std::source_location::current()) {
         static_assert(detail::TaskFunction<F>, "background() takes a callable without arguments that returns Task<>");
-        static_assert(std::is_void_v<detail::TaskValueOf<F>>, "background() takes a callable that returns Task<>");
+        static_assert(std::is_void_v<detail::FunctionResult<F>>, "background() takes a callable that returns Task<>");
         auto kept = std::make_shared<F>(std::move(function));
         add_background([kept] { return make_task([kept] { return std::invoke(*kept); }); }, name, where);
     }

@@ -25,11 +25,11 @@ class StreamState;
 
 // Written when it was made; awaiting it waits while the outgoing buffer is above high water. Gives whether the client
 // is still there.
-class Writing final : public Leaf {
+class WriteOperation final : public Operation {
 public:
-    Writing(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept;
-    Writing(Writing&&) noexcept;
-    ~Writing() override;
+    WriteOperation(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept;
+    WriteOperation(WriteOperation&&) noexcept;
+    ~WriteOperation() override;
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting);
     bool await_resume() const;
@@ -46,7 +46,7 @@ class BodyWriter {
 public:
     // Sends the next part, at once. `co_await` it to be slowed down to the client's pace and to learn whether it is
     // still there.
-    detail::Writing write(std::string_view part) const;
+    detail::WriteOperation write(std::string_view part) const;
 
     explicit BodyWriter(std::shared_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
 

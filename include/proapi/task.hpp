@@ -5,7 +5,7 @@
 //   int n = co_await answer();
 //
 // Tasks belong to one thread: the reactor's on which they were started. They may await what other libraries have made
-// for coroutines, too: whichever thread that resumes them on, they go on on their own (see Foreign).
+// for coroutines, too: whichever thread that resumes them on, they go on on their own (see ExternalOperation).
 #pragma once
 
 #include <concepts>
@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "proapi/context.hpp"
-#include "proapi/foreign.hpp"
+#include "proapi/external_awaitable.hpp"
 
 namespace proapi {
 
@@ -43,18 +43,19 @@ struct AwaiterRef {
 
 // One of ours that an operator co_await gives. It does not move once it has its context.
 template <class Awaitable>
-class Operation {
+class ConvertedOperation {
 public:
-    Operation(Awaitable&& awaitable, Context* context) : awaiter_(awaiter_of(std::forward<Awaitable>(awaitable))) {
+    ConvertedOperation(Awaitable&& awaitable, Context* context)
+        : awaiter_(get_awaiter(std::forward<Awaitable>(awaitable))) {
         awaiter_.set_context(context);
     }
-    Operation(Operation&&) = delete;
+    ConvertedOperation(ConvertedOperation&&) = delete;
     [[nodiscard]] bool await_ready() { return awaiter_.await_ready(); }
     auto await_suspend(std::coroutine_handle<> waiting) { return awaiter_.await_suspend(waiting); }
     decltype(auto) await_resume() { return awaiter_.await_resume(); }
 
 private:
-    decltype(awaiter_of(std::declval<Awaitable>())) awaiter_;
+    decltype(get_awaiter(std::declval<Awaitable>())) awaiter_;
 };
 
 template <class T>
@@ -74,7 +75,7 @@ public:
             const PromiseBase& promise = ended.promise();
             // The awaiting coroutine is still on the stack, below us: it goes on by itself.
             if (promise.runs_inline_) return std::noop_coroutine();
-            if (promise.root_) return promise.root_->on_done();
+            if (promise.task_owner_) return promise.task_owner_->on_done();
             return promise.continuation_ ? promise.continuation_ : std::noop_coroutine();
         }
         void await_resume() const noexcept {}
@@ -94,10 +95,10 @@ public:
         } else if constexpr (requires { awaitable.set_context(context_); }) {
             awaitable.set_context(context_);
             return AwaiterRef<std::remove_reference_t<Awaitable>>{awaitable};
-        } else if constexpr (requires { awaiter_of(std::forward<Awaitable>(awaitable)).set_context(context_); }) {
-            return Operation<Awaitable>(std::forward<Awaitable>(awaitable), context_);
+        } else if constexpr (requires { get_awaiter(std::forward<Awaitable>(awaitable)).set_context(context_); }) {
+            return ConvertedOperation<Awaitable>(std::forward<Awaitable>(awaitable), context_);
         } else {
-            return Foreign<Awaitable>(std::forward<Awaitable>(awaitable), context_);
+            return ExternalOperation<Awaitable>(std::forward<Awaitable>(awaitable), context_);
         }
     }
 
@@ -105,7 +106,7 @@ private:
     friend struct TaskAccess;
     std::coroutine_handle<> continuation_;
     Context* context_ = nullptr;
-    Root* root_ = nullptr;
+    TaskOwner* task_owner_ = nullptr;
     bool runs_inline_ = false;
 };
 
@@ -153,16 +154,17 @@ struct TaskAccess {
         if (!task.coroutine_) [[unlikely]]
             refuse_task(false);
         const PromiseBase& promise = task.coroutine_.promise();
-        if (promise.continuation_ || promise.root_) [[unlikely]]
+        if (promise.continuation_ || promise.task_owner_) [[unlikely]]
             refuse_task(true);
     }
-    // Runs the task on behalf of `root` until it first waits. root.on_done() is called at its end, maybe within.
+    // Runs the task on behalf of `task_owner` until it first waits. task_owner.on_done() is called at its end, maybe
+    // within.
     template <class T>
-    static void start(Task<T>& task, Root& root) {
+    static void start(Task<T>& task, TaskOwner& task_owner) {
         PromiseBase& promise = task.coroutine_.promise();
-        promise.context_ = &root.context();
-        promise.root_ = &root;
-        const Context::Scope scope(&root.context());
+        promise.context_ = &task_owner.context();
+        promise.task_owner_ = &task_owner;
+        const Context::Scope scope(&task_owner.context());
         task.coroutine_.resume();
     }
     template <class T>
@@ -290,7 +292,7 @@ struct TaskValue<Task<T>> {
 template <class F, class... Args>
 concept TaskFunction = std::invocable<F&, Args...> && is_task<std::invoke_result_t<F&, Args...>>;
 template <class F, class... Args>
-using TaskValueOf = typename TaskValue<std::invoke_result_t<F&, Args...>>::type;
+using FunctionResult = typename TaskValue<std::invoke_result_t<F&, Args...>>::type;
 
 }  // namespace detail
 
@@ -301,7 +303,7 @@ using TaskValueOf = typename TaskValue<std::invoke_result_t<F&, Args...>>::type;
 //   for (int i = 0; i < 3; ++i) tasks.push_back(proapi::make_task([i, name]() -> proapi::Task<> { ... }));
 template <class F, class... Args>
     requires detail::TaskFunction<F, Args...>
-[[nodiscard]] Task<detail::TaskValueOf<F, Args...>> make_task(F function, Args... arguments) {
+[[nodiscard]] Task<detail::FunctionResult<F, Args...>> make_task(F function, Args... arguments) {
     auto task = std::invoke(function, std::move(arguments)...);
     co_return co_await std::move(task);
 }

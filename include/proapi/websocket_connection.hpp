@@ -52,7 +52,7 @@ public:
 
 // A message that was sent when this was made. Awaiting it waits, if the outgoing buffer is above its high-water mark,
 // until that has drained, and gives whether the connection took the message.
-class Sending final {
+class SendOperation final {
 public:
     // Called by the promise of the coroutine that awaits it.
     void set_context(Context* context) noexcept {
@@ -68,8 +68,8 @@ private:
     struct Delete {
         void operator()(Unfinished* unfinished) const noexcept;
     };
-    Sending() noexcept = default;
-    explicit Sending(Unfinished* unfinished) noexcept : unfinished_(unfinished) {}
+    SendOperation() noexcept = default;
+    explicit SendOperation(Unfinished* unfinished) noexcept : unfinished_(unfinished) {}
     void tell_context(Context* context) const noexcept;
     [[nodiscard]] bool is_over();
     [[nodiscard]] bool outcome();
@@ -78,11 +78,11 @@ private:
 };
 
 // The Close frame was queued when this was made; awaiting it waits until it has gone to the kernel.
-class Closing final : public Leaf {
+class CloseOperation final : public Operation {
 public:
-    explicit Closing(ConnectionRef state) noexcept;
-    Closing(Closing&&) noexcept;
-    ~Closing() override;
+    explicit CloseOperation(ConnectionRef state) noexcept;
+    CloseOperation(CloseOperation&&) noexcept;
+    ~CloseOperation() override;
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting);
     void await_resume() const { throw_if_cancelled(); }
@@ -92,11 +92,11 @@ private:
 };
 
 // Waits until the connection is gone.
-class WaitingForEnd final : public Leaf {
+class WaitForEndOperation final : public Operation {
 public:
-    explicit WaitingForEnd(ConnectionRef state) noexcept;
-    WaitingForEnd(WaitingForEnd&&) noexcept;
-    ~WaitingForEnd() override;
+    explicit WaitForEndOperation(ConnectionRef state) noexcept;
+    WaitForEndOperation(WaitForEndOperation&&) noexcept;
+    ~WaitForEndOperation() override;
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting);
     void await_resume() const;
@@ -109,11 +109,11 @@ private:
 [[noreturn]] void refuse_moved_connection(const char* call);
 
 // Waits for the next message, which is made straight from the octets that were read. Acts when it is awaited.
-class ReceivingBase : public Leaf {
+class ReceiveOperation : public Operation {
 public:
-    explicit ReceivingBase(const ConnectionRef& state) noexcept : state_(state) {}
-    ReceivingBase(ReceivingBase&& other) noexcept;
-    ~ReceivingBase() override;
+    explicit ReceiveOperation(const ConnectionRef& state) noexcept : state_(state) {}
+    ReceiveOperation(ReceiveOperation&& other) noexcept;
+    ~ReceiveOperation() override;
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting) noexcept;
     void on_cancel() override;
@@ -140,21 +140,21 @@ private:
     bool received_ = false;
 };
 
-class ReceivingText : public ReceivingBase {
+class ReceiveTextOperation : public ReceiveOperation {
 public:
-    using ReceivingBase::ReceivingBase;
+    using ReceiveOperation::ReceiveOperation;
     std::string await_resume() { return take_text(); }
 };
 
-class ReceivingBytes : public ReceivingBase {
+class ReceiveBytesOperation : public ReceiveOperation {
 public:
-    using ReceivingBase::ReceivingBase;
+    using ReceiveOperation::ReceiveOperation;
     Bytes await_resume() { return take_bytes(); }
 };
 
-class ReceivingAny : public ReceivingBase {
+class ReceiveAnyOperation : public ReceiveOperation {
 public:
-    using ReceivingBase::ReceivingBase;
+    using ReceiveOperation::ReceiveOperation;
     Message await_resume() {
         check_received();
         return std::move(message());
@@ -162,9 +162,9 @@ public:
 };
 
 template <class T>
-class ReceivingJson : public ReceivingBase {
+class ReceiveJsonOperation : public ReceiveOperation {
 public:
-    using ReceivingBase::ReceivingBase;
+    using ReceiveOperation::ReceiveOperation;
     T await_resume() {
         Json value = take_json();
         if constexpr (std::is_same_v<T, Json>) {
@@ -228,49 +228,51 @@ public:
     // closing handshake ends in the background, within close_timeout. Codes 1000-1003, 1007-1014, 3000-4999, a reason
     // of at most 123 octets of UTF-8; else std::invalid_argument and the connection stays open. A second call does
     // nothing. Before accept(): HTTP 403. Any thread; from another one it is done soon.
-    detail::Closing close(std::uint16_t code = 1000, std::string_view reason = {}) const;
+    detail::CloseOperation close(std::uint16_t code = 1000, std::string_view reason = {}) const;
 
     // The next message. Each throws WebSocketDisconnect once the connection has ended and no message is left,
     // WebSocketMessageError for a message of another kind (the next call gets the next message), WebSocketStateError
     // before accept() and while another task receives.
-    [[nodiscard]] detail::ReceivingText receive_text() const { return detail::ReceivingText(ref("receive_text()")); }
-    [[nodiscard]] detail::ReceivingBytes receive_bytes() const {
-        return detail::ReceivingBytes(ref("receive_bytes()"));
+    [[nodiscard]] detail::ReceiveTextOperation receive_text() const {
+        return detail::ReceiveTextOperation(ref("receive_text()"));
+    }
+    [[nodiscard]] detail::ReceiveBytesOperation receive_bytes() const {
+        return detail::ReceiveBytesOperation(ref("receive_bytes()"));
     }
     // From a text or binary message. T: anything that nlohmann::json converts to. Where T converts to it, too, numbers
     // are checked, in members and elements as well: an integer takes no fraction, no true or false and nothing out of
     // its range, a float or double nothing that would be infinite; a T that is a std::array, pair or tuple takes no
     // number too many.
     template <class T = Json>
-    [[nodiscard]] detail::ReceivingJson<T> receive_json() const {
-        return detail::ReceivingJson<T>(ref("receive_json()"));
+    [[nodiscard]] detail::ReceiveJsonOperation<T> receive_json() const {
+        return detail::ReceiveJsonOperation<T>(ref("receive_json()"));
     }
     // Of either kind.
-    [[nodiscard]] detail::ReceivingAny receive() const { return detail::ReceivingAny(ref("receive()")); }
+    [[nodiscard]] detail::ReceiveAnyOperation receive() const { return detail::ReceiveAnyOperation(ref("receive()")); }
 
     // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect
     // (Python's `async for` and iter_text()); everything else is as above.
-    [[nodiscard]] detail::Next<detail::ReceivingAny> next() const {
-        return detail::Next<detail::ReceivingAny>(ref("next()"));
+    [[nodiscard]] detail::Next<detail::ReceiveAnyOperation> next() const {
+        return detail::Next<detail::ReceiveAnyOperation>(ref("next()"));
     }
-    [[nodiscard]] detail::Next<detail::ReceivingText> next_text() const {
-        return detail::Next<detail::ReceivingText>(ref("next_text()"));
+    [[nodiscard]] detail::Next<detail::ReceiveTextOperation> next_text() const {
+        return detail::Next<detail::ReceiveTextOperation>(ref("next_text()"));
     }
-    [[nodiscard]] detail::Next<detail::ReceivingBytes> next_bytes() const {
-        return detail::Next<detail::ReceivingBytes>(ref("next_bytes()"));
+    [[nodiscard]] detail::Next<detail::ReceiveBytesOperation> next_bytes() const {
+        return detail::Next<detail::ReceiveBytesOperation>(ref("next_bytes()"));
     }
     template <class T = Json>
-    [[nodiscard]] detail::Next<detail::ReceivingJson<T>> next_json() const {
-        return detail::Next<detail::ReceivingJson<T>>(ref("next_json()"));
+    [[nodiscard]] detail::Next<detail::ReceiveJsonOperation<T>> next_json() const {
+        return detail::Next<detail::ReceiveJsonOperation<T>>(ref("next_json()"));
     }
 
     // Send at once, in call order, also where the result is not awaited: then nothing keeps the sender from filling the
     // buffer beyond max_buffered, which closes the connection with 1008. Awaited, they give whether the connection took
     // the message. Throw std::invalid_argument for text that is not UTF-8 and JSON that can't be written (see
     // write_json), WebSocketStateError before accept(). Any thread.
-    detail::Sending send_text(std::string_view text) const;
-    detail::Sending send_bytes(std::span<const std::byte> bytes) const;
-    detail::Sending send_json(const Json& value, JsonMode mode = JsonMode::text) const;
+    detail::SendOperation send_text(std::string_view text) const;
+    detail::SendOperation send_bytes(std::span<const std::byte> bytes) const;
+    detail::SendOperation send_json(const Json& value, JsonMode mode = JsonMode::text) const;
 
     // Of the request: valid before accept() and after the end. Any thread.
     [[nodiscard]] const std::string& path() const;  // decoded
@@ -298,7 +300,9 @@ public:
     // thread: as it was a moment ago, but for that thread's own sends, which count at once.
     [[nodiscard]] std::size_t buffered_amount() const;
     // Waits until the connection is gone.
-    [[nodiscard]] detail::WaitingForEnd wait_closed() const { return detail::WaitingForEnd(ref("wait_closed()")); }
+    [[nodiscard]] detail::WaitForEndOperation wait_closed() const {
+        return detail::WaitForEndOperation(ref("wait_closed()"));
+    }
 
     friend bool operator==(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;
     friend auto operator<=>(const WebSocketConnection&, const WebSocketConnection&) noexcept = default;

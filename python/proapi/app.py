@@ -145,33 +145,33 @@ class ProAPI:
         """Decorator: ``def`` or ``async def handler(request, <path parameters>)``, the request optional.
         Serves HEAD too. ``cancel_on_disconnect``: an ``async def`` handler is cancelled when its client leaves, and one
         that ends its side of the connection has left. RouteError: a path or signature that can't be."""
-        return self._route_of("get", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("get", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def post(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for POST requests."""
-        return self._route_of("post", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("post", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def put(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for PUT requests."""
-        return self._route_of("put", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("put", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def patch(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for PATCH requests."""
-        return self._route_of("patch", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("patch", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def delete(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for DELETE requests."""
-        return self._route_of("delete", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("delete", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def head(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for HEAD requests."""
-        return self._route_of("head", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("head", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def options(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
         """Decorator, as ``get``, for OPTIONS requests."""
-        return self._route_of("options", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
+        return self._route_method("options", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
-    def _route_of(
+    def _route_method(
         self, method: str, path: str, unknown: Iterable[str], *, cancel_on_disconnect: bool
     ) -> Callable[[_H], _H]:
         refuse_function_as_path(method, path)

@@ -172,7 +172,7 @@ class Response:
             ValueError: A name, value or attribute that it can't carry. TypeError: neither a time nor seconds.
         """
         cookie = write_cookie(
-            _key_of("set_cookie", key, older),
+            _require_key("set_cookie", key, older),
             value,
             max_age=max_age,
             expires=expires,
@@ -198,7 +198,7 @@ class Response:
         """Tells the client to forget it; key, path and domain must be those it was set with, and ``secure``, where the
         key begins with ``__Secure-`` or ``__Host-``."""
         self.set_cookie(
-            _key_of("delete_cookie", key, older),
+            _require_key("delete_cookie", key, older),
             max_age=0,
             expires=datetime(1970, 1, 1, tzinfo=UTC),
             path=path,
@@ -275,7 +275,7 @@ class FileResponse(Response):
         **older: Unpack[OlderNames],
     ) -> None:
         self.path = os.fspath(path)
-        super().__init__(b"", status_code, headers, media_type or _media_type_of(filename or self.path), **older)
+        super().__init__(b"", status_code, headers, media_type or _guess_media_type(filename or self.path), **older)
         if filename is not None:
             self.add_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(filename, safe='')}")
 
@@ -332,7 +332,7 @@ class StreamingResponse(Response):
         timer = asyncio.get_running_loop().call_later(FIRST_PART_S, self._start, exchange)
         try:
             async for part in parts:
-                octets = _octets_of(part)
+                octets = _to_octets(part)
                 self._start(exchange)
                 if not await exchange.write(octets):
                     break
@@ -345,13 +345,13 @@ async def _await_first(parts: AsyncIterator[str | bytes]) -> None:
     limit = asyncio.timeout(FIRST_PART_S)
     try:
         async with limit:
-            _octets_of(await anext(parts, b""))
+            _to_octets(await anext(parts, b""))
     except TimeoutError:
         if not limit.expired():
             raise
 
 
-def _octets_of(part: object) -> bytes:
+def _to_octets(part: object) -> bytes:
     if isinstance(part, str):
         return part.encode()
     if isinstance(part, (bytes, bytearray, memoryview)):
@@ -396,7 +396,7 @@ def to_response(result: Any) -> Response:
     )
 
 
-def _media_type_of(path: str) -> str:
+def _guess_media_type(path: str) -> str:
     guessed, encoding = mimetypes.guess_type(path)
     return _OCTETS if guessed is None or encoding is not None else guessed
 
@@ -414,7 +414,7 @@ def _check_older(response: str, names: Mapping[str, object]) -> None:
         raise TypeError(f"{response}: expected the keywords of a response, got {', '.join(sorted(unknown))}")
 
 
-def _key_of(call: str, key: str | None, older: OlderKey) -> str:
+def _require_key(call: str, key: str | None, older: OlderKey) -> str:
     if unknown := older.keys() - OlderKey.__annotations__.keys():
         raise TypeError(f"{call}: expected the attributes of a cookie, got {', '.join(sorted(unknown))}")
     key = older.get("name", key)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ._core.binding import Site
-from ._core.signature import Handler, is_async, name_of, place_of
+from ._core.signature import Handler, find_name, find_place, is_async
 from .errors import RouteError
 from .settings import ALIASES, setting_text
 
@@ -55,7 +55,7 @@ class RouteTable:
         cancel_on_disconnect: bool,
     ) -> None:
         """``methods`` None: a WebSocket's."""
-        place = place_of(function) if callable(function) else "<no function>"
+        place = find_place(function) if callable(function) else "<no function>"
         self._refuse_late(f"{place}: ")
         what = "websocket" if methods is None else " and ".join(map(str, methods))
         try:
@@ -64,7 +64,7 @@ class RouteTable:
             texts = {name: setting_text(name, value) for name, value in settings.items()}
             for method in wanted:
                 number = self.site.add_route(method, path, texts)
-                self._places[method, _shape_of(path)] = f"{handler.name} at {place}"
+                self._places[method, _find_shape(path)] = f"{handler.name} at {place}"
                 self._append(number, handler, settings)
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
@@ -82,7 +82,7 @@ class RouteTable:
                 self._refuse_duplicate("GET", pattern)
             for pattern in patterns:
                 number = self.site.add_files(pattern, folder, dot_files=dot_files)
-                self._places["GET", _shape_of(pattern)] = f"the files of {folder}"
+                self._places["GET", _find_shape(pattern)] = f"the files of {folder}"
                 self._append(number, None, {})
         except ValueError as error:
             raise RouteError(f"static {path!r}: {error}") from None
@@ -123,7 +123,7 @@ class RouteTable:
         if not isinstance(path, str):
             raise TypeError(f"expected a path, got {path!r}")
         if is_websocket and not is_async(function):
-            raise TypeError(f"expected an 'async def' handler, got {name_of(function)}, which is not async")
+            raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which is not async")
         handler = Handler(
             function,
             dict(self.site.parse_pattern(path)),
@@ -135,7 +135,7 @@ class RouteTable:
         return handler
 
     def _refuse_duplicate(self, method: str | None, path: str) -> None:
-        if first := self._places.get((method, _shape_of(path))):
+        if first := self._places.get((method, _find_shape(path))):
             raise ValueError(f"expected one handler for each path and method, but this has one already: {first}")
 
 
@@ -143,7 +143,7 @@ def refuse_function_as_path(decorator: str, path: object) -> None:
     """RouteError where ``path`` is the handler: the decorator was written without parentheses."""
     if callable(path):
         raise RouteError(
-            f"{place_of(path)}: {decorator}: expected a path, got the function {name_of(path)}; write"
+            f"{find_place(path)}: {decorator}: expected a path, got the function {find_name(path)}; write"
             f' @app.{decorator}("/...")'
         )
 
@@ -164,7 +164,7 @@ def _default_texts() -> dict[str, str]:
     return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}
 
 
-def _shape_of(path: str) -> _Shape:
+def _find_shape(path: str) -> _Shape:
     """Two paths of one shape are the same to the router: names of parameters don't matter, escapes are decoded."""
     segments = path.split("/")
     return tuple(unquote(_PARAMETER.sub(lambda match: "{" + (match[1] or "str") + "}", each)) for each in segments)

@@ -151,13 +151,13 @@ _LISTS = {
 def setting_text(name: str, value: object) -> str:
     """A setting's value as the engine reads it. ValueError: no list where one is expected."""
     if kind := _LISTS.get(name):
-        return ",".join(_items_of(name, kind, value))
+        return ",".join(_list_items(name, kind, value))
     if isinstance(value, timedelta):
         return repr(value.total_seconds())
     return str(value)
 
 
-def _items_of(name: str, kind: _List, value: object) -> list[str]:
+def _list_items(name: str, kind: _List, value: object) -> list[str]:
     if isinstance(value, str):
         items: list[object] = [each.strip() for each in value.split(",") if each.strip()]
     elif isinstance(value, Iterable):

@@ -16,7 +16,7 @@ namespace {
 
 }  // namespace
 
-CompletionState::CompletionState() : home_(require_worker()) {}
+CompletionState::CompletionState() : worker_(require_worker()) {}
 
 CompletionState::~CompletionState() = default;
 
@@ -31,18 +31,18 @@ void CompletionState::wake(std::unique_lock<std::mutex> lock) {
     const bool is_awaited = waiting_ != nullptr;
     lock.unlock();
     if (!is_awaited) return;
-    home_->post([self = shared_from_this()] {
-        Leaf* leaf = nullptr;
+    worker_->post([self = shared_from_this()] {
+        Operation* operation = nullptr;
         {
             const std::lock_guard again(self->mutex_);
-            leaf = std::exchange(self->waiting_, nullptr);
+            operation = std::exchange(self->waiting_, nullptr);
         }
-        if (leaf) leaf->complete();
+        if (operation) operation->complete();
     });
 }
 
 bool CompletionState::check_ready() {
-    if (!home_->is_here())
+    if (!worker_->is_current())
         throw std::logic_error("co_await of a Completion: expected the thread that it was made on, got another one");
     const std::lock_guard lock(mutex_);
     if (is_taken_) throw std::logic_error("co_await of a Completion: expected the first, got one after it");
@@ -50,15 +50,15 @@ bool CompletionState::check_ready() {
     return is_set_;
 }
 
-bool CompletionState::wait(Leaf& leaf) noexcept {
+bool CompletionState::wait(Operation& operation) noexcept {
     const std::lock_guard lock(mutex_);
-    if (!is_set_) waiting_ = &leaf;
+    if (!is_set_) waiting_ = &operation;
     return !is_set_;
 }
 
-void CompletionState::forget(const Leaf& leaf) noexcept {
+void CompletionState::forget(const Operation& operation) noexcept {
     const std::lock_guard lock(mutex_);
-    if (waiting_ == &leaf) waiting_ = nullptr;
+    if (waiting_ == &operation) waiting_ = nullptr;
 }
 
 void CompletionState::take() {

@@ -1,7 +1,7 @@
 #include "app/connection_state.hpp"
 
 #include "app/remote_send.hpp"
-#include "app/sending.hpp"
+#include "app/send_operation.hpp"
 #include "base/utf8.hpp"
 
 namespace proapi::detail {
@@ -30,7 +30,7 @@ void ConnectionState::begin() {
 }
 
 service::WebSocket& ConnectionState::websocket(const char* call) const {
-    if (!is_here())
+    if (!is_on_own_thread())
         throw WebSocketStateError(std::string(call) +
                                   ": expected to be called on the connection's own thread, got another one");
     return *websocket_;
@@ -50,7 +50,7 @@ std::unordered_map<std::string, std::any>& ConnectionState::state(const char* ca
 }
 
 void ConnectionState::raise_disconnect() const {
-    if (is_here()) note_end_seen();
+    if (is_on_own_thread()) note_end_seen();
     throw WebSocketDisconnect(websocket_->close_code().value_or(ws::close_code::abnormal_closure),
                               websocket_->close_reason());
 }
@@ -73,31 +73,31 @@ void ConnectionState::accept(std::optional<std::string_view> subprotocol, const 
     accepted_.store(true, std::memory_order_release);
 }
 
-Sending ConnectionState::send(service::MessageKind kind, base::Bytes payload) {
+SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes payload) {
     if (kind == service::MessageKind::text && !base::is_valid_utf8(payload))
         throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
-    if (!is_here()) {
+    if (!is_on_own_thread()) {
         if (has_ended()) {
             Worker* sender = Worker::current();
-            return Sending(new Sending::Unfinished(ConnectionRef(this), sender && sender->count_dropped()));
+            return SendOperation(new SendOperation::Unfinished(ConnectionRef(this), sender && sender->count_dropped()));
         }
         if (!accepted_.load(std::memory_order_acquire)) throw WebSocketStateError("send: call accept() first");
-        return Sending(
-            new Sending::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
+        return SendOperation(
+            new SendOperation::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
     }
     auto result = service::SendResult::sent;
     raise(websocket_->send(kind, payload, result));
     if (result == service::SendResult::sent) [[likely]]
         return {};
     const bool next_turn = result == service::SendResult::ended && worker().count_dropped();
-    return Sending(new Sending::Unfinished(ConnectionRef(this), next_turn));
+    return SendOperation(new SendOperation::Unfinished(ConnectionRef(this), next_turn));
 }
 
 std::size_t ConnectionState::buffered_amount() {
     if (has_ended()) return 0;
     // In this order: what has left the one is in the other already.
     const std::size_t on_its_way = remote_bytes_.load(std::memory_order_acquire);
-    if (is_here()) return on_its_way + websocket_->buffered_amount();
+    if (is_on_own_thread()) return on_its_way + websocket_->buffered_amount();
     if (!asked_for_buffered_.exchange(true))
         worker().post([state = ConnectionRef(this)] {
             state->asked_for_buffered_ = false;
@@ -127,7 +127,7 @@ void ConnectionState::note_end_seen(Context& context) const noexcept {
 }
 
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
-    if (is_here()) {
+    if (is_on_own_thread()) {
         const bool was_closed = websocket_->is_closed();
         raise(websocket_->close(code, reason));
         if (!was_closed) note_own_end();
@@ -159,12 +159,12 @@ bool ConnectionState::try_receive(Message& message) const {
     return true;
 }
 
-void ConnectionState::wait_message(ReceivingBase& receiving) noexcept {
+void ConnectionState::wait_message(ReceiveOperation& receiving) noexcept {
     receiving_ = &receiving;
     websocket_->wait_message(*this);
 }
 
-void ConnectionState::cancel_receive(ReceivingBase& receiving) noexcept {
+void ConnectionState::cancel_receive(ReceiveOperation& receiving) noexcept {
     if (receiving_ != &receiving) return;
     receiving_ = nullptr;
     websocket_->cancel_receive(*this);

@@ -33,8 +33,8 @@ public:
     // Keeps itself until the connection is gone.
     void begin();
 
-    [[nodiscard]] bool is_here() const noexcept { return websocket_.home()->is_here(); }
-    [[nodiscard]] Worker& worker() const noexcept { return *websocket_.home(); }
+    [[nodiscard]] bool is_on_own_thread() const noexcept { return websocket_.worker()->is_current(); }
+    [[nodiscard]] Worker& worker() const noexcept { return *websocket_.worker(); }
     // On its own thread only; throws WebSocketStateError, naming the call, elsewhere.
     [[nodiscard]] service::WebSocket& websocket(const char* call) const;
     // The same without the check.
@@ -45,7 +45,7 @@ public:
     [[nodiscard]] std::unordered_map<std::string, std::any>& state(const char* call);
 
     void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
-    [[nodiscard]] Sending send(service::MessageKind kind, base::Bytes payload);
+    [[nodiscard]] SendOperation send(service::MessageKind kind, base::Bytes payload);
     // What other threads have on its way here counts like what is buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return max_buffered_; }
@@ -60,8 +60,8 @@ public:
 
     // Whether a message was there.
     [[nodiscard]] bool try_receive(Message& message) const;
-    void wait_message(ReceivingBase& receiving) noexcept;
-    void cancel_receive(ReceivingBase& receiving) noexcept;
+    void wait_message(ReceiveOperation& receiving) noexcept;
+    void cancel_receive(ReceiveOperation& receiving) noexcept;
 
     // Who wants to know of an end that the connection's own handler has not made and not been told. None: null.
     void set_disconnect_waiter(DisconnectWaiter* waiter) noexcept { disconnect_waiter_ = waiter; }
@@ -81,9 +81,9 @@ private:
     void on_ready() override;  // the connection is gone
 
     friend class ConnectionRef;
-    HomePtr<service::WebSocket> websocket_;
+    WorkerPtr<service::WebSocket> websocket_;
     const std::uint64_t max_buffered_;  // the engine's settings end with the worker's thread, and others still ask
-    ReceivingBase* receiving_ = nullptr;
+    ReceiveOperation* receiving_ = nullptr;
     DisconnectWaiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;
     std::unique_ptr<std::unordered_map<std::string, std::any>> state_;  // the application's

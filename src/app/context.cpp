@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "app/waits.hpp"
+#include "app/wake_ups.hpp"
 #include "proapi/concurrency.hpp"
 
 namespace proapi::detail {
@@ -44,37 +44,37 @@ Context::Scope::~Scope() {
     current_context = previous_;
 }
 
-Leaf::~Leaf() {
+Operation::~Operation() {
     if (waiting_ && context_ && context_->pending_ == this) context_->pending_ = nullptr;
 }
 
-void Leaf::complete() {
+void Operation::complete() {
     if (!waiting_) return;
     const Context::Scope scope(context_);
     take_waiting().resume();
 }
 
-void Leaf::on_cancel() {
-    wait_.reset();
+void Operation::on_cancel() {
+    wake_up_.reset();
     cancelled_ = true;
     complete();
 }
 
-void Leaf::check_cancelled() {
+void Operation::check_cancelled() {
     if (context_ && std::exchange(context_->cancel_requested_, false)) throw Cancelled();
 }
 
-void Leaf::suspend(std::coroutine_handle<> waiting) noexcept {
+void Operation::suspend(std::coroutine_handle<> waiting) noexcept {
     cancelled_ = false;
     waiting_ = waiting;
     if (context_) context_->pending_ = this;
 }
 
-void Leaf::throw_if_cancelled() const {
+void Operation::throw_if_cancelled() const {
     if (cancelled_) throw Cancelled();
 }
 
-std::coroutine_handle<> Leaf::take_waiting() noexcept {
+std::coroutine_handle<> Operation::take_waiting() noexcept {
     if (context_) context_->pending_ = nullptr;
     current_context = context_;
     return std::exchange(waiting_, nullptr);
@@ -85,8 +85,8 @@ void refuse_task(bool has_run) {
                                    : "expected a task, got one that was moved from");
 }
 
-void Sleeping::await_suspend(std::coroutine_handle<> waiting) {
-    wait_ = std::make_unique<TimerWait>(*this, duration_, [](Leaf& leaf) { leaf.complete(); });
+void SleepOperation::await_suspend(std::coroutine_handle<> waiting) {
+    wake_up_ = std::make_unique<TimerWakeUp>(*this, duration_, [](Operation& operation) { operation.complete(); });
     suspend(waiting);
 }
 

@@ -35,7 +35,7 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         while_it_runs.reset();
         co_await write_response(worker, exchange, std::move(response));
     } catch (const HTTPException& error) {
-        respond_with_text(*exchange, error.status_code(), body_of(error), refusal_headers(error));
+        respond_with_text(*exchange, error.status_code(), make_body(error), refusal_headers(error));
     } catch (const Cancelled&) {
         if (worker->is_stopping()) {
             respond_with_text(*exchange, 503, "The server is stopping.\n");
@@ -49,10 +49,10 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
     }
 }
 
-class HttpTask final : public Detached {
+class HttpTask final : public WorkerTask {
 public:
     HttpTask(const Site::Entry& entry, Worker& worker, base::IntrusivePtr<service::Exchange> exchange)
-        : Detached(Kind::handler, worker, {}, answer(exchange, worker.shared_from_this(), &entry)),
+        : WorkerTask(Kind::handler, worker, {}, answer(exchange, worker.shared_from_this(), &entry)),
           entry_(entry),
           exchange_(std::move(exchange)) {}
     [[nodiscard]] std::string_view name() noexcept override { return entry_.name; }
@@ -70,7 +70,7 @@ private:
 
 }  // namespace
 
-std::string body_of(const HTTPException& error) {
+std::string make_body(const HTTPException& error) {
     const std::string text = error.what();
     return text.empty() || text.ends_with('\n') ? text : text + "\n";
 }

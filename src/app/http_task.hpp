@@ -14,7 +14,7 @@ inline constexpr std::string_view cancelled_by_another =
     "it was told of another task's cancellation, by the exception Cancelled";
 
 // What the client reads of it: the body, and the headers besides those of a text.
-[[nodiscard]] std::string body_of(const HTTPException& error);
+[[nodiscard]] std::string make_body(const HTTPException& error);
 [[nodiscard]] http::Headers refusal_headers(const HTTPException& error);
 
 void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange);

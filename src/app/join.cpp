@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "app/connection_state.hpp"
-#include "app/waits.hpp"
+#include "app/wake_ups.hpp"
 #include "proapi/concurrency.hpp"
 
 namespace proapi::detail {
@@ -22,7 +22,7 @@ bool ChildBase::was_cancelled() const noexcept {
     }
 }
 
-bool Join::await_suspend(std::coroutine_handle<> waiting) {
+bool JoinOperation::await_suspend(std::coroutine_handle<> waiting) {
     suspend(waiting);
     ++busy_;
     for (ChildBase* child : children_) {
@@ -37,11 +37,12 @@ bool Join::await_suspend(std::coroutine_handle<> waiting) {
         return false;
     }
     if (timeout_.count() >= 0)
-        wait_ = std::make_unique<TimerWait>(*this, timeout_, [](Leaf& leaf) { static_cast<Join&>(leaf).on_timeout(); });
+        wake_up_ = std::make_unique<TimerWakeUp>(
+            *this, timeout_, [](Operation& operation) { static_cast<JoinOperation&>(operation).on_timeout(); });
     return true;
 }
 
-std::coroutine_handle<> Join::on_child_done(ChildBase& child) noexcept {
+std::coroutine_handle<> JoinOperation::on_child_done(ChildBase& child) noexcept {
     child.done_ = true;
     --running_;
     if (!decisive_ && (until_ == Until::first_end || child.error())) {
@@ -49,19 +50,19 @@ std::coroutine_handle<> Join::on_child_done(ChildBase& child) noexcept {
         if (!stopping_) cancel_children();  // they are told once
     }
     if (busy_ > 0 || running_ > 0) return std::noop_coroutine();
-    wait_.reset();
+    wake_up_.reset();
     return take_waiting();
 }
 
 // A task that has waited for a child which was told of the end counts as told too.
-void Join::await_resume() const {
+void JoinOperation::await_resume() const {
     const auto has_seen_end = [](ChildBase* child) { return child->context().has_seen_end(); };
     if (context() && context()->owner() && std::any_of(children_.begin(), children_.end(), has_seen_end))
         context()->owner_ref()->note_end_seen(*context());
     throw_if_cancelled();
 }
 
-void Join::cancel_children() noexcept {
+void JoinOperation::cancel_children() noexcept {
     stopping_ = true;
     ++busy_;
     for (ChildBase* child : children_)
@@ -69,25 +70,25 @@ void Join::cancel_children() noexcept {
     --busy_;
 }
 
-void Join::resume_if_over() {
+void JoinOperation::resume_if_over() {
     if (running_ > 0 || busy_ > 0) return;
-    wait_.reset();
+    wake_up_.reset();
     complete();
 }
 
-void Join::on_cancel() {
+void JoinOperation::on_cancel() {
     mark_cancelled();
     if (!stopping_) cancel_children();
     resume_if_over();
 }
 
-void Join::let_go() noexcept {
+void JoinOperation::let_go() noexcept {
     if (stopping_) return;  // the cancellation that follows will not reach them
     for (ChildBase* child : children_)
         if (child->is_running()) child->context().let_go();
 }
 
-void Join::on_timeout() {
+void JoinOperation::on_timeout() {
     if (stopping_) return;
     timed_out_ = true;
     cancel_children();

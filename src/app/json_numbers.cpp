@@ -137,7 +137,7 @@ private:
 enum class Order : std::uint8_t { kept, any };
 
 // The places in an array's elements: by the names of members and, where the order is kept, the indices in arrays.
-class Places {
+class NumberPlaces {
 public:
     void add(Side side, const Json& value, Order order) {
         made_count_ += side == Side::made;
@@ -178,8 +178,8 @@ private:
     }
 
     Numbers numbers_;
-    std::map<std::string, Places, std::less<>> members_;
-    std::map<std::size_t, Places> elements_;
+    std::map<std::string, NumberPlaces, std::less<>> members_;
+    std::map<std::size_t, NumberPlaces> elements_;
     std::size_t made_count_ = 0, made_objects_ = 0;
     bool makes_array_ = false;
 };
@@ -218,7 +218,7 @@ template <class Project>
 }
 
 [[nodiscard]] const Json* find_missing(const Elements& given, const Json& made, Order order) {
-    Places places;
+    NumberPlaces places;
     for (const Json* each : given) places.add(Side::given, *each, order);
     for (const Json& each : made) places.add(Side::made, each, order);
     return places.find_missing(given.size() == made.size());

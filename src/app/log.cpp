@@ -14,7 +14,7 @@ namespace {
 
 // Standard error, where a reader that has stopped to read costs lines and not the server: a pipe that is full is not
 // waited for. What was left out is counted and told once there is room.
-class PoliteStderr final : public spdlog::sinks::base_sink<std::mutex> {
+class NonBlockingStderr final : public spdlog::sinks::base_sink<std::mutex> {
 private:
     void sink_it_(const spdlog::details::log_msg& message) override {
         spdlog::memory_buf_t line;
@@ -52,7 +52,7 @@ namespace {
 [[nodiscard]] std::shared_ptr<spdlog::logger> find_or_make(const std::string& name, const char* pattern) {
     auto known = spdlog::get(name);
     if (known) return known;
-    known = std::make_shared<spdlog::logger>(name, std::make_shared<PoliteStderr>());
+    known = std::make_shared<spdlog::logger>(name, std::make_shared<NonBlockingStderr>());
     spdlog::initialize_logger(known);
     if (pattern) known->set_pattern(pattern);
     return known;

@@ -2,19 +2,19 @@
 
 #include <stdexcept>
 
-#include "app/serving.hpp"
+#include "app/running_workers.hpp"
 #include "app/site.hpp"
 #include "base/utf8.hpp"
 #include "service/response_headers.hpp"
 
 namespace proapi {
 
-RunningServer::RunningServer(std::unique_ptr<detail::Serving> serving) noexcept : serving_(std::move(serving)) {}
+RunningServer::RunningServer(std::unique_ptr<detail::RunningWorkers> serving) noexcept : serving_(std::move(serving)) {}
 RunningServer::RunningServer(RunningServer&&) noexcept = default;
 RunningServer& RunningServer::operator=(RunningServer&&) noexcept = default;
 RunningServer::~RunningServer() = default;
 
-detail::Serving& RunningServer::serving() const {
+detail::RunningWorkers& RunningServer::serving() const {
     if (!serving_) throw std::logic_error("expected a RunningServer, got one that was moved from");
     return *serving_;
 }
@@ -79,7 +79,7 @@ void ProAPI::check_settings() const {
 }
 
 RunningServer ProAPI::start(const RunOptions& options) {
-    return RunningServer(std::make_unique<detail::Serving>(site_, options));
+    return RunningServer(std::make_unique<detail::RunningWorkers>(site_, options));
 }
 
 std::vector<std::pair<std::string, std::string>> security_headers() {

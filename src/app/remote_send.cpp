@@ -59,7 +59,7 @@ void RemoteSend::finish(bool delivered) {
     origin_->post([self = shared_from_this(), delivered] {
         self->done_ = true;
         self->delivered_ = delivered;
-        if (Leaf* leaf = std::exchange(self->waiting_, nullptr)) leaf->complete();
+        if (Operation* operation = std::exchange(self->waiting_, nullptr)) operation->complete();
     });
 }
 

@@ -19,7 +19,7 @@ public:
     // On the thread that started it.
     [[nodiscard]] bool is_done() const noexcept { return done_; }
     [[nodiscard]] bool was_delivered() const noexcept { return delivered_; }
-    void wait(Leaf* leaf) noexcept { waiting_ = leaf; }
+    void wait(Operation* operation) noexcept { waiting_ = operation; }
 
 private:
     void send();  // on the connection's thread
@@ -32,7 +32,7 @@ private:
     std::string data_;
     std::shared_ptr<RemoteSend> self_;  // while the connection's thread works on it
     // The starting thread's.
-    Leaf* waiting_ = nullptr;
+    Operation* waiting_ = nullptr;
     bool done_ = false, delivered_ = false;
 };
 

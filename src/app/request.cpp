@@ -47,7 +47,7 @@ const std::string& Request::url() const {
     return state().view().url;
 }
 bool Request::is_disconnected() const {
-    if (!state().is_here())
+    if (!state().is_on_own_thread())
         throw std::logic_error(
             "is_disconnected(): expected to be called in a handler that is a coroutine, got another thread");
     return state().has_client_left();

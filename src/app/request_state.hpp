@@ -16,7 +16,7 @@ public:
 
     [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange_->request(); }
     [[nodiscard]] const std::string& body() const noexcept { return exchange_->body(); }
-    [[nodiscard]] bool is_here() const noexcept { return exchange_.home()->is_here(); }
+    [[nodiscard]] bool is_on_own_thread() const noexcept { return exchange_.worker()->is_current(); }
     [[nodiscard]] bool has_client_left() const noexcept { return exchange_->has_client_left(); }
     [[nodiscard]] const RequestView& view() const {
         if (!view_) view_.emplace(info(), service::UrlKind::http);
@@ -24,7 +24,7 @@ public:
     }
 
 private:
-    HomePtr<service::Exchange> exchange_;
+    WorkerPtr<service::Exchange> exchange_;
     mutable std::optional<RequestView> view_;
 };
 

@@ -7,21 +7,21 @@ namespace proapi::detail {
 
 namespace {
 
-[[nodiscard]] Headers headers_of(const http::Headers& fields) {
+[[nodiscard]] Headers copy_headers(const http::Headers& fields) {
     Headers headers;
     for (const auto& [name, value] : fields) headers.add(std::string(name), std::string(value));
     return headers;
 }
 
-[[nodiscard]] Params cookies_of(const http::Headers& fields) {
+[[nodiscard]] Params read_cookies(const http::Headers& fields) {
     Params cookies;
     for (const std::string_view field : fields.getlist("cookie"))
         for (auto& [name, value] : http::parse_cookies(field)) cookies.add(std::move(name), std::move(value));
     return cookies;
 }
 
-[[nodiscard]] std::vector<std::string> subprotocols_of(const http::RequestHead& head) {
-    const auto offered = ws::subprotocols_of(head);
+[[nodiscard]] std::vector<std::string> list_subprotocols(const http::RequestHead& head) {
+    const auto offered = ws::list_subprotocols(head);
     return {offered.begin(), offered.end()};
 }
 
@@ -36,12 +36,12 @@ std::vector<std::pair<std::string, std::string>> path_values(const http::Match& 
 
 RequestView::RequestView(const service::RequestInfo& request, service::UrlKind kind)
     : path(http::percent_decode(request.head.raw_path()).value_or(std::string(request.head.raw_path()))),
-      url(service::url_of(request, kind)),
+      url(service::make_url(request, kind)),
       path_params(path_values(request.match)),
       query_params(http::parse_query(request.head.query())),
-      cookies(cookies_of(request.head.headers)),
-      headers(headers_of(request.head.headers)),
-      subprotocols(subprotocols_of(request.head)),
+      cookies(read_cookies(request.head.headers)),
+      headers(copy_headers(request.head.headers)),
+      subprotocols(list_subprotocols(request.head)),
       client{request.client.host, request.client.port} {}
 
 }  // namespace proapi::detail

@@ -4,7 +4,7 @@
 #include <system_error>
 
 #include "app/response_writer.hpp"
-#include "app/waits.hpp"
+#include "app/wake_ups.hpp"
 #include "http/response.hpp"
 #include "http/text.hpp"
 #include "service/static_files.hpp"
@@ -73,7 +73,7 @@ public:
         : exchange_(std::move(worker), std::move(exchange)), status_(status), headers_(std::move(headers)) {}
 
     [[nodiscard]] service::Exchange& exchange() const {
-        if (!exchange_.home()->is_here())
+        if (!exchange_.worker()->is_current())
             throw std::logic_error("write(): expected to be called on the handler's thread, got another one");
         return *exchange_;
     }
@@ -94,7 +94,7 @@ public:
     }
 
 private:
-    HomePtr<service::Exchange> exchange_;
+    WorkerPtr<service::Exchange> exchange_;
     const int status_;
     const http::Headers headers_;
     service::Waiter* disconnect_waiter_ = nullptr;
@@ -170,31 +170,32 @@ namespace {
 
 }  // namespace
 
-Writing::Writing(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept
+WriteOperation::WriteOperation(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept
     : state_(std::move(state)), is_full_(is_full), has_ended_(has_ended) {}
-Writing::Writing(Writing&&) noexcept = default;
-Writing::~Writing() = default;
+WriteOperation::WriteOperation(WriteOperation&&) noexcept = default;
+WriteOperation::~WriteOperation() = default;
 
-bool Writing::await_ready() {
+bool WriteOperation::await_ready() {
     if (!state_) refuse_moved_writer();
     if (!is_full_ && !has_ended_) return true;
     check_cancelled();
     return false;
 }
 
-void Writing::await_suspend(std::coroutine_handle<> waiting) {
+void WriteOperation::await_suspend(std::coroutine_handle<> waiting) {
     suspend(waiting);
     if (has_ended_ || state_->exchange().has_ended()) {
         // Whoever writes on regardless does not hold the loop.
-        wait_ = std::make_unique<TimerWait>(*this, std::chrono::milliseconds(0), [](Leaf& leaf) { leaf.complete(); });
+        wake_up_ = std::make_unique<TimerWakeUp>(*this, std::chrono::milliseconds(0),
+                                                 [](Operation& operation) { operation.complete(); });
         return;
     }
-    auto wait = std::make_unique<WaiterWait>(*this);
+    auto wait = std::make_unique<WaiterWakeUp>(*this);
     state_->exchange().wait_drained(*wait);
-    wait_ = std::move(wait);
+    wake_up_ = std::move(wait);
 }
 
-bool Writing::await_resume() const {
+bool WriteOperation::await_resume() const {
     throw_if_cancelled();
     const bool is_there = !has_ended_ && !state_->exchange().has_ended();
     if (!is_there) state_->note_end_seen();
@@ -203,12 +204,12 @@ bool Writing::await_resume() const {
 
 }  // namespace detail
 
-detail::Writing BodyWriter::write(std::string_view part) const {
+detail::WriteOperation BodyWriter::write(std::string_view part) const {
     if (!state_) detail::refuse_moved_writer();
     state_->open();
     auto result = service::SendResult::sent;
     detail::raise(state_->exchange().write(base::as_bytes(part), result));
-    return detail::Writing(state_, result == service::SendResult::full, result == service::SendResult::ended);
+    return detail::WriteOperation(state_, result == service::SendResult::full, result == service::SendResult::ended);
 }
 
 }  // namespace proapi

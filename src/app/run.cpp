@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "app/log.hpp"
-#include "app/serving.hpp"
+#include "app/running_workers.hpp"
 #include "base/descriptor.hpp"
 #include "proapi/pro_api.hpp"
 

@@ -10,7 +10,7 @@ namespace proapi::detail {
 
 namespace {
 
-[[nodiscard]] std::string_view name_of(ParameterKind kind) noexcept {
+[[nodiscard]] std::string_view get_name(ParameterKind kind) noexcept {
     switch (kind) {
         case ParameterKind::text:
             return "std::string";
@@ -24,7 +24,7 @@ namespace {
     return "";
 }
 
-[[nodiscard]] std::string_view name_of(http::Converter converter) noexcept {
+[[nodiscard]] std::string_view get_name(http::Converter converter) noexcept {
     switch (converter) {
         case http::Converter::text:
             return "";
@@ -67,19 +67,19 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         if (fits(parameters[i].converter, kinds[i])) continue;
         throw RouteError(route + "expected the handler's parameter " + std::to_string(i + 1) + " to hold {" +
-                             parameters[i].name + std::string(name_of(parameters[i].converter)) + "}, got " +
-                             std::string(name_of(kinds[i])),
+                             parameters[i].name + std::string(get_name(parameters[i].converter)) + "}, got " +
+                             std::string(get_name(kinds[i])),
                          where);
     }
 }
 
 // What paths it matches, whatever its parameters are called.
-[[nodiscard]] std::string shape_of(std::string_view pattern) {
+[[nodiscard]] std::string find_shape(std::string_view pattern) {
     std::string shape;
     for (const auto& segment : http::parse_pattern(pattern).segments) {
         shape += '/';
         if (segment.parameter) {
-            shape.append("{").append(name_of(segment.parameter->converter)).append("}");
+            shape.append("{").append(get_name(segment.parameter->converter)).append("}");
         } else {
             shape += segment.literal;
         }
@@ -99,7 +99,7 @@ void Site::add(std::string_view method, std::string_view pattern, service::Route
                std::source_location where) {
     require_not_serving("a route");
     entry.method = method;
-    entry.shape = shape_of(pattern);
+    entry.shape = find_shape(pattern);
     entry.where = where;
     if (std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty()) {
         for (const Entry& first : entries_)
@@ -160,9 +160,9 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
                          where);
     // Both or none: where one of them is taken, that one is tried first.
     const std::string files = root + "{path:path}";
-    const bool is_taken = std::any_of(entries_.begin(), entries_.end(), [shape = shape_of(files)](const Entry& entry) {
-        return entry.method == "GET" && entry.shape == shape;
-    });
+    const bool is_taken = std::any_of(
+        entries_.begin(), entries_.end(),
+        [shape = find_shape(files)](const Entry& entry) { return entry.method == "GET" && entry.shape == shape; });
     add("GET", is_taken ? files : root, route, {}, where);
     add("GET", is_taken ? root : files, route, {}, where);
 }
@@ -185,7 +185,7 @@ void Site::add_background(Background background) {
     background_.push_back(std::move(background));
 }
 
-service::WebSocketSettings Site::settings_of(const Entry& entry) const {
+service::WebSocketSettings Site::merge_settings(const Entry& entry) const {
     service::WebSocketSettings settings = site_.settings;
     for (const auto& [name, value] : entry.settings)
         static_cast<void>(service::set_setting(settings, name, value));  // checked when it was registered
@@ -196,7 +196,7 @@ void Site::check_settings() const {
     if (const std::string wrong = service::check_settings(site_.settings); !wrong.empty())
         throw std::invalid_argument(wrong);
     for (const Entry& entry : entries_) {
-        if (const std::string wrong = service::check_settings(settings_of(entry)); !wrong.empty())
+        if (const std::string wrong = service::check_settings(merge_settings(entry)); !wrong.empty())
             throw std::invalid_argument(entry.name + ": " + wrong);
     }
 }
@@ -206,7 +206,7 @@ Site::Use::Use(std::shared_ptr<Site> site) : site_(std::move(site)) {
     if (site_->uses_ == 0) {
         site_->check_settings();
         for (std::size_t i = 0; i < site_->entries_.size(); ++i)
-            site_->site_.routes[i].settings = site_->settings_of(site_->entries_[i]);
+            site_->site_.routes[i].settings = site_->merge_settings(site_->entries_[i]);
     }
     ++site_->uses_;
 }

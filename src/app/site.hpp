@@ -70,7 +70,7 @@ private:
              std::source_location where);
     // Throws std::logic_error.
     void require_not_serving(const char* call);
-    [[nodiscard]] service::WebSocketSettings settings_of(const Entry& entry) const;
+    [[nodiscard]] service::WebSocketSettings merge_settings(const Entry& entry) const;
 
     service::Site site_;
     std::vector<Entry> entries_;  // parallel to site_.routes

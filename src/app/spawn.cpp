@@ -13,15 +13,15 @@ namespace detail {
 class SpawnedTask;
 
 struct SpawnState {
-    const std::shared_ptr<Worker> home;
+    const std::shared_ptr<Worker> worker;
     SpawnedTask* task = nullptr;  // while it runs
     bool is_being_cancelled = false;
 };
 
-class SpawnedTask final : public Detached {
+class SpawnedTask final : public WorkerTask {
 public:
     SpawnedTask(Worker& worker, Task<> task)
-        : Detached(Kind::spawned, worker, {}, std::move(task)),
+        : WorkerTask(Kind::spawned, worker, {}, std::move(task)),
           state_(std::make_shared<SpawnState>(worker.shared_from_this(), this)) {}
     ~SpawnedTask() override { state_->task = nullptr; }
     [[nodiscard]] const std::shared_ptr<SpawnState>& state() const noexcept { return state_; }
@@ -41,10 +41,10 @@ private:
     std::shared_ptr<SpawnState> state_;
 };
 
-class BackgroundTask final : public Detached {
+class BackgroundTask final : public WorkerTask {
 public:
     BackgroundTask(Worker& worker, std::string name, Task<> task)
-        : Detached(Kind::spawned, worker, {}, std::move(task)), name_(std::move(name)) {}
+        : WorkerTask(Kind::spawned, worker, {}, std::move(task)), name_(std::move(name)) {}
 
 private:
     void on_end(const std::exception_ptr& error) noexcept override {
@@ -70,7 +70,7 @@ void start_background_task(Worker& worker, const Site::Background& background) {
 
 detail::SpawnState& TaskHandle::state(const char* call) const {
     if (!state_) throw std::logic_error(std::string(call) + ": expected a TaskHandle, got one that was moved from");
-    if (!state_->home->is_here())
+    if (!state_->worker->is_current())
         throw std::logic_error(std::string(call) + ": expected to be called on the task's own thread, got another one");
     return *state_;
 }
@@ -79,7 +79,7 @@ void TaskHandle::cancel() const {
     const detail::SpawnState& spawned = state("TaskHandle::cancel()");
     if (!spawned.task || std::exchange(state_->is_being_cancelled, true)) return;
     spawned.task->context().let_go();
-    spawned.home->post([state = state_] {
+    spawned.worker->post([state = state_] {
         state->is_being_cancelled = false;
         if (state->task) state->task->context().cancel();
     });

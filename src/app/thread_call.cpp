@@ -13,14 +13,14 @@ namespace {
 // One call in a thread: it goes there, comes back with what it gave, and wakes who waits, if anybody still does.
 class ThreadCall final : public std::enable_shared_from_this<ThreadCall> {
 public:
-    ThreadCall(std::function<Response()> call, std::shared_ptr<Worker> home)
-        : call_(std::move(call)), home_(std::move(home)), site_(home_->shared_site()) {}
+    ThreadCall(std::function<Response()> call, std::shared_ptr<Worker> worker)
+        : call_(std::move(call)), worker_(std::move(worker)), site_(worker_->shared_site()) {}
 
-    void start(Leaf& waiting) {
+    void start(Operation& waiting) {
         waiting_ = &waiting;
-        home_->pool().run([self = shared_from_this()] { self->run(); });
+        worker_->pool().run([self = shared_from_this()] { self->run(); });
     }
-    // On the home thread, like start(). A call that has not begun does not begin any more.
+    // On its worker's thread, like start(). A call that has not begun does not begin any more.
     void forget() noexcept {
         waiting_ = nullptr;
         forgotten_.store(true, std::memory_order_relaxed);
@@ -43,24 +43,24 @@ private:
         if (net::fork_count() != forks) net::end_forked_child();
         call_ = nullptr;
         site_ = nullptr;
-        home_->post([self = shared_from_this()] {
-            if (Leaf* leaf = std::exchange(self->waiting_, nullptr)) leaf->complete();
+        worker_->post([self = shared_from_this()] {
+            if (Operation* operation = std::exchange(self->waiting_, nullptr)) operation->complete();
         });
     }
 
     std::function<Response()> call_;
-    const std::shared_ptr<Worker> home_;
+    const std::shared_ptr<Worker> worker_;
     std::shared_ptr<const Site> site_;  // the handler's, which may outlast the server
-    Leaf* waiting_ = nullptr;
+    Operation* waiting_ = nullptr;
     std::atomic<bool> forgotten_ = false;
     std::optional<Response> result_;
     std::exception_ptr error_;
 };
 
-class InThread final : public Leaf {
+class InThread final : public Operation {
 public:
-    InThread(std::function<Response()> call, std::shared_ptr<Worker> home)
-        : call_(std::make_shared<ThreadCall>(std::move(call), std::move(home))) {}
+    InThread(std::function<Response()> call, std::shared_ptr<Worker> worker)
+        : call_(std::make_shared<ThreadCall>(std::move(call), std::move(worker))) {}
     InThread(InThread&&) = delete;
     ~InThread() override { call_->forget(); }
 
@@ -78,7 +78,7 @@ public:
     }
     void on_cancel() override {
         call_->forget();
-        Leaf::on_cancel();
+        Operation::on_cancel();
     }
 
 private:

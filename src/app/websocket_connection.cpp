@@ -1,8 +1,8 @@
 #include "proapi/websocket_connection.hpp"
 
 #include "app/connection_state.hpp"
-#include "app/sending.hpp"
-#include "app/waits.hpp"
+#include "app/send_operation.hpp"
+#include "app/wake_ups.hpp"
 
 namespace proapi {
 
@@ -20,11 +20,11 @@ namespace detail {
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
-Sending::Unfinished::~Unfinished() {
+SendOperation::Unfinished::~Unfinished() {
     if (is_waiting() && remote_) remote_->wait(nullptr);
 }
 
-bool Sending::Unfinished::is_over() {
+bool SendOperation::Unfinished::is_over() {
     if (remote_) {
         if (!Worker::current() || remote_->is_done()) return true;
     } else if (!next_turn_ || is_owners()) {
@@ -36,20 +36,21 @@ bool Sending::Unfinished::is_over() {
     return false;
 }
 
-void Sending::Unfinished::wait(std::coroutine_handle<> waiting) {
+void SendOperation::Unfinished::wait(std::coroutine_handle<> waiting) {
     if (remote_) {
         remote_->wait(this);
     } else if (next_turn_) {
-        wait_ = std::make_unique<TimerWait>(*this, std::chrono::milliseconds(0), [](Leaf& leaf) { leaf.complete(); });
+        wake_up_ = std::make_unique<TimerWakeUp>(*this, std::chrono::milliseconds(0),
+                                                 [](Operation& operation) { operation.complete(); });
     } else {
-        auto wait = std::make_unique<WaiterWait>(*this);
+        auto wait = std::make_unique<WaiterWakeUp>(*this);
         state_->websocket().wait_drained(*wait);
-        wait_ = std::move(wait);
+        wake_up_ = std::move(wait);
     }
     suspend(waiting);
 }
 
-bool Sending::Unfinished::outcome() {
+bool SendOperation::Unfinished::outcome() {
     if (is_cancelled() && remote_) remote_->wait(nullptr);
     throw_if_cancelled();
     if (remote_) return !remote_->is_done() || remote_->was_delivered();
@@ -58,74 +59,74 @@ bool Sending::Unfinished::outcome() {
     return false;
 }
 
-void Sending::Delete::operator()(Unfinished* unfinished) const noexcept {
+void SendOperation::Delete::operator()(Unfinished* unfinished) const noexcept {
     delete unfinished;
 }
 
-void Sending::tell_context(Context* context) const noexcept {
+void SendOperation::tell_context(Context* context) const noexcept {
     unfinished_->set_context(context);
 }
 
-bool Sending::is_over() {
+bool SendOperation::is_over() {
     return unfinished_->is_over();
 }
 
-void Sending::await_suspend(std::coroutine_handle<> waiting) {
+void SendOperation::await_suspend(std::coroutine_handle<> waiting) {
     unfinished_->wait(waiting);
 }
 
-bool Sending::outcome() {
+bool SendOperation::outcome() {
     return unfinished_->outcome();
 }
 
 // ---- closing ----------------------------------------------------------------------------------------------------
 
-Closing::Closing(ConnectionRef state) noexcept : state_(std::move(state)) {}
-Closing::Closing(Closing&&) noexcept = default;
-Closing::~Closing() = default;
+CloseOperation::CloseOperation(ConnectionRef state) noexcept : state_(std::move(state)) {}
+CloseOperation::CloseOperation(CloseOperation&&) noexcept = default;
+CloseOperation::~CloseOperation() = default;
 
-bool Closing::await_ready() {
+bool CloseOperation::await_ready() {
     if (!state_ || state_->websocket().buffered_amount() == 0) return true;
     check_cancelled();
     return false;
 }
 
-void Closing::await_suspend(std::coroutine_handle<> waiting) {
-    auto wait = std::make_unique<WaiterWait>(*this);
+void CloseOperation::await_suspend(std::coroutine_handle<> waiting) {
+    auto wait = std::make_unique<WaiterWakeUp>(*this);
     state_->websocket().wait_flushed(*wait);
-    wait_ = std::move(wait);
+    wake_up_ = std::move(wait);
     suspend(waiting);
 }
 
-WaitingForEnd::WaitingForEnd(ConnectionRef state) noexcept : state_(std::move(state)) {}
-WaitingForEnd::WaitingForEnd(WaitingForEnd&&) noexcept = default;
-WaitingForEnd::~WaitingForEnd() = default;
+WaitForEndOperation::WaitForEndOperation(ConnectionRef state) noexcept : state_(std::move(state)) {}
+WaitForEndOperation::WaitForEndOperation(WaitForEndOperation&&) noexcept = default;
+WaitForEndOperation::~WaitForEndOperation() = default;
 
-bool WaitingForEnd::await_ready() {
+bool WaitForEndOperation::await_ready() {
     if (!state_) refuse_moved_connection("wait_closed()");
     if (state_->websocket("wait_closed()").has_ended()) return true;
     check_cancelled();
     return false;
 }
 
-void WaitingForEnd::await_suspend(std::coroutine_handle<> waiting) {
-    auto wait = std::make_unique<WaiterWait>(*this);
+void WaitForEndOperation::await_suspend(std::coroutine_handle<> waiting) {
+    auto wait = std::make_unique<WaiterWakeUp>(*this);
     state_->websocket().wait_closed(*wait);
-    wait_ = std::move(wait);
+    wake_up_ = std::move(wait);
     suspend(waiting);
 }
 
-void WaitingForEnd::await_resume() const {
+void WaitForEndOperation::await_resume() const {
     throw_if_cancelled();
     state_->note_end_seen();
 }
 
 // ---- receiving --------------------------------------------------------------------------------------------------
 
-ReceivingBase::ReceivingBase(ReceivingBase&& other) noexcept
-    : Leaf(std::move(other)), state_(std::move(other.state_)) {}
+ReceiveOperation::ReceiveOperation(ReceiveOperation&& other) noexcept
+    : Operation(std::move(other)), state_(std::move(other.state_)) {}
 
-ReceivingBase::~ReceivingBase() {
+ReceiveOperation::~ReceiveOperation() {
     if (is_waiting()) state_->cancel_receive(*this);
 }
 
@@ -133,7 +134,7 @@ void refuse_moved_connection(const char* call) {
     throw WebSocketStateError(std::string(call) + ": expected a WebSocketConnection, got one that was moved from");
 }
 
-bool ReceivingBase::await_ready() {
+bool ReceiveOperation::await_ready() {
     if (!state_) [[unlikely]]
         refuse_moved_connection("receive");
     received_ = state_->try_receive(message_);
@@ -141,28 +142,28 @@ bool ReceivingBase::await_ready() {
     return received_;
 }
 
-void ReceivingBase::await_suspend(std::coroutine_handle<> waiting) noexcept {
+void ReceiveOperation::await_suspend(std::coroutine_handle<> waiting) noexcept {
     suspend(waiting);
     state_->wait_message(*this);
 }
 
 // Another receive may wait for the next message now.
-void ReceivingBase::let_go() noexcept {
+void ReceiveOperation::let_go() noexcept {
     state_->cancel_receive(*this);
 }
 
-void ReceivingBase::on_cancel() {
+void ReceiveOperation::on_cancel() {
     let_go();
-    Leaf::on_cancel();
+    Operation::on_cancel();
 }
 
-void ReceivingBase::check_received() const {
+void ReceiveOperation::check_received() const {
     if (received_) return;
     throw_if_cancelled();
     state_->raise_disconnect();
 }
 
-std::string ReceivingBase::take_text() {
+std::string ReceiveOperation::take_text() {
     check_received();
     if (auto* text = std::get_if<std::string>(&message_)) return std::move(*text);
     throw WebSocketMessageError(WebSocketMessageError::Fault::kind,
@@ -170,7 +171,7 @@ std::string ReceivingBase::take_text() {
                                 std::move(message_));
 }
 
-Bytes ReceivingBase::take_bytes() {
+Bytes ReceiveOperation::take_bytes() {
     check_received();
     if (auto* bytes = std::get_if<Bytes>(&message_)) return std::move(*bytes);
     throw WebSocketMessageError(WebSocketMessageError::Fault::kind,
@@ -178,7 +179,7 @@ Bytes ReceivingBase::take_bytes() {
                                 std::move(message_));
 }
 
-Json ReceivingBase::take_json() {
+Json ReceiveOperation::take_json() {
     check_received();
     std::string_view octets;
     if (const auto* text = std::get_if<std::string>(&message_)) {
@@ -193,7 +194,7 @@ Json ReceivingBase::take_json() {
     }
 }
 
-void ReceivingBase::refuse_content(const std::string& text) {
+void ReceiveOperation::refuse_content(const std::string& text) {
     throw WebSocketMessageError(WebSocketMessageError::Fault::content, "receive_json(): " + text, std::move(message_));
 }
 
@@ -213,20 +214,20 @@ detail::Done WebSocketConnection::reject(int status, std::string_view body, cons
     return {};
 }
 
-detail::Closing WebSocketConnection::close(std::uint16_t code, std::string_view reason) const {
-    return detail::Closing(ref("close()")->close(code, reason) ? state_ : detail::ConnectionRef());
+detail::CloseOperation WebSocketConnection::close(std::uint16_t code, std::string_view reason) const {
+    return detail::CloseOperation(ref("close()")->close(code, reason) ? state_ : detail::ConnectionRef());
 }
 
-detail::Sending WebSocketConnection::send_text(std::string_view text) const {
+detail::SendOperation WebSocketConnection::send_text(std::string_view text) const {
     return ref("send_text()")->send(service::MessageKind::text, base::as_bytes(text));
 }
 
-detail::Sending WebSocketConnection::send_bytes(std::span<const std::byte> bytes) const {
+detail::SendOperation WebSocketConnection::send_bytes(std::span<const std::byte> bytes) const {
     return ref("send_bytes()")
         ->send(service::MessageKind::binary, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
 }
 
-detail::Sending WebSocketConnection::send_json(const Json& value, JsonMode mode) const {
+detail::SendOperation WebSocketConnection::send_json(const Json& value, JsonMode mode) const {
     detail::ConnectionState& state = *ref("send_json()");
     const std::string text = write_json(value);
     return state.send(mode == JsonMode::text ? service::MessageKind::text : service::MessageKind::binary,
@@ -267,7 +268,7 @@ std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() cons
 
 bool WebSocketConnection::closed() const {
     const detail::ConnectionState& state = *ref("closed()");
-    return state.is_here() ? state.websocket().is_closed() : state.has_ended();
+    return state.is_on_own_thread() ? state.websocket().is_closed() : state.has_ended();
 }
 
 std::optional<std::uint16_t> WebSocketConnection::close_code() const {

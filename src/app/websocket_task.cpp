@@ -12,10 +12,10 @@ namespace {
 //   WebSocketMessageError       1003 or 1007, one log line
 //   HTTPException               before accept() its response
 //   anything else               1011, before accept() 500; logged
-class WebSocketTask final : public Detached, private DisconnectWaiter {
+class WebSocketTask final : public WorkerTask, private DisconnectWaiter {
 public:
     WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
-        : Detached(Kind::handler, worker, std::move(owner), std::move(task)) {}
+        : WorkerTask(Kind::handler, worker, std::move(owner), std::move(task)) {}
     ~WebSocketTask() override { context().owner_ref()->set_disconnect_waiter(nullptr); }
     // Unless it closes the connection itself.
     void cancel_on_disconnect() {
@@ -24,18 +24,18 @@ public:
         state.websocket().wait_no_longer_open(*this);
         state.set_disconnect_waiter(this);
     }
-    [[nodiscard]] std::string_view name() noexcept override { return name_of(*context().owner_ref()); }
+    [[nodiscard]] std::string_view name() noexcept override { return get_name(*context().owner_ref()); }
 
     // Not one that is told by its cancellation.
     [[nodiscard]] bool is_abandoned() const noexcept override {
         const service::WebSocket& websocket = context().owner_ref()->websocket();
         return websocket.has_ended() && !websocket.is_end_seen() &&
-               !entry_of(*context().owner_ref()).options.cancel_on_disconnect;
+               !find_entry(*context().owner_ref()).options.cancel_on_disconnect;
     }
 
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
         service::WebSocket& websocket = state.websocket();
-        const std::string& name = name_of(state);
+        const std::string& name = get_name(state);
         try {
             if (error) std::rethrow_exception(error);
             if (!websocket.is_accepted() && !websocket.is_closed())
@@ -58,7 +58,7 @@ public:
         } catch (const HTTPException& refusal) {
             if (!websocket.is_accepted() && websocket.is_closed()) return;  // nobody waits for it any more
             if (websocket.is_accepted() ||
-                websocket.reject(refusal.status_code(), body_of(refusal), refusal_headers(refusal)))
+                websocket.reject(refusal.status_code(), make_body(refusal), refusal_headers(refusal)))
                 fail_and_log(websocket, name, error);
         } catch (...) {
             fail_and_log(websocket, name, error);
@@ -66,10 +66,10 @@ public:
     }
 
 private:
-    static const Site::Entry& entry_of(ConnectionState& state) noexcept {
+    static const Site::Entry& find_entry(ConnectionState& state) noexcept {
         return state.worker().site().entry(state.websocket().request().match.route);
     }
-    static const std::string& name_of(ConnectionState& state) noexcept { return entry_of(state).name; }
+    static const std::string& get_name(ConnectionState& state) noexcept { return find_entry(state).name; }
 
     void on_ready() override { context().cancel(); }
     [[nodiscard]] const Context& handler() const noexcept override { return context(); }

@@ -29,27 +29,27 @@ constexpr int most_last_turns = 1000;
 
 // ---- tasks ------------------------------------------------------------------------------------------------------
 
-Detached::Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task)
-    : Root(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind) {
+WorkerTask::WorkerTask(Kind kind, Worker& worker, ConnectionRef owner, Task<> task)
+    : TaskOwner(std::move(owner)), worker_(worker), task_(std::move(task)), kind_(kind) {
     worker_.add(*this);
 }
 
-Detached::~Detached() {
+WorkerTask::~WorkerTask() {
     worker_.remove(*this);
 }
 
-std::coroutine_handle<> Detached::on_done() noexcept {
+std::coroutine_handle<> WorkerTask::on_done() noexcept {
     on_end(TaskAccess::error(task_));
     delete this;
     return std::noop_coroutine();
 }
 
-void Detached::cancel_if_abandoned() {
+void WorkerTask::cancel_if_abandoned() {
     if (!std::exchange(was_abandoned_, is_abandoned()) || !was_abandoned_) return;
     cancel_for_stop();
 }
 
-bool Detached::cancel_for_stop() {
+bool WorkerTask::cancel_for_stop() {
     if (std::exchange(is_cancelled_for_stop_, true)) return false;
     context().cancel();
     return true;
@@ -61,17 +61,17 @@ Worker* Worker::current() noexcept {
     return worker_of_thread;
 }
 
-void Worker::add(Detached& task) noexcept {
+void Worker::add(WorkerTask& task) noexcept {
     tasks_.push_back(task);
     ++task_count_;
-    if (task.kind() == Detached::Kind::handler) ++handler_count_;
+    if (task.kind() == WorkerTask::Kind::handler) ++handler_count_;
     if (stopping_) end_if_idle();
 }
 
-void Worker::remove(Detached& task) noexcept {
-    static_cast<DetachedLink&>(task).unlink();
+void Worker::remove(WorkerTask& task) noexcept {
+    static_cast<WorkerTaskLink&>(task).unlink();
     --task_count_;
-    if (task.kind() == Detached::Kind::handler) --handler_count_;
+    if (task.kind() == WorkerTask::Kind::handler) --handler_count_;
     if (stopping_) end_if_idle();
 }
 
@@ -97,17 +97,17 @@ void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
 
 // ---- the thread -------------------------------------------------------------------------------------------------
 
-void Worker::run(const Place& place, std::promise<Listening>& listening) {
+void Worker::run(const ListenAddress& address, std::promise<Listening>& listening) {
     worker_of_thread = this;
     Listening result;
     try {
         reactor_.emplace();
         server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
-        if (place.access_log != AccessLog::off)
-            server_->service().add_observer(make_access_log(place.access_log == AccessLog::json
+        if (address.access_log != AccessLog::off)
+            server_->service().add_observer(make_access_log(address.access_log == AccessLog::json
                                                                 ? service::AccessLog::Format::json
                                                                 : service::AccessLog::Format::common));
-        result.error = server_->listen(place.host, place.port, place.sharing);
+        result.error = server_->listen(address.host, address.port, address.sharing);
         if (result.error.empty()) result.port = server_->addresses().front().port;
     } catch (const std::exception& error) {
         result.error = error.what();
@@ -186,20 +186,20 @@ void Worker::end_if_idle() {
 // and have what is left of shutdown_timeout to end.
 void Worker::cancel_spawned_tasks() {
     if (handler_count_ > 0) return;  // begun meanwhile: when that has ended
-    visit_tasks([](Detached& task) { task.cancel_for_stop(); });
+    visit_tasks([](WorkerTask& task) { task.cancel_for_stop(); });
 }
 
 // Nobody waits for what they do. Who knows of its client's end, or has one that waits, has shutdown_timeout.
 void Worker::cancel_abandoned_handlers() {
     reactor_->start_timer(*abandoned_timer_, abandoned_look);
-    visit_tasks([](Detached& task) { task.cancel_if_abandoned(); });
+    visit_tasks([](WorkerTask& task) { task.cancel_if_abandoned(); });
 }
 
 template <class Visitor>
 void Worker::visit_tasks(Visitor&& visit) {
-    base::IntrusiveList<Detached, DetachedLink> left;
+    base::IntrusiveList<WorkerTask, WorkerTaskLink> left;
     left.splice(tasks_);
-    while (Detached* task = left.pop_front()) {
+    while (WorkerTask* task = left.pop_front()) {
         tasks_.push_back(*task);
         visit(*task);
     }
@@ -208,8 +208,8 @@ void Worker::visit_tasks(Visitor&& visit) {
 // "websocket /chat/{room} (20), GET /slow (1)": those of most handlers.
 std::string Worker::name_handlers() {
     std::map<std::string_view, std::size_t> counts;
-    tasks_.for_each([&](Detached& task) {
-        if (task.kind() == Detached::Kind::handler) ++counts[task.name()];
+    tasks_.for_each([&](WorkerTask& task) {
+        if (task.kind() == WorkerTask::Kind::handler) ++counts[task.name()];
     });
     std::vector<std::pair<std::string_view, std::size_t>> most(counts.begin(), counts.end());
     std::sort(most.begin(), most.end(), [](const auto& a, const auto& b) {
@@ -230,7 +230,7 @@ void Worker::cancel_tasks() {
                       name_handlers());
     if (const std::size_t spawned = task_count_ - handler_count_; spawned > 0 && handler_count_ == 0)
         logger().warn("{} spawned tasks did not end within shutdown_timeout: they are taken away", spawned);
-    visit_tasks([](Detached& task) { task.context().cancel(); });
+    visit_tasks([](WorkerTask& task) { task.context().cancel(); });
 }
 
 void Worker::finish() {
@@ -238,7 +238,7 @@ void Worker::finish() {
     last_turn();  // what they said goes out
     server_->abort();
     last_turn();
-    while (Detached* task = tasks_.front()) delete task;
+    while (WorkerTask* task = tasks_.front()) delete task;
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;

@@ -24,16 +24,16 @@ namespace proapi::detail {
 
 class Worker;
 
-struct DetachedLink : base::ListLink {};
+struct WorkerTaskLink : base::ListLink {};
 struct StateLink : base::ListLink {};
 
 // A task that nobody awaits. Deletes itself at its end, if the worker does not before.
-class Detached : public Root, public DetachedLink {
+class WorkerTask : public TaskOwner, public WorkerTaskLink {
 public:
     // A stop waits for handlers, and cancels spawned tasks then.
     enum class Kind : std::uint8_t { handler, spawned };
-    Detached(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
-    virtual ~Detached();
+    WorkerTask(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
+    virtual ~WorkerTask();
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
     // Of a handler's route, for the log.
     [[nodiscard]] virtual std::string_view name() noexcept { return {}; }
@@ -67,9 +67,9 @@ public:
 
     // The worker that this thread is; null on any other thread.
     [[nodiscard]] static Worker* current() noexcept;
-    [[nodiscard]] bool is_here() const noexcept { return current() == this; }
+    [[nodiscard]] bool is_current() const noexcept { return current() == this; }
 
-    struct Place {
+    struct ListenAddress {
         std::string host;
         std::uint16_t port;
         net::Listener::PortSharing sharing;
@@ -80,7 +80,7 @@ public:
         std::uint16_t port = 0;
     };
     // The thread's function: listens, tells how that went, and serves until stop().
-    void run(const Place& place, std::promise<Listening>& listening);
+    void run(const ListenAddress& address, std::promise<Listening>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
     // Starts the site's background tasks, soon. Any thread.
@@ -108,8 +108,8 @@ public:
     void log_limited(service::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
 
     // --- for connections and tasks ---
-    void add(Detached& task) noexcept;
-    void remove(Detached& task) noexcept;
+    void add(WorkerTask& task) noexcept;
+    void remove(WorkerTask& task) noexcept;
     void add(ConnectionState& state) noexcept;
     void remove(ConnectionState& state) noexcept;
 
@@ -138,7 +138,7 @@ private:
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;
     std::optional<base::Timer> shutdown_timer_, abandoned_timer_, spawned_tasks_timer_;
-    base::IntrusiveList<Detached, DetachedLink> tasks_;
+    base::IntrusiveList<WorkerTask, WorkerTaskLink> tasks_;
     base::IntrusiveList<ConnectionState, StateLink> states_;
     std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;
     std::uint64_t dropped_ = 0;
@@ -156,27 +156,27 @@ void start_background_task(Worker& worker, const Site::Background& background);
 
 // A reference to an object of a worker's thread that is let go there.
 template <class T>
-class HomePtr {
+class WorkerPtr {
 public:
-    HomePtr(std::shared_ptr<Worker> home, base::IntrusivePtr<T> object) noexcept
-        : home_(std::move(home)), object_(std::move(object)) {}
-    HomePtr(const HomePtr&) = delete;
-    HomePtr& operator=(const HomePtr&) = delete;
-    ~HomePtr() {
-        if (home_->is_here()) return;
+    WorkerPtr(std::shared_ptr<Worker> worker, base::IntrusivePtr<T> object) noexcept
+        : worker_(std::move(worker)), object_(std::move(object)) {}
+    WorkerPtr(const WorkerPtr&) = delete;
+    WorkerPtr& operator=(const WorkerPtr&) = delete;
+    ~WorkerPtr() {
+        if (worker_->is_current()) return;
         // The count is not atomic: it may be touched by its own thread only, or by one at a time once that has ended.
         auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
         auto let_go = [box] { box->reset(); };
-        if (!home_->post(let_go)) home_->let_go_late(let_go);
+        if (!worker_->post(let_go)) worker_->let_go_late(let_go);
     }
 
     T* operator->() const noexcept { return object_.get(); }
     T& operator*() const noexcept { return *object_; }
     [[nodiscard]] const base::IntrusivePtr<T>& get() const noexcept { return object_; }
-    [[nodiscard]] const std::shared_ptr<Worker>& home() const noexcept { return home_; }
+    [[nodiscard]] const std::shared_ptr<Worker>& worker() const noexcept { return worker_; }
 
 private:
-    std::shared_ptr<Worker> home_;
+    std::shared_ptr<Worker> worker_;
     base::IntrusivePtr<T> object_;
 };
 

@@ -14,7 +14,7 @@ public:
     Slice() noexcept = default;
 
     // Copies `bytes` into a block of its own.
-    [[nodiscard]] static Slice copy_of(Bytes bytes) {
+    [[nodiscard]] static Slice copy(Bytes bytes) {
         auto block = std::make_shared_for_overwrite<std::uint8_t[]>(bytes.size());
         if (!bytes.empty()) std::memcpy(block.get(), bytes.data(), bytes.size());
         const Bytes view{block.get(), bytes.size()};

@@ -23,13 +23,13 @@ void TimerWheel::start(Timer& timer, std::uint64_t deadline_ms) noexcept {
 void TimerWheel::place(Timer& timer) noexcept {
     const auto differing = static_cast<unsigned>(std::bit_width((timer.deadline_ ^ now_) | (slots - 1)));
     timer.level_ = ((differing - 1) / bits_per_level) & 15U;
-    const unsigned slot = slot_of(timer);
+    const unsigned slot = find_slot(timer);
     lists_[timer.level_][slot].push_back(timer);
     occupied_[timer.level_] |= std::uint64_t{1} << slot;
 }
 
 void TimerWheel::forget(const Timer& timer) noexcept {
-    const unsigned slot = slot_of(timer);
+    const unsigned slot = find_slot(timer);
     if (lists_[timer.level_][slot].empty()) occupied_[timer.level_] &= ~(std::uint64_t{1} << slot);
 }
 

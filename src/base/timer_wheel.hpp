@@ -55,7 +55,7 @@ private:
     static constexpr std::uint64_t horizon = (std::uint64_t{1} << (bits_per_level * levels)) - 1;
 
     [[nodiscard]] std::optional<Expiry> next_expiry() const noexcept;
-    [[nodiscard]] static unsigned slot_of(const Timer& timer) noexcept {
+    [[nodiscard]] static unsigned find_slot(const Timer& timer) noexcept {
         return static_cast<unsigned>(timer.deadline_ >> (timer.level_ * bits_per_level)) & (slots - 1);
     }
     void place(Timer& timer) noexcept;

@@ -80,7 +80,7 @@ private:
 [[nodiscard]] service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names);
 
 // A header field in a message: the name in lower case.
-[[nodiscard]] nb::object field_of(std::string_view name, std::string_view value);
+[[nodiscard]] nb::object make_field(std::string_view name, std::string_view value);
 
 // The Python object that carries the WebSocket, which is put into `websocket`. `settings` belong to the service's site.
 [[nodiscard]] nb::object make_websocket_bridge(const nb::object& service, service::RequestInfo request,

@@ -12,7 +12,7 @@
 
 namespace proapi::bindings {
 
-nb::object field_of(std::string_view name, std::string_view value) {
+nb::object make_field(std::string_view name, std::string_view value) {
     std::string lower(name);
     std::ranges::transform(lower, lower.begin(), http::lower);
     return nb::make_tuple(nb::bytes(lower.data(), lower.size()), nb::bytes(value.data(), value.size()));
@@ -128,9 +128,9 @@ private:
     void resume_body() override {}
     void write_head(const service::ResponseStart& start) override {
         nb::list fields;
-        for (const auto& [name, value] : start.headers) fields.append(field_of(name, value));
+        for (const auto& [name, value] : start.headers) fields.append(make_field(name, value));
         if (start.content_length && http::status_has_body(start.status))
-            fields.append(field_of("content-length", std::to_string(*start.content_length)));
+            fields.append(make_field("content-length", std::to_string(*start.content_length)));
         const AsgiNames& names = service_.names();
         nb::dict message;
         message[names.type] = names.response_start;

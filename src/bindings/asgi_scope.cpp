@@ -8,14 +8,14 @@ namespace proapi::bindings {
 namespace {
 
 // Views that live as long as the object.
-[[nodiscard]] std::string_view text_of(const nb::handle& object, const char* name) {
+[[nodiscard]] std::string_view read_text(const nb::handle& object, const char* name) {
     Py_ssize_t size = 0;
     const char* data = PyUnicode_Check(object.ptr()) ? PyUnicode_AsUTF8AndSize(object.ptr(), &size) : nullptr;
     if (!data) throw nb::type_error((std::string("scope: expected str as ") + name).c_str());
     return {data, static_cast<std::size_t>(size)};
 }
 
-[[nodiscard]] std::string_view octets_of(const nb::handle& object, const char* name) {
+[[nodiscard]] std::string_view read_octets(const nb::handle& object, const char* name) {
     if (!PyBytes_Check(object.ptr())) throw nb::type_error((std::string("scope: expected bytes in ") + name).c_str());
     return {PyBytes_AS_STRING(object.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(object.ptr()))};
 }
@@ -41,8 +41,8 @@ void add_headers(http::Headers& headers, const nb::handle& fields) {
         const nb::object pair =
             take(PySequence_Fast(PySequence_Fast_GET_ITEM(list.ptr(), i), "scope: expected pairs in headers"));
         if (PySequence_Fast_GET_SIZE(pair.ptr()) != 2) throw nb::type_error("scope: expected pairs in headers");
-        headers.add(octets_of(PySequence_Fast_GET_ITEM(pair.ptr(), 0), "headers"),
-                    octets_of(PySequence_Fast_GET_ITEM(pair.ptr(), 1), "headers"));
+        headers.add(read_octets(PySequence_Fast_GET_ITEM(pair.ptr(), 0), "headers"),
+                    read_octets(PySequence_Fast_GET_ITEM(pair.ptr(), 1), "headers"));
     }
 }
 
@@ -50,7 +50,7 @@ void add_subprotocols(http::Headers& headers, const nb::handle& subprotocols) {
     if (!subprotocols.is_valid() || headers.contains("sec-websocket-protocol")) return;
     std::string offered;
     for (const nb::handle one : nb::borrow(subprotocols))
-        offered.append(offered.empty() ? "" : ", ").append(text_of(one, "subprotocols"));
+        offered.append(offered.empty() ? "" : ", ").append(read_text(one, "subprotocols"));
     if (!offered.empty()) headers.add("sec-websocket-protocol", offered);
 }
 
@@ -63,24 +63,24 @@ void add_subprotocols(http::Headers& headers, const nb::handle& subprotocols) {
 // The path as it came, and how much of it is where the application is mounted.
 void read_path(service::RequestInfo& request, const nb::dict& scope, const AsgiNames& names) {
     const nb::handle raw = find_item(scope, names.raw_path);
-    std::string path(raw.is_valid() ? octets_of(raw, "raw_path") : std::string_view());
+    std::string path(raw.is_valid() ? read_octets(raw, "raw_path") : std::string_view());
     path.resize(std::min(path.find('?'), path.size()));  // some servers leave the query in it
-    if (path.empty()) path = encode_path(text_of(require_item(scope, names.path), "path"));
+    if (path.empty()) path = encode_path(read_text(require_item(scope, names.path), "path"));
     const nb::handle root_path = find_item(scope, names.root_path);
-    const std::string root = root_path.is_valid() ? encode_path(text_of(root_path, "root_path")) : std::string();
+    const std::string root = root_path.is_valid() ? encode_path(read_text(root_path, "root_path")) : std::string();
     if (!root.empty() && path.starts_with(root + "/")) request.mount_bytes = static_cast<std::uint32_t>(root.size());
     request.head.target = std::move(path);
 }
 
 // Whether octets of a body may come, of which HTTP/2 says nothing in the head.
-[[nodiscard]] http::BodyFraming framing_of(const service::RequestInfo& request, const nb::dict& scope,
-                                           const AsgiNames& names) {
+[[nodiscard]] http::BodyFraming find_framing(const service::RequestInfo& request, const nb::dict& scope,
+                                             const AsgiNames& names) {
     const http::Headers& headers = request.head.headers;
     if (headers.contains("transfer-encoding")) return http::BodyFraming::chunked;
     if (const auto length = headers.get("content-length"))
         return *length == "0" ? http::BodyFraming::none : http::BodyFraming::content_length;
     const nb::handle version = find_item(scope, names.http_version);
-    const bool says_so = version.is_valid() && text_of(version, "http_version").starts_with('1');
+    const bool says_so = version.is_valid() && read_text(version, "http_version").starts_with('1');
     return says_so ? http::BodyFraming::none : http::BodyFraming::chunked;
 }
 
@@ -101,33 +101,33 @@ nb::handle require_item(const nb::dict& dict, const nb::object& name) {
 
 service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
     service::RequestInfo request{.head = {}, .match = {}, .client = {}};
-    const bool is_websocket = text_of(require_item(scope, names.type), "type") == "websocket";
+    const bool is_websocket = read_text(require_item(scope, names.type), "type") == "websocket";
     request.kind = is_websocket ? service::RequestKind::checked_handshake : service::RequestKind::http;
-    request.head.method = is_websocket ? "GET" : text_of(require_item(scope, names.method), "method");
+    request.head.method = is_websocket ? "GET" : read_text(require_item(scope, names.method), "method");
     if (!http::is_token(request.head.method)) request.head.method.clear();  // no route's
     read_path(request, scope, names);
     if (const nb::handle query = find_item(scope, names.query_string); query.is_valid())
-        if (const std::string_view text = octets_of(query, "query_string"); !text.empty())
+        if (const std::string_view text = read_octets(query, "query_string"); !text.empty())
             request.head.target.append("?").append(text);
     add_headers(request.head.headers, require_item(scope, names.headers));
     if (is_websocket) {
         add_subprotocols(request.head.headers, find_item(scope, names.subprotocols));
     } else {
-        request.head.framing = framing_of(request, scope, names);
+        request.head.framing = find_framing(request, scope, names);
     }
     if (const nb::handle client = find_item(scope, names.client); client.is_valid()) {
         const auto [host, port] = host_and_port(client);
-        request.client.host = text_of(host, "client");
+        request.client.host = read_text(host, "client");
         if (!port.is_none()) request.client.port = nb::cast<std::uint16_t>(port);
     }
     if (const nb::handle scheme = find_item(scope, names.scheme); scheme.is_valid()) {
-        const std::string_view name = text_of(scheme, "scheme");
+        const std::string_view name = read_text(scheme, "scheme");
         request.secure = name == "https" || name == "wss";
     }
     // Nothing is known where that server says nothing, and behind a Unix socket stands a proxy: neither is loopback.
     if (const nb::handle server = find_item(scope, names.server); server.is_valid())
         if (const auto [host, port] = host_and_port(server); PyUnicode_Check(host.ptr()))
-            request.reach = service::reach_of(text_of(host, "server"));
+            request.reach = service::find_reach(read_text(host, "server"));
     return request;
 }
 

@@ -19,14 +19,14 @@ namespace proapi::bindings {
 namespace {
 
 // What `await` would step.
-[[nodiscard]] nb::object iterator_of(nb::object awaitable) {
+[[nodiscard]] nb::object get_iterator(nb::object awaitable) {
     if (PyCoro_CheckExact(awaitable.ptr())) return awaitable;
     const PyAsyncMethods* const methods = Py_TYPE(awaitable.ptr())->tp_as_async;
     if (methods && methods->am_await) return take(methods->am_await(awaitable.ptr()));
     throw nb::type_error("expected an awaitable from the ASGI server");
 }
 
-[[nodiscard]] nb::dict dict_of(std::initializer_list<std::pair<nb::handle, nb::object>> items) {
+[[nodiscard]] nb::dict make_dict(std::initializer_list<std::pair<nb::handle, nb::object>> items) {
     nb::dict dict;
     for (const auto& [name, value] : items) dict[name] = value;
     return dict;
@@ -43,9 +43,9 @@ namespace {
 }
 
 // Names in lower case, as ASGI has them.
-[[nodiscard]] nb::list fields_of(const http::Headers& headers) {
+[[nodiscard]] nb::list make_fields(const http::Headers& headers) {
     nb::list fields;
-    for (const auto& [name, value] : headers) fields.append(field_of(name, value));
+    for (const auto& [name, value] : headers) fields.append(make_field(name, value));
     return fields;
 }
 
@@ -187,7 +187,7 @@ private:
             raise_problem(module_state(), service::WebSocket::another_receiver());
             throw nb::python_error();
         }
-        nb::object reading = iterator_of(receive_());
+        nb::object reading = get_iterator(receive_());
         is_reading_ = true;
         ++reads_;
         sends_in_a_row_ = bytes_in_a_row_ = 0;
@@ -208,7 +208,7 @@ private:
         const nb::handle type = require_item(message, names_.type);
         if (PyUnicode_CompareWithASCIIString(type.ptr(), "websocket.receive") != 0) {
             const nb::handle reason = find_item(message, names_.reason);
-            return end(close_code_of(message), reason.is_valid() ? nb::cast<std::string>(reason) : std::string());
+            return end(read_close_code(message), reason.is_valid() ? nb::cast<std::string>(reason) : std::string());
         }
         service::Message received;
         if (const nb::handle text = find_item(message, names_.text); text.is_valid()) {
@@ -226,7 +226,7 @@ private:
         has_fed_ = true;
     }
     // A connection that was lost is 1005 to uvicorn, which then gives no reason; with a Close frame it gives one.
-    [[nodiscard]] std::uint16_t close_code_of(const nb::dict& message) const {
+    [[nodiscard]] std::uint16_t read_close_code(const nb::dict& message) const {
         const nb::handle code = find_item(message, names_.code);
         if (!code.is_valid()) return ws::close_code::no_status_received;
         const auto number = nb::cast<std::uint16_t>(code);
@@ -241,9 +241,9 @@ private:
         const std::string_view data = base::as_text(payload);
         const bool is_text = kind == service::MessageKind::text;
         const nb::object message =
-            dict_of({{names_.type, names_.websocket_send},
-                     {is_text ? names_.text : names_.bytes,
-                      is_text ? take(to_str(data)) : nb::object(nb::bytes(data.data(), data.size()))}});
+            make_dict({{names_.type, names_.websocket_send},
+                       {is_text ? names_.text : names_.bytes,
+                        is_text ? take(to_str(data)) : nb::object(nb::bytes(data.data(), data.size()))}});
         if (is_writing_ || !outputs_.empty() || !send_.is_valid() || is_share_used_up(data.size())) {
             push(message, data.size());
         } else {
@@ -263,7 +263,7 @@ private:
 
     // Steps the server's send() as far as it goes.
     void start_send(const nb::object& message, std::size_t bytes) {
-        nb::object sending = iterator_of(send_(message));
+        nb::object sending = get_iterator(send_(message));
         PyObject* out = nullptr;
         switch (PyIter_Send(sending.ptr(), Py_None, &out)) {
             case PYGEN_RETURN:
@@ -285,7 +285,7 @@ private:
     void find_end() {
         if (is_reading_ || is_pumping_) return;  // the reader is about to be told
         for (std::uint64_t i = 0; i <= settings_.receive_queue_messages && !end_; ++i) {
-            const nb::object reading = iterator_of(receive_());
+            const nb::object reading = get_iterator(receive_());
             PyObject* out = nullptr;
             const PySendResult result = PyIter_Send(reading.ptr(), Py_None, &out);
             const nb::object received = nb::steal(out);
@@ -302,27 +302,27 @@ private:
     void accept(std::string_view subprotocol, const http::Headers& headers) override {
         nb::object chosen = nb::none();
         if (!subprotocol.empty()) chosen = take(to_str(subprotocol));
-        push(dict_of({{names_.type, nb::str("websocket.accept")},
-                      {names_.subprotocol, chosen},
-                      {names_.headers, fields_of(headers)}}));
+        push(make_dict({{names_.type, nb::str("websocket.accept")},
+                        {names_.subprotocol, chosen},
+                        {names_.headers, make_fields(headers)}}));
     }
     // With that response where the server can send one, else with its 403.
     void reject(int status, std::string_view body, const http::Headers& headers) override {
         has_closed_ = true;
-        if (!can_respond_) return push(dict_of({{names_.type, nb::str("websocket.close")}}));
-        nb::list fields = fields_of(headers);
-        fields.append(field_of("content-length", std::to_string(body.size())));
-        push(dict_of({{names_.type, nb::str("websocket.http.response.start")},
-                      {names_.status, nb::int_(status)},
-                      {names_.headers, fields}}));
-        push(dict_of({{names_.type, nb::str("websocket.http.response.body")},
-                      {names_.body, nb::bytes(body.data(), body.size())}}));
+        if (!can_respond_) return push(make_dict({{names_.type, nb::str("websocket.close")}}));
+        nb::list fields = make_fields(headers);
+        fields.append(make_field("content-length", std::to_string(body.size())));
+        push(make_dict({{names_.type, nb::str("websocket.http.response.start")},
+                        {names_.status, nb::int_(status)},
+                        {names_.headers, fields}}));
+        push(make_dict({{names_.type, nb::str("websocket.http.response.body")},
+                        {names_.body, nb::bytes(body.data(), body.size())}}));
     }
     void close(std::uint16_t code, std::string_view reason) override {
         has_closed_ = true;
-        push(dict_of({{names_.type, nb::str("websocket.close")},
-                      {names_.code, nb::int_(code)},
-                      {names_.reason, take(to_str(reason))}}));
+        push(make_dict({{names_.type, nb::str("websocket.close")},
+                        {names_.code, nb::int_(code)},
+                        {names_.reason, take(to_str(reason))}}));
     }
     void tell_fault(std::uint16_t, std::string_view) override {}  // the other server's log is the other server's
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }

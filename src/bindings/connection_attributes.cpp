@@ -10,16 +10,16 @@ namespace proapi::bindings {
 namespace {
 
 PyObject* get_path(PyObject* self, void*) {
-    return path_of(websocket_of(self).request());
+    return make_path(get_websocket(self).request());
 }
 PyObject* get_client(PyObject* self, void*) {
-    return client_of(state_of(self), websocket_of(self).request());
+    return make_client(find_module_state(self), get_websocket(self).request());
 }
 PyObject* get_subprotocols(PyObject* self, void*) {
-    return subprotocols_of(websocket_of(self).request());
+    return make_subprotocols(get_websocket(self).request());
 }
 PyObject* get_url(PyObject* self, void*) {
-    return to_str(service::url_of(websocket_of(self).request(), service::UrlKind::websocket));
+    return to_str(service::make_url(get_websocket(self).request(), service::UrlKind::websocket));
 }
 
 // Made when first asked for, then kept.
@@ -37,20 +37,20 @@ PyObject* make_mapping(PyObject* type, PyObject* pairs) {
 
 PyObject* get_headers(PyObject* self, void*) {
     return get_kept(as_connection(self)->headers, [&] {
-        return make_mapping(state_of(self).headers_type, to_pairs(websocket_of(self).request().head.headers));
+        return make_mapping(find_module_state(self).headers_type, to_pairs(get_websocket(self).request().head.headers));
     });
 }
 PyObject* get_query_params(PyObject* self, void*) {
     return get_kept(as_connection(self)->query_params, [&] {
-        return make_mapping(state_of(self).query_params_type, query_pairs_of(websocket_of(self).request()));
+        return make_mapping(find_module_state(self).query_params_type, make_query_pairs(get_websocket(self).request()));
     });
 }
 PyObject* get_cookies(PyObject* self, void*) {
-    return get_kept(as_connection(self)->cookies, [&] { return cookies_of(websocket_of(self).request()); });
+    return get_kept(as_connection(self)->cookies, [&] { return make_cookies(get_websocket(self).request()); });
 }
 PyObject* get_path_params(PyObject* self, void*) {
     return get_kept(as_connection(self)->path_params,
-                    [&] { return path_params_of(state_of(self), websocket_of(self).request()); });
+                    [&] { return make_path_params(find_module_state(self), get_websocket(self).request()); });
 }
 PyObject* get_user_data(PyObject* self, void*) {
     return get_kept(as_connection(self)->user_data, PyDict_New);
@@ -59,39 +59,39 @@ PyObject* get_user_data(PyObject* self, void*) {
 PyObject* get_state(PyObject* self, void*) {
     return get_kept(as_connection(self)->attributes, [&]() -> PyObject* {
         PyObject* const data = get_user_data(self, nullptr);
-        PyObject* const state = data ? PyObject_CallOneArg(state_of(self).state_type, data) : nullptr;
+        PyObject* const state = data ? PyObject_CallOneArg(find_module_state(self).state_type, data) : nullptr;
         Py_XDECREF(data);
         return state;
     });
 }
 
 PyObject* get_accepted(PyObject* self, void*) {
-    return PyBool_FromLong(websocket_of(self).is_accepted());
+    return PyBool_FromLong(get_websocket(self).is_accepted());
 }
 PyObject* get_closed(PyObject* self, void*) {
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     if (!websocket.is_closed()) websocket.watch_end();
     return PyBool_FromLong(websocket.is_closed());
 }
 PyObject* get_close_code(PyObject* self, void*) {
-    const auto code = websocket_of(self).close_code();
+    const auto code = get_websocket(self).close_code();
     if (!code) Py_RETURN_NONE;
     return PyLong_FromLong(*code);
 }
 PyObject* get_close_reason(PyObject* self, void*) {
-    if (!websocket_of(self).close_code()) Py_RETURN_NONE;
-    return to_str(websocket_of(self).close_reason());
+    if (!get_websocket(self).close_code()) Py_RETURN_NONE;
+    return to_str(get_websocket(self).close_reason());
 }
 PyObject* get_is_abandoned(PyObject* self, void*) {
-    const service::WebSocket& websocket = websocket_of(self);
+    const service::WebSocket& websocket = get_websocket(self);
     return PyBool_FromLong(websocket.has_ended() && !websocket.is_end_seen());
 }
 PyObject* get_subprotocol(PyObject* self, void*) {
-    if (websocket_of(self).subprotocol().empty()) Py_RETURN_NONE;
-    return to_str(websocket_of(self).subprotocol());
+    if (get_websocket(self).subprotocol().empty()) Py_RETURN_NONE;
+    return to_str(get_websocket(self).subprotocol());
 }
 PyObject* get_buffered_amount(PyObject* self, void*) {
-    return PyLong_FromSize_t(websocket_of(self).buffered_amount());
+    return PyLong_FromSize_t(get_websocket(self).buffered_amount());
 }
 
 }  // namespace

@@ -20,19 +20,19 @@ PyObject* return_none(PyObject*) {
     Py_RETURN_NONE;
 }
 bool is_unflushed(PyObject* self) {
-    return websocket_of(self).buffered_amount() > 0;
+    return get_websocket(self).buffered_amount() > 0;
 }
 void enlist_flushed(PyObject* self, service::Waiter& waiter) {
-    websocket_of(self).wait_flushed(waiter);
+    get_websocket(self).wait_flushed(waiter);
 }
 bool has_not_ended(PyObject* self) {
-    return !websocket_of(self).has_ended();
+    return !get_websocket(self).has_ended();
 }
 void enlist_closed(PyObject* self, service::Waiter& waiter) {
-    websocket_of(self).wait_closed(waiter);
+    get_websocket(self).wait_closed(waiter);
 }
 PyObject* return_when_ended(PyObject* self) {
-    websocket_of(self).mark_end_seen();
+    get_websocket(self).mark_end_seen();
     Py_RETURN_NONE;
 }
 
@@ -44,17 +44,17 @@ constexpr WaitCondition wait_for_end{has_not_ended, enlist_closed, return_when_e
 // ---- who learns of the end --------------------------------------------------------------------------------------
 
 int is_own_task(PyObject* self) {
-    PyObject* answer = PyObject_CallOneArg(state_of(self).is_own_task, self);
+    PyObject* answer = PyObject_CallOneArg(find_module_state(self).is_own_task, self);
     const int is_own = answer ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     return is_own;
 }
 
 PyObject* raise_end_to_handler(PyObject* self) {
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     websocket.mark_end_seen();
     drop_disconnect_callback(as_connection(self));
-    return raise_problem(state_of(self), websocket.disconnect_problem(), &websocket);
+    return raise_problem(find_module_state(self), websocket.disconnect_problem(), &websocket);
 }
 
 void drop_disconnect_callback(ConnectionObject* connection) noexcept {
@@ -70,7 +70,7 @@ bool forget_disconnect_of_own(ConnectionObject* connection) {
 
 PyObject* connection_on_disconnect(PyObject* self, PyObject* callback) {
     drop_disconnect_callback(as_connection(self));
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     if (!websocket.is_closed()) {
         as_connection(self)->on_disconnect = new DisconnectCallback(callback);
         websocket.wait_no_longer_open(*as_connection(self)->on_disconnect);
@@ -90,21 +90,21 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
     if (code_argument && !read_int(code_argument, code)) return nullptr;
     std::string_view text;
     if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     if (code < 0 || code > 0xffff) {
         PyErr_Format(PyExc_ValueError, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got %R",
                      code_argument);
         return nullptr;
     }
     if (const service::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
-        return raise_problem(state_of(self), problem, &websocket);
+        return raise_problem(find_module_state(self), problem, &websocket);
     if (!forget_disconnect_of_own(as_connection(self))) return nullptr;
-    return websocket.buffered_amount() > 0 ? make_wait(state_of(self), self, wait_for_flush)
-                                           : completed_none(state_of(self));
+    return websocket.buffered_amount() > 0 ? make_wait(find_module_state(self), self, wait_for_flush)
+                                           : completed_none(find_module_state(self));
 }
 
 PyObject* connection_wait_closed(PyObject* self, PyObject*) {
-    return make_wait(state_of(self), self, wait_for_end);
+    return make_wait(find_module_state(self), self, wait_for_end);
 }
 
 }  // namespace proapi::bindings

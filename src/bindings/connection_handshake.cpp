@@ -25,10 +25,10 @@ PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywo
     }
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     if (const service::Problem problem = websocket.accept(chosen, headers))
-        return raise_problem(state_of(self), problem, &websocket);
-    return completed_none(state_of(self));
+        return raise_problem(find_module_state(self), problem, &websocket);
+    return completed_none(find_module_state(self));
 }
 
 PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords) {
@@ -47,10 +47,10 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     }
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     if (const service::Problem problem = websocket.reject(status, text, headers))
-        return raise_problem(state_of(self), problem, &websocket);
-    return forget_disconnect_of_own(as_connection(self)) ? completed_none(state_of(self)) : nullptr;
+        return raise_problem(find_module_state(self), problem, &websocket);
+    return forget_disconnect_of_own(as_connection(self)) ? completed_none(find_module_state(self)) : nullptr;
 }
 
 }  // namespace proapi::bindings

@@ -19,16 +19,16 @@ namespace {
 // ---- waiting for the buffer to drain ----------------------------------------------------------------------------
 
 bool is_undrained(PyObject* self) {
-    return !websocket_of(self).is_closed() && websocket_of(self).is_above_low_water();
+    return !get_websocket(self).is_closed() && get_websocket(self).is_above_low_water();
 }
 void enlist_drained(PyObject* self, service::Waiter& waiter) {
-    websocket_of(self).wait_drained(waiter);
+    get_websocket(self).wait_drained(waiter);
 }
 PyObject* return_delivered(PyObject* self) {
-    return PyBool_FromLong(!websocket_of(self).is_closed());
+    return PyBool_FromLong(!get_websocket(self).is_closed());
 }
 PyObject* return_delivered_or_raise(PyObject* self) {
-    if (!websocket_of(self).is_closed()) Py_RETURN_TRUE;
+    if (!get_websocket(self).is_closed()) Py_RETURN_TRUE;
     return raise_end_to_handler(self);
 }
 
@@ -44,26 +44,26 @@ constexpr int max_dropped_in_a_row = 100;
 
 PyObject* drop_send(PyObject* self) {
     int& dropped_in_a_row = *as_connection(self)->dropped_in_a_row;
-    if (++dropped_in_a_row < max_dropped_in_a_row) return completed_false(state_of(self));
+    if (++dropped_in_a_row < max_dropped_in_a_row) return completed_false(find_module_state(self));
     dropped_in_a_row = 0;
-    return make_completed_next_turn(state_of(self), Py_False);
+    return make_completed_next_turn(find_module_state(self), Py_False);
 }
 
 // The end of a connection is raised in the task of its own handler only; anybody else's send is dropped. Who sends is
 // asked here and not where the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
 PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload) {
     service::SendResult result{};
-    service::WebSocket& websocket = websocket_of(self);
+    service::WebSocket& websocket = get_websocket(self);
     if (const service::Problem problem = websocket.send(kind, payload, result))
-        return raise_problem(state_of(self), problem, &websocket);
+        return raise_problem(find_module_state(self), problem, &websocket);
     if (result == service::SendResult::sent) [[likely]] {
         *as_connection(self)->dropped_in_a_row = 0;
-        return completed_true(state_of(self));
+        return completed_true(find_module_state(self));
     }
     const int is_own = is_own_task(self);
     if (is_own < 0) return nullptr;
     if (result == service::SendResult::full)
-        return make_wait(state_of(self), self, is_own ? wait_for_own_drain : wait_for_drain);
+        return make_wait(find_module_state(self), self, is_own ? wait_for_own_drain : wait_for_drain);
     return is_own ? raise_end_to_handler(self) : drop_send(self);
 }
 
@@ -134,7 +134,7 @@ PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* ke
         PyErr_Format(PyExc_ValueError, "send_json: expected mode 'text' or 'binary', got '%.50s'", mode);
         return nullptr;
     }
-    PyObject* encoded = PyObject_CallOneArg(state_of(self).encode_json, data);
+    PyObject* encoded = PyObject_CallOneArg(find_module_state(self).encode_json, data);
     if (!encoded) return nullptr;
     PyObject* result = nullptr;
     char* octets = nullptr;

@@ -128,7 +128,7 @@ public:
     void set_outside_work(nb::object callback) { outside_work_ = std::move(callback); }
 
     void watch(int fd, std::uint32_t events, bool known) {
-        if (const int error = open().reactor.watch_foreign(fd, events, known); error != 0 && events != 0) {
+        if (const int error = open().reactor.watch_external(fd, events, known); error != 0 && events != 0) {
             errno = error;
             PyErr_SetFromErrno(PyExc_OSError);
             throw nb::python_error();

@@ -29,20 +29,20 @@ struct ExchangeObject {
     }
 };
 
-service::Exchange& exchange_of(PyObject* self) {
+service::Exchange& get_exchange(PyObject* self) {
     return *nb::inst_ptr<ExchangeObject>(nb::handle(self))->exchange;
 }
 
 constexpr WaitCondition wait_for_exchange_drain{
-    .must_wait = [](PyObject* self) { return exchange_of(self).is_above_low_water(); },
-    .enlist = [](PyObject* self, service::Waiter& waiter) { exchange_of(self).wait_drained(waiter); },
-    .outcome = [](PyObject* self) { return PyBool_FromLong(!exchange_of(self).has_ended()); },
+    .must_wait = [](PyObject* self) { return get_exchange(self).is_above_low_water(); },
+    .enlist = [](PyObject* self, service::Waiter& waiter) { get_exchange(self).wait_drained(waiter); },
+    .outcome = [](PyObject* self) { return PyBool_FromLong(!get_exchange(self).has_ended()); },
     .loop = [](PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); },
 };
 
 nb::object write(const nb::handle& self, const nb::bytes& data) {
     service::SendResult result{};
-    check(exchange_of(self.ptr()).write(base::as_bytes({data.c_str(), data.size()}), result));
+    check(get_exchange(self.ptr()).write(base::as_bytes({data.c_str(), data.size()}), result));
     switch (result) {
         case service::SendResult::sent:
             return take(completed_true(module_state()));

@@ -89,7 +89,7 @@ void set(const Limits& limits, const char* name, Limit& limit) {
     if (const auto given = limits.find(name); given != limits.end()) limit = static_cast<Limit>(given->second);
 }
 
-base::Bytes octets_of(const nb::bytes& bytes) {
+base::Bytes as_octets(const nb::bytes& bytes) {
     return base::as_bytes({bytes.c_str(), bytes.size()});
 }
 
@@ -136,7 +136,7 @@ nb::tuple parse_request(const nb::bytes& data, const std::vector<std::size_t>& s
     set(given, "max_head_bytes", limits.max_head_bytes);
     set(given, "max_fields", limits.max_fields);
     http::RequestParser parser(limits);
-    const std::size_t taken = feed(parser, octets_of(data), splits);
+    const std::size_t taken = feed(parser, as_octets(data), splits);
     nb::dict fields;
     if (parser.state() == http::ParseState::complete) {
         const http::RequestHead head = parser.take_head();
@@ -168,7 +168,7 @@ nb::tuple decode_body(const nb::bytes& data, const std::vector<std::size_t>& spl
     head.framing = content_length ? http::BodyFraming::content_length : http::BodyFraming::chunked;
     head.content_length = content_length.value_or(0);
     http::BodyDecoder decoder(head, limits);
-    const std::size_t taken = feed(decoder, octets_of(data), splits);
+    const std::size_t taken = feed(decoder, as_octets(data), splits);
     const std::string body = decoder.state() == http::ParseState::complete ? decoder.take_body() : std::string();
     return nb::make_tuple(state_name(decoder.state()), decoder.failure().status, nb::bytes(body.data(), body.size()),
                           taken);
@@ -178,7 +178,7 @@ nb::tuple decode_body(const nb::bytes& data, const std::vector<std::size_t>& spl
 // []).
 nb::tuple answer_handshake(const nb::bytes& data, const std::vector<std::size_t>& splits) {
     http::RequestParser parser{http::HeadLimits{}};
-    feed(parser, octets_of(data), splits);
+    feed(parser, as_octets(data), splits);
     const nb::list none;
     if (parser.state() != http::ParseState::complete) return nb::make_tuple(parser.failure().status, none, none);
     const http::RequestHead head = parser.take_head();

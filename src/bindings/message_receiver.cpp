@@ -42,7 +42,7 @@ void MessageReceiver::on_end() {
     finish(operation);
 }
 
-MessageReceiver& receiver_of(ConnectionObject* connection) {
+MessageReceiver& get_receiver(ConnectionObject* connection) {
     if (!connection->receiver) connection->receiver = new MessageReceiver(*connection->websocket);
     return *connection->receiver;
 }

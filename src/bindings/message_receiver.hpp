@@ -31,7 +31,7 @@ private:
 };
 
 // The connection's receiver, made at the first receive that has to wait.
-[[nodiscard]] MessageReceiver& receiver_of(ConnectionObject* connection);
+[[nodiscard]] MessageReceiver& get_receiver(ConnectionObject* connection);
 void drop_receiver(ConnectionObject* connection) noexcept;
 int traverse_receiver(ConnectionObject* connection, visitproc visit, void* arg);
 

@@ -176,7 +176,7 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
             return PYGEN_ERROR;
         }
         if (!message) {
-            MessageReceiver& receiver = receiver_of(operation->connection);
+            MessageReceiver& receiver = get_receiver(operation->connection);
             operation->pending =
                 make_pending_future(*operation->connection->state, receiver, operation->connection->loop);
             if (!operation->pending) return PYGEN_ERROR;

@@ -6,12 +6,12 @@ namespace proapi::bindings {
 
 namespace {
 
-PyObject* text_of(base::Bytes payload) {
+PyObject* make_str(base::Bytes payload) {
     const std::string_view text = base::as_text(payload);
     return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
 }
 
-PyObject* bytes_of(base::Bytes payload) {
+PyObject* make_bytes(base::Bytes payload) {
     return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(payload.data()),
                                      static_cast<Py_ssize_t>(payload.size()));
 }
@@ -50,7 +50,7 @@ PyObject* json_object(const ModuleState& state, PyObject* octets, service::Messa
 
 PyObject* copy_message(service::MessageView message, ReceiveKind kind) {
     const bool as_text = message.kind == service::MessageKind::text && kind != ReceiveKind::json;
-    return as_text ? text_of(message.payload) : bytes_of(message.payload);
+    return as_text ? make_str(message.payload) : make_bytes(message.payload);
 }
 
 PyObject* convert_message(const ModuleState& state, PyObject* copy, service::MessageKind message_kind, ReceiveKind kind,

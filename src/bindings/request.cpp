@@ -9,18 +9,18 @@ namespace proapi::bindings {
 
 namespace {
 
-[[nodiscard]] http::Form form_of(const RequestObject& self) {
+[[nodiscard]] http::Form read_form(const RequestObject& self) {
     return http::parse_form(self.info().head.headers.get("content-type").value_or(""),
                             {self.body.c_str(), self.body.size()});
 }
 
 nb::tuple parse_form(const RequestObject& self) {
-    const http::Form form = form_of(self);
+    const http::Form form = read_form(self);
     return nb::make_tuple(form.status, form.error, take(to_pairs(form.fields)));
 }
 
 nb::tuple parse_files(const RequestObject& self) {
-    const http::Form form = form_of(self);
+    const http::Form form = read_form(self);
     nb::list files;
     for (const auto& [name, filename, content_type, data] : form.files)
         files.append(nb::make_tuple(name, filename, content_type, nb::bytes(data.data(), data.size())));
@@ -39,14 +39,14 @@ void add_request_info(nb::module_& module) {
     using R = RequestObject;
     nb::class_<R>(module, "RequestInfo")
         .def_prop_ro("method", [](const R& self) { return self.info().head.method; })
-        .def_prop_ro("path", [](const R& self) { return take(path_of(self.info())); })
-        .def_prop_ro("path_params", [](const R& self) { return take(path_params_of(module_state(), self.info())); })
+        .def_prop_ro("path", [](const R& self) { return take(make_path(self.info())); })
+        .def_prop_ro("path_params", [](const R& self) { return take(make_path_params(module_state(), self.info())); })
         .def_prop_ro("headers", [](const R& self) { return take(to_pairs(self.info().head.headers)); })
-        .def_prop_ro("query_params", [](const R& self) { return take(query_pairs_of(self.info())); })
-        .def_prop_ro("cookies", [](const R& self) { return take(cookies_of(self.info())); })
-        .def_prop_ro("client", [](const R& self) { return take(client_of(module_state(), self.info())); })
+        .def_prop_ro("query_params", [](const R& self) { return take(make_query_pairs(self.info())); })
+        .def_prop_ro("cookies", [](const R& self) { return take(make_cookies(self.info())); })
+        .def_prop_ro("client", [](const R& self) { return take(make_client(module_state(), self.info())); })
         .def_prop_ro("url",
-                     [](const R& self) { return take(to_str(service::url_of(self.info(), service::UrlKind::http))); })
+                     [](const R& self) { return take(to_str(service::make_url(self.info(), service::UrlKind::http))); })
         .def_prop_ro("body", [](const R& self) { return self.body; })
         .def("parse_form", parse_form)
         .def("parse_files", parse_files);

@@ -29,13 +29,13 @@ PyObject* convert_parameter(const ModuleState& state, const std::string& text, h
 
 }  // namespace
 
-PyObject* path_of(const service::RequestInfo& request) {
+PyObject* make_path(const service::RequestInfo& request) {
     const std::string_view raw_path = request.head.raw_path();
     const auto decoded = http::percent_decode(raw_path);
     return to_str(decoded ? std::string_view(*decoded) : raw_path);
 }
 
-PyObject* path_params_of(const ModuleState& state, const service::RequestInfo& request) {
+PyObject* make_path_params(const ModuleState& state, const service::RequestInfo& request) {
     PyObject* params = PyDict_New();
     for (const http::PathValue& parameter : request.match.parameters) {
         PyObject* value = params ? convert_parameter(state, parameter.value, parameter.converter) : nullptr;
@@ -46,26 +46,26 @@ PyObject* path_params_of(const ModuleState& state, const service::RequestInfo& r
     return params;
 }
 
-PyObject* query_pairs_of(const service::RequestInfo& request) {
+PyObject* make_query_pairs(const service::RequestInfo& request) {
     return to_pairs(http::parse_query(request.head.query()));
 }
 
-PyObject* cookies_of(const service::RequestInfo& request) {
+PyObject* make_cookies(const service::RequestInfo& request) {
     http::Pairs cookies;
     for (const std::string_view field : request.head.headers.getlist("cookie"))
         for (auto& pair : http::parse_cookies(field)) cookies.push_back(std::move(pair));
     return to_dict(cookies);
 }
 
-PyObject* client_of(const ModuleState& state, const service::RequestInfo& request) {
+PyObject* make_client(const ModuleState& state, const service::RequestInfo& request) {
     if (request.client.host.empty()) Py_RETURN_NONE;
     return PyObject_CallFunction(state.client_type, "si", request.client.host.c_str(),
                                  static_cast<int>(request.client.port));
 }
 
-PyObject* subprotocols_of(const service::RequestInfo& request) {
+PyObject* make_subprotocols(const service::RequestInfo& request) {
     PyObject* list = PyList_New(0);
-    for (const std::string_view one : ws::subprotocols_of(request.head)) {
+    for (const std::string_view one : ws::list_subprotocols(request.head)) {
         PyObject* text = list ? to_str(one) : nullptr;
         if (!text || PyList_Append(list, text) != 0) Py_CLEAR(list);
         Py_XDECREF(text);

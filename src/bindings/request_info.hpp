@@ -9,13 +9,13 @@
 
 namespace proapi::bindings {
 
-[[nodiscard]] PyObject* path_of(const service::RequestInfo& request);
+[[nodiscard]] PyObject* make_path(const service::RequestInfo& request);
 // {name: str | int | float | uuid.UUID}
-[[nodiscard]] PyObject* path_params_of(const ModuleState& state, const service::RequestInfo& request);
-[[nodiscard]] PyObject* query_pairs_of(const service::RequestInfo& request);
-[[nodiscard]] PyObject* cookies_of(const service::RequestInfo& request);
-[[nodiscard]] PyObject* client_of(const ModuleState& state,
-                                  const service::RequestInfo& request);  // (host, port), or None
-[[nodiscard]] PyObject* subprotocols_of(const service::RequestInfo& request);
+[[nodiscard]] PyObject* make_path_params(const ModuleState& state, const service::RequestInfo& request);
+[[nodiscard]] PyObject* make_query_pairs(const service::RequestInfo& request);
+[[nodiscard]] PyObject* make_cookies(const service::RequestInfo& request);
+[[nodiscard]] PyObject* make_client(const ModuleState& state,
+                                    const service::RequestInfo& request);  // (host, port), or None
+[[nodiscard]] PyObject* make_subprotocols(const service::RequestInfo& request);
 
 }  // namespace proapi::bindings

@@ -55,8 +55,8 @@ PyObject* connection_iter_json(PyObject* self, PyObject* arguments, PyObject* ke
 // ---- the object -------------------------------------------------------------------------------------------------
 
 PyObject* connection_repr(PyObject* self) {
-    const service::WebSocket& websocket = websocket_of(self);
-    PyObject* path = path_of(websocket.request());
+    const service::WebSocket& websocket = get_websocket(self);
+    PyObject* path = make_path(websocket.request());
     const char* state = websocket.is_closed() ? "closed" : websocket.is_accepted() ? "open" : "connecting";
     PyObject* text = path ? PyUnicode_FromFormat("<WebSocketConnection %U %s>", path, state) : nullptr;
     Py_XDECREF(path);

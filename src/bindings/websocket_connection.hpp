@@ -52,10 +52,10 @@ struct ConnectionObject {
 [[nodiscard]] inline ConnectionObject* as_connection(PyObject* object) noexcept {
     return reinterpret_cast<ConnectionObject*>(object);
 }
-[[nodiscard]] inline const ModuleState& state_of(PyObject* connection) noexcept {
+[[nodiscard]] inline const ModuleState& find_module_state(PyObject* connection) noexcept {
     return *as_connection(connection)->state;
 }
-[[nodiscard]] inline service::WebSocket& websocket_of(PyObject* object) noexcept {
+[[nodiscard]] inline service::WebSocket& get_websocket(PyObject* object) noexcept {
     return *as_connection(object)->websocket;
 }
 

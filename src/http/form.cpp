@@ -28,7 +28,7 @@ Form refuse(int status, std::string error) {
     return form;
 }
 
-Form parse_multipart_of(const ParametersOf& type, std::string_view body) {
+Form parse_multipart_form(const ParametersOf& type, std::string_view body) {
     if (!type.error.empty()) return refuse(400, "Content-Type: " + std::string(type.error));
     const auto is_named = [](const Parameter& one) { return equals_ignoring_case(one.name, "boundary"); };
     const auto count = std::count_if(type.parameters.begin(), type.parameters.end(), is_named);
@@ -45,7 +45,7 @@ Form parse_multipart_of(const ParametersOf& type, std::string_view body) {
 
 Form parse_form(std::string_view content_type, std::string_view body) {
     const ParametersOf type = parse_parameters(content_type);
-    if (equals_ignoring_case(type.value, multipart_type)) return parse_multipart_of(type, body);
+    if (equals_ignoring_case(type.value, multipart_type)) return parse_multipart_form(type, body);
     if (equals_ignoring_case(type.value, urlencoded_type)) {
         if (const std::size_t count = count_pairs(body); count > max_form_parts)
             return refuse(400, "expected a form of at most " + std::to_string(max_form_parts) + " fields, got " +

@@ -64,7 +64,7 @@ constexpr auto media_types = std::to_array<std::pair<std::string_view, std::stri
 
 }  // namespace
 
-std::string_view content_type_of(std::string_view file_name) noexcept {
+std::string_view guess_content_type(std::string_view file_name) noexcept {
     if (const std::size_t slash = file_name.rfind('/'); slash != std::string_view::npos) {
         file_name.remove_prefix(slash + 1);
     }

@@ -52,6 +52,6 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 [[nodiscard]] std::optional<std::int64_t> parse_date(std::string_view text) noexcept;
 
 // "text/html; charset=utf-8" for "index.html": by the ending, application/octet-stream where it is unknown.
-[[nodiscard]] std::string_view content_type_of(std::string_view file_name) noexcept;
+[[nodiscard]] std::string_view guess_content_type(std::string_view file_name) noexcept;
 
 }  // namespace proapi::http

@@ -23,7 +23,7 @@ constexpr std::size_t most_threads = 4, most_of_a_device = most_threads / 2;
 constexpr std::chrono::milliseconds memory_wait{10};
 
 // Never 0.
-[[nodiscard]] dev_t device_of(int file) noexcept {
+[[nodiscard]] dev_t find_device(int file) noexcept {
     struct stat found{};
     return ::fstat(file, &found) == 0 ? found.st_dev + 1 : 1;
 }
@@ -187,7 +187,7 @@ FileStream::~FileStream() {
 std::optional<FileRead> FileStream::read(std::size_t most_bytes) {
     const auto next = std::make_shared<Read>(*this, std::min<std::uint64_t>(most_bytes, remaining_));
     if (try_at_once(*next)) return take(*next);
-    next->device_ = device_of(file_->get());
+    next->device_ = find_device(file_->get());
     if (threads_.queue_->add(threads_.pool_, next)) {
         read_ = next;
         return std::nullopt;

@@ -42,7 +42,7 @@ struct Reactor::Batch {
     [[nodiscard]] bool is_done() const noexcept { return next == count; }
 };
 
-Reactor::Reactor(CallRing::Backend backend)
+Reactor::Reactor(IoSubmitter::Backend backend)
     : forks_(count_forks_from_now()),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -192,11 +192,12 @@ void Reactor::finish_turn() {
     complete_sends();
 }
 
-bool Reactor::send_together(Caller& caller, int fd, base::Bytes octets) noexcept {
+bool Reactor::send_together(IoHandler& handler, int fd, base::Bytes octets) noexcept {
     if (!in_hooks_ || sends_.is_full()) return false;
-    sends_.add(
-        caller,
-        {.kind = Call::Kind::send, .fd = fd, .data = const_cast<std::uint8_t*>(octets.data()), .size = octets.size()});
+    sends_.add(handler, {.kind = IoRequest::Kind::send,
+                         .fd = fd,
+                         .data = const_cast<std::uint8_t*>(octets.data()),
+                         .size = octets.size()});
     return true;
 }
 
@@ -270,7 +271,7 @@ void Reactor::dispatch() {
 void Reactor::complete_reads() {
     const std::span buffer(read_buffer_.get(), read_buffer_bytes);
     reads_.complete(ring_, buffer, most_read_bytes, [this] { check_fork(); });
-    large_reads_.complete_singly(buffer, [this] { check_fork(); });
+    large_reads_.complete_one_by_one(buffer, [this] { check_fork(); });
 }
 
 void Reactor::complete_sends() {
@@ -302,7 +303,7 @@ void Reactor::at_turn_end(TurnEndHook& hook) noexcept {
     if (first && !in_turn_ && outside_work_) outside_work_(outside_work_context_);
 }
 
-int Reactor::watch_foreign(int fd, std::uint32_t events, bool is_known) noexcept {
+int Reactor::watch_external(int fd, std::uint32_t events, bool is_known) noexcept {
     if (is_forked()) return 0;
     epoll_event event{.events = events, .data = {.u64 = (static_cast<std::uint64_t>(fd) << 1) | foreign_tag}};
     const int operation = events == 0 ? EPOLL_CTL_DEL : is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -314,11 +315,11 @@ void Reactor::watch(int fd, Watcher& watcher, std::uint32_t events) {
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) base::throw_errno("epoll_ctl");
 }
 
-void Reactor::unwatch(int fd, const Watcher& watcher, const Caller& caller) noexcept {
+void Reactor::unwatch(int fd, const Watcher& watcher, const IoHandler& handler) noexcept {
     unwatch(fd, watcher);
-    reads_.forget(caller);
-    large_reads_.forget(caller);
-    sends_.forget(caller);
+    reads_.forget(handler);
+    large_reads_.forget(handler);
+    sends_.forget(handler);
 }
 
 void Reactor::unwatch(int fd, const Watcher& watcher) noexcept {

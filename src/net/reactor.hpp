@@ -22,8 +22,8 @@
 #include "base/descriptor.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/timer_wheel.hpp"
-#include "net/calls.hpp"
 #include "net/forks.hpp"
+#include "net/io_batch.hpp"
 
 namespace proapi::net {
 
@@ -50,7 +50,7 @@ private:
 class Reactor {
 public:
     // Throws std::system_error where the kernel gives no descriptor.
-    explicit Reactor(CallRing::Backend backend = CallRing::Backend::automatic);
+    explicit Reactor(IoSubmitter::Backend backend = IoSubmitter::Backend::automatic);
     ~Reactor();
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
@@ -115,7 +115,7 @@ public:
         std::uint32_t events;
     };
     // Gives 0 or an error number. `events` 0 takes the descriptor out.
-    int watch_foreign(int fd, std::uint32_t events, bool is_known) noexcept;
+    int watch_external(int fd, std::uint32_t events, bool is_known) noexcept;
     // What happened to them during the last turn.
     [[nodiscard]] std::vector<ForeignEvent>& foreign_events() noexcept { return foreign_events_; }
 
@@ -143,21 +143,23 @@ public:
     };
     void watch(int fd, Watcher& watcher, std::uint32_t events);
     // Nothing that has happened to it, or that was asked for by it, reaches the watcher or the caller any more.
-    void unwatch(int fd, const Watcher& watcher, const Caller& caller) noexcept;
+    void unwatch(int fd, const Watcher& watcher, const IoHandler& handler) noexcept;
     void unwatch(int fd, const Watcher& watcher) noexcept;
     // Another read of that stream in the next turn: its share of this one is used up.
     void read_later(Reader& reader) noexcept { deferred_reads_.push_back(reader); }
     // From on_ready() and read_again(), once: receives from that socket into the thread's one buffer. All sockets that
     // are ready are read together, before the first of them is told: the kernel's code and the handlers' take turns in
     // the processor's caches by the batch, not by the message. Idle sockets own no buffer.
-    void receive(Caller& caller, int fd) noexcept { reads_.add(caller, {.kind = Call::Kind::receive, .fd = fd}); }
+    void receive(IoHandler& handler, int fd) noexcept {
+        reads_.add(handler, {.kind = IoRequest::Kind::receive, .fd = fd});
+    }
     // The same for a socket of which much is expected: alone, into the whole buffer.
-    void receive_much(Caller& caller, int fd) noexcept {
-        large_reads_.add(caller, {.kind = Call::Kind::receive, .fd = fd});
+    void receive_much(IoHandler& handler, int fd) noexcept {
+        large_reads_.add(handler, {.kind = IoRequest::Kind::receive, .fd = fd});
     }
     // Sends that together with what the other hooks of this turn's end send, and tells before the turn is over. False:
     // no hooks run, or too many want to; the caller may do it alone.
-    [[nodiscard]] bool send_together(Caller& caller, int fd, base::Bytes octets) noexcept;
+    [[nodiscard]] bool send_together(IoHandler& handler, int fd, base::Bytes octets) noexcept;
 
 private:
     void wait(std::optional<Duration> timeout);
@@ -180,8 +182,8 @@ private:
 
     const unsigned forks_;  // when it was made
     base::Descriptor epoll_, wake_, guest_timer_;
-    CallRing ring_;
-    CallQueue reads_, large_reads_, sends_;
+    IoSubmitter ring_;
+    IoBatch reads_, large_reads_, sends_;
     std::unique_ptr<std::uint8_t[]> read_buffer_;
     struct Batch;
     class Part;

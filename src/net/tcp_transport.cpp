@@ -117,12 +117,12 @@ void TcpTransport::receive() noexcept {
     }
 }
 
-void TcpTransport::on_call_done(const Call& call) {
-    if (call.kind == Call::Kind::receive) return on_received(call);
+void TcpTransport::on_io_done(const IoRequest& call) {
+    if (call.kind == IoRequest::Kind::receive) return on_received(call);
     handler().on_write_done(written(call.result));
 }
 
-void TcpTransport::on_received(const Call& call) {
+void TcpTransport::on_received(const IoRequest& call) {
     if (call.result > 0) {
         const auto size = static_cast<std::size_t>(call.result);
         // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. An end of

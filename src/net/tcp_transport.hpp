@@ -6,7 +6,7 @@
 namespace proapi::net {
 
 // `Transport` comes last, so that the descriptor fits behind its members: idle connections are counted in octets.
-class TcpTransport final : private Reactor::Watcher, private Reactor::Reader, private Caller, public Transport {
+class TcpTransport final : private Reactor::Watcher, private Reactor::Reader, private IoHandler, public Transport {
 public:
     // Takes over a connected socket.
     TcpTransport(Reactor& reactor, base::Descriptor socket) noexcept;
@@ -30,9 +30,9 @@ public:
 private:
     void on_ready(std::uint32_t events) override;
     void read_again() override;
-    void on_call_done(const Call& call) override;
+    void on_io_done(const IoRequest& call) override;
     void receive() noexcept;
-    void on_received(const Call& call);
+    void on_received(const IoRequest& call);
     [[nodiscard]] int take_socket_error() noexcept;
     [[nodiscard]] WriteResult written(ssize_t result) noexcept;
 

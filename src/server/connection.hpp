@@ -47,8 +47,8 @@ public:
 struct ConnectionLink : base::ListLink {};
 // Of the server's list of connections that wait for a next request.
 class Connection;
-struct IdlePlace : base::ListLink {
-    explicit IdlePlace(Connection& its_connection) noexcept : connection(its_connection) {}
+struct IdleLink : base::ListLink {
+    explicit IdleLink(Connection& its_connection) noexcept : connection(its_connection) {}
     Connection& connection;
 };
 

@@ -19,7 +19,7 @@ constexpr service::Duration keep_alive_margin{1000};
 constexpr service::Duration last_stream_time{500};
 constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
 
-[[nodiscard]] http::HeadLimits head_limits_of(const service::Settings& settings) noexcept {
+[[nodiscard]] http::HeadLimits make_head_limits(const service::Settings& settings) noexcept {
     return {settings.max_request_line, settings.max_head, settings.max_fields};
 }
 
@@ -28,7 +28,7 @@ constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no r
 HttpSession::HttpSession(Connection& connection, base::Address client)
     : connection_(connection),
       client_(std::move(client)),
-      parser_(head_limits_of(connection.server().settings())),
+      parser_(make_head_limits(connection.server().settings())),
       timer_(&Connection::call_on_time<HttpSession>, this) {}
 
 HttpSession::~HttpSession() = default;
@@ -82,7 +82,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         return {};
     }
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
-    if (parser_.has_begun()) idle_place_.unlink();
+    if (parser_.has_begun()) idle_link_.unlink();
     switch (parser_.state()) {
         case http::ParseState::need_data:
             if (stopping_) {
@@ -379,8 +379,8 @@ void HttpSession::start_idle_timer() {
 
 // The kernel has the whole of the last answer: whichever of its end and the writing came last.
 void HttpSession::look_for_idleness() {
-    if (phase_ == Phase::idle && has_served_ && output_.empty() && waiting_.empty() && !idle_place_.is_linked())
-        connection_.server().add_idle(idle_place_);
+    if (phase_ == Phase::idle && has_served_ && output_.empty() && waiting_.empty() && !idle_link_.is_linked())
+        connection_.server().add_idle(idle_link_);
 }
 
 // Its time begins once the client has the whole of the last answer. One that takes nothing any more has had it.
@@ -437,7 +437,7 @@ void HttpSession::refuse_partial_head() {
 
 void HttpSession::on_end() {
     timer_.cancel();
-    idle_place_.unlink();
+    idle_link_.unlink();
     phase_ = Phase::finished;
     release_exchange();
 }

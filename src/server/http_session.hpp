@@ -89,7 +89,7 @@ private:
     [[nodiscard]] const service::Settings& settings() const noexcept;
 
     Connection& connection_;
-    IdlePlace idle_place_{connection_};
+    IdleLink idle_link_{connection_};
     base::Address client_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;

@@ -57,7 +57,7 @@ std::string Server::listen(const std::string& host, std::uint16_t port, net::Lis
     }
     if (listeners_.size() > before && failure != std::errc::address_in_use) {
         for (const base::Address& address : addresses())
-            if (service::reach_of(address.host) == service::Reach::network) reach_ = service::Reach::network;
+            if (service::find_reach(address.host) == service::Reach::network) reach_ = service::Reach::network;
         return {};
     }
     listeners_.resize(before);
@@ -83,7 +83,7 @@ std::vector<base::Address> Server::addresses() const {
     return all;
 }
 
-bool Server::take_place() {
+bool Server::take_slot() {
     if (limit_->take_connection() || (make_room() && limit_->take_connection())) return true;
     ++counts_.refused;
     log_limited(service::LogLevel::warning, "connection refused with 503: " + limit_->describe());
@@ -91,40 +91,40 @@ bool Server::take_place() {
 }
 
 void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) {
-    const bool has_place = take_place();
-    if (!has_place && refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
+    const bool has_slot = take_slot();
+    if (!has_slot && refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
     try {
-        open(std::make_unique<net::TcpTransport>(reactor_, std::move(socket)), peer.address(), has_place);
+        open(std::make_unique<net::TcpTransport>(reactor_, std::move(socket)), peer.address(), has_slot);
     } catch (const std::exception& error) {  // no memory, or the kernel watches no more sockets
-        give_place_back(has_place, error);
+        release_slot(has_slot, error);
     }
 }
 
 void Server::add(std::unique_ptr<net::Transport> transport, base::Address client) {
     if (stopping_) return;
-    const bool has_place = take_place();
-    if (!has_place && refusing_ >= most_refusing) {
+    const bool has_slot = take_slot();
+    if (!has_slot && refusing_ >= most_refusing) {
         const base::Bytes last_words = base::as_bytes(too_many);
         static_cast<void>(transport->write_at_once({&last_words, 1}));
         return;
     }
     try {
-        open(std::move(transport), std::move(client), has_place);
+        open(std::move(transport), std::move(client), has_slot);
     } catch (const std::exception& error) {
-        give_place_back(has_place, error);
+        release_slot(has_slot, error);
     }
 }
 
-void Server::give_place_back(bool has_place, const std::exception& error) {
-    if (has_place) limit_->give_connection_back();
+void Server::release_slot(bool has_slot, const std::exception& error) {
+    if (has_slot) limit_->give_connection_back();
     ++counts_.refused;
     log_limited(service::LogLevel::error, std::string("a new connection was dropped: ") + error.what());
 }
 
-void Server::open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_place) {
-    auto connection = std::make_unique<Connection>(*this, std::move(transport), !has_place);
+void Server::open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_slot) {
+    auto connection = std::make_unique<Connection>(*this, std::move(transport), !has_slot);
     std::unique_ptr<Protocol> protocol;
-    if (has_place) {
+    if (has_slot) {
         protocol = std::make_unique<HttpSession>(*connection, std::move(client));
         ++counts_.accepted;
         ++counts_.open;
@@ -139,7 +139,7 @@ void Server::open(std::unique_ptr<net::Transport> transport, base::Address clien
 
 // An idle connection goes first: nothing is lost, since its client opens another one when it needs it.
 bool Server::make_room() {
-    while (IdlePlace* longest_idle = idle_.pop_front()) {
+    while (IdleLink* longest_idle = idle_.pop_front()) {
         Connection& connection = longest_idle->connection;
         if (!connection.is_serving() || connection.has_unread_octets()) continue;  // its next request is there
         connection.abort(net::Transport::CloseMode::orderly);

@@ -77,7 +77,7 @@ public:
     // Takes `protocol`, which is destroyed when the turn ends. Throws std::bad_alloc, and then has not taken it.
     void keep_for_turn(std::unique_ptr<Protocol>& protocol);
     // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.
-    void add_idle(IdlePlace& place) noexcept { idle_.push_back(place); }
+    void add_idle(IdleLink& link) noexcept { idle_.push_back(link); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason);
     void log_limited(service::LogLevel level, std::string_view line) { limited_log_.write(level, line); }
@@ -88,10 +88,10 @@ private:
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
     // Whether there is a place for one more connection, which the newcomer has then; else it is to be refused.
-    [[nodiscard]] bool take_place();
+    [[nodiscard]] bool take_slot();
     // The newcomer could not be opened.
-    void give_place_back(bool has_place, const std::exception& error);
-    void open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_place);
+    void release_slot(bool has_slot, const std::exception& error);
+    void open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_slot);
     void on_turn_end() override;
 
     net::Reactor& reactor_;
@@ -105,7 +105,7 @@ private:
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;
-    base::IntrusiveList<IdlePlace, IdlePlace> idle_;  // the longest first
+    base::IntrusiveList<IdleLink, IdleLink> idle_;  // the longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
     service::Reach reach_ = service::Reach::loopback;

@@ -11,7 +11,7 @@ namespace proapi::server {
 
 namespace {
 
-[[nodiscard]] ws::ConnectionLimits limits_of(const service::WebSocketSettings& settings) noexcept {
+[[nodiscard]] ws::ConnectionLimits make_limits(const service::WebSocketSettings& settings) noexcept {
     return {settings.max_message_size, static_cast<std::uint32_t>(settings.max_fragments),
             static_cast<std::uint32_t>(settings.max_empty_fragments)};
 }
@@ -28,7 +28,7 @@ WebSocketSession::WebSocketSession(Connection& connection, service::RequestInfo 
                                    const service::WebSocketSettings& settings)
     : connection_(connection),
       settings_(settings),
-      machine_(ws::Role::server, limits_of(settings)),
+      machine_(ws::Role::server, make_limits(settings)),
       websocket_(new service::WebSocket(std::move(request), settings, *this)),
       timer_(&Connection::call_on_time<WebSocketSession>, this) {}
 
@@ -50,7 +50,7 @@ void WebSocketSession::on_start(base::MutableBytes leftover) {
 }
 
 void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
-    machine_.output().append(ws::write_accept_response(ws::key_of(websocket_->request().head), subprotocol, headers));
+    machine_.output().append(ws::write_accept_response(ws::find_key(websocket_->request().head), subprotocol, headers));
     phase_ = Phase::open;
     last_heard_ms_ = now_ms();
     connection_.server().reactor().start_timer(timer_, std::min(settings_.ping_interval, settings_.message_timeout));

@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::size_t most_of_target = 2048;  // octets of a request's target in a line
 
-[[nodiscard]] std::int64_t seconds_of(std::chrono::system_clock::time_point time) noexcept {
+[[nodiscard]] std::int64_t to_seconds(std::chrono::system_clock::time_point time) noexcept {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-[[nodiscard]] std::string milliseconds_of(std::chrono::steady_clock::duration duration) {
+[[nodiscard]] std::string format_milliseconds(std::chrono::steady_clock::duration duration) {
     std::array<char, 32> digits{};
     const double value = std::chrono::duration<double, std::milli>(duration).count();
     const auto [end, error] =
@@ -27,14 +27,14 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
 
 // "30/Nov/2026:10:00:00 +0000", of "Mon, 30 Nov 2026 10:00:00 GMT".
 [[nodiscard]] std::string common_time(std::chrono::system_clock::time_point time) {
-    const std::string date = http::format_date(seconds_of(time));
+    const std::string date = http::format_date(to_seconds(time));
     return date.substr(5, 2) + "/" + date.substr(8, 3) + "/" + date.substr(12, 4) + ":" + date.substr(17, 8) + " +0000";
 }
 
 // "2026-11-30T10:00:00Z" (RFC 3339).
 [[nodiscard]] std::string iso_time(std::chrono::system_clock::time_point time) {
     const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
-    const std::string date = http::format_date(seconds_of(time));
+    const std::string date = http::format_date(to_seconds(time));
     const auto month = static_cast<unsigned>(day.month());
     return date.substr(12, 4) + (month < 10 ? "-0" : "-") + std::to_string(month) + "-" + date.substr(5, 2) + "T" +
            date.substr(17, 8) + "Z";
@@ -70,7 +70,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
     return out + '"';
 }
 
-[[nodiscard]] std::string_view client_of(const RequestInfo& request) noexcept {
+[[nodiscard]] std::string_view find_client(const RequestInfo& request) noexcept {
     return request.client.host.empty() ? "-" : std::string_view(request.client.host);
 }
 
@@ -78,7 +78,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
 [[nodiscard]] std::string common_line(const RequestInfo& request, std::chrono::system_clock::time_point time,
                                       std::string_view verb, int number, std::string_view bytes) {
     const http::RequestHead& head = request.head;
-    std::string line = escape_for_log(client_of(request)) + " - - [" + common_time(time) + "] ";
+    std::string line = escape_for_log(find_client(request)) + " - - [" + common_time(time) + "] ";
     line += head.method.empty() ? "\"-\""
                                 : quoted(std::string(verb.empty() ? std::string_view(head.method) : verb) + " " +
                                          head.target + " HTTP/1." + std::to_string(head.minor_version));
@@ -91,7 +91,7 @@ public:
              std::chrono::system_clock::time_point time) {
         text("time", iso_time(time));
         text("event", event);
-        text("client", client_of(request));
+        text("client", find_client(request));
         text("method", request.head.method);
         text("target", request.head.target);
         if (!route.empty()) text("route", route);
@@ -116,7 +116,7 @@ private:
         line.number("sent_messages", record.sent_messages);
         line.number("sent_bytes", record.sent_bytes);
     }
-    line.add("duration_ms", milliseconds_of(record.duration));
+    line.add("duration_ms", format_milliseconds(record.duration));
     return line.take();
 }
 
@@ -138,7 +138,7 @@ void AccessLog::on_request(const RequestRecord& record) noexcept {
         JsonLine line("request", record.request, record.route, record.time);
         line.number("status", static_cast<std::uint64_t>(record.status));
         line.number("sent_bytes", record.sent_bytes);
-        line.add("duration_ms", milliseconds_of(record.duration));
+        line.add("duration_ms", format_milliseconds(record.duration));
         return line.take();
     });
 }

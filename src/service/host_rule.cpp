@@ -70,7 +70,7 @@ namespace {
 
 }  // namespace
 
-Reach reach_of(std::string_view host) noexcept {
+Reach find_reach(std::string_view host) noexcept {
     constexpr std::string_view mapped = "::ffff:";  // IPv4 through an IPv6 socket, as the kernel writes it
     if (host.starts_with(mapped)) host.remove_prefix(mapped.size());
     return http::is_loopback_name(host) ? Reach::loopback : Reach::network;

@@ -12,7 +12,7 @@
 namespace proapi::service {
 
 // Of a server that listens at `host`, a numeric address or a name. What is neither is taken for the network.
-[[nodiscard]] Reach reach_of(std::string_view host) noexcept;
+[[nodiscard]] Reach find_reach(std::string_view host) noexcept;
 
 // Whether a field says that a proxy stands between: Forwarded, X-Forwarded-*, X-Real-IP, Via. A page can write them.
 [[nodiscard]] bool is_forwarded(const http::Headers& headers) noexcept;

@@ -12,8 +12,8 @@ void Observation::report_request(const RequestInfo& request) const noexcept {
     for (const auto& observer : observers_) observer->on_request(record);
 }
 
-WebSocketRecord Observation::record_of(const RequestInfo& request,
-                                       std::optional<std::uint16_t> close_code) const noexcept {
+WebSocketRecord Observation::make_record(const RequestInfo& request,
+                                         std::optional<std::uint16_t> close_code) const noexcept {
     return {.request = request,
             .route = route_,
             .close_code = close_code,
@@ -26,12 +26,12 @@ WebSocketRecord Observation::record_of(const RequestInfo& request,
 }
 
 void Observation::report_accept(const RequestInfo& request) const noexcept {
-    const WebSocketRecord record = record_of(request, std::nullopt);
+    const WebSocketRecord record = make_record(request, std::nullopt);
     for (const auto& observer : observers_) observer->on_accept(record);
 }
 
 void Observation::report_end(const RequestInfo& request, std::uint16_t close_code) const noexcept {
-    const WebSocketRecord record = record_of(request, close_code);
+    const WebSocketRecord record = make_record(request, close_code);
     for (const auto& observer : observers_) observer->on_end(record);
 }
 

@@ -68,8 +68,8 @@ public:
     void report_end(const RequestInfo& request, std::uint16_t close_code) const noexcept;
 
 private:
-    [[nodiscard]] WebSocketRecord record_of(const RequestInfo& request,
-                                            std::optional<std::uint16_t> close_code) const noexcept;
+    [[nodiscard]] WebSocketRecord make_record(const RequestInfo& request,
+                                              std::optional<std::uint16_t> close_code) const noexcept;
 
     const std::vector<std::shared_ptr<Observer>>& observers_;
     const Clock& clock_;

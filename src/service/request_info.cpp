@@ -2,7 +2,7 @@
 
 namespace proapi::service {
 
-std::string url_of(const RequestInfo& request, UrlKind kind) {
+std::string make_url(const RequestInfo& request, UrlKind kind) {
     std::string url = kind == UrlKind::websocket ? "ws" : "http";
     if (request.secure) url += 's';
     url.append("://").append(request.head.host()).append(request.head.raw_path());

@@ -36,6 +36,6 @@ struct RequestInfo {
 
 // The URL that the client asked for: scheme, host and target. `websocket` chooses ws/wss or http/https.
 enum class UrlKind : std::uint8_t { http, websocket };
-[[nodiscard]] std::string url_of(const RequestInfo& request, UrlKind kind);
+[[nodiscard]] std::string make_url(const RequestInfo& request, UrlKind kind);
 
 }  // namespace proapi::service

@@ -133,7 +133,7 @@ enum class Comparison : std::uint8_t { weak, strong };
         found.status = 304;
         return found;
     }
-    found.headers.add("Content-Type", http::content_type_of(name));
+    found.headers.add("Content-Type", http::guess_content_type(name));
     found.headers.add("Accept-Ranges", "bytes");
     found.headers.add("X-Content-Type-Options", "nosniff");
 

@@ -46,7 +46,7 @@ void WebSocket::set_closed(std::uint16_t code, std::string_view reason) {
     close_reason_ = std::move(text);
 }
 
-const std::string& WebSocket::text_of(const RareText& text) noexcept {
+const std::string& WebSocket::get_text(const RareText& text) noexcept {
     static const std::string empty;
     return text ? *text : empty;
 }
@@ -60,7 +60,7 @@ Problem WebSocket::require_connecting(std::string_view call) const {
 Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const http::Headers& headers) {
     if (Problem problem = require_connecting("accept()")) return problem;
     if (subprotocol) {
-        const auto offered = ws::subprotocols_of(request_.head);
+        const auto offered = ws::list_subprotocols(request_.head);
         if (std::ranges::find(offered, *subprotocol) == offered.end())
             return value_problem("accept(): expected a subprotocol that the client offered (" + join(offered) +
                                  "), got '" + escape_for_log(*subprotocol) + "'");
@@ -69,9 +69,9 @@ Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const htt
         return value_problem("accept(): " + wrong);
     if (subprotocol) subprotocol_ = std::make_unique<const std::string>(*subprotocol);
     if (middleware_) {
-        transport_->accept(text_of(subprotocol_), pass_out(*middleware_, request_, 101, headers));
+        transport_->accept(get_text(subprotocol_), pass_out(*middleware_, request_, 101, headers));
     } else {
-        transport_->accept(text_of(subprotocol_), headers);
+        transport_->accept(get_text(subprotocol_), headers);
     }
     accepted_ = true;
     if (observation_) observation_->report_accept(request_);

@@ -111,8 +111,8 @@ public:
     [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {
         return close_code_ == 0 ? std::nullopt : std::optional(close_code_);
     }
-    [[nodiscard]] const std::string& close_reason() const noexcept { return text_of(close_reason_); }
-    [[nodiscard]] const std::string& subprotocol() const noexcept { return text_of(subprotocol_); }
+    [[nodiscard]] const std::string& close_reason() const noexcept { return get_text(close_reason_); }
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return get_text(subprotocol_); }
     [[nodiscard]] std::size_t buffered_amount() const noexcept {
         return transport_ ? transport_->buffered_amount() : 0;
     }
@@ -168,7 +168,7 @@ private:
     void set_closed(std::uint16_t code, std::string_view reason);
     void queue(Message message);
     void report_end() noexcept;
-    [[nodiscard]] static const std::string& text_of(const RareText& text) noexcept;
+    [[nodiscard]] static const std::string& get_text(const RareText& text) noexcept;
 
     std::uint16_t close_code_ = 0;  // 0: none yet
     bool accepted_ = false, closed_ = false, end_seen_ = false;

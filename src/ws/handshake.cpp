@@ -131,7 +131,7 @@ std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Re
         return refuse(refusal, 400, "expected a Sec-WebSocket-Key of base64 for 16 octets, got " + quoted(keys[0]));
     }
     // Section 4.1 item 10: elements are tokens, all unique.
-    auto names = subprotocols_of(head);
+    auto names = list_subprotocols(head);
     const auto invalid = std::find_if_not(names.begin(), names.end(), http::is_token);
     if (invalid != names.end()) {
         return refuse(refusal, 400, "expected tokens in Sec-WebSocket-Protocol, got " + quoted(*invalid));
@@ -150,11 +150,11 @@ std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Re
     return HandshakeRequest{keys[0], std::move(names)};
 }
 
-std::string_view key_of(const http::RequestHead& head) noexcept {
+std::string_view find_key(const http::RequestHead& head) noexcept {
     return head.headers.get("Sec-WebSocket-Key").value_or("");
 }
 
-std::vector<std::string_view> subprotocols_of(const http::RequestHead& head) {
+std::vector<std::string_view> list_subprotocols(const http::RequestHead& head) {
     std::vector<std::string_view> names;
     for (const std::string_view value : head.headers.getlist("Sec-WebSocket-Protocol")) {
         const auto members = http::split_list(value);

@@ -36,8 +36,8 @@ struct HandshakeRequest {
                                                              const Extension* extension = nullptr);
 
 // Of a request that read_handshake() has taken: its Sec-WebSocket-Key, and what it offers.
-[[nodiscard]] std::string_view key_of(const http::RequestHead& head) noexcept;
-[[nodiscard]] std::vector<std::string_view> subprotocols_of(const http::RequestHead& head);
+[[nodiscard]] std::string_view find_key(const http::RequestHead& head) noexcept;
+[[nodiscard]] std::vector<std::string_view> list_subprotocols(const http::RequestHead& head);
 // Of the same: the first of its offers that `extension` accepts. Nothing: there is none.
 [[nodiscard]] std::optional<Extension::Agreement> accept_extension(const http::RequestHead& head,
                                                                    const Extension& extension);

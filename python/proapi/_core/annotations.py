@@ -23,9 +23,9 @@ _STRING = re.compile(r"""(['"]).*?\1""")
 _KNOWN: dict[str, type] = {"UUID": UUID, "Request": Request, "WebSocketConnection": WebSocketConnection}
 
 
-def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+def find_annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """By parameter; those that are not annotated are left out. What can't be evaluated stays text."""
-    namespace = _globals_of(function)
+    namespace = _find_globals(function)
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         annotation = parameter.annotation
@@ -90,7 +90,7 @@ def _classes_in_text(text: str) -> Sequence[type] | None:
     return tuple(classes) or None
 
 
-def _globals_of(function: Any) -> dict[str, Any]:
+def _find_globals(function: Any) -> dict[str, Any]:
     while True:
         if isinstance(function, functools.partial):
             function = function.func

@@ -37,7 +37,7 @@ class BackgroundTasks:
     def start(self, coroutine: Coroutine[Any, Any, _T], name: str | None) -> asyncio.Task[_T]:
         assert self._loop is not None
         context = copy_context() if self._context is None else self._context.copy()
-        task = self._loop.create_task(coroutine, name=name or _name_of(coroutine), context=context)
+        task = self._loop.create_task(coroutine, name=name or _find_name(coroutine), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
         return task
@@ -97,6 +97,6 @@ def spawn(
     return tasks.start(coroutine, name)
 
 
-def _name_of(coroutine: Coroutine[Any, Any, Any]) -> str:
+def _find_name(coroutine: Coroutine[Any, Any, Any]) -> str:
     name = getattr(coroutine, "__qualname__", None)
     return name if isinstance(name, str) else type(coroutine).__qualname__

@@ -40,7 +40,7 @@ def write_cookie(
     if max_age is not None:
         parts.append(f"Max-Age={_whole_seconds(max_age, f'max_age of the cookie {name!r}')}")
     if expires is not None:
-        moment = _moment_of(expires, f"expires of the cookie {name!r}")
+        moment = _to_datetime(expires, f"expires of the cookie {name!r}")
         parts.append(f"Expires={format_datetime(moment, usegmt=True)}")
     for attribute, text in (("Path", path), ("Domain", domain)):
         if text and not _ATTRIBUTE.fullmatch(text):
@@ -72,7 +72,7 @@ def _whole_seconds(value: object, what: str) -> int:
     return math.ceil(seconds)
 
 
-def _moment_of(value: object, what: str) -> datetime:
+def _to_datetime(value: object, what: str) -> datetime:
     """In UTC. A number is seconds from now, as in Starlette; text is a date as in HTTP."""
     if isinstance(value, str):
         try:

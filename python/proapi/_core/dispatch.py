@@ -206,7 +206,7 @@ class Dispatcher:
             except HTTPException as error:
                 if exchange.started:  # a stream's: its client has another status already
                     raise
-                await _response_of(error).send_to(exchange, self.stream_pool)
+                await _make_response(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
             if not self.stopping:
                 if not exchange.ended:
@@ -251,7 +251,7 @@ def _line(request: Request) -> tuple[str, str]:
     return request.method, escape(request.path)
 
 
-def _response_of(error: HTTPException) -> Response:
+def _make_response(error: HTTPException) -> Response:
     return PlainTextResponse(error.detail + "\n" if error.detail else "", error.status_code, error.headers)
 
 
@@ -262,7 +262,7 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
     if connection.closed:
         return True
     try:
-        response = _response_of(error)
+        response = _make_response(error)
         connection.reject(response.status_code, response.body, response.headers)
     except Exception:  # one of a class that has not called ours, for example
         return False

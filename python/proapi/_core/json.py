@@ -125,7 +125,7 @@ def _find_non_finite(value: Any) -> tuple[str, object] | None:
 def decode(data: Any, type: Any = None) -> Any:
     """``data`` is str or bytes-like; a byte order mark is skipped. ValueError: not JSON, or not of ``type``; the text
     says which. TypeError: ``type`` is one that no JSON can become."""
-    decode_it = _decode_any if type is None else _decoder_of(type)
+    decode_it = _decode_any if type is None else _find_decoder(type)
     if not len(data):
         raise ValueError("expected JSON, got nothing")
     try:
@@ -149,7 +149,7 @@ def decode(data: Any, type: Any = None) -> Any:
 _decode_any = msgspec.json.Decoder().decode
 
 
-def _decoder_of(type: Any) -> Callable[[Any], Any]:
+def _find_decoder(type: Any) -> Callable[[Any], Any]:
     try:
         hash(type)
     except TypeError:  # say, Annotated with a list

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from ..request import Request
-from .annotations import admitted_classes, annotations_of
+from .annotations import admitted_classes, find_annotations
 from .binding import WebSocketConnection
 
 _CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
@@ -34,8 +34,8 @@ class Handler:
     ) -> None:
         """``path_parameters``: converters by name. ValueError says what of the signature was expected and what came."""
         self.function = function
-        self.name = name_of(function)
-        self.place = place_of(function)
+        self.name = find_name(function)
+        self.place = find_place(function)
         self.is_async = is_async(function)
         self.cancel_on_disconnect = cancel_on_disconnect
         if not isinstance(cancel_on_disconnect, bool):
@@ -45,7 +45,7 @@ class Handler:
                 f"cancel_on_disconnect: expected an 'async def' handler, got {self.name}, which is not async: it runs"
                 " in a thread, and a thread can't be cancelled"
             )
-        annotations = annotations_of(function)
+        annotations = find_annotations(function)
         admitted = {name: admitted_classes(each) for name, each in annotations.items()}
         self._connection_name = _find_connection(
             function, list(path_parameters), admitted, needs_connection=needs_connection
@@ -64,23 +64,23 @@ class Handler:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Also of partials, methods and objects with an ``async def __call__``."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_call_of(function))
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_find_call(function))
 
 
-def name_of(function: Callable[..., Any]) -> str:
+def find_name(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     name = getattr(function, "__qualname__", None)
     return name if isinstance(name, str) else type(function).__qualname__
 
 
-def place_of(function: Callable[..., Any]) -> str:
+def find_place(function: Callable[..., Any]) -> str:
     """File and line, as far as Python knows them."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", None) or getattr(_call_of(function), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else f"<{name_of(function)}>"
+    code = getattr(function, "__code__", None) or getattr(_find_call(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else f"<{find_name(function)}>"
 
 
 def _find_connection(
@@ -175,7 +175,7 @@ def _check_converters(admitted: Mapping[str, Sequence[type] | None], path_parame
         classes = admitted.get(name)
         if _lets_in(classes, given) or classes is None or (given is int and float in classes):
             continue
-        annotated = f"the parameter {name!r}, which is annotated {_names_of(classes)}"
+        annotated = f"the parameter {name!r}, which is annotated {_join_names(classes)}"
         if fitting := [text for text, kind in _CONVERTERS.items() if kind in classes]:
             raise ValueError(
                 f"expected the converter {fitting[0]} for {annotated}, got {converter}: write {{{name}:{fitting[0]}}}"
@@ -197,7 +197,7 @@ def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> 
     elif classes is None or _lets_in(classes, wanted):
         return
     else:
-        got, body = _names_of(classes), classes[0].__name__
+        got, body = _join_names(classes), classes[0].__name__
     value = f"a value of the query is {_USUAL_NAMES[wanted]}.query_params.get({_quoted(name)})"
     if classes is not None and other in classes:
         hint = "another decorator is for the other kind of handlers"
@@ -206,7 +206,7 @@ def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> 
     raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {got}: {hint}")
 
 
-def _call_of(function: Callable[..., Any]) -> object:
+def _find_call(function: Callable[..., Any]) -> object:
     return getattr(type(function), "__call__", None)  # noqa: B004 (its code is asked for)
 
 
@@ -214,7 +214,7 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(repr(name) for name in names)
 
 
-def _names_of(classes: Sequence[type]) -> str:
+def _join_names(classes: Sequence[type]) -> str:
     return " or ".join(each.__name__ for each in classes)
 
 

@@ -17,7 +17,7 @@ from .._core import log
 from .._core.processes import end_process, handling_signals, report
 from .fast_loop import FastLoop
 from .options import OptionError, Options
-from .server import Addresses, Server, url_of
+from .server import Addresses, Server, make_url
 
 if TYPE_CHECKING:
     from ..app import ProAPI
@@ -142,7 +142,7 @@ async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
 
 
 def announce(addresses: Addresses) -> None:
-    places = " and ".join(url_of(host, port) for host, port in addresses)
+    places = " and ".join(make_url(host, port) for host, port in addresses)
     with contextlib.suppress(OSError):  # nobody reads
         print(f"ProAPI serves {places} (Ctrl-C stops)", flush=True)
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from .._core.log import logger
-from .server import Addresses, url_of
+from .server import Addresses, make_url
 
 _OnListening = Callable[[Addresses], object]
 
@@ -30,7 +30,7 @@ class RunningServer:
     @property
     def url(self) -> str:
         """``http://127.0.0.1:54321``, of the first address."""
-        return url_of(*self.addresses[0])
+        return make_url(*self.addresses[0])
 
     def __repr__(self) -> str:
         return f"<RunningServer {self.url}>"

@@ -27,7 +27,7 @@ _LAST_WORDS_S = 0.02
 _LOOK_S = 0.25
 
 
-def url_of(host: str, port: int) -> str:
+def make_url(host: str, port: int) -> str:
     """With IPv6 addresses in brackets."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -199,12 +199,12 @@ class Supervisor:
             worker.forget_state()
         if self._stop_signal:
             if worker.is_ready and exit_code not in _TOLD_TO and self._kill_at is not None:
-                logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _end_of(exit_code))
+                logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _describe_end(exit_code))
             return
         if not worker.is_ready and not self._announced:
             # It has said why on stderr, and would say so again.
             if exit_code < 0:
-                logger.error("worker %d (pid %d) %s before it served", worker.number, pid, _end_of(exit_code))
+                logger.error("worker %d (pid %d) %s before it served", worker.number, pid, _describe_end(exit_code))
             self._exit_status = 1
             self._begin_stop(signal.SIGTERM)
             return
@@ -216,7 +216,7 @@ class Supervisor:
             "worker %d (pid %d) %s after %.1f s; a new one is started%s",
             worker.number,
             pid,
-            _end_of(exit_code),
+            _describe_end(exit_code),
             lived,
             f" in {delay:g} s" if delay else "",
         )
@@ -313,7 +313,7 @@ def _readable(descriptors: Iterable[int], timeout: float | None) -> list[int]:
     return [fd for fd, _ in poll.poll(None if timeout is None else math.ceil(timeout * 1000))]
 
 
-def _end_of(exit_code: int) -> str:
+def _describe_end(exit_code: int) -> str:
     if exit_code >= 0:
         return f"ended with status {exit_code}"
     return f"was ended by {signal.Signals(-exit_code).name}"

@@ -112,7 +112,7 @@ TEST(Background, ItsFailureIsLoggedWithItsName) {
         const RunningServer server = app.start({.port = 0});
         failing[0].get_future().wait();
         failing[1].get_future().wait();
-        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "here");
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "here");
     }
     const std::string log = testing::internal::GetCapturedStderr();
     const std::string here = std::string(__FILE__) + ":" + std::to_string(line);

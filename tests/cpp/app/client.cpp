@@ -156,7 +156,7 @@ std::string request(std::uint16_t port, const std::string& method, const std::st
     return client.read_response();
 }
 
-std::string body_of(const std::string& response) {
+std::string get_body(const std::string& response) {
     return response.substr(response.find("\r\n\r\n") + 4);
 }
 int status_of(const std::string& response) {
@@ -176,7 +176,7 @@ void run_in_handler(std::function<Task<>()> body) {
     });
     {
         const RunningServer server = app.start({.port = 0});
-        if (body_of(request(server.port(), "GET", "/run")) != "over") throw std::runtime_error("the handler failed");
+        if (get_body(request(server.port(), "GET", "/run")) != "over") throw std::runtime_error("the handler failed");
     }
     if (thrown) std::rethrow_exception(thrown);
 }

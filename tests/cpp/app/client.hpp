@@ -58,7 +58,7 @@ private:
 // GET `target`, or another method with a body; gives the response as it came.
 [[nodiscard]] std::string request(std::uint16_t port, const std::string& method, const std::string& target,
                                   const std::string& body = "", const std::string& headers = "");
-[[nodiscard]] std::string body_of(const std::string& response);
+[[nodiscard]] std::string get_body(const std::string& response);
 [[nodiscard]] int status_of(const std::string& response);
 
 // Runs `body` in a handler of a server of its own, and rethrows what leaves it.

@@ -140,7 +140,7 @@ TEST(Completion, WhatComesLateDoesNoHarm) {
             }
         });
         const RunningServer server = app.start({.port = 0});
-        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/times-out")), "too late");
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/times-out")), "too late");
         test::Client client(server.port(), "/");
         EXPECT_EQ(client.read_text(), "waiting");
     }

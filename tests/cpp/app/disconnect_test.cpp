@@ -335,7 +335,7 @@ TEST(CancelOnDisconnect, AnAnswerIsNotInTheWayOfTheNext) {
     Client client(server.port());
     for (int i = 0; i < 5; ++i) {
         client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        EXPECT_EQ(test::body_of(client.read_response()), "quick");
+        EXPECT_EQ(test::get_body(client.read_response()), "quick");
     }
 }
 

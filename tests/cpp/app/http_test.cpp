@@ -15,8 +15,8 @@ namespace proapi {
 namespace {
 
 using namespace std::chrono_literals;
-using test::body_of;
 using test::Client;
+using test::get_body;
 using test::request;
 using test::status_of;
 
@@ -40,7 +40,7 @@ TEST(Http, AChildThatABlockingHandlerForkedEndsWhenItComesBack) {
     });
     const RunningServer server = app.start({.port = 0});
     for (const char* const how : {"/return", "/throw"})
-        EXPECT_EQ(body_of(request(server.port(), "GET", how)), "ended with 1") << how;
+        EXPECT_EQ(get_body(request(server.port(), "GET", how)), "ended with 1") << how;
 }
 
 // promise: response-headers
@@ -75,14 +75,14 @@ TEST(Http, WhatHandlersGive) {
     const RunningServer server = app.start({.port = 0});
     const std::string text = request(server.port(), "GET", "/text");
     EXPECT_TRUE(has(text, "Content-Type: text/html; charset=utf-8\r\n")) << text;
-    EXPECT_EQ(body_of(text), "<p>hi</p>");
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/literal")), "literal");
+    EXPECT_EQ(get_body(text), "<p>hi</p>");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/literal")), "literal");
     const std::string json = request(server.port(), "GET", "/json");
     EXPECT_TRUE(has(json, "Content-Type: application/json\r\n")) << json;
-    EXPECT_EQ(body_of(json), "{\"a\":1}");
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/bytes")), std::string("\1\0", 2));
+    EXPECT_EQ(get_body(json), "{\"a\":1}");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/bytes")), std::string("\1\0", 2));
     EXPECT_EQ(status_of(request(server.port(), "POST", "/nothing")), 204);
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/later")), "[1,2]");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/later")), "[1,2]");
     const std::string response = request(server.port(), "GET", "/response");
     EXPECT_EQ(status_of(response), 418);
     EXPECT_TRUE(has(response, "X-A: b\r\n")) << response;
@@ -108,16 +108,16 @@ TEST(Http, WhatHandlersTake) {
     const RunningServer server = app.start({.port = 0});
     const std::string response =
         request(server.port(), "POST", "/a%20b/-5?q=1+2", "[1]", "x-test: y\r\nCookie: c=d\r\n");
-    EXPECT_EQ(Json::parse(body_of(response)), Json::parse(R"({"method": "POST", "path": "/a b/-5", "a": "a b",
+    EXPECT_EQ(Json::parse(get_body(response)), Json::parse(R"({"method": "POST", "path": "/a b/-5", "a": "a b",
         "n": -5, "q": "1 2", "x": "y", "cookie": "d", "body": [1]})"));
     const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    EXPECT_EQ(body_of(request(server.port(), "POST", "/form", "name=A+B", form)), "A B");
+    EXPECT_EQ(get_body(request(server.port(), "POST", "/form", "name=A+B", form)), "A B");
     EXPECT_EQ(status_of(request(server.port(), "POST", "/form", "name=A+B")), 415);
     EXPECT_EQ(status_of(request(server.port(), "POST", "/a/1?q=1", "{", "x-test: y\r\nCookie: c=d\r\n")), 400);
     const std::string uuid = "123e4567-e89b-12d3-a456-426614174000";
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/" + uuid)), uuid);
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/1.5")), "3.0");
-    EXPECT_EQ(body_of(request(server.port(), "DELETE", "/gone")), "deleted");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/" + uuid)), uuid);
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/1.5")), "3.0");
+    EXPECT_EQ(get_body(request(server.port(), "DELETE", "/gone")), "deleted");
     EXPECT_EQ(status_of(request(server.port(), "POST", "/a/99999999999999999999")), 404);
 }
 
@@ -142,9 +142,9 @@ TEST(Http, HandlersThatAreNoCoroutinesMayBlock) {
     const RunningServer server = app.start({.port = 0});
     Client waiting(server.port());
     waiting.write("GET /wait HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    EXPECT_NE(body_of(request(server.port(), "GET", "/thread")), body_of(request(server.port(), "GET", "/reactor")));
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/open")), "opened");
-    EXPECT_EQ(body_of(waiting.read_response()), "waited");
+    EXPECT_NE(get_body(request(server.port(), "GET", "/thread")), get_body(request(server.port(), "GET", "/reactor")));
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/open")), "opened");
+    EXPECT_EQ(get_body(waiting.read_response()), "waited");
 }
 
 TEST(Http, Failures) {
@@ -163,7 +163,7 @@ TEST(Http, Failures) {
         EXPECT_EQ(status_of(request(server.port(), "GET", path)), 500) << path;
     const std::string error = request(server.port(), "GET", "/error");
     EXPECT_EQ(status_of(error), 409);
-    EXPECT_EQ(body_of(error), "conflict\n");
+    EXPECT_EQ(get_body(error), "conflict\n");
 }
 
 // promise: familiar-names
@@ -193,8 +193,8 @@ TEST(Http, ResponsesAndExceptionsHaveStarlettesNames) {
     EXPECT_EQ(status_of(exception), 401);
     EXPECT_TRUE(has(exception, "WWW-Authenticate: Basic\r\n")) << exception;
     EXPECT_TRUE(has(exception, "content-type: text/x\r\n")) << exception;
-    EXPECT_EQ(body_of(exception), "who are you?\n");
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/phrase")), "Not Found\n");
+    EXPECT_EQ(get_body(exception), "who are you?\n");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/phrase")), "Not Found\n");
 
     const HTTPException error(410, "gone", {{"X-A", "1"}});
     EXPECT_EQ(error.status_code(), 410);
@@ -245,7 +245,7 @@ TEST(Http, Streams) {
         });
     });
     const RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/count")), "2\r\n0\n\r\n2\r\n1\n\r\n2\r\n2\n\r\n0\r\n\r\n");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/count")), "2\r\n0\n\r\n2\r\n1\n\r\n2\r\n2\n\r\n0\r\n\r\n");
     {
         Client client(server.port());
         client.write("GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -304,8 +304,8 @@ TEST(Http, AStreamThatFailsBeforeItsFirstPart) {
         EXPECT_EQ(status_of_head(server.port(), method, "/header"), 500);
         EXPECT_EQ(status_of_head(server.port(), method, "/empty"), 200);
     }
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/missing")), "no such table\n");
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/empty")), "0\r\n\r\n");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/missing")), "no such table\n");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/empty")), "0\r\n\r\n");
 }
 
 // promise: cpp-stream-head
@@ -368,14 +368,14 @@ TEST(Http, Files) {
     app.get("/none", [&] { return Response::file(folder / "none"); });
     {
         const RunningServer server = app.start({.port = 0});
-        EXPECT_EQ(body_of(request(server.port(), "GET", "/")), "index");
-        EXPECT_EQ(body_of(request(server.port(), "GET", "/sub/a.txt")), "0123456789");
-        EXPECT_EQ(body_of(request(server.port(), "GET", "/files/a.txt")), "0123456789");
-        EXPECT_EQ(body_of(request(server.port(), "GET", "/one")), "0123456789");
+        EXPECT_EQ(get_body(request(server.port(), "GET", "/")), "index");
+        EXPECT_EQ(get_body(request(server.port(), "GET", "/sub/a.txt")), "0123456789");
+        EXPECT_EQ(get_body(request(server.port(), "GET", "/files/a.txt")), "0123456789");
+        EXPECT_EQ(get_body(request(server.port(), "GET", "/one")), "0123456789");
         const std::string part = request(server.port(), "GET", "/one", "", "Range: bytes=2-4\r\n");
         EXPECT_EQ(status_of(part), 206);
-        EXPECT_EQ(body_of(part), "234");
-        EXPECT_EQ(body_of(request(server.port(), "GET", "/link")), "0123456789");
+        EXPECT_EQ(get_body(part), "234");
+        EXPECT_EQ(get_body(request(server.port(), "GET", "/link")), "0123456789");
         EXPECT_EQ(status_of(request(server.port(), "GET", "/fifo")), 404);
         EXPECT_EQ(status_of(request(server.port(), "GET", "/none")), 404);
         EXPECT_EQ(status_of(request(server.port(), "GET", "/../etc/passwd")), 404);

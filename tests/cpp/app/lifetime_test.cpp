@@ -11,8 +11,8 @@ namespace proapi {
 namespace {
 
 using namespace std::chrono_literals;
-using test::body_of;
 using test::Client;
+using test::get_body;
 using test::request;
 
 // Neither fits into a short string's own memory.
@@ -31,9 +31,9 @@ TEST(Lifetime, OfAPointerThatAHandlerReturns) {
     app.get("/reference/{text}", [](const std::string& text) -> const char* { return text.c_str(); });
     const RunningServer server = app.start({.port = 0});
     const std::string text(500, 't');
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/request" + long_path)), "/request" + long_path);
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/parameter/" + text)), text);
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/reference/" + text)), text);
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/request" + long_path)), "/request" + long_path);
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/parameter/" + text)), text);
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/reference/" + text)), text);
 }
 
 // The closure has views of the request, and is called when the handler has returned.
@@ -54,7 +54,7 @@ TEST(Lifetime, OfTheRequestUnderAStream) {
              [](Request request, std::string) -> Task<Response> { co_return stream_of_views(request); });
     const RunningServer server = app.start({.port = 0});
     for (const std::string kind : {"/in-thread", "/coroutine"}) {
-        const std::string body = body_of(request(server.port(), "POST", kind + long_path, long_body));
+        const std::string body = get_body(request(server.port(), "POST", kind + long_path, long_body));
         EXPECT_NE(body.find("\r\n" + kind + long_path + "\r\n"), std::string::npos) << body;
         EXPECT_NE(body.find("\r\n" + long_body + "\r\n"), std::string::npos) << body;
     }
@@ -78,7 +78,7 @@ TEST(Lifetime, OfPartsThatAreNotAwaited) {
     const RunningServer server = app.start({.port = 0});
     std::string expected;
     for (int i = 0; i < 10; ++i) expected += "186a0\r\n" + part + "\r\n";
-    EXPECT_EQ(body_of(request(server.port(), "GET", "/")), expected + "0\r\n\r\n");
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/")), expected + "0\r\n\r\n");
     Client client(server.port(), "/", "Sec-WebSocket-Protocol: chat\r\n");
     EXPECT_NE(client.head().find(std::string(100, 'n')), std::string::npos);
     for (int i = 0; i < 5; ++i) EXPECT_EQ(client.read_text(), part);
@@ -141,8 +141,8 @@ TEST(Lifetime, OfValuesOfATemporary) {
     });
     const RunningServer server = app.start({.port = 0});
     const std::string name(200, 'n');
-    EXPECT_EQ(body_of(request(server.port(), "POST", "/", "name=" + name,
-                              "Content-Type: application/x-www-form-urlencoded\r\n")),
+    EXPECT_EQ(get_body(request(server.port(), "POST", "/", "name=" + name,
+                               "Content-Type: application/x-www-form-urlencoded\r\n")),
               name + " " + name + " " + name);
     const Params params{{{"a", "b"}}};
     static_assert(std::is_same_v<decltype(params["a"]), const std::string&>);

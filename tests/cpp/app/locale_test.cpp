@@ -55,7 +55,7 @@ void check_paths() {
     ProAPI app;
     app.get("/{x:float}", [](double x) { return write_json(Json(x)); });
     const auto server = app.start({.host = "127.0.0.1", .port = 0});
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/0.5")), "0.5");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/0.5")), "0.5");
 }
 
 // One test for all three: making a locale takes a second.

@@ -166,7 +166,7 @@ TEST(MovedFrom, AWriterATaskAndAHandle) {
         });
     });
     RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "1\r\ny\r\n0\r\n\r\n");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "1\r\ny\r\n0\r\n\r\n");
     const RunningServer kept = std::move(server);
     EXPECT_THROW(static_cast<void>(server.port()), std::logic_error);
     EXPECT_THROW(server.stop(), std::logic_error);

@@ -72,7 +72,7 @@ void expect_ownership_rule(bool peer_resets) {
     const RunningServer server = app.start({.port = 0});
     Client client(server.port(), "/subject");
     EXPECT_EQ(client.read_text(), "ready");
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/other")), "sent");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/other")), "sent");
     EXPECT_EQ(client.read_text(), "x");
     if (peer_resets) {
         client.reset();
@@ -81,7 +81,7 @@ void expect_ownership_rule(bool peer_resets) {
     }
     const std::string code = peer_resets ? "disconnect 1006" : "disconnect 4100";
     EXPECT_EQ(subject.told.get_future().get(), (std::vector<std::string>{code, code, "dropped"}));
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/other")), "dropped");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/other")), "dropped");
     Client neighbour(server.port(), "/neighbour");
     EXPECT_EQ(neighbour.read_text(), "dropped");
     EXPECT_EQ(neighbour.read_text(), "dropped");
@@ -184,7 +184,7 @@ TEST(Ownership, WhoSendsOnRegardlessDoesNotHoldTheLoop) {
         client.reset();
     }
     ended.get_future().wait();
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "here");
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "here");
     server.stop();
     server.wait();  // it is cancelled
 }
@@ -217,7 +217,7 @@ TEST(Ownership, AReceiveOutlivesTheLastHandle) {
     opened.get_future().wait();
     EXPECT_EQ(client.read_close(), 1000);
     client.finish();
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "disconnect 1000");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "disconnect 1000");
 }
 
 TEST(Ownership, HandlesOutliveTheConnection) {

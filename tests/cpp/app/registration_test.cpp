@@ -74,8 +74,8 @@ TEST(Registration, MethodsInAnyCase) {
     app.route("Purge", "/", [] { return "purged"; });
     EXPECT_PART(refusal([&] { app.route("g t", "/", [] { return ""; }); }), "expected an HTTP method, got \"g t\"");
     const RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "got");
-    EXPECT_EQ(test::body_of(test::request(server.port(), "PURGE", "/")), "purged");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "got");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "PURGE", "/")), "purged");
 }
 
 // promise: cpp-path-parameters
@@ -134,12 +134,12 @@ TEST(Registration, NothingChangesWhileItServes) {
     app.setting("max_body", "100");
     app.get("/a", [] { return "a"; });
     RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/a")), "a");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/a")), "a");
     server.stop();
     server.wait();
     app.get("/b", [] { return "b"; });
     const RunningServer again = app.start({.port = 0});
-    EXPECT_EQ(test::body_of(test::request(again.port(), "GET", "/b")), "b");
+    EXPECT_EQ(test::get_body(test::request(again.port(), "GET", "/b")), "b");
 }
 
 TEST(Registration, StaticFiles) {
@@ -151,7 +151,7 @@ TEST(Registration, StaticFiles) {
     EXPECT_PART(refusal([&] { app.static_files("/files", "."); }), "the first: ");
     app.get("/files/", [] { return "page"; });
     const RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/files/")), "page");
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/files/")), "page");
 }
 
 TEST(Registration, HandlersMayBeFunctionsLambdasAndObjects) {

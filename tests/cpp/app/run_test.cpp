@@ -109,7 +109,7 @@ void run_and_end_a_child() {
     std::thread([end = ends[0], main = ::pthread_self()] {
         const std::uint16_t port = read_port(end);
         for (int i = 0; i < 2; ++i)  // it still serves
-            if (test::body_of(test::request(port, "GET", "/")) != "ended by 15") ::_exit(4);
+            if (test::get_body(test::request(port, "GET", "/")) != "ended by 15") ::_exit(4);
         ::pthread_kill(main, SIGTERM);
     }).detach();
     app.run({.port = 0});

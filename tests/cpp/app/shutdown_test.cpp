@@ -96,7 +96,7 @@ TEST(Shutdown, SpawnedTasksToo) {
     });
     {
         const RunningServer server = app.start({.port = 0});
-        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "started");
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "started");
         EXPECT_EQ(destroyed, 0);
     }
     EXPECT_EQ(destroyed, 1);
@@ -184,7 +184,7 @@ TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
             waiting.back()->write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         }
         while (*begun == 0) std::this_thread::yield();
-        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/ready")), "yes");
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/ready")), "yes");
         server.stop();
         server.wait();
         begun_before = *begun;
@@ -211,7 +211,7 @@ TEST(Shutdown, OtherThreadsLetGoOfWhatIsLeft) {
             });
         });
         RunningServer server = app.start({.port = 0});
-        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "5\r\nbegun\r\n0\r\n\r\n");
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "5\r\nbegun\r\n0\r\n\r\n");
         if (i % 3 == 1) server.stop();
         if (i % 3 == 2) {
             server.stop();
@@ -315,7 +315,7 @@ TEST(Shutdown, ARequestUnderWayIsAnswered) {
     client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     while (!begun) std::this_thread::yield();
     server.stop();
-    EXPECT_EQ(test::body_of(client.read_response()), "answered");
+    EXPECT_EQ(test::get_body(client.read_response()), "answered");
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ std::string contents(const OutputQueue& queue) {
 }
 
 Slice slice_of(const std::string& text) {
-    return Slice::copy_of(as_bytes(text));
+    return Slice::copy(as_bytes(text));
 }
 
 TEST(OutputQueue, BeginsEmpty) {

@@ -13,7 +13,7 @@ namespace {
 
 using vectors::Json;
 
-HeadLimits head_limits_of(const Json& vector) {
+HeadLimits make_head_limits(const Json& vector) {
     HeadLimits limits;
     if (!vector.contains("limits")) return limits;
     const Json& given = vector.at("limits");
@@ -101,7 +101,7 @@ TEST(RequestParser, AcceptsVectors) {
         const std::string bytes = vectors::octets(vector.at("bytes"));
         SCOPED_TRACE(vector.at("name").get<std::string>() + ": " + vectors::shown(bytes));
         const std::string rest = vector.contains("rest") ? vectors::octets(vector.at("rest")) : "";
-        RequestParser parser{head_limits_of(vector)};
+        RequestParser parser{make_head_limits(vector)};
         // The parser serves a connection's every request: the second must come out as the first.
         for (int turn = 0; turn < 2; ++turn) {
             const std::size_t taken = parser.feed(base::as_bytes(bytes + rest));
@@ -111,7 +111,7 @@ TEST(RequestParser, AcceptsVectors) {
             EXPECT_EQ(parser.state(), ParseState::need_data);
             EXPECT_FALSE(parser.has_begun());
         }
-        expect_equal_however_cut(head_limits_of(vector), bytes + rest);
+        expect_equal_however_cut(make_head_limits(vector), bytes + rest);
         if (HasFatalFailure()) return;
     }
 }
@@ -120,7 +120,7 @@ TEST(RequestParser, RefusesVectors) {
     for (const Json& vector : vectors::load("heads_refused.json")) {
         const std::string bytes = vectors::octets(vector.at("bytes"));
         SCOPED_TRACE(vector.at("name").get<std::string>() + ": " + vectors::shown(bytes));
-        RequestParser parser{head_limits_of(vector)};
+        RequestParser parser{make_head_limits(vector)};
         static_cast<void>(parser.feed(base::as_bytes(bytes)));
         EXPECT_EQ(parser.state(), ParseState::failed);
         EXPECT_EQ(parser.failure().status, vector.at("status").get<int>());
@@ -129,7 +129,7 @@ TEST(RequestParser, RefusesVectors) {
         EXPECT_TRUE(is_field_value(parser.failure().reason)) << parser.failure().reason;
         EXPECT_EQ(parser.feed(base::as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), 0U);
         EXPECT_EQ(parser.state(), ParseState::failed);
-        expect_equal_however_cut(head_limits_of(vector), bytes);
+        expect_equal_however_cut(make_head_limits(vector), bytes);
         if (HasFatalFailure()) return;
     }
 }

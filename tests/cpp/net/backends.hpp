@@ -8,14 +8,14 @@
 #include <string>
 
 #include "base/descriptor.hpp"
-#include "net/calls.hpp"
+#include "net/io_batch.hpp"
 
 namespace proapi::net {
 
 // As parameters: with the calls of many given to the kernel together (where it has io_uring), and one by one.
-inline const auto every_backend = ::testing::Values(CallRing::Backend::automatic, CallRing::Backend::direct);
-inline std::string name_of(const ::testing::TestParamInfo<CallRing::Backend>& backend) {
-    return backend.param == CallRing::Backend::direct ? "Direct" : "Automatic";
+inline const auto every_backend = ::testing::Values(IoSubmitter::Backend::automatic, IoSubmitter::Backend::direct);
+inline std::string name_of(const ::testing::TestParamInfo<IoSubmitter::Backend>& backend) {
+    return backend.param == IoSubmitter::Backend::direct ? "Direct" : "Automatic";
 }
 
 struct SocketPair {

@@ -28,8 +28,8 @@ bool is_socket(int descriptor) {
 }
 
 // The exit status of a child that calls it.
-template <class Call>
-int status_of_child(Call call) {
+template <class IoRequest>
+int status_of_child(IoRequest call) {
     const pid_t child = ::fork();
     if (child == 0) ::_exit(call());
     int status = 0;

@@ -216,7 +216,7 @@ TEST(Reactor, ReportsForeignDescriptorsAndForgetsThem) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     const base::Descriptor reader(ends[0]), writer(ends[1]);
-    ASSERT_EQ(reactor.watch_foreign(reader.get(), EPOLLIN, false), 0);
+    ASSERT_EQ(reactor.watch_external(reader.get(), EPOLLIN, false), 0);
     reactor.turn(Duration(0));
     EXPECT_TRUE(reactor.foreign_events().empty());
     ASSERT_EQ(::write(writer.get(), "x", 1), 1);
@@ -224,7 +224,7 @@ TEST(Reactor, ReportsForeignDescriptorsAndForgetsThem) {
     ASSERT_EQ(reactor.foreign_events().size(), 1U);
     EXPECT_EQ(reactor.foreign_events()[0].fd, reader.get());
     EXPECT_TRUE(reactor.foreign_events()[0].events & EPOLLIN);
-    ASSERT_EQ(reactor.watch_foreign(reader.get(), 0, true), 0);
+    ASSERT_EQ(reactor.watch_external(reader.get(), 0, true), 0);
     reactor.turn(Duration(0));
     EXPECT_TRUE(reactor.foreign_events().empty());
 }

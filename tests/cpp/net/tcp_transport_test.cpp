@@ -18,7 +18,7 @@
 namespace proapi::net {
 namespace {
 
-class TcpTransportTest : public ::testing::TestWithParam<CallRing::Backend> {
+class TcpTransportTest : public ::testing::TestWithParam<IoSubmitter::Backend> {
 protected:
     TcpTransportTest() {
         auto [ours, theirs] = SocketPair();
@@ -312,7 +312,7 @@ struct Writer final : TransportRecorder, TurnEndHook {
 
 class ManyTransports : public TcpTransportTest {
 protected:
-    static constexpr std::size_t many = 3 * CallQueue::capacity / 2;
+    static constexpr std::size_t many = 3 * IoBatch::capacity / 2;
 
     ManyTransports() {
         for (std::size_t i = 0; i < many; ++i) {

@@ -183,7 +183,7 @@ TEST_F(HttpSessionTest, RefusesTlsOnAPlainPort) {
 TEST_F(HttpSessionTest, KnowsWhetherTheTransportIsSecure) {
     std::string url;
     served.application.answer = [&](service::Exchange& exchange) {
-        url = service::url_of(exchange.request(), service::UrlKind::http);
+        url = service::make_url(exchange.request(), service::UrlKind::http);
         EXPECT_FALSE(exchange.respond(200, {}, ""));
     };
     EXPECT_NE(answer(request("GET /echo/x")), "");

@@ -22,7 +22,7 @@ std::string line_of(AccessLog::Format format, const auto& tell) {
     return written;
 }
 
-RequestRecord record_of(const RequestInfo& request, int status, std::uint64_t bytes) {
+RequestRecord make_record(const RequestInfo& request, int status, std::uint64_t bytes) {
     return {.request = request,
             .route = "/hello/{name}",
             .status = status,
@@ -33,7 +33,7 @@ RequestRecord record_of(const RequestInfo& request, int status, std::uint64_t by
 
 std::string common(const RequestInfo& request, int status, std::uint64_t bytes) {
     return line_of(AccessLog::Format::common,
-                   [&](AccessLog& log) { log.on_request(record_of(request, status, bytes)); });
+                   [&](AccessLog& log) { log.on_request(make_record(request, status, bytes)); });
 }
 
 TEST(AccessLog, CommonLogFormat) {
@@ -83,7 +83,7 @@ TEST(AccessLog, AWebSocketsTwoLines) {
 TEST(AccessLog, Json) {
     const RequestInfo request = request_of("GET", "/hello/\"\\\x01\xff");
     const auto json = nlohmann::json::parse(
-        line_of(AccessLog::Format::json, [&](AccessLog& log) { log.on_request(record_of(request, 200, 12)); }));
+        line_of(AccessLog::Format::json, [&](AccessLog& log) { log.on_request(make_record(request, 200, 12)); }));
     EXPECT_EQ(json["time"], "2026-11-30T10:00:00Z");
     EXPECT_EQ(json["event"], "request");
     EXPECT_EQ(json["client"], "127.0.0.1");

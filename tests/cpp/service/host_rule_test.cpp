@@ -174,10 +174,10 @@ TEST(HostRule, TheLogLineSaysWhyAndNamesTheSetting) {
 
 TEST(HostRule, WhomAServerCanBeReachedBy) {
     for (const char* host : {"127.0.0.1", "127.9.9.9", "127.255.255.4", "::1", "::ffff:127.0.0.1", "localhost"})
-        EXPECT_EQ(reach_of(host), Reach::loopback) << host;
+        EXPECT_EQ(find_reach(host), Reach::loopback) << host;
     for (const char* host :
          {"0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "fe80::1%eth0", "/run/app.sock", "a.127.0.0.1", ""})
-        EXPECT_EQ(reach_of(host), Reach::network) << host;
+        EXPECT_EQ(find_reach(host), Reach::network) << host;
 }
 
 TEST(HostRule, WhatCanBeListed) {

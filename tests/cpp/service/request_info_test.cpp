@@ -16,32 +16,32 @@ RequestInfo asked_for(std::string target, std::string_view host = "chat.example:
 
 TEST(RequestInfo, TheSchemeSaysWhatWasAskedForAndWhetherOverTls) {
     RequestInfo request = asked_for("/room");
-    EXPECT_EQ(url_of(request, UrlKind::http), "http://chat.example:8000/room");
-    EXPECT_EQ(url_of(request, UrlKind::websocket), "ws://chat.example:8000/room");
+    EXPECT_EQ(make_url(request, UrlKind::http), "http://chat.example:8000/room");
+    EXPECT_EQ(make_url(request, UrlKind::websocket), "ws://chat.example:8000/room");
     request.secure = true;
-    EXPECT_EQ(url_of(request, UrlKind::http), "https://chat.example:8000/room");
-    EXPECT_EQ(url_of(request, UrlKind::websocket), "wss://chat.example:8000/room");
+    EXPECT_EQ(make_url(request, UrlKind::http), "https://chat.example:8000/room");
+    EXPECT_EQ(make_url(request, UrlKind::websocket), "wss://chat.example:8000/room");
 }
 
 TEST(RequestInfo, PathAndQueryStayEncodedInAUrl) {
-    EXPECT_EQ(url_of(asked_for("/a%2Fb/%E2%82%AC?c=d%26e&f"), UrlKind::http),
+    EXPECT_EQ(make_url(asked_for("/a%2Fb/%E2%82%AC?c=d%26e&f"), UrlKind::http),
               "http://chat.example:8000/a%2Fb/%E2%82%AC?c=d%26e&f");
-    EXPECT_EQ(url_of(asked_for("/?a?b"), UrlKind::http), "http://chat.example:8000/?a?b");
+    EXPECT_EQ(make_url(asked_for("/?a?b"), UrlKind::http), "http://chat.example:8000/?a?b");
 }
 
 TEST(RequestInfo, AnEmptyQueryLeavesNoQuestionMark) {
-    EXPECT_EQ(url_of(asked_for("/a?"), UrlKind::http), "http://chat.example:8000/a");
+    EXPECT_EQ(make_url(asked_for("/a?"), UrlKind::http), "http://chat.example:8000/a");
 }
 
 TEST(RequestInfo, AnIpv6HostKeepsItsBracketsInAUrl) {
-    EXPECT_EQ(url_of(asked_for("/", "[::1]:8000"), UrlKind::websocket), "ws://[::1]:8000/");
+    EXPECT_EQ(make_url(asked_for("/", "[::1]:8000"), UrlKind::websocket), "ws://[::1]:8000/");
 }
 
 // RFC 9112 section 3.2.2: the target's own host wins. Its scheme does not: whether it came over TLS is what counts.
 TEST(RequestInfo, AnAbsoluteTargetGivesItsHostAndNotItsScheme) {
-    EXPECT_EQ(url_of(asked_for("https://other.example/a?b", "chat.example"), UrlKind::http),
+    EXPECT_EQ(make_url(asked_for("https://other.example/a?b", "chat.example"), UrlKind::http),
               "http://other.example/a?b");
-    EXPECT_EQ(url_of(asked_for("http://other.example"), UrlKind::http), "http://other.example/");
+    EXPECT_EQ(make_url(asked_for("http://other.example"), UrlKind::http), "http://other.example/");
 }
 
 }  // namespace

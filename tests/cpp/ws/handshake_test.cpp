@@ -231,8 +231,8 @@ TEST(Handshake, AHeadThatWasTakenIsAskedForItsKeyAndWhatItOffers) {
     http::RequestHead head = lawful_head();
     head.headers.add("Sec-WebSocket-Protocol", "chat, superchat");
     head.headers.add("Sec-WebSocket-Protocol", "v2");
-    EXPECT_EQ(key_of(head), sample_key);
-    EXPECT_EQ(subprotocols_of(head), (std::vector<std::string_view>{"chat", "superchat", "v2"}));
+    EXPECT_EQ(find_key(head), sample_key);
+    EXPECT_EQ(list_subprotocols(head), (std::vector<std::string_view>{"chat", "superchat", "v2"}));
 }
 
 TEST(Handshake, AResponseWithAMalformedFieldIsRefused) {

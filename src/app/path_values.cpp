@@ -2,18 +2,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "http/text.hpp"
 #include "proapi/handler.hpp"
 
 namespace proapi {
 
 namespace {
-
-[[nodiscard]] int hex_value(char digit) noexcept {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
-}
 
 constexpr bool is_dash_before(std::size_t octet) noexcept {
     return octet == 4 || octet == 6 || octet == 8 || octet == 10;
@@ -27,7 +21,7 @@ std::optional<Uuid> Uuid::parse(std::string_view text) noexcept {
     std::size_t at = 0;
     for (std::size_t i = 0; i < uuid.octets.size(); ++i) {
         if (is_dash_before(i) && text[at++] != '-') return std::nullopt;
-        const int high = hex_value(text[at]), low = hex_value(text[at + 1]);
+        const int high = http::hex_value(text[at]), low = http::hex_value(text[at + 1]);
         if (high < 0 || low < 0) return std::nullopt;
         uuid.octets[i] = static_cast<std::uint8_t>(high * 16 + low);
         at += 2;
@@ -55,14 +49,14 @@ bool read_integer(const std::string& text, std::int64_t& value) noexcept {
     return error == std::errc() && stopped == end;
 }
 
-bool ParameterOf<double>::read(const std::string& text, double& value) noexcept {
+bool PathParameter<double>::read(const std::string& text, double& value) noexcept {
     const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
     const char* end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(begin, end, value);
     return error == std::errc() && stopped == end && std::isfinite(value);
 }
 
-bool ParameterOf<Uuid>::read(const std::string& text, Uuid& value) noexcept {
+bool PathParameter<Uuid>::read(const std::string& text, Uuid& value) noexcept {
     const auto uuid = Uuid::parse(text);
     if (uuid) value = *uuid;
     return uuid.has_value();

@@ -1,4 +1,4 @@
-#include "net/calls.hpp"
+#include "net/io_batch.hpp"
 
 #include <liburing.h>
 #include <sys/socket.h>
@@ -24,8 +24,8 @@ constexpr std::size_t cache_line_bytes = 64;
 
 }  // namespace
 
-void CallRing::Close::operator()(io_uring* ring) const noexcept {
-    // A child's copy has no memory to give back, see CallRing().
+void IoSubmitter::Close::operator()(io_uring* ring) const noexcept {
+    // A child's copy has no memory to give back, see IoSubmitter().
     if (fork_count() != forks) {
         ::close(ring->ring_fd);
     } else {
@@ -34,35 +34,35 @@ void CallRing::Close::operator()(io_uring* ring) const noexcept {
     delete ring;
 }
 
-void CallRing::carry_out_alone(Call& call) noexcept {
-    call.result = call.kind == Call::Kind::receive ? ::recv(call.fd, call.data, call.size, flags)
-                                                   : ::send(call.fd, call.data, call.size, flags);
+void IoSubmitter::submit_alone(IoRequest& call) noexcept {
+    call.result = call.kind == IoRequest::Kind::receive ? ::recv(call.fd, call.data, call.size, flags)
+                                                        : ::send(call.fd, call.data, call.size, flags);
     if (call.result < 0) call.result = -errno;
 }
 
-CallRing::CallRing(Backend backend) noexcept {
+IoSubmitter::IoSubmitter(Backend backend) noexcept {
     if (backend == Backend::direct || is_switched_off()) return;
     watch_forks();
     auto ring = std::unique_ptr<io_uring>(new (std::nothrow) io_uring{});
     // A call that fails does not keep those behind it from being carried out (Linux 5.18).
-    if (!ring || ::io_uring_queue_init(CallQueue::capacity, ring.get(), IORING_SETUP_SUBMIT_ALL) != 0) return;
+    if (!ring || ::io_uring_queue_init(IoBatch::capacity, ring.get(), IORING_SETUP_SUBMIT_ALL) != 0) return;
     ring_ = {ring.release(), Close()};
     // What a child wrote into the ring's memory, the kernel would carry out as this process's calls.
     if (::io_uring_ring_dontfork(ring_.get()) != 0) ring_.reset();
 }
 
-CallRing::~CallRing() = default;
+IoSubmitter::~IoSubmitter() = default;
 
-void CallRing::carry_out(std::span<Call> calls) noexcept {
-    if (ring_ && calls.size() >= worth_a_ring) return submit(calls);
-    for (Call& call : calls) carry_out_alone(call);
+void IoSubmitter::submit(std::span<IoRequest> calls) noexcept {
+    if (ring_ && calls.size() >= worth_a_ring) return enqueue(calls);
+    for (IoRequest& call : calls) submit_alone(call);
 }
 
-// At most CallQueue::capacity calls. With MSG_DONTWAIT each is done before the submission returns.
-void CallRing::submit(std::span<Call> calls) noexcept {
-    for (Call& call : calls) {
+// At most IoBatch::capacity calls. With MSG_DONTWAIT each is done before the submission returns.
+void IoSubmitter::enqueue(std::span<IoRequest> calls) noexcept {
+    for (IoRequest& call : calls) {
         io_uring_sqe* entry = ::io_uring_get_sqe(ring_.get());
-        if (call.kind == Call::Kind::receive) {
+        if (call.kind == IoRequest::Kind::receive) {
             ::io_uring_prep_recv(entry, call.fd, call.data, call.size, flags);
         } else {
             ::io_uring_prep_send(entry, call.fd, call.data, call.size, flags);
@@ -78,39 +78,39 @@ void CallRing::submit(std::span<Call> calls) noexcept {
     if (left == 0) return;
     // The kernel has no memory for it, or forbids it by now: it has not taken the last ones, and is not asked again.
     ring_.reset();
-    for (Call& call : calls.last(left)) carry_out_alone(call);
+    for (IoRequest& call : calls.last(left)) submit_alone(call);
 }
 
 // Gives how many calls are done.
-std::size_t CallRing::reap() noexcept {
+std::size_t IoSubmitter::reap() noexcept {
     unsigned head = 0, count = 0;
     io_uring_cqe* done = nullptr;
     io_uring_for_each_cqe(ring_.get(), head, done) {
-        static_cast<Call*>(::io_uring_cqe_get_data(done))->result = done->res;
+        static_cast<IoRequest*>(::io_uring_cqe_get_data(done))->result = done->res;
         ++count;
     }
     ::io_uring_cq_advance(ring_.get(), count);
     return count;
 }
 
-void CallQueue::carry_out(CallRing& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept {
+void IoBatch::submit(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept {
     if (!buffer.empty()) {
         const std::size_t share_bytes =
             std::min(buffer.size() / count_ / cache_line_bytes * cache_line_bytes, most_bytes);
         for (std::size_t i = 0; i < count_; ++i) {
-            calls_[i].data = buffer.data() + i * share_bytes;
-            calls_[i].size = share_bytes;
+            requests_[i].data = buffer.data() + i * share_bytes;
+            requests_[i].size = share_bytes;
         }
     }
-    ring.carry_out(std::span(calls_).first(count_));
-    is_carried_out_ = true;
+    ring.submit(std::span(requests_).first(count_));
+    is_submitted_ = true;
 }
 
-void CallQueue::forget(const Caller& caller) noexcept {
-    for (std::size_t i = told_; i < count_; ++i) {
-        if (callers_[i] != &caller) continue;
-        callers_[i] = nullptr;
-        calls_[i].fd = -1;
+void IoBatch::forget(const IoHandler& handler) noexcept {
+    for (std::size_t i = reported_; i < count_; ++i) {
+        if (handlers_[i] != &handler) continue;
+        handlers_[i] = nullptr;
+        requests_[i].fd = -1;
     }
 }
 

@@ -1,4 +1,4 @@
-#include "app/serving.hpp"
+#include "app/running_workers.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -16,13 +16,13 @@ constexpr int max_workers = 1024;
     return std::min<std::size_t>(32, std::max(1U, std::thread::hardware_concurrency()) + 4);
 }
 
-[[nodiscard]] std::string host_of(const RunOptions& options) {
+[[nodiscard]] std::string find_host(const RunOptions& options) {
     if (options.host) return *options.host;
     const char* host = std::getenv("PROAPI_HOST");
     return host && *host ? host : "127.0.0.1";
 }
 
-[[nodiscard]] AccessLog access_log_of(const RunOptions& options) {
+[[nodiscard]] AccessLog find_access_log(const RunOptions& options) {
     if (options.access_log) return *options.access_log;
     const char* const given = std::getenv("PROAPI_ACCESS_LOG");
     const std::string_view text = given ? given : "";
@@ -32,7 +32,7 @@ constexpr int max_workers = 1024;
     throw std::runtime_error("PROAPI_ACCESS_LOG: expected 'off', 'common' or 'json', got '" + std::string(text) + "'");
 }
 
-[[nodiscard]] std::uint16_t port_of(const RunOptions& options) {
+[[nodiscard]] std::uint16_t find_port(const RunOptions& options) {
     int port = 8000;
     std::string from = "port", text;
     if (options.port) {
@@ -64,10 +64,10 @@ void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& ho
 
 }  // namespace
 
-Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
-    : host_(host_of(options)),
-      port_(port_of(options)),
-      access_log_(access_log_of(options)),
+RunningWorkers::RunningWorkers(const std::shared_ptr<Site>& site, const RunOptions& options)
+    : host_(find_host(options)),
+      port_(find_port(options)),
+      access_log_(find_access_log(options)),
       pool_(std::make_shared<net::ThreadPool>(handler_threads())) {
     if (options.workers < 1 || options.workers > max_workers)
         throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
@@ -93,33 +93,33 @@ Serving::Serving(const std::shared_ptr<Site>& site, const RunOptions& options)
     }
 }
 
-Serving::~Serving() {
+RunningWorkers::~RunningWorkers() {
     stop();
     wait();
 }
 
-void Serving::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
+void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
     auto worker = std::make_shared<Worker>(site, limit_, pool_);
     std::promise<Worker::Listening> listening;
     auto result = listening.get_future();
     // The promise is theirs: this function may be over before set_value() gives back.
-    threads_.emplace_back([worker, place = Worker::Place{host_, port_, sharing, access_log_},
-                           promise = std::move(listening)]() mutable { worker->run(place, promise); });
+    threads_.emplace_back([worker, address = Worker::ListenAddress{host_, port_, sharing, access_log_},
+                           promise = std::move(listening)]() mutable { worker->run(address, promise); });
     const Worker::Listening found = result.get();
     if (!found.error.empty()) throw std::runtime_error(found.error);
     workers_.push_back(std::move(worker));
     port_ = found.port;
 }
 
-std::string Serving::url() const {
+std::string RunningWorkers::url() const {
     return "http://" + base::to_string(base::Address{host_, port_});
 }
 
-void Serving::stop() {
+void RunningWorkers::stop() {
     for (const auto& worker : workers_) worker->stop();
 }
 
-void Serving::wait() {
+void RunningWorkers::wait() {
     std::unique_ptr<Site::Use> use;  // what handlers have captured may go with it, and may wait for this server
     const std::lock_guard lock(wait_mutex_);
     for (std::thread& thread : threads_)

@@ -1,6 +1,6 @@
 // Calls given to the kernel together do what they do one by one; queued calls are told of once, whatever happens
 // between.
-#include "net/calls.hpp"
+#include "net/io_batch.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -25,10 +25,10 @@ struct Pair : SocketPair {
     }
 };
 
-struct Recorder final : Caller {
-    void on_call_done(const Call& call) override {
+struct Recorder final : IoHandler {
+    void on_io_done(const IoRequest& call) override {
         results.push_back(call.result);
-        if (call.kind == Call::Kind::receive && call.result > 0)
+        if (call.kind == IoRequest::Kind::receive && call.result > 0)
             received.append(reinterpret_cast<const char*>(call.data), static_cast<std::size_t>(call.result));
         if (after) after();
     }
@@ -37,16 +37,16 @@ struct Recorder final : Caller {
     std::function<void()> after;
 };
 
-class Calls : public ::testing::TestWithParam<CallRing::Backend> {
+class Calls : public ::testing::TestWithParam<IoSubmitter::Backend> {
 protected:
-    CallRing ring{GetParam()};
-    CallQueue queue;
+    IoSubmitter ring{GetParam()};
+    IoBatch queue;
     std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(64 * 1024);
 
     void complete() {
         queue.complete(ring, buffer, 4096, [] {});
     }
-    void receive(Caller& caller, const Pair& pair) { queue.add(caller, {.fd = pair.ours.get()}); }
+    void receive(IoHandler& handler, const Pair& pair) { queue.add(handler, {.fd = pair.ours.get()}); }
 };
 
 TEST_P(Calls, GiveWhatEachAloneWouldGive) {
@@ -56,20 +56,22 @@ TEST_P(Calls, GiveWhatEachAloneWouldGive) {
     gone.theirs.reset();
     std::vector<std::uint8_t> room(10);
     std::uint8_t text[] = {'x', 'y'};
-    const auto receive_from = [&](int fd) { return Call{.fd = fd, .data = room.data(), .size = room.size()}; };
-    const auto send_to = [&](int fd) { return Call{.kind = Call::Kind::send, .fd = fd, .data = text, .size = 2}; };
-    std::vector<Call> calls{receive_from(readable.ours.get()), receive_from(quiet.ours.get()),
-                            receive_from(ended.ours.get()),    receive_from(-1),
-                            send_to(quiet.ours.get()),         send_to(gone.ours.get())};
-    ring.carry_out(calls);
+    const auto receive_from = [&](int fd) { return IoRequest{.fd = fd, .data = room.data(), .size = room.size()}; };
+    const auto send_to = [&](int fd) {
+        return IoRequest{.kind = IoRequest::Kind::send, .fd = fd, .data = text, .size = 2};
+    };
+    std::vector<IoRequest> calls{receive_from(readable.ours.get()), receive_from(quiet.ours.get()),
+                                 receive_from(ended.ours.get()),    receive_from(-1),
+                                 send_to(quiet.ours.get()),         send_to(gone.ours.get())};
+    ring.submit(calls);
     std::vector<ssize_t> results;
-    std::ranges::transform(calls, std::back_inserter(results), &Call::result);
+    std::ranges::transform(calls, std::back_inserter(results), &IoRequest::result);
     EXPECT_EQ(results, (std::vector<ssize_t>{5, -EAGAIN, 0, -EBADF, 2, -EPIPE}));
     EXPECT_EQ(std::string(room.begin(), room.begin() + 5), "hello");
 }
 
 TEST_P(Calls, EachReceivesIntoItsShareOfTheBuffer) {
-    std::vector<Pair> pairs(CallQueue::capacity);
+    std::vector<Pair> pairs(IoBatch::capacity);
     std::vector<Recorder> recorders(pairs.size());
     const std::string more_than_a_share(2000, 'm');
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -79,7 +81,7 @@ TEST_P(Calls, EachReceivesIntoItsShareOfTheBuffer) {
     EXPECT_TRUE(queue.is_full());
     complete();
     EXPECT_TRUE(queue.is_empty());
-    const std::size_t share = buffer.size() / CallQueue::capacity;
+    const std::size_t share = buffer.size() / IoBatch::capacity;
     for (std::size_t i = 0; i < pairs.size(); ++i)
         EXPECT_EQ(recorders[i].received, i % 2 ? more_than_a_share.substr(0, share) : std::to_string(i));
 }
@@ -155,21 +157,21 @@ TEST_P(Calls, SignalsLoseNone) {
 
 INSTANTIATE_TEST_SUITE_P(Net, Calls, every_backend, name_of);
 
-TEST(CallRing, WithoutADescriptorForTheRingItDoesWithoutOne) {
+TEST(IoSubmitter, WithoutADescriptorForTheRingItDoesWithoutOne) {
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
     const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-    const CallRing ring(CallRing::Backend::automatic);
+    const IoSubmitter ring(IoSubmitter::Backend::automatic);
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-    EXPECT_FALSE(ring.is_together());
+    EXPECT_FALSE(ring.is_batching());
 }
 
-TEST(CallRing, CanBeSwitchedOff) {
+TEST(IoSubmitter, CanBeSwitchedOff) {
     ::setenv("PROAPI_IO_URING", "off", 1);
-    const CallRing ring(CallRing::Backend::automatic);
+    const IoSubmitter ring(IoSubmitter::Backend::automatic);
     ::unsetenv("PROAPI_IO_URING");
-    EXPECT_FALSE(ring.is_together());
+    EXPECT_FALSE(ring.is_batching());
 }
 
 }  // namespace

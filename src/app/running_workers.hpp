@@ -12,13 +12,13 @@
 
 namespace proapi::detail {
 
-class Serving {
+class RunningWorkers {
 public:
     // Listens and starts the threads. Throws std::runtime_error with one line that says what is wrong.
-    Serving(const std::shared_ptr<Site>& site, const RunOptions& options);
-    ~Serving();
-    Serving(const Serving&) = delete;
-    Serving& operator=(const Serving&) = delete;
+    RunningWorkers(const std::shared_ptr<Site>& site, const RunOptions& options);
+    ~RunningWorkers();
+    RunningWorkers(const RunningWorkers&) = delete;
+    RunningWorkers& operator=(const RunningWorkers&) = delete;
 
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] std::string url() const;

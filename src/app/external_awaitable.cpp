@@ -1,4 +1,4 @@
-#include "proapi/foreign.hpp"
+#include "proapi/external_awaitable.hpp"
 
 #include <mutex>
 #include <stdexcept>
@@ -8,15 +8,15 @@
 namespace proapi::detail {
 
 // Those that nobody waits for and that have not been resumed: they can't be freed, and are not lost either.
-class ForeignWait::Abandoned {
+class ExternalWait::Abandoned {
 public:
-    static void add(ForeignWait& wait) noexcept {
+    static void add(ExternalWait& wait) noexcept {
         const std::lock_guard lock(mutex());
         wait.next_ = first();
         if (wait.next_) wait.next_->previous_ = &wait;
         first() = &wait;
     }
-    static void remove(ForeignWait& wait) noexcept {
+    static void remove(ExternalWait& wait) noexcept {
         const std::lock_guard lock(mutex());
         if (wait.next_) wait.next_->previous_ = wait.previous_;
         (wait.previous_ ? wait.previous_->next_ : first()) = wait.next_;
@@ -29,73 +29,73 @@ private:
         static auto& shared = *new std::mutex;
         return shared;
     }
-    static ForeignWait*& first() noexcept {
-        static ForeignWait* first = nullptr;
+    static ExternalWait*& first() noexcept {
+        static ExternalWait* first = nullptr;
         return first;
     }
 };
 
-struct ForeignWait::Bridge {
+struct ExternalWait::Resumer {
     struct promise_type {
         struct Over {
             [[nodiscard]] bool await_ready() const noexcept { return false; }
-            // May destroy the bridge.
+            // May destroy the resumer.
             void await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
                 ended.promise().wait.on_resumed();
             }
             void await_resume() const noexcept {}
         };
 
-        explicit promise_type(ForeignWait& whose) noexcept : wait(whose) {}
-        Bridge get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+        explicit promise_type(ExternalWait& whose) noexcept : wait(whose) {}
+        Resumer get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
         std::suspend_always initial_suspend() const noexcept { return {}; }
         Over final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
         void unhandled_exception() const noexcept { wait.error_ = std::current_exception(); }
 
-        ForeignWait& wait;
+        ExternalWait& wait;
     };
 
     std::coroutine_handle<promise_type> coroutine;
 };
 
 // The middle of three: whether it is ready and what it gives is asked by the task itself.
-ForeignWait::Bridge ForeignWait::make_bridge(ForeignWait& wait) {
+ExternalWait::Resumer ExternalWait::make_resumer(ExternalWait& wait) {
     struct Suspending {
-        ForeignWait& wait;
+        ExternalWait& wait;
         [[nodiscard]] bool await_ready() const noexcept { return false; }
-        std::coroutine_handle<> await_suspend(std::coroutine_handle<> bridge) const { return wait.suspend(bridge); }
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<> resumer) const { return wait.suspend(resumer); }
         void await_resume() const noexcept {}
     };
     Suspending suspending{wait};
     co_await suspending;
 }
 
-ForeignWait::~ForeignWait() {
-    if (bridge_) bridge_.destroy();
+ExternalWait::~ExternalWait() {
+    if (resumer_) resumer_.destroy();
 }
 
-bool ForeignWait::start(Leaf& leaf) {
+bool ExternalWait::start(Operation& operation) {
     Worker* worker = Worker::current();
     if (!worker) throw std::logic_error("co_await of another library's awaitable: expected a handler or a task of one");
-    home_ = worker->shared_from_this();
-    bridge_ = make_bridge(*this).coroutine;
-    leaf_ = &leaf;
+    worker_ = worker->shared_from_this();
+    resumer_ = make_resumer(*this).coroutine;
+    operation_ = &operation;
     is_over_ = false;
-    // Gives the awaiter the bridge to resume. It may do so at once, here or on another thread, or not want to wait.
-    bridge_.resume();
+    // Gives the awaiter the resumer to resume. It may do so at once, here or on another thread, or not want to wait.
+    resumer_.resume();
     Phase expected = Phase::starting;
     if (phase_.compare_exchange_strong(expected, Phase::waiting, std::memory_order_acq_rel)) return true;
     is_over_ = true;
     return false;
 }
 
-void ForeignWait::check() const {
+void ExternalWait::check() const {
     if (error_) std::rethrow_exception(error_);
 }
 
-void ForeignWait::release() noexcept {
-    leaf_ = nullptr;
+void ExternalWait::release() noexcept {
+    operation_ = nullptr;
     if (is_over_) return delete this;
     Abandoned::add(*this);
     Phase expected = Phase::waiting;
@@ -103,8 +103,8 @@ void ForeignWait::release() noexcept {
     Abandoned::remove(*this);  // it has been resumed, and finish() is on its way here
 }
 
-void ForeignWait::on_resumed() noexcept {
-    const std::shared_ptr<Worker> home = home_;  // this may be deleted as soon as the phase has changed
+void ExternalWait::on_resumed() noexcept {
+    const std::shared_ptr<Worker> worker = worker_;  // this may be deleted as soon as the phase has changed
     switch (phase_.exchange(Phase::resumed, std::memory_order_acq_rel)) {
         case Phase::starting:
         case Phase::resumed:
@@ -113,16 +113,16 @@ void ForeignWait::on_resumed() noexcept {
             Abandoned::remove(*this);
             return delete this;
         case Phase::waiting:
-            if (home->is_here()) return finish();
+            if (worker->is_current()) return finish();
             // Where that thread has ended, the task has gone before.
-            if (!home->post([this] { finish(); })) delete this;
+            if (!worker->post([this] { finish(); })) delete this;
     }
 }
 
-void ForeignWait::finish() {
-    if (!leaf_) return delete this;
+void ExternalWait::finish() {
+    if (!operation_) return delete this;
     is_over_ = true;
-    std::exchange(leaf_, nullptr)->complete();
+    std::exchange(operation_, nullptr)->complete();
 }
 
 }  // namespace proapi::detail

@@ -7,7 +7,7 @@
 
 namespace proapi::detail {
 
-class Sending::Unfinished final : public Leaf {
+class SendOperation::Unfinished final : public Operation {
 public:
     // On the connection's own thread, or after its end. `next_turn`: dropped, and not to be known before the loop
     // turns.

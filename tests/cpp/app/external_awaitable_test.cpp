@@ -86,7 +86,7 @@ Task<std::string> failure_of(Awaitable awaitable) {
     co_return text;
 }
 
-TEST(Foreign, AwaitersOfEveryKind) {
+TEST(ExternalOperation, AwaitersOfEveryKind) {
     run_in_handler([]() -> Task<> {
         EXPECT_EQ(*co_await foreign::Number{5}, 5);
         EXPECT_EQ(*co_await wait_for(foreign::Number{6}, 1s), 6);
@@ -110,7 +110,7 @@ Task<> wait_twice(foreign::Event* event, std::string* log) {
     *log += "over ";
 }
 
-TEST(Foreign, EachGoesOnInItsOwnContext) {
+TEST(ExternalOperation, EachGoesOnInItsOwnContext) {
     run_in_handler([]() -> Task<> {
         const detail::Context* mine = detail::Context::current();
         foreign::Event event;
@@ -127,7 +127,7 @@ TEST(Foreign, EachGoesOnInItsOwnContext) {
     });
 }
 
-TEST(Foreign, CancelledComesOutOfTheWait) {
+TEST(ExternalOperation, CancelledComesOutOfTheWait) {
     run_in_handler([]() -> Task<> {
         foreign::Event event;
         std::string log;
@@ -139,7 +139,7 @@ TEST(Foreign, CancelledComesOutOfTheWait) {
     });
 }
 
-TEST(Foreign, ATaskThatWaitsForOneCanBeTakenAway) {
+TEST(ExternalOperation, ATaskThatWaitsForOneCanBeTakenAway) {
     foreign::Event event;
     std::string log;
     ProAPI app;
@@ -150,7 +150,7 @@ TEST(Foreign, ATaskThatWaitsForOneCanBeTakenAway) {
     });
     {
         const RunningServer server = app.start({.port = 0});
-        EXPECT_EQ(test::body_of(test::request(server.port(), "GET", "/")), "started");
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "started");
     }
     event.set();  // on this thread, when the server has gone
     EXPECT_EQ(log, "");
@@ -187,7 +187,7 @@ private:
     std::vector<std::thread> threads_;
 };
 
-TEST(Foreign, ResumedOnAnotherThreadItGoesOnOnItsOwn) {
+TEST(ExternalOperation, ResumedOnAnotherThreadItGoesOnOnItsOwn) {
     run_in_handler([]() -> Task<> {
         const auto home = std::this_thread::get_id();
         const detail::Context* mine = detail::Context::current();
@@ -210,7 +210,7 @@ TEST(Foreign, ResumedOnAnotherThreadItGoesOnOnItsOwn) {
     });
 }
 
-TEST(Foreign, WaitForTimesOutAndWhatComesLateDoesNoHarm) {
+TEST(ExternalOperation, WaitForTimesOutAndWhatComesLateDoesNoHarm) {
     Threads threads;
     run_in_handler([&]() -> Task<> {
         int timeouts = 0;
@@ -229,7 +229,7 @@ TEST(Foreign, WaitForTimesOutAndWhatComesLateDoesNoHarm) {
 }
 
 // It is in the coroutine that waits, which must not go on before the other library is done with it.
-TEST(Foreign, WhatCannotBeMovedIsWaitedForBeforeItIsCancelled) {
+TEST(ExternalOperation, WhatCannotBeMovedIsWaitedForBeforeItIsCancelled) {
     struct Fixed : Threads::Wait {
         explicit Fixed(Threads& all) : Threads::Wait{all} {}
         Fixed(const Fixed&) = delete;
@@ -251,7 +251,7 @@ TEST(Foreign, WhatCannotBeMovedIsWaitedForBeforeItIsCancelled) {
     });
 }
 
-TEST(Foreign, WhatComesWhenTheServerHasGoneDoesNoHarm) {
+TEST(ExternalOperation, WhatComesWhenTheServerHasGoneDoesNoHarm) {
     Threads threads;
     std::promise<void> waits;
     {
@@ -268,7 +268,7 @@ TEST(Foreign, WhatComesWhenTheServerHasGoneDoesNoHarm) {
 }
 
 // Whichever comes first.
-TEST(Foreign, ResumedWhileItTimesOut) {
+TEST(ExternalOperation, ResumedWhileItTimesOut) {
     run_in_handler([]() -> Task<> {
         int in_time = 0, too_late = 0;
         for (int i = 0; i < 200; ++i) {
