@@ -117,7 +117,7 @@ private:
     }
     void look_at_head() {
         check(parser_.buffered_bytes() <= limits_.head.max_head_bytes + 1, "max_head_bytes holds");
-        if (parser_.state() == http::ParseState::failed) return fail(parser_.failure());
+        if (parser_.state() == http::ParseState::failed) return fail(parser_.error());
         if (parser_.state() != http::ParseState::complete) return;
         head_ = parser_.take_head();
         transcript_ += described(head_);
@@ -126,7 +126,7 @@ private:
         look_at_body();
     }
     void look_at_body() {
-        if (decoder_->state() == http::ParseState::failed) return fail(decoder_->failure());
+        if (decoder_->state() == http::ParseState::failed) return fail(decoder_->error());
         if (decoder_->state() != http::ParseState::complete) return;
         const std::string body = decoder_->take_body();
         transcript_ += "body " + body + "\n";
@@ -135,11 +135,11 @@ private:
         whole_octets_ = taken_;
         whole_transcript_size_ = transcript_.size();
     }
-    void fail(const http::Failure& failure) {
+    void fail(http::ErrorCode error) {
+        const auto [status, text] = http::describe(error);
         failed_ = true;
-        transcript_ += "failed " + std::to_string(failure.status) + " " + failure.reason + "\n";
-        check(failure.status >= 400 && failure.status < 600 && !failure.reason.empty(),
-              "a refusal has a status and a reason");
+        transcript_ += "failed " + std::to_string(status) + " " + std::string(text) + "\n";
+        check(error != http::ErrorCode::none && status >= 400 && status < 600, "a refusal has a status and a text");
         const base::Bytes more = base::as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         check((decoder_ ? decoder_->feed(more) : parser_.feed(more)) == 0, "after a refusal nothing is taken");
     }

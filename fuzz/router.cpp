@@ -166,14 +166,19 @@ PROAPI_FUZZ_TARGET(router) {
     for (std::string_view line = input.take_line(); !line.empty(); line = input.take_line()) {
         split_at_space(line, method, text);
         if (method == "WS") method = http::websocket_method;
-        const http::Pattern parsed = http::parse_pattern(text);
-        const std::string error = router.add(method, text, routes.size());
-        check(parsed.error.empty() || !error.empty(), "a wrong pattern is not added", text);
-        if (error.empty()) routes.push_back({std::string(method), std::string(text), parsed});
+        const auto parsed = http::parse_pattern(text);
+        const auto before = router.find(method, text);
+        const auto added = router.add(method, text, routes.size());
+        check(parsed || !added, "a wrong pattern is not added", text);
+        check(!before || !added, "a route that is there is not added again", text);
+        if (!added) continue;
+        check(router.find(method, text) == routes.size(), "a route that was added is found", text);
+        routes.push_back({std::string(method), std::string(text), *parsed});
     }
     http::Router reversed;
     for (std::size_t i = routes.size(); i-- > 0;)
-        check_equal(reversed.add(routes[i].method, routes[i].pattern, i), "", "routes can be added in any order");
+        check_equal(error_text(reversed.add(routes[i].method, routes[i].pattern, i)), "",
+                    "routes can be added in any order");
     while (!input.empty()) {
         split_at_space(input.take_line(), method, text);
         if (method == "WS") method = http::websocket_method;

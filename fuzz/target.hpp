@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::fuzz {
 

@@ -53,15 +53,14 @@ void check_accepted(const http::RequestHead& head, const ws::HandshakeRequest& r
     check(ws::find_key(head) == key && ws::list_subprotocols(head) == request.subprotocols,
           "a head that was accepted is asked for the same later");
     const std::string answer = ws::write_accept_response(key, names.empty() ? "" : names.front(), {{"X-Other", "1"}});
-    check_equal(ws::check_accept_response(answer, key), "", "our client accepts our answer");
-    check(!ws::check_accept_response(answer, key == other_key ? sample_request_key : other_key).empty(),
+    check_equal(error_text(ws::check_accept_response(answer, key)), "", "our client accepts our answer");
+    check(!ws::check_accept_response(answer, key == other_key ? sample_request_key : other_key),
           "no client accepts the answer to another one", answer);
 
     const auto again = read_head(ws::write_handshake_request(head.host(), head.raw_path(), key, names));
-    ws::Refusal refusal;
     if (!again) return;  // more subprotocols than a head has room for
-    const auto same = ws::read_handshake(*again, refusal);
-    check(same.has_value(), "a handshake that is written again is accepted", refusal.reason);
+    const auto same = ws::read_handshake(*again);
+    check_equal(error_text(same), "", "a handshake that is written again is accepted");
     check(same->key == key && same->subprotocols == request.subprotocols,
           "a handshake that is written again asks for the same");
 }
@@ -74,22 +73,23 @@ PROAPI_FUZZ_TARGET(ws_handshake) {
     using namespace proapi::fuzz;
     if ((input.take_octet() & 1) != 0) {
         const Block response(input.rest());
-        if (!ws::check_accept_response(response.text(), sample_request_key).empty()) return;
+        if (!ws::check_accept_response(response.text(), sample_request_key)) return;
         check(response.text().starts_with("HTTP/1.1 101"), "only a 101 is accepted", response.text());
         check(response.text().ends_with("\r\n\r\n"), "a response ends with an empty line", response.text());
         check(response.text().find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != std::string_view::npos,
               "a response holds the accept value of the key", response.text());
-        check(!ws::check_accept_response(response.text(), other_key).empty(), "another client refuses it");
+        check(!ws::check_accept_response(response.text(), other_key), "another client refuses it");
         return;
     }
     const auto head = read_head(input.rest());
     if (!head) return;
     check_extensions(head->headers);
-    ws::Refusal refusal;
-    const auto request = ws::read_handshake(*head, refusal);
+    const auto request = ws::read_handshake(*head);
     if (request) return check_accepted(*head, *request);
-    check(refusal.status == 400 || refusal.status == 405 || refusal.status == 426, "a refusal has one of its statuses");
-    check(!refusal.reason.empty(), "a refusal has a reason");
-    check((refusal.status == 426) == refusal.headers.contains("Sec-WebSocket-Version"), "a 426 names the version");
-    check((refusal.status == 405) == refusal.headers.contains("Allow"), "a 405 names the method");
+    const ws::HandshakeError& error = request.error();
+    const int status = error.status();
+    check(status == 400 || status == 405 || status == 426, "a refusal has one of its statuses");
+    check(!error.text.empty(), "a refusal has a text");
+    check((status == 426) == error.headers.contains("Sec-WebSocket-Version"), "a 426 names the version");
+    check((status == 405) == error.headers.contains("Allow"), "a 405 names the method");
 }

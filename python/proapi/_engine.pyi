@@ -61,6 +61,8 @@ class Site:
         """For every response that does not have them already. ValueError: a field that no response can have."""
     @staticmethod
     def security_headers() -> _Pairs: ...
+    def find_route(self, method: str | None, pattern: str) -> int | None:
+        """The number of the route that keeps this one from being added: same method, same shape of path."""
     @staticmethod
     def parse_pattern(pattern: str) -> list[tuple[str, str]]:
         """Names and converters ("str", "int", "float", "uuid", "path") of a pattern; ValueError where it is malformed."""
@@ -435,5 +437,5 @@ def answer_handshake(data: bytes, splits: Sequence[int]) -> tuple[int, Any, list
     """The opening handshake's server side, for tests: (0, ...) for an ordinary request, (101, head, subprotocols offered),
     or (status, fields, []) of the refusal."""
 
-def check_accept_response(head: str, key: str) -> str:
-    """The client side: what is wrong with that answer, or ""."""
+def check_accept_response(head: str, key: str) -> str | None:
+    """The client side: what is wrong with that answer, or None."""

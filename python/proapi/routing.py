@@ -4,15 +4,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from ._core.binding import Site
 from ._core.signature import Handler, find_name, find_place, is_async
 from .errors import RouteError
 from .settings import ALIASES, setting_text
 
-_Shape = tuple[str, ...]
-_PARAMETER = re.compile(r"\{\w*(?::(\w*))?\}")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -26,7 +23,7 @@ class RouteTable:
         self.settings: list[Mapping[str, object]] = []
         self.servers_running = 0
         self._texts: dict[str, str] = {}
-        self._places: dict[tuple[str | None, _Shape], str] = {}  # method None: a WebSocket's
+        self._places: list[str] = []
 
     def add_websocket(
         self,
@@ -64,8 +61,7 @@ class RouteTable:
             texts = {name: setting_text(name, value) for name, value in settings.items()}
             for method in wanted:
                 number = self.site.add_route(method, path, texts)
-                self._places[method, _find_shape(path)] = f"{handler.name} at {place}"
-                self._append(number, handler, settings)
+                self._append(number, handler, settings, f"{handler.name} at {place}")
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
@@ -82,8 +78,7 @@ class RouteTable:
                 self._refuse_duplicate("GET", pattern)
             for pattern in patterns:
                 number = self.site.add_files(pattern, folder, dot_files=dot_files)
-                self._places["GET", _find_shape(pattern)] = f"the files of {folder}"
-                self._append(number, None, {})
+                self._append(number, None, {}, f"the files of {folder}")
         except ValueError as error:
             raise RouteError(f"static {path!r}: {error}") from None
 
@@ -109,10 +104,11 @@ class RouteTable:
         if self.servers_running:
             raise RouteError(f"{what}expected every route to be added before the application serves")
 
-    def _append(self, number: int, handler: Handler | None, settings: Mapping[str, object]) -> None:
+    def _append(self, number: int, handler: Handler | None, settings: Mapping[str, object], place: str) -> None:
         assert number == len(self.handlers)
         self.handlers.append(handler)
         self.settings.append(settings)
+        self._places.append(place)
 
     def _check(
         self, methods: Sequence[str | None], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool
@@ -135,8 +131,9 @@ class RouteTable:
         return handler
 
     def _refuse_duplicate(self, method: str | None, path: str) -> None:
-        if first := self._places.get((method, _find_shape(path))):
-            raise ValueError(f"expected one handler for each path and method, but this has one already: {first}")
+        if (first := self.site.find_route(method, path)) is not None:
+            place = self._places[first]
+            raise ValueError(f"expected one handler for each path and method, but this has one already: {place}")
 
 
 def refuse_function_as_path(decorator: str, path: object) -> None:
@@ -162,9 +159,3 @@ def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
     # The one that is worked out, and those that are no numbers.
     return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}
-
-
-def _find_shape(path: str) -> _Shape:
-    """Two paths of one shape are the same to the router: names of parameters don't matter, escapes are decoded."""
-    segments = path.split("/")
-    return tuple(unquote(_PARAMETER.sub(lambda match: "{" + (match[1] or "str") + "}", each)) for each in segments)

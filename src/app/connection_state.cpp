@@ -55,21 +55,24 @@ void ConnectionState::raise_disconnect() const {
                               websocket_->close_reason());
 }
 
-void ConnectionState::raise(const service::Problem& problem) const {
-    switch (problem.kind) {
-        case service::Problem::Kind::none:
-            return;
-        case service::Problem::Kind::state:
-            throw WebSocketStateError(problem.text);
-        case service::Problem::Kind::value:
-            throw std::invalid_argument(problem.text);
-        case service::Problem::Kind::disconnect:
-            raise_disconnect();
+void ConnectionState::require(const service::Result<void>& result) const {
+    if (!result) raise(result.error());
+}
+
+void ConnectionState::raise(const service::Error& error) const {
+    switch (error.kind()) {
+        case service::ErrorKind::state:
+            throw WebSocketStateError(error.text);
+        case service::ErrorKind::value:
+            throw std::invalid_argument(error.text);
+        case service::ErrorKind::disconnect:
+            break;
     }
+    raise_disconnect();
 }
 
 void ConnectionState::accept(std::optional<std::string_view> subprotocol, const http::Headers& headers) {
-    raise(websocket("accept()").accept(subprotocol, headers));
+    require(websocket("accept()").accept(subprotocol, headers));
     accepted_.store(true, std::memory_order_release);
 }
 
@@ -85,11 +88,12 @@ SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes paylo
         return SendOperation(
             new SendOperation::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
     }
-    auto result = service::SendResult::sent;
-    raise(websocket_->send(kind, payload, result));
-    if (result == service::SendResult::sent) [[likely]]
+    const auto sent = websocket_->send(kind, payload);
+    if (!sent) [[unlikely]]
+        raise(sent.error());
+    if (*sent == service::SendOutcome::sent) [[likely]]
         return {};
-    const bool next_turn = result == service::SendResult::ended && worker().count_dropped();
+    const bool next_turn = *sent == service::SendOutcome::ended && worker().count_dropped();
     return SendOperation(new SendOperation::Unfinished(ConnectionRef(this), next_turn));
 }
 
@@ -129,7 +133,7 @@ void ConnectionState::note_end_seen(Context& context) const noexcept {
 bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
     if (is_on_own_thread()) {
         const bool was_closed = websocket_->is_closed();
-        raise(websocket_->close(code, reason));
+        require(websocket_->close(code, reason));
         if (!was_closed) note_own_end();
         return true;
     }
@@ -148,8 +152,9 @@ bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
 }
 
 bool ConnectionState::try_receive(Message& message) const {
-    std::optional<service::Message> queued;
-    if (const service::Problem problem = websocket("receive").try_receive(queued)) raise(problem);
+    auto received = websocket("receive").try_receive();
+    if (!received) raise(received.error());
+    std::optional<service::Message>& queued = *received;
     if (!queued) return false;
     if (queued->kind == service::MessageKind::text) {
         message.emplace<std::string>(std::move(queued->data));

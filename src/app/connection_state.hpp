@@ -71,8 +71,9 @@ public:
     void note_end_seen() const noexcept;
     void note_end_seen(Context& context) const noexcept;
 
-    // Throws what the engine has found wrong.
-    void raise(const service::Problem& problem) const;
+    // Throws the exception of an error: WebSocketStateError, std::invalid_argument or WebSocketDisconnect.
+    [[noreturn]] void raise(const service::Error& error) const;
+    void require(const service::Result<void>& result) const;
     [[noreturn]] void raise_disconnect() const;
 
 private:

@@ -33,8 +33,8 @@ HTTPException::HTTPException(int status_code, const std::string& detail, Headers
       headers_(std::make_shared<const Headers>(std::move(headers))) {
     http::Headers fields;
     for (const auto& [name, value] : *headers_) fields.add(name, value);
-    if (const std::string wrong = http::check_response(status_code, fields); !wrong.empty())
-        throw std::invalid_argument("HTTPException: " + wrong);
+    if (const auto checked = http::check_response(status_code, fields); !checked)
+        throw std::invalid_argument("HTTPException: " + checked.error().text);
 }
 
 }  // namespace proapi

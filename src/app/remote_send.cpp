@@ -35,16 +35,15 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, servi
 }
 
 void RemoteSend::send() {
-    auto result = service::SendResult::ended;
-    const service::Problem problem = target_->websocket().send(kind_, base::as_bytes(data_), result);
+    const auto sent = target_->websocket().send(kind_, base::as_bytes(data_));
     target_->note_buffered();
     target_->remote_bytes().fetch_sub(data_.size(), std::memory_order_release);
     data_ = {};
-    if (problem || result == service::SendResult::ended) {
+    if (!sent || *sent == service::SendOutcome::ended) {
         target_->worker().count_dropped();
         return finish(false);
     }
-    if (result == service::SendResult::sent || !origin_) return finish(true);
+    if (*sent == service::SendOutcome::sent || !origin_) return finish(true);
     self_ = shared_from_this();
     target_->websocket().wait_drained(*this);
 }

@@ -10,9 +10,9 @@ namespace proapi {
 namespace {
 
 http::Form parse_form(const Request& request) {
-    http::Form form = http::parse_form(request.headers().get("content-type", ""), request.body());
-    if (form.status != 0) throw HTTPException(form.status, "The body: " + form.error + "\n");
-    return form;
+    auto form = http::parse_form(request.headers().get("content-type", ""), request.body());
+    if (!form) throw HTTPException(form.error().status(), "The body: " + form.error().text + "\n");
+    return *std::move(form);
 }
 
 }  // namespace

@@ -33,9 +33,14 @@ namespace detail {
 
 namespace {
 
-void raise(const service::Problem& problem) {
-    if (problem.kind == service::Problem::Kind::value) throw std::invalid_argument(problem.text);
-    if (problem) throw std::logic_error(problem.text);
+template <class T>
+T require(service::Result<T> result) {
+    if (!result) {
+        const service::Error& error = result.error();
+        if (error.kind() == service::ErrorKind::value) throw std::invalid_argument(error.text);
+        throw std::logic_error(error.text);
+    }
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
 [[nodiscard]] bool is_text_without_charset(std::string_view media_type) {
@@ -58,8 +63,8 @@ void write_file(service::Exchange& exchange, const Response& response, const std
     service::StaticFile found = service::answer_with_file_at(path.string(), response.status_code,
                                                              engine_headers(response), exchange.request().head);
     if (found.error != 0) throw std::system_error(found.error, std::generic_category(), path.string());
-    if (!found.file) return raise(exchange.respond(found.status, found.headers, found.text));
-    raise(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
+    if (!found.file) return require(exchange.respond(found.status, found.headers, found.text));
+    require(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
 }
 
 }  // namespace
@@ -78,7 +83,7 @@ public:
         return *exchange_;
     }
     void open() {
-        if (!exchange().is_started()) raise(exchange().start(status_, headers_, std::nullopt));
+        if (!exchange().is_started()) require(exchange().start(status_, headers_, std::nullopt));
     }
     // Who cancels the stream `context` when its client is gone; null: nobody.
     void set_disconnect_waiter(service::Waiter* waiter, const Context* context) noexcept {
@@ -136,8 +141,8 @@ private:
 Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                     const Response& response) {
     http::Headers headers = engine_headers(response);
-    if (const std::string wrong = http::check_response(response.status_code, headers); !wrong.empty())
-        throw std::invalid_argument(wrong);
+    if (const auto checked = http::check_response(response.status_code, headers); !checked)
+        throw std::invalid_argument(checked.error().text);
     CancelAtEnd cancel_at_end(*Context::current(), *exchange);
     auto state = std::make_shared<StreamState>(std::move(worker), exchange, response.status_code, std::move(headers));
     {
@@ -146,7 +151,7 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::
         co_await running;
     }
     state->open();
-    raise(exchange->finish());
+    require(exchange->finish());
 }
 
 }  // namespace
@@ -154,7 +159,7 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::
 Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                       Response response) {
     if (const auto* text = std::get_if<std::string>(&response.body)) {
-        raise(exchange->respond(response.status_code, engine_headers(response), *text));
+        require(exchange->respond(response.status_code, engine_headers(response), *text));
     } else if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
         write_file(*exchange, response, *path);
     } else {
@@ -207,9 +212,9 @@ bool WriteOperation::await_resume() const {
 detail::WriteOperation BodyWriter::write(std::string_view part) const {
     if (!state_) detail::refuse_moved_writer();
     state_->open();
-    auto result = service::SendResult::sent;
-    detail::raise(state_->exchange().write(base::as_bytes(part), result));
-    return detail::WriteOperation(state_, result == service::SendResult::full, result == service::SendResult::ended);
+    const service::SendOutcome outcome = detail::require(state_->exchange().write(base::as_bytes(part)));
+    return detail::WriteOperation(state_, outcome == service::SendOutcome::full,
+                                  outcome == service::SendOutcome::ended);
 }
 
 }  // namespace proapi

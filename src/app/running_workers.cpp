@@ -58,8 +58,8 @@ void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& ho
     EngineLog log;
     net::Reactor reactor;
     server::Server probe(reactor, site->routes(), none, log);
-    const std::string wrong = probe.listen(host, port, net::Listener::PortSharing::exclusive);
-    if (!wrong.empty()) throw std::runtime_error(wrong);
+    const auto listening = probe.listen(host, port, net::Listener::PortSharing::exclusive);
+    if (!listening) throw std::runtime_error(listening.error().text);
 }
 
 }  // namespace
@@ -100,15 +100,13 @@ RunningWorkers::~RunningWorkers() {
 
 void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
     auto worker = std::make_shared<Worker>(site, limit_, pool_);
-    std::promise<Worker::Listening> listening;
-    auto result = listening.get_future();
-    // The promise is theirs: this function may be over before set_value() gives back.
+    std::promise<std::uint16_t> listening;
+    auto port = listening.get_future();
+    // The promise belongs to the thread: this function may return before set_value() has returned.
     threads_.emplace_back([worker, address = Worker::ListenAddress{host_, port_, sharing, access_log_},
                            promise = std::move(listening)]() mutable { worker->run(address, promise); });
-    const Worker::Listening found = result.get();
-    if (!found.error.empty()) throw std::runtime_error(found.error);
+    port_ = port.get();
     workers_.push_back(std::move(worker));
-    port_ = found.port;
 }
 
 std::string RunningWorkers::url() const {

@@ -56,9 +56,9 @@ namespace {
 }
 
 void check_signature(std::string_view pattern, const std::vector<ParameterKind>& kinds, std::source_location where) {
-    const http::Pattern parsed = http::parse_pattern(pattern);
-    if (!parsed.error.empty()) throw RouteError(parsed.error, where);
-    const auto parameters = parsed.parameters();
+    const auto parsed = http::parse_pattern(pattern);
+    if (!parsed) throw RouteError(parsed.error().text, where);
+    const auto parameters = parsed->parameters();
     const std::string route = "route \"" + std::string(pattern) + "\": ";
     if (parameters.size() != kinds.size())
         throw RouteError(route + "expected a handler that takes " + std::to_string(parameters.size()) +
@@ -73,20 +73,6 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     }
 }
 
-// What paths it matches, whatever its parameters are called.
-[[nodiscard]] std::string find_shape(std::string_view pattern) {
-    std::string shape;
-    for (const auto& segment : http::parse_pattern(pattern).segments) {
-        shape += '/';
-        if (segment.parameter) {
-            shape.append("{").append(get_name(segment.parameter->converter)).append("}");
-        } else {
-            shape += segment.literal;
-        }
-    }
-    return shape;
-}
-
 [[nodiscard]] service::Route make_route(service::Route::Kind kind) {
     service::Route route;
     route.kind = kind;
@@ -98,15 +84,14 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
 void Site::add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
                std::source_location where) {
     require_not_serving("a route");
-    entry.method = method;
-    entry.shape = find_shape(pattern);
     entry.where = where;
-    if (std::string wrong = site_.router.add(method, pattern, site_.routes.size()); !wrong.empty()) {
-        for (const Entry& first : entries_)
-            if (first.method == entry.method && first.shape == entry.shape)
-                wrong +=
-                    std::string("; the first: ") + first.where.file_name() + ":" + std::to_string(first.where.line());
-        throw RouteError(wrong, where);
+    if (const auto added = site_.router.add(method, pattern, site_.routes.size()); !added) {
+        std::string text = added.error().text;
+        if (const auto first = site_.router.find(method, pattern)) {
+            const std::source_location& place = entries_[*first].where;
+            text += std::string("; the first: ") + place.file_name() + ":" + std::to_string(place.line());
+        }
+        throw RouteError(text, where);
     }
     entry.name = std::string(method == http::websocket_method ? "websocket" : method) + " " + std::string(pattern);
     route.pattern = pattern;
@@ -119,8 +104,8 @@ void Site::add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHand
     check_signature(pattern, handler->parameters(), where);
     service::WebSocketSettings trial;
     for (const auto& [name, value] : settings)
-        if (const std::string wrong = service::set_setting(trial, name, value); !wrong.empty())
-            throw RouteError("route \"" + std::string(pattern) + "\": " + wrong, where);
+        if (const auto set = service::set_setting(trial, name, value); !set)
+            throw RouteError("route \"" + std::string(pattern) + "\": " + set.error().text, where);
     Entry entry;
     entry.settings = settings;
     entry.options = options;
@@ -149,7 +134,8 @@ void Site::add_http(std::string_view method, std::string_view pattern, std::uniq
 
 void Site::add_files(std::string_view prefix, const std::string& directory, service::DotFiles dot_files,
                      std::source_location where) {
-    if (const std::string wrong = service::check_directory(directory); !wrong.empty()) throw RouteError(wrong, where);
+    if (const auto checked = service::check_directory(directory); !checked)
+        throw RouteError(checked.error().text, where);
     service::Route route = make_route(service::Route::Kind::files);
     route.directory = directory;
     route.dot_files = dot_files;
@@ -160,23 +146,21 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
                          where);
     // Both or none: where one of them is taken, that one is tried first.
     const std::string files = root + "{path:path}";
-    const bool is_taken = std::any_of(
-        entries_.begin(), entries_.end(),
-        [shape = find_shape(files)](const Entry& entry) { return entry.method == "GET" && entry.shape == shape; });
+    const bool is_taken = site_.router.find("GET", files).has_value();
     add("GET", is_taken ? files : root, route, {}, where);
     add("GET", is_taken ? root : files, route, {}, where);
 }
 
 void Site::set(std::string_view name, std::string_view value) {
     require_not_serving("setting()");
-    if (const std::string wrong = service::set_setting(site_.settings, name, value); !wrong.empty())
-        throw std::invalid_argument(wrong);
+    if (const auto set = service::set_setting(site_.settings, name, value); !set)
+        throw std::invalid_argument(set.error().text);
 }
 
 void Site::add_response_headers(http::Headers fields) {
     require_not_serving("response_headers()");
-    if (const std::string wrong = service::ResponseHeaders::check(fields); !wrong.empty())
-        throw std::invalid_argument("response_headers(): " + wrong);
+    if (const auto checked = service::ResponseHeaders::check(fields); !checked)
+        throw std::invalid_argument("response_headers(): " + checked.error().text);
     site_.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
 }
 
@@ -193,11 +177,11 @@ service::WebSocketSettings Site::merge_settings(const Entry& entry) const {
 }
 
 void Site::check_settings() const {
-    if (const std::string wrong = service::check_settings(site_.settings); !wrong.empty())
-        throw std::invalid_argument(wrong);
+    if (const auto checked = service::check_settings(site_.settings); !checked)
+        throw std::invalid_argument(checked.error().text);
     for (const Entry& entry : entries_) {
-        if (const std::string wrong = service::check_settings(merge_settings(entry)); !wrong.empty())
-            throw std::invalid_argument(entry.name + ": " + wrong);
+        if (const auto checked = service::check_settings(merge_settings(entry)); !checked)
+            throw std::invalid_argument(entry.name + ": " + checked.error().text);
     }
 }
 

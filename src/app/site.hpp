@@ -23,7 +23,6 @@ public:
         RouteOptions options;
         std::unique_ptr<WebSocketHandler> websocket;  // one of the two, none for files
         std::unique_ptr<HttpHandler> http;
-        std::string method, shape;  // which no other has both of
         std::source_location where;
     };
 

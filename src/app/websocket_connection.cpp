@@ -209,7 +209,7 @@ detail::Done WebSocketConnection::accept(std::optional<std::string_view> subprot
 
 detail::Done WebSocketConnection::reject(int status, std::string_view body, const Headers& headers) const {
     detail::ConnectionState& state = *ref("reject()");
-    state.raise(state.websocket("reject()").reject(status, body, engine_headers(headers)));
+    state.require(state.websocket("reject()").reject(status, body, engine_headers(headers)));
     state.note_own_end();
     return {};
 }

@@ -97,9 +97,10 @@ void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
 
 // ---- the thread -------------------------------------------------------------------------------------------------
 
-void Worker::run(const ListenAddress& address, std::promise<Listening>& listening) {
+void Worker::run(const ListenAddress& address, std::promise<std::uint16_t>& listening) {
     worker_of_thread = this;
-    Listening result;
+    std::optional<std::uint16_t> port;
+    std::exception_ptr failure;
     try {
         reactor_.emplace();
         server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
@@ -107,27 +108,29 @@ void Worker::run(const ListenAddress& address, std::promise<Listening>& listenin
             server_->service().add_observer(make_access_log(address.access_log == AccessLog::json
                                                                 ? service::AccessLog::Format::json
                                                                 : service::AccessLog::Format::common));
-        result.error = server_->listen(address.host, address.port, address.sharing);
-        if (result.error.empty()) result.port = server_->addresses().front().port;
+        const auto listens = server_->listen(address.host, address.port, address.sharing);
+        if (!listens) throw std::runtime_error(listens.error().text);
+        port = server_->addresses().front().port;
     } catch (const std::exception& error) {
-        result.error = error.what();
+        failure = std::make_exception_ptr(std::runtime_error(error.what()));
     }
     {
         const std::lock_guard lock(post_mutex_);
-        takes_posts_ = result.error.empty();
+        takes_posts_ = port.has_value();
     }
-    const bool serves = result.error.empty();
-    listening.set_value(std::move(result));
-    if (serves) {
+    if (port) {
+        listening.set_value(*port);
         serve();
         finish();
+    } else {
+        listening.set_exception(failure);
     }
     server_.reset();
     shutdown_timer_.reset();
     abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
     reactor_.reset();
-    if (serves) {
+    if (port) {
         std::unique_lock lock(post_mutex_);
         let_go_in_turn(lock);
     }

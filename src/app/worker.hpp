@@ -75,12 +75,9 @@ public:
         net::Listener::PortSharing sharing;
         AccessLog access_log = AccessLog::off;
     };
-    struct Listening {
-        std::string error;  // empty: it listens
-        std::uint16_t port = 0;
-    };
-    // The thread's function: listens, tells how that went, and serves until stop().
-    void run(const ListenAddress& address, std::promise<Listening>& listening);
+    // The thread's function: listens, sets `listening` to the port or to a std::runtime_error with one line that says
+    // why it can't, and serves until stop().
+    void run(const ListenAddress& address, std::promise<std::uint16_t>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
     // Starts the site's background tasks, soon. Any thread.

@@ -79,7 +79,7 @@ public:
         const Opening opening(*this);
         if (is_body_too_long_) {
             is_body_too_long_ = false;
-            exchange_->on_body_failed(http::body_too_long());
+            exchange_->on_body_failed(http::describe(http::ErrorCode::body_too_long));
         } else if (!more) {
             exchange_->on_body_end(std::exchange(body_, {}));
         }
@@ -205,7 +205,7 @@ void add_asgi_exchange(nb::module_& module) {
         .def_prop_ro("ended", [](const E& self) { return self.exchange().has_ended(); })
         .def("respond",
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
-                 check(self.exchange().respond(status, to_headers(headers), {body.c_str(), body.size()}));
+                 require(self.exchange().respond(status, to_headers(headers), {body.c_str(), body.size()}));
              })
         .def("respond_with_file",
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
@@ -214,15 +214,14 @@ void add_asgi_exchange(nb::module_& module) {
         .def(
             "start",
             [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
-                check(self.exchange().start(status, to_headers(headers), content_length));
+                require(self.exchange().start(status, to_headers(headers), content_length));
             },
             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
         .def("put",
              [](const E& self, const nb::bytes& data) {
-                 service::SendResult ignored{};
-                 check(self.exchange().write(base::as_bytes({data.c_str(), data.size()}), ignored));
+                 static_cast<void>(require(self.exchange().write(base::as_bytes({data.c_str(), data.size()}))));
              })
-        .def("finish", [](const E& self) { check(self.exchange().finish()); })
+        .def("finish", [](const E& self) { require(self.exchange().finish()); })
         .def("fail", [](const E& self) { self.exchange().fail(); });
 }
 

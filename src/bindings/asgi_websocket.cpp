@@ -183,10 +183,7 @@ private:
 
     PyObject* begin_reading() override {
         if (is_pumping_ || end_ || has_told_end_ || !receive_.is_valid()) return nullptr;
-        if (is_reading_) {
-            raise_problem(module_state(), service::WebSocket::another_receiver());
-            throw nb::python_error();
-        }
+        if (is_reading_) raise(service::make_error(service::ErrorCode::another_receiver));
         nb::object reading = get_iterator(receive_());
         is_reading_ = true;
         ++reads_;

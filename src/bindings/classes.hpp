@@ -11,9 +11,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "server/server.hpp"
+#include "service/error.hpp"
 #include "service/exchange.hpp"
 #include "service/log.hpp"
-#include "service/problem.hpp"
 
 namespace proapi::bindings {
 
@@ -56,8 +56,15 @@ void respond_with_file(service::Exchange& exchange, int status, const HeaderPair
 // A level of the module `logging`.
 [[nodiscard]] int logging_level(service::LogLevel level) noexcept;
 
-// Throws the Python exception of a problem; does nothing where there is none.
-void check(const service::Problem& problem);
+// Throws the Python exception of an error: ValueError for those of http.
+[[noreturn]] void raise(const service::Error& error);
+[[noreturn]] void raise(const http::Error& error);
+// The value, or the exception.
+template <class T, class E>
+T require(base::Result<T, E> result) {
+    if (!result) raise(result.error());
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
 // Takes over a new reference that a C function gave; throws where it is null.
 [[nodiscard]] inline nb::object take(PyObject* object) {
     if (!object) throw nb::python_error();

@@ -54,7 +54,7 @@ PyObject* raise_end_to_handler(PyObject* self) {
     service::WebSocket& websocket = get_websocket(self);
     websocket.mark_end_seen();
     drop_disconnect_callback(as_connection(self));
-    return raise_problem(find_module_state(self), websocket.disconnect_problem(), &websocket);
+    return raise_error(find_module_state(self), websocket.make_disconnect_error(), &websocket);
 }
 
 void drop_disconnect_callback(ConnectionObject* connection) noexcept {
@@ -96,8 +96,8 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
                      code_argument);
         return nullptr;
     }
-    if (const service::Problem problem = websocket.close(static_cast<std::uint16_t>(code), text))
-        return raise_problem(find_module_state(self), problem, &websocket);
+    if (const auto done = websocket.close(static_cast<std::uint16_t>(code), text); !done)
+        return raise_error(find_module_state(self), done.error(), &websocket);
     if (!forget_disconnect_of_own(as_connection(self))) return nullptr;
     return websocket.buffered_amount() > 0 ? make_wait(find_module_state(self), self, wait_for_flush)
                                            : completed_none(find_module_state(self));

@@ -26,8 +26,8 @@ PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywo
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
     service::WebSocket& websocket = get_websocket(self);
-    if (const service::Problem problem = websocket.accept(chosen, headers))
-        return raise_problem(find_module_state(self), problem, &websocket);
+    if (const auto done = websocket.accept(chosen, headers); !done)
+        return raise_error(find_module_state(self), done.error(), &websocket);
     return completed_none(find_module_state(self));
 }
 
@@ -48,8 +48,8 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     http::Headers headers;
     if (!read_headers(header_argument, headers)) return nullptr;
     service::WebSocket& websocket = get_websocket(self);
-    if (const service::Problem problem = websocket.reject(status, text, headers))
-        return raise_problem(find_module_state(self), problem, &websocket);
+    if (const auto done = websocket.reject(status, text, headers); !done)
+        return raise_error(find_module_state(self), done.error(), &websocket);
     return forget_disconnect_of_own(as_connection(self)) ? completed_none(find_module_state(self)) : nullptr;
 }
 

@@ -52,17 +52,17 @@ PyObject* drop_send(PyObject* self) {
 // The end of a connection is raised in the task of its own handler only; anybody else's send is dropped. Who sends is
 // asked here and not where the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
 PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload) {
-    service::SendResult result{};
     service::WebSocket& websocket = get_websocket(self);
-    if (const service::Problem problem = websocket.send(kind, payload, result))
-        return raise_problem(find_module_state(self), problem, &websocket);
-    if (result == service::SendResult::sent) [[likely]] {
+    const auto sent = websocket.send(kind, payload);
+    if (!sent) [[unlikely]]
+        return raise_error(find_module_state(self), sent.error(), &websocket);
+    if (*sent == service::SendOutcome::sent) [[likely]] {
         *as_connection(self)->dropped_in_a_row = 0;
         return completed_true(find_module_state(self));
     }
     const int is_own = is_own_task(self);
     if (is_own < 0) return nullptr;
-    if (result == service::SendResult::full)
+    if (*sent == service::SendOutcome::full)
         return make_wait(find_module_state(self), self, is_own ? wait_for_own_drain : wait_for_drain);
     return is_own ? raise_end_to_handler(self) : drop_send(self);
 }

@@ -41,9 +41,9 @@ public:
         if (port < 0 || port > 65535)
             throw nb::value_error(("port: expected 0 to 65535, got " + std::to_string(port)).c_str());
         const auto sharing = share_port ? net::Listener::PortSharing::shared : net::Listener::PortSharing::exclusive;
-        const std::string wrong = open().server.listen(host, static_cast<std::uint16_t>(port), sharing);
-        if (wrong.empty()) return;
-        PyErr_SetString(PyExc_OSError, wrong.c_str());
+        const auto listening = open().server.listen(host, static_cast<std::uint16_t>(port), sharing);
+        if (listening) return;
+        PyErr_SetString(PyExc_OSError, listening.error().text.c_str());
         throw nb::python_error();
     }
 

@@ -41,14 +41,12 @@ constexpr WaitCondition wait_for_exchange_drain{
 };
 
 nb::object write(const nb::handle& self, const nb::bytes& data) {
-    service::SendResult result{};
-    check(get_exchange(self.ptr()).write(base::as_bytes({data.c_str(), data.size()}), result));
-    switch (result) {
-        case service::SendResult::sent:
+    switch (require(get_exchange(self.ptr()).write(base::as_bytes({data.c_str(), data.size()})))) {
+        case service::SendOutcome::sent:
             return take(completed_true(module_state()));
-        case service::SendResult::full:
+        case service::SendOutcome::full:
             return take(make_wait(module_state(), self.ptr(), wait_for_exchange_drain));
-        case service::SendResult::ended:
+        case service::SendOutcome::ended:
             break;
     }
     return take(completed_false(module_state()));
@@ -64,8 +62,8 @@ void respond_with_file(service::Exchange& exchange, int status, const HeaderPair
         PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
         throw nb::python_error();
     }
-    check(found.file ? exchange.respond_with_file(found.status, found.headers, std::move(*found.file))
-                     : exchange.respond(found.status, found.headers, found.text));
+    require(found.file ? exchange.respond_with_file(found.status, found.headers, std::move(*found.file))
+                       : exchange.respond(found.status, found.headers, found.text));
 }
 
 nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const nb::object& loop) {
@@ -88,7 +86,7 @@ void add_exchange(nb::module_& module) {
         .def("on_end", &E::on_end, nb::arg("callback").none())
         .def("respond",
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
-                 check(self.exchange->respond(status, to_headers(headers), {body.c_str(), body.size()}));
+                 require(self.exchange->respond(status, to_headers(headers), {body.c_str(), body.size()}));
              })
         .def("respond_with_file",
              [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
@@ -97,11 +95,11 @@ void add_exchange(nb::module_& module) {
         .def(
             "start",
             [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
-                check(self.exchange->start(status, to_headers(headers), content_length));
+                require(self.exchange->start(status, to_headers(headers), content_length));
             },
             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
         .def("write", write)
-        .def("finish", [](const E& self) { check(self.exchange->finish()); })
+        .def("finish", [](const E& self) { require(self.exchange->finish()); })
         .def("fail", [](const E& self) { self.exchange->fail(); });
 }
 

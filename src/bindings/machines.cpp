@@ -154,7 +154,7 @@ nb::tuple parse_request(const nb::bytes& data, const std::vector<std::size_t>& s
         fields["taken"] = taken;
         return nb::make_tuple("complete", 0, fields);
     }
-    return nb::make_tuple(state_name(parser.state()), parser.failure().status, fields);
+    return nb::make_tuple(state_name(parser.state()), http::describe(parser.error()).status, fields);
 }
 
 nb::tuple decode_body(const nb::bytes& data, const std::vector<std::size_t>& splits,
@@ -170,8 +170,8 @@ nb::tuple decode_body(const nb::bytes& data, const std::vector<std::size_t>& spl
     http::BodyDecoder decoder(head, limits);
     const std::size_t taken = feed(decoder, as_octets(data), splits);
     const std::string body = decoder.state() == http::ParseState::complete ? decoder.take_body() : std::string();
-    return nb::make_tuple(state_name(decoder.state()), decoder.failure().status, nb::bytes(body.data(), body.size()),
-                          taken);
+    return nb::make_tuple(state_name(decoder.state()), http::describe(decoder.error()).status,
+                          nb::bytes(body.data(), body.size()), taken);
 }
 
 // (0, ...): an ordinary request; (101, the response's head, the offered subprotocols); (status, the refusal's fields,
@@ -180,12 +180,12 @@ nb::tuple answer_handshake(const nb::bytes& data, const std::vector<std::size_t>
     http::RequestParser parser{http::HeadLimits{}};
     feed(parser, as_octets(data), splits);
     const nb::list none;
-    if (parser.state() != http::ParseState::complete) return nb::make_tuple(parser.failure().status, none, none);
+    if (parser.state() != http::ParseState::complete)
+        return nb::make_tuple(http::describe(parser.error()).status, none, none);
     const http::RequestHead head = parser.take_head();
     if (!ws::is_upgrade_request(head)) return nb::make_tuple(0, none, none);
-    ws::Refusal refusal;
-    const auto handshake = ws::read_handshake(head, refusal);
-    if (!handshake) return nb::make_tuple(refusal.status, take(to_pairs(refusal.headers)), none);
+    const auto handshake = ws::read_handshake(head);
+    if (!handshake) return nb::make_tuple(handshake.error().status(), take(to_pairs(handshake.error().headers)), none);
     nb::list subprotocols;
     for (const std::string_view subprotocol : handshake->subprotocols) subprotocols.append(subprotocol);
     return nb::make_tuple(101, ws::write_accept_response(handshake->key, "", {}), subprotocols);
@@ -207,7 +207,10 @@ void add_machines(nb::module_& module) {
                nb::arg("limits") = Limits());
     module.def("answer_handshake", answer_handshake, nb::arg("data"), nb::arg("splits"));
     module.def("check_accept_response",
-               [](const std::string& head, const std::string& key) { return ws::check_accept_response(head, key); });
+               [](const std::string& head, const std::string& key) -> std::optional<std::string> {
+                   const auto checked = ws::check_accept_response(head, key);
+                   return checked ? std::nullopt : std::optional(checked.error().text);
+               });
 }
 
 }  // namespace proapi::bindings

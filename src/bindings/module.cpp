@@ -22,10 +22,13 @@ ModuleState& module_state() {
     return *static_cast<ModuleState*>(PyType_GetModuleState(type));
 }
 
-void check(const service::Problem& problem) {
-    if (!problem) return;
-    raise_problem(module_state(), problem);
+void raise(const service::Error& error) {
+    raise_error(module_state(), error);
     throw nb::python_error();
+}
+
+void raise(const http::Error& error) {
+    throw nb::value_error(error.text.c_str());
 }
 
 http::Headers to_headers(const HeaderPairs& pairs) {

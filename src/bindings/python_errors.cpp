@@ -30,28 +30,24 @@ void keep_or_report(PyObject* exception, PyObject* source) {
 
 }  // namespace
 
-PyObject* raise_problem(const ModuleState& state, const service::Problem& problem,
-                        const service::WebSocket* websocket) {
-    switch (problem.kind) {
-        case service::Problem::Kind::state:
-            PyErr_SetString(state.state_error, problem.text.c_str());
+PyObject* raise_error(const ModuleState& state, const service::Error& error, const service::WebSocket* websocket) {
+    switch (error.kind()) {
+        case service::ErrorKind::state:
+            PyErr_SetString(state.state_error, error.text.c_str());
             break;
-        case service::Problem::Kind::value:
-            PyErr_SetString(PyExc_ValueError, problem.text.c_str());
+        case service::ErrorKind::value:
+            PyErr_SetString(PyExc_ValueError, error.text.c_str());
             break;
-        case service::Problem::Kind::disconnect: {
+        case service::ErrorKind::disconnect: {
             const int code = websocket ? websocket->close_code().value_or(ws::close_code::abnormal_closure)
                                        : ws::close_code::abnormal_closure;
             PyObject* reason = to_str(websocket ? std::string_view(websocket->close_reason()) : std::string_view());
-            PyObject* error = reason ? PyObject_CallFunction(state.disconnect_error, "iO", code, reason) : nullptr;
+            PyObject* exception = reason ? PyObject_CallFunction(state.disconnect_error, "iO", code, reason) : nullptr;
             Py_XDECREF(reason);
-            if (error) PyErr_SetObject(state.disconnect_error, error);
-            Py_XDECREF(error);
+            if (exception) PyErr_SetObject(state.disconnect_error, exception);
+            Py_XDECREF(exception);
             break;
         }
-        case service::Problem::Kind::none:
-            PyErr_SetString(PyExc_SystemError, "no problem to raise");
-            break;
     }
     return nullptr;
 }

@@ -25,16 +25,15 @@ bool is_normal_end(const service::WebSocket& websocket) noexcept {
            code == ws::close_code::no_status_received;
 }
 
-PyObject* raise_end(const ReceiveOperation* operation, const service::Problem& problem) {
+PyObject* raise_end(const ReceiveOperation* operation, const service::Error& error) {
     const service::WebSocket& websocket = *operation->connection->websocket;
-    if (problem.kind == service::Problem::Kind::disconnect && !forget_disconnect_of_own(operation->connection))
-        return nullptr;
-    if (operation->end == EndOfMessages::stops && problem.kind == service::Problem::Kind::disconnect &&
-        is_normal_end(websocket)) {
+    const bool has_ended = error.kind() == service::ErrorKind::disconnect;
+    if (has_ended && !forget_disconnect_of_own(operation->connection)) return nullptr;
+    if (operation->end == EndOfMessages::stops && has_ended && is_normal_end(websocket)) {
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return nullptr;
     }
-    return raise_problem(*operation->connection->state, problem, &websocket);
+    return raise_error(*operation->connection->state, error, &websocket);
 }
 
 // What was read is in the connection's queue then. `message` null: nothing was. An exception that is set stays.
@@ -137,7 +136,7 @@ PyObject* take_outcome(ReceiveOperation* operation) {
         case ReceiveOutcome::no_memory:
             return PyErr_NoMemory();
         case ReceiveOutcome::ended:
-            return raise_end(operation, operation->connection->websocket->disconnect_problem());
+            return raise_end(operation, operation->connection->websocket->make_disconnect_error());
         case ReceiveOutcome::none:
         case ReceiveOutcome::taken:
             break;
@@ -156,11 +155,10 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
             return PYGEN_ERROR;
         }
         service::WebSocket& websocket = *operation->connection->websocket;
-        std::optional<service::Message> message;
-        service::Problem problem;
+        service::Result<std::optional<service::Message>> received = std::optional<service::Message>();
         if (!operation->reading) {
-            problem = websocket.try_receive(message);
-            if (MessageSource* source = operation->connection->source; source && !problem && !message) {
+            received = websocket.try_receive();
+            if (MessageSource* source = operation->connection->source; source && received && !*received) {
                 operation->outcome = ReceiveOutcome::taken;  // if it throws
                 operation->reading = source->begin_reading();
                 operation->outcome = ReceiveOutcome::none;
@@ -168,13 +166,14 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
         }
         if (operation->reading) {
             if (const PySendResult result = step_reading(operation, out); result != PYGEN_RETURN) return result;
-            problem = websocket.try_receive(message);
+            received = websocket.try_receive();
         }
-        if (problem) {
+        if (!received) {
             operation->outcome = ReceiveOutcome::taken;
-            raise_end(operation, problem);
+            raise_end(operation, received.error());
             return PYGEN_ERROR;
         }
+        const std::optional<service::Message>& message = *received;
         if (!message) {
             MessageReceiver& receiver = get_receiver(operation->connection);
             operation->pending =

@@ -9,22 +9,26 @@ namespace proapi::bindings {
 
 namespace {
 
-[[nodiscard]] http::Form read_form(const RequestObject& self) {
-    return http::parse_form(self.info().head.headers.get("content-type").value_or(""),
-                            {self.body.c_str(), self.body.size()});
+// (0, "", what `take_parts` makes of the form), or (status, text, nothing).
+template <class TakeParts>
+nb::tuple read_form(const RequestObject& self, TakeParts&& take_parts) {
+    const auto form = http::parse_form(self.info().head.headers.get("content-type").value_or(""),
+                                       {self.body.c_str(), self.body.size()});
+    if (!form) return nb::make_tuple(form.error().status(), form.error().text, nb::list());
+    return nb::make_tuple(0, "", take_parts(*form));
 }
 
 nb::tuple parse_form(const RequestObject& self) {
-    const http::Form form = read_form(self);
-    return nb::make_tuple(form.status, form.error, take(to_pairs(form.fields)));
+    return read_form(self, [](const http::Form& form) { return take(to_pairs(form.fields)); });
 }
 
 nb::tuple parse_files(const RequestObject& self) {
-    const http::Form form = read_form(self);
-    nb::list files;
-    for (const auto& [name, filename, content_type, data] : form.files)
-        files.append(nb::make_tuple(name, filename, content_type, nb::bytes(data.data(), data.size())));
-    return nb::make_tuple(form.status, form.error, files);
+    return read_form(self, [](const http::Form& form) {
+        nb::list files;
+        for (const auto& [name, filename, content_type, data] : form.files)
+            files.append(nb::make_tuple(name, filename, content_type, nb::bytes(data.data(), data.size())));
+        return files;
+    });
 }
 
 }  // namespace

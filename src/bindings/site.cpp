@@ -10,18 +10,13 @@ void SiteObject::apply_settings() {
     for (std::size_t i = 0; i < site.routes.size(); ++i) {
         service::WebSocketSettings& settings = site.routes[i].settings;
         settings = site.settings;
-        for (const auto& [name, value] : route_settings[i])
-            if (const std::string wrong = service::set_setting(settings, name, value); !wrong.empty())
-                throw nb::value_error(wrong.c_str());
+        for (const auto& [name, value] : route_settings[i]) require(service::set_setting(settings, name, value));
     }
 }
 
 void SiteObject::check_settings() const {
-    if (const std::string wrong = service::check_settings(site.settings); !wrong.empty())
-        throw nb::value_error(wrong.c_str());
-    for (const service::Route& route : site.routes)
-        if (const std::string wrong = service::check_settings(route.settings); !wrong.empty())
-            throw nb::value_error(wrong.c_str());
+    require(service::check_settings(site.settings));
+    for (const service::Route& route : site.routes) require(service::check_settings(route.settings));
 }
 
 namespace {
@@ -33,12 +28,9 @@ std::size_t add_route(SiteObject& self, std::string_view method, const std::stri
                       service::Route route) {
     const std::size_t number = self.site.routes.size();
     service::WebSocketSettings trial = self.site.settings;
-    for (const auto& [name, value] : settings)
-        if (const std::string wrong = service::set_setting(trial, name, value); !wrong.empty())
-            throw nb::value_error(wrong.c_str());
-    if (const std::string wrong = service::check_settings(trial); !wrong.empty()) throw nb::value_error(wrong.c_str());
-    if (const std::string wrong = self.site.router.add(method, pattern, number); !wrong.empty())
-        throw nb::value_error(wrong.c_str());
+    for (const auto& [name, value] : settings) require(service::set_setting(trial, name, value));
+    require(service::check_settings(trial));
+    require(self.site.router.add(method, pattern, number));
     route.pattern = pattern;
     self.site.routes.push_back(std::move(route));
     self.route_settings.push_back(settings);
@@ -47,8 +39,7 @@ std::size_t add_route(SiteObject& self, std::string_view method, const std::stri
 }
 
 void set_setting(SiteObject& self, const std::string& name, const std::string& value) {
-    if (const std::string wrong = service::set_setting(self.site.settings, name, value); !wrong.empty())
-        throw nb::value_error(wrong.c_str());
+    require(service::set_setting(self.site.settings, name, value));
     self.apply_settings();
 }
 
@@ -69,8 +60,7 @@ const char* converter_name(http::Converter converter) noexcept {
 }
 
 std::vector<std::pair<std::string, std::string>> parse_pattern(const std::string& text) {
-    const http::Pattern pattern = http::parse_pattern(text);
-    if (!pattern.error.empty()) throw nb::value_error(pattern.error.c_str());
+    const http::Pattern pattern = require(http::parse_pattern(text));
     std::vector<std::pair<std::string, std::string>> parameters;
     for (const auto& parameter : pattern.parameters())
         parameters.emplace_back(parameter.name, converter_name(parameter.converter));
@@ -111,8 +101,7 @@ void add_site(nb::module_& module) {
         .def(
             "add_files",
             [](SiteObject& self, const std::string& pattern, const std::string& directory, bool dot_files) {
-                if (const std::string wrong = service::check_directory(directory); !wrong.empty())
-                    throw nb::value_error(wrong.c_str());
+                require(service::check_directory(directory));
                 service::Route route;
                 route.kind = service::Route::Kind::files;
                 route.directory = directory;
@@ -124,8 +113,8 @@ void add_site(nb::module_& module) {
             "add_response_headers",
             [](SiteObject& self, const HeaderPairs& pairs) {
                 http::Headers fields = to_headers(pairs);
-                if (const std::string wrong = service::ResponseHeaders::check(fields); !wrong.empty())
-                    throw nb::value_error(("response_headers: " + wrong).c_str());
+                if (const auto checked = service::ResponseHeaders::check(fields); !checked)
+                    raise(http::with_context("response_headers", checked.error()));
                 self.site.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
             },
             nb::arg("fields"))
@@ -135,6 +124,12 @@ void add_site(nb::module_& module) {
                         for (const auto& [name, value] : service::security_headers()) pairs.emplace_back(name, value);
                         return pairs;
                     })
+        .def(
+            "find_route",
+            [](const SiteObject& self, const std::optional<std::string>& method, const std::string& pattern) {
+                return self.site.router.find(method ? std::string_view(*method) : http::websocket_method, pattern);
+            },
+            nb::arg("method").none(), nb::arg("pattern"))
         .def_static("parse_pattern", parse_pattern);
 }
 

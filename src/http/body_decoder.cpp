@@ -60,10 +60,6 @@ bool is_chunk_extension(std::string_view text) noexcept {
 
 }  // namespace
 
-Failure body_too_long() {
-    return {413, "the request body is longer than max_body_size"};
-}
-
 BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : limits_(limits) {
     // Room for the sums below; no line will ever be that long.
     constexpr std::size_t longest = std::numeric_limits<std::size_t>::max() / 2;
@@ -76,7 +72,7 @@ BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : li
         case BodyFraming::content_length:
             remaining_ = head.content_length;
             if (remaining_ > limits_.max_body_bytes) {
-                fail(body_too_long());
+                fail(ErrorCode::body_too_long);
             } else if (remaining_ == 0) {
                 state_ = ParseState::complete;
             }
@@ -109,8 +105,8 @@ std::size_t BodyDecoder::feed(base::Bytes bytes) {
     return bytes.size() - input.size();
 }
 
-void BodyDecoder::fail(Failure failure) {
-    failure_ = std::move(failure);
+void BodyDecoder::fail(ErrorCode error) {
+    error_ = error;
     state_ = ParseState::failed;
 }
 
@@ -147,7 +143,7 @@ void BodyDecoder::take_chunk_end(std::string_view& input) {
     const char expected = line_.empty() ? '\r' : '\n';
     const char came = input.front();
     input.remove_prefix(1);
-    if (came != expected) return fail(400, "expected CRLF after the data of a chunk, got something else");
+    if (came != expected) return fail(ErrorCode::no_chunk_end);
     if (came == '\r') {
         line_ = "\r";
     } else {
@@ -164,12 +160,12 @@ void BodyDecoder::take_chunk_line(std::string_view& input) {
     line_.append(piece);
     input.remove_prefix(piece.size());
     if (exceeds(line_, limits_.max_chunk_line_bytes)) {
-        return fail(400, "a chunk line is longer than max_chunk_line_bytes");
+        return fail(ErrorCode::chunk_line_too_long);
     }
     if (line_feed == std::string_view::npos) return;
     input.remove_prefix(1);
     std::string_view line = line_;
-    if (const auto error = strip_line_end(line); !error.empty()) return fail(400, error);
+    if (const ErrorCode error = strip_line_end(line); error != ErrorCode::none) return fail(error);
     begin_chunk(line);
     line_.clear();
 }
@@ -178,21 +174,21 @@ void BodyDecoder::begin_chunk(std::string_view line) {
     std::uint64_t size = 0;
     std::size_t digits = 0;
     for (; digits < line.size() && hex_value(line[digits]) >= 0; ++digits) {
-        if (digits == max_size_digits) return fail(400, "expected at most 16 digits as chunk size, got more");
+        if (digits == max_size_digits) return fail(ErrorCode::chunk_size_too_long);
         size = size << 4 | static_cast<std::uint64_t>(hex_value(line[digits]));
     }
-    if (digits == 0) return fail(400, "expected hexadecimal digits as chunk size, got something else");
+    if (digits == 0) return fail(ErrorCode::bad_chunk_size);
     const std::string_view extension = line.substr(digits);
     if (!is_chunk_extension(extension)) {
-        return fail(400, "expected chunk extensions or the line's end after the chunk size, got something else");
+        return fail(ErrorCode::bad_chunk_extension);
     }
     if (size > limits_.max_body_bytes - data_bytes_) {
-        return fail(body_too_long());
+        return fail(ErrorCode::body_too_long);
     }
     // Extensions carry nothing to the application: a body must not be a pretext for endless ones.
     extension_bytes_ += extension.size();
     if (extension_bytes_ > free_extension_bytes + extension_bytes_per_octet * data_bytes_) {
-        return fail(400, "the chunk extensions are longer than the data allows for");
+        return fail(ErrorCode::chunk_extensions_too_long);
     }
     remaining_ = size;
     phase_ = size > 0 ? Phase::chunk_data : Phase::trailer;
@@ -209,17 +205,17 @@ void BodyDecoder::take_trailer_line(std::string_view& input) {
     line_.append(piece);
     input.remove_prefix(taken);
     trailer_bytes_ += taken;
-    if (trailer_bytes_ > budget) return fail(431, "the trailer section is longer than max_trailer_bytes");
+    if (trailer_bytes_ > budget) return fail(ErrorCode::trailer_too_long);
     if (!line_ends) return;
 
     std::string_view line = line_;
-    if (const auto error = strip_line_end(line); !error.empty()) return fail(400, error);
+    if (const ErrorCode error = strip_line_end(line); error != ErrorCode::none) return fail(error);
     if (line.empty()) {
         state_ = ParseState::complete;
     } else if (++trailer_fields_ > limits_.max_trailer_fields) {
-        fail(431, "the trailer section has more fields than max_trailer_fields");
-    } else if (const FieldLine field = parse_field_line(line); !field.error.empty()) {
-        fail(400, field.error);
+        fail(ErrorCode::too_many_trailer_fields);
+    } else if (const auto field = parse_field_line(line); !field) {
+        fail(field.error());
     }
     // RFC 9110 section 6.5.1: a trailer field is dropped unless its meaning is known to allow merging; none is here.
     line_.clear();

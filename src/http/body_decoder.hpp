@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "http/error.hpp"
 #include "http/request_parser.hpp"
 
 namespace proapi::http {
@@ -21,9 +22,6 @@ struct BodyLimits {
     std::size_t max_trailer_fields = 100;        // beyond: 431
 };
 
-// Of a body beyond max_body_bytes.
-[[nodiscard]] Failure body_too_long();
-
 class BodyDecoder {
 public:
     BodyDecoder(const RequestHead& head, const BodyLimits& limits);
@@ -31,15 +29,15 @@ public:
     // Takes octets of the body; gives how many it took. It stops at the body's end: the rest is the next request's.
     std::size_t feed(base::Bytes bytes);
     [[nodiscard]] ParseState state() const noexcept { return state_; }
-    [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
+    // Why it has failed; `none` if it has not.
+    [[nodiscard]] ErrorCode error() const noexcept { return error_; }
     [[nodiscard]] std::size_t buffered_bytes() const noexcept { return body_.size() + line_.size(); }
     // What has come since it was taken last: the whole body, if it is taken once, when it is complete.
     [[nodiscard]] std::string take_body() noexcept { return std::exchange(body_, {}); }
 
 private:
     enum class Phase : std::uint8_t { length, chunk_line, chunk_data, chunk_end, trailer };
-    void fail(int status, std::string_view reason) { fail({status, std::string{reason}}); }
-    void fail(Failure failure);
+    void fail(ErrorCode error);
     // Each takes what is its own off the front of `input`.
     void make_room_for(std::size_t count);
     void take_data(std::string_view& input);
@@ -57,7 +55,7 @@ private:
     std::uint64_t extension_bytes_ = 0;  // of all chunk lines
     std::size_t trailer_bytes_ = 0, trailer_fields_ = 0;
     std::string body_;
-    Failure failure_;
+    ErrorCode error_ = ErrorCode::none;
 };
 
 }  // namespace proapi::http

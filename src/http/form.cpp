@@ -21,41 +21,29 @@ bool is_boundary(std::string_view text) noexcept {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
-Form refuse(int status, std::string error) {
-    Form form;
-    form.status = status;
-    form.error = std::move(error);
-    return form;
-}
-
-Form parse_multipart_form(const ParametersOf& type, std::string_view body) {
-    if (!type.error.empty()) return refuse(400, "Content-Type: " + std::string(type.error));
+Result<Form> parse_multipart_form(const ParameterizedValue& type, std::string_view body) {
+    constexpr std::string_view field = "Content-Type";
+    if (type.error != ErrorCode::none) return with_context(field, make_error(type.error));
     const auto is_named = [](const Parameter& one) { return equals_ignoring_case(one.name, "boundary"); };
     const auto count = std::count_if(type.parameters.begin(), type.parameters.end(), is_named);
-    if (count != 1) return refuse(400, "Content-Type: expected one boundary, got " + std::to_string(count));
+    if (count != 1) return with_context(field, make_error(ErrorCode::not_one_boundary, {std::to_string(count)}));
     const Parameter& given = *std::find_if(type.parameters.begin(), type.parameters.end(), is_named);
     const std::string boundary = given.is_quoted ? without_escapes(given.value) : std::string(given.value);
-    if (!is_boundary(boundary))
-        return refuse(400, "Content-Type: expected a boundary of 1 to 70 characters of ASCII, the last no space, got " +
-                               quoted(boundary));
+    if (!is_boundary(boundary)) return with_context(field, make_error(ErrorCode::bad_boundary, {quoted(boundary)}));
     return parse_multipart(boundary, body);
 }
 
 }  // namespace
 
-Form parse_form(std::string_view content_type, std::string_view body) {
-    const ParametersOf type = parse_parameters(content_type);
+Result<Form> parse_form(std::string_view content_type, std::string_view body) {
+    const ParameterizedValue type = parse_parameters(content_type);
     if (equals_ignoring_case(type.value, multipart_type)) return parse_multipart_form(type, body);
     if (equals_ignoring_case(type.value, urlencoded_type)) {
         if (const std::size_t count = count_pairs(body); count > max_form_parts)
-            return refuse(400, "expected a form of at most " + std::to_string(max_form_parts) + " fields, got " +
-                                   std::to_string(count));
-        Form form;
-        form.fields = parse_query(body);
-        return form;
+            return make_error(ErrorCode::too_many_form_fields, {std::to_string(max_form_parts), std::to_string(count)});
+        return Form{parse_query(body), {}};
     }
-    return refuse(415, "expected " + std::string(urlencoded_type) + " or " + std::string(multipart_type) + ", got " +
-                           (content_type.empty() ? "no Content-Type" : quoted(content_type)));
+    return make_error(ErrorCode::unknown_form_type, {content_type.empty() ? "no Content-Type" : quoted(content_type)});
 }
 
 }  // namespace proapi::http

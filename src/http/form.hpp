@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/error.hpp"
 #include "http/url.hpp"
 
 namespace proapi::http {
@@ -27,12 +28,10 @@ struct FormFile {
 struct Form {
     Pairs fields;                 // in order
     std::vector<FormFile> files;  // in order
-    int status = 0;               // 415: another type of body; 400: malformed, or too many parts; 0: neither
-    std::string error;            // "expected ..., got ..."; empty where status is 0
 };
 
 // `content_type` is the request's field, empty where there is none. Linear in the body, of whose files nothing is
-// copied. Where it fails there are no fields and no files.
-[[nodiscard]] Form parse_form(std::string_view content_type, std::string_view body);
+// copied. Fails with status 415 for another type of body, 400 for a malformed one or too many parts.
+[[nodiscard]] Result<Form> parse_form(std::string_view content_type, std::string_view body);
 
 }  // namespace proapi::http

@@ -18,38 +18,23 @@ constexpr bool is_field_octet(char c) noexcept {
 
 }  // namespace
 
-std::string_view strip_line_end(std::string_view& line) noexcept {
+ErrorCode strip_line_end(std::string_view& line) noexcept {
     // RFC 9112 section 2.2 lets a recipient take a lone LF for a line end; this one declines (MAY).
-    if (line.empty() || line.back() != '\r') return "expected CRLF at the end of a line, got a bare LF";
+    if (line.empty() || line.back() != '\r') return ErrorCode::bare_lf;
     line.remove_suffix(1);
-    if (line.find('\r') != std::string_view::npos) return "expected CRLF at the end of a line, got a bare CR";
-    return {};
+    return line.find('\r') == std::string_view::npos ? ErrorCode::none : ErrorCode::bare_cr;
 }
 
-FieldLine parse_field_line(std::string_view line) noexcept {
-    FieldLine field;
-    if (!line.empty() && is_space(line.front())) {
-        field.error = "expected a field name, got white space: folded lines are not accepted";
-        return field;
-    }
+base::Result<FieldLine, ErrorCode> parse_field_line(std::string_view line) noexcept {
+    if (!line.empty() && is_space(line.front())) return ErrorCode::folded_line;
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) {
-        field.error = "expected \"name: value\", got a field line without a colon";
-        return field;
-    }
-    field.name = line.substr(0, colon);
+    if (colon == std::string_view::npos) return ErrorCode::no_colon;
+    const std::string_view name = line.substr(0, colon);
     // RFC 9112 section 5.1: white space between name and colon MUST be refused; it is no token character.
-    if (!is_token(field.name)) {
-        field.error = "expected a token before the colon of a field line, got other characters or none";
-        return field;
-    }
+    if (!is_token(name)) return ErrorCode::bad_field_name;
     const std::string_view value = trim(line.substr(colon + 1));
-    if (!std::all_of(value.begin(), value.end(), is_field_octet)) {
-        field.error = "expected no control character in a field value, got one";
-        return field;
-    }
-    field.value = value;
-    return field;
+    if (!std::all_of(value.begin(), value.end(), is_field_octet)) return ErrorCode::control_in_field_value;
+    return FieldLine{name, value};
 }
 
 }  // namespace proapi::http

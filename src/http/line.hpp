@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "http/error.hpp"
+
 namespace proapi::http {
 
 // Whether a line has more than `limit` octets before its CRLF. `line` is what came of it so far without the LF: a CR
@@ -13,15 +15,14 @@ namespace proapi::http {
     return line.size() > limit && (line.size() - limit > 1 || line.back() != '\r');
 }
 
-// Takes the CR off a line whose LF has come. Gives what is wrong, empty: nothing.
-[[nodiscard]] std::string_view strip_line_end(std::string_view& line) noexcept;
+// Takes the CR off a line whose LF has come.
+[[nodiscard]] ErrorCode strip_line_end(std::string_view& line) noexcept;
 
 struct FieldLine {
     std::string_view name, value;  // views of the line; the value without white space around it
-    std::string_view error;        // what is wrong, empty: nothing
 };
 
 // A field line without its CRLF (RFC 9112 section 5).
-[[nodiscard]] FieldLine parse_field_line(std::string_view line) noexcept;
+[[nodiscard]] base::Result<FieldLine, ErrorCode> parse_field_line(std::string_view line) noexcept;
 
 }  // namespace proapi::http

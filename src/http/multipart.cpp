@@ -14,9 +14,6 @@
 namespace proapi::http {
 namespace {
 
-// What is wrong, empty: nothing.
-using Error = std::string;
-
 // ---- delimiters -----------------------------------------------------------------------------------------------------
 
 struct Delimiter {
@@ -86,7 +83,7 @@ std::string decode_quoted(std::string_view quoted) {
     return text;
 }
 
-std::string utf8_of_latin_1(std::string_view text) {
+std::string latin_1_to_utf8(std::string_view text) {
     std::string utf8;
     for (const char c : text) {
         const auto octet = static_cast<unsigned char>(c);
@@ -104,83 +101,84 @@ bool is_utf8(std::string_view text) noexcept {
     return base::is_valid_utf8(base::as_bytes(text));
 }
 
-Error read_name(const Parameter& parameter, std::optional<std::string>& name) {
-    const std::string what(parameter.name);
-    if (name) return "expected one " + what + " in Content-Disposition, got two";
+Result<void> read_name(const Parameter& parameter, std::optional<std::string>& name) {
+    if (name) return make_error(ErrorCode::part_name_twice, {parameter.name});
     name = parameter.is_quoted ? decode_quoted(parameter.value) : std::string(parameter.value);
-    if (is_utf8(*name)) return "";
-    return "expected a " + what + " in UTF-8, got " + quoted(*name);
+    if (!is_utf8(*name)) return make_error(ErrorCode::part_name_not_utf8, {parameter.name, quoted(*name)});
+    return {};
 }
 
 // UTF-8'en'%e2%82%ac (RFC 8187 section 3.2.1); some clients put quotes around it.
-Error read_extended_name(const Parameter& parameter, std::optional<std::string>& name) {
-    const std::string what(parameter.name);
-    if (name) return "expected one " + what + " in Content-Disposition, got two";
+Result<void> read_extended_name(const Parameter& parameter, std::optional<std::string>& name) {
+    if (name) return make_error(ErrorCode::part_name_twice, {parameter.name});
     const std::size_t charset_end = parameter.value.find('\'');
     const std::size_t language_end =
         charset_end == std::string_view::npos ? std::string_view::npos : parameter.value.find('\'', charset_end + 1);
     const std::string_view charset = parameter.value.substr(0, charset_end);
     const bool is_latin_1 = equals_ignoring_case(charset, "iso-8859-1");
     if (language_end == std::string_view::npos || (!is_latin_1 && !equals_ignoring_case(charset, "utf-8")))
-        return "expected a " + what + " that begins with UTF-8'' or ISO-8859-1'', got " + quoted(parameter.value);
+        return make_error(ErrorCode::bad_extended_charset, {parameter.name, quoted(parameter.value)});
     name = percent_decode(parameter.value.substr(language_end + 1));
-    if (name && is_latin_1) name = utf8_of_latin_1(*name);
-    if (name && is_utf8(*name)) return "";
-    return "expected a " + what + " of percent-encoded " + std::string(charset) + ", got " + quoted(parameter.value);
+    if (name && is_latin_1) name = latin_1_to_utf8(*name);
+    if (!name || !is_utf8(*name))
+        return make_error(ErrorCode::bad_extended_value, {parameter.name, charset, quoted(parameter.value)});
+    return {};
 }
 
-Error read_disposition(std::string_view value, PartHead& head) {
-    const ParametersOf given = parse_parameters(value);
-    if (!given.error.empty()) return "Content-Disposition: " + std::string(given.error);
+Result<void> read_disposition(std::string_view value, PartHead& head) {
+    const ParameterizedValue given = parse_parameters(value);
+    if (given.error != ErrorCode::none) return with_context("Content-Disposition", make_error(given.error));
     // RFC 7578 section 4.2.
     if (!equals_ignoring_case(given.value, "form-data"))
-        return "expected the Content-Disposition form-data, got " + quoted(given.value);
+        return make_error(ErrorCode::not_form_data, {quoted(given.value)});
     std::optional<std::string> extended;
     for (const Parameter& parameter : given.parameters) {
-        Error error;
+        Result<void> read;
         if (equals_ignoring_case(parameter.name, "name")) {
-            error = read_name(parameter, head.name);
+            read = read_name(parameter, head.name);
         } else if (equals_ignoring_case(parameter.name, "filename")) {
-            error = read_name(parameter, head.filename);
+            read = read_name(parameter, head.filename);
         } else if (equals_ignoring_case(parameter.name, "filename*")) {
             // RFC 7578 section 4.2: it MUST NOT be sent. Older clients do; what they send is a file all the same.
-            error = read_extended_name(parameter, extended);
+            read = read_extended_name(parameter, extended);
         } else if (equals_ignoring_case(parameter.name.substr(0, 9), "filename*")) {
             // The pieces of RFC 2231 section 3: without them a file would be taken for a text.
-            error = "expected a filename or filename* in one piece, got " + quoted(parameter.name);
+            read = make_error(ErrorCode::filename_in_pieces, {quoted(parameter.name)});
         }
-        if (!error.empty()) return error;
+        if (!read) return read;
     }
     if (extended) head.filename = std::move(extended);  // RFC 6266 section 4.3: it is preferred
-    return head.name ? "" : "expected a name in Content-Disposition, got none";
+    if (!head.name) return make_error(ErrorCode::no_part_name);
+    return {};
 }
 
-Error read_encoding(std::string_view value) {
+Result<void> read_encoding(std::string_view value) {
     // RFC 7578 section 4.7: deprecated. What these three say is that nothing is encoded.
     for (const std::string_view plain : {"7bit", "8bit", "binary"})
-        if (equals_ignoring_case(value, plain)) return "";
-    return "expected the Content-Transfer-Encoding 7bit, 8bit or binary, got " + quoted(value);
+        if (equals_ignoring_case(value, plain)) return {};
+    return make_error(ErrorCode::bad_part_encoding, {quoted(value)});
 }
 
-Error read_field(const FieldLine& field, PartHead& head) {
+Result<void> read_field(const FieldLine& field, PartHead& head) {
     bool twice = false;
-    Error error;
+    Result<void> read;
     if (equals_ignoring_case(field.name, "content-disposition")) {
         twice = std::exchange(head.has_disposition, true);
-        error = read_disposition(field.value, head);
+        read = read_disposition(field.value, head);
     } else if (equals_ignoring_case(field.name, "content-type")) {
         twice = std::exchange(head.has_type, true);
-        if (!is_field_value(field.value)) error = "expected a Content-Type in ASCII, got " + quoted(field.value);
+        if (!is_field_value(field.value)) read = make_error(ErrorCode::bad_part_type, {quoted(field.value)});
         head.content_type = field.value;
     } else if (equals_ignoring_case(field.name, "content-transfer-encoding")) {
         twice = std::exchange(head.has_encoding, true);
-        error = read_encoding(field.value);
+        read = read_encoding(field.value);
     }
-    return twice ? "expected one " + std::string(field.name) + ", got two" : error;
+    if (twice) return make_error(ErrorCode::part_field_twice, {field.name});
+    return read;
 }
 
 // Takes the head off the front of `part`, which ends where the next delimiter begins.
-Error take_head(std::string_view& part, PartHead& head) {
+Result<void> take_head(std::string_view& part, PartHead& head) {
     const std::size_t size = part.size();
     // RFC 2046 section 5.1.1: the empty line may be missing where there is no data; its CRLF is then the delimiter's.
     for (std::size_t fields = 0; !part.empty(); ++fields) {
@@ -188,63 +186,56 @@ Error take_head(std::string_view& part, PartHead& head) {
         std::string_view line = part.substr(0, max_part_head_bytes - taken);
         const std::size_t line_end = line.find('\n');
         if (line_end == std::string_view::npos && line.size() == max_part_head_bytes - taken)
-            return "expected fields of at most " + std::to_string(max_part_head_bytes) + " octets, got more";
-        if (line_end == std::string_view::npos) return "expected CRLF after a field, got the end of the part";
+            return make_error(ErrorCode::part_head_too_long, {std::to_string(max_part_head_bytes)});
+        if (line_end == std::string_view::npos) return make_error(ErrorCode::part_ends_in_head);
         line = line.substr(0, line_end);
         part.remove_prefix(line_end + 1);
-        if (const std::string_view wrong = strip_line_end(line); !wrong.empty()) return std::string(wrong);
+        if (const ErrorCode error = strip_line_end(line); error != ErrorCode::none) return make_error(error);
         if (line.empty()) break;
-        if (fields == max_part_fields) return "expected at most " + std::to_string(fields) + " fields, got more";
-        const FieldLine field = parse_field_line(line);
-        if (!field.error.empty()) return std::string(field.error);
-        if (Error error = read_field(field, head); !error.empty()) return error;
+        if (fields == max_part_fields) return make_error(ErrorCode::too_many_part_fields, {std::to_string(fields)});
+        const auto field = parse_field_line(line);
+        if (!field) return make_error(field.error());
+        if (auto read = read_field(*field, head); !read) return read;
     }
-    return head.has_disposition ? "" : "expected a Content-Disposition, got none";
+    if (!head.has_disposition) return make_error(ErrorCode::no_disposition);
+    return {};
 }
 
 // ---- parts ----------------------------------------------------------------------------------------------------------
 
-Error read_part(std::string_view part, Form& form) {
+Result<void> read_part(std::string_view part, Form& form) {
     PartHead head;
-    if (Error error = take_head(part, head); !error.empty()) return error;
+    if (auto taken = take_head(part, head); !taken) return taken;
     if (head.filename) {
         // A file field that was left empty.
-        if (head.filename->empty() && part.empty()) return "";
+        if (head.filename->empty() && part.empty()) return {};
         // RFC 7578 section 4.4, and RFC 2045 section 5.2 for one that says nothing.
         const std::string_view type = head.content_type.empty() ? "text/plain" : head.content_type;
         form.files.push_back({std::move(*head.name), std::move(*head.filename), type, part});
-        return "";
+        return {};
     }
-    if (!is_utf8(part)) return "expected a text in UTF-8, got other octets";
+    if (!is_utf8(part)) return make_error(ErrorCode::part_not_utf8);
     form.fields.emplace_back(std::move(*head.name), part);
-    return "";
-}
-
-Error read_parts(const Delimiters& delimiters, std::string_view body, Form& form) {
-    std::optional<Delimiter> delimiter = delimiters.first();
-    if (!delimiter) return "expected a line of two hyphens and the boundary, got none";
-    for (std::size_t number = 1; !delimiter->is_last; ++number) {
-        if (number > max_form_parts) return "expected at most " + std::to_string(max_form_parts) + " parts, got more";
-        const std::size_t begin = delimiter->end;
-        // The CRLF of one delimiter's line may be the next one's: nothing is between them.
-        delimiter = delimiters.next(begin - 2);
-        if (!delimiter) return "expected a last line of two hyphens, the boundary and two hyphens, got none";
-        const std::string_view part = body.substr(begin, std::max(delimiter->begin, begin) - begin);
-        if (const Error error = read_part(part, form); !error.empty())
-            return "part " + std::to_string(number) + ": " + error;
-    }
-    return "";
+    return {};
 }
 
 }  // namespace
 
-Form parse_multipart(std::string_view boundary, std::string_view body) {
+Result<Form> parse_multipart(std::string_view boundary, std::string_view body) {
+    const Delimiters delimiters(boundary, body);
     Form form;
-    Error error = read_parts(Delimiters(boundary, body), body, form);
-    if (error.empty()) return form;
-    form = {};
-    form.status = 400;
-    form.error = std::move(error);
+    std::optional<Delimiter> delimiter = delimiters.first();
+    if (!delimiter) return make_error(ErrorCode::no_first_boundary);
+    for (std::size_t number = 1; !delimiter->is_last; ++number) {
+        if (number > max_form_parts) return make_error(ErrorCode::too_many_parts, {std::to_string(max_form_parts)});
+        const std::size_t begin = delimiter->end;
+        // The CRLF of one delimiter's line may be the next one's: nothing is between them.
+        delimiter = delimiters.next(begin - 2);
+        if (!delimiter) return make_error(ErrorCode::no_last_boundary);
+        const std::string_view part = body.substr(begin, std::max(delimiter->begin, begin) - begin);
+        if (auto read = read_part(part, form); !read)
+            return with_context("part " + std::to_string(number), std::move(read).error());
+    }
     return form;
 }
 

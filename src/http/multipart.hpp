@@ -13,6 +13,6 @@
 namespace proapi::http {
 
 // `boundary` has 1 to 70 octets, none of them CR or LF. See parse_form().
-[[nodiscard]] Form parse_multipart(std::string_view boundary, std::string_view body);
+[[nodiscard]] Result<Form> parse_multipart(std::string_view boundary, std::string_view body);
 
 }  // namespace proapi::http

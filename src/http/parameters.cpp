@@ -18,44 +18,44 @@ bool take_quoted(std::string_view& rest, std::string_view& value) noexcept {
     return true;
 }
 
-// Takes "name=value" off the front of `rest`, or "name" if the grammar has it. Gives what is wrong, empty: nothing.
-std::string_view take_parameter(std::string_view& rest, Parameter& parameter, ParameterGrammar grammar) noexcept {
+// Takes "name=value" off the front of `rest`, or "name" if the grammar has it.
+ErrorCode take_parameter(std::string_view& rest, Parameter& parameter, ParameterGrammar grammar) noexcept {
     parameter.name = rest.substr(0, rest.find_first_of("=;"));
     rest.remove_prefix(parameter.name.size());
     parameter.has_value = grammar == ParameterGrammar::rfc_9110 || rest.starts_with('=');
     if (!parameter.has_value) parameter.name = trim_end(parameter.name);
-    if (!is_token(parameter.name)) return "expected a token as the name of a parameter, got something else";
-    if (!parameter.has_value) return "";
-    if (!rest.starts_with('=')) return "expected name=value, got a parameter without an equals sign";
+    if (!is_token(parameter.name)) return ErrorCode::bad_parameter_name;
+    if (!parameter.has_value) return ErrorCode::none;
+    if (!rest.starts_with('=')) return ErrorCode::parameter_without_value;
     rest.remove_prefix(1);
     parameter.is_quoted = rest.starts_with('"');
     if (parameter.is_quoted) {
-        if (!take_quoted(rest, parameter.value)) return "expected a closing quote in a parameter, got none";
+        if (!take_quoted(rest, parameter.value)) return ErrorCode::unclosed_quote;
     } else {
         const std::string_view value = rest.substr(0, rest.find(';'));
         parameter.value = trim_end(value);
-        if (!is_token(parameter.value)) return "expected a token or a quoted string in a parameter, got neither";
+        if (!is_token(parameter.value)) return ErrorCode::bad_parameter_value;
         rest.remove_prefix(value.size());
     }
     skip_space(rest);
-    return rest.empty() || rest.front() == ';' ? "" : "expected a semicolon after a quoted string, got something else";
+    return rest.empty() || rest.front() == ';' ? ErrorCode::none : ErrorCode::text_after_quote;
 }
 
 }  // namespace
 
-ParametersOf parse_parameters(std::string_view text, ParameterGrammar grammar) {
-    ParametersOf parsed;
+ParameterizedValue parse_parameters(std::string_view text, ParameterGrammar grammar) {
+    ParameterizedValue parsed;
     skip_space(text);
     const std::string_view value = text.substr(0, text.find(';'));
     parsed.value = trim_end(value);
     text.remove_prefix(value.size());
-    while (!text.empty() && parsed.error.empty()) {
+    while (!text.empty() && parsed.error == ErrorCode::none) {
         text.remove_prefix(1);  // the ";"
         skip_space(text);
         if (grammar == ParameterGrammar::rfc_9110 && (text.empty() || text.front() == ';')) continue;
         Parameter parameter;
         parsed.error = take_parameter(text, parameter, grammar);
-        if (parsed.error.empty()) parsed.parameters.push_back(parameter);
+        if (parsed.error == ErrorCode::none) parsed.parameters.push_back(parameter);
     }
     return parsed;
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "http/error.hpp"
+
 namespace proapi::http {
 
 enum class ParameterGrammar : std::uint8_t {
@@ -23,15 +25,15 @@ struct Parameter {
 };
 
 // Views of the text that was parsed, or of constants.
-struct ParametersOf {
+struct ParameterizedValue {
     std::string_view value;  // before the first ";", without white space around it
     std::vector<Parameter> parameters;
-    std::string_view error;  // what is wrong, empty: nothing; then `value` is there all the same
+    ErrorCode error = ErrorCode::none;  // the value is there all the same
 };
 
 // Linear.
-[[nodiscard]] ParametersOf parse_parameters(std::string_view text,
-                                            ParameterGrammar grammar = ParameterGrammar::rfc_9110);
+[[nodiscard]] ParameterizedValue parse_parameters(std::string_view text,
+                                                  ParameterGrammar grammar = ParameterGrammar::rfc_9110);
 
 // A quoted value's text, for fields where RFC 9110 section 5.6.4 holds: a quoted-pair is its second octet.
 [[nodiscard]] std::string without_escapes(std::string_view quoted);

@@ -24,56 +24,59 @@ bool is_identifier(std::string_view text) noexcept {
 }
 
 // "{name}" or "{name:converter}".
-std::string parse_parameter(std::string_view text, PathParameter& parameter) {
+Result<PathParameter> parse_parameter(std::string_view text) {
     const std::string_view inside = text.substr(1, text.size() - 2);
     const std::size_t colon = inside.find(':');
     const std::string_view name = inside.substr(0, colon);
-    if (!is_identifier(name))
-        return "expected a letter, then letters, digits or _ as parameter name, got " + quoted(name);
-    parameter.name = name;
-    if (colon == std::string_view::npos) return {};
+    if (!is_identifier(name)) return make_error(ErrorCode::bad_parameter_identifier, {quoted(name)});
+    if (colon == std::string_view::npos) return PathParameter{std::string(name)};
     const std::string_view converter = inside.substr(colon + 1);
     const auto known = converter_named(converter);
-    if (!known) return "expected int, float, uuid, path or str as converter, got " + quoted(converter);
-    parameter.converter = *known;
-    return {};
+    if (!known) return make_error(ErrorCode::unknown_converter, {quoted(converter)});
+    return PathParameter{std::string(name), *known};
 }
 
-std::string parse_literal(std::string_view text, std::string& literal) {
+Result<std::string> parse_literal(std::string_view text) {
     if (text.find_first_of("{}") != std::string_view::npos) {
-        return "expected a segment to be text or one {parameter}, got " + quoted(text);
+        return make_error(ErrorCode::mixed_segment, {quoted(text)});
     }
     if (text.find_first_of("?#") != std::string_view::npos) {
-        return "expected a path without query or fragment, got " + quoted(text);
+        return make_error(ErrorCode::query_in_pattern, {quoted(text)});
     }
     auto decoded = percent_decode(text);
     if (!decoded || replace_invalid_utf8(*decoded) != *decoded || decoded->find('\0') != std::string::npos) {
-        return "expected valid percent-encoded UTF-8 without NUL, got " + quoted(text);
+        return make_error(ErrorCode::bad_pattern_escape, {quoted(text)});
     }
-    literal = std::move(*decoded);
-    return {};
+    return std::move(*decoded);
 }
 
-std::string parse_segment(std::string_view text, Pattern::Segment& segment) {
+Result<Pattern::Segment> parse_segment(std::string_view text) {
     const bool is_parameter = text.size() >= 2 && text.front() == '{' && text.find('}') == text.size() - 1 &&
                               text.find('{', 1) == std::string_view::npos;
-    return is_parameter ? parse_parameter(text, segment.parameter.emplace()) : parse_literal(text, segment.literal);
+    if (is_parameter) {
+        auto parameter = parse_parameter(text);
+        if (!parameter) return std::move(parameter).error();
+        return Pattern::Segment{{}, *std::move(parameter)};
+    }
+    auto literal = parse_literal(text);
+    if (!literal) return std::move(literal).error();
+    return Pattern::Segment{*std::move(literal), std::nullopt};
 }
 
 // What only the whole shows: `path` takes the rest, names are arguments.
-std::string check_parameters(const Pattern& pattern) {
+Result<void> check_parameters(const Pattern& pattern) {
     const auto parameters = pattern.parameters();
     for (std::size_t i = 0; i < parameters.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) {
             if (parameters[i].name == parameters[j].name) {
-                return "expected each parameter name once, got " + quoted(parameters[i].name) + " twice";
+                return make_error(ErrorCode::parameter_twice, {quoted(parameters[i].name)});
             }
         }
     }
     for (std::size_t i = 0; i + 1 < pattern.segments.size(); ++i) {
         const auto& parameter = pattern.segments[i].parameter;
         if (parameter && parameter->converter == Converter::path) {
-            return "expected {" + parameter->name + ":path} as last segment, since it takes the rest of the path";
+            return make_error(ErrorCode::path_not_last, {parameter->name});
         }
     }
     return {};
@@ -89,24 +92,20 @@ std::vector<PathParameter> Pattern::parameters() const {
     return found;
 }
 
-Pattern parse_pattern(std::string_view text) {
+Result<Pattern> parse_pattern(std::string_view text) {
+    if (!text.starts_with('/')) return make_error(ErrorCode::no_leading_slash, {quoted(text)});
     Pattern pattern;
-    if (!text.starts_with('/')) {
-        pattern.error = "expected a path that begins with \"/\", got " + quoted(text);
-        return pattern;
-    }
-    for (std::string_view rest = text; !rest.empty() && pattern.error.empty();) {
+    for (std::string_view rest = text; !rest.empty();) {
         rest.remove_prefix(1);
-        const std::string_view segment = rest.substr(0, rest.find('/'));
-        rest.remove_prefix(segment.size());
+        const std::string_view piece = rest.substr(0, rest.find('/'));
+        rest.remove_prefix(piece.size());
         // Only the last segment may be empty: "/" and "/a/" are paths of their own.
-        if (segment.empty() && !rest.empty()) {
-            pattern.error = "expected no empty segment before the last, got " + quoted(text);
-        } else {
-            pattern.error = parse_segment(segment, pattern.segments.emplace_back());
-        }
+        if (piece.empty() && !rest.empty()) return make_error(ErrorCode::empty_segment, {quoted(text)});
+        auto segment = parse_segment(piece);
+        if (!segment) return std::move(segment).error();
+        pattern.segments.push_back(*std::move(segment));
     }
-    if (pattern.error.empty()) pattern.error = check_parameters(pattern);
+    if (auto checked = check_parameters(pattern); !checked) return std::move(checked).error();
     return pattern;
 }
 

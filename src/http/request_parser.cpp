@@ -57,9 +57,9 @@ std::size_t RequestParser::feed(base::Bytes bytes) {
         std::string_view line = std::string_view{buffer_}.substr(line_start_);
         if (line_ends) line.remove_suffix(1);
         if (!in_fields_ && exceeds(line, limits_.max_request_line_bytes)) {
-            fail(414, "the request line is longer than max_request_line");
+            fail(ErrorCode::request_line_too_long);
         } else if (buffer_.size() > limits_.max_head_bytes) {
-            fail(431, "the request head is longer than max_head");
+            fail(ErrorCode::head_too_long);
         } else if (line_ends) {
             take_line();
         }
@@ -76,8 +76,8 @@ RequestHead RequestParser::take_head() {
     return head;
 }
 
-void RequestParser::fail(int status, std::string_view reason) {
-    failure_ = {status, std::string{reason}};
+void RequestParser::fail(ErrorCode error) {
+    error_ = error;
     state_ = ParseState::failed;
 }
 
@@ -86,7 +86,7 @@ void RequestParser::take_line() {
     std::string_view line = std::string_view{buffer_}.substr(line_start_);
     line.remove_suffix(1);
     line_start_ = buffer_.size();
-    if (const auto error = strip_line_end(line); !error.empty()) return fail(400, error);
+    if (const ErrorCode error = strip_line_end(line); error != ErrorCode::none) return fail(error);
     if (in_fields_) return line.empty() ? finish() : take_field_line(line);
     if (line.empty() && !skipped_blank_line_) {
         // RFC 9112 section 2.2: at least one empty line before the request line SHOULD be ignored.
@@ -103,16 +103,16 @@ void RequestParser::take_request_line(std::string_view line) {
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == last || line.find(' ', first + 1) != last) {
-        return fail(400, "expected \"method SP target SP version\" as request line");
+        return fail(ErrorCode::bad_request_line);
     }
     const std::string_view method = line.substr(0, first);
     const std::string_view target = line.substr(first + 1, last - first - 1);
     const std::string_view version = line.substr(last + 1);
-    if (!is_token(method)) return fail(400, "expected a token as method, got other characters or none");
-    if (!is_version(version)) return fail(400, "expected HTTP/1.1 as version, got something else");
-    if (version[5] != '1') return fail(505, "expected HTTP/1.1 or HTTP/1.0, got another major version");
-    if (method == "CONNECT") return fail(501, "CONNECT is for proxies; this is an origin server");
-    if (const auto error = check_target(method, target); !error.empty()) return fail(400, error);
+    if (!is_token(method)) return fail(ErrorCode::bad_method);
+    if (!is_version(version)) return fail(ErrorCode::bad_version);
+    if (version[5] != '1') return fail(ErrorCode::unsupported_version);
+    if (method == "CONNECT") return fail(ErrorCode::connect_method);
+    if (const ErrorCode error = check_target(method, target); error != ErrorCode::none) return fail(error);
     head_.method = method;
     head_.target = target;
     head_.headers.reserve(buffer_.capacity());  // the whole head, where it came in one piece
@@ -122,10 +122,10 @@ void RequestParser::take_request_line(std::string_view line) {
 }
 
 void RequestParser::take_field_line(std::string_view line) {
-    if (++fields_seen_ > limits_.max_fields) return fail(431, "the request has more fields than max_fields");
-    const FieldLine field = parse_field_line(line);
-    if (!field.error.empty()) return fail(400, field.error);
-    head_.headers.add(field.name, field.value);
+    if (++fields_seen_ > limits_.max_fields) return fail(ErrorCode::too_many_fields);
+    const auto field = parse_field_line(line);
+    if (!field) return fail(field.error());
+    head_.headers.add(field->name, field->value);
 }
 
 void RequestParser::finish() {
@@ -140,12 +140,12 @@ void RequestParser::finish() {
 bool RequestParser::settle_host() {
     const auto hosts = head_.headers.getlist("Host");
     if (hosts.size() > 1) {
-        fail(400, "expected one Host field, got several");
+        fail(ErrorCode::several_hosts);
     } else if (hosts.empty() && head_.minor_version >= 1) {
         // RFC 9112 section 3.2: MUST be refused, whatever form the target has.
-        fail(400, "expected a Host field, got none");
+        fail(ErrorCode::no_host);
     } else if (!hosts.empty() && !parse_authority(hosts.front())) {
-        fail(400, "expected host or host:port as Host, got something else");
+        fail(ErrorCode::bad_host);
     }
     return state_ == ParseState::need_data;
 }
@@ -156,21 +156,21 @@ bool RequestParser::settle_framing() {
     if (!codings.empty()) {
         // RFC 9112 sections 6.1 and 6.3: each of these is how a request is smuggled past one of two readers.
         if (!lengths.empty()) {
-            fail(400, "expected Content-Length or Transfer-Encoding, got both");
+            fail(ErrorCode::two_framings);
         } else if (head_.minor_version == 0) {
-            fail(400, "expected no Transfer-Encoding in HTTP/1.0, got one");
+            fail(ErrorCode::coding_in_http_1_0);
         } else if (codings.size() > 1) {
-            fail(400, "expected one Transfer-Encoding field, got several");
+            fail(ErrorCode::several_codings);
         } else if (!equals_ignoring_case(codings.front(), "chunked")) {
-            fail(names_unknown_coding(codings.front()) ? 501 : 400, "expected chunked as only transfer coding");
+            fail(names_unknown_coding(codings.front()) ? ErrorCode::unknown_coding : ErrorCode::bad_coding);
         } else {
             head_.framing = BodyFraming::chunked;
         }
     } else if (lengths.size() > 1) {
-        fail(400, "expected one Content-Length field, got several");
+        fail(ErrorCode::several_lengths);
     } else if (!lengths.empty()) {
         if (!parse_length(lengths.front(), head_.content_length)) {
-            fail(400, "expected digits as Content-Length, below 2^64");
+            fail(ErrorCode::bad_length);
         }
         head_.framing = BodyFraming::content_length;
     }
@@ -182,7 +182,7 @@ bool RequestParser::settle_expectation() {
     if (head_.minor_version == 0) return true;
     for (const std::string_view expectation : head_.headers.getlist("Expect")) {
         if (!equals_ignoring_case(expectation, "100-continue")) {
-            fail(417, "expected 100-continue as Expect, got something else");
+            fail(ErrorCode::unknown_expectation);
             return false;
         }
         head_.expects_continue = head_.framing == BodyFraming::chunked ||

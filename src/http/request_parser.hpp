@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "http/error.hpp"
 #include "http/request.hpp"
 
 namespace proapi::http {
@@ -17,12 +18,6 @@ struct HeadLimits {
     std::size_t max_request_line_bytes = 8 * 1024;  // beyond: 414
     std::size_t max_head_bytes = 16 * 1024;         // beyond: 431
     std::size_t max_fields = 100;                   // beyond: 431
-};
-
-// Why a message was refused: the status to answer and one sentence that says what was expected and what came.
-struct Failure {
-    int status = 0;  // 0: none
-    std::string reason;
 };
 
 enum class ParseState : std::uint8_t { need_data, complete, failed };
@@ -35,7 +30,8 @@ public:
     // After `complete`, call take_head() before the next feed(); after `failed` nothing more is taken.
     std::size_t feed(base::Bytes bytes);
     [[nodiscard]] ParseState state() const noexcept { return state_; }
-    [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
+    // Why it has failed; `none` if it has not.
+    [[nodiscard]] ErrorCode error() const noexcept { return error_; }
     // Whether an octet of the next head has come (decides between idle keep-alive and head_timeout).
     [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty() || state_ != ParseState::need_data; }
     [[nodiscard]] std::size_t buffered_bytes() const noexcept { return buffer_.size(); }
@@ -43,7 +39,7 @@ public:
     [[nodiscard]] RequestHead take_head();
 
 private:
-    void fail(int status, std::string_view reason);
+    void fail(ErrorCode error);
     void take_line();
     void take_request_line(std::string_view line);
     void take_field_line(std::string_view line);
@@ -60,7 +56,7 @@ private:
     bool skipped_blank_line_ = false;  // the one tolerated before the request line
     std::size_t fields_seen_ = 0;
     RequestHead head_;
-    Failure failure_;
+    ErrorCode error_ = ErrorCode::none;
 };
 
 }  // namespace proapi::http

@@ -39,22 +39,16 @@ Target split_target(std::string_view method, std::string_view target) noexcept {
     return parts;
 }
 
-std::string_view check_target(std::string_view method, std::string_view target) {
-    if (!std::all_of(target.begin(), target.end(), is_visible_ascii)) {
-        return "expected visible ASCII in the request target, got a control or non-ASCII character";
-    }
-    if (target.find('#') != std::string_view::npos) return "expected no fragment in the request target, got \"#\"";
-    if (target.starts_with('/')) return {};
-    if (target == "*") return method == "OPTIONS" ? "" : "expected \"*\" as request target with OPTIONS only";
+ErrorCode check_target(std::string_view method, std::string_view target) {
+    if (!std::all_of(target.begin(), target.end(), is_visible_ascii)) return ErrorCode::bad_target_octet;
+    if (target.find('#') != std::string_view::npos) return ErrorCode::fragment_in_target;
+    if (target.starts_with('/')) return ErrorCode::none;
+    if (target == "*") return method == "OPTIONS" ? ErrorCode::none : ErrorCode::asterisk_without_options;
     const std::string_view scheme = target.substr(0, std::min(target.find(after_scheme), target.size()));
-    if (scheme.size() == target.size() ||
-        !(equals_ignoring_case(scheme, "http") || equals_ignoring_case(scheme, "https"))) {
-        return "expected a request target that begins with \"/\", \"http://\" or \"https://\"";
-    }
-    if (!parse_authority(split_target(method, target).authority)) {
-        return "expected host or host:port in the request target, without user information";
-    }
-    return {};
+    const bool is_known = equals_ignoring_case(scheme, "http") || equals_ignoring_case(scheme, "https");
+    if (scheme.size() == target.size() || !is_known) return ErrorCode::bad_target_form;
+    const bool has_host = parse_authority(split_target(method, target).authority).has_value();
+    return has_host ? ErrorCode::none : ErrorCode::bad_target_authority;
 }
 
 }  // namespace proapi::http

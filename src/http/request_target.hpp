@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "http/error.hpp"
+
 namespace proapi::http {
 
 struct Target {
@@ -14,7 +16,6 @@ struct Target {
 
 // The views are of `target` or of constants. What no check has passed is taken for origin-form.
 [[nodiscard]] Target split_target(std::string_view method, std::string_view target) noexcept;
-// What is wrong (400), empty: nothing.
-[[nodiscard]] std::string_view check_target(std::string_view method, std::string_view target);
+[[nodiscard]] ErrorCode check_target(std::string_view method, std::string_view target);
 
 }  // namespace proapi::http

@@ -56,19 +56,13 @@ std::string connection_options(const ResponseHead& head) {
 
 }  // namespace
 
-std::string check_response(int status, const Headers& headers) {
-    if (status < 200 || status > 599) {
-        return "expected a status from 200 to 599, got " + std::to_string(status);
-    }
+Result<void> check_response(int status, const Headers& headers) {
+    if (status < 200 || status > 599) return make_error(ErrorCode::bad_status, {std::to_string(status)});
     for (const Header field : headers) {
         // The name itself may hold what breaks a log line; it is shown only once it is known to be a token.
-        if (!is_token(field.name)) return "expected a token as header name, got other characters or none";
-        if (is_engine_field(field.name))
-            return "the header " + std::string{field.name} + " is written by the server itself";
-        if (!is_field_value(field.value)) {
-            return "expected visible ASCII, inner spaces and tabs as value of the header " + std::string{field.name} +
-                   ", got another character or white space at an end";
-        }
+        if (!is_token(field.name)) return make_error(ErrorCode::bad_header_name);
+        if (is_engine_field(field.name)) return make_error(ErrorCode::engine_header, {field.name});
+        if (!is_field_value(field.value)) return make_error(ErrorCode::bad_header_value, {field.name});
     }
     return {};
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/error.hpp"
 #include "http/headers.hpp"
 
 namespace proapi::http {
@@ -27,10 +28,10 @@ struct ResponseHead {
     std::chrono::milliseconds keep_alive_timeout{0};
 };
 
-// What is wrong with what an application put into a response (a status outside 200-599, a field name or value that
-// would break the framing or is not ASCII, a field the engine writes itself: Connection, Content-Length,
-// Transfer-Encoding, Date); empty: nothing.
-[[nodiscard]] std::string check_response(int status, const Headers& headers);
+// Checks what an application put into a response. Fails for a status outside 200-599, a field name or value that would
+// break the framing or is not ASCII, and a field that the engine writes itself: Connection, Content-Length,
+// Transfer-Encoding, Date.
+[[nodiscard]] Result<void> check_response(int status, const Headers& headers);
 
 // The head with its final empty line: status line, Date (`date` is an IMF-fixdate; empty: none), the caller's fields,
 // framing, Keep-Alive (RFC 2068 section 19.7.1.1) where a connection is kept for a known time, and one Connection

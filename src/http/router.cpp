@@ -133,6 +133,11 @@ struct Router::Node {
         return *slot;
     }
 
+    [[nodiscard]] const Node* find_child(const Pattern::Segment& segment) const noexcept {
+        if (segment.parameter) return child(segment.parameter->converter);
+        const auto literal = literals.find(segment.literal);
+        return literal == literals.end() ? nullptr : literal->second.get();
+    }
     [[nodiscard]] const Node* child(Converter converter) const noexcept {
         return parameters[static_cast<std::size_t>(converter)].get();
     }
@@ -203,19 +208,29 @@ Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 
-std::string Router::add(std::string_view method, std::string_view pattern, std::size_t route) {
+Result<void> Router::add(std::string_view method, std::string_view pattern, std::size_t route) {
     if (!is_token(method) && method != websocket_method)
-        return "expected a token as method, got \"" + std::string{method} + '"';
-    const Pattern parsed = parse_pattern(pattern);
-    if (!parsed.error.empty()) return parsed.error;
+        return make_error(ErrorCode::bad_route_method, {quoted(method)});
+    Result<Pattern> parsed = parse_pattern(pattern);
+    if (!parsed) return std::move(parsed).error();
     Node* node = root_.get();
-    for (const Pattern::Segment& segment : parsed.segments) node = &node->child(segment);
-    for (const Node::Endpoint& endpoint : node->endpoints) {
-        if (endpoint.method != method) continue;
-        return "expected one " + std::string{method} + " route for \"" + std::string{pattern} + "\", got a second";
-    }
-    node->endpoints.push_back({std::string{method}, route, parsed.parameters()});
+    for (const Pattern::Segment& segment : parsed->segments) node = &node->child(segment);
+    if (std::ranges::find(node->endpoints, method, &Node::Endpoint::method) != node->endpoints.end())
+        return make_error(ErrorCode::route_twice, {method, quoted(pattern)});
+    node->endpoints.push_back({std::string{method}, route, parsed->parameters()});
     return {};
+}
+
+std::optional<std::size_t> Router::find(std::string_view method, std::string_view pattern) const {
+    const auto parsed = parse_pattern(pattern);
+    if (!parsed) return std::nullopt;
+    const Node* node = root_.get();
+    for (const Pattern::Segment& segment : parsed->segments) {
+        node = node->find_child(segment);
+        if (!node) return std::nullopt;
+    }
+    const auto found = std::ranges::find(node->endpoints, method, &Node::Endpoint::method);
+    return found == node->endpoints.end() ? std::nullopt : std::optional(found->route);
 }
 
 Match Router::match(std::string_view method, std::string_view raw_path) const {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "http/error.hpp"
+
 namespace proapi::http {
 
 enum class Converter : std::uint8_t { text, integer, floating, uuid, path };
@@ -21,18 +23,18 @@ struct PathParameter {
     friend bool operator==(const PathParameter&, const PathParameter&) = default;
 };
 
-// The parameters of a route pattern such as "/chat/{room}/{page:int}", or, in `error`, what is wrong with it (no
-// leading slash, unknown converter, duplicate or invalid name, an empty or mixed segment, `path` not last).
+// A route pattern such as "/chat/{room}/{page:int}".
 struct Pattern {
     struct Segment {
         std::string literal;  // decoded; where `parameter` is none
         std::optional<PathParameter> parameter;
     };
     std::vector<Segment> segments;
-    std::string error;
     [[nodiscard]] std::vector<PathParameter> parameters() const;
 };
-[[nodiscard]] Pattern parse_pattern(std::string_view pattern);
+// Fails for a pattern without a leading slash, an unknown converter, a duplicate or invalid name, an empty or mixed
+// segment, or a `path` that is not last.
+[[nodiscard]] Result<Pattern> parse_pattern(std::string_view pattern);
 
 // A route id is the caller's number. Methods are as in HTTP; websocket_method names a WebSocket route. It is no token:
 // no request can have it for its method.
@@ -66,9 +68,11 @@ public:
     Router(Router&&) noexcept;
     Router& operator=(Router&&) noexcept;
 
-    // Gives what is wrong (see Pattern::error; or a duplicate: same shape of path and same method), empty: added.
-    // GET serves HEAD too, unless HEAD is registered for that path.
-    [[nodiscard]] std::string add(std::string_view method, std::string_view pattern, std::size_t route);
+    // Fails as parse_pattern() does, for a method that is not a token, and for a second route of the same method whose
+    // path has the same shape. GET serves HEAD too, unless HEAD is registered for that path.
+    [[nodiscard]] Result<void> add(std::string_view method, std::string_view pattern, std::size_t route);
+    // The route that add() would refuse this one for; none: it is free, or the pattern is wrong.
+    [[nodiscard]] std::optional<std::size_t> find(std::string_view method, std::string_view pattern) const;
     // `raw_path` is the path of the request target, still percent-encoded.
     [[nodiscard]] Match match(std::string_view method, std::string_view raw_path) const;
     // The methods of every route of that path, sorted; HEAD beside GET. Of a WebSocket route GET, the method of a

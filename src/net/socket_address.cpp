@@ -8,6 +8,20 @@
 #include <cstring>
 
 namespace proapi::net {
+namespace {
+
+class ResolverCategory final : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "getaddrinfo"; }
+    [[nodiscard]] std::string message(int status) const override { return gai_strerror(status); }
+};
+
+[[nodiscard]] const std::error_category& resolver_category() noexcept {
+    static const ResolverCategory category;
+    return category;
+}
+
+}  // namespace
 
 base::Address SocketAddress::address() const {
     char text[INET6_ADDRSTRLEN] = "";
@@ -36,17 +50,14 @@ SocketAddress SocketAddress::with_port(std::uint16_t port) const {
     return changed;
 }
 
-std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port, std::string& error) {
+base::Result<std::vector<SocketAddress>, std::error_code> resolve(const std::string& host, std::uint16_t port) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     addrinfo* list = nullptr;
     const int status = getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(), &hints, &list);
-    if (status != 0) {
-        error = gai_strerror(status);
-        return {};
-    }
+    if (status != 0) return std::error_code(status, resolver_category());
     std::vector<SocketAddress> found;
     for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
         SocketAddress one;

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/result.hpp"
 
 namespace proapi::net {
 
@@ -19,7 +21,9 @@ struct SocketAddress {
     [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
 };
 
-// What `host` names, for listening; empty with `error` filled where it names nothing.
-[[nodiscard]] std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port, std::string& error);
+// The addresses that `host` names, for listening: at least one. Fails with a code of getaddrinfo(), whose message() is
+// gai_strerror()'s. Blocks while it asks the system's resolver.
+[[nodiscard]] base::Result<std::vector<SocketAddress>, std::error_code> resolve(const std::string& host,
+                                                                                std::uint16_t port);
 
 }  // namespace proapi::net

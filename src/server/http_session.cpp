@@ -60,7 +60,7 @@ void HttpSession::take(base::MutableBytes bytes) {
     }
     // As those that had begun before the stop.
     if (stopping_ && phase_ == Phase::body && exchange_->collects_body() && !connection_.has_unread_octets())
-        fail_body(service::Refusal::stopping);
+        fail_body(describe(service::Refusal::stopping));
 }
 
 bool HttpSession::may_take() const noexcept {
@@ -78,7 +78,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
         connection_.server().log_limited(service::LogLevel::info,
                                          "a TLS handshake came to a port of plain HTTP: its clients "
                                          "must say http:// and ws://, or a proxy must end the TLS");
-        refuse_head(service::Refusal::plain_port);
+        refuse_head(describe(service::Refusal::plain_port));
         return {};
     }
     const base::MutableBytes rest = bytes.subspan(parser_.feed(bytes));
@@ -97,7 +97,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
             if (!parser_.has_begun()) pass_over_empty_line();
             return {};
         case http::ParseState::failed:
-            refuse_head(parser_.failure());
+            refuse_head(http::describe(parser_.error()));
             return {};
         case http::ParseState::complete:
             break;
@@ -109,15 +109,10 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
 }
 
 // What follows can't be told from what was refused: the connection ends.
-void HttpSession::refuse_head(const http::Failure& failure) {
+void HttpSession::refuse_head(service::RefusalText refusal) {
     keep_alive_ = false;
     begin_exchange({.head = {}, .match = {}, .client = client_}, service::Exchange::Body::none);
-    connection_.server().service().open_malformed(exchange_, failure);
-}
-
-void HttpSession::refuse_head(service::Refusal refusal) {
-    const auto [status, text] = service::describe(refusal);
-    refuse_head({status, std::string(text)});
+    connection_.server().service().open_malformed(exchange_, refusal);
 }
 
 void HttpSession::on_head(base::MutableBytes rest) {
@@ -146,7 +141,7 @@ void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange
 void HttpSession::start_body(std::uint64_t max_bytes) {
     const http::RequestHead& head = exchange_->request().head;
     body_.emplace(head, http::BodyLimits{.max_body_bytes = max_bytes});
-    if (body_->state() == http::ParseState::failed) return fail_body(body_->failure());
+    if (body_->state() == http::ParseState::failed) return fail_body(http::describe(body_->error()));
     if (head.expects_continue) output_.append("HTTP/1.1 100 Continue\r\n\r\n");
     phase_ = Phase::body;
     watch_body();
@@ -171,7 +166,7 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
     body_received_ += taken;
     switch (body_->state()) {
         case http::ParseState::failed:
-            fail_body(body_->failure());
+            fail_body(http::describe(body_->error()));
             return {};
         case http::ParseState::need_data:
             if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());
@@ -190,17 +185,12 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
     return bytes.subspan(taken);
 }
 
-void HttpSession::fail_body(http::Failure failure) {
+void HttpSession::fail_body(service::RefusalText refusal) {
     timer_.cancel();
     if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());  // what came before comes first
     body_.reset();
     phase_ = Phase::responding;
-    exchange_->on_body_failed(std::move(failure));
-}
-
-void HttpSession::fail_body(service::Refusal refusal) {
-    const auto [status, text] = service::describe(refusal);
-    fail_body({status, std::string(text)});
+    exchange_->on_body_failed(refusal);
 }
 
 void HttpSession::on_peer_finished() {
@@ -414,7 +404,7 @@ void HttpSession::on_shutdown() {
         case Phase::head:
             return refuse_partial_head();
         case Phase::body:
-            return exchange_->collects_body() ? fail_body(service::Refusal::stopping) : cut_stream();
+            return exchange_->collects_body() ? fail_body(describe(service::Refusal::stopping)) : cut_stream();
         case Phase::responding:
             return cut_stream();
         case Phase::finished:
@@ -432,7 +422,7 @@ void HttpSession::cut_stream() {
 // The server stops, and no request is whole.
 void HttpSession::refuse_partial_head() {
     if (!parser_.has_begun()) return connection_.finish();
-    refuse_head(service::Refusal::stopping);
+    refuse_head(describe(service::Refusal::stopping));
 }
 
 void HttpSession::on_end() {
@@ -444,13 +434,13 @@ void HttpSession::on_end() {
 
 void HttpSession::on_time() {
     if (phase_ == Phase::idle) return end_idleness();
-    if (phase_ == Phase::head) return refuse_head(service::Refusal::head_timeout);
+    if (phase_ == Phase::head) return refuse_head(describe(service::Refusal::head_timeout));
     if (phase_ == Phase::responding) return file_ ? give_file_up() : cut_stream();
     if (phase_ != Phase::body) return;
     // Each stretch of time is judged for itself: a burst buys no silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();
     if (body_received_ * 1000 < settings().min_body_rate * (now - body_began_ms_))
-        return fail_body(service::Refusal::slow_body);
+        return fail_body(describe(service::Refusal::slow_body));
     watch_body();
 }
 

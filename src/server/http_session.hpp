@@ -66,11 +66,9 @@ private:
     [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
     void on_head(base::MutableBytes rest);
     void begin_exchange(service::RequestInfo request, service::Exchange::Body body);
-    void refuse_head(const http::Failure& failure);
-    void refuse_head(service::Refusal refusal);
+    void refuse_head(service::RefusalText refusal);
     void refuse_partial_head();
-    void fail_body(http::Failure failure);
-    void fail_body(service::Refusal refusal);
+    void fail_body(service::RefusalText refusal);
     void watch_body();
     void pause_body();
     void take_waiting();

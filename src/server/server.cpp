@@ -40,14 +40,17 @@ Server::~Server() {
     cancel_turn_end();
 }
 
-std::string Server::listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing) {
-    const std::string place = base::to_string({host, port});
-    std::string error;
-    const auto found = net::resolve(host, port, error);
-    if (found.empty()) return "can't listen on " + place + ": " + error + "; check host";
+base::Result<void, ListenError> Server::listen(const std::string& host, std::uint16_t port,
+                                               net::Listener::PortSharing sharing) {
+    const auto refuse = [&](std::error_code code, std::string_view advice) {
+        return ListenError{
+            code, "can't listen on " + base::to_string({host, port}) + ": " + code.message() + std::string(advice)};
+    };
+    const auto found = net::resolve(host, port);
+    if (!found) return refuse(found.error(), "; check host");
     const std::size_t before = listeners_.size();
     std::error_code failure;
-    for (const net::SocketAddress& address : found) {
+    for (const net::SocketAddress& address : *found) {
         // A name of two families gets one port for both, where the kernel chooses it.
         const bool follows = port == 0 && listeners_.size() > before;
         const std::error_code code =
@@ -61,9 +64,8 @@ std::string Server::listen(const std::string& host, std::uint16_t port, net::Lis
         return {};
     }
     listeners_.resize(before);
-    return "can't listen on " + place + ": " + failure.message() +
-           (failure == std::errc::address_in_use ? "; stop what listens there or choose another port"
-                                                 : "; check host and port");
+    return refuse(failure, failure == std::errc::address_in_use ? "; stop what listens there or choose another port"
+                                                                : "; check host and port");
 }
 
 std::error_code Server::add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing) {

@@ -32,6 +32,12 @@ struct ServerLoad {
     std::uint64_t partial_bytes = 0;         // of requests and messages that have begun and not ended
 };
 
+// `text` is one line that says what failed and what to change.
+struct ListenError {
+    std::error_code code;
+    std::string text;
+};
+
 class Server final : private net::ListenerHandler, private net::TurnEndHook {
 public:
     // All four outlive the server. `shared`: where the process has other servers beside this one.
@@ -41,9 +47,9 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Listens on every address of `host` that this machine has. Gives what is wrong, in one line that says what to
-    // change; empty: it does.
-    [[nodiscard]] std::string listen(const std::string& host, std::uint16_t port, net::Listener::PortSharing sharing);
+    // Listens on every address of `host` that this machine has. Blocks while it looks `host` up.
+    [[nodiscard]] base::Result<void, ListenError> listen(const std::string& host, std::uint16_t port,
+                                                         net::Listener::PortSharing sharing);
     [[nodiscard]] std::vector<base::Address> addresses() const;
     // Who can connect, by all that it listens on.
     [[nodiscard]] service::Reach reach() const noexcept { return reach_; }

@@ -31,17 +31,16 @@ void Exchange::collect_body(BodyListener& listener, std::uint64_t max_bytes) {
     start_body(max_bytes);
 }
 
-Problem Exchange::read_body(std::optional<std::string>& part, std::uint64_t max_bytes) {
+Result<std::optional<std::string>> Exchange::read_body(std::uint64_t max_bytes) {
     if (body_state_ == BodyState::waiting) start_body(max_bytes);
     if (!body_.empty()) {
-        part = take_body();
+        std::optional part = take_body();
         if (std::exchange(is_body_paused_, false) && transport_) transport_->resume_body();
-        return {};
+        return part;
     }
-    if (body_state_ == BodyState::failed) return value_problem(body_failure_.reason);
-    if (body_state_ != BodyState::whole && !transport_)
-        return {Problem::Kind::disconnect, "the client has gone before its request's body was whole"};
-    return {};
+    if (body_state_ == BodyState::failed) return make_error(ErrorCode::body_failed, {body_refusal_->text});
+    if (body_state_ != BodyState::whole && !transport_) return make_error(ErrorCode::client_has_gone);
+    return std::optional<std::string>();
 }
 
 bool Exchange::wants_body() const noexcept {
@@ -70,28 +69,27 @@ void Exchange::on_body_end(std::string last) {
     body_waiters_.wake();
 }
 
-void Exchange::on_body_failed(http::Failure failure) {
+void Exchange::on_body_failed(RefusalText refusal) {
     const base::IntrusivePtr<Exchange> self(this);
     body_state_ = BodyState::failed;
-    body_failure_ = std::move(failure);
+    body_refusal_ = refusal;
     end_connection();
-    if (std::exchange(body_listener_, nullptr)) return refuse(body_failure_.status, body_failure_.reason);
+    if (std::exchange(body_listener_, nullptr)) return refuse(refusal.status, refusal.text);
     body_waiters_.wake();
 }
 
 // ---- the response -----------------------------------------------------------------------------------------------
 
-Problem Exchange::check_start(int status, const http::Headers& headers) const {
-    if (started_) return state_problem("the response has been started already");
-    if (std::string wrong = http::check_response(status, headers); !wrong.empty())
-        return value_problem(std::move(wrong));
+Result<void> Exchange::check_start(int status, const http::Headers& headers) const {
+    if (started_) return make_error(ErrorCode::response_already_started);
+    if (const auto checked = http::check_response(status, headers); !checked)
+        return make_error(ErrorCode::bad_response, {checked.error().text});
     return {};
 }
 
-Problem Exchange::respond(int status, const http::Headers& headers, std::string_view body) {
-    if (Problem problem = start(status, headers, body.size())) return problem;
-    SendResult ignored{};
-    if (Problem problem = write(base::as_bytes(body), ignored)) return problem;
+Result<void> Exchange::respond(int status, const http::Headers& headers, std::string_view body) {
+    if (auto started = start(status, headers, body.size()); !started) return started;
+    if (auto written = write(base::as_bytes(body)); !written) return std::move(written).error();
     return finish();
 }
 
@@ -106,13 +104,13 @@ void Exchange::refuse(int status, std::string_view text, http::Headers headers) 
     static_cast<void>(respond(status, headers, std::string(text) + "\n"));
 }
 
-Problem Exchange::respond_with_file(int status, const http::Headers& headers, FileBody file) {
-    if (Problem problem = check_start(status, headers)) return problem;
+Result<void> Exchange::respond_with_file(int status, const http::Headers& headers, FileBody file) {
+    if (auto checked = check_start(status, headers); !checked) return checked;
     if (transport_ && !transport_->take_file()) {
         refuse(Refusal::file_unavailable, {{"Retry-After", "1"}});
         return {};
     }
-    if (Problem problem = start(status, headers, file.length)) return problem;
+    if (auto started = start(status, headers, file.length); !started) return started;
     finished_ = true;
     if (!transport_) return {};
     if (has_body_ && file.length > 0) {
@@ -124,8 +122,8 @@ Problem Exchange::respond_with_file(int status, const http::Headers& headers, Fi
     return {};
 }
 
-Problem Exchange::start(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
-    if (Problem problem = check_start(status, headers)) return problem;
+Result<void> Exchange::start(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
+    if (auto checked = check_start(status, headers); !checked) return checked;
     started_ = true;
     has_body_ = request_.head.method != "HEAD" && http::status_has_body(status);
     remaining_ = content_length;
@@ -139,28 +137,25 @@ Problem Exchange::start(int status, const http::Headers& headers, std::optional<
     return {};
 }
 
-Problem Exchange::write(base::Bytes bytes, SendResult& result) {
-    if (!started_ || finished_)
-        return state_problem("a part of the body goes between the response's start and its end");
+Result<SendOutcome> Exchange::write(base::Bytes bytes) {
+    if (!started_ || finished_) return make_error(ErrorCode::body_out_of_place);
     if (remaining_ && bytes.size() > *remaining_)
-        return value_problem("the body is longer than the Content-Length: " + std::to_string(*remaining_) +
-                             " octets were left, got " + std::to_string(bytes.size()));
-    result = SendResult::ended;
+        return make_error(ErrorCode::body_too_long, {std::to_string(*remaining_), std::to_string(bytes.size())});
+    auto outcome = SendOutcome::ended;
     if (transport_ && has_body_) {
         if (!bytes.empty()) transport_->write_body(bytes);
         if (observation_) observation_->count_sent(bytes.size());
-        result = transport_->buffered_amount() > high_water_ ? SendResult::full : SendResult::sent;
+        outcome = transport_->buffered_amount() > high_water_ ? SendOutcome::full : SendOutcome::sent;
     }
     if (remaining_) *remaining_ -= bytes.size();
-    return {};
+    return outcome;
 }
 
-Problem Exchange::finish() {
-    if (!started_ || finished_) return state_problem("the response is not open");
+Result<void> Exchange::finish() {
+    if (!started_ || finished_) return make_error(ErrorCode::no_open_response);
     const bool is_head = request_.head.method == "HEAD";
     if (remaining_.value_or(0) != 0 && !is_head)
-        return value_problem("the body is shorter than the Content-Length by " + std::to_string(*remaining_) +
-                             " octets");
+        return make_error(ErrorCode::body_too_short, {std::to_string(*remaining_)});
     if (transport_) transport_->finish_response();
     finished_ = true;
     return {};

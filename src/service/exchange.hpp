@@ -15,10 +15,9 @@
 #include "base/bytes.hpp"
 #include "base/descriptor.hpp"
 #include "base/intrusive_ptr.hpp"
-#include "http/request_parser.hpp"
+#include "service/error.hpp"
 #include "service/middleware.hpp"
 #include "service/observer.hpp"
-#include "service/problem.hpp"
 #include "service/refusals.hpp"
 #include "service/request_info.hpp"
 #include "service/waiter.hpp"
@@ -109,25 +108,26 @@ public:
 
     // --- the request's body: in parts ---
     // What has come since the last call; the first one asks for the body. Nothing has: `none`; then wait_body(), unless
-    // is_body_whole(). A problem: the body failed (body_failure()), or the client is gone.
-    [[nodiscard]] Problem read_body(std::optional<std::string>& part, std::uint64_t max_bytes);
+    // is_body_whole(). Fails if the body failed (body_refusal()), or the client is gone.
+    [[nodiscard]] Result<std::optional<std::string>> read_body(std::uint64_t max_bytes);
     [[nodiscard]] bool is_body_whole() const noexcept { return body_state_ == BodyState::whole; }
     // Until there is a part, or the end, or a failure.
     void wait_body(Waiter& waiter) noexcept { body_waiters_.add(waiter); }
-    // Why it failed: the status and text of the answer to it. Status 0: it has not.
-    [[nodiscard]] const http::Failure& body_failure() const noexcept { return body_failure_; }
+    // What answers a body that failed; none if it has not.
+    [[nodiscard]] const std::optional<RefusalText>& body_refusal() const noexcept { return body_refusal_; }
 
     // --- the response ---
     // A whole one.
-    [[nodiscard]] Problem respond(int status, const http::Headers& headers, std::string_view body);
-    [[nodiscard]] Problem respond_with_file(int status, const http::Headers& headers, FileBody file);
+    [[nodiscard]] Result<void> respond(int status, const http::Headers& headers, std::string_view body);
+    [[nodiscard]] Result<void> respond_with_file(int status, const http::Headers& headers, FileBody file);
     // One of the engine's own: a line of text. Nothing where a response was started.
     void refuse(Refusal refusal, http::Headers headers = {});
     void refuse(int status, std::string_view text, http::Headers headers = {});
     // A streamed one: its head, parts, its end.
-    [[nodiscard]] Problem start(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length);
-    [[nodiscard]] Problem write(base::Bytes bytes, SendResult& result);
-    [[nodiscard]] Problem finish();
+    [[nodiscard]] Result<void> start(int status, const http::Headers& headers,
+                                     std::optional<std::uint64_t> content_length);
+    [[nodiscard]] Result<SendOutcome> write(base::Bytes bytes);
+    [[nodiscard]] Result<void> finish();
     // The handler failed: 500 where nothing was sent yet, else the connection is cut. A front end calls it for every
     // handler that ends without a whole response; on a finished exchange it does nothing.
     void fail();
@@ -175,7 +175,7 @@ public:
     // Nothing follows behind `last`. Where the body is collected, `last` is all of it.
     void on_body_end(std::string last);
     // Nothing more comes, and what has come is not the whole of it.
-    void on_body_failed(http::Failure failure);
+    void on_body_failed(RefusalText refusal);
     void on_client_left() noexcept { client_left_ = true; }
     void on_drained();
     void on_end();
@@ -183,7 +183,7 @@ public:
 private:
     enum class BodyState : std::uint8_t { waiting, coming, whole, failed };
 
-    [[nodiscard]] Problem check_start(int status, const http::Headers& headers) const;
+    [[nodiscard]] Result<void> check_start(int status, const http::Headers& headers) const;
     void start_body(std::uint64_t max_bytes);
 
     RequestInfo request_;
@@ -193,7 +193,7 @@ private:
     std::uint64_t high_water_, low_water_;
     std::optional<std::uint64_t> remaining_;  // of an announced length
     WaiterList body_waiters_, drain_waiters_, end_waiters_;
-    http::Failure body_failure_;
+    std::optional<RefusalText> body_refusal_;
     const MiddlewareList* middleware_ = nullptr;  // null: none
     std::unique_ptr<Observation> observation_;    // null: nobody observes
     BodyState body_state_;

@@ -94,24 +94,21 @@ bool is_host_pattern(std::string_view text) {
            !without_root(authority->host).empty();
 }
 
-std::string check_host(const RequestInfo& request, const Site& site) {
+Result<void> check_host(const RequestInfo& request, const Site& site) {
     const http::RequestHead& head = request.head;
     const bool is_enforced = !site.settings.allowed_hosts.empty();
     if (request.reach == Reach::network && !is_enforced) return {};
-    const auto refusal = [&](std::string_view host) {
-        const std::string text = "host '" + escape_for_log(host) + "' refused: ";
-        if (is_enforced) return text + "add it to allowed_hosts to serve it";
-        return text +
-               "the server listens on loopback only, where another name may be a page's way in (DNS rebinding); add it "
-               "to allowed_hosts to serve it";
+    const auto refuse = [&](std::string_view host) {
+        return make_error(is_enforced ? ErrorCode::foreign_host : ErrorCode::foreign_host_on_loopback,
+                          {escape_for_log(host)});
     };
     // The authority of an absolute-form wins (RFC 9112 section 3.2.2), but applications read the field: both must pass.
     if (!head.target.starts_with('/'))
         if (const std::string_view host = head.host(); !host.empty() && !is_served(request, site, host))
-            return refusal(host);
+            return refuse(host);
     for (const http::Header& field : head.headers)
         if (http::equals_ignoring_case(field.name, "host") && !is_served(request, site, field.value))
-            return refusal(field.value);
+            return refuse(field.value);
     return {};
 }
 

@@ -23,7 +23,7 @@ namespace proapi::service {
 // Passes: no Host (HTTP/1.0); a host in allowed_hosts or of an origin in an allowed_origins, the routes' included; for
 // a server that only its own machine reaches, a loopback name. While allowed_hosts is empty also: any host, for a
 // server that others reach, and for one that they don't where a proxy stands before it for certain. Ports are not
-// compared. Returns what to log where it does not pass, naming the setting; empty: it passes.
-[[nodiscard]] std::string check_host(const RequestInfo& request, const Site& site);
+// compared. The error's text is for the log, and names the setting.
+[[nodiscard]] Result<void> check_host(const RequestInfo& request, const Site& site);
 
 }  // namespace proapi::service

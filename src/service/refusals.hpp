@@ -1,9 +1,10 @@
 // Every refusal that the engine answers with by itself: its status and its words, once for all carriers and both
-// languages. (A head or a body that can't be parsed says itself what is wrong: http::Failure.)
+// languages. (Those of a head or a body that can't be parsed are in http/error.hpp.)
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+
+#include "http/error.hpp"
 
 namespace proapi::service {
 
@@ -27,11 +28,8 @@ enum class Refusal : std::uint8_t {
     file_unavailable,
 };
 
-// `text` is one line without its end.
-struct RefusalText {
-    int status;
-    std::string_view text;
-};
+// The status and one line without its end; those of a message that can't be parsed are http::describe()'s.
+using RefusalText = http::ErrorMeaning;
 [[nodiscard]] RefusalText describe(Refusal refusal) noexcept;
 
 }  // namespace proapi::service

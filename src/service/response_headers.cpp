@@ -4,7 +4,7 @@
 
 namespace proapi::service {
 
-std::string ResponseHeaders::check(const http::Headers& fields) {
+http::Result<void> ResponseHeaders::check(const http::Headers& fields) {
     return http::check_response(200, fields);
 }
 

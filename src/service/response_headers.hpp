@@ -12,8 +12,8 @@ class ResponseHeaders final : public Middleware {
 public:
     explicit ResponseHeaders(http::Headers fields) : fields_(std::move(fields)) {}
 
-    // Why a response can't have them; empty: it can.
-    [[nodiscard]] static std::string check(const http::Headers& fields);
+    // Whether a response can have them.
+    [[nodiscard]] static http::Result<void> check(const http::Headers& fields);
 
     void on_response(const RequestInfo& request, int status, http::Headers& headers) const override;
 

@@ -61,10 +61,10 @@ void Service::on_body_collected(Exchange& exchange) {
     application_.on_request(base::IntrusivePtr<Exchange>(&exchange));
 }
 
-void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, const http::Failure& failure) {
+void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText refusal) {
     begin(*exchange);
     exchange->end_connection();
-    exchange->refuse(failure.status, failure.reason);
+    exchange->refuse(refusal.status, refusal.text);
 }
 
 // What follows in the octets of a refused handshake may be frames: they must not be read as a request.
@@ -79,9 +79,9 @@ void Service::log_refusal(LogLevel level, int status, const Exchange& exchange, 
 }
 
 bool Service::refuse_foreign_host(Exchange& exchange) {
-    const std::string wrong = check_host(exchange.request(), site_);
-    if (wrong.empty()) return false;
-    log_refusal(LogLevel::warning, describe(Refusal::misdirected).status, exchange, wrong);
+    const auto checked = check_host(exchange.request(), site_);
+    if (checked) return false;
+    log_refusal(LogLevel::warning, describe(Refusal::misdirected).status, exchange, checked.error().text);
     refuse_and_end(exchange, Refusal::misdirected);
     return true;
 }
@@ -111,11 +111,12 @@ bool Service::open_websocket(Exchange& exchange) {
 }
 
 bool Service::refuse_handshake(Exchange& exchange) {
-    ws::Refusal refusal;
-    if (ws::read_handshake(exchange.request().head, refusal)) return false;
-    refusal.headers.remove("Connection");
+    const auto handshake = ws::read_handshake(exchange.request().head);
+    if (handshake) return false;
+    http::Headers headers = handshake.error().headers;
+    headers.remove("Connection");
     exchange.end_connection();
-    exchange.refuse(refusal.status, refusal.reason, std::move(refusal.headers));
+    exchange.refuse(handshake.error().status(), handshake.error().text, std::move(headers));
     return true;
 }
 

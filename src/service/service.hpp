@@ -26,7 +26,7 @@ public:
     // application, or will be when its body is whole.
     void open(base::IntrusivePtr<Exchange> exchange);
     // What has come is no request: the exchange has none of its parts.
-    void open_malformed(base::IntrusivePtr<Exchange> exchange, const http::Failure& failure);
+    void open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText refusal);
     // Told of every request and WebSocket that comes from now on.
     void add_observer(std::shared_ptr<Observer> observer) { observers_.push_back(std::move(observer)); }
     // Handshakes are refused from now on: such a connection would be open for nobody to close.

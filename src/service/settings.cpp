@@ -40,50 +40,41 @@ constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allow
     return alias == setting_aliases.end() ? name : alias->name;
 }
 
-// Gives what is wrong; "unknown" is told by `found`.
+// Nothing: the table has no such name.
 template <class T, std::size_t N>
-std::string set_in(const std::array<Limit<T>, N>& limits, T& settings, std::string_view name, std::string_view value,
-                   bool& found) {
+std::optional<Result<void>> set_in(const std::array<Limit<T>, N>& limits, T& settings, std::string_view name,
+                                   std::string_view value) {
     const auto limit = std::ranges::find(limits, name_in_table(name), &Limit<T>::name);
-    if (limit == limits.end()) return {};
-    found = true;
+    if (limit == limits.end()) return std::nullopt;
     const std::optional<double> number = read_number(value);
     const auto* time = std::get_if<Duration T::*>(&limit->member);
     const bool is_whole = time || (number && *number == std::floor(*number));
     if (!number || !is_whole || *number < limit->minimum || *number > limit->maximum)
-        return std::string(limit->name) + ": expected " + (time ? "seconds" : "a whole number") + " from " +
-               number_text(limit->minimum) + " to " + number_text(limit->maximum) + ", got " + std::string(value);
+        return make_error(time ? ErrorCode::not_seconds_in_range : ErrorCode::not_a_whole_number_in_range,
+                          {limit->name, number_text(limit->minimum), number_text(limit->maximum), value});
     if (time) {
         settings.*(*time) = Duration(std::llround(*number * 1000));
     } else {
         settings.*std::get<std::uint64_t T::*>(limit->member) = static_cast<std::uint64_t>(*number);
     }
-    return {};
+    return Result<void>();
 }
 
-std::string set_origins(WebSocketSettings& settings, std::string_view value) {
+Result<void> set_origins(WebSocketSettings& settings, std::string_view value) {
     std::vector<std::string> origins;
     for (const std::string_view text : http::split_list(value)) {
         const auto origin = text == "*" ? text : read_origin(text);
-        if (!origin)
-            return std::string(origins_name) +
-                   ": expected '*', 'null' or origins as browsers write them, scheme://host[:port] without path or "
-                   "wildcard, as 'https://chat.example.org'; got '" +
-                   std::string(text) + "'";
+        if (!origin) return make_error(ErrorCode::bad_origin, {origins_name, text});
         origins.emplace_back(*origin);
     }
     settings.allowed_origins = std::move(origins);
     return {};
 }
 
-std::string set_hosts(Settings& settings, std::string_view value) {
+Result<void> set_hosts(Settings& settings, std::string_view value) {
     std::vector<std::string> hosts;
     for (const std::string_view host : http::split_list(value)) {
-        if (!is_host_pattern(host))
-            return std::string(hosts_name) +
-                   ": expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or "
-                   "'*.example.org'; got '" +
-                   std::string(host) + "'";
+        if (!is_host_pattern(host)) return make_error(ErrorCode::bad_host, {hosts_name, host});
         hosts.emplace_back(host);
     }
     settings.allowed_hosts = std::move(hosts);
@@ -140,32 +131,30 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
 
 }  // namespace
 
-std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
+Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
     if (name == origins_name) return set_origins(settings, value);
-    bool found = false;
-    std::string wrong = set_in(route_limits, settings, name, value, found);
-    if (found) return wrong;
+    if (auto set = set_in(route_limits, settings, name, value)) return *std::move(set);
     const bool is_server_wide = name == hosts_name || std::ranges::find(server_limits, name_in_table(name),
                                                                         &Limit<Settings>::name) != server_limits.end();
-    return "'" + std::string(name) + "' is " +
-           (is_server_wide ? "a setting of the whole application, not of one route"
-                           : "not a setting" + suggestion(name));
+    if (is_server_wide) return make_error(ErrorCode::setting_of_the_application, {name});
+    return make_error(ErrorCode::unknown_setting, {name, suggestion(name)});
 }
 
-std::string set_setting(Settings& settings, std::string_view name, std::string_view value) {
+Result<void> set_setting(Settings& settings, std::string_view name, std::string_view value) {
     if (name == hosts_name) return set_hosts(settings, value);
-    bool found = false;
-    std::string wrong = set_in(server_limits, settings, name, value, found);
-    return found ? wrong : set_setting(static_cast<WebSocketSettings&>(settings), name, value);
+    if (auto set = set_in(server_limits, settings, name, value)) return *std::move(set);
+    return set_setting(static_cast<WebSocketSettings&>(settings), name, value);
 }
 
-std::string check_settings(const WebSocketSettings& settings) {
-    if (settings.low_water > settings.high_water)
-        return "low_water (" + std::to_string(settings.low_water) + ") must not be above high_water (" +
-               std::to_string(settings.high_water) + ")";
-    if (settings.high_water > settings.max_buffered)
-        return "high_water (" + std::to_string(settings.high_water) + ") must not be above max_buffered (" +
-               std::to_string(settings.max_buffered) + ")";
+Result<void> check_settings(const WebSocketSettings& settings) {
+    const auto [low_water, high_water, max_buffered] =
+        std::array{settings.low_water, settings.high_water, settings.max_buffered};
+    if (low_water > high_water)
+        return make_error(ErrorCode::low_water_above_high_water,
+                          {std::to_string(low_water), std::to_string(high_water)});
+    if (high_water > max_buffered)
+        return make_error(ErrorCode::high_water_above_max_buffered,
+                          {std::to_string(high_water), std::to_string(max_buffered)});
     return {};
 }
 

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "service/error.hpp"
 #include "service/settings_defaults.hpp"
 
 namespace proapi::service {
@@ -37,12 +38,12 @@ struct SettingAlias {
 
 enum class SettingScope : std::uint8_t { server, route };
 
-// Sets one by name. Times are seconds, sizes octets; lists of origins and hosts are separated by commas. Gives what is
-// wrong (unknown name, not a number, out of range, not of this scope), naming the setting; empty: set.
-[[nodiscard]] std::string set_setting(Settings& settings, std::string_view name, std::string_view value);
-[[nodiscard]] std::string set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value);
-// What is wrong between settings (low_water above high_water); empty: nothing.
-[[nodiscard]] std::string check_settings(const WebSocketSettings& settings);
+// Sets one by name. Times are seconds, sizes octets; lists of origins and hosts are separated by commas. Fails,
+// naming the setting, for an unknown name, what is not a number or out of range, and a setting of another scope.
+[[nodiscard]] Result<void> set_setting(Settings& settings, std::string_view name, std::string_view value);
+[[nodiscard]] Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value);
+// Settings that contradict each other: low_water above high_water, high_water above max_buffered.
+[[nodiscard]] Result<void> check_settings(const WebSocketSettings& settings);
 // Names and values of those that are numbers, times in seconds. Older names come last.
 [[nodiscard]] std::vector<std::pair<std::string, double>> list_settings(const Settings& settings);
 

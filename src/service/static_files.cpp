@@ -158,13 +158,11 @@ enum class Comparison : std::uint8_t { weak, strong };
 
 }  // namespace
 
-std::string check_directory(const std::string& directory) {
+Result<void> check_directory(const std::string& directory) {
     struct stat status{};
     if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-        return "expected a directory, got '" + directory + "'";
-    if (!open_beneath(directory, ".") && (errno == ENOSYS || errno == EPERM))
-        return "files are served by the system call openat2 (Linux 5.6), which this kernel, or what confines this "
-               "process (seccomp), refuses";
+        return make_error(ErrorCode::not_a_directory, {directory});
+    if (!open_beneath(directory, ".") && (errno == ENOSYS || errno == EPERM)) return make_error(ErrorCode::no_openat2);
     return {};
 }
 

@@ -19,8 +19,8 @@ struct StaticFile {
     int error = 0;  // the file could not be opened, though it may be there: an error number, for the log
 };
 
-// Why files can't be served from there; empty where they can.
-[[nodiscard]] std::string check_directory(const std::string& directory);
+// Whether files can be served from there.
+[[nodiscard]] Result<void> check_directory(const std::string& directory);
 
 // `path` is relative and decoded; a directory stands for its index.html. Hidden dot files are not there: a 404 for
 // every path of which a segment begins with a dot, but for a first one that is ".well-known" (RFC 8615), whatever a

@@ -18,13 +18,14 @@ namespace {
 }
 
 // A handshake response carries its own fields; an application may not write them a second time.
-[[nodiscard]] std::string check_handshake_headers(const http::Headers& headers) {
-    if (std::string wrong = http::check_response(200, headers); !wrong.empty()) return wrong;
+[[nodiscard]] Result<void> check_handshake_headers(const http::Headers& headers) {
+    if (const auto checked = http::check_response(200, headers); !checked)
+        return make_error(ErrorCode::bad_handshake_headers, {checked.error().text});
     for (const auto& [name, value] : headers) {
         if (http::equals_ignoring_case(name, "upgrade") || http::equals_ignoring_case(name, "sec-websocket-accept") ||
             http::equals_ignoring_case(name, "sec-websocket-extensions") ||
             http::equals_ignoring_case(name, "sec-websocket-protocol"))
-            return "the header '" + std::string(name) + "' is written by the handshake itself";
+            return make_error(ErrorCode::handshake_header, {name});
     }
     return {};
 }
@@ -51,22 +52,20 @@ const std::string& WebSocket::get_text(const RareText& text) noexcept {
     return text ? *text : empty;
 }
 
-Problem WebSocket::require_connecting(std::string_view call) const {
-    if (accepted_) return state_problem(std::string(call) + ": the connection is accepted already");
-    if (closed_) return disconnect_problem();
+Result<void> WebSocket::require_connecting(std::string_view call) const {
+    if (accepted_) return make_error(ErrorCode::already_accepted, {call});
+    if (closed_) return make_disconnect_error();
     return {};
 }
 
-Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const http::Headers& headers) {
-    if (Problem problem = require_connecting("accept()")) return problem;
+Result<void> WebSocket::accept(std::optional<std::string_view> subprotocol, const http::Headers& headers) {
+    if (auto connecting = require_connecting("accept()"); !connecting) return connecting;
     if (subprotocol) {
         const auto offered = ws::list_subprotocols(request_.head);
         if (std::ranges::find(offered, *subprotocol) == offered.end())
-            return value_problem("accept(): expected a subprotocol that the client offered (" + join(offered) +
-                                 "), got '" + escape_for_log(*subprotocol) + "'");
+            return make_error(ErrorCode::subprotocol_not_offered, {join(offered), escape_for_log(*subprotocol)});
     }
-    if (std::string wrong = check_handshake_headers(headers); !wrong.empty())
-        return value_problem("accept(): " + wrong);
+    if (auto checked = check_handshake_headers(headers); !checked) return checked;
     if (subprotocol) subprotocol_ = std::make_unique<const std::string>(*subprotocol);
     if (middleware_) {
         transport_->accept(get_text(subprotocol_), pass_out(*middleware_, request_, 101, headers));
@@ -78,12 +77,11 @@ Problem WebSocket::accept(std::optional<std::string_view> subprotocol, const htt
     return {};
 }
 
-Problem WebSocket::reject(int status, std::string_view body, const http::Headers& headers) {
-    if (Problem problem = require_connecting("reject()")) return problem;
-    if (status < 300 || status > 599)
-        return value_problem("reject(): expected a status from 300 to 599, got " + std::to_string(status));
-    if (std::string wrong = http::check_response(status, headers); !wrong.empty())
-        return value_problem("reject(): " + wrong);
+Result<void> WebSocket::reject(int status, std::string_view body, const http::Headers& headers) {
+    if (auto connecting = require_connecting("reject()"); !connecting) return connecting;
+    if (status < 300 || status > 599) return make_error(ErrorCode::bad_rejection_status, {std::to_string(status)});
+    if (const auto checked = http::check_response(status, headers); !checked)
+        return make_error(ErrorCode::bad_rejection, {checked.error().text});
     http::Headers all = headers;
     if (!body.empty() && !all.contains("content-type")) all.add("Content-Type", "text/plain; charset=utf-8");
     if (middleware_) all = pass_out(*middleware_, request_, status, all);
@@ -96,14 +94,11 @@ Problem WebSocket::reject(int status, std::string_view body, const http::Headers
     return {};
 }
 
-Problem WebSocket::close(std::uint16_t code, std::string_view reason) {
-    if (!ws::is_sendable_close_code(code))
-        return value_problem("close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got " +
-                             std::to_string(code));
+Result<void> WebSocket::close(std::uint16_t code, std::string_view reason) {
+    if (!ws::is_sendable_close_code(code)) return make_error(ErrorCode::bad_close_code, {std::to_string(code)});
     if (reason.size() > ws::max_close_reason_bytes)
-        return value_problem("close(): expected a reason of at most 123 octets of UTF-8, got " +
-                             std::to_string(reason.size()));
-    if (!base::is_valid_utf8(base::as_bytes(reason))) return value_problem("close(): the reason is not valid UTF-8");
+        return make_error(ErrorCode::close_reason_too_long, {std::to_string(reason.size())});
+    if (!base::is_valid_utf8(base::as_bytes(reason))) return make_error(ErrorCode::close_reason_not_utf8);
     if (closed_) return {};
     if (!accepted_) return reject(403, "", {});
     queue_.reset();
@@ -124,67 +119,59 @@ void WebSocket::fail(std::uint16_t code, std::string_view reason) {
     if (code != ws::close_code::going_away) transport_->tell_fault(code, reason);
 }
 
-Problem WebSocket::disconnect_problem() const {
-    std::string text =
-        "the connection has ended with code " + std::to_string(close_code().value_or(ws::close_code::abnormal_closure));
-    if (close_reason_) text += " (" + escape_for_log(*close_reason_) + ")";
-    return {Problem::Kind::disconnect, std::move(text)};
+Error WebSocket::make_disconnect_error() const {
+    const std::string code = std::to_string(close_code().value_or(ws::close_code::abnormal_closure));
+    Error error = make_error(ErrorCode::disconnected, {code});
+    if (close_reason_) error.text += " (" + escape_for_log(*close_reason_) + ")";
+    return error;
 }
 
 template <class Write>
-Problem WebSocket::send_by(Write&& write, std::size_t bytes, SendResult& result) {
-    if (closed_) [[unlikely]] {
-        result = SendResult::ended;
-        return {};
-    }
+Result<SendOutcome> WebSocket::send_by(Write&& write, std::size_t bytes) {
+    if (closed_) [[unlikely]]
+        return SendOutcome::ended;
     if (!accepted_) [[unlikely]]
-        return state_problem("send: call accept() first");
+        return make_error(ErrorCode::sent_before_accept);
     // Senders that do not wait share a bound; one message may always go beyond it.
     if (transport_->buffered_amount() > settings_->max_buffered) [[unlikely]] {
         fail(ws::close_code::policy_violation, "slow consumer: max_buffered is full");
-        result = SendResult::ended;
-        return {};
+        return SendOutcome::ended;
     }
     write();
     if (observation_) [[unlikely]]
         observation_->count_sent(bytes);
-    result = transport_->buffered_amount() > settings_->high_water ? SendResult::full : SendResult::sent;
-    return {};
+    return transport_->buffered_amount() > settings_->high_water ? SendOutcome::full : SendOutcome::sent;
 }
 
-Problem WebSocket::send(MessageKind kind, base::Bytes payload, SendResult& result) {
-    return send_by([&] { transport_->send(kind, payload); }, payload.size(), result);
+Result<SendOutcome> WebSocket::send(MessageKind kind, base::Bytes payload) {
+    return send_by([&] { transport_->send(kind, payload); }, payload.size());
 }
 
-Problem WebSocket::send_shared(const SharedMessage& message, SendResult& result) {
-    return send_by([&] { transport_->send_shared(message); }, message.view().payload.size(), result);
+Result<SendOutcome> WebSocket::send_shared(const SharedMessage& message) {
+    return send_by([&] { transport_->send_shared(message); }, message.view().payload.size());
 }
 
 bool WebSocket::is_above_low_water() const noexcept {
     return transport_ && transport_->buffered_amount() > settings_->low_water;
 }
 
-Problem WebSocket::another_receiver() {
-    return state_problem("receive: another task is waiting for a message already; one task may receive at a time");
-}
-
-Problem WebSocket::try_receive(std::optional<Message>& message) {
-    if (receiver_) return another_receiver();
+Result<std::optional<Message>> WebSocket::try_receive() {
+    if (receiver_) return make_error(ErrorCode::another_receiver);
     if (queue_) {
         const bool was_full = transport_ && !wants_messages();
-        message = std::move(queue_->front());
+        std::optional message = std::move(queue_->front());
         queue_->pop_front();
         queued_bytes_ -= message->data.size();
         if (queue_->empty()) queue_.reset();
         if (was_full && wants_messages()) transport_->resume_reading();
-        return {};
+        return message;
     }
     if (closed_) {
         mark_end_seen();
-        return disconnect_problem();
+        return make_disconnect_error();
     }
-    if (!accepted_) return state_problem("receive: call accept() first");
-    return {};
+    if (!accepted_) return make_error(ErrorCode::received_before_accept);
+    return std::optional<Message>();
 }
 
 void WebSocket::wait_no_longer_open(Waiter& waiter) {
@@ -259,9 +246,8 @@ void WebSocket::notify() {
     const base::IntrusivePtr<WebSocket> self(this);  // a woken handler may drop the last handle
     while (queue_ && receiver_) {
         Receiver& receiver = *std::exchange(receiver_, nullptr);
-        std::optional<Message> message;
-        static_cast<void>(try_receive(message));
-        receiver.on_message(message->view());
+        const auto message = try_receive();
+        receiver.on_message((*message)->view());
     }
     if (!closed_) return;
     if (receiver_) {

@@ -19,10 +19,10 @@
 #include "base/bytes.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/intrusive_ptr.hpp"
+#include "service/error.hpp"
 #include "service/message.hpp"
 #include "service/middleware.hpp"
 #include "service/observer.hpp"
-#include "service/problem.hpp"
 #include "service/request_info.hpp"
 #include "service/settings.hpp"
 #include "service/waiter.hpp"
@@ -71,25 +71,23 @@ public:
 
     // --- the application's side ---
     [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
-    [[nodiscard]] Problem accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
-    [[nodiscard]] Problem reject(int status, std::string_view body, const http::Headers& headers);
+    [[nodiscard]] Result<void> accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
+    [[nodiscard]] Result<void> reject(int status, std::string_view body, const http::Headers& headers);
     // The application wants no message any more: those that wait are dropped.
-    [[nodiscard]] Problem close(std::uint16_t code, std::string_view reason);
+    [[nodiscard]] Result<void> close(std::uint16_t code, std::string_view reason);
 
-    // `result` is meaningful where no problem is given.
-    [[nodiscard]] Problem send(MessageKind kind, base::Bytes payload, SendResult& result);
+    [[nodiscard]] Result<SendOutcome> send(MessageKind kind, base::Bytes payload);
     // The same, of a message that many connections send. Those that write frames by themselves share its octets.
-    [[nodiscard]] Problem send_shared(const SharedMessage& message, SendResult& result);
+    [[nodiscard]] Result<SendOutcome> send_shared(const SharedMessage& message);
     [[nodiscard]] bool is_above_low_water() const noexcept;
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return settings_->max_buffered; }
     void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }
     // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.
     void wait_flushed(Waiter& waiter) { output_waiters().flush.add(waiter); }
 
-    // Of who receives while another task does.
-    [[nodiscard]] static Problem another_receiver();
-    // A message that is there already; else `none`. After the end: a problem, once the queue is empty.
-    [[nodiscard]] Problem try_receive(std::optional<Message>& message);
+    // A message that is there already; else none. Fails after the end, once the queue is empty, and while a receiver
+    // waits.
+    [[nodiscard]] Result<std::optional<Message>> try_receive();
     // For when none was there: at most one receiver waits at a time.
     void wait_message(Receiver& receiver) noexcept { receiver_ = &receiver; }
     [[nodiscard]] bool has_receiver() const noexcept { return receiver_ != nullptr; }
@@ -121,7 +119,7 @@ public:
     [[nodiscard]] bool is_end_seen() const noexcept { return end_seen_; }
     void mark_end_seen() noexcept { end_seen_ = true; }
     // "the connection has ended with code 1001 (going away)"
-    [[nodiscard]] Problem disconnect_problem() const;
+    [[nodiscard]] Error make_disconnect_error() const;
 
     // --- the service's side ---
     // The answer to its handshake passes them on its way out. They outlive the transport.
@@ -160,10 +158,10 @@ private:
         WaiterList drain, flush, closed;
     };
 
-    [[nodiscard]] Problem require_connecting(std::string_view call) const;
+    [[nodiscard]] Result<void> require_connecting(std::string_view call) const;
     [[nodiscard]] OutputWaiters& output_waiters();
     template <class Write>
-    [[nodiscard]] Problem send_by(Write&& write, std::size_t bytes, SendResult& result);
+    [[nodiscard]] Result<SendOutcome> send_by(Write&& write, std::size_t bytes);
     void send_close(std::uint16_t code, std::string_view reason);
     void set_closed(std::uint16_t code, std::string_view reason);
     void queue(Message message);

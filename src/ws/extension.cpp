@@ -16,8 +16,8 @@ std::optional<ExtensionParameter> read_parameter(const http::Parameter& paramete
 }
 
 std::optional<ListedExtension> read_element(std::string_view text) {
-    const http::ParametersOf parsed = http::parse_parameters(text, http::ParameterGrammar::rfc_6455);
-    if (!parsed.error.empty() || !http::is_token(parsed.value)) return std::nullopt;
+    const http::ParameterizedValue parsed = http::parse_parameters(text, http::ParameterGrammar::rfc_6455);
+    if (parsed.error != http::ErrorCode::none || !http::is_token(parsed.value)) return std::nullopt;
     ListedExtension element{parsed.value, {}};
     for (const http::Parameter& one : parsed.parameters) {
         auto parameter = read_parameter(one);

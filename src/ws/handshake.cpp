@@ -17,9 +17,8 @@ constexpr std::string_view guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // se
 constexpr std::string_view version = "13";
 constexpr std::string_view extensions_field = "Sec-WebSocket-Extensions";
 
-std::nullopt_t refuse(Refusal& refusal, int status, std::string reason, http::Headers headers = {}) {
-    refusal = {status, std::move(reason), std::move(headers)};
-    return std::nullopt;
+HandshakeError refuse(ErrorCode code, std::initializer_list<std::string_view> values = {}, http::Headers headers = {}) {
+    return {make_error(code, values), std::move(headers)};
 }
 
 // What came, for a reason's text.
@@ -44,63 +43,54 @@ std::optional<std::string_view> find_duplicate(std::vector<std::string_view> nam
     return found == names.end() ? std::nullopt : std::optional{*found};
 }
 
-// Whether method, version and the fields of section 4.2.1 items 1-4 are right; fills `refusal` where not.
-bool has_handshake_fields(const http::RequestHead& head, Refusal& refusal) {
-    if (head.method != "GET") {
-        refuse(refusal, 405, "expected method GET for a WebSocket handshake, got " + quoted(head.method),
-               {{"Allow", "GET"}});
-    } else if (head.minor_version < 1) {
-        refuse(refusal, 400, "expected HTTP/1.1 or higher for a WebSocket handshake, got HTTP/1.0");
-    } else if (head.host().empty()) {
-        refuse(refusal, 400, "expected a Host field that names this server, got none or an empty one");
-    } else if (!is_upgrade_request(head)) {
-        refuse(refusal, 400, "expected the token \"websocket\" in the Upgrade field, got none");
-    } else if (!head.headers.has_token("Connection", "upgrade")) {
-        refuse(refusal, 400, "expected the token \"upgrade\" in the Connection field, got none");
-    } else if (head.framing == http::BodyFraming::chunked || head.content_length > 0) {
-        // A body would have to be told from the first frames: refused, and the connection with it.
-        refuse(refusal, 400, "expected a WebSocket handshake without a body, got one", {{"Connection", "close"}});
-    } else {
-        return true;
-    }
-    return false;
+// Method, version and the fields of section 4.2.1 items 1-4.
+base::Result<void, HandshakeError> check_handshake_fields(const http::RequestHead& head) {
+    if (head.method != "GET") return refuse(ErrorCode::bad_method, {quoted(head.method)}, {{"Allow", "GET"}});
+    if (head.minor_version < 1) return refuse(ErrorCode::http_1_0);
+    if (head.host().empty()) return refuse(ErrorCode::no_host);
+    if (!is_upgrade_request(head)) return refuse(ErrorCode::no_upgrade);
+    if (!head.headers.has_token("Connection", "upgrade")) return refuse(ErrorCode::no_connection_upgrade);
+    // A body would have to be told from the first frames: refused, and the connection with it.
+    if (head.framing == http::BodyFraming::chunked || head.content_length > 0)
+        return refuse(ErrorCode::has_body, {}, {{"Connection", "close"}});
+    return {};
 }
 
-// What is wrong with the first line of a response, or with how its fields are written; fills `fields`.
-std::string read_response_fields(std::string_view head, http::Headers& fields) {
+// The fields of a response to a handshake, once its first line is right.
+Result<http::Headers> read_response_fields(std::string_view head) {
     constexpr std::string_view end = "\r\n";
     std::size_t line_end = head.find(end);
-    if (line_end == std::string_view::npos) return "expected a response head, got no line end";
+    if (line_end == std::string_view::npos) return make_error(ErrorCode::no_response_line_end);
     const std::string_view status_line = head.substr(0, line_end);
     const std::string_view status = status_line.substr(0, 13);
-    if (status != "HTTP/1.1 101 " && status_line != "HTTP/1.1 101") {
-        return "expected status line \"HTTP/1.1 101\", got " + quoted(status_line);
-    }
+    if (status != "HTTP/1.1 101 " && status_line != "HTTP/1.1 101")
+        return make_error(ErrorCode::bad_status_line, {quoted(status_line)});
+    http::Headers fields;
     while (true) {
         head.remove_prefix(line_end + end.size());
         line_end = head.find(end);
-        if (line_end == std::string_view::npos) return "expected an empty line after the fields, got none";
-        if (line_end == 0) return head.size() == end.size() ? "" : "expected nothing after the empty line, got more";
+        if (line_end == std::string_view::npos) return make_error(ErrorCode::no_response_end);
+        if (line_end == 0) break;
         const std::string_view line = head.substr(0, line_end);
         const std::size_t colon = line.find(':');
-        if (colon == std::string_view::npos || !http::is_token(line.substr(0, colon))) {
-            return "expected a field \"name: value\", got " + quoted(line);
-        }
+        if (colon == std::string_view::npos || !http::is_token(line.substr(0, colon)))
+            return make_error(ErrorCode::bad_response_field, {quoted(line)});
         fields.add(line.substr(0, colon), http::trim(line.substr(colon + 1)));
     }
+    if (head.size() != end.size()) return make_error(ErrorCode::text_after_response);
+    return fields;
 }
 
-// What is wrong with the answer's extension, empty: nothing.
-std::string check_extension(const http::Headers& fields, const Extension* offered) {
+Result<void> check_extension(const http::Headers& fields, const Extension* offered) {
     const auto values = fields.getlist(extensions_field);
     if (values.empty()) return {};
-    if (offered == nullptr) return "expected no extension, since none was offered; got one";
+    if (offered == nullptr) return make_error(ErrorCode::extension_not_offered);
     const auto answered = parse_extensions(values);
     // Section 4.1, the response's item 5: nothing that was not offered.
     const bool is_offered = answered && answered->size() == 1 && answered->front().name == offered->name() &&
                             offered->confirm(answered->front().parameters).has_value();
     if (is_offered) return {};
-    return "expected an answer to the extension offered, " + quoted(offered->offer()) + ", got " + quoted(values[0]);
+    return make_error(ErrorCode::bad_extension, {quoted(offered->offer()), quoted(values[0])});
 }
 
 }  // namespace
@@ -109,43 +99,32 @@ bool is_upgrade_request(const http::RequestHead& head) noexcept {
     return head.headers.has_token("Upgrade", "websocket");
 }
 
-std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal,
-                                               const Extension* extension) {
-    if (!has_handshake_fields(head, refusal)) return std::nullopt;
+base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head,
+                                                              const Extension* extension) {
+    if (auto checked = check_handshake_fields(head); !checked) return std::move(checked).error();
     // Section 4.2.2 item 4 (/version/) and 4.4: before the key, since an old draft's client may have no key at all.
     const auto versions = head.headers.getlist("Sec-WebSocket-Version");
     if (versions.size() != 1 || versions[0] != version) {
         std::string got = versions.empty() ? "none" : quoted(versions[0]);
         if (versions.size() > 1) got += " and another";
-        return refuse(refusal, 426, "expected one Sec-WebSocket-Version of 13, got " + got,
+        return refuse(ErrorCode::bad_version, {got},
                       {{"Upgrade", "websocket"},  // RFC 9110 section 15.5.22
                        {"Sec-WebSocket-Version", std::string(version)},
                        {"Connection", "close"}});
     }
     // Section 4.2.1 item 5; 11.3.1: the field MUST NOT appear more than once.
     const auto keys = head.headers.getlist("Sec-WebSocket-Key");
-    if (keys.size() != 1) {
-        return refuse(refusal, 400, "expected one Sec-WebSocket-Key, got " + std::to_string(keys.size()));
-    }
-    if (!is_key(keys[0])) {
-        return refuse(refusal, 400, "expected a Sec-WebSocket-Key of base64 for 16 octets, got " + quoted(keys[0]));
-    }
+    if (keys.size() != 1) return refuse(ErrorCode::not_one_key, {std::to_string(keys.size())});
+    if (!is_key(keys[0])) return refuse(ErrorCode::bad_key, {quoted(keys[0])});
     // Section 4.1 item 10: elements are tokens, all unique.
     auto names = list_subprotocols(head);
     const auto invalid = std::find_if_not(names.begin(), names.end(), http::is_token);
-    if (invalid != names.end()) {
-        return refuse(refusal, 400, "expected tokens in Sec-WebSocket-Protocol, got " + quoted(*invalid));
-    }
-    if (const auto twice = find_duplicate(names)) {
-        return refuse(refusal, 400, "expected each name in Sec-WebSocket-Protocol once, got twice " + quoted(*twice));
-    }
+    if (invalid != names.end()) return refuse(ErrorCode::bad_subprotocol, {quoted(*invalid)});
+    if (const auto twice = find_duplicate(names)) return refuse(ErrorCode::subprotocol_twice, {quoted(*twice)});
     if (extension != nullptr) {
         // Section 9.1: a field that breaks the grammar fails the handshake.
         const auto offers = head.headers.getlist(extensions_field);
-        if (!offers.empty() && !parse_extensions(offers)) {
-            return refuse(refusal, 400,
-                          "expected extensions with parameters in Sec-WebSocket-Extensions, got " + quoted(offers[0]));
-        }
+        if (!offers.empty() && !parse_extensions(offers)) return refuse(ErrorCode::bad_extensions, {quoted(offers[0])});
     }
     return HandshakeRequest{keys[0], std::move(names)};
 }
@@ -213,33 +192,31 @@ std::string write_handshake_request(std::string_view host, std::string_view targ
     return head.append("\r\n");
 }
 
-std::string check_accept_response(std::string_view head, std::string_view key, const Extension* offered) {
-    http::Headers fields;
-    if (std::string fault = read_response_fields(head, fields); !fault.empty()) return fault;
+Result<void> check_accept_response(std::string_view head, std::string_view key, const Extension* offered) {
+    auto read = read_response_fields(head);
+    if (!read) return std::move(read).error();
+    const http::Headers& fields = *read;
     // Section 4.1, the response's items 2-6.
     const auto upgrades = fields.getlist("Upgrade");
-    if (upgrades.size() != 1 || !http::equals_ignoring_case(upgrades[0], "websocket")) {
-        return "expected the field \"Upgrade: websocket\", got " + (upgrades.empty() ? "none" : quoted(upgrades[0]));
-    }
-    if (!fields.has_token("Connection", "upgrade")) return "expected the token \"upgrade\" in Connection, got none";
+    if (upgrades.size() != 1 || !http::equals_ignoring_case(upgrades[0], "websocket"))
+        return make_error(ErrorCode::bad_upgrade, {upgrades.empty() ? "none" : quoted(upgrades[0])});
+    if (!fields.has_token("Connection", "upgrade")) return make_error(ErrorCode::no_upgrade_option);
     const auto accepts = fields.getlist("Sec-WebSocket-Accept");
     const std::string expected = accept_value(key);
     if (accepts.size() != 1 || accepts[0] != expected) {
-        return "expected Sec-WebSocket-Accept " + quoted(expected) + ", got " +
-               (accepts.empty() ? "none" : quoted(accepts[0]));
+        return make_error(ErrorCode::bad_accept, {quoted(expected), accepts.empty() ? "none" : quoted(accepts[0])});
     }
-    if (std::string fault = check_extension(fields, offered); !fault.empty()) return fault;
+    if (auto checked = check_extension(fields, offered); !checked) return checked;
     const auto chosen = fields.getlist("Sec-WebSocket-Protocol");
-    if (chosen.size() > 1 || (chosen.size() == 1 && !http::is_token(chosen[0]))) {
-        return "expected at most one subprotocol, got " + quoted(chosen[0]);
-    }
+    if (chosen.size() > 1 || (chosen.size() == 1 && !http::is_token(chosen[0])))
+        return make_error(ErrorCode::bad_chosen_subprotocol, {quoted(chosen[0])});
     return {};
 }
 
 std::optional<Extension::Agreement> confirm_extension(std::string_view head, const Extension& offered) {
-    http::Headers fields;
-    if (!read_response_fields(head, fields).empty()) return std::nullopt;
-    const auto answered = parse_extensions(fields.getlist(extensions_field));
+    const auto fields = read_response_fields(head);
+    if (!fields) return std::nullopt;
+    const auto answered = parse_extensions(fields->getlist(extensions_field));
     if (!answered || answered->empty()) return std::nullopt;
     return offered.confirm(answered->front().parameters);
 }

@@ -11,14 +11,16 @@
 
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "ws/error.hpp"
 #include "ws/extension.hpp"
 
 namespace proapi::ws {
 
-struct Refusal {
-    int status = 400;  // 400, 405 or 426
-    std::string reason;
-    http::Headers headers;  // Allow, Sec-WebSocket-Version, Connection: close
+// Why a handshake is refused, and how it is to be answered.
+struct HandshakeError : Error {
+    http::Headers headers = {};  // Allow, Sec-WebSocket-Version, Connection: close
+    // 400, 405 or 426.
+    [[nodiscard]] int status() const noexcept { return describe(code).code; }
 };
 
 // Views into the request's head.
@@ -31,9 +33,9 @@ struct HandshakeRequest {
 [[nodiscard]] bool is_upgrade_request(const http::RequestHead& head) noexcept;
 
 // Checks everything of section 4.2.1: method GET, HTTP/1.1, Host, Upgrade, Connection, key, version, no body; and the
-// grammar of Sec-WebSocket-Extensions if there is an `extension`. On refusal fills `refusal` and gives nothing.
-[[nodiscard]] std::optional<HandshakeRequest> read_handshake(const http::RequestHead& head, Refusal& refusal,
-                                                             const Extension* extension = nullptr);
+// grammar of Sec-WebSocket-Extensions if there is an `extension`.
+[[nodiscard]] base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head,
+                                                                            const Extension* extension = nullptr);
 
 // Of a request that read_handshake() has taken: its Sec-WebSocket-Key, and what it offers.
 [[nodiscard]] std::string_view find_key(const http::RequestHead& head) noexcept;
@@ -50,14 +52,13 @@ struct HandshakeRequest {
 [[nodiscard]] std::string write_accept_response(std::string_view key, std::string_view subprotocol,
                                                 const http::Headers& extra, std::string_view extension = {});
 
-// Client: the request head, and what is wrong with the answer to it (empty: nothing). `offered`: the extension that it
-// offers, or null.
+// Client: writes the request head, and checks the answer to it. `offered`: the extension that it offers, or null.
 [[nodiscard]] std::string write_handshake_request(std::string_view host, std::string_view target, std::string_view key,
                                                   std::span<const std::string> subprotocols,
                                                   const Extension* offered = nullptr);
-[[nodiscard]] std::string check_accept_response(std::string_view head, std::string_view key,
-                                                const Extension* offered = nullptr);
-// Of an answer with which nothing is wrong: what was agreed on. Nothing: the server has declined the offer.
+[[nodiscard]] Result<void> check_accept_response(std::string_view head, std::string_view key,
+                                                 const Extension* offered = nullptr);
+// Of an answer that has passed the check: what was agreed on. Nothing: the server has declined the offer.
 [[nodiscard]] std::optional<Extension::Agreement> confirm_extension(std::string_view head, const Extension& offered);
 
 }  // namespace proapi::ws

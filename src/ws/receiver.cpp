@@ -50,6 +50,15 @@ public:
         const std::array<char, 4> text{'0', 'x', digits[value.octet >> 4], digits[value.octet & 0xF]};
         add(std::string_view(text.data(), text.size()));
     }
+    // `text` with each "{}" replaced by the next of the values.
+    template <class Value, class... Values>
+    void fill_in(std::string_view text, const Value& value, const Values&... values) noexcept {
+        const std::size_t mark = text.find("{}");
+        add(text.substr(0, mark));
+        add(value);
+        fill_in(text.substr(mark + 2), values...);
+    }
+    void fill_in(std::string_view text) noexcept { add(text); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
@@ -59,12 +68,13 @@ private:
 
 }  // namespace
 
-template <class... Parts>
-bool Receiver::fail(std::uint16_t code, const Parts&... parts) {
-    LimitedText text(std::span<std::uint8_t>(hold()).first(max_close_reason_bytes));
-    (text.add(parts), ...);
+template <class... Values>
+bool Receiver::fail(ErrorCode error, const Values&... values) {
+    const auto [code, text] = describe(error);
+    LimitedText reason(std::span<std::uint8_t>(hold()).first(max_close_reason_bytes));
+    reason.fill_in(text, values...);
     failure_code_ = code;
-    failure_size_ = static_cast<std::uint8_t>(text.size());
+    failure_size_ = static_cast<std::uint8_t>(reason.size());
     phase_ = Phase::failed;
     held_size_ = 0;
     assembler_.release();
@@ -161,64 +171,43 @@ bool Receiver::check_first_octet(std::uint8_t octet) {
     if (rsv != 0 && !check_rsv(rsv, opcode)) return false;
     const bool in_message = message_opcode_ != Opcode::continuation;
     // Section 5.4: a message is one data frame and then continuations, and messages don't interleave.
-    if (opcode == Opcode::continuation && !in_message) {
-        return fail(close_code::protocol_error, "expected a new message, got a continuation frame without one begun");
-    }
-    if ((opcode == Opcode::text || opcode == Opcode::binary) && in_message) {
-        return fail(close_code::protocol_error,
-                    "expected a continuation of the unfinished message, got a new data frame of opcode ",
-                    number(opcode));
-    }
+    if (opcode == Opcode::continuation && !in_message) return fail(ErrorCode::continuation_without_message);
+    if ((opcode == Opcode::text || opcode == Opcode::binary) && in_message)
+        return fail(ErrorCode::message_within_message, number(opcode));
     return true;
 }
 
 // Section 5.2: a nonzero RSV bit without an extension that defines it fails the connection.
 bool Receiver::check_rsv(std::uint8_t rsv, Opcode opcode) {
-    if (!decoder_) {
-        return fail(close_code::protocol_error, "expected RSV bits 0, since no extension was negotiated; got RSV ",
-                    unsigned{rsv});
-    }
+    if (!decoder_) return fail(ErrorCode::rsv_without_extension, unsigned{rsv});
     const bool begins_message = opcode == Opcode::text || opcode == Opcode::binary;
     if (begins_message && rsv == decoder_->rsv_bits()) return true;
-    return fail(close_code::protocol_error, "expected RSV bits 0, or ", unsigned{decoder_->rsv_bits()},
-                " on the first frame of a message; got RSV ", unsigned{rsv}, " with opcode ", number(opcode));
+    return fail(ErrorCode::wrong_rsv, unsigned{decoder_->rsv_bits()}, unsigned{rsv}, number(opcode));
 }
 
 bool Receiver::check_masked(bool masked) {
     // Section 5.1: a server closes upon an unmasked frame, a client upon a masked one.
     if (masked == (role_ == Role::server)) return true;
-    if (role_ == Role::server) {
-        return fail(close_code::protocol_error,
-                    "expected a masked frame, since clients must mask; got an unmasked one");
-    }
-    return fail(close_code::protocol_error,
-                "expected an unmasked frame, since servers must not mask; got a masked one");
+    return fail(role_ == Role::server ? ErrorCode::unmasked_frame : ErrorCode::masked_frame);
 }
 
 // Judges in the order of the octets, so that any cutting of the input gives the same verdict.
 bool Receiver::check_header_status(HeaderStatus status, Bytes octets) {
     const unsigned opcode = octets[0] & 0x0FU;
-    if (status == HeaderStatus::reserved_opcode) {
-        return fail(close_code::protocol_error, "expected opcode 0, 1, 2, 8, 9 or 10, got the reserved opcode ",
-                    opcode);
-    }
-    if (status == HeaderStatus::fragmented_control) {
-        return fail(close_code::protocol_error, "expected FIN on a control frame, got a fragment of opcode ", opcode);
-    }
+    if (status == HeaderStatus::reserved_opcode) return fail(ErrorCode::reserved_opcode, opcode);
+    if (status == HeaderStatus::fragmented_control) return fail(ErrorCode::fragmented_control, opcode);
     if (octets.size() >= 2 && !check_masked((octets[1] & 0x80) != 0)) return false;
     if (opcode == number(Opcode::close) && octets.size() >= 2 && (octets[1] & 0x7F) == 1) {
         // Section 5.5.1: the body, if any, begins with a 2-octet code.
-        return fail(close_code::protocol_error,
-                    "expected a Close without payload or with a code of 2 octets, got 1 octet");
+        return fail(ErrorCode::close_of_one_octet);
     }
     switch (status) {
         case HeaderStatus::control_too_long:
-            return fail(close_code::protocol_error, "expected a control frame of at most 125 octets, got a longer one");
+            return fail(ErrorCode::control_too_long);
         case HeaderStatus::non_minimal_length:
-            return fail(close_code::protocol_error,
-                        "expected the payload length in its shortest form, got a longer form");
+            return fail(ErrorCode::long_form_of_length);
         case HeaderStatus::length_too_large:
-            return fail(close_code::protocol_error, "expected a payload length below 2^63, got its highest bit set");
+            return fail(ErrorCode::length_too_large);
         default:
             return true;
     }
@@ -231,8 +220,7 @@ bool Receiver::check_size(const FrameHeader& header) {
     if (header.payload_length <= room) return true;
     // Of an encoded message what comes out is counted: gather_decoded() does.
     if (message_encoded_ || header.rsv != 0) return true;
-    return fail(close_code::message_too_big, "expected at most ", limits_.max_message_size_bytes,
-                " octets (max_message_size), got a frame of ", header.payload_length, " after ", assembler_.size());
+    return fail(ErrorCode::message_too_big, limits_.max_message_size_bytes, header.payload_length, assembler_.size());
 }
 
 bool Receiver::check_fragments(const FrameHeader& header) {
@@ -241,14 +229,9 @@ bool Receiver::check_fragments(const FrameHeader& header) {
     if (is_control(header.opcode) || (is_first && header.fin)) return true;
     const std::uint64_t count = (is_first ? 0 : std::uint64_t{fragments_}) + 1;
     const std::uint64_t empty = (is_first ? 0 : std::uint64_t{empty_fragments_}) + (header.payload_length == 0 ? 1 : 0);
-    if (count > limits_.max_fragments) {
-        return fail(close_code::policy_violation, "expected at most ", limits_.max_fragments,
-                    " fragments in a message (max_fragments), got more");
-    }
-    if (empty > limits_.max_empty_fragments) {
-        return fail(close_code::policy_violation, "expected at most ", limits_.max_empty_fragments,
-                    " empty fragments in a message (max_empty_fragments), got more");
-    }
+    if (count > limits_.max_fragments) return fail(ErrorCode::too_many_fragments, limits_.max_fragments);
+    if (empty > limits_.max_empty_fragments)
+        return fail(ErrorCode::too_many_empty_fragments, limits_.max_empty_fragments);
     fragments_ = static_cast<std::uint32_t>(count);
     empty_fragments_ = static_cast<std::uint32_t>(empty);
     return true;
@@ -351,14 +334,8 @@ bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
     const std::uint64_t room = limits_.max_message_size_bytes - gathered;
     const Bytes fitting = piece.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), room)));
     if (message_opcode_ == Opcode::text && !utf8_.feed(fitting)) return fail_text(fitting, gathered);
-    if (fitting.size() < piece.size()) {
-        return fail(close_code::message_too_big, "expected at most ", limits_.max_message_size_bytes,
-                    " octets (max_message_size), got more after decoding");
-    }
-    if (status == DecodeStatus::invalid) {
-        return fail(close_code::invalid_payload, "expected a payload as the negotiated extension encodes it, got ",
-                    "something else after ", gathered + piece.size(), " octets of the message");
-    }
+    if (fitting.size() < piece.size()) return fail(ErrorCode::decoded_message_too_big, limits_.max_message_size_bytes);
+    if (status == DecodeStatus::invalid) return fail(ErrorCode::bad_encoding, gathered + piece.size());
     assembler_.append(piece, limits_.max_message_size_bytes);
     return true;
 }
@@ -368,13 +345,9 @@ bool Receiver::fail_text(Bytes piece, std::uint64_t piece_begin) {
     if (!utf8_.has_failed() && utf8_.accepted_octets() == piece_begin) static_cast<void>(utf8_.feed(piece));
     const std::uint64_t position = utf8_.accepted_octets();
     // Section 8.1: text that is not UTF-8 fails the connection; section 7.4.1 gives 1007 for it.
-    if (!utf8_.has_failed()) {
-        return fail(close_code::invalid_payload, "expected UTF-8 text, got ", position,
-                    " octets that end inside a character");
-    }
-    return fail(close_code::invalid_payload, "expected UTF-8 text, got ",
-                Hexadecimal{piece[static_cast<std::size_t>(position - piece_begin)]}, " at octet ", position,
-                " of the message");
+    if (!utf8_.has_failed()) return fail(ErrorCode::text_ends_in_character, position);
+    const Hexadecimal octet{piece[static_cast<std::size_t>(position - piece_begin)]};
+    return fail(ErrorCode::text_not_utf8, octet, position);
 }
 
 Event Receiver::read_control() {
@@ -398,20 +371,13 @@ bool Receiver::check_close(Bytes payload, bool whole) {
     if (payload.size() < 2) return true;
     const unsigned code = unsigned{payload[0]} << 8 | payload[1];
     // Section 7.4: codes below 1000, reserved ones, and those that are never on the wire are a protocol error.
-    if (!is_sendable_close_code(code)) {
-        return fail(close_code::protocol_error, "expected a close code of 1000-1003, 1007-1014 or 3000-4999, got ",
-                    code);
-    }
+    if (!is_sendable_close_code(code)) return fail(ErrorCode::bad_close_code, code);
     base::Utf8Validator reason;
     if (!reason.feed(payload.subspan(2))) {
         const auto position = static_cast<std::size_t>(reason.accepted_octets());
-        return fail(close_code::invalid_payload, "expected a UTF-8 close reason, got ",
-                    Hexadecimal{payload[2 + position]}, " at octet ", position, " of it");
+        return fail(ErrorCode::reason_not_utf8, Hexadecimal{payload[2 + position]}, position);
     }
-    if (whole && !reason.is_complete()) {
-        return fail(close_code::invalid_payload, "expected a UTF-8 close reason, got ", payload.size() - 2,
-                    " octets that end inside a character");
-    }
+    if (whole && !reason.is_complete()) return fail(ErrorCode::reason_ends_in_character, payload.size() - 2);
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include "base/utf8.hpp"
 #include "ws/assembler.hpp"
 #include "ws/close_code.hpp"
+#include "ws/error.hpp"
 #include "ws/extension.hpp"
 #include "ws/frame.hpp"
 #include "ws/input.hpp"
@@ -102,10 +103,10 @@ private:
     [[nodiscard]] Event report_close(base::Bytes payload);
     [[nodiscard]] Event report_failure() const noexcept;
     bool fail_text(base::Bytes piece, std::uint64_t piece_begin);
-    // Fails the connection (section 7.1.7). `parts`, texts and numbers, say what was expected and what came: at most
-    // 123 octets of them are kept. Returns false, as the checks do.
-    template <class... Parts>
-    bool fail(std::uint16_t code, const Parts&... parts);
+    // Fails the connection (section 7.1.7). `values` fill in the error's text, of which at most 123 octets are kept.
+    // Returns false, as the checks do.
+    template <class... Values>
+    bool fail(ErrorCode error, const Values&... values);
 
     // A partial header, or a partial control payload, or (last of all) why the connection failed. None while there is
     // nothing to hold.

@@ -2,12 +2,13 @@
 #include "http/parameters.hpp"
 
 #include <gtest/gtest.h>
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::http {
 namespace {
 
 // "name=value", a quoted value in quotes, one after the other.
-std::string described(const ParametersOf& parsed) {
+std::string described(const ParameterizedValue& parsed) {
     std::string text(parsed.value);
     for (const Parameter& one : parsed.parameters) {
         text.append("|").append(one.name).append("=");
@@ -17,8 +18,8 @@ std::string described(const ParametersOf& parsed) {
 }
 
 void expect_parameters(std::string_view text, std::string_view expected) {
-    const ParametersOf parsed = parse_parameters(text);
-    EXPECT_EQ(parsed.error, "") << text;
+    const ParameterizedValue parsed = parse_parameters(text);
+    EXPECT_EQ(error_text(parsed.error), "") << text;
     EXPECT_EQ(described(parsed), expected) << text;
 }
 
@@ -32,8 +33,8 @@ TEST(Parameters, TheRfcsExamples) {
 
 TEST(Parameters, WhiteSpaceIsAllowedAroundSemicolonsOnly) {
     expect_parameters(" a \t;\t b=c ; d=\"e\" ; ", "a|b=c|d=\"e\"");
-    EXPECT_NE(parse_parameters("a; b =c").error, "");
-    EXPECT_NE(parse_parameters("a; b= c").error, "");
+    EXPECT_NE(error_text(parse_parameters("a; b =c").error), "");
+    EXPECT_NE(error_text(parse_parameters("a; b= c").error), "");
 }
 
 TEST(Parameters, AnEmptyParameterIsNone) {
@@ -57,8 +58,8 @@ TEST(Parameters, EachIsGivenAsOftenAsItComes) {
 
 // The value before them is there all the same: a malformed boundary does not make text/plain of a form.
 void expect_error(std::string_view text, std::string_view words) {
-    const ParametersOf parsed = parse_parameters(text);
-    EXPECT_EQ(parsed.error, words) << text;
+    const ParameterizedValue parsed = parse_parameters(text);
+    EXPECT_EQ(error_text(parsed.error), words) << text;
     EXPECT_EQ(parsed.value, "a") << text;
 }
 
@@ -80,22 +81,22 @@ TEST(Parameters, WhatIsMalformedIsNamed) {
 }
 
 TEST(Parameters, ThoseBeforeAMalformedOneAreGiven) {
-    const ParametersOf parsed = parse_parameters("a; b=c; d");
+    const ParameterizedValue parsed = parse_parameters("a; b=c; d");
     EXPECT_EQ(described(parsed), "a|b=c");
-    EXPECT_NE(parsed.error, "");
+    EXPECT_NE(error_text(parsed.error), "");
 }
 
 // RFC 6455 section 9.1: token [ "=" (token | quoted-string) ].
 TEST(Parameters, OfAnExtensionMayHaveNoValueAndAreNeverEmpty) {
     const auto extension = [](std::string_view text) { return parse_parameters(text, ParameterGrammar::rfc_6455); };
-    const ParametersOf parsed = extension("deflate-stream; a ;b; c=1 ;d=\"2\"");
-    EXPECT_EQ(parsed.error, "");
+    const ParameterizedValue parsed = extension("deflate-stream; a ;b; c=1 ;d=\"2\"");
+    EXPECT_EQ(error_text(parsed.error), "");
     EXPECT_EQ(described(parsed), "deflate-stream|a=|b=|c=1|d=\"2\"");
     std::string with_value;
     for (const Parameter& one : parsed.parameters) with_value += one.has_value ? 'y' : 'n';
     EXPECT_EQ(with_value, "nnyy");
     for (const std::string_view malformed : {"a;", "a;;b", "a; ;b", "a; b=", "a; b =c", "a; b c", "a; =c", "a; \"b\""})
-        EXPECT_NE(extension(malformed).error, "") << malformed;
+        EXPECT_NE(error_text(extension(malformed).error), "") << malformed;
 }
 
 TEST(Parameters, EscapesOfAQuotedValueAreTakenOut) {

@@ -6,6 +6,7 @@
 
 #include <limits>
 
+#include "tests/cpp/error_text.hpp"
 #include "vectors.hpp"
 
 namespace proapi::http {
@@ -52,7 +53,7 @@ std::string outcome(RequestParser& parser, std::size_t taken) {
         case ParseState::need_data:
             return "need data";
         case ParseState::failed:
-            return std::to_string(parser.failure().status) + " " + parser.failure().reason;
+            return std::to_string(http::describe(parser.error()).status) + " " + error_text(parser.error());
         case ParseState::complete:
             return std::to_string(taken) + " taken: " + describe(parser.take_head());
     }
@@ -105,7 +106,7 @@ TEST(RequestParser, AcceptsVectors) {
         // The parser serves a connection's every request: the second must come out as the first.
         for (int turn = 0; turn < 2; ++turn) {
             const std::size_t taken = parser.feed(base::as_bytes(bytes + rest));
-            ASSERT_EQ(parser.state(), ParseState::complete) << parser.failure().reason;
+            ASSERT_EQ(parser.state(), ParseState::complete) << error_text(parser.error());
             EXPECT_EQ(taken, bytes.size());
             expect_head(parser.take_head(), vector.at("expect"));
             EXPECT_EQ(parser.state(), ParseState::need_data);
@@ -123,10 +124,11 @@ TEST(RequestParser, RefusesVectors) {
         RequestParser parser{make_head_limits(vector)};
         static_cast<void>(parser.feed(base::as_bytes(bytes)));
         EXPECT_EQ(parser.state(), ParseState::failed);
-        EXPECT_EQ(parser.failure().status, vector.at("status").get<int>());
-        EXPECT_FALSE(parser.failure().reason.empty());
+        const auto [status, text] = http::describe(parser.error());
+        EXPECT_EQ(status, vector.at("status").get<int>());
+        EXPECT_FALSE(text.empty());
         // Nothing of the peer's that could break a log line.
-        EXPECT_TRUE(is_field_value(parser.failure().reason)) << parser.failure().reason;
+        EXPECT_TRUE(is_field_value(text)) << text;
         EXPECT_EQ(parser.feed(base::as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), 0U);
         EXPECT_EQ(parser.state(), ParseState::failed);
         expect_equal_however_cut(make_head_limits(vector), bytes);
@@ -174,14 +176,14 @@ TEST(RequestParser, RefusesAtTheOctetThatPassesALimit) {
     EXPECT_EQ(line.feed(base::as_bytes(std::string(8192, 'a'))), 8192U);
     EXPECT_EQ(line.state(), ParseState::need_data);
     EXPECT_EQ(line.feed(base::as_bytes("a")), 1U);
-    EXPECT_EQ(line.failure().status, 414);
+    EXPECT_EQ(http::describe(line.error()).status, 414);
 
     RequestParser head{HeadLimits{}};
     const std::string start = "GET / HTTP/1.1\r\nX: ";
     static_cast<void>(head.feed(base::as_bytes(start + std::string(16384 - start.size(), 'v'))));
     EXPECT_EQ(head.state(), ParseState::need_data);
     static_cast<void>(head.feed(base::as_bytes("v")));
-    EXPECT_EQ(head.failure().status, 431);
+    EXPECT_EQ(http::describe(head.error()).status, 431);
 }
 
 // One octet replaced by each of the 256 at each place: never anything but a head, a refusal, or a need for more, and

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "http/line.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::http {
 namespace {
@@ -105,30 +106,30 @@ TEST(Response, HeadsAreLinesThatReadBack) {
 
 TEST(Response, ChecksTheStatus) {
     for (int status = -1; status <= 1000; ++status) {
-        EXPECT_EQ(check_response(status, {}).empty(), status >= 200 && status <= 599) << status;
+        EXPECT_EQ(check_response(status, {}).has_value(), status >= 200 && status <= 599) << status;
     }
-    EXPECT_FALSE(check_response(INT_MAX, {}).empty());
-    EXPECT_FALSE(check_response(INT_MIN, {}).empty());
+    EXPECT_FALSE(check_response(INT_MAX, {}).has_value());
+    EXPECT_FALSE(check_response(INT_MIN, {}).has_value());
 }
 
 TEST(Response, ChecksFieldsTheEngineWrites) {
     for (const char* name : {"Connection", "content-length", "Transfer-Encoding", "DATE"}) {
-        const std::string error = check_response(200, {{name, "x"}});
+        const std::string error = error_text(check_response(200, {{name, "x"}}));
         EXPECT_NE(error.find(name), std::string::npos) << error;
     }
-    EXPECT_EQ(check_response(200, {{"Content-Type", "text/plain"}, {"Upgrade", "x"}, {"Dates", ""}}), "");
+    EXPECT_EQ(error_text(check_response(200, {{"Content-Type", "text/plain"}, {"Upgrade", "x"}, {"Dates", ""}})), "");
 }
 
 TEST(Response, ChecksEveryOctetOfNamesAndValues) {
     for (int octet = 0; octet < 256; ++octet) {
         const std::string text(1, static_cast<char>(octet));
         const bool inside = octet == '\t' || (octet >= 0x20 && octet < 0x7f);
-        EXPECT_EQ(check_response(200, {{"X", "a" + text + "b"}}).empty(), inside) << octet;
-        EXPECT_EQ(check_response(200, {{"X", text}}).empty(), inside && octet > 0x20) << octet;
-        EXPECT_EQ(check_response(200, {{"X" + text + "Y", "a"}}).empty(), is_token(text)) << octet;
-        EXPECT_EQ(check_response(200, {{text, "a"}}).empty(), is_token(text)) << octet;
+        EXPECT_EQ(check_response(200, {{"X", "a" + text + "b"}}).has_value(), inside) << octet;
+        EXPECT_EQ(check_response(200, {{"X", text}}).has_value(), inside && octet > 0x20) << octet;
+        EXPECT_EQ(check_response(200, {{"X" + text + "Y", "a"}}).has_value(), is_token(text)) << octet;
+        EXPECT_EQ(check_response(200, {{text, "a"}}).has_value(), is_token(text)) << octet;
     }
-    EXPECT_FALSE(check_response(200, {{"", "a"}}).empty());
+    EXPECT_FALSE(check_response(200, {{"", "a"}}).has_value());
 }
 
 // Every pair of octets as a value: what passes the check is one line on the wire that reads back as it was.
@@ -138,19 +139,19 @@ TEST(Response, NoPairOfOctetsBreaksOutOfItsLine) {
             const std::string value{static_cast<char>(first), static_cast<char>(second)};
             ResponseHead head = head_with(200, 0, true, 1);
             head.headers.add("X", value);
-            if (!check_response(head.status, head.headers).empty()) continue;
+            if (!check_response(head.status, head.headers).has_value()) continue;
             const std::string text = written(head);
             const std::size_t start = text.find("X: ");
             const std::size_t end = text.find("\r\n", start);
-            const FieldLine line = parse_field_line(std::string_view{text}.substr(start, end - start));
-            ASSERT_EQ(line.value, value);
+            const auto line = parse_field_line(std::string_view{text}.substr(start, end - start));
+            ASSERT_EQ(line->value, value);
             ASSERT_EQ(text.substr(end), "\r\nContent-Length: 0\r\n\r\n");
         }
     }
 }
 
 TEST(Response, ErrorsNeverShowWhatWouldBreakALine) {
-    const std::string error = check_response(200, {{"a\r\nb", "c"}});
+    const std::string error = error_text(check_response(200, {{"a\r\nb", "c"}}));
     EXPECT_TRUE(is_field_value(error)) << error;
 }
 

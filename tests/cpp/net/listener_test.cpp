@@ -35,8 +35,7 @@ struct ListenerRecorder final : ListenerHandler {
 class ListenerTest : public ::testing::Test {
 protected:
     ListenerTest() {
-        std::string error;
-        address = resolve("127.0.0.1", 0, error).front();
+        address = resolve("127.0.0.1", 0)->front();
         listener.emplace(reactor, address, Listener::PortSharing::exclusive, 16, handler, std::string(refusal));
         address = address.with_port(listener->address().port);
     }

@@ -19,10 +19,9 @@ class Failing final : public service::Application {
 public:
     void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
-        service::SendResult result{};
         const std::string body(more_than_the_kernel_takes, 'x');
         static_cast<void>(exchange->start(200, {}, std::nullopt));
-        static_cast<void>(exchange->write(base::as_bytes(body), result));
+        static_cast<void>(exchange->write(base::as_bytes(body)));
         exchange->fail();
     }
 };

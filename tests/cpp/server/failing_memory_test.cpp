@@ -24,13 +24,12 @@ class Echo final : public service::Application, private service::Receiver {
 public:
     void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
         websocket_ = std::move(websocket);
-        if (accepts && !websocket_->accept(std::nullopt, {})) wait();
+        if (accepts && websocket_->accept(std::nullopt, {})) wait();
     }
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         if (answers_late) {
-            service::SendResult result{};
             static_cast<void>(exchange->start(200, {}, std::nullopt));
-            static_cast<void>(exchange->write(base::as_bytes("part"), result));
+            static_cast<void>(exchange->write(base::as_bytes("part")));
             exchange_ = std::move(exchange);
             return;
         }
@@ -47,8 +46,7 @@ public:
     }
     // As a handler would that outlives its connection, at any time.
     void send_late() {
-        service::SendResult result{};
-        if (websocket_) static_cast<void>(websocket_->send(service::MessageKind::text, base::as_bytes("late"), result));
+        if (websocket_) static_cast<void>(websocket_->send(service::MessageKind::text, base::as_bytes("late")));
     }
     // At any time, too: refuses the handshake, or closes.
     void end_late() {
@@ -57,8 +55,7 @@ public:
     }
     // More than the kernel takes: the rest is copied.
     void send_much(const std::string& much) {
-        service::SendResult result{};
-        static_cast<void>(websocket_->send(service::MessageKind::binary, base::as_bytes(much), result));
+        static_cast<void>(websocket_->send(service::MessageKind::binary, base::as_bytes(much)));
     }
     void forget() {
         if (websocket_) websocket_->cancel_receive(*this);
@@ -69,11 +66,9 @@ public:
 
 private:
     void wait() {
-        std::optional<service::Message> message;
-        while (!websocket_->try_receive(message)) {
-            if (!message) return websocket_->wait_message(*this);
-            send(message->view());
-            message.reset();
+        while (const auto received = websocket_->try_receive()) {
+            if (!*received) return websocket_->wait_message(*this);
+            send((*received)->view());
         }
     }
     void on_message(service::MessageView message) override {
@@ -81,10 +76,7 @@ private:
         wait();
     }
     void on_end() override {}
-    void send(service::MessageView message) {
-        service::SendResult result{};
-        static_cast<void>(websocket_->send(message.kind, message.payload, result));
-    }
+    void send(service::MessageView message) { static_cast<void>(websocket_->send(message.kind, message.payload)); }
 
     base::IntrusivePtr<service::WebSocket> websocket_;
     base::IntrusivePtr<service::Exchange> exchange_;

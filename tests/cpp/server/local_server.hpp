@@ -13,6 +13,7 @@
 #include <string>
 
 #include "server/server.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::server::test {
 
@@ -21,16 +22,16 @@ public:
     explicit LocalServer(service::Application& application) : application_(application) {
         site.routes.emplace_back().kind = service::Route::Kind::websocket;
         site.routes.emplace_back();
-        EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
-        EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
-        EXPECT_EQ(site.router.add("GET", "/echo/{name}", 1), "");
+        EXPECT_EQ(error_text(site.router.add(http::websocket_method, "/ws", 0)), "");
+        EXPECT_EQ(error_text(site.router.add("POST", "/echo/{name}", 1)), "");
+        EXPECT_EQ(error_text(site.router.add("GET", "/echo/{name}", 1)), "");
         start();
     }
 
     // Afresh: what a server keeps from one connection to the next hides what the first one takes.
     void start() {
         server.emplace(reactor, site, application_, log_);
-        EXPECT_EQ(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive), "");
+        EXPECT_EQ(error_text(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive)), "");
     }
 
     base::Descriptor connect() {

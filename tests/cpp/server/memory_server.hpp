@@ -16,6 +16,7 @@
 #include "server/server.hpp"
 #include "service/exchange.hpp"
 #include "service/websocket.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::server::test {
 
@@ -71,12 +72,11 @@ public:
     ~EchoHandler() { websocket->cancel_receive(*this); }
 
     void run() {
-        std::optional<service::Message> message;
         while (true) {
-            if (const service::Problem problem = websocket->try_receive(message)) return on_end();
-            if (!message) return websocket->wait_message(*this);
-            echo(message->view());
-            message.reset();
+            const auto received = websocket->try_receive();
+            if (!received) return on_end();
+            if (!*received) return websocket->wait_message(*this);
+            echo((*received)->view());
         }
     }
 
@@ -89,10 +89,7 @@ private:
         run();
     }
     void on_end() override { ++ends; }
-    void echo(service::MessageView message) {
-        service::SendResult result{};
-        EXPECT_FALSE(websocket->send(message.kind, message.payload, result));
-    }
+    void echo(service::MessageView message) { EXPECT_TRUE(websocket->send(message.kind, message.payload)); }
 };
 
 // Waits for the end of an exchange that it does not answer.
@@ -117,12 +114,12 @@ public:
         requests.push_back(std::string(head.method) + " " + std::string(head.target));
         if (answer) return answer(*exchange);
         if (waits) return static_cast<void>(waiting.emplace_back(std::make_unique<WaitingHandler>(exchange)));
-        EXPECT_FALSE(exchange->respond(200, {}, std::string(head.target) + " " + exchange->body()));
+        EXPECT_TRUE(exchange->respond(200, {}, std::string(head.target) + " " + exchange->body()));
     }
     void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
         EchoHandler& handler = *echoing.emplace_back(std::make_unique<EchoHandler>(std::move(websocket)));
         if (!accepts) return;
-        EXPECT_FALSE(handler.websocket->accept(std::nullopt, {}));
+        EXPECT_TRUE(handler.websocket->accept(std::nullopt, {}));
         handler.run();
     }
 
@@ -148,9 +145,9 @@ public:
     MemoryServer() {
         site.routes.emplace_back().kind = service::Route::Kind::websocket;
         site.routes.emplace_back();
-        EXPECT_EQ(site.router.add(http::websocket_method, "/ws", 0), "");
-        EXPECT_EQ(site.router.add("POST", "/echo/{name}", 1), "");
-        EXPECT_EQ(site.router.add("GET", "/echo/{name}", 1), "");
+        EXPECT_EQ(error_text(site.router.add(http::websocket_method, "/ws", 0)), "");
+        EXPECT_EQ(error_text(site.router.add("POST", "/echo/{name}", 1)), "");
+        EXPECT_EQ(error_text(site.router.add("GET", "/echo/{name}", 1)), "");
         start();
     }
     ~MemoryServer() { server.reset(); }

@@ -8,6 +8,7 @@
 #include "local_server.hpp"
 #include "service/exchange.hpp"
 #include "service/websocket.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::server {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 class Members final : public service::Application {
 public:
     void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
-        EXPECT_FALSE(websocket->accept(std::nullopt, {}));
+        EXPECT_TRUE(websocket->accept(std::nullopt, {}));
         all.push_back(std::move(websocket));
     }
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
@@ -24,20 +25,17 @@ public:
     }
     void send_shared(const service::SharedMessage& message) {
         for (const auto& member : all) {
-            service::SendResult result{};
-            EXPECT_FALSE(member->send_shared(message, result));
-            results.push_back(result);
+            const auto sent = member->send_shared(message);
+            ASSERT_EQ(error_text(sent), "");
+            outcomes.push_back(*sent);
         }
     }
     void send(std::string_view text) {
-        for (const auto& member : all) {
-            service::SendResult result{};
-            EXPECT_FALSE(member->send(service::MessageKind::text, base::as_bytes(text), result));
-        }
+        for (const auto& member : all) EXPECT_TRUE(member->send(service::MessageKind::text, base::as_bytes(text)));
     }
 
     std::vector<base::IntrusivePtr<service::WebSocket>> all;
-    std::vector<service::SendResult> results;
+    std::vector<service::SendOutcome> outcomes;
 };
 
 class SharedFrame : public ::testing::Test {
@@ -86,12 +84,12 @@ TEST_F(SharedFrame, WaitsForWhoeverDoesNotReadWhileOthersHaveIt) {
     std::size_t expected = 0;
     int slow = 0;
     for (int i = 0; i < 200 && slow == 0; ++i) {
-        members.results.clear();
+        members.outcomes.clear();
         members.send_shared({service::MessageKind::binary, base::as_bytes(std::string(100'000, 'b'))});
         expected = 100'010;
         EXPECT_EQ(receive(reads.get(), expected).size(), expected);
-        EXPECT_NE(members.results[0], service::SendResult::ended);
-        if (members.results[1] == service::SendResult::ended) ++slow;
+        EXPECT_NE(members.outcomes[0], service::SendOutcome::ended);
+        if (members.outcomes[1] == service::SendOutcome::ended) ++slow;
     }
     EXPECT_EQ(slow, 1) << "max_buffered is full";
     EXPECT_EQ(members.all[1]->close_code(), 1008);
@@ -100,9 +98,9 @@ TEST_F(SharedFrame, WaitsForWhoeverDoesNotReadWhileOthersHaveIt) {
 
 TEST_F(SharedFrame, GoesToNobodyWhoHasClosed) {
     const base::Descriptor open = join(), closed = join();
-    EXPECT_FALSE(members.all[1]->close(1000, "bye"));
+    EXPECT_TRUE(members.all[1]->close(1000, "bye"));
     members.send_shared({service::MessageKind::text, base::as_bytes("news")});
-    EXPECT_EQ(members.results, (std::vector{service::SendResult::sent, service::SendResult::ended}));
+    EXPECT_EQ(members.outcomes, (std::vector{service::SendOutcome::sent, service::SendOutcome::ended}));
     served.turns();
     EXPECT_EQ(receive(open.get(), 6), "\x81\x04news");
     EXPECT_EQ(receive(closed.get(), 7),

@@ -10,6 +10,7 @@
 
 #include "local_server.hpp"
 #include "service/exchange.hpp"
+#include "tests/cpp/error_text.hpp"
 #include "tests/cpp/replaced_new.hpp"
 #include "tests/cpp/slow_disk.hpp"
 
@@ -36,7 +37,7 @@ protected:
         service::Route& route = served.site.routes.emplace_back();
         route.kind = service::Route::Kind::files;
         route.directory = directory;
-        EXPECT_EQ(served.site.router.add("GET", "/files/{file:path}", 2), "");
+        EXPECT_EQ(error_text(served.site.router.add("GET", "/files/{file:path}", 2)), "");
         slow_disk.error = 0;
         slow_disk.release();
     }

@@ -88,7 +88,7 @@ TEST_F(WebSocketSessionTest, TheClientCloses) {
 TEST_F(WebSocketSessionTest, TheHandlerCloses) {
     open();
     client->forget_received();
-    EXPECT_FALSE(websocket().close(1000, "bye"));
+    EXPECT_TRUE(websocket().close(1000, "bye"));
     served.turns();
     EXPECT_EQ(client->received(), "\x88\x05" + close_1000 + "bye");
     EXPECT_FALSE(client->has_ended());
@@ -101,7 +101,7 @@ TEST_F(WebSocketSessionTest, TheHandlerCloses) {
 TEST_F(WebSocketSessionTest, AClientThatDoesNotAnswerAClose) {
     served.site.settings.close_timeout = service::Duration(20);
     open();
-    EXPECT_FALSE(websocket().close(1000, ""));
+    EXPECT_TRUE(websocket().close(1000, ""));
     EXPECT_TRUE(served.turn_until([&] { return served.open() == 0; }));
     served.turns();
     EXPECT_TRUE(client->has_ended());
@@ -132,7 +132,7 @@ TEST_F(WebSocketSessionTest, TheHandlerRejects) {
     served.application.accepts = false;
     client = served.connect();
     EXPECT_EQ(answer(handshake() + frame(0x81, "early")), "");
-    EXPECT_FALSE(websocket().reject(403, "not today\n", {}));
+    EXPECT_TRUE(websocket().reject(403, "not today\n", {}));
     served.turns();
     EXPECT_TRUE(client->received().starts_with("HTTP/1.1 403 ")) << client->received();
     EXPECT_TRUE(client->received().ends_with("\r\n\r\nnot today\n")) << client->received();
@@ -181,8 +181,7 @@ TEST_F(WebSocketSessionTest, AClientThatTakesOutputIsAlive) {
     open();
     client->transport().set_behaviour({.receive_buffer_bytes = 10, .max_read_bytes = 1});
     client->transport().stop_reading();
-    service::SendResult result{};
-    EXPECT_FALSE(websocket().send(service::MessageKind::binary, base::as_bytes(std::string(2'000, 'x')), result));
+    EXPECT_TRUE(websocket().send(service::MessageKind::binary, base::as_bytes(std::string(2'000, 'x'))));
     for (int octets = 0; octets < 20; ++octets) {
         client->transport().start_reading();
         served.reactor.turn(net::Duration(0));
@@ -209,7 +208,7 @@ TEST_F(WebSocketSessionTest, AFullQueuePausesReading) {
     client = served.connect();
     client->send(handshake());
     served.turns();
-    EXPECT_FALSE(websocket().accept(std::nullopt, {}));  // and reads nothing
+    EXPECT_TRUE(websocket().accept(std::nullopt, {}));  // and reads nothing
     std::string octets;
     for (int i = 0; i < 5; ++i) octets += frame(0x81, std::to_string(i));
     client->send(octets);
@@ -234,10 +233,8 @@ TEST_F(WebSocketSessionTest, ALargeMessageGoesOutAtTheCall) {
     open();
     client->forget_received();
     const std::string large(100'000, 'x');
-    service::SendResult result{};
-    EXPECT_FALSE(websocket().send(service::MessageKind::text, base::as_bytes("before"), result));
-    EXPECT_FALSE(websocket().send(service::MessageKind::binary, base::as_bytes(large), result));
-    EXPECT_EQ(result, service::SendResult::sent);
+    EXPECT_TRUE(websocket().send(service::MessageKind::text, base::as_bytes("before")));
+    EXPECT_EQ(*websocket().send(service::MessageKind::binary, base::as_bytes(large)), service::SendOutcome::sent);
     EXPECT_EQ(served.server->load().send_queued_bytes, 0U) << "all of it has gone";
     served.turns();
     EXPECT_EQ(client->received(),
@@ -251,9 +248,7 @@ TEST_F(WebSocketSessionTest, ALargeMessageWaitsForAClientThatDoesNotRead) {
     client->transport().set_behaviour({.receive_buffer_bytes = 0});
     client->forget_received();
     const std::string large(100'000, 'x');
-    service::SendResult result{};
-    EXPECT_FALSE(websocket().send(service::MessageKind::binary, base::as_bytes(large), result));
-    EXPECT_EQ(result, service::SendResult::full);
+    EXPECT_EQ(*websocket().send(service::MessageKind::binary, base::as_bytes(large)), service::SendOutcome::full);
     EXPECT_EQ(served.server->load().send_queued_bytes, large.size() + 10 - 10'000);
     client->transport().set_behaviour({});
     served.turns();
@@ -265,12 +260,12 @@ TEST_F(WebSocketSessionTest, ASlowConsumerIsClosed) {
     settings().low_water = 100;
     open({.send_buffer_bytes = 100});
     client->transport().set_behaviour({.receive_buffer_bytes = 0});
-    service::SendResult result{};
-    for (int i = 0; i < 20 && result != service::SendResult::ended; ++i) {
-        EXPECT_FALSE(websocket().send(service::MessageKind::text, base::as_bytes(std::string(100, 'x')), result));
+    auto outcome = service::SendOutcome::sent;
+    for (int i = 0; i < 20 && outcome != service::SendOutcome::ended; ++i) {
+        outcome = *websocket().send(service::MessageKind::text, base::as_bytes(std::string(100, 'x')));
         served.turns();
     }
-    EXPECT_EQ(result, service::SendResult::ended);
+    EXPECT_EQ(outcome, service::SendOutcome::ended);
     EXPECT_EQ(websocket().close_code(), 1008);
 }
 
@@ -349,7 +344,7 @@ TEST(WebSocketSessionFailures, WhatTheHandlerEnds) {
             served.turns();
             if (!served.application.echoing.empty()) {
                 EchoHandler& handler = *served.application.echoing.front();
-                EXPECT_FALSE(handler.websocket->close(1000, "bye"));
+                EXPECT_TRUE(handler.websocket->close(1000, "bye"));
                 EXPECT_TRUE(served.turn_until([&] { return served.open() == 0; }));
                 EXPECT_TRUE(handler.websocket->has_ended());
                 EXPECT_EQ(handler.ends, accepts ? 1 : 0);

@@ -17,12 +17,11 @@ constexpr auto has_body = Exchange::Body::waiting;
 class ExchangeTest : public testing::Test {
 protected:
     FakeCarrier carrier;
-    SendResult sent{};
 };
 
 TEST_F(ExchangeTest, AWholeResponseHasItsLength) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->respond(201, {{"X-One", "1"}}, "four"));
+    EXPECT_TRUE(exchange->respond(201, {{"X-One", "1"}}, "four"));
     EXPECT_EQ(carrier.status, 201);
     EXPECT_EQ(carrier.content_length, 4U);
     EXPECT_EQ(carrier.body, "four");
@@ -32,7 +31,7 @@ TEST_F(ExchangeTest, AWholeResponseHasItsLength) {
 
 TEST_F(ExchangeTest, ToHeadTheBodyIsLeftOut) {
     const auto exchange = carrier.open(request_of("HEAD", "/"));
-    EXPECT_FALSE(exchange->respond(200, {}, "four"));
+    EXPECT_TRUE(exchange->respond(200, {}, "four"));
     EXPECT_EQ(carrier.content_length, 4U);
     EXPECT_FALSE(carrier.has_body);
     EXPECT_EQ(carrier.body, "");
@@ -40,42 +39,42 @@ TEST_F(ExchangeTest, ToHeadTheBodyIsLeftOut) {
 
 TEST_F(ExchangeTest, StatusesWithoutABodyGetNone) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->start(204, {}, std::nullopt));
-    EXPECT_FALSE(exchange->write(base::as_bytes("lost"), sent));
-    EXPECT_FALSE(exchange->finish());
+    EXPECT_TRUE(exchange->start(204, {}, std::nullopt));
+    EXPECT_TRUE(exchange->write(base::as_bytes("lost")));
+    EXPECT_TRUE(exchange->finish());
     EXPECT_FALSE(exchange->has_body());
     EXPECT_EQ(carrier.body, "");
 }
 
 TEST_F(ExchangeTest, PartsGoBetweenTheStartAndTheEnd) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_EQ(exchange->write(base::as_bytes("x"), sent).kind, Problem::Kind::state);
-    EXPECT_EQ(exchange->finish().kind, Problem::Kind::state);
-    EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
-    EXPECT_EQ(exchange->start(200, {}, std::nullopt).kind, Problem::Kind::state);
+    EXPECT_EQ(exchange->write(base::as_bytes("x")).error().kind(), ErrorKind::state);
+    EXPECT_EQ(exchange->finish().error().kind(), ErrorKind::state);
+    EXPECT_TRUE(exchange->start(200, {}, std::nullopt));
+    EXPECT_EQ(exchange->start(200, {}, std::nullopt).error().kind(), ErrorKind::state);
     EXPECT_TRUE(exchange->is_endless());
-    EXPECT_FALSE(exchange->write(base::as_bytes("x"), sent));
-    EXPECT_FALSE(exchange->finish());
-    EXPECT_EQ(exchange->write(base::as_bytes("x"), sent).kind, Problem::Kind::state);
+    EXPECT_TRUE(exchange->write(base::as_bytes("x")));
+    EXPECT_TRUE(exchange->finish());
+    EXPECT_EQ(exchange->write(base::as_bytes("x")).error().kind(), ErrorKind::state);
     EXPECT_EQ(carrier.body, "x");
 }
 
 TEST_F(ExchangeTest, AnAnnouncedLengthIsKept) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->start(200, {}, 3));
-    EXPECT_NE(exchange->write(base::as_bytes("four"), sent).text.find("3 octets were left, got 4"), std::string::npos);
-    EXPECT_FALSE(exchange->write(base::as_bytes("on"), sent));
-    EXPECT_NE(exchange->finish().text.find("shorter than the Content-Length by 1"), std::string::npos);
-    EXPECT_FALSE(exchange->write(base::as_bytes("e"), sent));
-    EXPECT_FALSE(exchange->finish());
+    EXPECT_TRUE(exchange->start(200, {}, 3));
+    EXPECT_NE(exchange->write(base::as_bytes("four")).error().text.find("3 octets were left, got 4"),
+              std::string::npos);
+    EXPECT_TRUE(exchange->write(base::as_bytes("on")));
+    EXPECT_NE(exchange->finish().error().text.find("shorter than the Content-Length by 1"), std::string::npos);
+    EXPECT_TRUE(exchange->write(base::as_bytes("e")));
+    EXPECT_TRUE(exchange->finish());
     EXPECT_EQ(carrier.body, "one");
 }
 
 TEST_F(ExchangeTest, AboveHighWaterAWriterWaitsUntilItIsDrained) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
-    EXPECT_FALSE(exchange->write(base::as_bytes(std::string(65, 'x')), sent));
-    EXPECT_EQ(sent, SendResult::full);
+    EXPECT_TRUE(exchange->start(200, {}, std::nullopt));
+    EXPECT_EQ(*exchange->write(base::as_bytes(std::string(65, 'x'))), SendOutcome::full);
     Waiting waiter;
     exchange->wait_drained(waiter);
     carrier.buffered = 17;
@@ -88,16 +87,15 @@ TEST_F(ExchangeTest, AboveHighWaterAWriterWaitsUntilItIsDrained) {
 
 TEST_F(ExchangeTest, AfterTheClientsEndNothingIsSentAndWaitersAreWoken) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->start(200, {}, std::nullopt));
+    EXPECT_TRUE(exchange->start(200, {}, std::nullopt));
     Waiting drained, ended;
     exchange->wait_drained(drained);
     exchange->wait_end(ended);
     exchange->on_end();
     EXPECT_EQ(drained.calls, 1);
     EXPECT_EQ(ended.calls, 1);
-    EXPECT_FALSE(exchange->write(base::as_bytes("x"), sent));
-    EXPECT_EQ(sent, SendResult::ended);
-    EXPECT_FALSE(exchange->finish());
+    EXPECT_EQ(*exchange->write(base::as_bytes("x")), SendOutcome::ended);
+    EXPECT_TRUE(exchange->finish());
     EXPECT_FALSE(carrier.finished);
 }
 
@@ -110,7 +108,7 @@ TEST_F(ExchangeTest, AFailureIsA500OrACut) {
     EXPECT_FALSE(carrier.aborted);
     FakeCarrier other;
     const auto begun = other.open(request_of("GET", "/"));
-    EXPECT_FALSE(begun->start(200, {}, std::nullopt));
+    EXPECT_TRUE(begun->start(200, {}, std::nullopt));
     begun->fail();
     EXPECT_TRUE(other.aborted);
     EXPECT_FALSE(other.finished);
@@ -129,7 +127,7 @@ TEST_F(ExchangeTest, ARefusalIsALineOfText) {
 
 TEST_F(ExchangeTest, AFileEndsTheResponse) {
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->respond_with_file(200, {}, {base::Descriptor(), 2, 5}));
+    EXPECT_TRUE(exchange->respond_with_file(200, {}, {base::Descriptor(), 2, 5}));
     ASSERT_TRUE(carrier.file);
     EXPECT_EQ(carrier.file->offset, 2U);
     EXPECT_EQ(carrier.content_length, 5U);
@@ -138,7 +136,7 @@ TEST_F(ExchangeTest, AFileEndsTheResponse) {
 
 TEST_F(ExchangeTest, OfAFileNothingIsReadForHead) {
     const auto exchange = carrier.open(request_of("HEAD", "/"));
-    EXPECT_FALSE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
+    EXPECT_TRUE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
     EXPECT_FALSE(carrier.file);
     EXPECT_EQ(carrier.content_length, 5U);
     EXPECT_TRUE(carrier.finished);
@@ -147,7 +145,7 @@ TEST_F(ExchangeTest, OfAFileNothingIsReadForHead) {
 TEST_F(ExchangeTest, WithoutADescriptorAFileIsUnavailable) {
     carrier.has_file = false;
     const auto exchange = carrier.open(request_of("GET", "/"));
-    EXPECT_FALSE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
+    EXPECT_TRUE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
     EXPECT_EQ(carrier.status, 503);
     EXPECT_EQ(carrier.headers.get("Retry-After"), "1");
 }
@@ -187,7 +185,7 @@ TEST_F(ExchangeTest, ABodyThatFailsIsAnsweredForItsCollector) {
 }
 
 TEST_F(ExchangeTest, ABodyThatIsAnnouncedTooLongFailsAtOnce) {
-    carrier.announced_failure = http::Failure{413, "too long"};
+    carrier.announced_refusal = RefusalText{413, "too long"};
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
     Collector collector;
     exchange->collect_body(collector, 100);
@@ -196,60 +194,50 @@ TEST_F(ExchangeTest, ABodyThatIsAnnouncedTooLongFailsAtOnce) {
 
 TEST_F(ExchangeTest, ABodyComesInParts) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    std::optional<std::string> part;
-    EXPECT_FALSE(exchange->read_body(part, 100));
-    EXPECT_FALSE(part);
+    EXPECT_EQ(*exchange->read_body(100), std::nullopt);
     Waiting waiter;
     exchange->wait_body(waiter);
     exchange->on_body("one ");
     exchange->on_body("two");
     EXPECT_EQ(waiter.calls, 1);
-    EXPECT_FALSE(exchange->read_body(part, 100));
-    EXPECT_EQ(part, "one two");
+    EXPECT_EQ(*exchange->read_body(100), "one two");
     exchange->wait_body(waiter);
     exchange->on_body_end("");
     EXPECT_EQ(waiter.calls, 2);
-    part.reset();
-    EXPECT_FALSE(exchange->read_body(part, 100));
-    EXPECT_FALSE(part);
+    EXPECT_EQ(*exchange->read_body(100), std::nullopt);
     EXPECT_TRUE(exchange->is_body_whole());
 }
 
 TEST_F(ExchangeTest, WhatIsNotReadPausesTheCarrier) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    std::optional<std::string> part;
-    EXPECT_FALSE(exchange->read_body(part, 1000));
+    EXPECT_TRUE(exchange->read_body(1000));
     exchange->on_body(std::string(65, 'x'));
     EXPECT_FALSE(exchange->wants_body());
     EXPECT_EQ(carrier.resumed, 0);
-    EXPECT_FALSE(exchange->read_body(part, 1000));
-    EXPECT_EQ(part->size(), 65U);
+    EXPECT_EQ((*exchange->read_body(1000))->size(), 65U);
     EXPECT_TRUE(exchange->wants_body());
     EXPECT_EQ(carrier.resumed, 1);
 }
 
 TEST_F(ExchangeTest, ABodyThatFailsIsToldToItsReaderAfterWhatCameBefore) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    std::optional<std::string> part;
-    EXPECT_FALSE(exchange->read_body(part, 100));
+    EXPECT_TRUE(exchange->read_body(100));
     exchange->on_body("begun");
     exchange->on_body_failed({400, "no chunk"});
     EXPECT_EQ(carrier.status, 0) << "the handler answers";
-    EXPECT_FALSE(exchange->read_body(part, 100));
-    EXPECT_EQ(part, "begun");
-    EXPECT_EQ(exchange->read_body(part, 100).text, "no chunk");
-    EXPECT_EQ(exchange->body_failure().status, 400);
+    EXPECT_EQ(*exchange->read_body(100), "begun");
+    EXPECT_EQ(exchange->read_body(100).error().text, "no chunk");
+    EXPECT_EQ(exchange->body_refusal()->status, 400);
 }
 
 TEST_F(ExchangeTest, AReaderIsToldThatTheClientHasGone) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    std::optional<std::string> part;
-    EXPECT_FALSE(exchange->read_body(part, 100));
+    EXPECT_TRUE(exchange->read_body(100));
     Waiting waiter;
     exchange->wait_body(waiter);
     exchange->on_end();
     EXPECT_EQ(waiter.calls, 1);
-    EXPECT_EQ(exchange->read_body(part, 100).kind, Problem::Kind::disconnect);
+    EXPECT_EQ(exchange->read_body(100).error().kind(), ErrorKind::disconnect);
 }
 
 // ---- the handshake ----------------------------------------------------------------------------------------------
@@ -261,7 +249,7 @@ TEST_F(ExchangeTest, AnUpgradeIsItsEnd) {
     ASSERT_TRUE(websocket);
     EXPECT_EQ(websocket->request().head.target, "/ws");
     EXPECT_TRUE(exchange->has_ended());
-    EXPECT_FALSE(exchange->respond(200, {}, "lost"));
+    EXPECT_TRUE(exchange->respond(200, {}, "lost"));
     EXPECT_EQ(carrier.status, 0);
     websocket->detach();
 }

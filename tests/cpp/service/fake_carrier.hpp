@@ -23,7 +23,7 @@ public:
     // ExchangeTransport
     void start_body(std::uint64_t max_bytes) override {
         body_limit = max_bytes;
-        if (announced_failure) exchange->on_body_failed(*announced_failure);
+        if (announced_refusal) exchange->on_body_failed(*announced_refusal);
     }
     void resume_body() override { ++resumed; }
     void write_head(const ResponseStart& start) override {
@@ -72,7 +72,7 @@ public:
     // How it behaves.
     std::size_t buffered = 0;
     bool has_file = true, client_waits = true;
-    std::optional<http::Failure> announced_failure;
+    std::optional<RefusalText> announced_refusal;
 };
 
 [[nodiscard]] inline RequestInfo request_of(std::string_view method, std::string_view target,

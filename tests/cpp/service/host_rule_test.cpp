@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "service/settings.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::service {
 namespace {
@@ -32,13 +33,13 @@ RequestInfo request_of(http::RequestHead head, Arrival arrival) {
 }
 
 bool is_served(std::string_view host, const Site& site, Arrival arrival) {
-    return check_host(request_of(head_of(host), arrival), site).empty();
+    return check_host(request_of(head_of(host), arrival), site).has_value();
 }
 
 Site listing(std::string_view hosts, std::string_view origins = "") {
     Site site;
-    EXPECT_EQ(set_setting(site.settings, "allowed_hosts", hosts), "");
-    EXPECT_EQ(set_setting(site.settings, "allowed_origins", origins), "");
+    EXPECT_EQ(error_text(set_setting(site.settings, "allowed_hosts", hosts)), "");
+    EXPECT_EQ(error_text(set_setting(site.settings, "allowed_origins", origins)), "");
     return site;
 }
 
@@ -107,7 +108,8 @@ TEST(HostRule, HostsOfListedOriginsAreServed) {
     for (const char* host : {"other.example", "null", "."}) EXPECT_FALSE(is_served(host, site, of_request)) << host;
     EXPECT_FALSE(is_served("other.example", listing("", "*"), of_request)) << "pages of any origin, not any host";
 
-    ASSERT_EQ(set_setting(site.routes.emplace_back().settings, "allowed_origins", "https://route.example"), "");
+    ASSERT_EQ(error_text(set_setting(site.routes.emplace_back().settings, "allowed_origins", "https://route.example")),
+              "");
     EXPECT_TRUE(is_served("route.example", site, of_request));
     site.settings.allowed_hosts = {"api.example"};
     for (const char* host : {"api.example", "good.example", "route.example"})
@@ -119,7 +121,7 @@ TEST(HostRule, AProxyIsBelievedWhereNoPageCanHaveWrittenWhatItSays) {
     const auto is_served_with = [](const char* field, const Site& site, Arrival arrival) {
         http::RequestHead head = head_of("site.example");
         head.headers.add(field, "1.1 proxy");
-        return check_host(request_of(head, arrival), site).empty();
+        return check_host(request_of(head, arrival), site).has_value();
     };
     EXPECT_TRUE(is_served_with("Via", {}, of_request));
     EXPECT_TRUE(is_served_with("via", {}, of_handshake));
@@ -136,15 +138,15 @@ TEST(HostRule, HttpOneZeroNeedsNoHost) {
     http::RequestHead head;
     head.target = "/";
     head.minor_version = 0;
-    EXPECT_EQ(check_host(request_of(head, of_request), {}), "");
-    EXPECT_EQ(check_host(request_of(head, request_from_network), listing("good.example")), "");
+    EXPECT_EQ(error_text(check_host(request_of(head, of_request), {})), "");
+    EXPECT_EQ(error_text(check_host(request_of(head, request_from_network), listing("good.example"))), "");
 }
 
 TEST(HostRule, TheAuthorityOfAnAbsoluteFormAndTheFieldAreBothJudged) {
     const auto is_served_at = [](const char* target, const char* host) {
         http::RequestHead head = head_of(host);
         head.target = target;
-        return check_host(request_of(head, of_request), {}).empty();
+        return check_host(request_of(head, of_request), {}).has_value();
     };
     EXPECT_TRUE(is_served_at("http://localhost:8000/", "localhost:8000"));
     EXPECT_FALSE(is_served_at("http://rebound.example/", "localhost"));
@@ -157,17 +159,18 @@ TEST(HostRule, EveryHostFieldIsJudged) {
     for (const auto& [one, other] : {std::pair{"localhost", "rebound.example"}, {"rebound.example", "localhost"}}) {
         http::RequestHead head = head_of(one);
         head.headers.add("host", other);
-        EXPECT_NE(check_host(request_of(head, of_request), {}), "");
+        EXPECT_NE(error_text(check_host(request_of(head, of_request), {})), "");
     }
 }
 
 TEST(HostRule, TheLogLineSaysWhyAndNamesTheSetting) {
-    const std::string on_loopback = check_host(request_of(head_of("rebound.example:8000\x1b"), of_request), {});
+    const std::string on_loopback =
+        error_text(check_host(request_of(head_of("rebound.example:8000\x1b"), of_request), {}));
     EXPECT_NE(on_loopback.find("host 'rebound.example:8000\\x1b' refused"), std::string::npos) << on_loopback;
     EXPECT_NE(on_loopback.find("loopback"), std::string::npos) << on_loopback;
     EXPECT_NE(on_loopback.find("allowed_hosts"), std::string::npos) << on_loopback;
     const std::string listed =
-        check_host(request_of(head_of("other.example"), request_from_network), listing("good.example"));
+        error_text(check_host(request_of(head_of("other.example"), request_from_network), listing("good.example")));
     EXPECT_NE(listed.find("host 'other.example' refused"), std::string::npos) << listed;
     EXPECT_NE(listed.find("allowed_hosts"), std::string::npos) << listed;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/cpp/error_text.hpp"
 #include "tests/cpp/service/fake_carrier.hpp"
 
 namespace proapi::service {
@@ -14,11 +15,11 @@ using test::request_of;
 class ServiceTest : public testing::Test, protected Application, protected Log {
 protected:
     ServiceTest() {
-        EXPECT_EQ(site.router.add("GET", "/hello/{name}", add(Route::Kind::http)), "");
-        EXPECT_EQ(site.router.add("POST", "/upload", add(Route::Kind::http)), "");
-        EXPECT_EQ(site.router.add("PUT", "/stream", add(Route::Kind::http, Route::Body::streamed)), "");
-        EXPECT_EQ(site.router.add(http::websocket_method, "/ws", add(Route::Kind::websocket)), "");
-        EXPECT_EQ(site.router.add("GET", "/files/{path:path}", add(Route::Kind::files)), "");
+        EXPECT_EQ(error_text(site.router.add("GET", "/hello/{name}", add(Route::Kind::http))), "");
+        EXPECT_EQ(error_text(site.router.add("POST", "/upload", add(Route::Kind::http))), "");
+        EXPECT_EQ(error_text(site.router.add("PUT", "/stream", add(Route::Kind::http, Route::Body::streamed))), "");
+        EXPECT_EQ(error_text(site.router.add(http::websocket_method, "/ws", add(Route::Kind::websocket))), "");
+        EXPECT_EQ(error_text(site.router.add("GET", "/files/{path:path}", add(Route::Kind::files))), "");
         site.routes.back().directory = "/nowhere-at-all";
     }
     ~ServiceTest() override {

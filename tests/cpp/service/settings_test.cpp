@@ -12,6 +12,7 @@
 #include "http/body_decoder.hpp"
 #include "http/request_parser.hpp"
 #include "service/settings_ranges.hpp"
+#include "tests/cpp/error_text.hpp"
 #include "ws/connection.hpp"
 
 namespace proapi::service {
@@ -32,7 +33,7 @@ TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
 TEST(Settings, EveryNameThatIsListedCanBeSet) {
     for (const auto& [name, value] : list_settings(Settings{})) {
         Settings settings;
-        EXPECT_EQ(set_setting(settings, name, std::to_string(value)), "") << name;
+        EXPECT_EQ(error_text(set_setting(settings, name, std::to_string(value))), "") << name;
     }
 }
 
@@ -71,12 +72,13 @@ TEST(Settings, LowerLayersHaveTheSameDefaults) {
 
 TEST(Settings, TimesAreSeconds) {
     Settings settings;
-    EXPECT_EQ(set_setting(settings, "ping_interval", "0.25"), "");
+    EXPECT_EQ(error_text(set_setting(settings, "ping_interval", "0.25")), "");
     EXPECT_EQ(settings.ping_interval, Duration(250));
-    EXPECT_EQ(set_setting(settings, "ping_interval", "+1.5e1"), "");
+    EXPECT_EQ(error_text(set_setting(settings, "ping_interval", "+1.5e1")), "");
     EXPECT_EQ(settings.ping_interval, Duration(15'000));
-    EXPECT_EQ(set_setting(settings, "ping_interval", "0"), "ping_interval: expected seconds from 0.01 to 86400, got 0");
-    EXPECT_EQ(set_setting(settings, "max_body_size", "-1"),
+    EXPECT_EQ(error_text(set_setting(settings, "ping_interval", "0")),
+              "ping_interval: expected seconds from 0.01 to 86400, got 0");
+    EXPECT_EQ(error_text(set_setting(settings, "max_body_size", "-1")),
               "max_body_size: expected a whole number from 0 to 4294967296, got -1");
 }
 
@@ -84,53 +86,53 @@ TEST(Settings, TimesAreSeconds) {
 TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
     Settings settings;
     for (const char* value : {"", "x", "1x", "-1", "0.5", "nan", "inf", "1e99", "1e999", "0x10", "+-1", "1,5", " 1"}) {
-        const std::string wrong = set_setting(settings, "max_message_size", value);
+        const std::string wrong = error_text(set_setting(settings, "max_message_size", value));
         EXPECT_NE(wrong.find("max_message_size: expected a whole number from 1 to"), std::string::npos) << value;
         EXPECT_NE(wrong.find(std::string("got ") + value), std::string::npos) << wrong;
     }
     EXPECT_EQ(settings.max_message_size, Settings{}.max_message_size);
-    EXPECT_NE(set_setting(settings, "max_mesage_size", "1").find("not a setting"), std::string::npos);
+    EXPECT_NE(error_text(set_setting(settings, "max_mesage_size", "1")).find("not a setting"), std::string::npos);
 }
 
 // promise: older-names
 TEST(Settings, AnOlderNameIsTheSameSetting) {
     Settings settings;
-    EXPECT_EQ(set_setting(settings, "max_body", "100"), "");
+    EXPECT_EQ(error_text(set_setting(settings, "max_body", "100")), "");
     EXPECT_EQ(settings.max_body_size, 100U);
-    EXPECT_EQ(set_setting(settings, "max_body_size", "200"), "");
-    EXPECT_EQ(set_setting(settings, "max_body", "-1"),
+    EXPECT_EQ(error_text(set_setting(settings, "max_body_size", "200")), "");
+    EXPECT_EQ(error_text(set_setting(settings, "max_body", "-1")),
               "max_body_size: expected a whole number from 0 to 4294967296, got -1");
     const std::vector<std::pair<std::string, double>> all = list_settings(settings);
     for (const std::string name : {"max_body", "max_body_size"})
         EXPECT_EQ(std::ranges::count(all, std::pair(name, 200.0)), 1) << name;
     WebSocketSettings route;
-    EXPECT_NE(set_setting(route, "max_body", "10").find("whole application"), std::string::npos);
+    EXPECT_NE(error_text(set_setting(route, "max_body", "10")).find("whole application"), std::string::npos);
 }
 
 // promise: limits-of-routes
 TEST(Settings, AServerWideOneIsNoRoutes) {
     WebSocketSettings route;
-    EXPECT_EQ(set_setting(route, "max_message_size", "10"), "");
+    EXPECT_EQ(error_text(set_setting(route, "max_message_size", "10")), "");
     EXPECT_EQ(route.max_message_size, 10U);
-    EXPECT_NE(set_setting(route, "max_connections", "10").find("whole application"), std::string::npos);
-    EXPECT_NE(set_setting(route, "allowed_hosts", "*").find("whole application"), std::string::npos);
+    EXPECT_NE(error_text(set_setting(route, "max_connections", "10")).find("whole application"), std::string::npos);
+    EXPECT_NE(error_text(set_setting(route, "allowed_hosts", "*")).find("whole application"), std::string::npos);
 }
 
 TEST(Settings, WaterMarksMustBeInOrder) {
     WebSocketSettings settings;
-    EXPECT_EQ(check_settings(settings), "");
+    EXPECT_EQ(error_text(check_settings(settings)), "");
     settings.low_water = settings.high_water + 1;
-    EXPECT_NE(check_settings(settings).find("low_water"), std::string::npos);
+    EXPECT_NE(error_text(check_settings(settings)).find("low_water"), std::string::npos);
     settings.low_water = 0;
     settings.high_water = settings.max_buffered + 1;
-    EXPECT_NE(check_settings(settings).find("max_buffered"), std::string::npos);
+    EXPECT_NE(error_text(check_settings(settings)).find("max_buffered"), std::string::npos);
 }
 
 TEST(Settings, OriginsAreAList) {
     Settings settings;
-    EXPECT_EQ(set_setting(settings, "allowed_origins", "https://a.example, https://b.example"), "");
+    EXPECT_EQ(error_text(set_setting(settings, "allowed_origins", "https://a.example, https://b.example")), "");
     EXPECT_EQ(settings.allowed_origins, (std::vector<std::string>{"https://a.example", "https://b.example"}));
-    const std::string wrong = set_setting(settings, "allowed_origins", "*, https://a.example/page");
+    const std::string wrong = error_text(set_setting(settings, "allowed_origins", "*, https://a.example/page"));
     EXPECT_NE(wrong.find("allowed_origins: expected '*'"), std::string::npos) << wrong;
     EXPECT_NE(wrong.find("got 'https://a.example/page'"), std::string::npos) << wrong;
     EXPECT_EQ(settings.allowed_origins.size(), 2U) << "as before";
@@ -138,7 +140,8 @@ TEST(Settings, OriginsAreAList) {
 
 TEST(Settings, OriginsAreKeptAsBrowsersWriteThem) {
     Settings settings;
-    EXPECT_EQ(set_setting(settings, "allowed_origins", "https://a.example/, https://b.example:443, file:///, null"),
+    EXPECT_EQ(error_text(set_setting(settings, "allowed_origins",
+                                     "https://a.example/, https://b.example:443, file:///, null")),
               "");
     EXPECT_EQ(settings.allowed_origins,
               (std::vector<std::string>{"https://a.example", "https://b.example", "file://", "null"}));
@@ -146,25 +149,26 @@ TEST(Settings, OriginsAreKeptAsBrowsersWriteThem) {
 
 TEST(Settings, HostsAreAList) {
     Settings settings;
-    EXPECT_EQ(set_setting(settings, "allowed_hosts", "a.example, *.b.example, [::1]"), "");
+    EXPECT_EQ(error_text(set_setting(settings, "allowed_hosts", "a.example, *.b.example, [::1]")), "");
     EXPECT_EQ(settings.allowed_hosts, (std::vector<std::string>{"a.example", "*.b.example", "[::1]"}));
-    const std::string wrong = set_setting(settings, "allowed_hosts", "c.example, https://a.example");
+    const std::string wrong = error_text(set_setting(settings, "allowed_hosts", "c.example, https://a.example"));
     EXPECT_NE(wrong.find("allowed_hosts: expected '*'"), std::string::npos) << wrong;
     EXPECT_NE(wrong.find("got 'https://a.example'"), std::string::npos) << wrong;
     EXPECT_EQ(settings.allowed_hosts.size(), 3U) << "as before";
-    EXPECT_EQ(set_setting(settings, "allowed_hosts", ""), "");
+    EXPECT_EQ(error_text(set_setting(settings, "allowed_hosts", "")), "");
     EXPECT_TRUE(settings.allowed_hosts.empty());
 }
 
 TEST(Settings, AnUnknownNameIsToldTheNearest) {
     Settings settings;
-    EXPECT_EQ(set_setting(settings, "allowed_host", "a"),
+    EXPECT_EQ(error_text(set_setting(settings, "allowed_host", "a")),
               "'allowed_host' is not a setting; did you mean 'allowed_hosts'?");
-    EXPECT_EQ(set_setting(settings, "ping_intervall", "1"),
+    EXPECT_EQ(error_text(set_setting(settings, "ping_intervall", "1")),
               "'ping_intervall' is not a setting; did you mean 'ping_interval'?");
-    EXPECT_EQ(set_setting(settings, "maxbody", "1"), "'maxbody' is not a setting; did you mean 'max_body_size'?");
-    EXPECT_EQ(set_setting(settings, "colour", "red"), "'colour' is not a setting");
-    EXPECT_EQ(set_setting(settings, std::string(10'000, 'x'), "1").find("did you mean"), std::string::npos);
+    EXPECT_EQ(error_text(set_setting(settings, "maxbody", "1")),
+              "'maxbody' is not a setting; did you mean 'max_body_size'?");
+    EXPECT_EQ(error_text(set_setting(settings, "colour", "red")), "'colour' is not a setting");
+    EXPECT_EQ(error_text(set_setting(settings, std::string(10'000, 'x'), "1")).find("did you mean"), std::string::npos);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::service {
 namespace {
@@ -213,10 +214,10 @@ TEST_F(StaticFilesTest, AFileThatMayNotBeReadIsAFaultOfTheServer) {
 }
 
 TEST_F(StaticFilesTest, ADirectoryIsCheckedBeforeItIsServed) {
-    EXPECT_EQ(check_directory(root.string()), "");
-    EXPECT_EQ(check_directory((root / "none").string()),
+    EXPECT_EQ(error_text(check_directory(root.string())), "");
+    EXPECT_EQ(error_text(check_directory((root / "none").string())),
               "expected a directory, got '" + (root / "none").string() + "'");
-    EXPECT_EQ(check_directory((root / "a.txt").string()),
+    EXPECT_EQ(error_text(check_directory((root / "a.txt").string())),
               "expected a directory, got '" + (root / "a.txt").string() + "'");
 }
 
@@ -267,9 +268,9 @@ TEST_F(StaticFilesTest, AHandlersFileThatIsNotThereIsA404WithoutTheHandlersField
 // A mount at the root fits every path: what it does not have may be somebody else's.
 TEST_F(StaticFilesTest, WhatAMountDoesNotHaveMayBeAWebSocketRoutes) {
     Site site;
-    ASSERT_EQ(site.router.add("GET", "/", 0), "");
-    ASSERT_EQ(site.router.add("GET", "/{file:path}", 0), "");
-    ASSERT_EQ(site.router.add(http::websocket_method, "/chat", 1), "");
+    ASSERT_EQ(error_text(site.router.add("GET", "/", 0)), "");
+    ASSERT_EQ(error_text(site.router.add("GET", "/{file:path}", 0)), "");
+    ASSERT_EQ(error_text(site.router.add(http::websocket_method, "/chat", 1)), "");
     Route& route = site.routes.emplace_back();
     route.kind = Route::Kind::files;
     route.directory = root.string();

@@ -6,6 +6,8 @@
 
 #include <functional>
 
+#include "tests/cpp/error_text.hpp"
+
 namespace proapi::service {
 namespace {
 
@@ -64,25 +66,22 @@ protected:
         websocket = base::IntrusivePtr<WebSocket>(new WebSocket(std::move(request), settings, transport));
     }
 
-    void accept() { ASSERT_FALSE(websocket->accept(std::nullopt, {})); }
+    void accept() { ASSERT_TRUE(websocket->accept(std::nullopt, {})); }
     void deliver(std::string_view text) { websocket->on_message({MessageKind::text, base::as_bytes(text)}); }
-    SendResult send(std::string_view text) {
-        SendResult result{};
-        const Problem problem = websocket->send(MessageKind::text, base::as_bytes(text), result);
-        EXPECT_FALSE(problem) << problem.text;
-        return result;
+    SendOutcome send(std::string_view text) {
+        const auto sent = websocket->send(MessageKind::text, base::as_bytes(text));
+        EXPECT_EQ(error_text(sent), "");
+        return *sent;
     }
-    SendResult send_shared(std::string_view text) {
-        SendResult result{};
-        const Problem problem = websocket->send_shared({MessageKind::text, base::as_bytes(text)}, result);
-        EXPECT_FALSE(problem) << problem.text;
-        return result;
+    SendOutcome send_shared(std::string_view text) {
+        const auto sent = websocket->send_shared({MessageKind::text, base::as_bytes(text)});
+        EXPECT_EQ(error_text(sent), "");
+        return *sent;
     }
     std::string receive_now() {
-        std::optional<Message> message;
-        const Problem problem = websocket->try_receive(message);
-        if (problem) return "problem: " + problem.text;
-        return message ? message->data : "nothing";
+        const auto received = websocket->try_receive();
+        if (!received) return "error: " + received.error().text;
+        return *received ? (*received)->data : "nothing";
     }
 
     RecordingTransport transport;
@@ -91,55 +90,53 @@ protected:
 };
 
 TEST_F(WebSocketTest, AcceptsOnlyWhatTheClientOffered) {
-    const Problem refused = websocket->accept("chat.v3", {});
-    EXPECT_EQ(refused.kind, Problem::Kind::value);
-    EXPECT_NE(refused.text.find("'chat.v2', 'chat.v1'"), std::string::npos) << refused.text;
-    EXPECT_FALSE(websocket->accept("chat.v1", {}));
+    const auto refused = websocket->accept("chat.v3", {});
+    EXPECT_EQ(refused.error().code, ErrorCode::subprotocol_not_offered);
+    EXPECT_NE(refused.error().text.find("'chat.v2', 'chat.v1'"), std::string::npos) << refused.error().text;
+    EXPECT_TRUE(websocket->accept("chat.v1", {}));
     EXPECT_EQ(websocket->subprotocol(), "chat.v1");
-    EXPECT_EQ(websocket->accept(std::nullopt, {}).kind, Problem::Kind::state);
+    EXPECT_EQ(websocket->accept(std::nullopt, {}).error().kind(), ErrorKind::state);
     EXPECT_EQ(transport.log, (std::vector<std::string>{"accept chat.v1"}));
 }
 
 TEST_F(WebSocketTest, HeadersThatWouldBreakTheHandshakeAreRefusedBeforeAnythingIsSent) {
-    EXPECT_EQ(websocket->accept(std::nullopt, {{"X-A", "b\r\nSet-Cookie: c"}}).kind, Problem::Kind::value);
-    EXPECT_EQ(websocket->accept(std::nullopt, {{"Sec-WebSocket-Accept", "x"}}).kind, Problem::Kind::value);
-    EXPECT_EQ(websocket->accept(std::nullopt, {{"upgrade", "x"}}).kind, Problem::Kind::value);
+    EXPECT_EQ(websocket->accept(std::nullopt, {{"X-A", "b\r\nSet-Cookie: c"}}).error().kind(), ErrorKind::value);
+    EXPECT_EQ(websocket->accept(std::nullopt, {{"Sec-WebSocket-Accept", "x"}}).error().kind(), ErrorKind::value);
+    EXPECT_EQ(websocket->accept(std::nullopt, {{"upgrade", "x"}}).error().kind(), ErrorKind::value);
     EXPECT_TRUE(transport.log.empty());
     EXPECT_FALSE(websocket->is_accepted());
 }
 
-TEST_F(WebSocketTest, UseBeforeAcceptIsAStateProblem) {
-    SendResult result{};
-    EXPECT_EQ(websocket->send(MessageKind::text, {}, result).kind, Problem::Kind::state);
-    std::optional<Message> message;
-    EXPECT_EQ(websocket->try_receive(message).kind, Problem::Kind::state);
+TEST_F(WebSocketTest, UseBeforeAcceptIsAStateError) {
+    EXPECT_EQ(websocket->send(MessageKind::text, {}).error().kind(), ErrorKind::state);
+    EXPECT_EQ(websocket->try_receive().error().kind(), ErrorKind::state);
 }
 
 TEST_F(WebSocketTest, ClosingBeforeAcceptRejectsWith403) {
-    EXPECT_FALSE(websocket->close(1000, ""));
+    EXPECT_TRUE(websocket->close(1000, ""));
     EXPECT_EQ(transport.log, (std::vector<std::string>{"reject 403 "}));
-    EXPECT_EQ(websocket->accept(std::nullopt, {}).kind, Problem::Kind::disconnect);
+    EXPECT_EQ(websocket->accept(std::nullopt, {}).error().kind(), ErrorKind::disconnect);
 }
 
 TEST_F(WebSocketTest, CloseChecksItsArgumentsAndStaysOpen) {
     accept();
     for (const int code : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535})
-        EXPECT_EQ(websocket->close(static_cast<std::uint16_t>(code), "").kind, Problem::Kind::value) << code;
-    EXPECT_EQ(websocket->close(1000, std::string(124, 'x')).kind, Problem::Kind::value);
-    EXPECT_EQ(websocket->close(1000, "\xff").kind, Problem::Kind::value);
+        EXPECT_EQ(websocket->close(static_cast<std::uint16_t>(code), "").error().kind(), ErrorKind::value) << code;
+    EXPECT_EQ(websocket->close(1000, std::string(124, 'x')).error().kind(), ErrorKind::value);
+    EXPECT_EQ(websocket->close(1000, "\xff").error().kind(), ErrorKind::value);
     EXPECT_FALSE(websocket->is_closed());
     for (const int code : {1000, 1003, 1007, 1014, 3000, 4999}) {
         RecordingTransport other;
         const base::IntrusivePtr<WebSocket> one(new WebSocket(RequestInfo{}, settings, other));
-        ASSERT_FALSE(one->accept(std::nullopt, {}));
-        EXPECT_FALSE(one->close(static_cast<std::uint16_t>(code), std::string(123, 'x'))) << code;
+        ASSERT_TRUE(one->accept(std::nullopt, {}));
+        EXPECT_TRUE(one->close(static_cast<std::uint16_t>(code), std::string(123, 'x'))) << code;
     }
 }
 
 TEST_F(WebSocketTest, ASecondCloseDoesNothing) {
     accept();
-    EXPECT_FALSE(websocket->close(3001, "first"));
-    EXPECT_FALSE(websocket->close(3002, "second"));
+    EXPECT_TRUE(websocket->close(3001, "first"));
+    EXPECT_TRUE(websocket->close(3002, "second"));
     EXPECT_EQ(transport.log.back(), "close 3001 first");
     EXPECT_EQ(websocket->close_code(), 3001);
 }
@@ -169,12 +166,11 @@ TEST_F(WebSocketTest, AFullQueueWantsNoMoreAndResumesWhenThereIsRoom) {
     EXPECT_FALSE(websocket->wants_messages()) << "octets count too";
 }
 
-TEST_F(WebSocketTest, TwoReceiversAtOnceAreAStateProblem) {
+TEST_F(WebSocketTest, TwoReceiversAtOnceAreAStateError) {
     accept();
     Mailbox mailbox;
     websocket->wait_message(mailbox);
-    std::optional<Message> message;
-    EXPECT_EQ(websocket->try_receive(message).kind, Problem::Kind::state);
+    EXPECT_EQ(websocket->try_receive().error().kind(), ErrorKind::state);
     websocket->cancel_receive(mailbox);
     deliver("kept");
     EXPECT_EQ(receive_now(), "kept");
@@ -187,10 +183,9 @@ TEST_F(WebSocketTest, WhatCameBeforeThePeersCloseIsDeliveredBeforeIt) {
     websocket->on_close(4000, "bye");
     EXPECT_TRUE(websocket->is_closed());
     EXPECT_EQ(receive_now(), "last words");
-    std::optional<Message> message;
-    const Problem problem = websocket->try_receive(message);
-    EXPECT_EQ(problem.kind, Problem::Kind::disconnect);
-    EXPECT_NE(problem.text.find("4000"), std::string::npos);
+    const auto received = websocket->try_receive();
+    EXPECT_EQ(received.error().kind(), ErrorKind::disconnect);
+    EXPECT_NE(received.error().text.find("4000"), std::string::npos);
 }
 
 // promise: messages-before-own-end
@@ -201,7 +196,7 @@ TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessT
     websocket->fail(1001, "the server is stopping");
     deliver("too late");
     EXPECT_EQ(receive_now(), "one");
-    ASSERT_FALSE(websocket->close(1000, {}));
+    ASSERT_TRUE(websocket->close(1000, {}));
     EXPECT_EQ(receive_now(), "two") << "it was closed already";
     EXPECT_NE(receive_now().find("1001"), std::string::npos);
     EXPECT_EQ(transport.log.back(), "close 1001 the server is stopping");
@@ -212,7 +207,7 @@ TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessT
 TEST_F(WebSocketTest, TheApplicationsOwnCloseDropsWhatItDidNotReceive) {
     accept();
     deliver("one");
-    ASSERT_FALSE(websocket->close(1000, {}));
+    ASSERT_TRUE(websocket->close(1000, {}));
     EXPECT_TRUE(transport.faults.empty());
     EXPECT_NE(receive_now().find("1000"), std::string::npos);
 }
@@ -226,7 +221,7 @@ TEST_F(WebSocketTest, NothingTheApplicationCallsCallsBack) {
     websocket->wait_drained(drained);
     websocket->wait_flushed(flushed);
     websocket->wait_closed(closed);
-    EXPECT_FALSE(websocket->close(1000, ""));
+    EXPECT_TRUE(websocket->close(1000, ""));
     EXPECT_EQ(mailbox.ends + drained.rung + flushed.rung + closed.rung, 0);
     EXPECT_GT(transport.scheduled, 0);
     websocket->notify();
@@ -264,8 +259,8 @@ TEST_F(WebSocketTest, WhoWaitsForItToBeClosedIsCalledWhenTheTransportGoesFirst) 
 
 TEST_F(WebSocketTest, SendersAreToldToWaitAboveHighWaterAndWokenAtLowWater) {
     accept();
-    EXPECT_EQ(send("0123456789"), SendResult::sent);
-    EXPECT_EQ(send("x"), SendResult::full);
+    EXPECT_EQ(send("0123456789"), SendOutcome::sent);
+    EXPECT_EQ(send("x"), SendOutcome::full);
     Bell bell;
     websocket->wait_drained(bell);
     transport.buffered = 5;
@@ -278,41 +273,40 @@ TEST_F(WebSocketTest, SendersAreToldToWaitAboveHighWaterAndWokenAtLowWater) {
 
 TEST_F(WebSocketTest, ASlowConsumerIsClosedWith1008) {
     accept();
-    EXPECT_EQ(send(std::string(60, 'x')), SendResult::full) << "one message may go beyond max_buffered";
-    EXPECT_EQ(send("y"), SendResult::ended);
+    EXPECT_EQ(send(std::string(60, 'x')), SendOutcome::full) << "one message may go beyond max_buffered";
+    EXPECT_EQ(send("y"), SendOutcome::ended);
     EXPECT_TRUE(transport.log.back().starts_with("close 1008 slow consumer")) << transport.log.back();
     EXPECT_EQ(websocket->close_code(), 1008);
     EXPECT_EQ(transport.faults.size(), 1U);
 }
 
 TEST_F(WebSocketTest, ASharedMessageKeepsTheRulesOfASend) {
-    SendResult result{};
-    EXPECT_EQ(websocket->send_shared({MessageKind::text, {}}, result).kind, Problem::Kind::state);
+    EXPECT_EQ(websocket->send_shared({MessageKind::text, {}}).error().kind(), ErrorKind::state);
     accept();
-    EXPECT_EQ(send_shared("01234567"), SendResult::sent);
-    EXPECT_EQ(send_shared("x"), SendResult::full) << "high_water";
+    EXPECT_EQ(send_shared("01234567"), SendOutcome::sent);
+    EXPECT_EQ(send_shared("x"), SendOutcome::full) << "high_water";
     Bell bell;
     websocket->wait_drained(bell);
     transport.buffered = 4;
     websocket->on_drained();
     EXPECT_EQ(bell.rung, 1);
-    EXPECT_EQ(send_shared(std::string(60, 'y')), SendResult::full) << "one message may go beyond max_buffered";
-    EXPECT_EQ(send_shared("z"), SendResult::ended);
+    EXPECT_EQ(send_shared(std::string(60, 'y')), SendOutcome::full) << "one message may go beyond max_buffered";
+    EXPECT_EQ(send_shared("z"), SendOutcome::ended);
     EXPECT_TRUE(transport.log.back().starts_with("close 1008 slow consumer")) << transport.log.back();
-    EXPECT_EQ(send_shared("z"), SendResult::ended) << "closed";
+    EXPECT_EQ(send_shared("z"), SendOutcome::ended) << "closed";
     EXPECT_EQ(transport.log.size(), 5U);
     websocket->on_end();
-    EXPECT_EQ(send_shared("z"), SendResult::ended) << "the transport is gone";
+    EXPECT_EQ(send_shared("z"), SendOutcome::ended) << "the transport is gone";
 }
 
 TEST_F(WebSocketTest, AHandleStaysSafeWhenTheTransportIsGone) {
     accept();
     websocket->on_end();
     EXPECT_EQ(websocket->close_code(), 1006);
-    EXPECT_EQ(send("x"), SendResult::ended);
+    EXPECT_EQ(send("x"), SendOutcome::ended);
     EXPECT_EQ(websocket->buffered_amount(), 0U);
-    EXPECT_FALSE(websocket->close(1000, ""));
-    EXPECT_EQ(websocket->accept(std::nullopt, {}).kind, Problem::Kind::state);
+    EXPECT_TRUE(websocket->close(1000, ""));
+    EXPECT_EQ(websocket->accept(std::nullopt, {}).error().kind(), ErrorKind::state);
 }
 
 TEST_F(WebSocketTest, AQueueFilledBehindAReceiversBackIsHandedOverByNotify) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/cpp/base/seed.hpp"
+#include "tests/cpp/error_text.hpp"
 #include "tests/cpp/ws/replay.hpp"
 #include "tests/cpp/ws/run_length.hpp"
 #include "ws/handshake.hpp"
@@ -86,19 +87,20 @@ TEST(ExtensionHandshake, TheServerTakesTheFirstOfferThatItAccepts) {
 
 TEST(ExtensionHandshake, AMalformedOfferIsRefusedByWhoeverHasAnExtension) {
     const RunLengthExtension extension;
-    Refusal refusal;
     const http::RequestHead head = head_with({"x-test-runs; longest="});
-    EXPECT_FALSE(read_handshake(head, refusal, &extension));
-    EXPECT_EQ(refusal.status, 400);
-    EXPECT_EQ(refusal.reason,
+    const auto refused = read_handshake(head, &extension);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status(), 400);
+    EXPECT_EQ(refused.error().text,
               "expected extensions with parameters in Sec-WebSocket-Extensions, got \"x-test-runs; longest=\"");
     EXPECT_FALSE(accept_extension(head, extension));
-    EXPECT_TRUE(read_handshake(head, refusal)) << "without one the field is not read";
-    EXPECT_TRUE(read_handshake(head_with({"other; a=b"}), refusal, &extension)) << "what is unknown is declined";
+    EXPECT_TRUE(read_handshake(head)) << "without one the field is not read";
+    EXPECT_TRUE(read_handshake(head_with({"other; a=b"}), &extension)) << "what is unknown is declined";
 }
 
 std::string fault_of(std::string_view answer, const Extension* offered) {
-    return check_accept_response(write_accept_response(key_of_the_rfc, "", {}, answer), key_of_the_rfc, offered);
+    return error_text(
+        check_accept_response(write_accept_response(key_of_the_rfc, "", {}, answer), key_of_the_rfc, offered));
 }
 
 TEST(ExtensionHandshake, TheClientChecksTheAnswer) {
@@ -121,7 +123,7 @@ TEST(ExtensionHandshake, BothSidesAgree) {
     ASSERT_TRUE(accepted);
     const std::string response = write_accept_response(key_of_the_rfc, "", {}, accepted->answer);
     EXPECT_NE(response.find("\r\nSec-WebSocket-Extensions: x-test-runs; longest=200; short\r\n"), std::string::npos);
-    EXPECT_EQ(check_accept_response(response, key_of_the_rfc, &extension), "");
+    EXPECT_EQ(error_text(check_accept_response(response, key_of_the_rfc, &extension)), "");
     const auto confirmed = confirm_extension(response, extension);
     ASSERT_TRUE(confirmed);
     EXPECT_TRUE(confirmed->encoder && confirmed->decoder);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "http/request_parser.hpp"
+#include "tests/cpp/error_text.hpp"
 
 namespace proapi::ws {
 namespace {
@@ -42,12 +43,12 @@ Answer answer_to(std::string_view request, std::size_t first_bytes, std::size_t 
     http::RequestParser parser{http::HeadLimits{}};
     for (std::size_t at = 0, size = first_bytes; at < request.size(); at += size, size = piece_bytes)
         parser.feed(base::as_bytes(request.substr(at, size)));
-    if (parser.state() != http::ParseState::complete) return {parser.failure().status, {}, {}, parser.failure().reason};
+    if (parser.state() != http::ParseState::complete)
+        return {http::describe(parser.error()).status, {}, {}, error_text(parser.error())};
     const http::RequestHead head = parser.take_head();
     if (!is_upgrade_request(head)) return {};
-    Refusal refusal;
-    const auto handshake = read_handshake(head, refusal);
-    if (!handshake) return {refusal.status, refusal.headers, {}, refusal.reason};
+    const auto handshake = read_handshake(head);
+    if (!handshake) return {handshake.error().status(), handshake.error().headers, {}, handshake.error().text};
     return {101,
             read_fields(write_accept_response(handshake->key, "", {})),
             {handshake->subprotocols.begin(), handshake->subprotocols.end()},
@@ -109,11 +110,13 @@ TEST(Handshake, ClientVectors) {
         SCOPED_TRACE(vector.at("name").get<std::string>());
         ++played;
         const std::string response = vector.at("response").get<std::string>();
-        const std::string fault = check_accept_response(response, vector.at("key").get<std::string>());
+        const std::string fault = error_text(check_accept_response(response, vector.at("key").get<std::string>()));
         EXPECT_EQ(fault.empty(), vector.at("ok").get<bool>()) << fault;
         // A head that ends too soon is never good.
         for (std::size_t size = 0; size < response.size(); ++size) {
-            ASSERT_NE(check_accept_response(response.substr(0, size), vector.at("key").get<std::string>()), "") << size;
+            ASSERT_NE(error_text(check_accept_response(response.substr(0, size), vector.at("key").get<std::string>())),
+                      "")
+                << size;
         }
     }
     EXPECT_GT(played, 20);
@@ -137,7 +140,7 @@ TEST(Handshake, ClientAndServerAgree) {
     const Answer answer = answer_to(request);
     EXPECT_EQ(answer.status, 101) << answer.reason;
     EXPECT_EQ(answer.subprotocols, subprotocols);
-    EXPECT_EQ(check_accept_response(write_accept_response(sample_key, "chat", {}), sample_key), "");
+    EXPECT_EQ(error_text(check_accept_response(write_accept_response(sample_key, "chat", {}), sample_key)), "");
     EXPECT_EQ(answer_to(write_handshake_request("localhost", "/", sample_key, {})).status, 101);
 }
 
@@ -167,9 +170,9 @@ http::RequestHead lawful_head() {
 
 // The status and the words with which a head is refused.
 std::string refusal_of(const http::RequestHead& head) {
-    Refusal refusal;
-    if (read_handshake(head, refusal)) return "none";
-    return std::to_string(refusal.status) + " " + refusal.reason;
+    const auto handshake = read_handshake(head);
+    if (handshake) return "none";
+    return std::to_string(handshake.error().status()) + " " + handshake.error().text;
 }
 
 std::string refusal_with(std::string_view name, std::initializer_list<std::string_view> values) {
@@ -220,9 +223,8 @@ TEST(Handshake, ManySubprotocolsAreReadInOrder) {
     for (int i = 0; i < 2000; ++i) names += "n" + std::to_string(i) + ",";
     http::RequestHead head = lawful_head();
     head.headers.add("Sec-WebSocket-Protocol", names);
-    Refusal refusal;
-    const auto handshake = read_handshake(head, refusal);
-    ASSERT_TRUE(handshake) << refusal.reason;
+    const auto handshake = read_handshake(head);
+    ASSERT_EQ(error_text(handshake), "");
     ASSERT_EQ(handshake->subprotocols.size(), 2000U);
     EXPECT_EQ(handshake->subprotocols[1999], "n1999");
 }
@@ -238,11 +240,12 @@ TEST(Handshake, AHeadThatWasTakenIsAskedForItsKeyAndWhatItOffers) {
 TEST(Handshake, AResponseWithAMalformedFieldIsRefused) {
     const std::string response = write_accept_response(sample_key, "", {});
     const std::string fields = response.substr(0, response.size() - 2);
-    EXPECT_EQ(check_accept_response(fields + "no colon\r\n\r\n", sample_key),
+    EXPECT_EQ(error_text(check_accept_response(fields + "no colon\r\n\r\n", sample_key)),
               "expected a field \"name: value\", got \"no colon\"");
-    EXPECT_EQ(check_accept_response(fields + "a b: c\r\n\r\n", sample_key),
+    EXPECT_EQ(error_text(check_accept_response(fields + "a b: c\r\n\r\n", sample_key)),
               "expected a field \"name: value\", got \"a b: c\"");
-    EXPECT_EQ(check_accept_response(response + "more", sample_key), "expected nothing after the empty line, got more");
+    EXPECT_EQ(error_text(check_accept_response(response + "more", sample_key)),
+              "expected nothing after the empty line, got more");
 }
 
 }  // namespace

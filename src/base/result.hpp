@@ -1,0 +1,86 @@
+// Result: what a call returns that may fail. It holds either a value or an error, and neither is an empty string.
+//
+//   base::Result<Pattern, http::Error> parsed = parse_pattern(text);
+//   if (!parsed) return parsed.error();
+//   use(*parsed);
+//
+// Each layer has its ErrorCode, one table of their texts, and an Error where a text says what came (http/error.hpp,
+// ws/error.hpp, service/error.hpp, net/error.hpp).
+#pragma once
+
+#include <cassert>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace proapi::base {
+
+// Asking for the value of a failed call, or for the error of another, is a mistake of the caller: it is asserted.
+template <class T, class E>
+class [[nodiscard]] Result {
+public:
+    // Implicit, so that a function may return either.
+    Result(T value) : either_(std::in_place_index<0>, std::move(value)) {}
+    Result(E error) : either_(std::in_place_index<1>, std::move(error)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return either_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    [[nodiscard]] T& operator*() & noexcept { return get<0>(either_); }
+    [[nodiscard]] const T& operator*() const& noexcept { return get<0>(either_); }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(get<0>(either_)); }
+    [[nodiscard]] T* operator->() noexcept { return &get<0>(either_); }
+    [[nodiscard]] const T* operator->() const noexcept { return &get<0>(either_); }
+
+    [[nodiscard]] const E& error() const& noexcept { return get<1>(either_); }
+    [[nodiscard]] E&& error() && noexcept { return std::move(get<1>(either_)); }
+
+private:
+    template <std::size_t index, class Either>
+    static auto& get(Either& either) noexcept {
+        assert(either.index() == index);
+        return *std::get_if<index>(&either);
+    }
+
+    std::variant<T, E> either_;
+};
+
+// Of a call that has nothing to return: `return {};` is success.
+template <class E>
+class [[nodiscard]] Result<void, E> {
+public:
+    Result() noexcept = default;
+    Result(E error) : error_(std::move(error)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    [[nodiscard]] const E& error() const& noexcept {
+        assert(error_);
+        return *error_;
+    }
+    [[nodiscard]] E&& error() && noexcept {
+        assert(error_);
+        return *std::move(error_);
+    }
+
+private:
+    std::optional<E> error_;
+};
+
+// `text` with each "{}" replaced by the next of `values`. A "{}" for which there is no value stays.
+[[nodiscard]] inline std::string fill_in(std::string_view text, std::initializer_list<std::string_view> values) {
+    std::string filled;
+    for (const std::string_view value : values) {
+        const std::size_t at = text.find("{}");
+        if (at == std::string_view::npos) break;
+        filled.append(text.substr(0, at)).append(value);
+        text.remove_prefix(at + 2);
+    }
+    return filled.append(text);
+}
+
+}  // namespace proapi::base

@@ -1,0 +1,89 @@
+#include "service/error.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace proapi::service {
+namespace {
+
+struct Row {
+    ErrorCode code;
+    ErrorMeaning meaning;
+};
+
+// In the order of ErrorCode.
+constexpr auto meanings = std::to_array<Row>({
+    {ErrorCode::disconnected, {ErrorKind::disconnect, "the connection has ended with code {}"}},
+    {ErrorCode::already_accepted, {ErrorKind::state, "{}: the connection is accepted already"}},
+    {ErrorCode::sent_before_accept, {ErrorKind::state, "send: call accept() first"}},
+    {ErrorCode::received_before_accept, {ErrorKind::state, "receive: call accept() first"}},
+    {ErrorCode::another_receiver,
+     {ErrorKind::state, "receive: another task is waiting for a message already; one task may receive at a time"}},
+    {ErrorCode::subprotocol_not_offered,
+     {ErrorKind::value, "accept(): expected a subprotocol that the client offered ({}), got '{}'"}},
+    {ErrorCode::bad_handshake_headers, {ErrorKind::value, "accept(): {}"}},
+    {ErrorCode::handshake_header, {ErrorKind::value, "accept(): the header '{}' is written by the handshake itself"}},
+    {ErrorCode::bad_rejection_status, {ErrorKind::value, "reject(): expected a status from 300 to 599, got {}"}},
+    {ErrorCode::bad_rejection, {ErrorKind::value, "reject(): {}"}},
+    {ErrorCode::bad_close_code,
+     {ErrorKind::value, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got {}"}},
+    {ErrorCode::close_reason_too_long,
+     {ErrorKind::value, "close(): expected a reason of at most 123 octets of UTF-8, got {}"}},
+    {ErrorCode::close_reason_not_utf8, {ErrorKind::value, "close(): the reason is not valid UTF-8"}},
+
+    {ErrorCode::client_has_gone, {ErrorKind::disconnect, "the client has gone before its request's body was whole"}},
+    {ErrorCode::body_failed, {ErrorKind::value, "{}"}},
+    {ErrorCode::response_already_started, {ErrorKind::state, "the response has been started already"}},
+    {ErrorCode::bad_response, {ErrorKind::value, "{}"}},
+    {ErrorCode::no_open_response, {ErrorKind::state, "the response is not open"}},
+    {ErrorCode::body_out_of_place,
+     {ErrorKind::state, "a part of the body goes between the response's start and its end"}},
+    {ErrorCode::body_too_long,
+     {ErrorKind::value, "the body is longer than the Content-Length: {} octets were left, got {}"}},
+    {ErrorCode::body_too_short, {ErrorKind::value, "the body is shorter than the Content-Length by {} octets"}},
+
+    {ErrorCode::foreign_host, {ErrorKind::value, "host '{}' refused: add it to allowed_hosts to serve it"}},
+    {ErrorCode::foreign_host_on_loopback,
+     {ErrorKind::value,
+      "host '{}' refused: the server listens on loopback only, where another name may be a page's way in (DNS "
+      "rebinding); add it to allowed_hosts to serve it"}},
+
+    {ErrorCode::unknown_setting, {ErrorKind::value, "'{}' is not a setting{}"}},
+    {ErrorCode::setting_of_the_application,
+     {ErrorKind::value, "'{}' is a setting of the whole application, not of one route"}},
+    {ErrorCode::not_seconds_in_range, {ErrorKind::value, "{}: expected seconds from {} to {}, got {}"}},
+    {ErrorCode::not_a_whole_number_in_range, {ErrorKind::value, "{}: expected a whole number from {} to {}, got {}"}},
+    {ErrorCode::bad_origin,
+     {ErrorKind::value,
+      "{}: expected '*', 'null' or origins as browsers write them, scheme://host[:port] without path or wildcard, as "
+      "'https://chat.example.org'; got '{}'"}},
+    {ErrorCode::bad_host,
+     {ErrorKind::value,
+      "{}: expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or '*.example.org'; "
+      "got '{}'"}},
+    {ErrorCode::low_water_above_high_water, {ErrorKind::value, "low_water ({}) must not be above high_water ({})"}},
+    {ErrorCode::high_water_above_max_buffered,
+     {ErrorKind::value, "high_water ({}) must not be above max_buffered ({})"}},
+    {ErrorCode::not_a_directory, {ErrorKind::value, "expected a directory, got '{}'"}},
+    {ErrorCode::no_openat2,
+     {ErrorKind::value,
+      "files are served by the system call openat2 (Linux 5.6), which this kernel, or what confines this process "
+      "(seccomp), refuses"}},
+});
+
+static_assert(std::ranges::all_of(meanings,
+                                  [](const Row& row) { return &meanings[static_cast<std::size_t>(row.code)] == &row; }),
+              "expected one row for each ErrorCode, in their order");
+static_assert(meanings.back().code == ErrorCode::no_openat2, "expected a row for the last ErrorCode");
+
+}  // namespace
+
+ErrorMeaning describe(ErrorCode code) noexcept {
+    return meanings[static_cast<std::size_t>(code)].meaning;
+}
+
+Error make_error(ErrorCode code, std::initializer_list<std::string_view> values) {
+    return {code, base::fill_in(describe(code).text, values)};
+}
+
+}  // namespace proapi::service
