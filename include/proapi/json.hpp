@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -27,9 +28,9 @@ inline constexpr std::size_t max_json_depth = 200;
 namespace detail {
 
 // `made` is what a typed value of `given` is as JSON again. Gives the first number (or true or false) of `given` in
-// whose place `made` has another number, as text; empty: none. nlohmann::json makes 3 of 3.7, 1 of true, and keeps the
+// whose place `made` has another number, as text. nlohmann::json makes 3 of 3.7, 1 of true, and keeps the
 // low bits of what is too large.
-[[nodiscard]] std::string find_altered_number(const Json& given, const Json& made);
+[[nodiscard]] std::optional<std::string> find_altered_number(const Json& given, const Json& made);
 
 // Views and pointers, also as elements of containers, pairs and tuples.
 template <class T>
@@ -49,29 +50,35 @@ inline constexpr bool holds_views<std::tuple<Elements...>> = (holds_views<Elemen
 template <class T>
 concept FixedSize = requires { std::tuple_size<T>::value; };
 
-// The value as a T, or in `altered` a number that T does not hold as it is: it is looked for where T converts to JSON,
-// too. Throws Json::exception.
 template <class T>
-[[nodiscard]] T convert_json(const Json& value, std::string& altered) {
+struct ConvertedJson {
+    T value;
+    std::optional<std::string> altered_number;  // that T does not hold as it is; then the value is not used
+};
+
+// The value as a T. A number that T alters is looked for in all of it if T converts to JSON, too. Throws
+// Json::exception.
+template <class T>
+[[nodiscard]] ConvertedJson<T> convert_json(const Json& value) {
     static_assert(!holds_views<T>,
                   "the message is gone when T is used: expected a type that holds its text, such as std::string, not "
                   "std::string_view, a pointer or a reference");
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
         if (!value.is_number_integer() && (value.is_number() || value.is_boolean())) {
-            altered = value.dump();
-            return T();
+            return {T(), value.dump()};
         }
     }
     T result = value.get<T>();
     if constexpr (FixedSize<T>) {
         if (value.is_array() && value.size() > std::tuple_size_v<T> && value[std::tuple_size_v<T>].is_number()) {
-            altered = value[std::tuple_size_v<T>].dump();
-            return result;
+            return {std::move(result), value[std::tuple_size_v<T>].dump()};
         }
     }
-    if constexpr (std::is_constructible_v<Json, const T&> && !std::is_same_v<T, std::string>)
-        altered = find_altered_number(value, Json(std::as_const(result)));
-    return result;
+    if constexpr (std::is_constructible_v<Json, const T&> && !std::is_same_v<T, std::string>) {
+        auto altered = find_altered_number(value, Json(std::as_const(result)));
+        return {std::move(result), std::move(altered)};
+    }
+    return {std::move(result), std::nullopt};
 }
 
 }  // namespace detail

@@ -171,10 +171,10 @@ public:
             return value;
         } else {
             try {
-                std::string altered;
-                T result = convert_json<T>(value, altered);
-                if (altered.empty()) return result;
-                refuse_content("expected numbers that their type can hold as they are, got " + altered);
+                ConvertedJson<T> converted = convert_json<T>(value);
+                if (!converted.altered_number) return std::move(converted.value);
+                refuse_content("expected numbers that their type can hold as they are, got " +
+                               *converted.altered_number);
             } catch (const Json::exception& error) {
                 refuse_content(error.what());
             }

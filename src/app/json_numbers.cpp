@@ -242,9 +242,9 @@ template <class Project>
 
 }  // namespace
 
-std::string detail::find_altered_number(const Json& given, const Json& made) {
+std::optional<std::string> detail::find_altered_number(const Json& given, const Json& made) {
     const Json* altered = compare(given, made);
-    return altered ? altered->dump() : std::string();
+    return altered ? std::optional(altered->dump()) : std::nullopt;
 }
 
 }  // namespace proapi

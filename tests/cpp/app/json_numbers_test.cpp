@@ -36,9 +36,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Basket, tags, items)
 // The number that T does not hold as it is; empty: it holds all.
 template <class T>
 std::string altered(std::string_view text) {
-    std::string found;
-    static_cast<void>(detail::convert_json<T>(parse_json(text), found));
-    return found;
+    return detail::convert_json<T>(parse_json(text)).altered_number.value_or("");
 }
 
 using Pair = std::pair<std::int64_t, std::int8_t>;
