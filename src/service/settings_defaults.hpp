@@ -39,30 +39,30 @@ struct WebSocketSettings {
     std::uint64_t high_water = 65'536;
 
     // Octets that may still wait to be sent to a peer when its senders resume. At most `high_water`.
-    // Default 16 KiB. Range 0 to 1 GiB. Beyond it: senders that wait go on waiting.
+    // Default 16 KiB. Range 0 to 1 GiB. Beyond it: senders that wait keep waiting.
     std::uint64_t low_water = 16'384;
 
-    // Octets that may wait to be sent to a peer, those of waiting senders included. At least `high_water`.
-    // Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1008, "slow consumer"; one message may go beyond.
+    // Octets that may wait to be sent to a peer, including those of waiting senders. At least `high_water`.
+    // Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1008, "slow consumer"; one message may exceed it.
     std::uint64_t max_buffered = 1'048'576;
 
-    // How long a peer may send nothing.
+    // How long a peer may stay silent.
     // Default 20 s. Range 10 ms to a day. Beyond it: a ping is sent.
     std::chrono::milliseconds ping_interval{20'000};
 
-    // How long after a ping a peer may send nothing and take nothing of what was sent to it.
+    // How long after a ping a peer may neither send anything nor take anything that was sent to it.
     // Default 20 s. Range 10 ms to a day. Beyond it: connection lost, 1006, "ping timeout".
     std::chrono::milliseconds ping_timeout{20'000};
 
-    // Origins of web pages that may open a WebSocket, besides the server's own.
+    // Origins of web pages that may open a WebSocket, in addition to the server's own.
     // Default none. Others: 403.
     std::vector<std::string> allowed_origins;
 };
 
 // What holds for the whole application. The members of WebSocketSettings are the defaults of its routes.
 struct Settings : WebSocketSettings {
-    // How long what is sent may make no progress.
-    // Default 30 s. Range 10 ms to a day. Beyond it: connection lost, 1006. A file that gives nothing for so long: its
+    // How long sending to a peer may make no progress.
+    // Default 30 s. Range 10 ms to a day. Beyond it: connection lost, 1006. If reading a file takes longer, its
     // response is cut.
     std::chrono::milliseconds write_timeout{30'000};
 
@@ -86,11 +86,12 @@ struct Settings : WebSocketSettings {
     // Default 1,024 a second. Range 0 to 2^30. Below it: 408.
     std::uint64_t min_body_rate = 1024;
 
-    // How long a request's body may come more slowly than `min_body_rate`.
+    // How long a request's body may arrive more slowly than `min_body_rate`.
     // Default 10 s. Range 10 ms to a day. Beyond it: `min_body_rate` is checked.
     std::chrono::milliseconds body_grace{10'000};
 
-    // How long a request's head may take from its first octet; the first one, from the opening of the connection.
+    // How long a request's head may take from its first octet; for a connection's first request, from the opening of
+    // the connection.
     // Default 10 s. Range 10 ms to a day. Beyond it: 408.
     std::chrono::milliseconds head_timeout{10'000};
 
@@ -107,20 +108,20 @@ struct Settings : WebSocketSettings {
     // Default 5 s. Range 10 ms to a day. Beyond it: TCP is closed.
     std::chrono::milliseconds close_timeout{5000};
 
-    // How long handlers may take to end after the server was told to stop.
+    // How long handlers may take to end after the server begins to stop.
     // Default 8 s. Range 0 to a day. Beyond it: handlers are cancelled.
     std::chrono::milliseconds shutdown_timeout{8000};
 
     // Open connections. The workers of a C++ process share the limit.
     // Default 0: the descriptor limit less a reserve of 64. Range 0 to 10 * 2^20. Beyond it: the connection that has
-    // been idle longest is closed in favour of a newcomer; where none is idle, the newcomer gets a 503.
+    // been idle longest is closed in favour of the new one; if none is idle, the new connection gets a 503.
     std::uint64_t max_connections = 0;
 
     // Connections that the kernel holds until they are accepted.
     // Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides.
     std::uint64_t backlog = 1024;
 
-    // Hosts that the server answers for, besides loopback names and the hosts of listed origins.
+    // Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
     // Default none. Others: 421.
     std::vector<std::string> allowed_hosts;
 };
