@@ -1,6 +1,6 @@
-// A chat with rooms, names and who is here. Run it, then open http://127.0.0.1:8000 in a few windows.
+// A chat with rooms, names and a list of members. Run it, then open http://127.0.0.1:8000 in a few windows.
 //
-//   chat [DIRECTORY]     of the page; examples/web unless it is given
+//   chat [DIRECTORY]     the page's directory, by default examples/web
 //
 // One thread runs everything, so what the handlers share needs no lock.
 #include <algorithm>
@@ -20,7 +20,7 @@ constexpr std::size_t REMEMBERED = 256;  // messages of a room
 
 struct Room {
     Members members;
-    std::deque<std::pair<std::string, Json>> answers;  // to the last messages, by ref, the oldest first
+    std::deque<std::pair<std::string, Json>> answers;  // to the last messages, with their refs, oldest first
 
     // Null for a message that has not been answered yet.
     Json answer_to(const std::string& ref) const {
@@ -33,8 +33,8 @@ struct Room {
     }
 };
 
-// What a page sends. The ref is random and the message's own: a page that has got no answer when its connection breaks
-// sends the same again.
+// What a page sends. The ref is random and unique to the message: if the connection breaks before the page has the
+// answer, the page sends the message again, with the same ref.
 struct Said {
     std::string text, ref;
 };
@@ -54,12 +54,12 @@ std::size_t characters_of(const std::string& text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// Unicode's white space, as Python knows it.
+// Unicode's white space, as Python defines it.
 constexpr std::string_view SPACES =
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000";
 
-// Without white space at the ends; inside it stays, or becomes one space for each run of it.
+// Strips white space at both ends. Inside, white space stays, or each run becomes one space (`join_words`).
 std::string tidy(std::string_view text, bool join_words = false) {
     std::string tidied;
     std::size_t word_end = 0;
@@ -74,8 +74,8 @@ std::string tidy(std::string_view text, bool join_words = false) {
     return tidied;
 }
 
-// To everybody else. A send acts when it is called; not to await it is not to wait for the slowest reader, and who
-// falls too far behind is disconnected (max_buffered).
+// Sends to everybody else. A send acts when it is called. Without `co_await` it does not wait for the slowest reader; a
+// member that falls too far behind is disconnected (max_buffered).
 std::int64_t tell(const Members& members, const proapi::WebSocketConnection& but, Json event) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const std::int64_t at = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
                 co_await websocket.send_json(error);
                 continue;
             }
-            Json answer = here.answer_to(said.ref);  // if there is one, everybody else has had the message
+            Json answer = here.answer_to(said.ref);  // if there is one, the others already have the message
             if (answer.is_null()) {
                 answer = {{"type", "message"}, {"from", you}, {"name", name}, {"text", text}};
                 answer["at"] = tell(members, websocket, answer);

@@ -1,4 +1,4 @@
-// A chat room in application code: what one member sends as JSON, all members get.
+// A chat room in application code: all members get what any member sends as JSON.
 #include <algorithm>
 #include <map>
 #include <proapi/proapi.hpp>
@@ -14,14 +14,14 @@ int main() {
     app.websocket("/chat/{room}", [&](proapi::WebSocketConnection websocket, std::string room) -> proapi::Task<> {
         co_await websocket.accept();
         connections[room].push_back(websocket);
-        // `finally`: runs however the handler ends.
+        // Like `finally`: runs however the handler ends.
         struct Leaving {
             Members& members;
             proapi::WebSocketConnection websocket;
             ~Leaving() { std::erase(members, websocket); }
         } leaving{connections[room], websocket};
 
-        // The loops go over copies: while a send waits for a slow member, others come and go.
+        // The loops iterate over copies, because members join and leave while a send waits for a slow one.
         proapi::Json welcome = {
             {"type", "system"}, {"message", "Welcome to room: " + room}, {"users", connections[room].size()}};
         co_await websocket.send_json(welcome);

@@ -1,5 +1,5 @@
-// The echo server that minds how a connection ends. C++ has no `finally`: what is to happen in any case stands behind
-// the try block, since a catch block can't await.
+// An echo server that handles the end of a connection. C++ has no `finally`, and a catch block cannot `co_await`, so
+// code that must run in any case follows the try block.
 #include <iostream>
 #include <proapi/proapi.hpp>
 

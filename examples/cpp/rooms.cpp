@@ -1,4 +1,4 @@
-// The shortest room: ws://localhost:8000/chat/lobby says welcome and listens.
+// The shortest room: ws://localhost:8000/chat/lobby sends a welcome and then only receives.
 #include <proapi/proapi.hpp>
 
 int main() {

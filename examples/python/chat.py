@@ -1,4 +1,4 @@
-"""A chat with rooms, names and who is here. Run it, then open http://127.0.0.1:8000 in a few windows."""
+"""A chat with rooms, names and a list of members. Run it, then open http://127.0.0.1:8000 in a few windows."""
 
 import itertools
 import json
@@ -22,8 +22,8 @@ class Room:
 
 @dataclass
 class Said:
-    """What a page sends. ``ref`` is random and the message's own: a page that has got no answer when its connection
-    breaks sends the same again."""
+    """What a page sends. ``ref`` is random and unique to the message: if the connection breaks before the page has the
+    answer, the page sends the message again, with the same ``ref``."""
 
     text: str
     ref: str = ""
@@ -55,7 +55,7 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
             if not 1 <= len(text) <= 4000 or len(said.ref) > 64:
                 await websocket.send_json({"type": "error", "text": "A message has 1 to 4000 characters."})
                 continue
-            answer = answers.get(said.ref)  # if there is one, everybody else has had the message
+            answer = answers.get(said.ref)  # if there is one, the others already have the message
             if answer is None:
                 message = {"type": "message", "from": you, "name": name, "text": text}
                 at = tell(members, websocket, **message)
@@ -73,8 +73,8 @@ async def chat(websocket: WebSocketConnection, room: str) -> None:
 
 
 def tell(members: dict[WebSocketConnection, str], but: WebSocketConnection, **event: object) -> int:
-    """To everybody else. A send acts when it is called; not to await it is not to wait for the slowest reader, and who
-    falls too far behind is disconnected (``max_buffered``)."""
+    """Sends to everybody else. A send acts when it is called. Without ``await`` it does not wait for the slowest reader;
+    a member that falls too far behind is disconnected (``max_buffered``)."""
     event["at"] = at = time.time_ns() // 1_000_000
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     for member in members:

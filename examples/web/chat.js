@@ -5,11 +5,11 @@
 //                    {type: "join" | "leave", name, users: count, at}
 //                    {type: "message", from, name, text, at, echo?}     {type: "error", text}
 //
-// A message is pending until its echo comes. What a broken or abandoned connection left pending is sent again, with the
-// same `ref`: one that the server knows is echoed again and told to nobody else.
+// A message is pending until its echo arrives. The page resends messages that a broken or abandoned connection left
+// pending, with the same `ref`. If the server knows the `ref`, it echoes the message again and sends it to nobody else.
 //
-// Link keeps the connection alive and knows nothing of chat, Log draws the conversation, the rest joins them to the page.
-// What a peer wrote reaches the document as text, never as markup.
+// Link keeps the connection alive and knows nothing of chat, Log draws the conversation, the rest connects them to the
+// page. Text from a peer enters the document as text, never as markup.
 
 const SUGGESTED = { lobby: 200, "engine-room": 40, python: 262, cpp: 338, coffee: 148 }; // room: hue
 const HUES = [262, 300, 338, 12, 40, 148, 172, 200, 228];
@@ -26,13 +26,13 @@ function create(tag, properties, ...children) {
   return element;
 }
 
-/** One line of at most `length` characters, without control characters and what encodeURIComponent refuses. */
+/** One line of at most `length` characters; no control characters, and none that encodeURIComponent refuses. */
 function tidy(value, length) {
   const line = String(value ?? "").replace(/\p{Cs}/gu, "\ufffd").replace(/[\p{Cc}\s]+/gu, " ").normalize("NFC");
   return [...line.trim()].slice(0, length).join("").trim();
 }
 
-/** A colour of one's own, the same on every screen (FNV-1a of the name). */
+/** The hue of a name, the same on every screen (FNV-1a of the name). */
 function hueOf(name) {
   let hash = 0x811c9dc5;
   for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
@@ -48,14 +48,14 @@ function paintAvatar(element, name) {
   return element;
 }
 
-/** localStorage, which a browser may refuse. */
+/** localStorage, which a browser may deny. */
 const memory = {
   get(key) { try { return localStorage.getItem(`proapi.chat.${key}`); } catch { return null; } },
   set(key, value) { try { localStorage.setItem(`proapi.chat.${key}`, value); } catch { /* a visit without memory */ } },
 };
 
-/** A connection that comes back. `state` is idle, connecting, connected (from the welcome on) or waiting (until `dueAt`);
- * `onChange()` follows each change of it, `onFrame(object)` each JSON message. */
+/** A connection that reconnects. `state` is idle, connecting, connected (from the welcome on) or waiting (until
+ * `dueAt`). Calls `onChange()` after each change of `state`, and `onFrame(object)` for each JSON message. */
 class Link {
   state = "idle";
   dueAt = 0;
@@ -63,16 +63,16 @@ class Link {
   constructor(onChange, onFrame) { Object.assign(this, { onChange, onFrame }); }
   send(frame) { this.#socket.send(JSON.stringify(frame)); }
   open(url) { [this.#url, this.#attempts] = [url, 0]; this.#connect(); }
-  /** An attempt may succeed now: the network is back, or somebody is looking. */
+  /** Reconnects at once if it is waiting: the network is back, or the page is visible again. */
   wake() { if (this.state === "waiting") this.#connect(); }
-  /** The connection is dead, or believed so: its closing handshake, which may never end, isn't waited for. */
+  /** The connection is dead, or seems to be. Does not wait for its closing handshake, which may never end. */
   drop() {
     if (this.state !== "connecting" && this.state !== "connected") return;
-    // A server that welcomes and falls over at once is backed away from like one that isn't there.
+    // Back off from a server that crashes right after the welcome, as from one that is not there.
     if (this.state === "connected" && Date.now() - this.#since > BACKOFF_CAP_MS) this.#attempts = 0;
     this.#release();
     const limit = Math.min(BACKOFF_CAP_MS, BACKOFF_MS * 2 ** this.#attempts++);
-    const delay = limit * (0.5 + Math.random() / 2); // a restarted server doesn't meet everybody at once
+    const delay = limit * (0.5 + Math.random() / 2); // so that not all pages reconnect to a restarted server at once
     this.dueAt = Date.now() + delay;
     this.#timer = setTimeout(() => this.#connect(), delay);
     this.#become("waiting");
@@ -103,13 +103,13 @@ class Link {
   #become(state) { this.state = state; this.onChange(); }
 }
 
-/** The conversation. It stands in the server's order, and what is pending below it. It follows the newest line while its
- * end is in view and leaves the reader alone otherwise. */
+/** The conversation, in the server's order, with pending messages below it. It scrolls to the newest line while its end
+ * is in view, and does not scroll otherwise. */
 class Log {
   #list = $("messages"); #scroller = $("scroller"); #template = $("message-template").content.firstElementChild;
   #following = true; #unseen = 0; #frame = 0;
   constructor() {
-    // Not the scroll event: it comes a frame late and takes a line that has just been added for a reader's scrolling.
+    // Not the scroll event: it comes a frame late, and would mistake a line that was just added for the reader scrolling.
     new IntersectionObserver((entries) => {
       this.#following = entries.at(-1).isIntersecting;
       if (this.#following) this.#showUnseen(0);
@@ -123,13 +123,13 @@ class Log {
     this.#showUnseen(0);
     this.#frame ||= requestAnimationFrame(() => this.#toEnd());
   }
-  /** A line about the room, of texts and names: strings and elements. */
+  /** Adds a line about the room; `parts` are texts (strings) and names (elements). */
   system(parts, at = Date.now(), kind = "note") {
     const line = create("p", { title: clock.format(at) }, create("span", {}, ...parts));
     Object.assign(line.dataset, { testid: "system-line", kind });
     this.#place(line);
   }
-  /** Draws a message and returns its element; messages of the same `author` may stand together. */
+  /** Draws a message and returns its element; consecutive messages of the same `author` may be grouped. */
   message({ author, name, text, at, own, state }) {
     const element = this.#template.cloneNode(true);
     Object.assign(element.dataset, { author, own, state });
@@ -144,7 +144,7 @@ class Log {
     else if (!this.#following) this.#showUnseen(this.#unseen + 1);
     return element;
   }
-  /** A pending message has been sent to all and takes its place in the server's order. */
+  /** The server has sent a pending message to all: moves it to its place in the server's order. */
   settle(element, name, at) {
     const next = this.#firstPending();
     if (next !== element) next.before(element);
@@ -181,12 +181,12 @@ class Log {
 const query = new URLSearchParams(location.search);
 const log = new Log();
 const link = new Link(showStatus, (frame) => { if (Object.hasOwn(on, frame.type)) on[frame.type](frame); });
-const drafts = new Map(); // room -> what stands in its composer
+const drafts = new Map(); // room -> text in its composer
 const outbox = []; // pending, in all rooms, oldest first: {ref, room, text, at, sentAt, element}
 let name = tidy(query.get("name") ?? memory.get("name"), 32);
 let room = "", you, members = [], count = 0, membersFrame = 0;
-let joined = false, lostAt = 0; // whether this room has welcomed us, and since when it is out of reach
-let renamed = false; // the connection was given up for one with another name
+let joined = false, lostAt = 0; // whether this room has welcomed us, and since when it is unreachable
+let renamed = false; // the connection was dropped for one with another name
 
 const here = () => `${count} here`, person = (who) => create("bdi", {}, who);
 const on = {
@@ -200,11 +200,11 @@ const on = {
       : [`Back after ${Math.ceil(away / 1000)} s`];
     log.system([...what, ` · ${here()}`]);
     [joined, lostAt, renamed] = [true, 0, false];
-    for (const entry of outbox) entry.sentAt = 0; // what the last connection left pending goes again
+    for (const entry of outbox) entry.sentAt = 0; // resend what the last connection left pending
     flush();
   },
   join(frame) {
-    if (frame.users <= members.length) return; // one's own joining, of which the welcome told already
+    if (frame.users <= members.length) return; // our own join, which the welcome has already reported
     setMembers([...members, String(frame.name)], frame.users);
     log.system([person(frame.name), ` joined · ${here()}`], frame.at, "presence");
   },
@@ -221,7 +221,7 @@ const on = {
   },
   error(frame) {
     log.system([String(frame.text)], Date.now(), "error");
-    const index = outbox.findIndex((entry) => entry.sentAt); // messages are answered in order, so it is the oldest sent
+    const index = outbox.findIndex((entry) => entry.sentAt); // answers come in order, so this is for the oldest one sent
     if (index < 0) return;
     const [{ element, text }] = outbox.splice(index, 1);
     element.remove();
@@ -266,7 +266,7 @@ function setMembers(names, total = names.length) {
   $("user-count").textContent = count ? here() : "";
   $("empty-hint").textContent = count > 1 ? "Nobody has said anything since you came. Say something."
     : "Say something, or open this page in a second window and talk to yourself.";
-  membersFrame ||= requestAnimationFrame(showMembers); // a thousand may come at once
+  membersFrame ||= requestAnimationFrame(showMembers); // a thousand members may join at once
 }
 function showMembers() {
   membersFrame = 0;
@@ -328,11 +328,11 @@ function drawer(open) {
   $("main").inert = open;
   $("sidebar-open").setAttribute("aria-expanded", open);
   if (open) $("sidebar-close").focus();
-  else if (held) $("sidebar-open").focus(); // where it is shown
+  else if (held) $("sidebar-open").focus(); // if it is shown
 }
 function roomInAddress() {
   let wanted = location.hash.slice(1);
-  try { wanted = decodeURIComponent(wanted); } catch { /* a stray percent sign: as it stands */ }
+  try { wanted = decodeURIComponent(wanted); } catch { /* a stray percent sign: keep it */ }
   wanted = tidy(wanted || query.get("room"), 40);
   return /^\.{0,2}$/.test(wanted) ? "lobby" : wanted; // "." and ".." are path segments even when percent-encoded
 }
@@ -350,7 +350,7 @@ $("composer").addEventListener("submit", (event) => {
 });
 input.addEventListener("input", composed);
 input.addEventListener("keydown", (event) => {
-  // The Enter that ends an input method's composition isn't a wish to send (Safari tells by the key code only).
+  // The Enter that ends an input method's composition must not send (in Safari only the key code shows this).
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   $("composer").requestSubmit();
@@ -370,7 +370,7 @@ addEventListener("hashchange", () => {
 $("name-change").addEventListener("click", () => { drawer(false); askName(); });
 $("name-cancel").addEventListener("click", () => $("name-dialog").close());
 $("name-dialog").addEventListener("close", () => {
-  if (!name) askName(); // Escape, before there is one
+  if (!name) askName(); // Escape, before a name was given
   else if ($("name-dialog").returnValue === "given") input.focus(); // only now: until it is closed, the page behind it is inert
 });
 $("name-form").addEventListener("submit", (event) => {
@@ -379,7 +379,7 @@ $("name-form").addEventListener("submit", (event) => {
   if (wanted === name) return;
   renamed = joined;
   memory.set("name", name = wanted);
-  query.delete("name"); // the choice outlives a reload, the preset doesn't
+  query.delete("name"); // the user's choice survives a reload, the preset does not
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
   showMe(name);
   connect();
@@ -392,11 +392,11 @@ narrow.addEventListener("change", () => drawer(false));
 addEventListener("online", () => { link.wake(); showStatus(); });
 addEventListener("offline", () => { link.drop(); showStatus(); });
 for (const event of ["focus", "pageshow", "visibilitychange"]) addEventListener(event, () => { if (!document.hidden) link.wake(); });
-setInterval(() => { // a network that vanished tells nobody; a message without its echo does
+setInterval(() => { // a lost network causes no event; a message without its echo shows it
   showStatus();
   if (link.state === "connected" && outbox.some(({ sentAt }) => sentAt && Date.now() - sentAt > ECHO_MS)) link.drop();
 }, 250);
-// iOS lays its keyboard over the page: the page takes the part that is left.
+// iOS overlays its keyboard on the page: the page uses the remaining part.
 for (const event of ["resize", "scroll"]) window.visualViewport?.addEventListener(event, ({ currentTarget: view }) => {
   if (Math.abs(view.scale - 1) > 0.01) return;
   root.style.setProperty("--height", `${view.height}px`);
