@@ -31,11 +31,11 @@ from .response import (
 __version__ = version
 
 SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(dict(Site.security_headers()))
-"""For ``ProAPI(response_headers=...)``: what browsers should be told of any page that does not say otherwise. They must
-not guess content types, let other sites frame the page, or give its address or its window to other sites."""
+"""For ``ProAPI(response_headers=...)``: fields for every response that does not set its own. With them, browsers must
+not guess content types, let other sites frame the page, or reveal its address or its window to other sites."""
 
 WebSocket = WebSocketConnection
-"""Starlette's name."""
+"""Starlette's name for ``WebSocketConnection``."""
 
 __all__ = [
     "SECURITY_HEADERS",

@@ -1,4 +1,4 @@
-"""``ProAPI``: an application's routes, settings and lifespan, and the ways to serve it."""
+"""``ProAPI``: the routes, settings and lifespan of an application, and the ways to serve it."""
 
 import asyncio
 import os
@@ -26,7 +26,10 @@ _COUNTS = ("accepted", "refused", "open", "http", "websockets", "send_queued_byt
 
 
 class ProAPI:
-    """A real-time web application. ``settings`` are limits by name: ``ProAPI(max_message_size=4 * 1024 * 1024)``."""
+    """A real-time web application: its routes, settings and lifespan, and the ways to serve it.
+
+    ``settings`` are limits by name: ``ProAPI(max_message_size=4 * 1024 * 1024)``.
+    """
 
     def __init__(
         self,
@@ -35,20 +38,23 @@ class ProAPI:
         response_headers: Mapping[str, str] | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        """An application without routes.
+        """Creates an application without routes.
 
         Args:
-            lifespan: ``lifespan(app)`` returns an async context manager that is entered before the application serves
-                and left after.
-            response_headers: Fields for every response that does not have them already: handlers', files, the
-                engine's own refusals and the answers to handshakes. ``proapi.SECURITY_HEADERS`` is a good beginning.
+            lifespan: A function that takes the application and returns an async context manager. The context is entered
+                before the application serves and exited afterwards.
+            response_headers: Fields to add to every response that does not have them already: responses of handlers,
+                files, the engine's own refusals and the answers to handshakes. ``proapi.SECURITY_HEADERS`` is a good
+                start.
+            **settings: Application-wide limits by name, as for ``configure``.
 
         Raises:
-            ValueError: A setting that does not exist or is out of range, or a field that no response can have.
+            ValueError: A setting does not exist or is out of range, or a response can't have one of the fields.
+            TypeError: ``lifespan`` is not callable.
         """
         self.routes = RouteTable()
         self.state = State()
-        """Attributes of the application's own, as ``app.state.database = database``; each worker has its own."""
+        """The application's own attributes, such as ``app.state.database = database``. Each worker has its own."""
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
         self.background: list[background.BackgroundTasks] = []
@@ -57,7 +63,7 @@ class ProAPI:
         if response_headers:
             self.routes.site.add_response_headers(list(response_headers.items()))
 
-    if not TYPE_CHECKING:  # a type checker would take any name
+    if not TYPE_CHECKING:  # a type checker would accept any name
 
         def __getattr__(self, name: str) -> Any:
             habits.refuse_attribute(self, name, habits.APP)
@@ -65,7 +71,14 @@ class ProAPI:
     # ---- settings and lifespan ----
 
     def configure(self, **settings: Unpack[Settings]) -> None:
-        """Sets application-wide limits by name. ValueError: one of them can't be, and none was set."""
+        """Sets application-wide limits by name.
+
+        Args:
+            **settings: Limits by name; times in seconds or as ``timedelta``.
+
+        Raises:
+            ValueError: A setting does not exist, is out of range or contradicts another. No setting has changed then.
+        """
         habits.refuse_settings(settings)
         self.routes.configure(settings)
 
@@ -76,10 +89,14 @@ class ProAPI:
 
     @property
     def counts(self) -> dict[str, Any]:
-        """What this process's own servers count: connections ``accepted`` and ``refused`` since the start, ``open``
-        now, of these ``http`` and ``websockets``; ``send_queued_bytes`` that handlers have sent and the kernel has not
-        taken, ``partial_bytes`` of requests and messages that have not ended; WebSockets ``closed``, by code. It costs
-        a step for each connection."""
+        """Counters of the servers that this process itself runs. Each reading visits every connection.
+
+        - ``accepted``, ``refused``: connections since the start.
+        - ``open``: connections that are open now; of these, ``http`` and ``websockets``.
+        - ``send_queued_bytes``: octets that handlers have sent and the kernel has not taken yet.
+        - ``partial_bytes``: octets of requests and messages that are not complete yet.
+        - ``closed``: WebSockets that have been closed, by close code.
+        """
         total: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
         closed: Counter[int] = Counter()
         for server in self.servers:
@@ -89,25 +106,58 @@ class ProAPI:
         return {**total, "closed": dict(closed)}
 
     def on_startup(self, function: _H) -> _H:
-        """Decorator: called, async or not, before the application serves."""
+        """Decorator: registers a function to call before the application serves.
+
+        Args:
+            function: Takes no arguments; may be ``async def``.
+
+        Returns:
+            ``function``.
+
+        Raises:
+            TypeError: ``function`` is not callable.
+        """
         require_function("on_startup", function)
         self.lifespan.startup.append(function)
         return function
 
     def on_shutdown(self, function: _H) -> _H:
-        """Decorator: called, async or not, after the application has served; the last registered first."""
+        """Decorator: registers a function to call after the application has served.
+
+        The function that was registered last is called first.
+
+        Args:
+            function: Takes no arguments; may be ``async def``.
+
+        Returns:
+            ``function``.
+
+        Raises:
+            TypeError: ``function`` is not callable.
+        """
         require_function("on_shutdown", function)
         self.lifespan.shutdown.append(function)
         return function
 
     def spawn(self, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None) -> asyncio.Task[_T]:
-        """Starts a task that belongs to no connection, on the loop that serves: a loop that tells every player, say.
+        """Starts a task that belongs to no connection, for example one that sends to every player, on the loop that
+        serves.
 
-        The application keeps it alive and logs what it fails by, with ``name`` (by default the function's) and the
-        traceback. It ends with the server: it is cancelled when no handler runs any more, before the shutdown
-        functions. It has the context variables of start-up.
+        The application keeps the task alive. If the task fails, the application logs the exception with its traceback
+        and the task's name. The task ends with the server: it is cancelled once no handler runs any more, before the
+        shutdown functions. It has the context variables of start-up.
 
-        TypeError: no coroutine. RuntimeError: called where the application is not served; the text says what to do.
+        Args:
+            coroutine: What the task runs.
+            name: The task's name. None: the name of the coroutine's function.
+
+        Returns:
+            The task.
+
+        Raises:
+            TypeError: ``coroutine`` is not a coroutine.
+            RuntimeError: The running loop does not serve the application, or no loop runs in this thread. The text says
+                what to do.
         """
         dispatcher = serving.get(None)
         servers = self.background if self._asgi is None else [*self.background, self._asgi.dispatcher.background]
@@ -119,9 +169,21 @@ class ProAPI:
     def websocket(
         self, path: str, *, cancel_on_disconnect: bool = False, **settings: Unpack[RouteSettings]
     ) -> Callable[[_H], _H]:
-        """Decorator: ``async def handler(websocket, <path parameters>)``; ``settings`` are limits of this
-        route. ``cancel_on_disconnect``: the handler is cancelled when the connection is closed by anything but its own
-        ``close()``, whatever it waits for. RouteError: a path, signature or setting that can't be."""
+        """Decorator: registers ``async def handler(websocket, <path parameters>)`` for a WebSocket route.
+
+        Args:
+            path: The path, with parameters as ``{name}`` or ``{name:converter}``.
+            cancel_on_disconnect: Whether to cancel the handler, whatever it awaits, when anything but its own
+                ``close()`` or ``reject()`` closes the connection.
+            **settings: Limits of this route by name. Other limits are the application's.
+
+        Returns:
+            A decorator that returns the handler unchanged.
+
+        Raises:
+            RouteError: The path, the handler's signature or a setting is not valid, or the path has a handler already.
+            TypeError: A keyword that belongs to another framework; the text says what to write instead.
+        """
         refuse_function_as_path("websocket", path)
         habits.refuse_keywords("websocket", settings, habits.WEBSOCKET)
 
@@ -134,17 +196,43 @@ class ProAPI:
     def route(
         self, path: str, methods: Iterable[str] = ("GET",), *, cancel_on_disconnect: bool = False, **unknown: Never
     ) -> Callable[[_H], _H]:
-        """Decorator: ``def`` or ``async def handler(request, <path parameters>)`` for requests of these
-        methods. ``cancel_on_disconnect``: as ``get``. RouteError: a path or signature that can't be."""
+        """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for requests of any
+        methods.
+
+        Args:
+            path: As for ``get``.
+            methods: One method or several, in any case.
+            cancel_on_disconnect: As for ``get``.
+
+        Returns:
+            A decorator that returns the handler unchanged.
+
+        Raises:
+            RouteError: A method, the path or the handler's signature is not valid, or the path has a handler already.
+            TypeError: An unknown keyword.
+        """
         refuse_function_as_path("route", path)
         habits.refuse_unknown("route", unknown)
         wanted = [methods] if isinstance(methods, str) else list(methods)
         return self._route(path, wanted, cancel_on_disconnect=cancel_on_disconnect)
 
     def get(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator: ``def`` or ``async def handler(request, <path parameters>)``, the request optional.
-        Serves HEAD too. ``cancel_on_disconnect``: an ``async def`` handler is cancelled when its client leaves, and one
-        that ends its side of the connection has left. RouteError: a path or signature that can't be."""
+        """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for GET and HEAD requests.
+
+        The handler may leave out ``request``. A ``def`` handler runs in a thread.
+
+        Args:
+            path: The path, with parameters as ``{name}`` or ``{name:converter}``.
+            cancel_on_disconnect: Whether to cancel the handler, which must be ``async def``, when its client leaves. A
+                client that has ended its side of the connection counts as having left.
+
+        Returns:
+            A decorator that returns the handler unchanged.
+
+        Raises:
+            RouteError: The path or the handler's signature is not valid, or the path has a handler already.
+            TypeError: An unknown keyword.
+        """
         return self._route_method("get", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
 
     def post(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
@@ -186,10 +274,16 @@ class ProAPI:
         return register
 
     def static(self, path: str, directory: str | os.PathLike[str], *, dot_files: bool = False) -> None:
-        """Serves the files below ``directory`` at ``path``; a directory stands for its index.html.
+        """Serves the files below ``directory`` at ``path``; for a directory, its index.html.
 
-        What begins with a dot, such as ``.env`` or ``.git/config``, is a 404 unless ``dot_files``; a ``.well-known`` in
-        ``directory`` itself is served. RouteError: a path or directory that can't be.
+        Args:
+            path: Where the files are served; a path without parameters.
+            directory: The directory of the files.
+            dot_files: Whether to serve names that begin with a dot, such as ``.env`` or ``.git/config``. Otherwise they
+                get a 404; a ``.well-known`` in ``directory`` itself is always served.
+
+        Raises:
+            RouteError: The path or the directory is not valid, or the path has a handler already.
         """
         self.routes.add_files(path, directory, dot_files=dot_files)
 
@@ -204,9 +298,23 @@ class ProAPI:
         access_log: bool | AccessLogFormat = False,
         on_listening: Callable[[Addresses], object] | None = None,
     ) -> None:
-        """Serves as a guest of the running loop until cancelled, then stops gracefully; port 0 is any free one, told to
-        ``on_listening``, async or not. OSError: it can't listen there. Prints nothing, leaves signals and logging
-        alone. Who goes on beside it wants ``serving()``: that returns when the server listens, or raises."""
+        """Serves as a guest of the running loop until cancelled, then stops gracefully.
+
+        Prints nothing and leaves signals and logging alone. To go on with other work while serving, use ``serving()``:
+        it returns when the server listens, or raises.
+
+        Args:
+            host: A name or an address. None: PROAPI_HOST, or else 127.0.0.1.
+            port: A number; 0 is any free port. None: PROAPI_PORT, or else 8000.
+            share_port: Whether other sockets may listen on the same port.
+            access_log: As for ``run``, but False is the default.
+            on_listening: A function, async or not, that is called with the addresses when the server listens: a list of
+                (host, port).
+
+        Raises:
+            OSError: The address can't be listened on.
+            ValueError: The host, the port or ``access_log`` is not valid.
+        """
         options = read_options(host, port, access_log=access_log)
         await Server(self, options.access_log).serve(
             options.host, options.port, share_port=share_port, on_listening=on_listening
@@ -222,12 +330,23 @@ class ProAPI:
     ) -> Serving:
         """``async with app.serving(port=0) as server:`` serves in the running loop while the block runs.
 
-        The block begins when the server listens: ``server.url``, ``server.port``, ``server.addresses``. Its end stops
-        the server gracefully; an exception of the block's goes on. If the server ends before its block (the lifespan
-        fails, say), the block is cancelled and the server's exception raised.
+        The block begins when the server listens; ``server.url``, ``server.port`` and ``server.addresses`` say where. At
+        the end of the block the server stops gracefully; an exception raised in the block propagates. If the server
+        ends before the block does, for example because the lifespan fails, the block is cancelled and the server's
+        exception is raised.
 
-        Raises, when entered: what a start-up function raises; OSError: it can't listen there. ValueError: no host or
-        port.
+        Args:
+            host: As for ``serve``.
+            port: As for ``serve``.
+            share_port: As for ``serve``.
+            access_log: As for ``serve``.
+
+        Returns:
+            An async context manager, to be entered once. Entering raises OSError if the address can't be listened on,
+                or what a start-up function has raised.
+
+        Raises:
+            ValueError: The host, the port or ``access_log`` is not valid.
         """
         options = read_options(host, port, access_log=access_log)
 
@@ -251,18 +370,23 @@ class ProAPI:
     ) -> None:
         """Serves until Ctrl-C or SIGTERM.
 
-        Does not return, but ends the process with status 0, if handlers or threads go on beyond ``shutdown_timeout``.
+        If handlers or threads still run after ``shutdown_timeout``, the process ends with status 0 and this call does
+        not return.
 
         Args:
-            fast: The engine drives the event loop itself.
-            workers: How many processes.
-            access_log: A line for each request and two for each WebSocket, at INFO of the logger ``proapi.access``.
-                True or ``"common"``: the Common Log Format. ``"json"``: an object a line. None: as PROAPI_ACCESS_LOG
-                says (``off``, ``common``, ``json``), then ``"common"``.
+            host: As for ``serve``.
+            port: As for ``serve``.
+            fast: Whether the engine drives the event loop itself. Not with uvloop.
+            workers: How many processes serve.
+            loop: The event loop to serve on.
+            access_log: Whether to log a line for each request and two for each WebSocket, at INFO of the logger
+                ``proapi.access``. True or ``"common"``: in the Common Log Format. ``"json"``: a JSON object a line.
+                None: what PROAPI_ACCESS_LOG says (``off``, ``common``, ``json``), or else ``"common"``.
+            **settings: As for ``configure``.
 
         Raises:
-            SystemExit: A busy port or a bad option: status 1, after one line on stderr.
-            RuntimeError: A loop runs already in this thread.
+            SystemExit: The port is busy or an option is not valid: status 1, after one line on stderr.
+            RuntimeError: A loop is already running in this thread.
         """
         run.refuse_running_loop()
         try:
@@ -273,10 +397,10 @@ class ProAPI:
         run.run(self, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI 3, for other servers: ``uvicorn main:app``."""
+        """The ASGI 3 interface, for other servers: ``uvicorn main:app``."""
         front = self._asgi
         if front is None or front.loop is not asyncio.get_running_loop():
             front = self._asgi = AsgiFront(self)
         await front.serve(scope, receive, send)
-        if scope["type"] == "lifespan":  # a later one begins afresh
+        if scope["type"] == "lifespan":  # a later lifespan starts afresh
             self._asgi = None

@@ -1,7 +1,7 @@
-"""Mappings with repeated names: header fields, query parameters, forms; the peer's address; state.
+"""Mappings with repeated names (header fields, query parameters, forms), the peer's address, and state.
 
-``[]`` and ``get`` give the last value of a name, ``getlist`` all of them, ``multi_items`` every pair in order. Where
-there is none, ``[]`` raises MissingFieldError. ``State``: attributes of the application's own.
+``[]`` and ``get`` return the last value of a name, ``getlist`` all values, ``multi_items`` every pair in order. ``[]``
+raises MissingFieldError if there is no such name. ``State`` holds the application's own attributes.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ _D = TypeVar("_D")
 
 
 class Client(NamedTuple):
-    """The peer of a connection. The engine makes them, too."""
+    """The address of a connection's peer. The engine creates it too."""
 
     host: str
     port: int
@@ -60,12 +60,12 @@ class _MultiMapping(Mapping[str, _T]):
         return len(self._last)
 
     def getlist(self, name: str) -> list[_T]:
-        """Every value of ``name``, in order; empty where there is none."""
+        """Returns every value of ``name`` in order, or an empty list."""
         wanted = self._key(name)
         return [value for key, value in self._pairs if key == wanted]
 
     def multi_items(self) -> list[tuple[str, _T]]:
-        """Every pair, repeated names included, in order."""
+        """Returns every pair in order, repeated names included."""
         return list(self._pairs)
 
     def __eq__(self, other: object) -> bool:
@@ -83,7 +83,7 @@ class _MultiMapping(Mapping[str, _T]):
 
 
 class Headers(_MultiMapping[str]):
-    """Header fields; names in any case, given in lower case."""
+    """Header fields. Names match in any case and are listed in lower case."""
 
     __slots__ = ()
 
@@ -106,8 +106,10 @@ class FormData(_MultiMapping[str]):
 
 @dataclass(frozen=True, slots=True)
 class UploadFile:
-    """A file in a form, whole. ``filename`` is what the client says, and no path to write to: it may be
-    ``../../etc/passwd``, or empty."""
+    """A file of a form, whole.
+
+    ``filename`` is what the client sent. Never use it as a path to write to: it may be ``../../etc/passwd``, or empty.
+    """
 
     filename: str
     content_type: str
@@ -115,26 +117,32 @@ class UploadFile:
 
 
 class FormFiles(_MultiMapping[UploadFile]):
-    """Files of a form, by the names of its fields."""
+    """Files of a form, by the name of the field."""
 
     __slots__ = ()
 
 
 class State:
-    """Attributes of the application's own: ``state.name = "Ada"``; ``state["name"]`` is the same.
+    """The application's own attributes: ``state.name = "Ada"``; ``state["name"]`` is the same.
 
-    AttributeError, KeyError: there is none of that name.
+    Raises:
+        AttributeError: There is no attribute of that name.
+        KeyError: The same, for ``[]``.
     """
 
     __slots__ = ("_state",)
     _state: dict[Any, Any]
 
     def __init__(self, state: dict[Any, Any] | None = None) -> None:
-        """Over ``state``, which is not copied."""
+        """Wraps ``state`` without copying it.
+
+        Args:
+            state: The dict that holds the attributes. None: a new one.
+        """
         object.__setattr__(self, "_state", {} if state is None else state)
 
     def __getattr__(self, name: str) -> Any:
-        if name in State.__slots__:  # of a copy that is not made yet
+        if name in State.__slots__:  # a copy that is not initialized yet
             raise AttributeError(name)
         try:
             return self._state[name]

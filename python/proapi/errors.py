@@ -1,4 +1,4 @@
-"""Every exception a user of the package can meet. The messages say what was expected and what came."""
+"""Every exception that the package raises for its users. The texts say what was expected and what came."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -6,15 +6,20 @@ from typing import Any, TypedDict, Unpack, cast
 
 
 class RouteError(ValueError):
-    """A route or handler that can't be registered; the text names the handler's file and line."""
+    """A route or handler can't be registered. The text names the handler's file and line."""
 
 
 class WebSocketError(Exception):
-    """Base of what a WebSocket connection raises."""
+    """Base class of the exceptions of a WebSocket connection."""
 
 
 class WebSocketDisconnect(WebSocketError):
-    """The connection has ended: nothing can be received or sent any more."""
+    """The connection has ended: nothing more can be received or sent.
+
+    Args:
+        code: The close code.
+        reason: The reason; None is "".
+    """
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         super().__init__(code, reason or "")
@@ -30,10 +35,10 @@ class WebSocketStateError(WebSocketError, RuntimeError):
 
 
 class WebSocketMessageError(WebSocketError, ValueError):
-    """A message of another kind than was asked for; it is ``data``, and the connection stays open.
+    """A message is not of the kind that was asked for. The message is ``data``, and the connection stays open.
 
-    ``close_code`` is what the connection is closed with where this leaves the handler: 1003 for a wrong kind, 1007 for
-    what is not JSON or not of the type (RFC 6455 section 7.4.1).
+    If the exception leaves the handler, the connection is closed with ``close_code``: 1003 for the wrong kind of
+    message, 1007 for a message that is not JSON or not of the type (RFC 6455 section 7.4.1).
     """
 
     def __init__(self, text: str, data: str | bytes = "", close_code: int = 1007) -> None:
@@ -46,23 +51,21 @@ class WebSocketMessageError(WebSocketError, ValueError):
 
 
 def check_status(status: object) -> None:
-    """ValueError: no status that a response of an application may have."""
+    """Raises ValueError unless ``status`` is one that an application's response may have."""
     if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
         raise ValueError(f"expected a status from 200 to 599, got {status!r}")
 
 
 class OlderStatus(TypedDict, total=False):
-    """The keyword of before ``status_code``."""
+    """The keyword from before ``status_code``."""
 
     status: int
 
 
 class HTTPException(Exception):
-    """Ends an HTTP handler with a response of this status, ``detail`` its text; before ``accept()`` it refuses a
-    WebSocket's handshake so (300-599).
+    """Ends an HTTP handler with a response of this status and ``detail`` as its text.
 
-    Raises:
-        ValueError: A status outside of 200 to 599.
+    Raised before ``accept()``, it refuses a WebSocket's handshake with that response (status 300 to 599).
     """
 
     def __init__(
@@ -72,7 +75,18 @@ class HTTPException(Exception):
         headers: Mapping[str, str] | None = None,
         **older: Unpack[OlderStatus],
     ) -> None:
-        """``detail`` None: the reason phrase, as "Not Found"."""
+        """Creates the exception.
+
+        Args:
+            status_code: 200 to 599.
+            detail: The text of the response. None: the reason phrase, such as "Not Found".
+            headers: Fields of the response.
+            **older: ``status``, the older name of ``status_code``.
+
+        Raises:
+            ValueError: The status is out of range.
+            TypeError: ``detail`` is not a str, or a keyword is unknown.
+        """
         if older:
             if unknown := older.keys() - OlderStatus.__annotations__.keys():
                 raise TypeError(
@@ -121,15 +135,20 @@ def _remake(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, A
 
 
 class RequestBodyError(HTTPException, ValueError):
-    """The request's body is not what the handler asked for: a 400 where it leaves the handler."""
+    """The request's body is not what the handler asked for.
+
+    If it leaves the handler, the response has ``status_code``, by default 400.
+    """
 
     def __init__(self, detail: str, status_code: int = 400, **older: Unpack[OlderStatus]) -> None:
         super().__init__(status_code, detail, **older)
 
 
 class MissingFieldError(HTTPException, KeyError):
-    """``[]`` of query parameters, headers or a form, and the request has none of that name: a 400 where it leaves the
-    handler."""
+    """``[]`` of query parameters, headers or a form was given a name that the request does not have.
+
+    If it leaves the handler, the response is a 400.
+    """
 
     def __init__(self, detail: str) -> None:
         super().__init__(400, detail)

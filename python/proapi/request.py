@@ -1,4 +1,4 @@
-"""What an HTTP handler is told of its request. The body is there whole, bounded by ``max_body_size``."""
+"""The request as an HTTP handler sees it. The body has been read whole, bounded by ``max_body_size``."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Request:
-    """One HTTP request; handlers receive it. Its body is there whole, bounded by ``max_body_size``."""
+    """One HTTP request; handlers receive it. The body has been read whole, bounded by ``max_body_size``."""
 
     __slots__ = ("_app", "_exchange", "_headers", "_info", "_query_params", "_state")
 
@@ -30,46 +30,52 @@ class Request:
 
     @property
     def method(self) -> str:
-        """In capitals, as ``GET``."""
+        """The method in capitals, such as ``GET``."""
         return self._info.method
 
     @property
     def path(self) -> str:
-        """Percent-decoded."""
+        """The path, percent-decoded."""
         return self._info.path
 
     @property
     def path_params(self) -> dict[str, Any]:
-        """By name, converted as the route says: str, int, float or uuid.UUID."""
+        """The path's parameters by name, converted as the route says: str, int, float or uuid.UUID."""
         return self._info.path_params
 
     @property
     def headers(self) -> Headers:
-        """A mapping, names in any case; [] and get() give the last value, getlist(name) all."""
+        """The header fields as a mapping, names in any case.
+
+        ``[]`` and ``get()`` return the last value of a name, ``getlist(name)`` all of them.
+        """
         if self._headers is None:
             self._headers = Headers(self._info.headers)
         return self._headers
 
     @property
     def query_params(self) -> QueryParams:
-        """A mapping, decoded; [] and get() give the last value, getlist(name) all."""
+        """The query as a mapping, decoded.
+
+        ``[]`` and ``get()`` return the last value of a name, ``getlist(name)`` all of them.
+        """
         if self._query_params is None:
             self._query_params = QueryParams(self._info.query_params)
         return self._query_params
 
     @property
     def cookies(self) -> dict[str, str]:
-        """By name."""
+        """The cookies by name."""
         return self._info.cookies
 
     @property
     def client(self) -> Client | None:
-        """Address and port of the peer; None under an ASGI server that does not tell."""
+        """Address and port of the peer; None under an ASGI server that does not report them."""
         return self._info.client
 
     @property
     def url(self) -> str:
-        """The whole address: http://host/path?query."""
+        """The whole URL: http://host/path?query."""
         return self._info.url
 
     @property
@@ -80,7 +86,8 @@ class Request:
 
     @property
     def state(self) -> State:
-        """Attributes of the application's own, as ``request.state.user = "Ada"``."""
+        """The application's own attributes, such as ``request.state.user = "Ada"``. They live as long as the
+        request."""
         if self._state is None:
             self._state = State()
         return self._state
@@ -91,7 +98,7 @@ class Request:
         return self._info.body
 
     async def body(self) -> bytes:
-        """The body's octets; it never waits."""
+        """Returns the body's octets. Never waits."""
         return self._info.body
 
     @overload
@@ -101,23 +108,47 @@ class Request:
     @overload
     async def json(self, type: Any) -> Any: ...
     async def json(self, type: Any = None) -> Any:
-        """The body as JSON, of ``type`` where one is given. RequestBodyError, a 400: it is not."""
+        """Parses the body as JSON.
+
+        Args:
+            type: What to convert the JSON to, such as a dataclass or a msgspec structure. None: dicts and lists.
+
+        Returns:
+            The value, of ``type`` if one is given.
+
+        Raises:
+            RequestBodyError: 400: the body is not JSON, or not of ``type``.
+            TypeError: JSON can't be converted to ``type`` at all.
+        """
         try:
             return json.decode(self._info.body, type)
         except ValueError as error:
             raise RequestBodyError(f"The body: {error}") from None
 
     async def form(self) -> FormData:
-        """The text fields of an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578): a mapping, as
-        ``query_params``. RequestBodyError: a 415 for another type, a 400 for a multipart body that is malformed."""
+        """Parses an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578).
+
+        Returns:
+            The text fields, as a mapping like ``query_params``.
+
+        Raises:
+            RequestBodyError: 415: another type of body. 400: a malformed multipart body.
+        """
         status, wrong, fields = self._info.parse_form()
         if status:
             raise RequestBodyError(f"The body: {wrong}", status)
         return FormData(fields)
 
     async def files(self) -> FormFiles:
-        """The files of a multipart/form-data body: a mapping, [] and get() give the last UploadFile of a name,
-        getlist(name) all; empty for a urlencoded form. RequestBodyError: as ``form()``."""
+        """Parses a multipart/form-data body (RFC 7578).
+
+        Returns:
+            The files as a mapping: ``[]`` and ``get()`` return the last UploadFile of a name, ``getlist(name)`` all of
+                them. Empty for a urlencoded form.
+
+        Raises:
+            RequestBodyError: As for ``form()``.
+        """
         status, wrong, files = self._info.parse_files()
         if status:
             raise RequestBodyError(f"The body: {wrong}", status)
@@ -126,15 +157,18 @@ class Request:
         )
 
     async def is_disconnected(self) -> bool:
-        """Whether the client has left: it is gone, or has ended its side, after which nobody can tell whether it still
-        reads. Lets the event loop turn once, so that a loop around it holds up nobody."""
+        """Returns whether the client has left: it has disconnected, or has ended its side of the connection.
+
+        A client that has ended its side may still read; there is no way to know. Unless the client has left, each call
+        lets the event loop turn once, so a loop that only calls this does not block other tasks.
+        """
         if self._exchange is None:
             return False
         if not self._exchange.client_left:
             await asyncio.sleep(0)
         return self._exchange.client_left
 
-    if not TYPE_CHECKING:  # a type checker would take any name
+    if not TYPE_CHECKING:  # a type checker would accept any name
 
         def __getattr__(self, name: str) -> Any:
             habits.refuse_attribute(self, name, habits.REQUEST)

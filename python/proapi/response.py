@@ -1,4 +1,4 @@
-"""What an HTTP handler gives back. Headers are checked when they are given: the handler's traceback shows them."""
+"""What an HTTP handler returns. Headers are checked when they are set, so the traceback points into the handler."""
 
 import asyncio
 import dataclasses
@@ -26,7 +26,7 @@ _FIELD_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 _ENGINE_FIELDS = ("connection", "content-length", "transfer-encoding", "date")
 _NO_CONTENT = 204
 _HTML, _TEXT, _OCTETS, _JSON = "text/html", "text/plain", "application/octet-stream", "application/json"
-# What needs no check.
+# Fields that need no check.
 _OWN_FIELDS: dict[str | None, Pairs] = {
     _HTML: [("Content-Type", "text/html; charset=utf-8")],
     _TEXT: [("Content-Type", "text/plain; charset=utf-8")],
@@ -35,16 +35,17 @@ _OWN_FIELDS: dict[str | None, Pairs] = {
 }
 _BODILESS = (204, 304)
 _MISSING = object()
-_NOTHING: Any = None  # in place of content that has an older name
+_NOTHING: Any = None  # the default of content, which may be passed by an older name instead
 FIRST_PART_S = 0.5
-"""How long a stream's head waits for its first part: until then what the iterator raises decides the response."""
+"""How long the head of a streamed response waits for the first part. Until then, an exception of the iterator still
+decides the response."""
 
 
 _Text = str | bytes | bytearray | memoryview
 
 
 class OlderNames(TypedDict, total=False):
-    """Keywords of before ``content``, ``status_code`` and ``media_type``. ``content_type`` is sent as it is."""
+    """Keywords from before ``content``, ``status_code`` and ``media_type``. ``content_type`` is sent unchanged."""
 
     body: _Text
     value: Any
@@ -54,13 +55,13 @@ class OlderNames(TypedDict, total=False):
 
 
 class OlderKey(TypedDict, total=False):
-    """The keyword of before ``key``."""
+    """The keyword from before ``key``."""
 
     name: str
 
 
 class Response:
-    """A whole response. ``str`` is sent as UTF-8 HTML and bytes as octets unless ``media_type`` says otherwise.
+    """A complete response. ``str`` is sent as UTF-8 HTML and bytes as octets unless ``media_type`` says otherwise.
 
     Subclasses may set ``media_type`` and override ``render``.
     """
@@ -75,18 +76,19 @@ class Response:
         media_type: str | None = None,
         **older: Unpack[OlderNames],
     ) -> None:
-        """Makes the response whole, so that whatever is wrong with it is raised here.
+        """Builds and checks the whole response, so that every error is raised here.
 
         Args:
-            content: str or bytes; None is an empty body.
+            content: str or bytes-like; None is an empty body.
             status_code: 200 to 599.
             headers: A mapping or pairs.
             media_type: Text types get ``; charset=utf-8`` unless they name a charset. A Content-Type in ``headers``
-                wins.
+                takes precedence.
+            **older: Older names of these arguments.
 
         Raises:
-            TypeError: Content that is neither str nor bytes.
-            ValueError: Another status, or a header that ``add_header`` refuses.
+            TypeError: ``content`` is neither str nor bytes-like, or a keyword is unknown.
+            ValueError: The status is out of range, or ``add_header`` refuses a header.
         """
         if older:
             _check_older(type(self).__name__, older)
@@ -122,7 +124,14 @@ class Response:
         self.status_code = status
 
     def render(self, content: Any) -> bytes:
-        """The body of this content."""
+        """Returns the body for ``content``.
+
+        Args:
+            content: str, bytes-like or None; subclasses may take other values.
+
+        Raises:
+            TypeError: Another type.
+        """
         if content is None:
             return b""
         if isinstance(content, str):
@@ -132,8 +141,16 @@ class Response:
         raise TypeError(f"expected str or bytes as body, got {type(content).__name__}; JSONResponse takes other values")
 
     def add_header(self, name: str, value: str) -> None:
-        """Adds one; a name may come more than once. ValueError: one that HTTP does not allow, or that the server
-        writes itself."""
+        """Adds a header field; a name may be added more than once.
+
+        Args:
+            name: A token (RFC 9110 section 5.6.2).
+            value: Visible ASCII; spaces and tabs only inside.
+
+        Raises:
+            ValueError: HTTP does not allow the field, or the server writes it itself.
+            TypeError: The name or the value is not a str.
+        """
         for text in (name, value):
             if not isinstance(text, str):
                 raise TypeError(f"expected str as name and value of a header, got {text!r}")
@@ -165,11 +182,19 @@ class Response:
 
         Args:
             key: The cookie's name.
-            max_age: How long it lives: seconds or a timedelta; 0 or less ends it.
-            expires: Until when: a datetime with a time zone, seconds from now or a timedelta, or a date as in HTTP.
+            value: The cookie's value: visible ASCII without spaces, quotes, comma, semicolon and backslash.
+            max_age: How long the cookie lives: seconds or a timedelta; 0 or less ends it.
+            expires: When the cookie ends: a datetime with a time zone, seconds from now, a timedelta, or an HTTP date.
+            path: The path that the cookie is for; "" leaves the attribute out.
+            domain: The domain that the cookie is for; None leaves the attribute out.
+            secure: Whether browsers send the cookie over TLS alone.
+            httponly: Whether scripts can't read the cookie.
+            samesite: "lax", "strict" or "none", which needs ``secure``; None leaves the attribute out.
+            **older: ``name``, the older name of ``key``.
 
         Raises:
-            ValueError: A name, value or attribute that it can't carry. TypeError: neither a time nor seconds.
+            ValueError: A cookie can't carry the name, the value or an attribute.
+            TypeError: ``max_age`` or ``expires`` is not a time, the key is missing, or a keyword is unknown.
         """
         cookie = write_cookie(
             _require_key("set_cookie", key, older),
@@ -195,8 +220,21 @@ class Response:
         samesite: SameSite | None = "lax",
         **older: Unpack[OlderKey],
     ) -> None:
-        """Tells the client to forget it; key, path and domain must be those it was set with, and ``secure``, where the
-        key begins with ``__Secure-`` or ``__Host-``."""
+        """Adds a Set-Cookie header that tells the client to forget a cookie.
+
+        Args:
+            key: The cookie's name.
+            path: The path that the cookie was set with.
+            domain: The domain that the cookie was set with.
+            secure: Must be true if the key begins with ``__Secure-`` or ``__Host-``.
+            httponly: As for ``set_cookie``.
+            samesite: As for ``set_cookie``.
+            **older: ``name``, the older name of ``key``.
+
+        Raises:
+            ValueError: As for ``set_cookie``.
+            TypeError: The key is missing, or a keyword is unknown.
+        """
         self.set_cookie(
             _require_key("delete_cookie", key, older),
             max_age=0,
@@ -209,24 +247,29 @@ class Response:
         )
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
-        """Internal: the dispatcher calls it."""
+        """Internal: called by the dispatcher."""
         exchange.respond(self.status_code, self.headers, self.body)
 
 
 class HTMLResponse(Response):
-    """HTML from ``str``."""
+    """HTML from a ``str``."""
 
     media_type = _HTML
 
 
 class PlainTextResponse(Response):
-    """Plain text from ``str``."""
+    """Plain text from a ``str``."""
 
     media_type = _TEXT
 
 
 class JSONResponse(Response):
-    """JSON of whatever msgspec encodes; ValueError for NaN and Infinity."""
+    """JSON of any value that msgspec encodes.
+
+    Raises:
+        ValueError: NaN, Infinity, or a circular value.
+        TypeError: A value that JSON can't hold, or no content.
+    """
 
     media_type = _JSON
 
@@ -248,7 +291,7 @@ class JSONResponse(Response):
 
 
 class RedirectResponse(Response):
-    """Sends the client to ``url``; 307 keeps the method."""
+    """Redirects the client to ``url``; 307 keeps the method. Characters that a URL can't have are percent-encoded."""
 
     def __init__(
         self,
@@ -262,8 +305,13 @@ class RedirectResponse(Response):
 
 
 class FileResponse(Response):
-    """A file, or the part of it that is asked for (Range); 404 where there is none. ``filename`` makes browsers save it
-    under that name. The path is trusted: never one from a request."""
+    """A file, or the part of it that the client asks for (Range); 404 if there is no such file.
+
+    Args:
+        path: The file. The path is trusted: never take it from a request.
+        media_type: None: guessed from ``filename`` or the path.
+        filename: The name that browsers save the file under. None: they may show it instead.
+    """
 
     def __init__(
         self,
@@ -284,11 +332,14 @@ class FileResponse(Response):
 
 
 class StreamingResponse(Response):
-    """Parts of str or bytes as an iterator gives them; a sync one runs in a thread. It waits while the client is slow,
-    and the iterator is closed when the client is gone.
+    """A body in parts of str or bytes, as an iterator yields them. A sync iterator runs in a thread.
 
-    The head goes out with the first part, or alone once ``FIRST_PART_S`` have passed without one. What the iterator
-    raises before that is the response: an HTTPException its own, anything else a 500; after it the connection is cut.
+    The iterator waits while the client is slow, and is closed when the client disconnects. The head is sent with the
+    first part, or alone if there is no part within ``FIRST_PART_S``. An exception that the iterator raises before that
+    decides the response: an HTTPException its own, any other a 500. After that, an exception cuts the connection.
+
+    Raises:
+        TypeError: ``content`` is not an iterable of parts.
     """
 
     media_type = _TEXT
@@ -313,7 +364,7 @@ class StreamingResponse(Response):
         else:
             parts = ThreadIterator(iter(self.parts), pool)
         try:
-            if self.status_code not in _BODILESS:  # those have no body: nobody waits for parts
+            if self.status_code not in _BODILESS:  # a response without a body takes no parts
                 await _while_wanted(exchange, self._write_parts(exchange, parts))
         finally:
             if close := getattr(parts, "aclose", None):
@@ -341,7 +392,7 @@ class StreamingResponse(Response):
 
 
 async def _await_first(parts: AsyncIterator[str | bytes]) -> None:
-    """The answer to HEAD is that to GET without the body, so its status depends on the first part too."""
+    """For HEAD: its response is that to GET without the body, so the status depends on the first part too."""
     limit = asyncio.timeout(FIRST_PART_S)
     try:
         async with limit:
@@ -360,7 +411,7 @@ def _to_octets(part: object) -> bytes:
 
 
 async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
-    """Cancels the work, which may wait for something else than its client, once the client is gone."""
+    """Cancels ``work`` when the client leaves: it may be waiting for something other than the client."""
     task = asyncio.current_task()
     assert task is not None
     exchange.end_with_client()
@@ -368,7 +419,7 @@ async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
     try:
         await work
     except asyncio.CancelledError:
-        # As asyncio.timeout() tells its own cancellation from another's.
+        # The way asyncio.timeout() distinguishes its own cancellation from others.
         if not exchange.ended or task.uncancel() > 0:
             raise
     finally:
@@ -376,7 +427,15 @@ async def _while_wanted(exchange: Exchange, work: Awaitable[None]) -> None:
 
 
 def to_response(result: Any) -> Response:
-    """A handler's result as response."""
+    """Converts a handler's result to a response.
+
+    Args:
+        result: A Response, dataclass, Struct, dict, list, str, bytes-like or None (204).
+
+    Raises:
+        TypeError: Any other type, or a value that JSON can't hold.
+        ValueError: NaN, Infinity, or a circular value.
+    """
     if isinstance(result, Response):
         return result
     if result is None:
@@ -407,7 +466,7 @@ def _with_charset(media_type: str) -> str:
 
 
 def _check_older(response: str, names: Mapping[str, object]) -> None:
-    """TypeError: a keyword that is none of ours."""
+    """Raises TypeError if a keyword is not one of the older names."""
     if "background" in names:
         raise TypeError(f"{response}: ProAPI has no background=; app.spawn(coroutine) starts a task")
     if unknown := names.keys() - OlderNames.__annotations__.keys():

@@ -1,4 +1,4 @@
-"""The routes of an application: what the engine numbers and matches, with the handler of each number."""
+"""The routes of an application: the engine numbers and matches them; this table has the handler of each number."""
 
 import os
 import re
@@ -14,8 +14,10 @@ _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class RouteTable:
-    """Routes and settings over one engine ``Site``. ``handlers[n]`` (None: files) and
-    ``settings[n]`` belong to the engine's route n."""
+    """Routes and settings over one engine ``Site``.
+
+    ``handlers[n]`` (None: files) and ``settings[n]`` belong to the engine's route n.
+    """
 
     def __init__(self) -> None:
         self.site = Site()
@@ -33,13 +35,33 @@ class RouteTable:
         *,
         cancel_on_disconnect: bool = False,
     ) -> None:
-        """RouteError, naming the handler's place, for whatever is wrong with it."""
+        """Adds a WebSocket route.
+
+        Args:
+            path: The path, with its parameters.
+            function: The handler.
+            settings: The route's own limits.
+            cancel_on_disconnect: Whether to cancel the handler when its client leaves.
+
+        Raises:
+            RouteError: Anything is wrong with the route. The text names the handler's file and line.
+        """
         self._add(None, path, function, settings, cancel_on_disconnect=cancel_on_disconnect)
 
     def add(
         self, methods: Iterable[str], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool = False
     ) -> None:
-        """The same, for each of the methods or for none."""
+        """Adds an HTTP route for each of the methods, or for none if it raises.
+
+        Args:
+            methods: One or more methods, in any case.
+            path: As for ``add_websocket``.
+            function: As for ``add_websocket``.
+            cancel_on_disconnect: As for ``add_websocket``.
+
+        Raises:
+            RouteError: As for ``add_websocket``.
+        """
         self._add(list(methods), path, function, {}, cancel_on_disconnect=cancel_on_disconnect)
 
     def _add(
@@ -51,7 +73,7 @@ class RouteTable:
         *,
         cancel_on_disconnect: bool,
     ) -> None:
-        """``methods`` None: a WebSocket's."""
+        """``methods`` None: a WebSocket route."""
         place = find_place(function) if callable(function) else "<no function>"
         self._refuse_late(f"{place}: ")
         what = "websocket" if methods is None else " and ".join(map(str, methods))
@@ -66,7 +88,16 @@ class RouteTable:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
     def add_files(self, path: str, directory: str | os.PathLike[str], *, dot_files: bool) -> None:
-        """Serves the files below ``directory`` at and below ``path``."""
+        """Serves the files below ``directory`` at and below ``path``.
+
+        Args:
+            path: A path without parameters.
+            directory: The directory; relative to the current one.
+            dot_files: Whether to serve names that begin with a dot.
+
+        Raises:
+            RouteError: The path or the directory is not valid, or the path has a handler already.
+        """
         self._refuse_late(f"static {path!r}: ")
         folder = os.path.abspath(directory)
         base = path if path.endswith("/") else path + "/"
@@ -83,7 +114,14 @@ class RouteTable:
             raise RouteError(f"static {path!r}: {error}") from None
 
     def configure(self, settings: Mapping[str, object]) -> None:
-        """Application-wide settings: all of them, or ValueError and none."""
+        """Sets application-wide settings.
+
+        Args:
+            settings: Values by name.
+
+        Raises:
+            ValueError: A setting is not valid. None of the settings has changed then.
+        """
         texts = {name: setting_text(name, value) for name, value in settings.items()}
         for alias, name in ALIASES.items():
             if alias in texts and name in texts:
@@ -137,7 +175,7 @@ class RouteTable:
 
 
 def refuse_function_as_path(decorator: str, path: object) -> None:
-    """RouteError where ``path`` is the handler: the decorator was written without parentheses."""
+    """Raises RouteError if ``path`` is the handler: the decorator was written without parentheses."""
     if callable(path):
         raise RouteError(
             f"{find_place(path)}: {decorator}: expected a path, got the function {find_name(path)}; write"
@@ -146,7 +184,7 @@ def refuse_function_as_path(decorator: str, path: object) -> None:
 
 
 def _checked(methods: list[str]) -> list[str]:
-    """In capitals, each once."""
+    """Returns the methods in capitals, each once. Raises ValueError if there is none or one is not a token."""
     if not methods:
         raise ValueError("expected at least one HTTP method, got none")
     for method in methods:
@@ -157,5 +195,5 @@ def _checked(methods: list[str]) -> list[str]:
 
 def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
-    # The one that is worked out, and those that are no numbers.
+    # max_connections is computed; the other two are not numbers.
     return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}

@@ -1,4 +1,4 @@
-"""The limits of an application and of a route, by name, times in seconds. Defaults and ranges are the engine's."""
+"""The limits of an application and of a route, by name; times in seconds. The engine has the defaults and ranges."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -150,7 +150,15 @@ _LISTS = {
 
 
 def setting_text(name: str, value: object) -> str:
-    """A setting's value as the engine reads it. ValueError: no list where one is expected."""
+    """Converts the value of a setting to the text that the engine reads.
+
+    Args:
+        name: The setting's name.
+        value: A number, a timedelta, or for a list of origins or hosts a str or an iterable of str.
+
+    Raises:
+        ValueError: The value is not a list although the setting needs one, or an item can't be one.
+    """
     if kind := _LISTS.get(name):
         return ",".join(_list_items(name, kind, value))
     if isinstance(value, timedelta):
@@ -169,7 +177,7 @@ def _list_items(name: str, kind: _List, value: object) -> list[str]:
 
 
 def _check_item(name: str, kind: _List, item: object) -> str:
-    """One that will still be one in a list; whether it is an origin or a host is the engine's to say."""
+    """Returns ``item`` if it can be one item of a list. The engine checks whether it is an origin or a host."""
     if isinstance(item, str) and item.strip() and "," not in item:
         return item
     raise ValueError(f"{name}: expected one {kind.item} an item, as '{kind.example}'; got {item!r}")
