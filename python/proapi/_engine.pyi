@@ -1,4 +1,4 @@
-"""The compiled engine. Only ``proapi._core.binding`` imports it; everything here but ``WebSocketConnection`` is internal."""
+"""The compiled engine. Only ``proapi._core.binding`` imports it; everything but ``WebSocketConnection`` is internal."""
 
 from abc import ABCMeta
 from asyncio import Future
@@ -14,8 +14,10 @@ _Pairs = list[tuple[str, str]]
 _HeadersArgument = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
 
 class _Begun(Coroutine[Any, Any, _T_co], metaclass=ABCMeta):
-    """Of what acts when it is called: may be left without being awaited. A type of its own, since mypy takes every
-    Coroutine that nobody awaits for a mistake."""
+    """The result of a call that acts at once: it need not be awaited.
+
+    A type of its own, because mypy reports every Coroutine that is not awaited.
+    """
 
 version: str
 
@@ -33,42 +35,52 @@ def register(
     is_own_task: Callable[[WebSocketConnection], bool],
     done_future: Future[None],
 ) -> None:
-    """Hands the engine what is written in Python. ``decode_json(data, type_or_None)`` raises ValueError on bad JSON."""
+    """Passes the package's Python types and functions to the engine, once.
+
+    ``decode_json(data, type_or_None)`` raises ValueError for invalid JSON.
+    """
 
 def may_hide_non_finite(json: bytes) -> bool:
-    """Whether a number that JSON does not have may be among what msgspec has written: as a value it is null, as a key
-    or a Decimal it is in words. True for many others, too."""
+    """Whether JSON that msgspec has written may contain a number that JSON does not have.
+
+    msgspec writes null for such a value, and words if it is a key or a Decimal. Also true for much JSON without one.
+    """
 
 class Site:
     """Routes and settings, shared by every server of one application."""
 
     def __init__(self) -> None: ...
     def set(self, name: str, value: str) -> None:
-        """Sets an application-wide setting; ValueError says what was expected. Times in seconds."""
+        """Sets an application-wide setting; times in seconds. ValueError says what was expected."""
     def check_settings(self) -> None:
-        """After the last ``set``. ValueError: settings that contradict each other, here or in a route."""
+        """Call after the last ``set``. ValueError: settings contradict each other, here or in a route."""
     def effective_settings(self) -> dict[str, float]: ...
     def allowed_origins(self) -> list[str]: ...
     def allowed_hosts(self) -> list[str]: ...
     def add_route(self, method: str | None, pattern: str, settings: Mapping[str, str]) -> int:
-        """Adds a route (``method`` None: a WebSocket's) and gives its number: 0, 1, 2, ... ValueError, and nothing was
-        added: bad pattern, duplicate, bad setting. Route settings start from the application-wide ones of that moment's end: unset ones
-        follow later changes of the site."""
+        """Adds a route (``method`` None: a WebSocket route) and returns its number: 0, 1, 2, ...
+
+        Settings that the route leaves unset follow the application's, later changes included. ValueError: the pattern
+        or a setting is not valid, or the route exists already. Nothing was added then.
+        """
     def add_files(self, pattern: str, directory: str, *, dot_files: bool) -> int:
-        """Serves files below ``directory``; the pattern has at most one parameter, of kind ``path``. Names that begin with a
-        dot only with ``dot_files``."""
+        """Serves the files below ``directory``.
+
+        The pattern has at most one parameter, of kind ``path``. Names that begin with a dot need ``dot_files``.
+        """
     def add_response_headers(self, fields: _Pairs) -> None:
-        """For every response that does not have them already. ValueError: a field that no response can have."""
+        """Adds fields to every response that does not have them. ValueError: no response can have one of them."""
     @staticmethod
     def security_headers() -> _Pairs: ...
     def find_route(self, method: str | None, pattern: str) -> int | None:
         """The number of the route that keeps this one from being added: same method, same shape of path."""
     @staticmethod
     def parse_pattern(pattern: str) -> list[tuple[str, str]]:
-        """Names and converters ("str", "int", "float", "uuid", "path") of a pattern; ValueError where it is malformed."""
+        """Returns names and converters ("str", "int", "float", "uuid", "path"). ValueError: the pattern is
+        malformed."""
 
 class RequestInfo:
-    """A request, as a handler's ``Request`` looks at it."""
+    """A request, as a handler's ``Request`` reads it."""
 
     @property
     def method(self) -> str: ...
@@ -89,13 +101,15 @@ class RequestInfo:
     @property
     def body(self) -> bytes: ...
     def parse_form(self) -> tuple[int, str, _Pairs]:
-        """Status and text of the refusal, 0 and "" where there is none, and the text fields of the body, which is
-        application/x-www-form-urlencoded or multipart/form-data."""
+        """Parses an application/x-www-form-urlencoded or multipart/form-data body.
+
+        Returns the status and text of the refusal (0 and "" if there is none), and the text fields.
+        """
     def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
-        """As ``parse_form``, with the files: name, filename, content type and data."""
+        """As ``parse_form``, but with the files: name, filename, content type and data."""
 
 class Exchange:
-    """One HTTP request over the engine's own socket, and the response to it."""
+    """One HTTP request over the engine's own socket, and its response."""
 
     @property
     def request(self) -> RequestInfo: ...
@@ -107,48 +121,53 @@ class Exchange:
     def ended(self) -> bool: ...
     @property
     def client_left(self) -> bool:
-        """The client is gone, or has ended its side: whether it still reads can't be told."""
+        """The client has disconnected, or has ended its side; whether it still reads is unknown then."""
     def on_end(self, callback: Callable[[], object] | None) -> None:
-        """Calls it, in place of an earlier one, once the client is gone; soon, where it is already."""
+        """Calls the callback once when the client disconnects, or soon if it has already. Replaces an earlier one."""
     def end_with_client(self) -> None:
-        """From now on the end of the client's side is the exchange's end; a stream without a length does so by itself."""
+        """From now on the exchange ends when the client ends its side. A stream without a length does so anyway."""
     def respond(self, status: int, headers: _Pairs, body: bytes) -> None:
-        """A whole response. ValueError: a header that would break the framing."""
+        """Sends a whole response. ValueError: a header would break the framing."""
     def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None:
-        """OSError where the file can't be opened."""
+        """OSError: the file can't be opened."""
     def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
     def write(self, data: bytes) -> Awaitable[bool]:
-        """Waits while the outgoing buffer is above high water. False: the client is gone."""
+        """Waits while the outgoing buffer is above high water. False: the client has disconnected."""
     def finish(self) -> None: ...
     def fail(self) -> None:
-        """500 where nothing was sent yet, else the connection is cut. Does nothing on a finished exchange."""
+        """Sends a 500 if nothing was sent yet, else cuts the connection. Does nothing on a finished exchange."""
 
 class AsgiService:
-    """What is served by an application on one event loop of another server (ASGI)."""
+    """The engine's service of one application on one event loop of another server (ASGI)."""
 
     def __init__(self, site: Site, log: Callable[[int, str], object]) -> None:
-        """``log`` gets a level of ``logging`` and a line, and bounds what peers can cause."""
+        """``log`` takes a level of ``logging`` and a line, and must limit how many lines peers can cause."""
 
 class AsgiExchange:
-    """A request that came through another server (ASGI), or a WebSocket's handshake, and the response to it."""
+    """An HTTP request or a WebSocket handshake that came through another server (ASGI), and its response."""
 
     def __init__(self, service: AsgiService, scope: MutableMapping[str, Any]) -> None:
-        """Opens it. Afterwards there are messages to send, or its ``route`` or ``websocket``, or it takes its body.
-        KeyError, TypeError: no ASGI scope."""
+        """Opens the exchange.
+
+        Afterwards there are messages to send, or a ``route`` or ``websocket`` to serve, or the exchange takes its body.
+        KeyError, TypeError: not an ASGI scope.
+        """
     @property
     def takes_body(self) -> bool:
-        """Whether ``feed`` is to be called, until it does not any more."""
+        """Whether to call ``feed``; ask again after each call."""
     def feed(self, part: bytes, more: bool) -> None: ...
     def end(self) -> None:
-        """The client is gone."""
+        """Call when the client has disconnected."""
     @property
     def route(self) -> int | None:
-        """Whose handler is to respond."""
+        """The route whose handler must respond."""
     @property
     def websocket(self) -> WebSocketBridge | None: ...
     def take_messages(self) -> list[Any]:
-        """Those of ASGI to send now. A tuple is a file, which ends the response: an open descriptor, which the caller
-        closes, an offset and a length."""
+        """Returns the ASGI messages to send now.
+
+        A tuple is a file, which ends the response: an open descriptor, which the caller closes, an offset and a length.
+        """
     @property
     def request(self) -> RequestInfo: ...
     @property
@@ -161,7 +180,7 @@ class AsgiExchange:
     def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None: ...
     def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
     def put(self, data: bytes) -> None:
-        """A part of the body, for ``take_messages``."""
+        """Adds a part of the body to what ``take_messages`` returns."""
     def finish(self) -> None: ...
     def fail(self) -> None: ...
 
@@ -169,46 +188,46 @@ class AsgiExchange:
 class WebSocketConnection:
     """One WebSocket. Handlers receive it; it stays safe to keep, compare and hash after the connection has ended.
 
-    All members belong to the event loop's thread; from another one use ``loop.call_soon_threadsafe``. ``send_*``,
-    ``accept`` and ``close`` act when they are called and give a coroutine that waits where there is something to
-    wait for.
+    All members belong to the event loop's thread; use ``loop.call_soon_threadsafe`` from another thread. ``accept``,
+    ``close``, ``reject`` and ``send_*`` act when they are called. Each returns a coroutine that waits if there is
+    something to wait for, and that need not be awaited.
     """
 
     def __init__(self, never: Never, /) -> None:
-        """Applications get it, and make none."""
+        """Internal: only the engine creates connections."""
     @property
     def path(self) -> str:
-        """The path of the request, percent-decoded. Valid before accept() and after the end, like all that the request
-        said."""
+        """The request's path, percent-decoded. Like everything about the request, it is valid before accept() and after
+        the end."""
     @property
     def path_params(self) -> dict[str, Any]:
         """The path's parameters by name, converted as the route says: str, int, float or uuid.UUID."""
     @property
     def query_params(self) -> QueryParams:
-        """The query as a mapping, decoded; [] and get() give the last value of a name, getlist(name) all of them."""
+        """The query as a mapping, decoded; [] and get() return the last value of a name, getlist(name) all of them."""
     @property
     def headers(self) -> Headers:
-        """The request's headers as a mapping, names in any case; [] and get() give the last value of a name,
-        getlist(name) all."""
+        """The request's headers as a mapping, names in any case; [] and get() return the last value of a name,
+        getlist(name) all of them."""
     @property
     def cookies(self) -> dict[str, str]:
         """The request's cookies by name."""
     @property
     def subprotocols(self) -> list[str]:
-        """What the client offered, in its order of preference."""
+        """The subprotocols that the client offered, in its order of preference."""
     @property
     def client(self) -> Client | None:
-        """Address and port of the peer, Client(host, port); None under an ASGI server that does not tell."""
+        """Address and port of the peer, Client(host, port); None under an ASGI server that does not report them."""
     @property
     def url(self) -> str:
-        """The whole address: ws://host/path?query."""
+        """The whole URL: ws://host/path?query."""
     @property
     def app(self) -> ProAPI:
         """The ProAPI that serves the connection."""
     _app: ProAPI
     @property
     def state(self) -> State:
-        """Attributes of the application's own, as state.name = "Ada"; they live as long as this object."""
+        """The application's own attributes, such as state.name = "Ada"; they live as long as this object."""
     @property
     def user_data(self) -> dict[Any, Any]:
         """The older name of state, as a dict: state.name is user_data["name"]."""
@@ -217,35 +236,48 @@ class WebSocketConnection:
         """Whether accept() was called."""
     @property
     def closed(self) -> bool:
-        """True from the moment no further message can be delivered: close frame sent or received, or connection lost."""
+        """True from the moment no further message can be delivered: close frame sent or received, or connection
+        lost."""
     @property
     def close_code(self) -> int | None:
-        """Why it ended; None while it is not closed. 1005: the peer gave no code; 1006: lost without a close frame."""
+        """Why the connection ended; None while it is not closed. 1005: the peer sent no code; 1006: lost without a
+        close frame."""
     @property
     def close_reason(self) -> str | None:
-        """The text beside close_code; None while it is not closed."""
+        """The text that came with close_code; None while the connection is not closed."""
     @property
     def subprotocol(self) -> str | None:
-        """The one that accept() chose, or None."""
+        """The subprotocol that accept() chose, or None."""
     @property
     def _is_abandoned(self) -> bool:
-        """The connection is gone, and its handler has not asked for it since."""
+        """The connection has ended and its handler has not been told."""
     @property
     def buffered_amount(self) -> int:
-        """Octets that wait to be sent."""
+        """How many octets wait to be sent."""
     def accept(self, subprotocol: str | None = None, headers: _HeadersArgument | None = None) -> _Begun[None]:
-        """Completes the handshake. ``headers``: a mapping or pairs to send with it.
+        """Completes the handshake.
 
-        ValueError: a subprotocol that the client did not offer, or a header that the handshake can't carry.
-        WebSocketStateError: a second call. WebSocketDisconnect: the peer is gone.
+        Args:
+            subprotocol: One that the client offered. None: no subprotocol.
+            headers: A mapping or pairs to send with the response.
+
+        Raises:
+            ValueError: The client did not offer the subprotocol, or the handshake can't carry a header.
+            WebSocketStateError: accept() was called before.
+            WebSocketDisconnect: The handshake was refused, or the peer has disconnected.
         """
     def close(self, code: int = 1000, reason: str | None = None) -> _Begun[None]:
-        """Sends the close frame after everything sent before it; completes when the kernel has it all. A second call
-        does nothing; before accept() it is an HTTP 403. The closing handshake ends in the background, within
-        ``close_timeout``.
+        """Sends the close frame after everything sent before it; completes when the kernel has taken all of it.
 
-        ValueError: a code outside of 1000-1003, 1007-1014 and 3000-4999, or a reason of more than 123 octets of
-        UTF-8; the connection stays open.
+        A second call does nothing. Before accept(), the response is a 403. The closing handshake ends in the
+        background, within ``close_timeout``.
+
+        Args:
+            code: 1000-1003, 1007-1014 or 3000-4999.
+            reason: At most 123 octets of UTF-8; None is "".
+
+        Raises:
+            ValueError: Another code or a longer reason. The connection stays open.
         """
     def reject(
         self,
@@ -253,81 +285,142 @@ class WebSocketConnection:
         body: str | bytes = b"",
         headers: _HeadersArgument | None = None,
     ) -> _Begun[None]:
-        """Refuses the handshake with an ordinary HTTP response, status 300 to 599; ``body`` is str or bytes.
+        """Refuses the handshake with an ordinary HTTP response.
 
-        WebSocketStateError: after accept(). ValueError: another status, or a header that HTTP does not allow.
+        Args:
+            status: 300 to 599.
+            body: str or bytes.
+            headers: A mapping or pairs to send with the response.
+
+        Raises:
+            ValueError: The status is out of range, or HTTP does not allow a header.
+            WebSocketStateError: accept() was called before.
+            WebSocketDisconnect: As for accept().
         """
     def _on_disconnect(self, callback: Callable[[], object]) -> None:
-        """Calls it, in place of an earlier one, when the connection is closed by anything but its handler's own task;
-        from the event loop, with no handler running. Not where it is closed already."""
-    def wait_closed(self) -> Coroutine[Any, Any, None]:
-        """Waits until the connection is gone. Raises nothing of its own."""
-    def receive(self) -> Coroutine[Any, Any, str | bytes]:
-        """The next message, str or bytes, in order. It is taken when this is awaited; a cancelled receive has taken
-        none.
+        """Calls the callback when anything but the handler's own task closes the connection. Replaces an earlier one.
 
-        WebSocketDisconnect: the connection has ended and no message is left. WebSocketStateError: before accept(),
-        or while another task receives.
+        The call comes from the event loop, with no handler running. Does nothing if the connection is closed already.
+        """
+    def wait_closed(self) -> Coroutine[Any, Any, None]:
+        """Waits until the connection is gone, its closing handshake included. Raises nothing itself."""
+    def receive(self) -> Coroutine[Any, Any, str | bytes]:
+        """Returns the next message, str or bytes, in order.
+
+        The message is taken when this is awaited; a cancelled receive has taken no message.
+
+        Raises:
+            WebSocketDisconnect: The connection has ended and no message is left.
+            WebSocketStateError: accept() was not called yet, or another task is receiving.
         """
     def receive_text(self) -> Coroutine[Any, Any, str]:
-        """The next message as str. Errors as receive(), and WebSocketMessageError: it is binary; it stays as ``data``
-        of the error and the next call gets the next one."""
+        """Returns the next message as str.
+
+        Raises:
+            WebSocketMessageError: The message is binary. It is the error's ``data``; the next call gets the message
+                after it.
+            WebSocketDisconnect, WebSocketStateError: As for receive().
+        """
     def receive_bytes(self) -> Coroutine[Any, Any, bytes]:
-        """The next message as bytes. Errors as receive(), and WebSocketMessageError: it is text; it stays as ``data``
-        of the error and the next call gets the next one."""
+        """Returns the next message as bytes.
+
+        Raises:
+            WebSocketMessageError: The message is text. It is the error's ``data``; the next call gets the message after
+                it.
+            WebSocketDisconnect, WebSocketStateError: As for receive().
+        """
     @overload
     def receive_json(self) -> Coroutine[Any, Any, Any]:
-        """The next message, text or binary, as JSON: dicts and lists, or with a ``type`` what msgspec makes of it, say
-        a dataclass.
+        """Returns the next message, text or binary, parsed as JSON.
 
-        Errors as receive(), and WebSocketMessageError: no JSON, or not of ``type``; the message stays as ``data``
-        of the error.
+        Args:
+            type: What msgspec converts the JSON to, such as a dataclass. None: dicts and lists.
+
+        Raises:
+            WebSocketMessageError: The message is not JSON, or not of ``type``. It is the error's ``data``; the next
+                call gets the message after it.
+            TypeError: JSON can't be converted to ``type`` at all.
+            WebSocketDisconnect, WebSocketStateError: As for receive().
         """
     @overload
     def receive_json(self, type: type[_T]) -> Coroutine[Any, Any, _T]: ...
     @overload
     def receive_json(self, type: Any) -> Coroutine[Any, Any, Any]: ...
     def send_text(self, data: str) -> _Begun[bool]:
-        """Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are
-        buffered; the result is True, or False where the connection had ended and the sender is another task than its
-        handler's.
+        """Sends one text message.
 
-        TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the
-        connection has ended, in the task of its own handler.
+        Awaiting it waits while more than ``high_water`` octets are buffered, until ``low_water`` is reached.
+
+        Args:
+            data: A str.
+
+        Returns:
+            True; False if the connection had ended and the sender is not the task of the connection's own handler.
+
+        Raises:
+            TypeError: ``data`` is of another type; nothing is sent.
+            WebSocketStateError: accept() was not called yet.
+            WebSocketDisconnect: The connection has ended, and the sender is the task of its own handler.
         """
     def send_bytes(self, data: bytes | bytearray | memoryview) -> _Begun[bool]:
-        """Sends ``data``, bytes, a bytearray or a memoryview, as one binary message. Waiting, result and errors as
-        send_text()."""
-    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> _Begun[bool]:
-        """Sends ``data`` as compact UTF-8 JSON, dataclasses and msgspec structures too; ``mode``: 'text' or 'binary'
-        message. Waiting and result as send_text().
+        """Sends one binary message. Waits, returns and raises as send_text().
 
-        Errors as send_text(), and ValueError: NaN, Infinity, a circular value or another mode; TypeError: a type
-        that JSON does not have.
+        Args:
+            data: bytes, a bytearray or a memoryview.
+        """
+    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> _Begun[bool]:
+        """Sends a value as one message of compact UTF-8 JSON. Waits and returns as send_text().
+
+        Args:
+            data: What msgspec encodes, such as dataclasses and msgspec structures.
+            mode: Whether to send a 'text' or a 'binary' message.
+
+        Raises:
+            ValueError: NaN, Infinity, a circular value or another mode.
+            TypeError: JSON can't hold the value.
+            WebSocketStateError, WebSocketDisconnect: As for send_text().
         """
     def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """``async for message in websocket``: str and bytes as they come; ends at close codes 1000, 1001 and 1005,
-        else raises WebSocketDisconnect."""
+        """``async for message in websocket``: str and bytes in order.
+
+        Ends at close codes 1000, 1001 and 1005; raises WebSocketDisconnect at others.
+        """
     def iter_text(self) -> AsyncIterator[str]:
-        """``async for`` over text messages; ends at close codes 1000, 1001 and 1005, else raises WebSocketDisconnect.
-        WebSocketMessageError: a binary message."""
+        """Iterates over text messages with ``async for``; ends at close codes 1000, 1001 and 1005.
+
+        Raises:
+            WebSocketDisconnect: The connection has ended with another code.
+            WebSocketMessageError: A message is binary.
+        """
     def iter_bytes(self) -> AsyncIterator[bytes]:
-        """``async for`` over binary messages; ends at close codes 1000, 1001 and 1005, else raises
-        WebSocketDisconnect. WebSocketMessageError: a text message."""
+        """Iterates over binary messages with ``async for``; ends at close codes 1000, 1001 and 1005.
+
+        Raises:
+            WebSocketDisconnect: The connection has ended with another code.
+            WebSocketMessageError: A message is text.
+        """
     @overload
     def iter_json(self) -> AsyncIterator[Any]:
-        """``async for`` over messages as receive_json() gives them; ends at close codes 1000, 1001 and 1005, else
-        raises WebSocketDisconnect."""
+        """Iterates over messages, parsed as by receive_json(), with ``async for``; ends at close codes 1000, 1001 and
+        1005.
+
+        Args:
+            type: As for receive_json().
+
+        Raises:
+            WebSocketDisconnect: The connection has ended with another code.
+            WebSocketMessageError: As for receive_json().
+        """
     @overload
     def iter_json(self, type: type[_T]) -> AsyncIterator[_T]: ...
     @overload
     def iter_json(self, type: Any) -> AsyncIterator[Any]: ...
 
 class WebSocketBridge:
-    """The transport of a WebSocket whose frames another server reads and writes (ASGI). ``AsgiExchange`` makes it.
+    """The transport of a WebSocket whose frames another server reads and writes (ASGI). ``AsgiExchange`` creates it.
 
-    Handlers step the server's ``receive`` and ``send`` through it; the rest is for a pump. Nothing here steps a task of
-    its own accord but ``notify()``.
+    Handlers step the server's ``receive`` and ``send`` through it; the other members are for a pump. Only ``notify()``
+    steps waiting tasks.
     """
 
     @property
@@ -342,44 +435,51 @@ class WebSocketBridge:
         *,
         can_respond: bool,
     ) -> None:
-        """``schedule`` is called when ``notify()`` must run soon from the event loop itself (``loop.call_soon``), and
-        when there is something for the pump. ``can_respond``: the server sends HTTP responses to handshakes."""
+        """Connects the bridge to the server.
+
+        ``schedule`` is called when ``notify()`` must run soon from the event loop itself (``loop.call_soon``), and when
+        there is something for the pump to do. ``can_respond``: the server can send HTTP responses to handshakes.
+        """
     @property
     def is_watched(self) -> bool:
-        """Whether the pump is to begin reading."""
+        """Whether the pump should begin to read."""
     @property
     def is_reading(self) -> bool:
-        """Whether a receive of the handler's does, which began before the pump."""
+        """Whether a receive of the handler, begun before the pump, is reading."""
     def begin_pumping(self) -> None:
-        """From now on messages come by ``feed`` alone."""
+        """From now on messages come through ``feed`` alone."""
     def end_pumping(self) -> bool:
-        """After ``feed``. True: the handler receives again, and reads by itself from now on."""
+        """Call after ``feed``. True: the handler is receiving again and reads by itself from now on."""
     def is_neglected(self) -> bool:
-        """Whether the handler has received nothing since this was asked last: nobody would see the peer's end."""
+        """Whether the handler has received nothing since the last call, so that nobody would notice the peer's end."""
     @property
-    def wants_messages(self) -> bool: ...
+    def wants_messages(self) -> bool:
+        """Whether the queue of received messages has room."""
     def feed(self, message: MutableMapping[str, Any]) -> bool:
-        """False: it was the last."""
+        """Passes on a message of the server. False: it was the last."""
     def end(self, code: int, reason: str) -> None:
-        """The connection is gone, if that is not known yet."""
+        """Ends the connection, unless its end is known already."""
     def next_output(self) -> Any:
-        """What to do next: a message to send, or a ``send()`` that was begun, as (coroutine, what it has yielded). None:
-        nothing. What it gave before counts as buffered until then."""
+        """Returns what to do next: a message to send, a ``send()`` that has begun, or None if there is nothing.
+
+        A ``send()`` is (coroutine, what it has yielded). What the last call returned counts as buffered until this
+        call.
+        """
     @property
     def has_closed(self) -> bool:
-        """This side's last message was given."""
+        """``next_output`` has returned this side's last message."""
     def notify(self) -> None: ...
     @property
     def has_ended(self) -> bool: ...
     @property
     def failure(self) -> Exception | None:
-        """What the server's ``receive`` has raised for a handler."""
+        """The exception that the server's ``receive`` has raised for a handler."""
 
 class Engine:
     """Sockets and protocols on the thread of one event loop.
 
-    ``on_websocket(connection, route)`` and ``on_request(exchange, route)`` are called from ``poll`` or ``select``;
-    ``log(level, line)`` takes logging's level numbers.
+    ``on_websocket(connection, route)`` and ``on_request(exchange, route)`` are called from ``poll`` or ``select``.
+    ``log(level, line)`` takes the level numbers of ``logging``.
     """
 
     def __init__(
@@ -390,9 +490,9 @@ class Engine:
         log: Callable[[int, str], None],
     ) -> None: ...
     def log_access(self, format: Literal["common", "json"], write: Callable[[str], object]) -> None:
-        """Every request and WebSocket from now on is a line."""
+        """Calls ``write`` with a line for every request and WebSocket from now on."""
     def listen(self, host: str, port: int, *, share_port: bool) -> None:
-        """OSError with one line that says what is wrong and what to change."""
+        """OSError: can't listen; one line says what is wrong and what to change."""
     @property
     def addresses(self) -> list[tuple[str, int]]: ...
     @property
@@ -401,41 +501,53 @@ class Engine:
     def stop(self, on_stopped: Callable[[], object]) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None:
-        """Gives every descriptor back; nothing but ``poll`` and ``abort``, which then do nothing, may be called
-        afterwards. RuntimeError inside of ``poll`` or ``select``."""
-    # Guest of a running loop: add_reader(fileno(), poll).
+        """Closes every descriptor. Afterwards only ``poll`` and ``abort`` may be called, which then do nothing.
+
+        RuntimeError: called inside of ``poll`` or ``select``.
+        """
+    # As guest of a running loop: add_reader(fileno(), poll).
     def fileno(self) -> int: ...
     def poll(self) -> None:
-        """RuntimeError where a handler has run the loop inside of itself; once for each ``poll`` that it interrupts."""
+        """RuntimeError: a handler has run the loop inside of itself; raised once for each ``poll`` that is
+        interrupted."""
     def set_outside_work(self, callback: Callable[[], object] | None) -> None:
-        """``callback`` is called (at most once until the next poll) when ``poll`` should be called soon: loop.call_soon."""
-    # Host: the selector of an asyncio loop.
+        """Sets a callback that must schedule ``poll``, as by loop.call_soon; None: no callback.
+
+        It is called when there is work outside of ``poll``, at most once before the next ``poll``.
+        """
+    # As host: the selector of an asyncio loop.
     def watch(self, fd: int, events: int, known: bool) -> None: ...
     def select(self, timeout: float | None, ready: Sequence[Any], loop: Any) -> list[tuple[int, int]]:
-        """Turns until ``ready`` is not empty, a watched descriptor is ready, the loop is stopping or ``timeout`` is over."""
+        """Runs turns until ``ready`` is not empty, a descriptor is ready, the loop is stopping or ``timeout`` is
+        over."""
 
 class WebSocketMachine:
-    """The sans-I/O RFC 6455 machine, for tests: ``contract/ws`` is replayed through it."""
+    """The sans-I/O RFC 6455 machine, for tests that replay ``contract/ws`` through it."""
 
     def __init__(self, role: Literal["server", "client"], **limits: int) -> None: ...
     def feed(self, data: bytes) -> list[tuple[str, str, int, bytes]]:
-        """(kind, opcode, code, payload) of each event in order."""
+        """Returns (kind, opcode, code, payload) of each event in order."""
     def send_close(self, code: int, reason: str) -> None: ...
     def take_output(self) -> bytes: ...
 
 def parse_request(
     data: bytes, splits: Sequence[int], limits: Mapping[str, int] = ...
 ) -> tuple[str, int, dict[str, Any]]:
-    """The HTTP head parser, for tests: ("complete" | "need_data" | "failed", status, head)."""
+    """Runs the HTTP head parser, for tests. Returns ("complete" | "need_data" | "failed", status, head)."""
 
 def decode_body(
     data: bytes, splits: Sequence[int], content_length: int | None, limits: Mapping[str, int] = ...
 ) -> tuple[str, int, bytes, int]:
-    """The decoder of request bodies, for tests; ``content_length`` None: chunked. (state, status, body, octets taken)."""
+    """Runs the decoder of request bodies, for tests. ``content_length`` None: chunked.
+
+    Returns (state, status, body, octets taken).
+    """
 
 def answer_handshake(data: bytes, splits: Sequence[int]) -> tuple[int, Any, list[str]]:
-    """The opening handshake's server side, for tests: (0, ...) for an ordinary request, (101, head, subprotocols offered),
-    or (status, fields, []) of the refusal."""
+    """Runs the server's side of the opening handshake, for tests.
+
+    Returns (0, ...) for an ordinary request, (101, head, subprotocols offered), or (status, fields, []) for a refusal.
+    """
 
 def check_accept_response(head: str, key: str) -> str | None:
     """The client side: what is wrong with that answer, or None."""

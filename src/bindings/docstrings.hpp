@@ -1,5 +1,6 @@
-// What help(WebSocketConnection) says; the first line of a method's is its signature for inspect. The stub
-// python/proapi/_engine.pyi tells editors the same.
+// The docstrings of WebSocketConnection and its members. The first line of a method's docstring is its signature for
+// inspect. The stub python/proapi/_engine.pyi has the same texts, for editors; tests/system/test_stubs.py compares
+// them.
 #pragma once
 
 namespace proapi::bindings::docs {
@@ -7,134 +8,200 @@ namespace proapi::bindings::docs {
 inline constexpr const char* connection =
     R"(One WebSocket. Handlers receive it; it stays safe to keep, compare and hash after the connection has ended.
 
-All members belong to the event loop's thread; from another one use ``loop.call_soon_threadsafe``. ``send_*``,
-``accept`` and ``close`` act when they are called and give a coroutine that waits where there is something to wait for.)";
+All members belong to the event loop's thread; use ``loop.call_soon_threadsafe`` from another thread. ``accept``,
+``close``, ``reject`` and ``send_*`` act when they are called. Each returns a coroutine that waits if there is something
+to wait for, and that need not be awaited.)";
 
 // ---- the handshake ----------------------------------------------------------------------------------------------
 
 inline constexpr const char* accept = R"(accept($self, subprotocol=None, headers=None)
 --
 
-Completes the handshake. ``headers``: a mapping or pairs to send with it.
+Completes the handshake.
 
-ValueError: a subprotocol that the client did not offer, or a header that the handshake can't carry.
-WebSocketStateError: a second call. WebSocketDisconnect: the peer is gone.)";
+Args:
+    subprotocol: One that the client offered. None: no subprotocol.
+    headers: A mapping or pairs to send with the response.
+
+Raises:
+    ValueError: The client did not offer the subprotocol, or the handshake can't carry a header.
+    WebSocketStateError: accept() was called before.
+    WebSocketDisconnect: The handshake was refused, or the peer has disconnected.)";
 inline constexpr const char* reject = R"(reject($self, status=403, body=b'', headers=None)
 --
 
-Refuses the handshake with an ordinary HTTP response, status 300 to 599; ``body`` is str or bytes.
+Refuses the handshake with an ordinary HTTP response.
 
-WebSocketStateError: after accept(). ValueError: another status, or a header that HTTP does not allow.)";
+Args:
+    status: 300 to 599.
+    body: str or bytes.
+    headers: A mapping or pairs to send with the response.
+
+Raises:
+    ValueError: The status is out of range, or HTTP does not allow a header.
+    WebSocketStateError: accept() was called before.
+    WebSocketDisconnect: As for accept().)";
 
 // ---- the end ----------------------------------------------------------------------------------------------------
 
 inline constexpr const char* close = R"(close($self, code=1000, reason=None)
 --
 
-Sends the close frame after everything sent before it; completes when the kernel has it all. A second call does
-nothing; before accept() it is an HTTP 403. The closing handshake ends in the background, within ``close_timeout``.
+Sends the close frame after everything sent before it; completes when the kernel has taken all of it.
 
-ValueError: a code outside of 1000-1003, 1007-1014 and 3000-4999, or a reason of more than 123 octets of UTF-8; the
-connection stays open.)";
+A second call does nothing. Before accept(), the response is a 403. The closing handshake ends in the background, within
+``close_timeout``.
+
+Args:
+    code: 1000-1003, 1007-1014 or 3000-4999.
+    reason: At most 123 octets of UTF-8; None is "".
+
+Raises:
+    ValueError: Another code or a longer reason. The connection stays open.)";
 inline constexpr const char* wait_closed = R"(wait_closed($self, /)
 --
 
-Waits until the connection is gone. Raises nothing of its own.)";
+Waits until the connection is gone, its closing handshake included. Raises nothing itself.)";
 
 // ---- receiving --------------------------------------------------------------------------------------------------
 
 inline constexpr const char* receive = R"(receive($self, /)
 --
 
-The next message, str or bytes, in order. It is taken when this is awaited; a cancelled receive has taken none.
+Returns the next message, str or bytes, in order.
 
-WebSocketDisconnect: the connection has ended and no message is left. WebSocketStateError: before accept(), or while
-another task receives.)";
+The message is taken when this is awaited; a cancelled receive has taken no message.
+
+Raises:
+    WebSocketDisconnect: The connection has ended and no message is left.
+    WebSocketStateError: accept() was not called yet, or another task is receiving.)";
 inline constexpr const char* receive_text = R"(receive_text($self, /)
 --
 
-The next message as str. Errors as receive(), and WebSocketMessageError: it is binary; it stays as ``data`` of the
-error and the next call gets the next one.)";
+Returns the next message as str.
+
+Raises:
+    WebSocketMessageError: The message is binary. It is the error's ``data``; the next call gets the message after it.
+    WebSocketDisconnect, WebSocketStateError: As for receive().)";
 inline constexpr const char* receive_bytes = R"(receive_bytes($self, /)
 --
 
-The next message as bytes. Errors as receive(), and WebSocketMessageError: it is text; it stays as ``data`` of the
-error and the next call gets the next one.)";
+Returns the next message as bytes.
+
+Raises:
+    WebSocketMessageError: The message is text. It is the error's ``data``; the next call gets the message after it.
+    WebSocketDisconnect, WebSocketStateError: As for receive().)";
 inline constexpr const char* receive_json = R"(receive_json($self, type=None)
 --
 
-The next message, text or binary, as JSON: dicts and lists, or with a ``type`` what msgspec makes of it, say a
-dataclass.
+Returns the next message, text or binary, parsed as JSON.
 
-Errors as receive(), and WebSocketMessageError: no JSON, or not of ``type``; the message stays as ``data`` of the
-error.)";
+Args:
+    type: What msgspec converts the JSON to, such as a dataclass. None: dicts and lists.
+
+Raises:
+    WebSocketMessageError: The message is not JSON, or not of ``type``. It is the error's ``data``; the next call gets
+        the message after it.
+    TypeError: JSON can't be converted to ``type`` at all.
+    WebSocketDisconnect, WebSocketStateError: As for receive().)";
 inline constexpr const char* iter_text = R"(iter_text($self, /)
 --
 
-``async for`` over text messages; ends at close codes 1000, 1001 and 1005, else raises WebSocketDisconnect.
-WebSocketMessageError: a binary message.)";
+Iterates over text messages with ``async for``; ends at close codes 1000, 1001 and 1005.
+
+Raises:
+    WebSocketDisconnect: The connection has ended with another code.
+    WebSocketMessageError: A message is binary.)";
 inline constexpr const char* iter_bytes = R"(iter_bytes($self, /)
 --
 
-``async for`` over binary messages; ends at close codes 1000, 1001 and 1005, else raises WebSocketDisconnect.
-WebSocketMessageError: a text message.)";
+Iterates over binary messages with ``async for``; ends at close codes 1000, 1001 and 1005.
+
+Raises:
+    WebSocketDisconnect: The connection has ended with another code.
+    WebSocketMessageError: A message is text.)";
 inline constexpr const char* iter_json = R"(iter_json($self, type=None)
 --
 
-``async for`` over messages as receive_json() gives them; ends at close codes 1000, 1001 and 1005, else raises
-WebSocketDisconnect.)";
+Iterates over messages, parsed as by receive_json(), with ``async for``; ends at close codes 1000, 1001 and 1005.
+
+Args:
+    type: As for receive_json().
+
+Raises:
+    WebSocketDisconnect: The connection has ended with another code.
+    WebSocketMessageError: As for receive_json().)";
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
 inline constexpr const char* send_text = R"(send_text($self, data)
 --
 
-Sends ``data``, a str, as one text message. Awaiting it waits while more than ``high_water`` octets are buffered; the
-result is True, or False where the connection had ended and the sender is another task than its handler's.
+Sends one text message.
 
-TypeError: another type; nothing is sent. WebSocketStateError: before accept(). WebSocketDisconnect: the connection
-has ended, in the task of its own handler.)";
+Awaiting it waits while more than ``high_water`` octets are buffered, until ``low_water`` is reached.
+
+Args:
+    data: A str.
+
+Returns:
+    True; False if the connection had ended and the sender is not the task of the connection's own handler.
+
+Raises:
+    TypeError: ``data`` is of another type; nothing is sent.
+    WebSocketStateError: accept() was not called yet.
+    WebSocketDisconnect: The connection has ended, and the sender is the task of its own handler.)";
 inline constexpr const char* send_bytes = R"(send_bytes($self, data)
 --
 
-Sends ``data``, bytes, a bytearray or a memoryview, as one binary message. Waiting, result and errors as send_text().)";
+Sends one binary message. Waits, returns and raises as send_text().
+
+Args:
+    data: bytes, a bytearray or a memoryview.)";
 inline constexpr const char* send_json = R"(send_json($self, data, mode='text')
 --
 
-Sends ``data`` as compact UTF-8 JSON, dataclasses and msgspec structures too; ``mode``: 'text' or 'binary' message.
-Waiting and result as send_text().
+Sends a value as one message of compact UTF-8 JSON. Waits and returns as send_text().
 
-Errors as send_text(), and ValueError: NaN, Infinity, a circular value or another mode; TypeError: a type that JSON
-does not have.)";
+Args:
+    data: What msgspec encodes, such as dataclasses and msgspec structures.
+    mode: Whether to send a 'text' or a 'binary' message.
+
+Raises:
+    ValueError: NaN, Infinity, a circular value or another mode.
+    TypeError: JSON can't hold the value.
+    WebSocketStateError, WebSocketDisconnect: As for send_text().)";
 
 // ---- attributes -------------------------------------------------------------------------------------------------
 
 inline constexpr const char* path =
-    "The path of the request, percent-decoded. Valid before accept() and after the end, like all that the request "
-    "said.";
+    "The request's path, percent-decoded. Like everything about the request, it is valid before accept() and after "
+    "the end.";
 inline constexpr const char* path_params =
     "The path's parameters by name, converted as the route says: str, int, float or uuid.UUID.";
 inline constexpr const char* query_params =
-    "The query as a mapping, decoded; [] and get() give the last value of a name, getlist(name) all of them.";
+    "The query as a mapping, decoded; [] and get() return the last value of a name, getlist(name) all of them.";
 inline constexpr const char* headers =
-    "The request's headers as a mapping, names in any case; [] and get() give the last value of a name, getlist(name) "
-    "all.";
+    "The request's headers as a mapping, names in any case; [] and get() return the last value of a name, "
+    "getlist(name) all of them.";
 inline constexpr const char* cookies = "The request's cookies by name.";
-inline constexpr const char* subprotocols = "What the client offered, in its order of preference.";
+inline constexpr const char* subprotocols = "The subprotocols that the client offered, in its order of preference.";
 inline constexpr const char* client =
-    "Address and port of the peer, Client(host, port); None under an ASGI server that does not tell.";
-inline constexpr const char* url = "The whole address: ws://host/path?query.";
+    "Address and port of the peer, Client(host, port); None under an ASGI server that does not report them.";
+inline constexpr const char* url = "The whole URL: ws://host/path?query.";
 inline constexpr const char* state =
-    "Attributes of the application's own, as state.name = \"Ada\"; they live as long as this object.";
+    "The application's own attributes, such as state.name = \"Ada\"; they live as long as this object.";
 inline constexpr const char* user_data = "The older name of state, as a dict: state.name is user_data[\"name\"].";
 inline constexpr const char* app = "The ProAPI that serves the connection.";
 inline constexpr const char* accepted = "Whether accept() was called.";
 inline constexpr const char* closed =
     "True from the moment no further message can be delivered: close frame sent or received, or connection lost.";
 inline constexpr const char* close_code =
-    "Why it ended; None while it is not closed. 1005: the peer gave no code; 1006: lost without a close frame.";
-inline constexpr const char* close_reason = "The text beside close_code; None while it is not closed.";
-inline constexpr const char* subprotocol = "The one that accept() chose, or None.";
-inline constexpr const char* buffered_amount = "Octets that wait to be sent.";
+    "Why the connection ended; None while it is not closed. 1005: the peer sent no code; 1006: lost without a close "
+    "frame.";
+inline constexpr const char* close_reason =
+    "The text that came with close_code; None while the connection is not closed.";
+inline constexpr const char* subprotocol = "The subprotocol that accept() chose, or None.";
+inline constexpr const char* buffered_amount = "How many octets wait to be sent.";
 
 }  // namespace proapi::bindings::docs
