@@ -1,1 +1,1 @@
-"""What every way of serving shares: the engine, handlers and how they are called. Knows no server."""
+"""What every way of serving shares: the engine, and handlers and their calls. Must not know any server."""

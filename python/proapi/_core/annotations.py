@@ -1,7 +1,7 @@
-"""Which classes an annotation lets in, as far as that can be known when a handler is registered.
+"""The classes that an annotation admits, as far as that can be known when a handler is registered.
 
-It knows neither handlers nor routes. Text, as `from __future__ import annotations` makes it, is evaluated an annotation
-at a time, so that one name that only a type checker knows hides no other annotation.
+Knows neither handlers nor routes. An annotation that is text (`from __future__ import annotations`) is evaluated by
+itself, so that a name that only a type checker knows hides no other annotation.
 """
 
 import builtins
@@ -19,12 +19,12 @@ from .binding import WebSocketConnection
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRING = re.compile(r"""(['"]).*?\1""")
-# What text stands for where its name can't be looked up, as under `if TYPE_CHECKING`.
+# What a name stands for if it can't be looked up, for example one imported under `if TYPE_CHECKING`.
 _KNOWN: dict[str, type] = {"UUID": UUID, "Request": Request, "WebSocketConnection": WebSocketConnection}
 
 
 def find_annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """By parameter; those that are not annotated are left out. What can't be evaluated stays text."""
+    """Returns the annotations by parameter. Parameters without one are left out; what can't be evaluated stays text."""
     namespace = _find_globals(function)
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -34,14 +34,14 @@ def find_annotations(function: Callable[..., Any]) -> dict[str, Any]:
         if isinstance(annotation, str):
             try:
                 annotation = eval(annotation, namespace)
-            except Exception:  # whatever evaluating it raises: it is the application's text
+            except Exception:  # the text is the application's, so evaluating it may raise anything
                 annotation = parameter.annotation
         found[name] = annotation
     return found
 
 
 def admitted_classes(annotation: Any) -> Sequence[type] | None:
-    """The classes that it names; None: any, or what only a type checker knows."""
+    """Returns the classes that the annotation names. None: any class, or one that only a type checker knows."""
     if annotation is Any:
         return None
     if annotation is None:
@@ -61,7 +61,7 @@ def admitted_classes(annotation: Any) -> Sequence[type] | None:
         return _classes_of_all(get_args(annotation))
     if origin is Literal:
         return tuple(type(each) for each in get_args(annotation))
-    kind = annotation if origin is None else origin  # dict of dict[str, int]
+    kind = annotation if origin is None else origin  # dict, for dict[str, int]
     if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return None
     return (kind,)
@@ -77,7 +77,7 @@ def _classes_of_all(annotations: Sequence[Any]) -> Sequence[type] | None:
 
 
 def _classes_in_text(text: str) -> Sequence[type] | None:
-    """Of text that can't be evaluated, where it names only classes that are known without looking them up."""
+    """For text that can't be evaluated: its classes, if it names only classes that are known without a look-up."""
     classes: list[type] = []
     for name in _IDENTIFIER.findall(_STRING.sub("", text)):
         kind = _KNOWN.get(name) or getattr(builtins, name, None)
@@ -99,5 +99,5 @@ def _find_globals(function: Any) -> dict[str, Any]:
         else:
             break
     if not hasattr(function, "__globals__"):  # an object with a method __call__
-        function = getattr(type(function), "__call__", None)  # noqa: B004 (its globals are asked for)
+        function = getattr(type(function), "__call__", None)  # noqa: B004 (for its globals)
     return getattr(inspect.unwrap(function), "__globals__", {}) if function is not None else {}

@@ -1,4 +1,4 @@
-"""``app.spawn``: tasks that belong to no connection, for as long as one server serves. Handlers are not known here."""
+"""``app.spawn``: tasks that belong to no connection and live as long as one server serves. Knows no handlers."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ _WHERE = "spawn in a handler or in a start-up function, or inside of `async with
 
 
 class BackgroundTasks:
-    """Those of one server, or of one event loop of an ASGI server. Used on that loop's thread alone."""
+    """The tasks of one server, or of one event loop of an ASGI server. Used on that loop's thread alone."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -23,12 +23,13 @@ class BackgroundTasks:
         self._pid = 0
 
     def open(self) -> None:
-        """On the loop that runs: tasks may be spawned there from now on."""
+        """Allows tasks to be spawned on the running loop from now on."""
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
 
     def keep_context(self) -> None:
-        """What is spawned from now on has the context variables of now; before, those of whoever spawns it."""
+        """Tasks spawned from now on get the context variables of this moment. Earlier ones have those of their
+        spawner."""
         self._context = copy_context()
 
     def is_open_on(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -47,20 +48,22 @@ class BackgroundTasks:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):  # those the loop raises
+        if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):  # the loop raises these two
             logger.error("the task %s of app.spawn failed", task.get_name(), exc_info=error)
 
     async def end(self, deadline: float) -> None:
-        """Cancels every task and waits for them until ``deadline``, on the loop's clock. Nothing can be spawned any
-        more. Does nothing when called again."""
+        """Cancels every task and waits for them until ``deadline``, on the loop's clock.
+
+        Nothing can be spawned any more. Does nothing when called again.
+        """
         loop, self._loop = self._loop, None
-        if loop is None or os.getpid() != self._pid:  # a forked child's tasks are its parent's
+        if loop is None or os.getpid() != self._pid:  # in a forked child the tasks are the parent's
             return
         for task in self._tasks:
             task.cancel()
         while self._tasks and (left := deadline - loop.time()) > 0:
             await asyncio.wait(self._tasks, timeout=left)
-        for _ in range(3):  # though the time is over, what only has to be told ends
+        for _ in range(3):  # even after the deadline, tasks that end at once when cancelled can do so
             await asyncio.sleep(0)
         if self._tasks:
             names = ", ".join(sorted(task.get_name() for task in self._tasks))
@@ -73,8 +76,10 @@ def spawn(
     coroutine: Coroutine[Any, Any, _T],
     name: str | None,
 ) -> asyncio.Task[_T]:
-    """Starts it with the tasks of ``preferred``, or else of the last of ``servers`` that is on the running loop.
-    TypeError: no coroutine. RuntimeError: none of them is there."""
+    """Starts the task in ``preferred``, or else in the last of ``servers``, among those on the running loop.
+
+    TypeError: not a coroutine. RuntimeError: no server is on the running loop.
+    """
     if not asyncio.iscoroutine(coroutine):
         hint = ": call it" if callable(coroutine) else ""
         raise TypeError(f"app.spawn: expected a coroutine, as an `async def` function returns, got {coroutine!r}{hint}")

@@ -1,4 +1,7 @@
-"""The only importer of the compiled engine: gives it what is written in Python, and the package what it exports."""
+"""The only importer of the compiled engine.
+
+Registers the package's Python types and functions with the engine, and exports the engine's to the package.
+"""
 
 import asyncio
 from contextvars import ContextVar
@@ -38,12 +41,14 @@ __all__ = [
 version: str = _engine.version
 
 serving: ContextVar["Dispatcher"] = ContextVar("proapi_serving")
-"""Who runs the handlers, in the start-up functions and handlers of one server and in the tasks that these start."""
+"""The dispatcher of the server that serves: set in its start-up functions and handlers, and in the tasks they start."""
 
 
 def _is_own_task(connection: WebSocketConnection) -> bool:
-    """Whether the running task is that of the connection's own handler: there a send after its end raises, in any
-    other it is dropped."""
+    """Whether the running task is that of the connection's own handler.
+
+    A send after the connection's end raises in that task; in any other task it is dropped.
+    """
     dispatcher = serving.get(None)
     return dispatcher is not None and dispatcher.is_own_task(connection)
 
@@ -54,7 +59,7 @@ class _NoLoop:
 
 
 def _make_done_future() -> "asyncio.Future[None]":
-    """What the engine wakes tasks with; that it is done is all that it tells."""
+    """The future that the engine wakes tasks with. It only says that it is done."""
     no_loop: Any = _NoLoop()
     future: asyncio.Future[None] = asyncio.Future(loop=no_loop)
     future.set_result(None)

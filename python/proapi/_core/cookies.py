@@ -1,4 +1,4 @@
-"""Set-Cookie fields (RFC 6265 section 4.1): written only where every part is one that browsers read back unchanged."""
+"""Set-Cookie fields (RFC 6265 section 4.1), written only if browsers read back every part unchanged."""
 
 import math
 import re
@@ -28,7 +28,7 @@ def write_cookie(
     httponly: bool,
     samesite: SameSite | None,
 ) -> str:
-    """The value of a Set-Cookie field. ValueError, or TypeError, says which part can't be written, and why."""
+    """Returns the value of a Set-Cookie field. ValueError or TypeError says which part can't be written, and why."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"expected a token as cookie name, got {name!r}")
     if not _VALUE.fullmatch(value):
@@ -63,7 +63,7 @@ def write_cookie(
 
 
 def _whole_seconds(value: object, what: str) -> int:
-    """Rounded up: 0 would end a cookie that is to live for half a second."""
+    """Rounds up: 0 would end a cookie that should live for half a second."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"expected seconds or a timedelta as {what}, got {value!r}")
@@ -73,7 +73,7 @@ def _whole_seconds(value: object, what: str) -> int:
 
 
 def _to_datetime(value: object, what: str) -> datetime:
-    """In UTC. A number is seconds from now, as in Starlette; text is a date as in HTTP."""
+    """Returns a time in UTC. A number is seconds from now, as in Starlette; text is an HTTP date."""
     if isinstance(value, str):
         try:
             value = parsedate_to_datetime(value)

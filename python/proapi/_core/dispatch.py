@@ -1,6 +1,6 @@
-"""From a connection or request to its handler's task, and from the task's end to what the peer gets.
+"""From a connection or request to its handler's task, and from the end of the task to what the peer gets.
 
-Shared by the engine's own server and by ASGI: it knows neither sockets nor scopes. All runs on one loop's thread.
+The engine's own server and ASGI share it: it must not know sockets or scopes. All of it runs on one loop's thread.
 """
 
 import asyncio
@@ -37,21 +37,21 @@ class Dispatcher:
         self._handlers = app.routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
         self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
-        self._abandoned: set[asyncio.Task[Any]] = set()  # at the last look
+        self._abandoned: set[asyncio.Task[Any]] = set()  # as of the last call of cancel_abandoned()
         self._cancelled: set[asyncio.Task[Any]] = set()
         self._starting: tuple[Any, WebSocketConnection] | None = None
         self.peer_faults = LimitedLog()
         self.stopping = False
-        """Set when the server stops: handlers that are cancelled from now on are so by the stop."""
+        """Set when the server stops: from then on, a cancelled handler was cancelled by the stop."""
         self.pool = ThreadPool()
-        # Streams may go on for hours, each part of them in a thread: sync handlers have theirs besides.
+        # A stream may go on for hours, and each of its parts takes a thread: sync handlers have a pool of their own.
         self.stream_pool = ThreadPool()
         self.background = BackgroundTasks()
         self._loop: asyncio.AbstractEventLoop
         self._context: Context
 
     def start(self) -> None:
-        """On the running loop; handlers see the context variables of now."""
+        """Starts on the running loop. Handlers get the context variables of this moment."""
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
 
@@ -60,7 +60,7 @@ class Dispatcher:
         return self._exchanges.keys() | self._websockets.keys()
 
     def is_own_task(self, connection: WebSocketConnection) -> bool:
-        """Whether the task that runs now is that of the connection's handler."""
+        """Whether the running task is that of the connection's handler."""
         try:
             task = asyncio.current_task()
         except RuntimeError:  # no loop runs in this thread
@@ -69,11 +69,11 @@ class Dispatcher:
             return False
         if entry := self._websockets.get(task):
             return entry[0] is connection
-        # An eager task runs before whoever creates it knows it.
+        # An eager task runs before create_task() returns it.
         return self._starting == (task.get_coro(), connection)
 
     def name_handlers(self) -> str:
-        """``chat (20), slow (1)``: those that run, most first."""
+        """Returns the running handlers as ``chat (20), slow (1)``, most frequent first."""
         counts = Counter(handler.name for _, handler in (*self._exchanges.values(), *self._websockets.values()))
         names = [f"{name} ({count})" for name, count in counts.most_common(_MOST_NAMES)]
         return ", ".join(names) + (", ..." if len(counts) > _MOST_NAMES else "")
@@ -85,17 +85,20 @@ class Dispatcher:
             task.cancel()
 
     def cancel_abandoned(self) -> None:
-        """For a stop, called now and then: cancels the handlers whose client was gone already at the call before, and
-        that don't know. Who knows of the end, or has a client that waits, has time to finish."""
+        """Cancels handlers that work for a client that has left. Called now and then during a stop.
+
+        A handler is cancelled if its client had left at the previous call already and it has not been told. A handler
+        that knows of the end, or whose client waits, has time to finish.
+        """
         abandoned = {
             task
             for task, (exchange, handler) in self._exchanges.items()
-            if exchange.client_left and handler.is_async  # a thread can't be cancelled
+            if exchange.client_left and handler.is_async  # the others run in threads, which can't be cancelled
         }
         abandoned.update(task for task, (connection, _) in self._websockets.items() if connection._is_abandoned)
         for task in (abandoned & self._abandoned) - self._cancelled:
             self._cancelled.add(task)
-            if not task.cancelling():  # with its client, by cancel_on_disconnect
+            if not task.cancelling():  # cancel_on_disconnect may have cancelled it
                 task.cancel()
         self._abandoned = abandoned
 
@@ -109,7 +112,7 @@ class Dispatcher:
     def open_websocket(
         self, connection: WebSocketConnection, route: int, context: Context | None = None
     ) -> asyncio.Task[Any]:
-        """The handler's task; it gets ``context``, else a copy of that of ``start``."""
+        """Starts the handler's task and returns it. The task gets ``context``, or else a copy of that of ``start``."""
         handler = self._handlers[route]
         assert handler is not None
         context = self._context.copy() if context is None else context
@@ -136,7 +139,7 @@ class Dispatcher:
         try:
             self._end_websocket(task, connection, handler)
         finally:
-            if not connection.closed:  # it has failed, or a filter of the log has
+            if not connection.closed:  # the handler has failed, or a log filter has raised
                 _fail(connection)
 
     def _end_websocket(self, task: asyncio.Task[Any], connection: WebSocketConnection, handler: Handler) -> None:
@@ -177,12 +180,12 @@ class Dispatcher:
         return task
 
     async def respond(self, exchange: Exchange, route: int) -> None:
-        """In the running task, which is cancelled if the handler is."""
+        """Runs the handler in the running task, which is cancelled if the handler is."""
         handler = self._handlers[route]
         assert handler is not None
         task = asyncio.current_task()
         assert task is not None
-        outer = self._exchanges.get(task)  # of a handler that calls its own application
+        outer = self._exchanges.get(task)  # set if a handler calls its own application
         self._exchanges[task] = exchange, handler
         try:
             await self._respond(exchange, handler)
@@ -195,7 +198,7 @@ class Dispatcher:
     def _on_request_done(self, task: asyncio.Task[Any]) -> None:
         del self._exchanges[task]
         if not task.cancelled():
-            task.exception()  # SystemExit and KeyboardInterrupt: the loop has raised them already
+            task.exception()  # marks it as retrieved: the loop has raised SystemExit and KeyboardInterrupt already
 
     async def _respond(self, exchange: Exchange, handler: Handler) -> None:
         request = Request(exchange.request, exchange, self._app)
@@ -204,7 +207,7 @@ class Dispatcher:
                 result = await self._call(handler, request, exchange)
                 await to_response(result).send_to(exchange, self.stream_pool)
             except HTTPException as error:
-                if exchange.started:  # a stream's: its client has another status already
+                if exchange.started:  # a stream has sent another status already
                     raise
                 await _make_response(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
@@ -227,7 +230,7 @@ class Dispatcher:
         if handler.is_async:
             return await handler.call(request, request.path_params)
         call = self.pool.submit(handler.call, request, request.path_params)
-        exchange.on_end(call.cancel)  # who has left before it begins gets nothing, and nobody else waits behind it
+        exchange.on_end(call.cancel)  # if the client leaves before the call begins, the call takes no thread
         try:
             result = await asyncio.wrap_future(call)
         finally:
@@ -236,7 +239,7 @@ class Dispatcher:
 
 
 async def _call_for_client(handler: Handler, request: Request, exchange: Exchange) -> Any:
-    """Cancels the task when the client has gone before there is a result."""
+    """Cancels the task if the client leaves before there is a result."""
     task = asyncio.current_task()
     assert task is not None
     exchange.end_with_client()
@@ -256,7 +259,10 @@ def _make_response(error: HTTPException) -> Response:
 
 
 def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
-    """With that response, if anybody still waits for one. False: it is too late, or no response that refuses."""
+    """Refuses the handshake with the exception's response, if the client still waits for one.
+
+    False: the connection is accepted already, or the response can't refuse a handshake.
+    """
     if connection.accepted:
         return False
     if connection.closed:
@@ -264,7 +270,7 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
     try:
         response = _make_response(error)
         connection.reject(response.status_code, response.body, response.headers)
-    except Exception:  # one of a class that has not called ours, for example
+    except Exception:  # for example, a subclass that has not called HTTPException.__init__()
         return False
     return True
 
@@ -277,7 +283,7 @@ def _fail(connection: WebSocketConnection) -> None:
 
 
 def _relevant(error: BaseException | None) -> BaseException | None:
-    """What of an exception is more than the connection's normal end; task groups wrap both in groups."""
+    """Returns what is left of an exception without the connection's normal end. Task groups wrap both in groups."""
     if isinstance(error, WebSocketDisconnect):
         return None
     if isinstance(error, BaseExceptionGroup):

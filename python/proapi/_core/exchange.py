@@ -1,4 +1,4 @@
-"""One HTTP request and its response, as the package sees them: the engine's own, or one over another server."""
+"""One HTTP request and its response, as the package sees them: over the engine's socket or over another server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -9,7 +9,10 @@ Pairs = list[tuple[str, str]]
 
 
 class Exchange(Protocol):
-    """As the engine's ``Exchange``. A response is whole (``respond``) or streamed (``start`` to ``finish``)."""
+    """The interface of the engine's ``Exchange``.
+
+    A response is whole (``respond``) or streamed (``start`` to ``finish``).
+    """
 
     @property
     def request(self) -> RequestInfo: ...
@@ -21,14 +24,16 @@ class Exchange(Protocol):
     def ended(self) -> bool: ...
     @property
     def client_left(self) -> bool:
-        """It is gone, or has ended its side, after which it may still read. Under an ASGI server this is known a turn
-        of the loop after it was first asked."""
+        """The client has disconnected, or has ended its side, after which it may still read.
+
+        Under an ASGI server this is known one turn of the loop after the first call.
+        """
 
     def on_end(self, callback: Callable[[], object] | None) -> None:
-        """Calls it, in place of an earlier one, once the client is gone; soon, where it is already."""
+        """Calls the callback once when the client disconnects, or soon if it has already. Replaces an earlier one."""
 
     def end_with_client(self) -> None:
-        """From now on a client that ends its side is gone."""
+        """From now on a client that ends its side counts as disconnected."""
 
     def respond(self, status: int, headers: Pairs, body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: Pairs, path: bytes) -> None: ...

@@ -1,5 +1,7 @@
-"""Names that people type from habit, of Starlette, FastAPI, uvicorn and Flask, and that ProAPI does not have: what to
-write instead. Data only, and the errors that say it."""
+"""Names that users of Starlette, FastAPI, uvicorn and Flask type from habit, and what to write instead.
+
+Only data, and the errors that quote it.
+"""
 
 from collections.abc import Iterable
 from typing import NoReturn
@@ -120,14 +122,14 @@ REQUEST: dict[str, str] = {
 
 
 def refuse_attribute(owner: object, name: str, habits: dict[str, str]) -> NoReturn:
-    """AttributeError, as Python's own, with what to write where the name is a habit."""
+    """Raises AttributeError as Python does, followed by what to write instead if the name is a habit."""
     kind = type(owner).__name__
     text = f"{kind!r} object has no attribute {name!r}"
     raise AttributeError(f"{text}: {habits[name]}" if name in habits else text, name=name, obj=owner)
 
 
 def refuse_keywords(call: str, names: Iterable[str], habits: dict[str, str]) -> None:
-    """TypeError: one of the names is a habit, with what to write."""
+    """Raises TypeError if one of the names is a habit; the text says what to write instead."""
     for name in names:
         habit = "response_model" if name.startswith("response_model_") else name
         if habit in habits:
@@ -135,14 +137,14 @@ def refuse_keywords(call: str, names: Iterable[str], habits: dict[str, str]) -> 
 
 
 def refuse_unknown(call: str, names: Iterable[str]) -> None:
-    """TypeError: any name at all."""
+    """Raises TypeError if there is any name."""
     refuse_keywords(call, names, ROUTE)
     for name in names:
         raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; it takes cancel_on_disconnect")
 
 
 def refuse_settings(names: Iterable[str]) -> None:
-    """ValueError: one of the names is a habit, with what to write."""
+    """Raises ValueError if one of the names is a habit; the text says what to write instead."""
     for name in names:
         if name in SETTINGS:
             raise ValueError(f"{name!r} is not a setting: {SETTINGS[name]}")

@@ -1,6 +1,6 @@
 """JSON as browsers read it: compact UTF-8 out, never NaN or Infinity; typed values in, by msgspec.
 
-Subclasses of what JSON knows are written as what they inherit from, keys of dictionaries too. Integers are exact or
+A subclass of a type that JSON can hold is written as that type, keys of dictionaries included. Integers are exact or
 refused, in both directions.
 """
 
@@ -19,18 +19,18 @@ import msgspec.structs
 from msgspec import inspect
 
 _TEXT_MARK, _OCTETS_MARK = "\ufeff", b"\xef\xbb\xbf"
-_NO_KEYS = (bool, type(None), tuple, frozenset)  # msgspec writes these, but not as keys
+_NO_KEYS = (bool, type(None), tuple, frozenset)  # msgspec writes these as values, but not as keys
 _FINITE = frozenset({str, int, bool, type(None)})
 
 may_hide_non_finite: Callable[[bytes], bool] = bool
-"""Whether msgspec may have written a number that JSON does not have. ``_binding`` puts the engine's here."""
+"""Whether msgspec may have written a number that JSON does not have. ``binding`` sets this to the engine's function."""
 
 
 # ---- out ----
 
 
 def encode(value: Any) -> bytes:
-    """ValueError: not a number, infinite, circular, or text with lone surrogates; TypeError: no JSON type."""
+    """ValueError: NaN, infinite, circular, or text with lone surrogates. TypeError: JSON can't hold the type."""
     try:
         encoded = _encode(value)
         if may_hide_non_finite(encoded) and (found := _find_non_finite(value)):
@@ -43,7 +43,7 @@ def encode(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """What msgspec does not know by itself: a subclass becomes its base, whatever methods it overrides."""
+    """Converts what msgspec does not know: a subclass becomes its base, whatever methods it overrides."""
     if isinstance(value, _NO_KEYS):
         raise TypeError(f"expected text or a number as a key of JSON, got {value!r}")
     if isinstance(value, str):
@@ -80,7 +80,7 @@ _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def _field_names(value: Any) -> list[str]:
-    """Of a structure, a dataclass or an attrs object; only those that are set, and written."""
+    """Returns the fields of a structure, a dataclass or an attrs object that are set and that msgspec writes."""
     if isinstance(value, msgspec.Struct):
         if not value.__struct_config__.omit_defaults:
             return list(value.__struct_fields__)
@@ -96,7 +96,7 @@ def _field_names(value: Any) -> list[str]:
 
 
 def _find_non_finite(value: Any) -> tuple[str, object] | None:
-    """Where below ``value`` it is, and what."""
+    """Returns where below ``value`` a non-finite number is, and the number; None if there is none."""
     steps: Iterable[tuple[str, Any]]
     if isinstance(value, (float, Decimal)):
         return None if math.isfinite(value) else ("", value)
@@ -123,8 +123,11 @@ def _find_non_finite(value: Any) -> tuple[str, object] | None:
 
 
 def decode(data: Any, type: Any = None) -> Any:
-    """``data`` is str or bytes-like; a byte order mark is skipped. ValueError: not JSON, or not of ``type``; the text
-    says which. TypeError: ``type`` is one that no JSON can become."""
+    """``data`` is str or bytes-like; a byte order mark is skipped.
+
+    ValueError: not JSON, or not of ``type``; the text says which. TypeError: JSON can't be converted to ``type`` at
+    all.
+    """
     decode_it = _decode_any if type is None else _find_decoder(type)
     if not len(data):
         raise ValueError("expected JSON, got nothing")
@@ -139,7 +142,7 @@ def decode(data: Any, type: Any = None) -> Any:
     except RecursionError:
         raise ValueError("expected JSON, got one that is nested too deeply") from None
     except ValueError as error:
-        if isinstance(error.__cause__, TypeError):  # a fault of the class's own __post_init__
+        if isinstance(error.__cause__, TypeError):  # raised by the class's own __post_init__
             raise error.__cause__ from None
         is_json = type is not None and isinstance(error, msgspec.ValidationError)
         expected = "expected JSON of the given type, got another" if is_json else "expected JSON, got what is none"
@@ -152,7 +155,7 @@ _decode_any = msgspec.json.Decoder().decode
 def _find_decoder(type: Any) -> Callable[[Any], Any]:
     try:
         hash(type)
-    except TypeError:  # say, Annotated with a list
+    except TypeError:  # for example, Annotated with a list
         return _make_decoder(type)
     return _cached_decoder(type)
 
@@ -163,7 +166,7 @@ def _cached_decoder(type: Any) -> Callable[[Any], Any]:
 
 
 def _make_decoder(type: Any) -> Callable[[Any], Any]:
-    """TypeError: msgspec can't make one of JSON. Found here, since the decoder would call it a fault of the JSON."""
+    """TypeError: msgspec can't convert JSON to ``type``. Checked here, since the decoder would blame the JSON."""
     decoder = msgspec.json.Decoder(type)
     for kind in _custom_types(inspect.type_info(type), set()):
         if not any(_is_subclass(native, kind) for native in _NATIVE):
@@ -178,7 +181,10 @@ _NATIVE = (dict, list, str, int, float, bool, type(None))
 
 
 def _custom_types(info: object, seen: set[int]) -> Iterator[builtins.type]:
-    """The classes in it that msgspec knows nothing of: it takes for them what JSON gives, if it is an instance."""
+    """Yields the classes in ``info`` that msgspec does not know.
+
+    For such a class, msgspec accepts a value parsed from JSON if it is an instance of the class.
+    """
     if isinstance(info, inspect.CustomType):
         yield info.cls
     elif isinstance(info, tuple):

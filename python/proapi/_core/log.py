@@ -1,4 +1,4 @@
-"""The package's log: what peers can cause at will is written at most a few times a second, the rest is counted."""
+"""The package's log. Lines that peers can cause at will are limited to a few a second; the rest are counted."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ _logger = logging.getLogger("proapi")
 
 
 class _ContainedLogger(logging.LoggerAdapter[logging.Logger]):
-    """A handler or filter of the program's that raises costs the line, and neither a connection nor the server."""
+    """If a handler or filter of the program raises, only the line is lost, not a connection or the server."""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         try:
             super().log(level, msg, *args, stacklevel=kwargs.pop("stacklevel", 1) + 1, **kwargs)
         except Exception:
-            if logging.raiseExceptions:  # as logging reports what a handler's emit() raises
+            if logging.raiseExceptions:  # the way logging reports an exception of a handler's emit()
                 with contextlib.suppress(Exception):
                     traceback.print_exc()
 
@@ -35,7 +35,7 @@ _MAX_TEXT = 200
 
 
 class LimitedLog:
-    """Lines about peers' faults, of one event loop. The engine has its own, for those that it sees itself."""
+    """Lines about peers' faults, of one event loop. The engine limits the lines about faults that it sees itself."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,7 +45,7 @@ class LimitedLog:
 
     def write(self, level: int, line: str) -> None:
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()  # kept: in a forked child none runs
+            self._loop = asyncio.get_running_loop()  # kept, since no loop runs in a forked child
         if self._second is None:
             self._second = self._loop.call_later(1, self.end_second)
         if self._written[level] < _LINES_A_SECOND:
@@ -55,7 +55,7 @@ class LimitedLog:
             self._left_out[level] += 1
 
     def end_second(self) -> None:
-        """Says how many were left out: when the second is over, or nothing more comes."""
+        """Logs how many lines were left out. Called when the second is over, or when no more lines will come."""
         if self._second is not None:
             self._second.cancel()
             self._second = None
@@ -66,14 +66,16 @@ class LimitedLog:
 
 
 def escape(text: str) -> str:
-    """Of a peer's making: printable, one line, of bounded length."""
+    """Returns a peer's text as one printable line of bounded length."""
     shown = text[:_MAX_TEXT].encode("unicode_escape").decode("ascii")
     return shown + ("..." if len(text) > _MAX_TEXT else "")
 
 
 class _PoliteHandler(logging.StreamHandler[TextIO]):
-    """To stderr; where that is a pipe that is full, the line is left out: a reader that has stopped to read costs
-    lines, not the server."""
+    """Writes to stderr, but leaves a line out if stderr is a full pipe.
+
+    A reader that stops reading loses lines, but does not block the server.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +96,7 @@ class _PoliteHandler(logging.StreamHandler[TextIO]):
     def _write(self, text: str) -> bool:
         try:
             descriptor = self.stream.fileno()
-        except (OSError, ValueError):  # it is captured
+        except (OSError, ValueError):  # a captured stream has no descriptor
             self.stream.write(text)
             return True
         self.stream.flush()
@@ -104,13 +106,13 @@ class _PoliteHandler(logging.StreamHandler[TextIO]):
         while octets:
             if not poll.poll(0):
                 return False
-            # A pipe that is writable takes PIPE_BUF octets at once (POSIX).
+            # A writable pipe takes PIPE_BUF octets without blocking (POSIX).
             octets = octets[os.write(descriptor, octets[: select.PIPE_BUF]) :]
         return True
 
 
 def configure() -> None:
-    """For programs that have not: to stderr, with the time."""
+    """Sets up logging to stderr, with the time, unless the program has set up logging."""
     if logging.getLogger().handlers or _logger.handlers:
         return
     handler = _PoliteHandler()
@@ -119,7 +121,7 @@ def configure() -> None:
     if _logger.level == logging.NOTSET:
         _logger.setLevel(logging.INFO)
     _logger.propagate = False
-    if not _access_logger.handlers:  # lines that have a time of their own, for tools that read them
+    if not _access_logger.handlers:  # access lines have their own time, for tools that read them
         access_handler = _PoliteHandler()
         access_handler.setFormatter(logging.Formatter("%(message)s"))
         _access_logger.addHandler(access_handler)

@@ -1,4 +1,4 @@
-"""How a process ends: what it says, its exit status, and forked children, which must not go on serving."""
+"""How a process ends: its last output, its exit status, and forked children, which must not go on serving."""
 
 import asyncio
 import atexit
@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 
 SignalHandler = Callable[[int, FrameType | None], Any] | int | None
 
-_replaced: dict[int, SignalHandler] = {}  # by handlers of signals that are for this process alone
+_replaced: dict[int, SignalHandler] = {}  # the handlers of before, while this process handles the signals itself
 _mask = threading.local()
 _loops: weakref.WeakKeyDictionary[object, tuple[asyncio.AbstractEventLoop, int]] = weakref.WeakKeyDictionary()
-"""Of servers that are guests there, and the loops' threads."""
+"""For each server that is a guest of a loop: the loop and its thread."""
 
 
 def report(error: BaseException) -> int:
-    """Says on stderr what the interpreter says of an exception that ends a program, and gives the exit status."""
+    """Prints to stderr what the interpreter prints when an exception ends a program, and returns the exit status."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
             return error.code or 0
@@ -32,27 +32,29 @@ def report(error: BaseException) -> int:
 
 
 def flush_output() -> None:
-    """Where somebody reads it: a closed pipe or a full disk costs the output and nothing else."""
+    """Flushes stdout and stderr. A closed pipe or a full disk costs only the output."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
 
 
 def end_process(status: int) -> NoReturn:
-    """At once: neither threads nor exit handlers are waited for."""
+    """Ends the process at once, without waiting for threads or exit handlers."""
     flush_output()
     os._exit(status)
 
 
 def finish_process(status: int) -> NoReturn:
-    """As the interpreter ends a program, in a process that was forked from it: threads are waited for, and what was
-    registered to end them (pools of threads and processes) or to follow (``atexit``) is called. Both are private; there
-    is no other way but ``sys.exit``, which would go up through the parent's code."""
+    """Ends a forked process the way the interpreter ends a program.
+
+    Waits for threads, and calls what was registered to end them (pools of threads and processes) and with ``atexit``.
+    Both hooks are private. The only other way is ``sys.exit``, which would unwind through the parent's code.
+    """
     try:
         for end in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
             try:
                 end()
-            except BaseException as error:  # as the interpreter: said, and no more
+            except BaseException as error:  # reported and otherwise ignored, as by the interpreter
                 with contextlib.suppress(Exception):
                     sys.excepthook(type(error), error, error.__traceback__)
     finally:
@@ -60,8 +62,11 @@ def finish_process(status: int) -> NoReturn:
 
 
 def leave_parents_objects() -> None:
-    """In a forked child that ends by ``finish_process``: temporary directories, child processes and managers that were
-    made before the fork are the parent's to remove and to end."""
+    """For a forked child that ends by ``finish_process``: leaves the parent's objects to the parent.
+
+    Temporary directories, child processes and managers that were created before the fork are the parent's to remove and
+    end.
+    """
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False
     if process := sys.modules.get("multiprocessing.process"):
@@ -71,10 +76,10 @@ def leave_parents_objects() -> None:
 
 
 def end_forked_child(error: BaseException | None) -> NoReturn:
-    """Ends a child that was forked from the server and has come back to it: loop, threads and sockets are the parent's.
+    """Ends a child that was forked from the server and has returned to it: loop, threads and sockets are the parent's.
 
     Args:
-        error: What left the handler in the child; a SystemExit decides the exit status.
+        error: The exception that left the handler in the child, if any. The code of a SystemExit is the exit status.
     """
     if error is None:
         print(
@@ -86,9 +91,11 @@ def end_forked_child(error: BaseException | None) -> NoReturn:
 
 @contextlib.contextmanager
 def handling_signals(handlers: dict[int, Callable[[int, FrameType | None], object]]) -> Iterator[None]:
-    """Handles signals in this process. A child that it forks, such as one of multiprocessing's, has the handlers of
-    before: what stops the server means nothing there, and ``Process.terminate()`` and a service manager's SIGTERM to
-    the whole group would be lost. Signals that are ignored stay so. To be entered in the main thread.
+    """Handles signals in this process while the context lasts. Must be entered in the main thread.
+
+    A child that this process forks, such as one of multiprocessing's, gets the previous handlers back: what stops the
+    server means nothing there, and ``Process.terminate()`` or a service manager's SIGTERM to the whole group would be
+    lost. Ignored signals stay ignored.
     """
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in handlers}
     for number, handler in handlers.items():
@@ -104,17 +111,23 @@ def handling_signals(handlers: dict[int, Callable[[int, FrameType | None], objec
 
 
 def keep_from_children(loop: asyncio.AbstractEventLoop, guest: object) -> None:
-    """``guest`` is a server on it: a child that is forked on the loop's thread, and comes back, is ended there."""
+    """Registers ``guest``, a server on ``loop``.
+
+    A child that is forked on the loop's thread, and that returns to the loop, is ended there.
+    """
     _loops[guest] = loop, threading.get_ident()
 
 
 def give_to_children(guest: object) -> None:
-    """The server has ended."""
+    """Removes a server that has ended."""
     _loops.pop(guest, None)
 
 
 def _before_fork() -> None:
-    """The interpreter drops in a new child what came since the fork: nothing comes until the child's hook has run."""
+    """Blocks the signals until the child's hook has run.
+
+    In a new child the interpreter drops signals that came since the fork; a blocked signal stays pending.
+    """
     _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, _replaced)
 
 

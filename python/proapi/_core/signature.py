@@ -1,7 +1,7 @@
-"""What a handler takes: checked once, when it is registered, so that no request can meet a wrong signature.
+"""A handler's parameters, checked once at registration, so that no request can meet a wrong signature.
 
-A handler takes the connection or the request, and the path's parameters. Any other parameter is refused, with a default
-or without: it looks like a value of the query, a body or a dependency, and would silently be something else.
+A handler takes the connection or the request, and the path's parameters. Any other parameter is refused, even with a
+default: it looks like a value of the query, a body or a dependency, and would silently be something else.
 """
 
 import functools
@@ -20,7 +20,7 @@ _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 
 
 class Handler:
-    """A handler and how it is called: everything by name."""
+    """A handler and how to call it: every argument by name."""
 
     __slots__ = ("_connection_name", "cancel_on_disconnect", "function", "is_async", "name", "place")
 
@@ -32,7 +32,10 @@ class Handler:
         needs_connection: bool,
         cancel_on_disconnect: bool = False,
     ) -> None:
-        """``path_parameters``: converters by name. ValueError says what of the signature was expected and what came."""
+        """Checks the signature. ``path_parameters``: converters by name.
+
+        ValueError says what was expected of the signature, and what came.
+        """
         self.function = function
         self.name = find_name(function)
         self.place = find_place(function)
@@ -63,7 +66,7 @@ class Handler:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Also of partials, methods and objects with an ``async def __call__``."""
+    """Whether the function is ``async def``; also for partials, methods and objects with an ``async def __call__``."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_find_call(function))
 
 
@@ -75,7 +78,7 @@ def find_name(function: Callable[..., Any]) -> str:
 
 
 def find_place(function: Callable[..., Any]) -> str:
-    """File and line, as far as Python knows them."""
+    """Returns the file and line, as far as Python knows them."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
@@ -90,7 +93,7 @@ def _find_connection(
     *,
     needs_connection: bool,
 ) -> str | None:
-    """The name of the one parameter that is no path parameter; None: the handler does without."""
+    """Returns the name of the one parameter that is not a path parameter. None: the handler takes no connection."""
     parameters = inspect.signature(function).parameters.values()
     listed = ", ".join(str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in parameters)
     got = f"got ({listed})"
@@ -138,8 +141,10 @@ def _find_connection(
 def _choose_connection(
     free: Sequence[inspect.Parameter], admitted: Mapping[str, Sequence[type] | None], wanted: type
 ) -> str | None:
-    """The one that is annotated as ``wanted``, else that of the usual name, else the first; only None may be its
-    default, and only in the first two cases."""
+    """Returns the parameter annotated as ``wanted``, else the one with the usual name, else the first.
+
+    Its only possible default is None, and only in the first two cases.
+    """
     candidates = [each for each in free if each.default is each.empty or each.default is None]
     for parameter in candidates:
         if wanted in (admitted.get(parameter.name) or ()):
@@ -156,7 +161,7 @@ def _lets_in(classes: Sequence[type] | None, wanted: type) -> bool:
 
 
 def _bound_by_partial(function: Any) -> set[str]:
-    """The names that ``functools.partial`` has bound, below decorators as well."""
+    """Returns the names that ``functools.partial`` has bound, also below decorators."""
     bound: set[str] = set()
     while True:
         if isinstance(function, functools.partial):
@@ -169,7 +174,7 @@ def _bound_by_partial(function: Any) -> set[str]:
 
 
 def _check_converters(admitted: Mapping[str, Sequence[type] | None], path_parameters: Mapping[str, str]) -> None:
-    """A handler that says what it takes gets that. An int will do for a float."""
+    """ValueError: a converter does not produce what the parameter's annotation admits. An int will do for a float."""
     for name, converter in path_parameters.items():
         given = _CONVERTERS[converter]
         classes = admitted.get(name)
@@ -187,7 +192,10 @@ def _check_converters(admitted: Mapping[str, Sequence[type] | None], path_parame
 
 
 def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> None:
-    """Who annotates it with another class expects something else of it, such as the body or a value of the query."""
+    """ValueError: the annotation is another class.
+
+    With such an annotation, the author expects something else, such as the body or a value of the query.
+    """
     wanted, other = (WebSocketConnection, Request) if needs_connection else (Request, WebSocketConnection)
     classes = admitted_classes(annotation)
     if classes is None and isinstance(annotation, str):
@@ -207,7 +215,7 @@ def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> 
 
 
 def _find_call(function: Callable[..., Any]) -> object:
-    return getattr(type(function), "__call__", None)  # noqa: B004 (its code is asked for)
+    return getattr(type(function), "__call__", None)  # noqa: B004 (for its code)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A sync iterator as an async one: its code, which may block, runs in threads, and its end does too."""
+"""A sync iterator as an async one: its code, which may block, runs in threads, also when it is closed."""
 
 import asyncio
 import inspect
@@ -34,18 +34,18 @@ class ThreadIterator(AsyncIterator[_T]):
         close = getattr(self._parts, "close", None)
         if close is None:
             return
-        # Not one that a thread has just taken: cancel() is False then.
+        # cancel() returns False if a thread has just taken the call.
         is_free = self._call is None or self._call.cancel()
         if (
             is_free
             and inspect.isgenerator(self._parts)
             and inspect.getgeneratorstate(self._parts) == inspect.GEN_CREATED
         ):
-            close()  # nothing of it runs
+            close()  # runs none of the generator's code
         elif self._call is None or self._call.done():
             await self._pool.run(close)
         else:
-            # Cancelled while the iterator runs: it can be closed once it has given its part.
+            # Cancelled while the iterator runs: it can be closed once it has returned its part.
             _close_after(self._call, partial(copy_context().run, close), self._pool)
 
 
@@ -59,7 +59,7 @@ def _close_after(call: "Future[Any]", close: Callable[[], object], pool: ThreadP
     def on_done(_: "Future[Any]") -> None:
         try:
             pool.submit(close_iterator)
-        except RuntimeError:  # the pool has been closed meanwhile: here, in the call's own thread
+        except RuntimeError:  # the pool was closed meanwhile: close the iterator here, in the call's own thread
             close_iterator()
 
     call.add_done_callback(on_done)

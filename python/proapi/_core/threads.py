@@ -1,4 +1,4 @@
-"""Bounded pools of threads: one of sync handlers, one of the sync iterators of streams, one of files (ASGI)."""
+"""Bounded pools of threads: one for sync handlers, one for the sync iterators of streams, one for files (ASGI)."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ MAX_THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 
 class ThreadPool:
-    """Threads are started when first needed."""
+    """A bounded pool. Threads are started when they are first needed."""
 
     def __init__(self, max_threads: int = MAX_THREADS) -> None:
         self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="proapi")
@@ -26,26 +26,28 @@ class ThreadPool:
 
     @property
     def running(self) -> int:
-        """How many calls run or wait for a thread."""
+        """How many calls are running or waiting for a thread."""
         return len(self._futures)
 
     async def run(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """As ``submit``; to cancel the wait does not end the call."""
+        """As ``submit``, but waits for the result. Cancelling the wait does not end the call."""
         return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
 
     def submit(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Calls it in a thread, with the caller's context variables. A future that is cancelled before lets go of the
-        arguments. RuntimeError: the pool has been closed."""
+        """Calls the function in a thread, with the caller's context variables.
+
+        If the future is cancelled before the call begins, the arguments are released. RuntimeError: the pool is closed.
+        """
         pid = os.getpid()
         work = [partial(copy_context().run, function, *args, **kwargs)]
 
         def call() -> _T:
             try:
                 return work.pop()()
-            except StopIteration as error:  # no future can carry it
+            except StopIteration as error:  # a future can't carry StopIteration
                 raise RuntimeError("StopIteration left a function that ran in a thread") from error
             finally:
-                if os.getpid() != pid:  # the thread would wait for the next call, and the parent for its child
+                if os.getpid() != pid:  # a forked child: its thread would wait for calls, and the parent for the child
                     end_forked_child(sys.exception())
 
         def forget(future: Future[_T]) -> None:
@@ -58,5 +60,5 @@ class ThreadPool:
         return future
 
     def close(self) -> None:
-        """Starts nothing more; what runs is not waited for."""
+        """Starts no more calls. Does not wait for those that run."""
         self._executor.shutdown(wait=False, cancel_futures=True)

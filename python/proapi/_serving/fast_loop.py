@@ -1,6 +1,6 @@
 """Fast mode: an asyncio loop whose selector is the engine's reactor, so that one wait serves both.
 
-Everything of asyncio goes on working; what it watches (its own wake-up pipe, sockets, pipes) the reactor watches too.
+All of asyncio keeps working: what it watches (its own wake-up pipe, sockets, pipes) the reactor watches too.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from .._core.binding import Engine
 
 _Ts = TypeVarTuple("_Ts")
 _File = Any  # a descriptor, or an object with fileno()
-# From where on asyncio throws cancelled timers away.
+# asyncio drops cancelled timers once both thresholds are exceeded.
 _MIN_SCHEDULED, _MIN_CANCELLED_SHARE = 100, 0.5
 
 
@@ -30,7 +30,7 @@ class EngineSelector(selectors.BaseSelector):
         self._map = _KeysByFile(self._keys)
         self._loop: FastLoop
         self.deadline = -math.inf
-        """While a select waits: when it will end, on the loop's clock."""
+        """The time on the loop's clock at which a running select will end; -inf if none is running."""
 
     def attach(self, loop: "FastLoop") -> None:
         self._loop = loop
@@ -53,7 +53,7 @@ class EngineSelector(selectors.BaseSelector):
     def unregister(self, fileobj: _File) -> selectors.SelectorKey:
         key = self._map[fileobj]
         del self._keys[key.fd]
-        with contextlib.suppress(OSError):  # closed before: the kernel has forgotten it
+        with contextlib.suppress(OSError):  # if the descriptor is closed, the kernel has forgotten it
             self._watch(key.fd, 0, known=True)
         return key
 
@@ -68,7 +68,7 @@ class EngineSelector(selectors.BaseSelector):
         ready = []
         for fd, mask in found:
             if key := self._keys.get(fd):
-                # An error or hang-up concerns whoever waits, to read or to write.
+                # An error or hang-up wakes readers and writers.
                 events = (selectors.EVENT_READ if mask & ~select.EPOLLOUT else 0) | (
                     selectors.EVENT_WRITE if mask & ~select.EPOLLIN else 0
                 )
@@ -93,7 +93,7 @@ class EngineSelector(selectors.BaseSelector):
 
 
 class _KeysByFile(Mapping[_File, selectors.SelectorKey]):
-    """Keys by descriptor or by the object that was registered, even once that is closed."""
+    """Keys by descriptor, or by the object that was registered, even after that object is closed."""
 
     def __init__(self, keys: dict[int, selectors.SelectorKey]) -> None:
         self._keys = keys
@@ -146,14 +146,14 @@ class FastLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = super().call_at(when, callback, *args, context=context)
-        # A handler that runs inside select() has set a timer for before select's end: it must end now.
+        # A handler inside select() has set a timer that is due before select() ends: end it now.
         if when < self._engine_selector.deadline:
             self._end_select()
         return timer
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         super()._timer_handle_cancelled(handle)  # type: ignore[misc]  # abstract to typeshed, but it is not
-        # asyncio throws cancelled timers away between two selects, and a busy engine's select has no end of its own.
+        # asyncio drops cancelled timers between two selects, and the select of a busy engine need not end by itself.
         count = len(self._scheduled)
         if (
             count > _MIN_SCHEDULED
@@ -163,7 +163,7 @@ class FastLoop(asyncio.SelectorEventLoop):
             self._end_select()
 
     def _end_select(self) -> None:
-        """Soon, and once."""
+        """Ends the running select soon, once."""
         self._engine_selector.deadline = -math.inf
         self.call_soon(_do_nothing)
 

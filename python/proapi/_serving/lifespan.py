@@ -1,4 +1,4 @@
-"""What an application does before it serves and after: a lifespan context manager, start-up and shutdown functions."""
+"""What an application does before and after it serves: a lifespan context manager, start-up and shutdown functions."""
 
 import asyncio
 import inspect
@@ -10,7 +10,7 @@ Hook = Callable[[], Any]
 
 
 class Lifespan:
-    """Start-up functions in the order of registration, shutdown functions in the opposite order, each async or not."""
+    """Start-up functions run in the order of registration, shutdown functions in reverse. Each may be async."""
 
     def __init__(self, app: object, manager: Callable[[Any], AbstractAsyncContextManager[Any]] | None) -> None:
         if manager is not None and not callable(manager):
@@ -22,8 +22,11 @@ class Lifespan:
 
     @asynccontextmanager
     async def run(self, end_tasks: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        """Once all has started, every shutdown function runs, even where another one raises. ``end_tasks`` comes before
-        whatever ends what tasks use, and is called more than once."""
+        """Runs the application's start-up, the body, and its shutdown.
+
+        Once everything has started, every shutdown function runs, even if another one raises. ``end_tasks`` runs before
+        anything that ends what tasks use, and is called more than once.
+        """
         async with AsyncExitStack() as stack:
             stack.push_async_callback(end_tasks)
             if self._manager is not None:
@@ -38,13 +41,13 @@ class Lifespan:
 
 
 def require_function(where: str, hook: object) -> None:
-    """TypeError: it can't be called."""
+    """Raises TypeError if ``hook`` is not callable."""
     if not callable(hook):
         raise TypeError(f"{where}: expected a function without parameters, got {hook!r}")
 
 
 async def _call(hook: Hook) -> None:
     result = hook()
-    # A task that it has started goes on by itself: `app.on_startup(lambda: app.spawn(tell()))`.
+    # A task that the hook has started is not awaited: `app.on_startup(lambda: app.spawn(tell()))`.
     if inspect.isawaitable(result) and not isinstance(result, asyncio.Task):
         await result

@@ -10,7 +10,7 @@ _MAX_PORT = 65535
 
 
 class OptionError(ValueError):
-    """An option of ``run`` that can't be; the text is for the user."""
+    """An option of ``run`` is not valid. The text is for the user."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,11 @@ def read_options(
     loop: str = "asyncio",
     access_log: bool | str | None = False,
 ) -> Options:
-    """Fills in what is not given from PROAPI_HOST, PROAPI_PORT and PROAPI_ACCESS_LOG, then 127.0.0.1:8000."""
+    """Completes the options from PROAPI_HOST, PROAPI_PORT and PROAPI_ACCESS_LOG, then with 127.0.0.1:8000.
+
+    Raises:
+        OptionError: An option is not valid.
+    """
     if host is None:
         host = os.environ.get("PROAPI_HOST") or "127.0.0.1"
     if port is None:
@@ -57,7 +61,7 @@ def read_options(
 
 
 def read_access_log(value: bool | str | None) -> AccessLogFormat | None:
-    """None: what PROAPI_ACCESS_LOG says, then ``common``."""
+    """None: what PROAPI_ACCESS_LOG says, or else ``common``."""
     if value is None:
         text = os.environ.get("PROAPI_ACCESS_LOG") or "common"
         if text not in ("off", "common", "json"):

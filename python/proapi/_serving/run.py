@@ -1,5 +1,7 @@
-"""``app.run()``: one process or several. Whatever the user can put right (a busy port, a bad option) is one line on
-stderr and status 1."""
+"""``app.run()``: one process or several.
+
+An error that the user can fix (a busy port, a bad option) is one line on stderr and status 1.
+"""
 
 import asyncio
 import sys

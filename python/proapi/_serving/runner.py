@@ -1,7 +1,8 @@
 """One server in this process: signals and exit statuses.
 
 SIGINT (Ctrl-C) and SIGTERM stop gracefully and ``run`` returns; a second one ends the process at once with status 130
-or 143. To a worker, its supervisor's wish to stop is neither: a service manager tells the whole group.
+or 143. In a worker, the supervisor's request to stop counts as neither, because a service manager signals the whole
+group.
 """
 
 import asyncio
@@ -36,8 +37,12 @@ def run_server(
     on_served: Callable[[], object] | None = None,
     lifeline: int | None = None,
 ) -> None:
-    """One server in this process. It stops, too, when the descriptor ``lifeline`` reaches its end. ``on_served``: no
-    handler runs any more, the shutdown functions follow."""
+    """Runs one server in this process until a signal.
+
+    Args:
+        lifeline: A descriptor; the server also stops when the descriptor reaches its end.
+        on_served: Called when no handler runs any more, before the shutdown functions.
+    """
     server = Server(app, options.access_log)
     factory = _loop_factory(server, options)
     with _signals() as stop:
@@ -52,7 +57,7 @@ def run_server(
                 def begin(addresses: Addresses) -> object:
                     if not stop.requested:
                         return on_listening(addresses)
-                    return task.cancel()  # again: a start-up function has swallowed it
+                    return task.cancel()  # again: a start-up function has swallowed the first cancellation
 
                 try:
                     await server.serve(
@@ -74,7 +79,7 @@ def run_server(
                 try:
                     runner.run(serve())
                 except BaseException as error:
-                    if os.getpid() != pid:  # a handler's forked child: the loop that would be closed is the parent's
+                    if os.getpid() != pid:  # a handler's forked child must not close the parent's loop
                         end_process(report(error))
                     stop.on_exit(error)
                     raise
@@ -88,11 +93,11 @@ def run_server(
 
 @contextlib.contextmanager
 def _stopping_with(lifeline: int | None, loop: asyncio.AbstractEventLoop, stop: "_Stop") -> Iterator[None]:
-    """Stops when the descriptor reaches its end."""
+    """Requests a stop when the descriptor reaches its end."""
 
     def on_end() -> None:
         assert lifeline is not None
-        loop.remove_reader(lifeline)  # it stays readable
+        loop.remove_reader(lifeline)  # the descriptor stays readable
         stop.request()
 
     if lifeline is not None:
@@ -106,8 +111,11 @@ def _stopping_with(lifeline: int | None, loop: asyncio.AbstractEventLoop, stop: 
 
 @contextlib.contextmanager
 def _woken_by_signals(loop: asyncio.AbstractEventLoop, options: Options) -> Iterator[None]:
-    """A signal that comes just before the loop's wait, or to another thread, does not interrupt it: its handler would
-    run at the loop's next event, which may never come. uvloop sees to that by itself."""
+    """Makes every signal wake the loop.
+
+    A signal that comes just before the loop's wait, or to another thread, does not interrupt the wait: its handler
+    would run at the loop's next event, which may never come. uvloop handles this itself.
+    """
     if options.loop == "uvloop" or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -124,8 +132,11 @@ def _woken_by_signals(loop: asyncio.AbstractEventLoop, options: Options) -> Iter
 
 
 async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
-    """asyncio's runner would wait for ever for a task that ignores its cancellation and for a thread of
-    ``asyncio.to_thread``; handlers have had their time."""
+    """Cancels other tasks and ends asyncio's executor, within ``_MAX_LAST_S``; ends the process if that is not enough.
+
+    asyncio's runner would wait forever for a task that ignores its cancellation and for a thread of
+    ``asyncio.to_thread``. Handlers have had their time.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _MAX_LAST_S
     others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -134,7 +145,7 @@ async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
     if server.busy_handlers or (others and (await asyncio.wait(others, timeout=_MAX_LAST_S))[1]):
         log.logger.warning("%d tasks ignored their cancellation: left", len(asyncio.all_tasks()) - 1)
         stop.end_process()
-    # Not wait_for: to cancel it would join the threads.
+    # Not wait_for(): cancelling shutdown_default_executor() joins the threads.
     executor = asyncio.ensure_future(loop.shutdown_default_executor())
     if (await asyncio.wait({executor}, timeout=deadline - loop.time()))[1]:
         log.logger.warning("threads of asyncio's executor (asyncio.to_thread) did not end: left")
@@ -143,7 +154,7 @@ async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
 
 def announce(addresses: Addresses) -> None:
     places = " and ".join(make_url(host, port) for host, port in addresses)
-    with contextlib.suppress(OSError):  # nobody reads
+    with contextlib.suppress(OSError):  # nobody may read stdout
         print(f"ProAPI serves {places} (Ctrl-C stops)", flush=True)
 
 
@@ -175,7 +186,7 @@ class _Stop:
             task.cancel()
 
     def request(self) -> None:
-        """May be called from a signal handler, at any point of the program."""
+        """Requests a graceful stop. May be called from a signal handler, at any point of the program."""
         if self.requested:
             return
         self.requested = True
@@ -183,8 +194,10 @@ class _Stop:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     def on_exit(self, error: BaseException) -> None:
-        """``error`` has left the loop, a handler's ``sys.exit()`` perhaps. What follows is as after a signal, but that
-        HTTP requests in work are cancelled at once."""
+        """Stops after ``error`` has left the loop, for example a handler's ``sys.exit()``.
+
+        The stop is the same as after a signal, except that running HTTP requests are cancelled at once.
+        """
         self.requested = True
         self._error = error
         loop, task = self._loop, self._task
@@ -192,17 +205,17 @@ class _Stop:
             return
         for each in asyncio.all_tasks(loop):
             each.cancel()
-        # Whoever awaits a task that has raised SystemExit raises it again, out of the loop once more.
+        # A task that awaits one that has raised SystemExit raises it again, which leaves the loop once more.
         while not task.done() and not loop.is_closed():
             try:
                 loop.run_until_complete(task)
             except (SystemExit, KeyboardInterrupt, asyncio.CancelledError):
                 pass
-            except Exception as fault:  # of a shutdown function; the status stays that of ``error``
+            except Exception as fault:  # from a shutdown function; the exit status stays that of ``error``
                 log.logger.error("the stop failed", exc_info=fault)
 
     def end_process(self) -> NoReturn:
-        """Where something is left behind that can't be waited for."""
+        """Ends the process if something is left that can't be waited for."""
         end_process(0 if self._error is None else report(self._error))
 
     def on_signal(self, number: int, _: FrameType | None) -> None:
@@ -214,7 +227,7 @@ class _Stop:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[_Stop]:
-    """Plain signal handlers, not the loop's: they work while a handler keeps the loop busy, too."""
+    """Installs plain signal handlers, not the loop's: they also work while a handler keeps the loop busy."""
     stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -1,7 +1,7 @@
 """``async with app.serving() as server``: a server that lives as long as a block of the program, as in a test.
 
-It runs in a task of its own. Whatever ends it is raised in the block's task: before the block, where it can't start;
-while the block runs, which is then cancelled; or after it, where a shutdown function fails.
+The server runs in a task of its own. An exception that ends it is raised in the block's task: before the block if the
+server can't start; during the block, which is then cancelled; or after it if a shutdown function fails.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ class RunningServer:
 
     def __init__(self, addresses: Addresses) -> None:
         self.addresses = addresses
-        """Of every socket that listens: (host, port)."""
+        """(host, port) of every listening socket."""
 
     @property
     def port(self) -> int:
-        """Of the first address; a name with several addresses has the same port on all of them."""
+        """The port of the first address. A name with several addresses has the same port on all of them."""
         return self.addresses[0][1]
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:54321``, of the first address."""
+        """The URL of the first address, such as ``http://127.0.0.1:54321``."""
         return make_url(*self.addresses[0])
 
     def __repr__(self) -> str:
@@ -37,7 +37,7 @@ class RunningServer:
 
 
 class Serving:
-    """The async context manager. ``serve(on_listening)`` serves until it is cancelled."""
+    """The async context manager of ``app.serving()``. ``serve(on_listening)`` serves until it is cancelled."""
 
     def __init__(self, serve: Callable[[_OnListening], Coroutine[Any, Any, None]]) -> None:
         self._serve = serve
@@ -47,7 +47,13 @@ class Serving:
         self._was_interrupted = False
 
     async def __aenter__(self) -> RunningServer:
-        """When it returns, the server listens. Raises what a start-up function has raised; OSError: it can't listen."""
+        """Returns when the server listens.
+
+        Raises:
+            OSError: The address can't be listened on.
+            RuntimeError: This was entered before.
+            Exception: What a start-up function has raised.
+        """
         if self._server is not None:
             raise RuntimeError("app.serving(): expected to be entered once, got a second time: call app.serving() anew")
         listening: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
@@ -71,12 +77,16 @@ class Serving:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops gracefully. An exception of the block's goes on; one of the server's is then logged."""
+        """Stops the server gracefully.
+
+        An exception of the block propagates; if the server fails too, its exception is then logged.
+        """
         server, (block, self._block) = self._server, (self._block, None)
         assert server is not None
         assert block is not None
         if self._was_interrupted:
-            # As asyncio.timeout() tells its own cancellation from another's. A fixture's block may end in another task.
+            # The way asyncio.timeout() distinguishes its own cancellation from others. A fixture's block may end in
+            # another task.
             was_cancelled_besides = block is asyncio.current_task() and block.uncancel() > self._cancelling
             if kind is None or (issubclass(kind, asyncio.CancelledError) and not was_cancelled_besides):
                 _raise_why_it_ended(server)
@@ -88,21 +98,21 @@ class Serving:
         logger.error("the server failed, too", exc_info=failure)
 
     def _interrupt(self, _: "asyncio.Task[None]") -> None:
-        """The server has ended. Ends its block, too, if that still runs."""
+        """Called when the server has ended. Cancels the block if it still runs."""
         if self._block is not None:
             self._was_interrupted = True
             self._block.cancel()
 
 
 def _raise_why_it_ended(server: "asyncio.Task[None]") -> NoReturn:
-    """Though nobody had stopped it."""
+    """Raises why the server has ended although it was not asked to stop."""
     if not server.cancelled() and (error := server.exception()) is not None:
         raise error
     raise RuntimeError("app.serving(): the server's task was cancelled by something else than the end of its block")
 
 
 async def _stop(server: "asyncio.Task[None]") -> None:
-    """Gracefully; at once where this is cancelled meanwhile."""
+    """Stops the server gracefully, or at once if this is cancelled meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while not server.done():
         server.cancel()

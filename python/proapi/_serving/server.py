@@ -1,4 +1,4 @@
-"""One engine serving one application on one event loop: start-up, the engine's place in the loop, the graceful stop."""
+"""One engine that serves one application on one event loop: start-up, its place in the loop, the graceful stop."""
 
 import asyncio
 import contextlib
@@ -23,21 +23,24 @@ Addresses = list[tuple[str, int]]
 # The last part of shutdown_timeout is for the finally clauses of handlers that had to be cancelled.
 _CANCEL_SHARE, _MAX_CANCEL_S = 0.1, 1.0
 _LAST_WORDS_S = 0.02
-# While stopping: how often handlers are looked at whose client is gone.
+# How often a stop looks for handlers whose client has left.
 _LOOK_S = 0.25
 
 
 def make_url(host: str, port: int) -> str:
-    """With IPv6 addresses in brackets."""
+    """Returns the URL, with an IPv6 address in brackets."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class ListenError(OSError):
-    """The address can't be listened on; one line that says what to change."""
+    """Can't listen on the address. The text is one line that says what to change."""
 
 
 class Server:
-    """Serves once. In fast mode the loop's selector is this engine; else the engine is a reader of the running loop."""
+    """Serves once.
+
+    In fast mode the loop's selector is this engine; otherwise the engine is a reader of the running loop.
+    """
 
     def __init__(self, app: "ProAPI", access_log: "AccessLogFormat | None" = None) -> None:
         self._app = app
@@ -51,7 +54,7 @@ class Server:
 
     @property
     def busy_threads(self) -> int:
-        """Sync handlers and iterators that still run; after the stop, those that could not be waited for."""
+        """Sync handlers and iterators that still run; after the stop, those that it could not wait for."""
         return self._dispatcher.pool.running + self._dispatcher.stream_pool.running
 
     @property
@@ -69,8 +72,14 @@ class Server:
         on_listening: Callable[[Addresses], object] | None = None,
         on_served: Callable[[], object] | None = None,
     ) -> None:
-        """Until it is cancelled; then it stops gracefully and raises CancelledError. A second cancellation stops it at
-        once. ``on_served``: no handler runs any more, the shutdown functions follow. ListenError: nothing is served."""
+        """Serves until cancelled, then stops gracefully and raises CancelledError. A second cancellation stops at once.
+
+        Args:
+            on_served: Called when no handler runs any more, before the shutdown functions.
+
+        Raises:
+            ListenError: Nothing was served.
+        """
         cancelled: asyncio.CancelledError | None = None
         pid = os.getpid()
         before = serving.set(self._dispatcher)
@@ -88,7 +97,7 @@ class Server:
             self._app.background.remove(self._dispatcher.background)
             serving.reset(before)
             if not drives_loop and os.getpid() == pid:
-                self.engine.close()  # though a start-up function has failed; the second time it does nothing
+                self.engine.close()  # also if a start-up function has failed; a second call does nothing
         if cancelled is not None:
             raise cancelled
 
@@ -119,7 +128,7 @@ class Server:
                     await result
             await loop.create_future()
         finally:
-            # What a handler's forked child raises is not the server's end: loop and sockets are the parent's.
+            # An exception in a handler's forked child does not end the server: loop and sockets are the parent's.
             if os.getpid() == pid:
                 await self._end(loop, drives_loop)
 
@@ -129,7 +138,7 @@ class Server:
         try:
             await self._stop(timeout, self._stop_deadline)
         except BaseException:
-            self._dispatcher.cancel()  # at once, before the functions that end what handlers use
+            self._dispatcher.cancel()  # at once, before the functions that clean up what handlers use
             self._stop_deadline = loop.time()
             raise
         finally:
@@ -142,15 +151,15 @@ class Server:
                 self.engine.close()
 
     async def _end_background(self) -> None:
-        """Once no handler runs, within what is left of shutdown_timeout."""
-        if self._stop_deadline is None:  # it has never served
+        """Ends the spawned tasks once no handler runs, within what is left of shutdown_timeout."""
+        if self._stop_deadline is None:  # the server has never served
             self._stop_deadline = asyncio.get_running_loop().time() + self._app.limits["shutdown_timeout"]
         await self._dispatcher.background.end(self._stop_deadline)
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_reader(self.engine.fileno(), self.engine.poll)
         keep_from_children(loop, self)
-        context = copy_context()  # not that of the handler on whose behalf the engine is called
+        context = copy_context()  # not the context of the handler that calls the engine
         self.engine.set_outside_work(lambda: loop.call_soon(self.engine.poll, context=context))
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -159,7 +168,7 @@ class Server:
         loop.remove_reader(self.engine.fileno())
 
     async def _stop(self, timeout: float, deadline: float) -> None:
-        """Not beyond ``deadline``, which is ``timeout`` seconds from now."""
+        """Stops gracefully, at the latest at ``deadline``, which is ``timeout`` seconds from now."""
         self._dispatcher.stopping = True
         stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.engine.stop(lambda: stopped.set_result(None))
@@ -173,18 +182,18 @@ class Server:
                 self._dispatcher.name_handlers(),
             )
             self._dispatcher.cancel()
-            # Also without any time left: what they say then still goes out.
+            # Even if no time is left: what the cancelled handlers send is still sent.
             await self._ended(stopped, max(deadline, asyncio.get_running_loop().time() + _LAST_WORDS_S))
 
     async def _abort(self) -> None:
-        """What is left goes; the engine tells its handlers from a turn of its own."""
+        """Closes what is left. The engine tells its handlers from a turn of its own."""
         self.engine.abort()
         for _ in range(3):
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
 
     async def _ended(self, stopped: "asyncio.Future[None]", deadline: float) -> bool:
-        """Waits for the last connection and the last handler. Who works for nobody is not waited for."""
+        """Waits for the last connection and the last handler, but not for handlers whose client has left."""
         loop = asyncio.get_running_loop()
         while True:
             waiting: set[asyncio.Future[Any]] = {*self._dispatcher.tasks}

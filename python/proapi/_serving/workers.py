@@ -1,9 +1,9 @@
 """``workers=N``: processes that share a port, under a supervisor.
 
-The supervisor forks before any event loop exists, starts a dead worker anew (at most one a second, ever later where
-workers die young), and ends when its workers have. Workers hold one end of a pipe, the lifeline: they stop gracefully
-when the supervisor closes the other end, or is gone, however it went. Not by a signal, which would be their second one
-where a service manager or a terminal has sent the first to the whole group.
+The supervisor forks before any event loop exists. It restarts a dead worker (at most one a second, with growing delays
+if workers die young), and ends when its workers have. Workers hold one end of a pipe, the lifeline: they stop
+gracefully when the supervisor closes the other end, or has ended for any reason. The supervisor does not signal them to
+stop: that would be their second signal if a service manager or a terminal has sent the first to the whole group.
 """
 
 import errno
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _SIGNALS = (*_STOPPING, signal.SIGCHLD)
-_TOLD_TO = (0, *(-each for each in _STOPPING), *(128 + each for each in _STOPPING))  # how one ends that was told to
+_TOLD_TO = (0, *(-each for each in _STOPPING), *(128 + each for each in _STOPPING))  # exit codes of a requested stop
 _MIN_RESTART_S = 1.0
 _MAX_BACKOFF_S = 30.0
 _RETRY_S = 5.0
@@ -50,14 +50,14 @@ class _Worker:
     young_deaths: int = 0
     is_ready: bool = False
     has_served: bool = False
-    """No handler runs any more: it ends when its shutdown functions, threads and exit functions do."""
+    """No handler runs any more: the worker ends when its shutdown functions, threads and exit functions do."""
     state_fd: int = field(default=-1, repr=False)
 
     def read_state(self) -> None:
-        """What it has told: ``_READY``, ``_SERVED``, or that it has ended."""
+        """Reads what the worker has written: ``_READY``, ``_SERVED``, or the end of the pipe if it has ended."""
         try:
             told = os.read(self.state_fd, 16)
-        except BlockingIOError:  # it has ended, and a child of its own holds the other end
+        except BlockingIOError:  # the worker has ended, and a child of its own holds the other end
             return
         self.is_ready = self.is_ready or _READY in told
         self.has_served = self.has_served or _SERVED in told
@@ -70,7 +70,7 @@ class _Worker:
 
 
 class Supervisor:
-    """Runs until told to stop; see the module."""
+    """Runs until asked to stop; see the module."""
 
     def __init__(self, app: "ProAPI", options: Options) -> None:
         self._app = app
@@ -92,7 +92,7 @@ class Supervisor:
             self._wake, self._wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             stack.callback(os.close, self._wake)
             stack.callback(os.close, self._wake_end)
-            # One that is ignored, of a job in the background, stays so.
+            # A signal that is ignored, as in a background job, stays ignored.
             self._handled = [
                 each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN or each == signal.SIGCHLD
             ]
@@ -121,7 +121,7 @@ class Supervisor:
             raise SystemExit(self._exit_status)
 
     def _wait(self) -> None:
-        """For a signal, what a worker tells of its state, or the time of the next start."""
+        """Waits for a signal, news of a worker's state, or the time of the next start."""
         due = [max(worker.due_at, self._next_restart_at) for worker in self._workers if not worker.pid]
         until = self._kill_at if self._stop_signal else min(due, default=None)
         timeout = None if until is None else max(0.0, until - time.monotonic())
@@ -146,7 +146,11 @@ class Supervisor:
             self._begin_stop(number)
 
     def _end_at_once(self, status: int) -> NoReturn:
-        """A worker ends at once at its second signal; two of a kind that come close may be one to it."""
+        """Ends the workers and this process.
+
+        A worker ends at once at its second signal. It may see two of a kind that come close together as one, so they
+        are repeated.
+        """
         until = time.monotonic() + _LAST_S
         while any(worker.pid for worker in self._workers) and time.monotonic() < until:
             self._signal_all(signal.SIGTERM)
@@ -173,7 +177,8 @@ class Supervisor:
                 os.kill(worker.pid, number)
 
     def _kill_busy(self) -> None:
-        """Those whose loop does not turn. Shutdown functions have the time that they take, as in one process."""
+        """Kills workers whose loop does not turn. Shutdown functions have as much time as they take, as in one
+        process."""
         after_s = self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
         for worker in self._workers:
             if worker.state_fd >= 0:
@@ -202,7 +207,7 @@ class Supervisor:
                 logger.error("worker %d (pid %d) %s while it stopped", worker.number, pid, _describe_end(exit_code))
             return
         if not worker.is_ready and not self._announced:
-            # It has said why on stderr, and would say so again.
+            # The worker has printed why on stderr; another attempt would fail the same way.
             if exit_code < 0:
                 logger.error("worker %d (pid %d) %s before it served", worker.number, pid, _describe_end(exit_code))
             self._exit_status = 1
@@ -253,10 +258,10 @@ class Supervisor:
         worker.state_fd = state_fd
 
     def _be_worker(self, state_end: int) -> NoReturn:
-        """The child's whole life."""
+        """Runs the child's whole life."""
         try:
             self._live_as_worker(state_end)
-        finally:  # also where stderr takes nothing, or a signal's handler raises
+        finally:  # also if stderr can't be written to, or a signal handler raises
             os._exit(1)
 
     def _live_as_worker(self, state_end: int) -> NoReturn:
@@ -293,7 +298,7 @@ class Supervisor:
         )
 
         def tell(what: bytes) -> None:
-            with suppress(BrokenPipeError):  # the supervisor has gone
+            with suppress(BrokenPipeError):  # the supervisor has ended
                 os.write(state_end, what)
 
         run_server(
@@ -307,7 +312,7 @@ class Supervisor:
 
 
 def _readable(descriptors: Iterable[int], timeout: float | None) -> list[int]:
-    poll = select.poll()  # select() knows no descriptor from 1024 on
+    poll = select.poll()  # select() can't wait for descriptors from 1024 on
     for fd in descriptors:
         poll.register(fd, select.POLLIN)
     return [fd for fd, _ in poll.poll(None if timeout is None else math.ceil(timeout * 1000))]
@@ -320,8 +325,10 @@ def _describe_end(exit_code: int) -> str:
 
 
 def reserve_port(options: Options) -> list[socket.socket]:
-    """Sockets bound to the address, which no foreign process can take while they are open. They don't listen, so that
-    no connection ever waits in them."""
+    """Returns sockets bound to the address, which no other process can take while they are open.
+
+    They don't listen, so no connection ever waits in them.
+    """
     place = f"{f'[{options.host}]' if ':' in options.host else options.host}:{options.port}"
     try:
         found = socket.getaddrinfo(options.host or None, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -332,7 +339,7 @@ def reserve_port(options: Options) -> list[socket.socket]:
     for family, kind, protocol, _, address in dict.fromkeys(found):
         here = (address[0], port, *address[2:])
         try:
-            # Whoever listens there already would share the port without a word.
+            # Another process that listens there with SO_REUSEPORT would silently share the port.
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:

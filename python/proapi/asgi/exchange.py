@@ -1,4 +1,4 @@
-"""An HTTP request over an ASGI server: the engine's exchange, and its messages on their way to the server.
+"""An HTTP request over an ASGI server: the engine's exchange, whose messages are passed to the server.
 
 The handler runs in the task of the ASGI call, and each part of its response is sent from there.
 """
@@ -22,7 +22,7 @@ _FILE_PART = 64 * 1024
 
 
 async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
-    """From the request's head to the end of its response."""
+    """Serves one request, from its head to the end of its response."""
     exchange = HttpExchange(front, scope, receive, send)
     if exchange.takes_body and not await exchange.read_body():
         return
@@ -33,7 +33,7 @@ async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send:
                 await front.dispatcher.respond(exchange, route)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
-                if not exchange.has_told_end or task is None or task.uncancel() > 0:  # not with its client
+                if not exchange.has_told_end or task is None or task.uncancel() > 0:  # not because the client left
                     raise
             finally:
                 front.leave_context(tokens)
@@ -43,7 +43,7 @@ async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send:
 
 
 class HttpExchange(AsgiExchange):
-    """See ``Exchange``."""
+    """Implements ``_core.exchange.Exchange``."""
 
     __slots__ = ("_front", "_head", "_on_end", "_receive", "_send", "_watcher", "has_told_end")
 
@@ -56,7 +56,7 @@ class HttpExchange(AsgiExchange):
         self._head: asyncio.Task[None] | None = None
         self._on_end: Callable[[], object] | None = None
         self.has_told_end = False
-        """Whether the handler was, by the callback of ``on_end``, which may have cancelled it."""
+        """Whether the callback of ``on_end`` was called, which may have cancelled the handler."""
 
     # ---- the handler's side ----
 
@@ -71,12 +71,12 @@ class HttpExchange(AsgiExchange):
             asyncio.get_running_loop().call_soon(self._tell_end)
 
     def end_with_client(self) -> None:
-        """To an ASGI server, a client that ends its side is gone, or not: nothing tells that it has but ended it."""
+        """An ASGI server reports only that the client has disconnected, never that it has merely ended its side."""
         self._watch_client()
 
     def start(self, status: int, headers: Pairs, content_length: int | None) -> None:
         super().start(status, headers, content_length)
-        if asyncio.current_task() is None:  # of a stream whose first part takes long: nobody is there to send it
+        if asyncio.current_task() is None:  # a stream's first part takes long: no task is there to send the head
             self._head = asyncio.ensure_future(self.flush())
 
     async def write(self, data: bytes) -> bool:
@@ -88,7 +88,7 @@ class HttpExchange(AsgiExchange):
     # ---- the server's side ----
 
     async def read_body(self) -> bool:
-        """False: the client has gone."""
+        """Reads the request's body. False: the client has disconnected."""
         while self.takes_body:
             message = await self._receive()
             if message["type"] != "http.request":
@@ -97,8 +97,10 @@ class HttpExchange(AsgiExchange):
         return True
 
     async def flush(self) -> None:
-        """Sends what there is of the response. A response that failed stays without its end: the server cuts the
-        connection."""
+        """Sends what there is of the response.
+
+        A failed response stays without its end, so that the server cuts the connection.
+        """
         if self._head is not None and self._head is not asyncio.current_task():
             await self._head
         messages = self.take_messages()
@@ -125,7 +127,10 @@ class HttpExchange(AsgiExchange):
             self._watcher.cancel()
 
     async def _send_file(self, descriptor: int, offset: int, length: int) -> bool:
-        """False: the response must not go on: the file has become shorter than announced, or the client is gone."""
+        """Sends a part of a file and closes the descriptor.
+
+        False: the response must not go on, because the file is shorter than announced or the client has disconnected.
+        """
         self._watch_client()
         try:
             while length and not self.ended:
@@ -140,7 +145,8 @@ class HttpExchange(AsgiExchange):
         return not self.ended
 
     def _watch_client(self) -> None:
-        """For a streamed response, which ends when the client is gone, and for whoever asks."""
+        """Watches for the client's end, for streamed responses, which end with the client, and for handlers that
+        ask."""
         if self._watcher is None and not self.ended:
             self._watcher = asyncio.ensure_future(self._watch())
 

@@ -1,7 +1,7 @@
-"""ProAPI as an ASGI 3 application: the same routes and handlers behind uvicorn, Hypercorn or any such server.
+"""ProAPI as an ASGI 3 application: the same routes and handlers under uvicorn, Hypercorn or another such server.
 
-The engine's service decides what becomes of a request, and handlers run by the same dispatcher; only the octets are the
-server's.
+The engine's service decides what happens to a request, and the same dispatcher runs the handlers. Only the octets are
+the server's.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from .websocket import Pumps, serve_websocket
 if TYPE_CHECKING:
     from ..app import ProAPI
 
-# Of their own: files go out while every thread of the sync handlers is busy.
+# A separate pool: files can be sent while every thread of the sync handlers is busy.
 _FILE_THREADS = 4
 _MISSING = object()
 
@@ -49,8 +49,10 @@ class AsgiFront:
             raise ValueError(f"expected an ASGI scope of type http, websocket or lifespan, got {kind!r}")
 
     def enter_context(self) -> list[Token[Any]]:
-        """For a handler: the variables of the ASGI call that is running, and those that startup has set. What it
-        returns is for ``leave_context``: the task may be that of another application's handler."""
+        """Prepares the context of a handler: that of the running ASGI call, plus the variables that start-up has set.
+
+        Pass the result to ``leave_context``: the task may belong to another application's handler.
+        """
         tokens: list[Token[Any]] = [serving.set(self.dispatcher)]
         for variable, value in self._set_by_startup.items():
             if variable.get(_MISSING) is _MISSING:

@@ -1,6 +1,9 @@
-"""A WebSocket over an ASGI server. The engine's connection object steps the server's ``receive`` and ``send`` itself,
-in the handler's task. The pump here does what does not fit in there: the handshake and the close, a ``send`` that has
-to wait, and reading for a handler that does something else, so that the peer's end is noticed."""
+"""A WebSocket over an ASGI server.
+
+The engine's connection object steps the server's ``receive`` and ``send`` itself, in the handler's task. The pump here
+does the rest: the handshake and the close, a ``send`` that has to wait, and reading for a handler that does something
+else, so that the peer's end is noticed.
+"""
 
 import asyncio
 import weakref
@@ -19,7 +22,7 @@ _LOOK_S = 0.5
 
 
 async def serve_websocket(front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
-    """From the handshake to the end of the connection and of its handler."""
+    """Serves one WebSocket, from the handshake to the end of the connection and of its handler."""
     await receive()  # websocket.connect
     can_respond = "websocket.http.response" in (scope.get("extensions") or {})
     exchange = AsgiExchange(front.service, scope)
@@ -45,7 +48,7 @@ class Pump:
         self._turn_is_due = False
         self._news_out, self._news_in = asyncio.Event(), asyncio.Event()
         self._close_timeout = front.app.limits["close_timeout"]
-        # Weak, so that neither keeps the other.
+        # Weak, so that bridge and pump don't keep each other alive.
         schedule = weakref.WeakMethod(self._schedule)
         bridge.begin(receive, send, lambda: (call := schedule()) and call(), can_respond=can_respond)
 
@@ -55,7 +58,7 @@ class Pump:
         self._front.pumps.add(self)
         try:
             if await self._write() and bridge.connection.accepted:
-                # Ours was the first Close: the peer's answer is the end.
+                # This side has closed first: wait for the peer's close frame.
                 await asyncio.wait({self._start_reading()}, timeout=self._close_timeout)
             bridge.end(_ABNORMAL, "")
             await asyncio.wait({handler})
@@ -66,7 +69,7 @@ class Pump:
             if self._reader is not None:
                 self._reader.cancel()
         if self._reader is not None and self._reader.done() and not self._reader.cancelled():
-            self._reader.result()  # what receive() raised is the server's to know
+            self._reader.result()  # raises what receive() has raised, to the server
         if bridge.failure is not None:
             raise bridge.failure
 
@@ -76,7 +79,7 @@ class Pump:
             self._front.loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """With no handler on the stack: here the bridge steps those that wait."""
+        """Lets the bridge step waiting tasks, with no handler on the stack."""
         self._turn_is_due = False
         self._bridge.notify()
         if self._bridge.is_watched:
@@ -92,11 +95,11 @@ class Pump:
         return self._reader
 
     def _on_read(self, reader: "asyncio.Task[None]") -> None:
-        if reader is self._reader:  # it has not handed over to the handler
+        if reader is self._reader:  # the reader has not handed over to the handler
             self._bridge.end(_ABNORMAL, "")
 
     def look(self) -> None:
-        """Called now and then: reads for a handler that does something else for long."""
+        """Starts reading if the handler has done something else for long. Called now and then."""
         if self._bridge.is_neglected():
             self._start_reading()
 
@@ -114,7 +117,7 @@ class Pump:
                 await self._news_in.wait()
 
     async def _write(self) -> bool:
-        """Until this side has closed (True) or the connection has ended."""
+        """Sends until this side has closed (True) or the connection has ended (False)."""
         bridge = self._bridge
         try:
             while not bridge.has_ended:
@@ -130,7 +133,7 @@ class Pump:
 
 
 class Pumps:
-    """The pumps of one event loop, looked at together: a timer for each would cost idle connections."""
+    """The pumps of one event loop, which share a timer: a timer for each would cost every idle connection."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -155,7 +158,7 @@ class Pumps:
 
 
 class _Rest:
-    """Of a coroutine that was stepped already: what it has yielded, and what follows."""
+    """The rest of a coroutine that was stepped once: what it has yielded, and what follows."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], yielded: object) -> None:
         self._coroutine = coroutine
@@ -176,7 +179,7 @@ class _Rest:
 
 
 async def _refuse(send: Send, response: list[Message], *, can_respond: bool) -> None:
-    """With that HTTP response where the server can send one, else with its 403."""
+    """Refuses the handshake with that HTTP response if the server can send one, else with the server's own 403."""
     if can_respond:
         for message in response:
             await send({**message, "type": f"websocket.{message['type']}"})
