@@ -20,7 +20,7 @@ bool read_str(PyObject* object, const char* what, std::string_view& out) {
 }
 
 bool read_int(PyObject* object, int& out) {
-    // No type of error: out of range is cut off.
+    // A null exception type: PyNumber_AsSsize_t() clamps instead of raising OverflowError.
     const Py_ssize_t number = PyNumber_AsSsize_t(object, nullptr);
     if (number == -1 && PyErr_Occurred()) return false;
     using Limits = std::numeric_limits<int>;
@@ -30,7 +30,7 @@ bool read_int(PyObject* object, int& out) {
 
 namespace {
 
-// Text, or octets of ASCII as ASGI writes headers.
+// Accepts str, or ASCII bytes as in ASGI headers.
 bool read_field(PyObject* object, const char* what, std::string_view& out) {
     if (!PyBytes_Check(object)) return read_str(object, what, out);
     out = {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
@@ -70,7 +70,7 @@ bool append_stolen(PyObject* list, PyObject* item) {
 
 bool read_headers(PyObject* object, http::Headers& out) {
     if (!object || object == Py_None) return true;
-    // All sequences are mappings to PyMapping_Check.
+    // PyMapping_Check() is true for lists, tuples and str too.
     const bool is_sequence = PyList_Check(object) || PyTuple_Check(object) || PyUnicode_Check(object);
     PyObject* items = !is_sequence && PyMapping_Check(object) ? PyMapping_Items(object) : Py_NewRef(object);
     PyObject* fast = items ? PySequence_Fast(items, "headers: expected a mapping or a sequence of pairs") : nullptr;
@@ -78,7 +78,7 @@ bool read_headers(PyObject* object, http::Headers& out) {
     if (!fast) return false;
     bool good = true;
     for (Py_ssize_t i = 0; good && i < PySequence_Fast_GET_SIZE(fast); ++i) {
-        PyObject* pair = Py_NewRef(PySequence_Fast_GET_ITEM(fast, i));  // its own code may change the list
+        PyObject* pair = Py_NewRef(PySequence_Fast_GET_ITEM(fast, i));  // code of the pair may change the list
         good = read_pair(pair, out);
         Py_DECREF(pair);
     }

@@ -1,5 +1,7 @@
-// From Python arguments to the engine's types, with errors that say what was expected and what came; and text, headers
-// and pairs back to Python.
+// Converts Python arguments to the engine's types, with errors that say what was expected and what came, and text,
+// headers and pairs to Python objects.
+//
+// to_*() return a new reference, or null with an exception set.
 #pragma once
 
 #include <Python.h>
@@ -11,21 +13,23 @@
 
 namespace proapi::bindings {
 
-// False with TypeError set ("reason: expected str, got int"); `what` names the argument. The view lives as long as
-// `object` does. A str with lone surrogates is a UnicodeEncodeError.
+// `what` names the argument in the error. The view lives as long as `object`. Returns false with TypeError set
+// ("reason: expected str, got int"), or UnicodeEncodeError for a str with lone surrogates.
 [[nodiscard]] bool read_str(PyObject* object, const char* what, std::string_view& out);
-// Any int: one that does not fit becomes the nearest that does. TypeError for what is none.
+// Reads any int; one that does not fit becomes the nearest that does. Returns false with TypeError set if `object` is
+// not an int.
 [[nodiscard]] bool read_int(PyObject* object, int& out);
-// A mapping of str to str, or a sequence of pairs of str or ASCII bytes; None is none. Appends.
+// Appends the headers of a mapping or of a sequence of pairs, of str or ASCII bytes; None has none. Returns false with
+// an exception set.
 [[nodiscard]] bool read_headers(PyObject* object, http::Headers& out);
 
-[[nodiscard]] PyObject* to_str(std::string_view text);  // replaces what is not UTF-8
-// Latin-1 both ways, as header fields are octets.
+[[nodiscard]] PyObject* to_str(std::string_view text);  // replaces invalid UTF-8
+// Latin-1 maps each octet of a header field to one character.
 [[nodiscard]] PyObject* to_latin1_str(std::string_view text);
 // [(name, value), ...]
 [[nodiscard]] PyObject* to_pairs(const http::Headers& headers);
 [[nodiscard]] PyObject* to_pairs(const http::Pairs& pairs);
-// {name: value}, the last one of a name
+// {name: value}, with the last value of each name
 [[nodiscard]] PyObject* to_dict(const http::Pairs& pairs);
 
 }  // namespace proapi::bindings

@@ -1,5 +1,5 @@
-// Requests and WebSockets that came through another server (ASGI), as the service sees them. The other server has the
-// octets; Python passes its messages on (python/proapi/asgi).
+// Requests and WebSockets that came through another server (ASGI), as the service sees them. The other server reads and
+// writes the octets; Python passes its messages on (python/proapi/asgi).
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace proapi::bindings {
 
 class AsgiExchange;
 
-// The names that scopes and messages are made of, made once.
+// The names in ASGI scopes and messages, interned once.
 struct AsgiNames {
 #define PROAPI_ASGI_NAME(name) const nb::object name = nb::steal(PyUnicode_InternFromString(#name))
     PROAPI_ASGI_NAME(type);
@@ -52,14 +52,14 @@ public:
     [[nodiscard]] service::Service& service() noexcept { return service_; }
     [[nodiscard]] const service::Site& site() const noexcept { return service_.site(); }
     [[nodiscard]] const AsgiNames& names() const noexcept { return names_; }
-    // While the service may call its application back: on behalf of this exchange.
+    // Set while the service may call its application: the exchange it calls for.
     void set_opening(AsgiExchange* exchange) noexcept { opening_ = exchange; }
 
     int traverse(visitproc visit, void* arg);
     void clear();
 
 private:
-    void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}  // its exchange has made it
+    void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}  // the exchange has the WebSocket already
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override;
     void write(service::LogLevel level, std::string_view line) override;
 
@@ -71,18 +71,19 @@ private:
     service::Service service_;
 };
 
-// An item of a scope or message, borrowed; not valid: there is none, or it is None.
+// Returns an item of a scope or message, borrowed. The handle is not valid if the item is missing or None.
 [[nodiscard]] nb::handle find_item(const nb::dict& dict, const nb::object& name);
-// KeyError: there is none.
+// The same, but throws KeyError if the item is missing or None.
 [[nodiscard]] nb::handle require_item(const nb::dict& dict, const nb::object& name);
 
-// What an ASGI scope says, as the engine sees requests. TypeError, KeyError: it says something else.
+// Converts an ASGI scope to a request of the engine. Throws TypeError or KeyError for anything that is not a scope.
 [[nodiscard]] service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names);
 
-// A header field in a message: the name in lower case.
+// Returns a header field for a message: the pair of name, in lower case, and value.
 [[nodiscard]] nb::object make_field(std::string_view name, std::string_view value);
 
-// The Python object that carries the WebSocket, which is put into `websocket`. `settings` belong to the service's site.
+// Returns the Python object that carries the WebSocket, and puts the WebSocket into `websocket`. `settings` must live
+// as long as the bridge: they belong to the service's site.
 [[nodiscard]] nb::object make_websocket_bridge(const nb::object& service, service::RequestInfo request,
                                                const service::WebSocketSettings& settings,
                                                base::IntrusivePtr<service::WebSocket>& websocket);

@@ -1,5 +1,5 @@
-// AsgiExchange: an HTTP request, or a handshake, of another server. The engine's rules hold for it; the transport under
-// the exchange is a list of ASGI messages that Python sends.
+// AsgiExchange: an HTTP request or a handshake that came through another server. The engine's rules apply to it; its
+// transport is a list of ASGI messages, which Python sends.
 #include <algorithm>
 
 #include "bindings/arguments.hpp"
@@ -43,7 +43,7 @@ void AsgiService::clear() {
 
 class AsgiExchange final : private service::ExchangeTransport {
 public:
-    // Opens it: afterwards it is answered, a WebSocket, a route's, or wants its body.
+    // Opens the exchange. Afterwards it has a response, is a WebSocket, has a route, or wants its body.
     AsgiExchange(nb::object service, const nb::dict& scope)
         : service_object_(std::move(service)), service_(nb::cast<AsgiService&>(service_object_)) {
         service::RequestInfo request = read_scope(scope, service_.names());
@@ -62,7 +62,7 @@ public:
     // ---- for the pump ----
 
     [[nodiscard]] bool wants_body() const { return exchange_->wants_body(); }
-    // Of what is too long some is taken and dropped: a client that is still sending may not see an answer.
+    // Takes and drops some of a body that is too long: a client that is still sending might not read the response.
     [[nodiscard]] bool takes_body() const {
         return wants_body() || (is_body_too_long_ && body_bytes_ <= max_body_bytes_ + max_dropped_bytes);
     }
@@ -84,7 +84,7 @@ public:
             exchange_->on_body_end(std::exchange(body_, {}));
         }
     }
-    // The client is gone.
+    // Call when the client has disconnected.
     void end() {
         if (!exchange_->has_ended()) exchange_->on_end();
     }
@@ -109,7 +109,7 @@ public:
 private:
     static constexpr std::uint64_t max_dropped_bytes = 1024 * 1024;
 
-    // While the service may call back.
+    // The scope in which the service may call back.
     class Opening {
     public:
         explicit Opening(AsgiExchange& exchange) noexcept : service_(exchange.service_) {
@@ -149,7 +149,7 @@ private:
     void finish_response() override { flush_body(false); }
     void abort_response() override { flush_body(true); }
     void end_after_response() override {}  // the connection is the other server's
-    void watch_client() override {}        // Python does
+    void watch_client() override {}        // Python watches it
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return 0; }
     [[nodiscard]] base::IntrusivePtr<service::WebSocket> upgrade(service::Exchange& exchange,
                                                                  const service::WebSocketSettings& settings) override {
@@ -177,7 +177,7 @@ private:
     base::IntrusivePtr<service::Exchange> exchange_;
     nb::object request_, websocket_;
     nb::list messages_;
-    std::string body_, part_;  // of the request, and of the response since the last message
+    std::string body_, part_;  // the request's body, and the response's since the last message
     std::uint64_t body_bytes_ = 0, max_body_bytes_ = 0;
     bool is_body_too_long_ = false, has_route_ = false;
 };

@@ -1,4 +1,5 @@
-// An ASGI scope as a request of the engine's. Names and types: the HTTP and WebSocket parts of the ASGI specification.
+// Converts an ASGI scope to a request of the engine. The HTTP and WebSocket parts of the ASGI specification define the
+// names and types.
 #include "bindings/asgi.hpp"
 #include "http/text.hpp"
 #include "service/host_rule.hpp"
@@ -7,7 +8,7 @@ namespace proapi::bindings {
 
 namespace {
 
-// Views that live as long as the object.
+// The view lives as long as the object; the same for read_octets().
 [[nodiscard]] std::string_view read_text(const nb::handle& object, const char* name) {
     Py_ssize_t size = 0;
     const char* data = PyUnicode_Check(object.ptr()) ? PyUnicode_AsUTF8AndSize(object.ptr(), &size) : nullptr;
@@ -20,7 +21,8 @@ namespace {
     return {PyBytes_AS_STRING(object.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(object.ptr()))};
 }
 
-// As the client may have written it: what is no path octet is percent-encoded (RFC 3986 section 3.3).
+// Returns the path as a client may have written it, with octets that a path can't have percent-encoded (RFC 3986
+// section 3.3).
 [[nodiscard]] std::string encode_path(std::string_view path) {
     constexpr std::string_view plain = "-._~!$&'()*+,;=:@/", digits = "0123456789ABCDEF";
     std::string out;
@@ -60,11 +62,11 @@ void add_subprotocols(http::Headers& headers, const nb::handle& subprotocols) {
     return {nb::borrow(PySequence_Fast_GET_ITEM(pair.ptr(), 0)), nb::borrow(PySequence_Fast_GET_ITEM(pair.ptr(), 1))};
 }
 
-// The path as it came, and how much of it is where the application is mounted.
+// Reads the path as it came, and how much of it is the prefix at which the application is mounted.
 void read_path(service::RequestInfo& request, const nb::dict& scope, const AsgiNames& names) {
     const nb::handle raw = find_item(scope, names.raw_path);
     std::string path(raw.is_valid() ? read_octets(raw, "raw_path") : std::string_view());
-    path.resize(std::min(path.find('?'), path.size()));  // some servers leave the query in it
+    path.resize(std::min(path.find('?'), path.size()));  // some servers leave the query in raw_path
     if (path.empty()) path = encode_path(read_text(require_item(scope, names.path), "path"));
     const nb::handle root_path = find_item(scope, names.root_path);
     const std::string root = root_path.is_valid() ? encode_path(read_text(root_path, "root_path")) : std::string();
@@ -72,7 +74,7 @@ void read_path(service::RequestInfo& request, const nb::dict& scope, const AsgiN
     request.head.target = std::move(path);
 }
 
-// Whether octets of a body may come, of which HTTP/2 says nothing in the head.
+// How a body may be framed, if one may come. In HTTP/2 the head need not say whether one does.
 [[nodiscard]] http::BodyFraming find_framing(const service::RequestInfo& request, const nb::dict& scope,
                                              const AsgiNames& names) {
     const http::Headers& headers = request.head.headers;
@@ -104,7 +106,7 @@ service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
     const bool is_websocket = read_text(require_item(scope, names.type), "type") == "websocket";
     request.kind = is_websocket ? service::RequestKind::checked_handshake : service::RequestKind::http;
     request.head.method = is_websocket ? "GET" : read_text(require_item(scope, names.method), "method");
-    if (!http::is_token(request.head.method)) request.head.method.clear();  // no route's
+    if (!http::is_token(request.head.method)) request.head.method.clear();  // matches no route
     read_path(request, scope, names);
     if (const nb::handle query = find_item(scope, names.query_string); query.is_valid())
         if (const std::string_view text = read_octets(query, "query_string"); !text.empty())
@@ -124,7 +126,7 @@ service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
         const std::string_view name = read_text(scheme, "scheme");
         request.secure = name == "https" || name == "wss";
     }
-    // Nothing is known where that server says nothing, and behind a Unix socket stands a proxy: neither is loopback.
+    // Without `server` nothing is known, and a Unix socket has a proxy in front of it: neither counts as loopback.
     if (const nb::handle server = find_item(scope, names.server); server.is_valid())
         if (const auto [host, port] = host_and_port(server); PyUnicode_Check(host.ptr()))
             request.reach = service::find_reach(read_text(host, "server"));

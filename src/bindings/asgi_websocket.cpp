@@ -1,10 +1,10 @@
-// WebSocketBridge: a WebSocket whose frames another server reads and writes (ASGI). The application's end is the
-// engine's own, so its rules are the same; the transport under it are the server's two callables.
+// WebSocketBridge: a WebSocket whose frames another server reads and writes (ASGI). The application's end is
+// service::WebSocket, with the same rules as for the engine's own connections. The transport is the server's receive()
+// and send().
 //
-// Most of the time nothing stands between a handler and them: who receives steps the server's receive() in its own
-// task, and who sends steps its send(). What does not fit in there is for Python's pump
-// (python/proapi/asgi/websocket.py): the handshake and the close, a send() that has to wait, and reading for handlers
-// that do something else, but want to know of the end (is_watched).
+// Most of the time a handler's task steps these directly: a receive steps the server's receive(), a send its send().
+// Python's pump (python/proapi/asgi/websocket.py) does the rest: the handshake and the close, a send() that has to
+// wait, and reading for handlers that do something else but want to know of the end (is_watched).
 #include <deque>
 
 #include "bindings/arguments.hpp"
@@ -18,7 +18,7 @@ namespace proapi::bindings {
 
 namespace {
 
-// What `await` would step.
+// Returns the iterator that `await` would step.
 [[nodiscard]] nb::object get_iterator(nb::object awaitable) {
     if (PyCoro_CheckExact(awaitable.ptr())) return awaitable;
     const PyAsyncMethods* const methods = Py_TYPE(awaitable.ptr())->tp_as_async;
@@ -32,7 +32,7 @@ namespace {
     return dict;
 }
 
-// The exception that is set, which is then no longer.
+// Returns the exception that is set, and clears it.
 [[nodiscard]] PyObject* take_exception() {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
@@ -42,7 +42,7 @@ namespace {
     return value;
 }
 
-// Names in lower case, as ASGI has them.
+// Names are in lower case, as ASGI requires.
 [[nodiscard]] nb::list make_fields(const http::Headers& headers) {
     nb::list fields;
     for (const auto& [name, value] : headers) fields.append(make_field(name, value));
@@ -72,8 +72,8 @@ public:
     [[nodiscard]] nb::object connection() const { return connection_; }
     [[nodiscard]] std::size_t route() const { return websocket_->request().match.route; }
 
-    // `schedule` is called when notify() is to be called soon, with no handler on the stack, and when there is
-    // something for the pump.
+    // `schedule` is called when notify() must be called soon, with no handler on the stack, and when there is something
+    // for the pump to do.
     void begin(nb::callable receive, nb::callable send, nb::callable schedule, bool can_respond) {
         receive_ = std::move(receive);
         send_ = std::move(send);
@@ -83,23 +83,24 @@ public:
 
     // ---- for the pump: reading ----
 
-    // Whether it is to read: somebody wants to know of the end, and no receive of the handler's is reading just now.
+    // Whether the pump should read: somebody wants to know of the end, and no receive of the handler is reading.
     [[nodiscard]] bool is_watched() const noexcept { return is_watched_ && !is_reading_; }
     void begin_pumping() noexcept { is_pumping_ = true; }
-    // Whether it has stopped: what was fed last is for a receive that waits, and the next one reads by itself.
+    // Returns whether the pump has stopped: a waiting receive gets the last message, and the next receive reads by
+    // itself.
     [[nodiscard]] bool end_pumping() noexcept {
         is_pumping_ = is_watched_ || has_closed_ || end_ || !websocket_->has_receiver();
         return !is_pumping_;
     }
-    // Whether the handler has received nothing since this was asked last, and does not now: then nobody would see the
-    // peer's end.
+    // Whether the handler has received nothing since the last call and is not receiving now, so that nobody would
+    // notice the peer's end.
     [[nodiscard]] bool is_neglected() noexcept {
         const std::uint32_t before = std::exchange(reads_looked_at_, reads_);
         return before == reads_ && !is_reading_ && !is_pumping_ && websocket_->is_accepted();
     }
     [[nodiscard]] bool is_reading() const noexcept { return is_reading_; }
     [[nodiscard]] bool wants_messages() const { return websocket_->wants_messages(); }
-    // False: it was the last.
+    // Returns false after the last message.
     [[nodiscard]] bool feed(const nb::dict& message) {
         receive_message(message);
         schedule_notify();
@@ -113,8 +114,8 @@ public:
 
     // ---- for the pump: writing ----
 
-    // What to do next: a message to send, or a send() that has begun, as (coroutine, what it has yielded). None:
-    // nothing. What was given before is done: what it held is no longer buffered.
+    // Returns what to do next: a message to send, or a send() that has begun, as (coroutine, what it has yielded), or
+    // None if there is nothing. The output of the previous call is done: its octets no longer count as buffered.
     [[nodiscard]] nb::object next_output() {
         const std::size_t done = std::exchange(in_flight_bytes_, 0);
         if (done > 0) {
@@ -128,10 +129,10 @@ public:
         outputs_.pop_front();
         return output;
     }
-    // This side's last message was given.
+    // Whether next_output() has returned this side's last message.
     [[nodiscard]] bool has_closed() const noexcept { return has_closed_ && outputs_.empty(); }
 
-    // Steps those that wait.
+    // Steps waiting tasks.
     void notify() {
         sends_in_a_row_ = bytes_in_a_row_ = 0;
         if (!std::exchange(has_fed_, false) && end_) {
@@ -142,7 +143,7 @@ public:
         } else {
             websocket_->on_drained();
             websocket_->notify();
-            if (end_) schedule_notify();  // what came before it was handed over before it
+            if (end_) schedule_notify();  // messages from before the end are handed over first
         }
         if (raise_kept_exception()) throw nb::python_error();
     }
@@ -193,7 +194,7 @@ private:
     void end_reading(PyObject* message) override {
         is_reading_ = false;
         if (message) receive_message(nb::cast<nb::dict>(nb::handle(message)));
-        has_fed_ = false;  // who was reading takes it at once
+        has_fed_ = false;  // the receive that was reading takes the message at once
         if (is_watched_ || is_pumping_) ask_for_pump();
     }
     void fail_reading() override {
@@ -222,7 +223,7 @@ private:
         websocket_->enqueue(std::move(received));
         has_fed_ = true;
     }
-    // A connection that was lost is 1005 to uvicorn, which then gives no reason; with a Close frame it gives one.
+    // uvicorn reports a lost connection as 1005 without a reason; after a Close frame it gives a reason.
     [[nodiscard]] std::uint16_t read_close_code(const nb::dict& message) const {
         const nb::handle code = find_item(message, names_.code);
         if (!code.is_valid()) return ws::close_code::no_status_received;
@@ -234,7 +235,7 @@ private:
     // ---- sending ----
 
     void send(service::MessageKind kind, base::Bytes payload) override {
-        if (end_) return;  // it is about to be told
+        if (end_) return;  // the handler is about to be told of the end
         const std::string_view data = base::as_text(payload);
         const bool is_text = kind == service::MessageKind::text;
         const nb::object message =
@@ -248,7 +249,7 @@ private:
         }
     }
 
-    // Frames are the server's: each connection gives it the message anew.
+    // The server makes the frames, so each connection passes it the message again.
     void send_shared(const service::SharedMessage& message) override {
         send(message.view().kind, message.view().payload);
     }
@@ -277,10 +278,10 @@ private:
         find_end();
     }
 
-    // The connection is gone, and the server may know why: what it has received is read, as far as nobody has to wait
-    // for it. Senders are not told yet: what came before the end is the handler's first.
+    // The connection is gone, and the server may know why: reads what the server has received, as far as that takes no
+    // waiting. Senders are not told yet: the handler first gets the messages from before the end.
     void find_end() {
-        if (is_reading_ || is_pumping_) return;  // the reader is about to be told
+        if (is_reading_ || is_pumping_) return;  // the reader is about to learn of the end
         for (std::uint64_t i = 0; i <= settings_.receive_queue_messages && !end_; ++i) {
             const nb::object reading = get_iterator(receive_());
             PyObject* out = nullptr;
@@ -303,7 +304,7 @@ private:
                         {names_.subprotocol, chosen},
                         {names_.headers, make_fields(headers)}}));
     }
-    // With that response where the server can send one, else with its 403.
+    // Sends that response if the server can send one; else the server sends its own 403.
     void reject(int status, std::string_view body, const http::Headers& headers) override {
         has_closed_ = true;
         if (!can_respond_) return push(make_dict({{names_.type, nb::str("websocket.close")}}));
@@ -321,7 +322,7 @@ private:
                         {names_.code, nb::int_(code)},
                         {names_.reason, take(to_str(reason))}}));
     }
-    void tell_fault(std::uint16_t, std::string_view) override {}  // the other server's log is the other server's
+    void tell_fault(std::uint16_t, std::string_view) override {}  // the other server has a log of its own
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }
     void resume_reading() override { ask_for_pump(); }
     void schedule_notify() override { ask_for_pump(); }
@@ -330,26 +331,27 @@ private:
         ask_for_pump();
     }
 
-    // A server's send() may never wait, not even once the client is gone: a handler that sends in a loop without
-    // receiving would hold the event loop for ever. What goes beyond is the pump's, whose queue makes senders wait.
+    // A server's send() may never wait, not even after the client has disconnected: a handler that sends in a loop
+    // without receiving would then block the event loop forever. Sends beyond this go to the pump, whose queue makes
+    // senders wait.
     static constexpr std::size_t max_sends_in_a_row = 64;
 
     nb::object service_;
     const AsgiNames& names_;
     const service::WebSocketSettings& settings_;
-    nb::object receive_, send_, schedule_;  // none once the collector has taken them
+    nb::object receive_, send_, schedule_;  // invalid after the garbage collector has cleared them
     base::IntrusivePtr<service::WebSocket> websocket_;
     nb::object connection_;
-    nb::object failure_;  // of the server's receive()
+    nb::object failure_;  // the exception of the server's receive()
     std::deque<Output> outputs_;
     std::optional<End> end_;
     std::size_t buffered_bytes_ = 0, in_flight_bytes_ = 0;
     std::size_t sends_in_a_row_ = 0, bytes_in_a_row_ = 0;
     std::uint32_t reads_ = 0, reads_looked_at_ = 0;  // receives that have read by themselves
     bool can_respond_ = false;
-    bool is_watched_ = false, is_pumping_ = false;  // whether the pump is to read, and does
-    bool is_reading_ = false;                       // a receive of the handler's
-    bool is_writing_ = false;                       // the pump
+    bool is_watched_ = false, is_pumping_ = false;  // whether the pump should read, and whether it does
+    bool is_reading_ = false;                       // whether a receive of the handler reads
+    bool is_writing_ = false;                       // whether the pump writes
     bool has_fed_ = false, has_told_end_ = false, has_closed_ = false;
 };
 

@@ -3,11 +3,11 @@
 namespace proapi::bindings {
 
 PyObject* stop_iteration(PyObject* value) {
-    if (value == Py_None) {  // no exception at all is the short form of it
+    if (value == Py_None) {  // tp_iternext may return null without an exception: the short form of StopIteration
         Py_DECREF(value);
         return nullptr;
     }
-    // A tuple or an exception would be taken apart if it were set as the value itself.
+    // PyErr_SetObject() would unpack a tuple, and would take an exception for the one to raise.
     PyObject* stop = PyObject_CallOneArg(PyExc_StopIteration, value);
     Py_DECREF(value);
     if (stop) PyErr_SetObject(PyExc_StopIteration, stop);

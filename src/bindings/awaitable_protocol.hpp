@@ -1,5 +1,5 @@
-// What the engine's awaitables have in common: the coroutine protocol of CPython, which a task speaks by am_send and
-// everybody else by send(), throw() and close().
+// The coroutine protocol of CPython for the engine's awaitables: a task steps them by am_send, other callers by send(),
+// throw() and close().
 //
 // Knows no operation: what is awaited, and what it returns, is in the files that include this one.
 #pragma once
@@ -13,10 +13,11 @@ namespace proapi::bindings {
 // Sets StopIteration(value), the end of an awaitable. Steals `value`; returns null.
 PyObject* stop_iteration(PyObject* value);
 
-// What send() of an awaitable returns for what its tp_iternext has returned: a method ends by an exception.
+// Converts the result of tp_iternext to the result of send(): unlike a slot, a method must raise StopIteration.
 PyObject* end_of_send(PyObject* result);
 
-// tp_iternext of an awaitable with this am_send, which may throw, and its method send(), which takes no value.
+// step() is tp_iternext, and step_by_send() the method send(), of an awaitable with this am_send, which may throw.
+// send() ignores its argument.
 template <auto am_send>
 PyObject* step(PyObject* self) {
     PyObject* out = nullptr;
@@ -35,7 +36,7 @@ PyObject* step_by_send(PyObject* self, PyObject*) {
     return end_of_send(step<am_send>(self));
 }
 
-// throw(type, value, traceback) of an awaitable: sets the exception, returns null.
+// throw(type, value, traceback) of an awaitable: sets the exception and returns null.
 PyObject* throw_into(PyObject* const* arguments, Py_ssize_t count);
 
 }  // namespace proapi::bindings

@@ -1,4 +1,5 @@
-// The nanobind classes of the extension, one file each; each adds itself to the module.
+// The nanobind classes of the extension, and what they share. The add_*() of each source file adds its classes to the
+// module.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -27,21 +28,22 @@ void add_asgi_websocket(nb::module_& module);
 void add_engine(nb::module_& module);
 void add_machines(nb::module_& module);
 
-// Routes and settings, kept alive by whatever serves them.
+// Routes and settings. Servers keep the Python object alive.
 struct SiteObject {
     service::Site site;
-    std::vector<std::map<std::string, std::string>> route_settings;  // by route: what it set for itself
+    std::vector<std::map<std::string, std::string>> route_settings;  // by route: its own settings
 
-    // Route settings start from the application's; call after either has changed.
+    // Computes the settings of each route from the application's and its own. Call after either has changed.
     void apply_settings();
-    // ValueError: settings that contradict each other (low_water above high_water), which may be set in any order.
+    // Throws ValueError for settings that contradict each other (low_water above high_water). Call after all are set:
+    // they may be set in any order.
     void check_settings() const;
 };
 
-// What a handler's Request looks at.
+// The data behind a handler's Request.
 struct RequestObject {
     base::IntrusivePtr<service::Exchange> exchange;
-    nb::bytes body;  // held once: the engine's own copy is given up for it
+    nb::bytes body;  // the only copy: make_request() takes it out of the exchange
 
     [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange->request(); }
 };
@@ -50,10 +52,10 @@ struct RequestObject {
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
 
-// A handler's file as its response. OSError: it can't be opened, though it may be there.
+// Sends a handler's file as the response. Throws OSError if the file can't be opened although it may exist.
 void respond_with_file(service::Exchange& exchange, int status, const HeaderPairs& headers, const nb::bytes& path);
 
-// A level of the module `logging`.
+// Returns the level number of the module `logging`.
 [[nodiscard]] int logging_level(service::LogLevel level) noexcept;
 
 // Throws the Python exception of an error: ValueError for those of http.
@@ -71,7 +73,7 @@ T require(base::Result<T, E> result) {
     return nb::steal(object);
 }
 
-// For a class that holds Python objects: lets the collector see them (traverse) and part them (clear).
+// Slots for a class that holds Python objects: let the garbage collector visit (traverse) and release (clear) them.
 template <class T>
 inline PyType_Slot collectable[] = {
     {Py_tp_traverse, reinterpret_cast<void*>(+[](PyObject* self, visitproc visit, void* arg) -> int {

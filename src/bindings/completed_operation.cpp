@@ -8,7 +8,7 @@ namespace {
 
 struct CompletedOperation {
     PyObject_HEAD PyObject* value;
-    bool next_turn;  // what awaits it still has to let the loop turn
+    bool next_turn;  // the awaiting task must still let the loop turn once
 };
 
 void completed_dealloc(PyObject* self) {
@@ -26,7 +26,7 @@ PySendResult completed_am_send(PyObject* self, PyObject*, PyObject** result) {
     auto* completed = reinterpret_cast<CompletedOperation*>(self);
     if (completed->next_turn) [[unlikely]] {
         completed->next_turn = false;
-        *result = Py_NewRef(Py_None);  // as asyncio.sleep(0): the task asks the loop to be called again
+        *result = Py_NewRef(Py_None);  // as asyncio.sleep(0): the task continues in the loop's next turn
         return PYGEN_NEXT;
     }
     *result = Py_NewRef(completed->value);

@@ -1,4 +1,4 @@
-// What WebSocketConnection tells: of its request, made when it is first asked for and then kept, and of its state.
+// The attributes of WebSocketConnection: those of its request, made at the first access and then kept, and its state.
 #include "bindings/arguments.hpp"
 #include "bindings/docstrings.hpp"
 #include "bindings/guard.hpp"
@@ -22,7 +22,7 @@ PyObject* get_url(PyObject* self, void*) {
     return to_str(service::make_url(get_websocket(self).request(), service::UrlKind::websocket));
 }
 
-// Made when first asked for, then kept.
+// Returns the attribute, made at the first access and then kept.
 template <class Make>
 PyObject* get_kept(PyObject*& field, Make&& make) {
     if (!field) field = make();

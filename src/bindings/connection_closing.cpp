@@ -1,5 +1,6 @@
 // close() and wait_closed() of WebSocketConnection, and who learns of the connection's end: its own handler gets an
-// exception, and what Python wants called when the client is gone is called unless the handler has ended it itself.
+// exception, and the callback of _on_disconnect() is called unless the handler has ended the connection itself or was
+// told of its end.
 //
 // Knows no close codes but the default: service::WebSocket checks them.
 #include <string_view>

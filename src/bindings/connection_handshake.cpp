@@ -1,6 +1,6 @@
-// accept() and reject() of WebSocketConnection: the answer to the handshake.
+// accept() and reject() of WebSocketConnection: the response to the handshake.
 //
-// Knows no HTTP: which headers and statuses are allowed is service::WebSocket's to say.
+// Knows no HTTP: service::WebSocket checks headers and statuses.
 #include <optional>
 #include <string_view>
 

@@ -1,7 +1,7 @@
-// The methods of WebSocketConnection, by the file that holds them; websocket_connection.cpp makes one type of them.
+// The methods of WebSocketConnection, by the file that defines them. websocket_connection.cpp puts them into one type.
 //
-// Each takes and returns what its place in a method table asks for: a new reference, or null with an exception set.
-// Rules are service::WebSocket's; the methods convert arguments, results and errors.
+// Each has the signature that its entry in the method table needs, and returns a new reference, or null with an
+// exception set. service::WebSocket has the rules; the methods convert arguments, results and errors.
 #pragma once
 
 #include <Python.h>
@@ -14,7 +14,7 @@ namespace proapi::bindings {
 
 // ---- connection_sending.cpp -------------------------------------------------------------------------------------
 
-// How many sends in a row were dropped in this thread, that of an event loop.
+// How many sends in a row were dropped in this thread, which runs one event loop.
 [[nodiscard]] std::shared_ptr<int> count_of_dropped_sends();
 PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords);
 PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords);
@@ -34,7 +34,7 @@ PyObject* connection_on_disconnect(PyObject* self, PyObject* callback);
 
 // Whether the running task is that of the connection's own handler; negative with an exception set.
 [[nodiscard]] int is_own_task(PyObject* self);
-// Raises the end of the connection in its handler, which knows of the end from now on. Returns null.
+// Raises the end of the connection in its handler, which counts as told from now on. Returns null.
 PyObject* raise_end_to_handler(PyObject* self);
 void drop_disconnect_callback(ConnectionObject* connection) noexcept;
 

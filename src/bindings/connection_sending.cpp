@@ -1,5 +1,5 @@
-// send_text(), send_bytes() and send_json() of WebSocketConnection. A send acts when it is called; what it returns is
-// complete, or waits while more than `high_water` octets are buffered.
+// send_text(), send_bytes() and send_json() of WebSocketConnection. A send acts when it is called. The awaitable that
+// it returns is complete, or waits while more than `high_water` octets are buffered.
 //
 // Knows neither frames nor limits: service::WebSocket checks the state and the limits, and queues the message.
 #include <memory>
@@ -37,9 +37,9 @@ constexpr WaitCondition wait_for_own_drain{is_undrained, enlist_drained, return_
 
 // ---- one message ------------------------------------------------------------------------------------------------
 
-// A send that is dropped does not wait, so a task that only sends to connections that have ended would hold the loop
-// forever: of so many in a row, with none between that was delivered, the last waits for the loop's next turn. (Not
-// each: who sends to the members of a room is not to be interrupted because one of them has just left.)
+// A dropped send does not wait, so a task that only sends to ended connections would block the loop forever. Therefore
+// every hundredth send that is dropped in a row, with none delivered in between, waits for the loop's next turn. (Not
+// every one: a task that sends to the members of a room should not be interrupted because one of them has just left.)
 constexpr int max_dropped_in_a_row = 100;
 
 PyObject* drop_send(PyObject* self) {
@@ -49,8 +49,8 @@ PyObject* drop_send(PyObject* self) {
     return make_completed_next_turn(find_module_state(self), Py_False);
 }
 
-// The end of a connection is raised in the task of its own handler only; anybody else's send is dropped. Who sends is
-// asked here and not where the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
+// The end of a connection is raised only in the task of its own handler; sends of other tasks are dropped. The task is
+// looked up here, not when the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
 PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload) {
     service::WebSocket& websocket = get_websocket(self);
     const auto sent = websocket.send(kind, payload);
@@ -67,10 +67,10 @@ PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes p
     return is_own ? raise_end_to_handler(self) : drop_send(self);
 }
 
-// Does not throw: its callers have something to release.
+// Does not throw: its callers have references and buffers to release.
 constexpr auto send = guarded<send_or_throw>;
 
-// The one argument, by place or as `data`; null with the exception set.
+// Returns the one argument, positional or as `data`, borrowed; null with an exception set.
 PyObject* only_argument(PyObject* const* arguments, Py_ssize_t count, PyObject* keywords, const char* name) {
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
     if (count + named == 1 &&
@@ -80,7 +80,7 @@ PyObject* only_argument(PyObject* const* arguments, Py_ssize_t count, PyObject* 
     return nullptr;
 }
 
-// Null with an exception set: a BufferError where the octets do not stand in one piece.
+// Returns null with an exception set; a BufferError if the octets are not contiguous.
 PyObject* send_buffer(PyObject* self, PyObject* data) {
     Py_buffer buffer;
     if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
@@ -116,7 +116,7 @@ PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_s
     PyObject* result = send_buffer(self, data);
     if (result || !PyErr_ExceptionMatches(PyExc_BufferError)) return result;
     PyErr_Clear();
-    PyObject* gathered = PyBytes_FromObject(data);  // of a memoryview of every second octet, say
+    PyObject* gathered = PyBytes_FromObject(data);  // for example, a memoryview of every second octet
     if (!gathered) return nullptr;
     result = send_buffer(self, gathered);
     Py_DECREF(gathered);

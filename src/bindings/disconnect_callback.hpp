@@ -1,4 +1,4 @@
-// What Python wants called once when a client is gone: a waiter of the engine that owns a callable.
+// A waiter that owns a Python callable and calls it once when a client has disconnected.
 #pragma once
 
 #include <Python.h>
@@ -17,9 +17,9 @@ public:
     DisconnectCallback& operator=(const DisconnectCallback&) = delete;
     ~DisconnectCallback() { Py_XDECREF(callback_); }
 
-    // What the callback raises is reported as unraisable: nobody is there to take it.
+    // An exception of the callback is reported as unraisable: no caller could handle it.
     void on_ready() override {
-        PyObject* callback = std::exchange(callback_, nullptr);  // the call may be the end of this object
+        PyObject* callback = std::exchange(callback_, nullptr);  // the call may destroy this object
         PyObject* result = PyObject_CallNoArgs(callback);
         if (!result) PyErr_WriteUnraisable(callback);
         Py_XDECREF(result);
@@ -32,7 +32,7 @@ public:
     }
 
 private:
-    PyObject* callback_;  // null once it was called
+    PyObject* callback_;  // null after the call
 };
 
 }  // namespace proapi::bindings

@@ -1,5 +1,5 @@
-// Engine: the reactor and its server, driven by an asyncio loop (guest) or driving one (select), and the calls from
-// them into the package. All of it runs on the loop's thread with the GIL, which is given up only while waiting.
+// Engine: the reactor and its server, driven by an asyncio loop (as its guest) or driving one (select), and the calls
+// from them into the package. All of it runs on the loop's thread with the GIL, which is released only while waiting.
 #include <cmath>
 #include <memory>
 #include <stdexcept>
@@ -29,8 +29,8 @@ public:
         reactor.set_wait_guard({[]() -> void* { return PyEval_SaveThread(); },
                                 [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
         reactor.set_outside_work_callback([](void* self) { static_cast<Engine*>(self)->on_outside_work(); }, this);
-        // A handler's child that leaves by an exception of its own, such as sys.exit(), is ended by the caller of its
-        // loop.
+        // If a handler's forked child leaves by an exception of its own, such as sys.exit(), the caller of the loop
+        // ends the child.
         reactor.set_fork_callback([] {
             if (raise_kept_exception()) throw nb::python_error();
         });
@@ -87,17 +87,17 @@ public:
         open().server.stop([this, on_stopped = std::move(on_stopped)] { call(on_stopped); });
     }
 
-    // From the next turn: connections tell their handlers, which must not happen on a handler's stack.
+    // Runs in the next turn: connections tell their handlers, which must not happen on a handler's stack.
     void abort() {
         if (!parts_) return;
         parts_->reactor.post([this] { parts_->server.abort(); });
         ask_for_poll();
     }
 
-    // Gives descriptors and connections back, now and not when a collector comes. Nothing is served any more.
+    // Closes descriptors and connections now instead of when the object is collected. Nothing is served any more.
     void close() {
         if (parts_ && parts_->reactor.is_in_turn()) refuse_reentry();
-        // Connections that are left end now: what they ask for then is nobody's to do.
+        // The remaining connections end now. Work that they schedule is never done, so no callback may ask for a poll.
         if (parts_) parts_->reactor.set_outside_work_callback(nullptr, nullptr);
         parts_.reset();
         outside_work_ = nb::object();
@@ -106,18 +106,18 @@ public:
     [[nodiscard]] int fileno() { return open().reactor.descriptor(); }
 
     void poll() {
-        if (!parts_) return;  // it was asked for before close()
+        if (!parts_) return;  // this poll was scheduled before close()
         net::Reactor& reactor = parts_->reactor;
         reactor.check_fork();
         if (reactor.is_in_turn()) {
-            // Once in that turn: a loop that goes on would call again and again.
+            // Once in a turn: a loop that goes on would call poll() again and again.
             if (!std::exchange(has_refused_reentry_, true)) refuse_reentry();
             return;
         }
         poll_asked_ = has_refused_reentry_ = false;
         try {
             reactor.turn(net::Duration(0));
-        } catch (...) {  // no memory: what is left is for the next poll
+        } catch (...) {  // out of memory: the next poll does the rest
             prepare_next_poll();
             throw;
         }
@@ -142,11 +142,11 @@ public:
         using Clock = std::chrono::steady_clock;
         std::optional<Clock::time_point> until;
         if (timeout_s) until = Clock::now() + std::chrono::microseconds(std::llround(std::max(*timeout_s, 0.0) * 1e6));
-        // What a handler asked of the loop is the loop's to do: its callbacks (a timer adds one), its end.
+        // Returns to the loop if a handler has given it work: callbacks (a timer adds one), or a stop.
         const auto loop_has_work = [&] { return nb::len(ready) > 0 || nb::cast<bool>(loop.attr("_stopping")); };
         while (true) {
-            // Hooks left by the loop's own callbacks may wake handlers: what those ask of the loop can't wait for a
-            // socket.
+            // The loop's own callbacks may have queued end-of-turn hooks, which may wake handlers. What these handlers
+            // ask of the loop must not wait for a socket, so the hooks run first.
             reactor.finish_turn();
             reactor.turn(loop_has_work() ? net::Duration(0) : time_left(until));
             raise_what_was_kept();
@@ -203,7 +203,7 @@ private:
         if (raise_kept_exception()) throw nb::python_error();
     }
 
-    // False: it raised.
+    // Returns false if the function has raised.
     template <class... Arguments>
     bool call(const nb::callable& function, Arguments&&... arguments) {
         try {
@@ -217,7 +217,7 @@ private:
     }
 
     void on_outside_work() {
-        // A send from another thread: the loop may be waiting, and its call_soon() is its own thread's.
+        // A send from another thread: the loop may be waiting, and call_soon() may only be called in the loop's thread.
         if (net::Reactor::current() != &parts_->reactor) return parts_->reactor.post([] {});
         ask_for_poll();
     }
@@ -230,7 +230,7 @@ private:
 
     void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
         const std::size_t route = websocket->request().match.route;
-        // Without a handler nobody else would answer.
+        // No handler runs, so nothing else would respond.
         if (!call(on_websocket_, take(make_connection(module_state(), websocket, loop().ptr())), route))
             static_cast<void>(websocket->reject(500, "Internal Server Error\n", {}));
     }
@@ -244,13 +244,13 @@ private:
         call(log_, logging_level(level), take(to_str(line)));
     }
 
-    // Of the loop that runs now: the one that drives this engine, or that it drives.
+    // Returns the running loop: the one that drives this engine, or that this engine drives.
     static nb::object loop() { return take(PyObject_CallNoArgs(module_state().get_running_loop)); }
 
     nb::object site_object_;
     nb::callable on_websocket_, on_request_, log_;
     nb::object outside_work_;
-    std::unique_ptr<Parts> parts_;  // none once it is closed
+    std::unique_ptr<Parts> parts_;  // null after close()
     bool poll_asked_ = false, has_refused_reentry_ = false;
 };
 

@@ -1,4 +1,4 @@
-// Exchange: an HTTP request over the engine's own socket, and the response to it.
+// Exchange: an HTTP request over the engine's own socket, and its response.
 #include "service/exchange.hpp"
 #include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
@@ -13,14 +13,14 @@ namespace {
 
 struct ExchangeObject {
     base::IntrusivePtr<service::Exchange> exchange;
-    nb::object request;  // made when first asked for
+    nb::object request;  // made at the first access
     nb::object loop;
     std::unique_ptr<DisconnectCallback> end_callback;
 
     void on_end(const nb::object& callback) {
         end_callback.reset();
         if (callback.is_none()) return;
-        if (exchange->has_ended()) {  // soon: nothing that is called calls back
+        if (exchange->has_ended()) {  // soon, since a method must not call back
             loop.attr("call_soon")(callback);
             return;
         }

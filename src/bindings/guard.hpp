@@ -1,5 +1,5 @@
-// C++ exceptions end where the interpreter calls in: they become Python's. For functions in slots and method tables;
-// nanobind does the same for what it binds.
+// Converts C++ exceptions to Python exceptions where the interpreter calls C++: for functions in slots and method
+// tables. nanobind does the same for what it binds.
 #pragma once
 
 #include <Python.h>
@@ -11,7 +11,7 @@ namespace proapi::bindings {
 // Sets the Python exception of the C++ exception that is being handled.
 void set_python_error() noexcept;
 
-// What a slot of that kind gives where an exception is set.
+// What a slot with this result type returns if an exception is set.
 template <class Result>
 [[nodiscard]] Result slot_failure() noexcept {
     if constexpr (std::is_same_v<Result, PySendResult>) {
@@ -36,11 +36,11 @@ struct Guarded<function> {
     }
 };
 
-// `function`, for a slot or an attribute.
+// `function`, guarded, for a slot or an attribute.
 template <auto function>
 inline constexpr auto guarded = &Guarded<function>::call;
 
-// `function` of any of the calling conventions, for a method table.
+// `function`, guarded, with any calling convention, for a method table.
 template <auto function>
 [[nodiscard]] PyCFunction as_method() noexcept {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(guarded<function>));

@@ -33,7 +33,7 @@ namespace {
     return event.opcode == ws::Opcode::text ? "text" : "binary";
 }
 
-// What a client masks with in the vectors of contract/ws.
+// The masking key of clients in the vectors of contract/ws.
 constexpr std::uint32_t masking_key = 0x37fa213d;
 
 class WebSocketMachine {
@@ -93,7 +93,7 @@ base::Bytes as_octets(const nb::bytes& bytes) {
     return base::as_bytes({bytes.c_str(), bytes.size()});
 }
 
-// Feeds what lies between the places at which the input is cut; gives how many octets were taken.
+// Feeds the input in pieces, cut at `splits`. Returns how many octets the parser took.
 template <class Parser>
 std::size_t feed(Parser& parser, base::Bytes all, std::vector<std::size_t> splits) {
     splits.push_back(all.size());
@@ -174,8 +174,8 @@ nb::tuple decode_body(const nb::bytes& data, const std::vector<std::size_t>& spl
                           nb::bytes(body.data(), body.size()), taken);
 }
 
-// (0, ...): an ordinary request; (101, the response's head, the offered subprotocols); (status, the refusal's fields,
-// []).
+// Returns (0, ...) for an ordinary request, (101, head of the response, offered subprotocols), or (status, fields of
+// the refusal, []).
 nb::tuple answer_handshake(const nb::bytes& data, const std::vector<std::size_t>& splits) {
     http::RequestParser parser{http::HeadLimits{}};
     feed(parser, as_octets(data), splits);

@@ -36,7 +36,7 @@ void iterator_dealloc(PyObject* self) {
 
 PyObject* iterator_anext(PyObject* self) {
     auto* iterator = reinterpret_cast<MessageIterator*>(self);
-    if (!iterator->connection) {  // the collector has taken it apart
+    if (!iterator->connection) {  // the garbage collector has cleared the iterator
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return nullptr;
     }

@@ -1,6 +1,6 @@
-// What `async for` over a connection, iter_text(), iter_bytes() and iter_json() walk over.
+// The async iterator of a connection itself and of iter_text(), iter_bytes() and iter_json().
 //
-// Each step is a ReceiveOperation that stops, and does not raise, at a normal end of the connection.
+// Each step is a ReceiveOperation that raises StopAsyncIteration at a normal end of the connection.
 #pragma once
 
 #include <Python.h>

@@ -1,8 +1,8 @@
-// What a connection puts into its WebSocket while a task waits for a message; one a connection, as one task may receive
-// at a time.
+// The receiver that a connection registers with its WebSocket while a task waits for a message. There is one for each
+// connection, because only one task may receive at a time.
 //
-// The engine calls it from its turn, with no task on the stack. So it copies the message into the waiting
-// ReceiveOperation and steps the task; what the message becomes for the handler is decided there.
+// The engine calls it from its turn, with no task on the stack, so it can step the task directly: it copies the message
+// into the waiting ReceiveOperation, which converts the message in the task.
 #pragma once
 
 #include "bindings/pending_future.hpp"
@@ -17,7 +17,7 @@ public:
 
     // Holds a reference to `operation`, whose future the task awaits, until a message, the end or stop().
     void wait(ReceiveOperation* operation) noexcept;
-    // Nobody waits any more.
+    // No task waits any more.
     void stop() noexcept;
     [[nodiscard]] ReceiveOperation* waiting() const noexcept { return waiting_; }
 
@@ -30,7 +30,7 @@ private:
     ReceiveOperation* waiting_ = nullptr;
 };
 
-// The connection's receiver, made at the first receive that has to wait.
+// Returns the connection's receiver, made at the first receive that has to wait. Throws std::bad_alloc.
 [[nodiscard]] MessageReceiver& get_receiver(ConnectionObject* connection);
 void drop_receiver(ConnectionObject* connection) noexcept;
 int traverse_receiver(ConnectionObject* connection, visitproc visit, void* arg);

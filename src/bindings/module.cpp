@@ -1,9 +1,9 @@
-// The extension module: what the engine shows to the package, and what the package hands to the engine.
+// The extension module: what the engine exports to the package, and what the package registers with the engine.
 //
-// Its definition is written out, where NB_MODULE would keep the state of the module for itself. Two things stay global
-// all the same, both nanobind's: which Python type it made of which C++ type, once in a process, and its pointer to
-// that. So the module is made once in a process, and by the main interpreter. The GIL is needed: nothing here has been
-// tested without it.
+// The definition is written out, because NB_MODULE would use the state of the module for itself. nanobind still has two
+// globals: its table of the Python types of C++ types, once in a process, and its pointer to that table. So the module
+// can be imported once in a process, by the main interpreter. It needs the GIL: nothing here has been tested without
+// it.
 #include "bindings/classes.hpp"
 #include "bindings/completed_operation.hpp"
 #include "bindings/guard.hpp"
@@ -75,7 +75,7 @@ void add_register(nb::module_& module) {
         nb::arg("encode_json"), nb::arg("decode_json"), nb::arg("is_own_task"), nb::arg("done_future"));
 }
 
-// msgspec writes null for a NaN or an infinity, and words where it is a key or a Decimal: nan": inf": NaN" Infinity"
+// msgspec writes null for a NaN or an infinity, and words if that is a key or a Decimal: nan": inf": NaN" Infinity"
 bool may_hide_non_finite(std::string_view json) noexcept {
     for (std::size_t at = json.find('n'); at != std::string_view::npos; at = json.find('n', at + 1)) {
         const std::string_view rest = json.substr(at);
@@ -102,7 +102,7 @@ void fill_module(nb::module_ module) {
     if (!nb::register_module(module)) throw nb::python_error();
     if (nb::type<SiteObject>().is_valid()) refuse_import("proapi._engine was imported before in this process");
 #ifdef NDEBUG
-    // A server in a daemon thread is still there when the interpreter ends: no fault of anybody's.
+    // A server in a daemon thread may still exist when the interpreter ends: that is not a leak.
     nb::set_leak_warnings(false);
 #endif
     module.attr("version") = PROAPI_VERSION;

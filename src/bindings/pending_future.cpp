@@ -14,7 +14,7 @@ namespace {
 struct PendingFuture {
     PyObject_HEAD vectorcallfunc call;
     const ModuleState* state;
-    CancelListener* listener;  // null once it is woken, cancelled or forgotten
+    CancelListener* listener;  // null after wake(), cancel() or forget_listener()
     PyObject* loop;
     PyObject* callback;  // the task's wake-up
     PyObject* context;
@@ -53,8 +53,9 @@ void pending_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-// A task looks up three names at every wait. They are interned, so that they are told by their addresses; and what it
-// calls at once need not be an object of its own: the PendingFuture is its own bound method, of no argument and of one.
+// A task looks up three names at every wait. They are interned, so their addresses identify them. The task calls two of
+// the results at once, so no bound method is created: the PendingFuture itself is callable, without an argument as
+// get_loop() and with one as add_done_callback().
 PyObject* pending_getattro(PyObject* self, PyObject* name) {
     const ModuleState& state = *as_pending(self)->state;
     if (name == state.blocking_name) return PyBool_FromLong(as_pending(self)->blocking);
@@ -78,7 +79,7 @@ PyObject* pending_cancelled(PyObject* self, PyObject*) {
     return PyBool_FromLong(as_pending(self)->cancelled);
 }
 
-// The outcome itself is the operation's to give, when the task asks it again; here only a cancellation shows.
+// The operation returns the outcome itself when the task steps it again; this only raises a cancellation.
 PyObject* pending_result(PyObject* self, PyObject*) {
     PendingFuture* pending = as_pending(self);
     if (!pending->cancelled) Py_RETURN_NONE;
@@ -96,7 +97,7 @@ PyObject* pending_call(PyObject* self, PyObject* const* arguments, std::size_t f
     const Py_ssize_t count = PyVectorcall_NARGS(flagged_count);
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
     if (count == 0 && named == 0) {
-        PyObject* loop = pending->loop;  // null once the collector has taken it
+        PyObject* loop = pending->loop;  // null after the garbage collector has cleared it
         return Py_NewRef(loop ? loop : Py_None);
     }
     if (count != 1 || named > 1 || pending->callback) {
@@ -118,7 +119,7 @@ PyObject* pending_remove_done_callback(PyObject* self, PyObject* callback) {
     return PyLong_FromLong(same);
 }
 
-// As asyncio's: the task learns of it in the loop's next turn, since whoever cancels is running now.
+// As with asyncio's futures, the task learns of it in the loop's next turn, since the canceller is running now.
 PyObject* pending_cancel(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
     PendingFuture* pending = as_pending(self);
     if (pending->done) Py_RETURN_FALSE;
@@ -157,7 +158,7 @@ PyMemberDef pending_members[] = {
     {nullptr, 0, 0, 0, nullptr},
 };
 
-// asyncio.isfuture() looks for it in the type.
+// asyncio.isfuture() looks for this attribute in the type.
 PyGetSetDef pending_getset[] = {
     {"_asyncio_future_blocking", pending_get_blocking, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -211,7 +212,7 @@ void wake(PyObject* object) {
     if (!callback) return;
     PyObject* context = std::exchange(pending->context, nullptr);
     if (PyContext_Enter(context) == 0) {
-        // A task asks the future it is given for its result, and has a short way for asyncio's own.
+        // The task asks the future for its result, and has a fast path for asyncio's own futures.
         PyObject* result = PyObject_CallOneArg(callback, pending->state->done_future);
         if (!result) keep_exception(callback);
         Py_XDECREF(result);

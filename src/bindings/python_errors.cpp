@@ -12,10 +12,11 @@ namespace proapi::bindings {
 
 namespace {
 
-// A loop runs in one thread, and what leaves its tasks is that loop's to raise.
+// Per thread, because an event loop runs in one thread and must raise what leaves its own tasks.
 thread_local PyObject* kept_exception = nullptr;
 
-// `exception` is stolen. Everything that is not an exit or an interrupt belongs to nobody on this stack.
+// Steals `exception`. No caller on this stack can handle one that is neither an exit nor an interrupt, so it is
+// reported.
 void keep_or_report(PyObject* exception, PyObject* source) {
     const bool ends_loop = PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) ||
                            PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt);

@@ -1,4 +1,4 @@
-// From the engine's refusals to Python's exceptions, and the exceptions that leave a task with nobody to take them.
+// Converts the engine's refusals to Python exceptions, and handles exceptions that leave a task without a caller.
 //
 // One table for all of the extension. What is refused, and in which words, is decided below; see service/error.hpp.
 #pragma once
@@ -16,10 +16,10 @@ struct ModuleState;
 PyObject* raise_error(const ModuleState& state, const service::Error& error,
                       const service::WebSocket* websocket = nullptr);
 
-// Keeps SystemExit and KeyboardInterrupt that left a task for this thread's loop to raise, and reports any other
+// Keeps a SystemExit or KeyboardInterrupt that has left a task, for this thread's loop to raise, and reports any other
 // exception as unraisable. Call with an exception set.
 void keep_exception(PyObject* source);
-// Sets the exception that this thread has kept; false if there is none.
+// Sets the exception that this thread has kept. Returns false if there is none.
 [[nodiscard]] bool raise_kept_exception();
 
 }  // namespace proapi::bindings

@@ -18,7 +18,7 @@ ReceiveOperation* as_operation(PyObject* object) noexcept {
     return reinterpret_cast<ReceiveOperation*>(object);
 }
 
-// Normal: the peer, or this side, meant it to end here.
+// A normal end is one that the peer or this side intended.
 bool is_normal_end(const service::WebSocket& websocket) noexcept {
     const int code = websocket.close_code().value_or(ws::close_code::abnormal_closure);
     return code == ws::close_code::normal || code == ws::close_code::going_away ||
@@ -36,7 +36,7 @@ PyObject* raise_end(const ReceiveOperation* operation, const service::Error& err
     return raise_error(*operation->connection->state, error, &websocket);
 }
 
-// What was read is in the connection's queue then. `message` null: nothing was. An exception that is set stays.
+// Puts what was read into the connection's queue. `message` null: nothing was read. An exception that is set stays set.
 void end_reading(ReceiveOperation* operation, PyObject* message) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
@@ -45,7 +45,7 @@ void end_reading(ReceiveOperation* operation, PyObject* message) {
     PyErr_Restore(type, value, traceback);
 }
 
-// NEXT: it waits for what is in `out`. RETURN: it has ended.
+// PYGEN_NEXT: the reading waits for what is in `out`. PYGEN_RETURN: the reading has ended.
 PySendResult step_reading(ReceiveOperation* operation, PyObject** out) {
     const PySendResult result = PyIter_Send(operation->reading, Py_None, out);
     if (result == PYGEN_NEXT) return result;
@@ -66,7 +66,7 @@ PySendResult step_reading(ReceiveOperation* operation, PyObject** out) {
     return PYGEN_ERROR;
 }
 
-// All but the connection.
+// Clears every field but the connection.
 void clear_fields(ReceiveOperation* operation) {
     if (operation->reading) end_reading(operation, nullptr);
     if (operation->connection && operation->connection->receiver &&
@@ -94,7 +94,7 @@ int receive_clear(PyObject* self) {
     return 0;
 }
 
-// As Python says it of coroutines.
+// Warns as Python does for coroutines.
 constexpr const char* call_names[] = {"receive()", "receive_text()", "receive_bytes()", "receive_json()"};  // by kind
 void warn_never_awaited(ReceiveKind kind, EndOfMessages end) {
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
@@ -104,7 +104,7 @@ void warn_never_awaited(ReceiveKind kind, EndOfMessages end) {
     PyErr_Restore(type, value, traceback);
 }
 
-// Its memory, and the reference to its type.
+// Frees the memory, and the reference to the type.
 void free_memory(ReceiveOperation* operation) noexcept {
     PyTypeObject* type = Py_TYPE(operation);
     PyObject_GC_Del(operation);
@@ -124,10 +124,10 @@ void receive_dealloc(PyObject* self) {
     } else {
         free_memory(operation);
     }
-    Py_XDECREF(connection);  // which may be its end, and that of its spare
+    Py_XDECREF(connection);  // may destroy the connection, and with it the spare
 }
 
-// The outcome, taken once; null with the exception set.
+// Returns the outcome, which can be taken once; null with an exception set.
 PyObject* take_outcome(ReceiveOperation* operation) {
     switch (std::exchange(operation->outcome, ReceiveOutcome::taken)) {
         case ReceiveOutcome::message:
@@ -148,7 +148,7 @@ PyObject* take_outcome(ReceiveOperation* operation) {
 PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
     ReceiveOperation* operation = as_operation(self);
     *out = nullptr;
-    if (!operation->connection) operation->outcome = ReceiveOutcome::taken;  // the collector has taken it apart
+    if (!operation->connection) operation->outcome = ReceiveOutcome::taken;  // cleared by the garbage collector
     if (operation->outcome == ReceiveOutcome::none) {
         if (operation->pending) {
             PyErr_SetString(PyExc_RuntimeError, "this receive is awaited by another task already");
@@ -189,7 +189,8 @@ PySendResult receive_am_send(PyObject* self, PyObject*, PyObject** out) {
     return *out ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-// Into another server's receive(). A message that it returns all the same waits for the next receive.
+// Throws into another server's receive(). If that returns a message all the same, the message waits for the next
+// receive.
 PyObject* throw_into_reading(ReceiveOperation* operation, PyObject* const* arguments, Py_ssize_t count) {
     PyObject* method = PyObject_GetAttrString(operation->reading, "throw");
     PyObject* yielded =
@@ -208,7 +209,7 @@ PyObject* throw_into_reading(ReceiveOperation* operation, PyObject* const* argum
     return throw_into(arguments, count);
 }
 
-// A cancelled task throws here: nothing was taken, so nothing is lost.
+// Called for a cancelled task: no message was taken, so none is lost.
 PyObject* receive_throw(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
     ReceiveOperation* operation = as_operation(self);
     if (operation->reading) return throw_into_reading(operation, arguments, count);

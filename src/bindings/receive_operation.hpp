@@ -1,8 +1,9 @@
 // The awaitable of receive(), receive_text(), receive_bytes(), receive_json() and of each step of `async for`.
 //
-// Nothing is taken before it is awaited. Then it takes the next message of the queue, or waits for one as the
-// connection's MessageReceiver, or steps another server's receive() (MessageSource). The message becomes the handler's
-// object in the task, not in the engine's turn: converting may run the application's own code.
+// No message is taken before the operation is awaited. Then it takes the next message of the queue, or waits for one
+// through the connection's MessageReceiver, or steps another server's receive() (MessageSource). The message is
+// converted to the handler's object in the task, not in the engine's turn: converting may run the application's own
+// code.
 #pragma once
 
 #include <Python.h>
@@ -18,14 +19,14 @@ struct ConnectionObject;
 
 // Whether a normal end of the connection raises WebSocketDisconnect or StopAsyncIteration.
 enum class EndOfMessages : std::uint8_t { raises, stops };
-// What a receive has come to, for the task to take.
+// The outcome of a receive, for the task to take.
 enum class ReceiveOutcome : std::uint8_t { none, message, no_memory, ended, taken };
 
 struct ReceiveOperation {
     PyObject_HEAD ConnectionObject* connection;
     PyObject* json_type;  // or null
     PyObject* pending;    // while a task waits
-    PyObject* reading;    // the receive() of another server, while this steps it
+    PyObject* reading;    // another server's receive(), while this operation steps it
     PyObject* message;    // str or bytes; JSON as bytes
     service::MessageKind message_kind;
     ReceiveKind kind;
@@ -39,11 +40,11 @@ struct ReceiveOperation {
 [[nodiscard]] PyObject* make_receive_operation(ConnectionObject* connection, ReceiveKind kind, EndOfMessages end,
                                                PyObject* json_type);
 
-// A connection keeps the memory of the last receive for the next: one comes and goes with every message.
+// A connection keeps the memory of the last receive for the next one, since every message needs one.
 int traverse_spare_receive(ConnectionObject* connection, visitproc visit, void* arg);
 void free_spare_receive(ConnectionObject* connection) noexcept;
 
-// Copies a message that has come for the waiting task; runs no Python code.
+// Copies a message for the waiting task. Runs no Python code. If allocation fails, the outcome is no_memory.
 void keep_message(ReceiveOperation* operation, service::MessageView message);
 
 }  // namespace proapi::bindings

@@ -16,7 +16,7 @@ PyObject* make_bytes(base::Bytes payload) {
                                      static_cast<Py_ssize_t>(payload.size()));
 }
 
-// WebSocketMessageError(text, data, close_code): the message is lost to nobody, it is the error's `data`.
+// Raises WebSocketMessageError(text, data, close_code). The message is not lost: it is the error's `data`.
 PyObject* raise_message_error(const ModuleState& state, const char* text, PyObject* data, int close_code) {
     PyObject* error = data ? PyObject_CallFunction(state.message_error, "sOi", text, data, close_code) : nullptr;
     if (error) PyErr_SetObject(state.message_error, error);

@@ -1,4 +1,4 @@
-// RequestInfo: a request as a handler's Request looks at it, whatever server it came through.
+// RequestInfo: the data behind a handler's Request, whatever server the request came through.
 #include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/module_state.hpp"

@@ -1,5 +1,5 @@
-// What Python sees of a request's data, for RequestInfo and WebSocketConnection alike. Each gives a new reference, or
-// null with an exception set.
+// Converts the data of a request to Python objects, for RequestInfo and WebSocketConnection. Each function returns a
+// new reference, or null with an exception set.
 #pragma once
 
 #include <Python.h>

@@ -23,7 +23,7 @@ namespace {
 
 using SettingMap = std::map<std::string, std::string>;
 
-// All or nothing.
+// Adds the route, or throws ValueError and adds nothing.
 std::size_t add_route(SiteObject& self, std::string_view method, const std::string& pattern, const SettingMap& settings,
                       service::Route route) {
     const std::size_t number = self.site.routes.size();

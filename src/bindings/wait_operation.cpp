@@ -13,7 +13,7 @@ namespace {
 
 struct WaitOperation;
 
-// Stands in one of the WebSocket's lists while a task waits.
+// Is in one of the engine's lists of waiters while a task waits.
 class TaskWaiter final : public service::Waiter, public CancelListener {
 public:
     explicit TaskWaiter(WaitOperation* wait) noexcept : wait_(wait) {}
@@ -29,7 +29,7 @@ struct WaitOperation {
     const WaitCondition* condition;
     PyObject* pending;
     bool finished;
-    bool enlisted;  // in one of the WebSocket's lists, which then holds a reference
+    bool enlisted;  // in a list of waiters, which then holds a reference to this object
     alignas(TaskWaiter) unsigned char waiter_storage[sizeof(TaskWaiter)];
 
     [[nodiscard]] TaskWaiter& waiter() noexcept { return *std::launder(reinterpret_cast<TaskWaiter*>(waiter_storage)); }
@@ -59,7 +59,7 @@ void TaskWaiter::on_cancel() noexcept {
 PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
     WaitOperation* wait = as_wait(self);
     *out = nullptr;
-    if (!wait->subject) {  // the collector has taken it apart
+    if (!wait->subject) {  // cleared by the garbage collector
         PyErr_SetString(PyExc_RuntimeError, "this wait is over");
         return PYGEN_ERROR;
     }
@@ -72,7 +72,7 @@ PySendResult wait_am_send(PyObject* self, PyObject*, PyObject** out) {
         return PYGEN_ERROR;
     }
     if (!wait->pending && wait->condition->must_wait(wait->subject)) {
-        wait->condition->enlist(wait->subject, wait->waiter());  // may throw, so it comes first
+        wait->condition->enlist(wait->subject, wait->waiter());  // first, because it may throw
         wait->pending = make_pending_future(state_of_type(self), wait->waiter(), wait->condition->loop(wait->subject));
         if (!wait->pending) {
             wait->waiter().cancel_wait();

@@ -1,7 +1,7 @@
-// The awaitable of whatever waits in one of the engine's lists of waiters: for a buffer to drain, for a connection to
-// end.
+// The awaitable of operations that wait in one of the engine's lists of waiters: for a buffer to drain, for a
+// connection to end.
 //
-// Knows neither connections nor exchanges: a WaitCondition says what is waited for.
+// Knows neither connections nor exchanges: a WaitCondition says what it waits for.
 #pragma once
 
 #include <Python.h>
@@ -11,15 +11,15 @@
 
 namespace proapi::bindings {
 
-// What is waited for, of a subject: a Python object that the awaitable keeps alive.
+// What an awaitable waits for. `subject` is a Python object that the awaitable keeps alive.
 struct WaitCondition {
     bool (*must_wait)(PyObject* subject);
     void (*enlist)(PyObject* subject, service::Waiter& waiter);
-    PyObject* (*outcome)(PyObject* subject);  // of the await: a new reference, or null with an exception set
+    PyObject* (*outcome)(PyObject* subject);  // the await's result: a new reference, or null with an exception set
     PyObject* (*loop)(PyObject* subject);     // borrowed
 };
 
-// A new reference, or null with an exception set. Nothing is enlisted before it is awaited.
+// Returns a new reference, or null with an exception set. The wait is enlisted when it is awaited.
 [[nodiscard]] PyObject* make_wait(const ModuleState& state, PyObject* subject, const WaitCondition& condition);
 [[nodiscard]] bool add_wait_operation_type(PyObject* module);
 

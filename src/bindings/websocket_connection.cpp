@@ -63,7 +63,7 @@ PyObject* connection_repr(PyObject* self) {
     return text;
 }
 
-// The older protocols of pickle would make an empty shell of it.
+// The older protocols of pickle would create an empty object.
 PyObject* connection_reduce(PyObject* self, PyObject*) {
     PyErr_Format(PyExc_TypeError, "cannot pickle '%.200s' object", Py_TYPE(self)->tp_name);
     return nullptr;
