@@ -1,11 +1,11 @@
-// Completion: what a task waits for and any thread may bring: the result of another library's callback.
+// Completion: a result that a task awaits and any thread may set, such as the result of another library's callback.
 //
 //   proapi::Completion<std::string> answer;
 //   client.query("SELECT 1", [answer](std::string text) { answer.set_value(std::move(text)); });
 //   std::string text = co_await proapi::wait_for(answer, std::chrono::seconds(1));
 //
 // Copies share one result, which is set once and awaited once. Copies may be made, moved and destroyed on any thread.
-// It does no harm to set it when nobody waits any more, nor when the server has gone.
+// Setting a result is harmless even if no task waits any more or the server has ended.
 #pragma once
 
 #include <exception>
@@ -24,15 +24,15 @@ namespace detail {
 
 class Worker;
 
-// What the copies share, but for the value.
+// The state that all copies share, except for the value.
 class CompletionState : public std::enable_shared_from_this<CompletionState> {
 public:
-    // Belongs to the worker that runs now. Throws std::logic_error outside of a handler or task.
+    // Belongs to the current worker. Throws std::logic_error outside a handler or task.
     CompletionState();
     CompletionState(const CompletionState&) = delete;
     CompletionState& operator=(const CompletionState&) = delete;
 
-    // Any thread. `store` is called where nothing was set before; whether it was.
+    // Calls `store` and returns true if nothing was set before; otherwise returns false. Any thread.
     template <class Store>
     bool set(Store store) {
         std::unique_lock lock(mutex_);
@@ -44,13 +44,13 @@ public:
     }
     bool set_exception(std::exception_ptr error);
 
-    // On the worker's thread. Whether it is set; throws std::logic_error on another one, and where it was awaited
-    // before or is by another task.
+    // Returns whether a result is set. Call on the worker's thread. Throws std::logic_error on another thread, if the
+    // result was awaited before, or if another task is waiting for it.
     [[nodiscard]] bool check_ready();
-    // False: it has been set meanwhile.
+    // Returns false if a result has been set in the meantime.
     [[nodiscard]] bool wait(Operation& operation) noexcept;
     void forget(const Operation& operation) noexcept;
-    // Throws what was set as an exception. The value may be taken then, once.
+    // Throws the exception that was set, if any. Otherwise the caller may move the value out, once.
     void take();
 
 protected:
@@ -62,7 +62,7 @@ private:
     const std::shared_ptr<Worker> worker_;
     std::mutex mutex_;
     bool is_set_ = false, is_taken_ = false;
-    Operation* waiting_ = nullptr;  // on the worker's thread
+    Operation* waiting_ = nullptr;  // used on the worker's thread
     std::exception_ptr error_;
 };
 
@@ -117,10 +117,12 @@ class Completion {
                   "a Completion gives a value: Completion<T*> or Completion<std::shared_ptr<T>>");
 
 public:
-    // Throws std::logic_error outside of a handler or a task of one. It is awaited on this thread.
+    // Throws std::logic_error outside a handler or a task that a handler started. The result must be awaited on this
+    // thread.
     Completion() : state_(std::make_shared<detail::TypedCompletion<T>>()) {}
 
-    // The task goes on with it, soon and on its own thread. False: it was set before, and nothing happens. Any thread.
+    // Sets the value; the waiting task resumes soon, on its own thread. Returns false, without any effect, if a result
+    // was set before. Any thread.
     template <class U = T>
         requires(!std::is_void_v<T> && std::is_convertible_v<U &&, T>)
     bool set_value(U&& value) const {
@@ -132,11 +134,11 @@ public:
     {
         return state().set([] {});
     }
-    // co_await throws it. As set_value().
+    // Sets an exception, which co_await throws. Otherwise the same as set_value().
     bool set_exception(std::exception_ptr error) const { return state().set_exception(std::move(error)); }
 
-    // Throws std::logic_error on another thread than the one it was made on, for a second time, and while another task
-    // awaits it. One that was cancelled or timed out may be awaited again.
+    // Throws std::logic_error on any thread other than the one that made the Completion, if the result was awaited
+    // before, and while another task awaits it. After a wait that was cancelled or timed out, it may be awaited again.
     [[nodiscard]] detail::CompletionOperation<T> operator co_await() const {
         static_cast<void>(state());
         return detail::CompletionOperation<T>(state_);

@@ -1,5 +1,5 @@
-// Waiting for several things, or for a limited time: sleep, wait_for, when_all, when_any. A child that is no longer
-// wanted is cancelled and waited for, so that nothing runs on behind the caller's back.
+// Waiting for several operations, or for a limited time: sleep, wait_for, when_all, when_any. A child that is no longer
+// needed is cancelled and then awaited, so that no child outlives the call.
 #pragma once
 
 #include <chrono>
@@ -32,14 +32,14 @@ private:
 
 class JoinOperation;
 
-// One of those a JoinOperation waits for.
+// A child task of a JoinOperation.
 class ChildBase : public TaskOwner {
 public:
     explicit ChildBase(JoinOperation& join) noexcept : join_(join) {}
     std::coroutine_handle<> on_done() noexcept final;
     virtual void start() = 0;
     [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
-    // Whether it ended by Cancelled.
+    // Whether the child ended with Cancelled.
     [[nodiscard]] bool was_cancelled() const noexcept;
     [[nodiscard]] bool is_running() const noexcept { return started_ && !done_; }
     [[nodiscard]] bool is_done() const noexcept { return done_; }
@@ -56,7 +56,7 @@ private:
 template <class T>
 class Child final : public ChildBase {
 public:
-    // Throws std::logic_error for a task that has run.
+    // Throws std::logic_error if the task has already run.
     Child(JoinOperation& join, Task<T> task) : ChildBase(join), task_(std::move(task)) {
         TaskAccess::require_unused(task_);
     }
@@ -68,19 +68,20 @@ private:
     Task<T> task_;
 };
 
-// Runs children and waits for all of them. Children are added before it is awaited, and outlive it.
+// Runs children and waits for all of them. Children are added before the operation is awaited, and must live until it
+// has completed.
 class JoinOperation final : public Operation {
 public:
-    // When the rest is cancelled: once a child has failed, or once any has ended.
+    // When to cancel the remaining children: after the first failure, or as soon as any child has ended.
     enum class Until : std::uint8_t { first_error, first_end };
     explicit JoinOperation(Until until) noexcept : until_(until) {}
     ~JoinOperation() override { wake_up_.reset(); }
 
     void add(ChildBase& child) { children_.push_back(&child); }
-    // Cancels the children when that time is over.
+    // Cancels the children after this time.
     void set_timeout(std::chrono::milliseconds timeout) noexcept { timeout_ = timeout; }
     [[nodiscard]] bool has_timed_out() const noexcept { return timed_out_; }
-    // The child that ended first, or failed first; null where there is none.
+    // The first child that ended (Until::first_end) or failed (Until::first_error); null if there is none.
     [[nodiscard]] ChildBase* decisive() const noexcept { return decisive_; }
 
     [[nodiscard]] bool await_ready() {
@@ -105,7 +106,7 @@ private:
     std::chrono::milliseconds timeout_{-1};
     Until until_;
     bool timed_out_ = false, stopping_ = false;
-    int busy_ = 0;  // loops over children are on the stack: whoever ends in them does not resume the waiting coroutine
+    int busy_ = 0;  // loops over children on the stack: a child that ends in one does not resume the waiting coroutine
 };
 
 template <class A>
@@ -168,15 +169,15 @@ Task<T> wait_for_task(Task<T> task, std::chrono::milliseconds timeout) {
     co_return child.take();
 }
 
-// A thousand years: for ever. Timers can hold it, and any unit of it; what is longer, such as hours::max(), may be more
-// than there are milliseconds.
+// A thousand years, which stands for no limit. Timers can represent it, and so can every unit of std::chrono; a longer
+// duration, such as hours::max(), may not fit in milliseconds.
 inline constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365'000);
 
-// Whole milliseconds, never shorter than asked, but for those that are for ever.
+// Rounds up to whole milliseconds, so a wait is never shorter than requested; limits the result to longest_wait.
 template <class Rep, class Period>
 [[nodiscard]] constexpr std::chrono::milliseconds in_milliseconds(
     std::chrono::duration<Rep, Period> duration) noexcept {
-    const std::chrono::duration<double> seconds = duration;  // floating point is wide enough for all of them
+    const std::chrono::duration<double> seconds = duration;  // a double has the range for every duration
     if (!(seconds.count() > 0)) return std::chrono::milliseconds(0);
     if (seconds >= longest_wait) return longest_wait;
     return std::chrono::ceil<std::chrono::milliseconds>(duration);
@@ -184,24 +185,25 @@ template <class Rep, class Period>
 
 }  // namespace detail
 
-// Waits that long (hours::max(): until it is cancelled); at least one turn of the loop, so that others get theirs.
+// Waits for `duration` (hours::max(): until cancelled), and for at least one turn of the loop, so that other tasks can
+// run.
 template <class Rep, class Period>
 [[nodiscard]] detail::SleepOperation sleep(std::chrono::duration<Rep, Period> duration) noexcept {
     return detail::SleepOperation(detail::in_milliseconds(duration));
 }
 
-// The result of `awaitable` (a Task, a callable that returns one and is kept, or a call such as
-// websocket.receive_text()), or TimeoutError once `timeout` is
-// over and the operation is cancelled: a receive loses no message by it, a waiting send neither loses nor doubles its
-// message. What is there at once is given even with a timeout of 0; hours::max() is no limit. Not for two threads.
+// Returns the result of `awaitable`: a Task, a callable that returns one (the callable is kept), or an operation such
+// as websocket.receive_text(). After `timeout` the operation is cancelled and TimeoutError is thrown. A cancelled
+// receive loses no message; a cancelled send neither loses nor repeats its message. A result that is available at once
+// is returned even with a timeout of 0; hours::max() means no limit. Not thread-safe.
 template <class A, class Rep, class Period>
 [[nodiscard]] Task<typename detail::AwaitResult<A>::type> wait_for(A awaitable,
                                                                    std::chrono::duration<Rep, Period> timeout) {
     return detail::wait_for_task(detail::as_task(std::move(awaitable)), detail::in_milliseconds(timeout));
 }
 
-// Runs all of them and gives their results as a tuple, std::monostate for those that give nothing. Once one fails, the
-// rest is cancelled, and when all have ended its exception is thrown.
+// Runs all tasks and returns their results as a tuple, with std::monostate for each Task<>. If one fails, the others
+// are cancelled; after all have ended, the exception of the first failure is thrown.
 template <class... Ts>
 [[nodiscard]] Task<std::tuple<detail::StoredResult<Ts>...>> when_all(Task<Ts>... tasks) {
     detail::JoinOperation join(detail::JoinOperation::Until::first_error);
@@ -213,14 +215,14 @@ template <class... Ts>
         [](auto&... each) { return std::tuple<detail::StoredResult<Ts>...>{detail::take_result(*each)...}; }, children);
 }
 
-// The same with callables that return tasks, which are kept until their tasks have ended.
+// The same for callables that return tasks. The callables are kept until their tasks have ended.
 template <class... As>
     requires((detail::is_task_or_function<As> && ...) && (detail::TaskFunction<As> || ...))
 [[nodiscard]] auto when_all(As... each) {
     return when_all(detail::as_task(std::move(each))...);
 }
 
-// The same for any number of equal ones: gives a vector of results, or nothing for Task<>.
+// The same for any number of tasks of one type. Returns a vector of results, or nothing for Task<>.
 template <class T>
 [[nodiscard]] Task<std::conditional_t<std::is_void_v<T>, void, std::vector<detail::StoredResult<T>>>> when_all(
     std::vector<Task<T>> tasks) {
@@ -242,8 +244,8 @@ template <detail::TaskFunction F>
     return when_all(detail::as_tasks(std::move(functions)));
 }
 
-// Runs all of them until one ends, cancels the rest, and gives the number of that one with its result (its exception is
-// thrown). Throws std::invalid_argument for none.
+// Runs all tasks until one ends, cancels the others, and returns the index of that task and its result, or throws its
+// exception. Throws std::invalid_argument if `tasks` is empty.
 template <class T>
 [[nodiscard]] Task<std::pair<std::size_t, detail::StoredResult<T>>> when_any(std::vector<Task<T>> tasks) {
     if (tasks.empty()) throw std::invalid_argument("when_any(): expected at least one task, got none");
@@ -257,7 +259,7 @@ template <class T>
             co_return std::pair<std::size_t, detail::StoredResult<T>>(index, detail::take_result(child));
         ++index;
     }
-    throw Cancelled();  // not reached: a join that is over has a decisive child
+    throw Cancelled();  // not reached: a completed join has a decisive child
 }
 template <detail::TaskFunction F>
 [[nodiscard]] auto when_any(std::vector<F> functions) {

@@ -1,5 +1,5 @@
-// A counted reference to what all handles of one connection share: a single pointer, since every handler, task and
-// member list holds some. Copying it and letting it go are safe on any thread.
+// A reference-counted pointer to the state that all handles of one connection share. It is a single pointer, because
+// handlers, tasks and member lists hold many of them. Copying and destroying it are safe on any thread.
 #pragma once
 
 #include <compare>

@@ -1,6 +1,7 @@
-// What stands under the coroutines: a Context for each line of execution, and Operation, the operations in which one
-// can be suspended. A coroutine is cancelled through its Context: the operation that is under way throws Cancelled.
-// Applications meet neither; they are here because Task is a template. One thread, the connection's reactor.
+// The layer below the coroutines: a Context for each line of execution, and Operation, the base of everything that can
+// suspend one. A coroutine is cancelled through its Context: the pending operation throws Cancelled. Applications use
+// neither; both are public only because Task is a template. All of this runs on one thread, that of the connection's
+// reactor.
 #pragma once
 
 #include <coroutine>
@@ -12,26 +13,28 @@ namespace proapi::detail {
 
 class Operation;
 
-// A handler, a spawned task, or a child of when_all() or wait_for(), with all the coroutines that it awaits.
+// A handler, a spawned task, or a child of when_all() or wait_for(), together with all coroutines that it awaits.
 class Context {
 public:
     explicit Context(ConnectionRef owner) noexcept;
-    // Of the same owner as the context that runs now; of none where none does.
+    // Takes the owner of the current context; has no owner if there is no current context.
     Context();
     ~Context();
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
-    // The one that this thread runs now; null outside of any.
+    // The context that this thread is running; null if there is none.
     [[nodiscard]] static Context* current() noexcept;
 
-    // Makes the operation under way throw Cancelled; where none is, the next one that would wait.
+    // Makes the pending operation throw Cancelled; if none is pending, the next operation that would wait throws.
     void cancel();
-    // cancel() comes soon: the operation under way gives up what others may want before.
+    // Announces that cancel() follows soon: the pending operation now gives up what another task may want, such as its
+    // place as receiver.
     void let_go() noexcept;
-    // `waiting` does nothing but wait for this one, which is told of its connection's end on behalf of both.
+    // `waiting` does nothing but wait for this context. When this context learns that its connection has ended,
+    // `waiting` counts as informed too.
     void follow(Context* waiting) noexcept { followed_ = waiting; }
-    // It has been told of its connection's end, by what it awaits.
+    // Records that an operation of this context has reported the end of its connection.
     void mark_end_seen() noexcept {
         for (Context* context = this; context; context = context->followed_) context->has_seen_end_ = true;
     }
@@ -39,7 +42,7 @@ public:
     [[nodiscard]] const ConnectionState* owner() const noexcept { return owner_.get(); }
     [[nodiscard]] const ConnectionRef& owner_ref() const noexcept { return owner_; }
 
-    // Makes `context` the current one for as long as this object lives.
+    // Makes `context` the current context for the lifetime of this object.
     class Scope {
     public:
         explicit Scope(Context* context) noexcept;
@@ -59,7 +62,7 @@ private:
     bool cancel_requested_ = false, has_seen_end_ = false;
 };
 
-// Something that calls Operation::complete() once, unless it is destroyed before: a timer, a waiter's place in a list.
+// Calls Operation::complete() once unless it is destroyed first: a timer, or a waiter's place in a list.
 class WakeUp {
 public:
     WakeUp() = default;
@@ -68,42 +71,42 @@ public:
     virtual ~WakeUp() = default;
 };
 
-// An operation that a coroutine waits for: the base of all awaitables that are no coroutines themselves. It may be
-// moved until it is awaited.
+// An operation that a coroutine waits for: the base of all awaitables that are not coroutines. It may be moved until it
+// is awaited.
 class Operation {
 public:
     Operation() noexcept = default;
-    Operation(Operation&&) noexcept {}  // before it is awaited, there is nothing to move
+    Operation(Operation&&) noexcept {}  // nothing to move before it is awaited
     Operation& operator=(Operation&&) = delete;
     virtual ~Operation();
 
     // Called by the promise of the coroutine that awaits it.
     void set_context(Context* context) noexcept { context_ = context; }
-    // Resumes the coroutine. The operation may be gone afterwards.
+    // Resumes the coroutine, which may destroy the operation.
     void complete();
-    // The context is cancelled while the coroutine waits.
+    // Called when the context is cancelled while the coroutine waits.
     virtual void on_cancel();
-    // That comes soon: as Context::let_go().
+    // Called when a cancellation follows soon: see Context::let_go().
     virtual void let_go() noexcept {}
 
 protected:
-    // Before waiting: throws Cancelled where the context was cancelled meanwhile.
+    // Call before waiting. Throws Cancelled if the context was cancelled in the meantime.
     void check_cancelled();
     void suspend(std::coroutine_handle<> waiting) noexcept;
-    // For operations that can't be cancelled: the next one is.
+    // For operations that can't be cancelled: cancels the next operation instead.
     void put_off_cancel() noexcept {
         if (context_) context_->cancel_requested_ = true;
     }
-    // After waiting: throws Cancelled where that is why it ended.
+    // Call after waiting. Throws Cancelled if the wait ended by cancellation.
     void throw_if_cancelled() const;
     [[nodiscard]] bool is_waiting() const noexcept { return static_cast<bool>(waiting_); }
     [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
     [[nodiscard]] Context* context() const noexcept { return context_; }
-    // The coroutine to go on with, for symmetric transfer; ends the waiting and makes its context the current one.
+    // Returns the coroutine to resume, for symmetric transfer. Ends the wait and makes the coroutine's context current.
     [[nodiscard]] std::coroutine_handle<> take_waiting() noexcept;
     void mark_cancelled() noexcept { cancelled_ = true; }
 
-    std::unique_ptr<WakeUp> wake_up_;  // what will call complete(), where that is an object of its own
+    std::unique_ptr<WakeUp> wake_up_;  // calls complete(), if that takes an object of its own
 
 private:
     std::coroutine_handle<> waiting_;
@@ -111,12 +114,12 @@ private:
     bool cancelled_ = false;
 };
 
-// A line of execution that ends: told by the last of its coroutines.
+// The owner of a line of execution. The last coroutine of that line calls on_done().
 class TaskOwner {
 public:
     TaskOwner() = default;
     explicit TaskOwner(ConnectionRef owner) noexcept : context_(std::move(owner)) {}
-    // The task has ended; gives what to go on with. May destroy the task and its owner.
+    // The task has ended. Returns the coroutine to resume next. May destroy the task and its owner.
     virtual std::coroutine_handle<> on_done() noexcept = 0;
     [[nodiscard]] Context& context() noexcept { return context_; }
     [[nodiscard]] const Context& context() const noexcept { return context_; }

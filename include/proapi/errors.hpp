@@ -1,5 +1,5 @@
-// Exceptions of the framework. Each message says what was expected, what came, and which setting to change where one
-// decides it. Wrong arguments are std::invalid_argument, as everywhere in C++.
+// Exceptions of the framework. Each message says what was expected, what was received, and which setting to change if a
+// setting decides it. Invalid arguments throw std::invalid_argument, as elsewhere in C++.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +25,11 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// The connection has ended. Leaving a handler by it is the normal end.
+// The connection has ended. A handler that exits with this exception has ended normally.
 class WebSocketDisconnect : public WebSocketError {
 public:
     WebSocketDisconnect(std::uint16_t code, std::string reason);
-    // The close code of RFC 6455 section 7.4; 1005: the peer gave none, 1006: the connection was lost.
+    // The close code (RFC 6455 section 7.4). 1005: the peer sent none; 1006: the connection was lost.
     [[nodiscard]] std::uint16_t code() const noexcept { return code_; }
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
 
@@ -38,20 +38,22 @@ private:
     std::string reason_;
 };
 
-// A call at the wrong time: before accept(), accept() twice, two receives at once, on another thread than its own.
+// A call at the wrong time: before accept(), a second accept(), two receives at once, or on a thread other than the
+// connection's.
 class WebSocketStateError : public WebSocketError {
 public:
     using WebSocketError::WebSocketError;
 };
 
-// A message came, but not of the kind that was asked for. The connection is open, the next receive gets the next one.
+// A message was received, but its kind or its content is not the expected one. The connection stays open; the next
+// receive returns the next message.
 class WebSocketMessageError : public WebSocketError {
 public:
-    // Whether the message is of the wrong kind (close code 1003) or its content is wrong (1007).
+    // Whether the message has the wrong kind (close code 1003) or invalid content (1007).
     enum class Fault : std::uint8_t { kind, content };
     WebSocketMessageError(Fault fault, const std::string& text, Message data);
     [[nodiscard]] const Message& data() const noexcept { return data_; }
-    // What the connection is closed with where this leaves the handler.
+    // The code that closes the connection if this exception leaves the handler.
     [[nodiscard]] std::uint16_t close_code() const noexcept { return fault_ == Fault::kind ? 1003 : 1007; }
 
 private:
@@ -59,31 +61,32 @@ private:
     Message data_;
 };
 
-// A route, its handler or its settings can't work. The message begins with file and line of the registration.
+// A route, its handler or its settings are invalid. The message begins with the file and line of the registration.
 class RouteError : public std::invalid_argument {
 public:
     RouteError(const std::string& text, std::source_location where);
 };
 
-// wait_for() has given up.
+// The time limit of wait_for() has passed.
 class TimeoutError : public std::runtime_error {
 public:
     TimeoutError() : std::runtime_error("the operation did not end in time") {}
 };
 
-// Thrown out of whatever a task waits for when the task is cancelled: by wait_for(), when_all(), or the server's end.
-// It is no std::exception, so that handlers which log those and go on let it pass, as they should.
+// Thrown by the operation that a task waits for when the task is cancelled: by wait_for(), when_all(), or the server's
+// shutdown. It does not derive from std::exception, so that handlers which log standard exceptions and continue do not
+// catch it.
 class Cancelled {
 public:
     [[nodiscard]] const char* what() const noexcept { return "the task was cancelled"; }
 };
 
-// Ends an HTTP handler with that status, the detail as body and these headers: the client's fault (400-499) or ours; no
-// log line. Before accept() it refuses a WebSocket's handshake so (300-599). A status outside of 200 to 599, or a
-// header that HTTP does not allow: std::invalid_argument.
+// Ends an HTTP handler with this status, the detail as the body, and these headers, for client errors (400-499) and
+// server errors alike; nothing is logged. Before accept() it refuses a WebSocket handshake in the same way (300-599).
+// Throws std::invalid_argument for a status outside 200 to 599 or a header that HTTP does not allow.
 class HTTPException : public std::runtime_error {
 public:
-    // The detail is the reason phrase, as "Not Found".
+    // Uses the reason phrase as the detail, such as "Not Found".
     explicit HTTPException(int status_code);
     HTTPException(int status_code, const std::string& detail, Headers headers = {});
     [[nodiscard]] int status_code() const noexcept { return status_code_; }
@@ -94,7 +97,7 @@ public:
 
 private:
     int status_code_;
-    std::shared_ptr<const Headers> headers_;  // shared, so that copies can't throw
+    std::shared_ptr<const Headers> headers_;  // shared, so that copying can't throw
 };
 
 }  // namespace proapi

@@ -1,15 +1,15 @@
-// ExternalOperation: how a task awaits what is not the library's, such as another library's event or a callback's
-// awaiter. That is resumed by code which knows nothing of tasks, on any thread, maybe when nobody waits any more. So
-// between the two stands a resumer, a coroutine which that code resumes in the task's place:
+// ExternalOperation: how a task awaits an awaitable of another library, such as an event or the awaiter of a callback.
+// The code that resumes it knows nothing of tasks, may run on any thread, and may come when no task waits any more. So
+// a resumer stands between the two: a coroutine that this code resumes in place of the task.
 //
-//   starting ---> waiting ---> resumed       the task goes on: on its own thread, whichever one that was
+//   starting ---> waiting ---> resumed       the task continues on its own thread, whichever thread resumed
 //       |            |
-//       |            +--> abandoned          the task was cancelled, or taken away; the resumer waits for who comes
-//       late
+//       |            +--> abandoned          the task was cancelled or destroyed; the resumer waits for a late
+//       |                                    resumption
 //       +--> resumed                         before the task has begun to wait
 //
-// The resumer keeps the awaitable (if it was given as a value) and its awaiter until it has been resumed: what never is
-// resumed is never freed.
+// The resumer keeps the awaitable (if it was passed as a value) and its awaiter until it has been resumed. A resumer
+// that is never resumed is never freed.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,7 @@ namespace proapi::detail {
 
 class Worker;
 
-// What its operator co_await gives, or itself.
+// Returns the result of the awaitable's operator co_await, or the awaitable itself if it has none.
 template <class Awaitable>
 decltype(auto) get_awaiter(Awaitable&& awaitable) {
     if constexpr (requires { std::forward<Awaitable>(awaitable).operator co_await(); }) {
@@ -37,8 +37,8 @@ decltype(auto) get_awaiter(Awaitable&& awaitable) {
     }
 }
 
-// One wait, shared by the task and by whoever resumes it. Made and released by the task; deletes itself once both are
-// done with it.
+// One wait, shared by the task and the code that resumes it. The task creates and releases it; it deletes itself once
+// both sides are done with it.
 class ExternalWait {
 public:
     ExternalWait() = default;
@@ -46,16 +46,16 @@ public:
     ExternalWait& operator=(const ExternalWait&) = delete;
 
     // --- the task's side, on its thread ---
-    // False where there is nothing to wait for (any more). Else `operation` is completed later, on this thread.
+    // Returns false if there is nothing (more) to wait for. Otherwise `operation` is completed later, on this thread.
     [[nodiscard]] bool start(Operation& operation);
-    // Throws what the awaiter has thrown when it was to suspend.
+    // Rethrows the exception of the awaiter's await_suspend(), if any.
     void check() const;
-    // The task does not wait (any more).
+    // The task does not wait, or has stopped waiting.
     void release() noexcept;
 
 protected:
     virtual ~ExternalWait();
-    // Gives the awaiter the resumer to resume; what goes on now: nothing, or the resumer.
+    // Passes the resumer to the awaiter. Returns the coroutine to run now: a no-op coroutine, or the resumer.
     [[nodiscard]] virtual std::coroutine_handle<> suspend(std::coroutine_handle<> resumer) = 0;
 
 private:
@@ -68,20 +68,20 @@ private:
     void finish();
 
     std::atomic<Phase> phase_ = Phase::starting;
-    std::shared_ptr<Worker> worker_;  // the task's thread
+    std::shared_ptr<Worker> worker_;  // the worker of the task's thread
     std::coroutine_handle<> resumer_;
     std::exception_ptr error_;
-    // The task's thread's.
+    // Used on the task's thread only.
     Operation* operation_ = nullptr;
-    bool is_over_ = true;  // nobody will come any more
-    // Of the list of the abandoned.
+    bool is_over_ = true;  // no resumption is pending
+    // Links of the list of abandoned waits.
     ExternalWait *next_ = nullptr, *previous_ = nullptr;
 };
 
 template <class Awaitable>
 class TypedExternalWait final : public ExternalWait {
 public:
-    // A value is kept where it can be moved; what somebody else holds is referred to.
+    // A value is kept if it can be moved; an object that the caller holds is referred to.
     static constexpr bool is_kept = !std::is_lvalue_reference_v<Awaitable> && std::is_move_constructible_v<Awaitable>;
     using Held = std::conditional_t<is_kept, Awaitable, Awaitable&&>;
     explicit TypedExternalWait(Awaitable&& awaitable)
@@ -124,7 +124,7 @@ public:
     }
     bool await_suspend(std::coroutine_handle<> waiting) {
         if (!external_->start(*this)) return false;
-        check_cancelled();  // by what the awaiter has done
+        check_cancelled();  // start() ran the awaiter, which may have cancelled this task
         suspend(waiting);
         return true;
     }
@@ -134,7 +134,8 @@ public:
         return external_->awaiter().await_resume();
     }
     void on_cancel() override {
-        // What can't be kept is in the coroutine that waits: that goes on once the other library is done with it.
+        // An awaitable that can't be kept lives in the waiting coroutine, which therefore continues only after the
+        // other library is done with it.
         if constexpr (!std::is_lvalue_reference_v<Awaitable> && !TypedExternalWait<Awaitable>::is_kept &&
                       std::is_same_v<decltype(get_awaiter(std::declval<Awaitable>())), Awaitable&&>)
             return put_off_cancel();
@@ -143,7 +144,7 @@ public:
     }
 
 private:
-    TypedExternalWait<Awaitable>* external_;  // null: released
+    TypedExternalWait<Awaitable>* external_;  // null after release
 };
 
 }  // namespace proapi::detail

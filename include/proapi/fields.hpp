@@ -1,5 +1,5 @@
-// Names and values as requests carry them: headers, query parameters, path parameters, cookies, form fields. An ordered
-// multimap, small enough for linear search; a name that comes twice keeps both values.
+// Names and values of a request: headers, query parameters, path parameters, cookies, form fields. An ordered multimap,
+// small enough for linear search; a repeated name keeps all its values.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@ class Fields {
 public:
     using Field = std::pair<std::string, std::string>;
 
-    // The last value of that name, if any. The view lives as long as the object; of a temporary one, such as
-    // request.form(), each of these gives values of their own.
+    // Returns the last value of that name, if any. The view lives as long as this object. On a temporary object, such
+    // as request.form(), these members return copies instead of views.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const& noexcept;
     [[nodiscard]] std::optional<std::string> get(std::string_view name) const&&;
     [[nodiscard]] std::string get(std::string_view name, std::string_view fallback) const;
-    // The same; throws HTTPException(400), naming the field, where there is none.
+    // The same, but throws HTTPException(400), naming the field, if there is no value.
     [[nodiscard]] const std::string& operator[](std::string_view name) const&;
     [[nodiscard]] std::string operator[](std::string_view name) const&&;
     // All values of that name, in order.
@@ -64,7 +64,7 @@ public:
     explicit Params(std::vector<Field> fields) noexcept : Fields(Case::sensitive, std::move(fields)) {}
 };
 
-// Where a peer is.
+// The address of a peer.
 struct Client {
     std::string host;  // numeric
     std::uint16_t port = 0;

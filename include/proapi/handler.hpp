@@ -1,5 +1,5 @@
-// How a handler's signature is read: what it takes, what it gives, and whether that fits the route's parameters.
-// Everything here happens while a program is compiled or a route is registered.
+// Reads a handler's signature: its parameters, its result, and whether they fit the parameters of the route. All checks
+// run when the program is compiled or the route is registered.
 #pragma once
 
 #include <concepts>
@@ -19,7 +19,7 @@
 
 namespace proapi::detail {
 
-// What a path parameter's text can be made into, by the converter that its route names.
+// The types that a path parameter's text can be converted to, depending on the converter in the route.
 enum class ParameterKind : std::uint8_t { text, integer, floating, uuid };
 
 template <class T>
@@ -61,10 +61,10 @@ struct PathParameter<Uuid> {
     static bool read(const std::string& text, Uuid& value) noexcept;
 };
 
-// The values of a path's parameters, in the order of its pattern.
+// The values of a path's parameters, in the order of the pattern.
 using PathValues = std::vector<std::pair<std::string, std::string>>;
 
-// False where one can't be held by the type that the handler takes: no such page.
+// Returns false if the handler's type can't represent a value: the page does not exist.
 template <class... Args>
 bool read_parameters([[maybe_unused]] const PathValues& values, std::tuple<Args...>& arguments) {
     [[maybe_unused]] std::size_t index = 0;
@@ -111,7 +111,7 @@ struct CallableSignature<F> {
 template <class F>
 using HandlerSignature = typename CallableSignature<std::decay_t<F>>::type;
 
-// The arguments behind the first one, if that is `First`.
+// The arguments after the first one if that is `First`, otherwise all arguments.
 template <class First, class List>
 struct PathArguments;
 template <class First, class... A>
@@ -136,12 +136,12 @@ struct TaskResult<Task<T>> {
     using type = T;
 };
 
-// What a route needs to know of its handler, and how it is called.
+// What a route needs to know about its handler, and how to call it.
 class WebSocketHandler {
 public:
     virtual ~WebSocketHandler() = default;
     [[nodiscard]] virtual std::vector<ParameterKind> parameters() const = 0;
-    // Nothing where a path parameter does not fit its type.
+    // Returns std::nullopt if the type of a path parameter can't represent its value.
     [[nodiscard]] virtual std::optional<Task<>> call(WebSocketConnection websocket, const PathValues& values) = 0;
 };
 
@@ -150,7 +150,7 @@ public:
     virtual ~HttpHandler() = default;
     [[nodiscard]] virtual std::vector<ParameterKind> parameters() const = 0;
     [[nodiscard]] virtual std::optional<Task<Response>> call(Request request, const PathValues& values) = 0;
-    // Else it runs in a thread, and can't be interrupted.
+    // Whether the handler is a coroutine. If not, it runs in a thread and can't be interrupted.
     [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
 };
 
@@ -175,7 +175,7 @@ private:
     F function_;
 };
 
-// What `call` gives, called in a thread of the pool: it may block.
+// Calls `call` in a thread of the pool, where it may block, and returns its result.
 [[nodiscard]] Task<Response> in_thread(std::function<Response()> call);
 
 template <class T>
@@ -225,8 +225,8 @@ private:
             return function_(std::move(arguments)...);
         }
     }
-    // The result becomes a response in the expression that calls the handler: until its end the request and the
-    // handler's parameters live, and a pointer into them may be read.
+    // The result becomes a response within the expression that calls the handler. The request and the handler's
+    // parameters live until that expression ends, so a pointer into them may be read.
     Response respond_now(const Request& request, Args&... arguments) {
         if constexpr (std::is_void_v<Result>) {
             invoke(request, arguments...);

@@ -1,4 +1,4 @@
-// JSON values: nlohmann::json under the project's name, and the two conversions that the framework makes of them.
+// JSON values: nlohmann::json under the project's name, and the framework's conversions from and to text.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,15 +14,16 @@ namespace proapi {
 
 using Json = nlohmann::json;
 
-// Arrays and objects nested deeper than this are refused, both ways: a peer must not choose how much stack we use.
+// Arrays and objects nested deeper than this are refused in both directions: a peer must not choose how much stack the
+// server uses.
 inline constexpr std::size_t max_json_depth = 200;
 
-// Compact UTF-8. Throws std::invalid_argument for NaN and Infinity (browsers can't parse them), for strings that are
-// not UTF-8, for a discarded value (of a parse that has failed) and for what is nested deeper than max_json_depth.
+// Returns compact UTF-8. Throws std::invalid_argument for NaN and Infinity (browsers can't parse them), for strings
+// that are not UTF-8, for a discarded value (the result of a failed parse) and for nesting deeper than max_json_depth.
 [[nodiscard]] std::string write_json(const Json& value);
-// Throws std::invalid_argument, with where and why, for text that is not JSON (RFC 8259), for what is nested too deep
-// and for whole numbers that fit neither std::int64_t nor std::uint64_t, which Json can't hold as they are. A byte
-// order mark at the beginning is skipped.
+// Throws std::invalid_argument, with position and reason, for text that is not JSON (RFC 8259), for nesting that is too
+// deep, and for integers that fit neither std::int64_t nor std::uint64_t, which Json can't represent exactly. Skips a
+// byte order mark at the beginning.
 [[nodiscard]] Json parse_json(std::string_view text);
 
 namespace detail {
@@ -32,7 +33,7 @@ namespace detail {
 // low bits of what is too large.
 [[nodiscard]] std::optional<std::string> find_altered_number(const Json& given, const Json& made);
 
-// Views and pointers, also as elements of containers, pairs and tuples.
+// Views and pointers, including those in the elements of containers, pairs and tuples.
 template <class T>
 inline constexpr bool holds_views = std::is_pointer_v<T> || std::is_reference_v<T> || std::ranges::enable_view<T>;
 template <class T>
@@ -46,7 +47,7 @@ inline constexpr bool holds_views<std::pair<First, Second>> = holds_views<First>
 template <class... Elements>
 inline constexpr bool holds_views<std::tuple<Elements...>> = (holds_views<Elements> || ...);
 
-// std::array, pair, tuple: how many elements it has.
+// Types with a fixed number of elements: std::array, pair, tuple.
 template <class T>
 concept FixedSize = requires { std::tuple_size<T>::value; };
 

@@ -1,4 +1,4 @@
-// ProAPI: an application: its routes, its settings, and running it.
+// ProAPI: an application, with its routes, its settings, and the calls that run it.
 //
 //   proapi::ProAPI app;
 //   app.websocket("/ws", [](proapi::WebSocketConnection websocket) -> proapi::Task<> {
@@ -7,8 +7,8 @@
 //   });
 //   app.run_or_exit({.port = 8000});
 //
-// Patterns: "/chat/{room}", "/page/{number:int}", converters int, float, uuid, path. Path parameters are given to the
-// handler by position, behind the connection or the optional Request.
+// Patterns: "/chat/{room}", "/page/{number:int}"; the converters are int, float, uuid and path. The handler takes path
+// parameters by position, after the connection or the optional Request.
 #pragma once
 
 #include <filesystem>
@@ -30,49 +30,51 @@ class Site;
 class RunningWorkers;
 }  // namespace detail
 
-// Of one route.
+// Options of one route.
 struct RouteOptions {
-    // The handler, which must be a coroutine, is cancelled when its client leaves: Cancelled comes out of what it waits
-    // for. A WebSocket's client has left when closed() becomes true, unless its own handler closed it; an HTTP one when
-    // the connection is lost or it has ended its side (FIN), which some do that still read, as nc: they get no answer.
-    // Nothing is logged. Once an HTTP handler has returned it is not cancelled; a stream ends with its client anyway.
+    // Cancels the handler, which must be a coroutine, when its client leaves: the operation that it waits for throws
+    // Cancelled. The client of a WebSocket has left when closed() becomes true, unless its own handler closed the
+    // connection. An HTTP client has left when the connection is lost or the client has ended its side (FIN). Some
+    // clients, such as nc, do the latter while they still read; they get no answer. Nothing is logged. An HTTP handler
+    // that has returned is not cancelled; a stream ends with its client in any case.
     bool cancel_on_disconnect = false;
 };
 
 // How static_files() serves a directory.
 struct StaticOptions {
-    // Also what begins with a dot, such as .env or .git/config: otherwise a 404, but for a .well-known that is in the
-    // directory itself.
+    // Also serves names that begin with a dot, such as .env or .git/config. Without this option they are answered with
+    // 404, except for a .well-known in the directory itself.
     bool dot_files = false;
 };
 
-// For ProAPI::response_headers(): what browsers should be told of any page that does not say otherwise. They must not
-// guess content types, let other sites frame the page, or give its address or its window to other sites.
+// Headers for ProAPI::response_headers(): what browsers should know about any page that does not say otherwise. They
+// must not guess content types, let other sites frame the page, or reveal its address or its window to other sites.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> security_headers();
 
-// A server that runs in threads of its own. Stops when it is destroyed.
+// A server that runs in its own threads. Destroying it stops it.
 //
-// Handlers that are no coroutines can't be interrupted. Those that still run when shutdown_timeout is over are left to
-// themselves: nobody waits for them or for what they give, and they may outlive the RunningServer, the ProAPI and
-// main(); the handlers' own objects (a lambda's captures) live until they end, but what these refer to must, too. Those
-// that have not begun by then never do.
+// Handlers that are not coroutines can't be interrupted. Those that still run after shutdown_timeout are abandoned: the
+// server neither waits for them nor uses their results, and they may outlive the RunningServer, the ProAPI and main().
+// The handlers' own objects (a lambda's captures) live until these handlers end; everything that those objects refer to
+// must live as long. Handlers that have not begun by then never run.
 //
-// One that was moved from throws std::logic_error, whatever it is asked.
+// Every member function of a moved-from RunningServer throws std::logic_error.
 class RunningServer {
 public:
     RunningServer(RunningServer&&) noexcept;
     RunningServer& operator=(RunningServer&&) noexcept;
     ~RunningServer();
 
-    // The one that was asked for, or the one that was free.
+    // The port that was requested, or for port 0 the free port that was chosen.
     [[nodiscard]] std::uint16_t port() const;
     // "http://127.0.0.1:8000"
     [[nodiscard]] std::string url() const;
-    // Stops to accept, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, cancels those that are
-    // left. Spawned tasks are cancelled once no handler of their worker runs. Gives back at once; any thread.
+    // Stops accepting, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, then cancels the
+    // remaining ones. Spawned tasks are cancelled once no handler runs on their worker. Returns immediately. Any
+    // thread.
     void stop();
-    // Until it has stopped: no coroutine runs and no handler begins any more, and routes and settings may be given
-    // again. Any threads, but not from a handler.
+    // Waits until the server has stopped: no coroutine runs, no handler can begin, and routes and settings may be
+    // changed again. Any thread, also several at once, but not from a handler.
     void wait();
 
 private:
@@ -83,7 +85,8 @@ private:
     std::unique_ptr<detail::RunningWorkers> serving_;
 };
 
-// Routes and settings are given while it does not run, from one thread. Registering what can't work throws RouteError.
+// Register routes and settings from one thread, while the application does not run. Registering something that can't
+// work throws RouteError.
 class ProAPI {
 public:
     ProAPI();
@@ -91,13 +94,13 @@ public:
     ProAPI(const ProAPI&) = delete;
     ProAPI& operator=(const ProAPI&) = delete;
 
-    // handler: Task<>(WebSocketConnection, path parameters...). `settings`: limits of this route alone.
+    // handler: Task<>(WebSocketConnection, path parameters...). `settings`: limits of this route only.
     template <class F>
     void websocket(std::string_view pattern, F handler, const RouteOptions& options = {}, const Settings& settings = {},
                    std::source_location where = std::source_location::current()) {
         add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), options, settings, where);
     }
-    // A template so that {.cancel_on_disconnect = true} means the other one, to g++ 12 too.
+    // A template, so that g++ 12 too resolves {.cancel_on_disconnect = true} to the other overload.
     template <class F, class S = Settings>
         requires std::same_as<S, Settings>
     void websocket(std::string_view pattern, F handler, const S& settings,
@@ -106,14 +109,14 @@ public:
     }
 
     // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A
-    // handler that is no coroutine runs in a thread of a pool: it may block, and spawn() and sleep() are not for it.
-    // `method` in any case: "get" is GET.
+    // handler that is not a coroutine runs in a thread of a pool: it may block, but can't call spawn() or sleep().
+    // `method` is case-insensitive: "get" is GET.
     template <class F>
     void route(std::string_view method, std::string_view pattern, F handler, const RouteOptions& options = {},
                std::source_location where = std::source_location::current()) {
         add_http(method, pattern, detail::make_http_handler(std::move(handler)), options, where);
     }
-    // Serves HEAD too, unless that has a handler.
+    // Serves HEAD too, unless HEAD has its own handler.
     template <class F>
     void get(std::string_view pattern, F handler, const RouteOptions& options = {},
              std::source_location where = std::source_location::current()) {
@@ -134,7 +137,7 @@ public:
                std::source_location where = std::source_location::current()) {
         route("PATCH", pattern, std::move(handler), options, where);
     }
-    // DELETE, which C++ keeps for itself.
+    // DELETE. The name `delete` is a C++ keyword.
     template <class F>
     void del(std::string_view pattern, F handler, const RouteOptions& options = {},
              std::source_location where = std::source_location::current()) {
@@ -151,20 +154,20 @@ public:
         route("OPTIONS", pattern, std::move(handler), options, where);
     }
 
-    // The files below `directory` (and none outside), at paths that begin with `prefix`.
+    // Serves the files below `directory`, and none outside it, at paths that begin with `prefix`.
     void static_files(std::string_view prefix, const std::filesystem::path& directory,
                       const StaticOptions& options = {}, std::source_location where = std::source_location::current());
-    // Python's name for it, as far as C++ lets us.
+    // The name that Python uses, as close as C++ allows.
     void static_(std::string_view prefix, const std::filesystem::path& directory, const StaticOptions& options = {},
                  std::source_location where = std::source_location::current()) {
         static_files(prefix, directory, options, where);
     }
 
-    // Runs `function` (no arguments, Task<>), which is kept, beside the handlers: called before start() or run(), each
-    // time that the application serves, on one of its workers; called in a handler or task, now, on that one's worker.
-    // No connection's end ends it. When the server stops, it is cancelled as soon as no handler of its worker runs.
-    // What leaves it is logged with `name`, the call's file and line unless it is given. Throws std::logic_error on
-    // another thread while the application serves.
+    // Runs `function` (no arguments, returns Task<>), which is kept, alongside the handlers. Called before start() or
+    // run(), it runs on one worker each time the application serves; called in a handler or task, it runs at once, on
+    // the worker of that handler. The end of a connection does not end it. When the server stops, it is cancelled as
+    // soon as no handler runs on its worker. An exception that leaves it is logged with `name`, or with the file and
+    // line of the call if `name` is empty. Throws std::logic_error on another thread while the application serves.
     template <class F>
     void background(F function, std::string_view name = {},
                     std::source_location where = std::source_location::current()) {
@@ -174,27 +177,27 @@ public:
         add_background([kept] { return make_task([kept] { return std::invoke(*kept); }); }, name, where);
     }
 
-    // Fields for every response that does not have them already: handlers', files, the engine's own refusals and the
-    // answers to handshakes. Throws std::invalid_argument: a field that HTTP does not allow, or that the server writes
-    // itself.
+    // Adds fields to every response that does not have them already: handlers' responses, files, the engine's own
+    // refusals, and the answers to handshakes. Throws std::invalid_argument for a field that HTTP does not allow or
+    // that the server writes itself.
     void response_headers(const std::vector<std::pair<std::string, std::string>>& fields);
 
-    // Sets a limit of the whole application; routes may have their own. Throws std::invalid_argument with what is
-    // wrong.
+    // Sets a limit for the whole application; routes may override it. Throws std::invalid_argument with the reason.
     void setting(std::string_view name, std::string_view value);
-    // Throws std::invalid_argument where settings contradict each other, such as low_water above high_water.
+    // Throws std::invalid_argument if settings contradict each other, such as low_water above high_water.
     void check_settings() const;
 
     // Serves until SIGINT or SIGTERM, then stops gracefully and returns; a second signal exits at once with 128 + its
-    // number. Prints where it serves. Throws std::runtime_error with one line that says what is wrong: a busy port, a
-    // bad option, another run() of this process. Handlers that are no coroutines and do not end are left, as by
-    // RunningServer.
+    // number. Prints the server's URL. Throws std::runtime_error with a one-line reason: a busy port, an invalid
+    // option, another run() in this process. Handlers that are not coroutines and do not end are abandoned, as
+    // described at RunningServer.
     void run(const RunOptions& options = {});
-    // The same for a main() that has nothing left to do: what is wrong is one line on stderr and exit status 1, and
-    // handlers that do not end are left by exiting at once, with status 0.
+    // The same for a main() that has nothing else to do: an error is printed as one line on stderr and the process
+    // exits with status 1. If handlers do not end, the process exits at once with status 0.
     void run_or_exit(const RunOptions& options = {});
-    // Serves in threads of its own. Throws std::runtime_error in the cases above. What handlers refer to must outlive
-    // it, and what those that are no coroutines refer to must outlive these (see RunningServer).
+    // Serves in its own threads. Throws std::runtime_error in the cases above. Everything that handlers refer to must
+    // outlive the RunningServer; for handlers that are not coroutines, it must outlive those handlers (see
+    // RunningServer).
     [[nodiscard]] RunningServer start(const RunOptions& options = {});
 
 private:
@@ -202,7 +205,7 @@ private:
                        const RouteOptions& options, const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
                   const RouteOptions& options, std::source_location where);
-    // The handlers that are left.
+    // Returns the number of handlers that were abandoned.
     [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
     void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);
 

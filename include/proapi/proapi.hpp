@@ -1,4 +1,4 @@
-// All of ProAPI.
+// Includes all of ProAPI.
 #pragma once
 
 #include "proapi/completion.hpp"

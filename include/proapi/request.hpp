@@ -1,6 +1,6 @@
-// Request: one HTTP request, whole, as its handler sees it. A cheap handle. It belongs to the handler's thread. What
-// its members refer to lives until the response is written, and after that as long as a copy of the request does. One
-// that was moved from throws std::logic_error, whatever it is asked.
+// Request: one complete HTTP request, as its handler sees it. A cheap handle that belongs to the handler's thread. The
+// data that its accessors refer to lives until the response is written, and after that as long as a copy of the request
+// does. Every member function of a moved-from Request throws std::logic_error.
 #pragma once
 
 #include <memory>
@@ -17,12 +17,12 @@ namespace detail {
 class RequestState;
 }
 
-// A file in a form. What the client calls it is no path to write to: it may be "../../etc/passwd", or empty.
+// A file in a form. Do not use the client's file name as a path: it may be "../../etc/passwd", or empty.
 struct UploadFile {
-    std::string name;      // of the form's field; several files may have the same
+    std::string name;      // the form field's name; several files may have the same
     std::string filename;  // UTF-8
     std::string content_type = "text/plain";
-    std::string_view data;              // octets, of the request's body
+    std::string_view data;              // octets, a view of the request's body
     std::shared_ptr<const void> owner;  // keeps the body: `data` lives as long as a copy of this file
 };
 
@@ -37,25 +37,25 @@ public:
     [[nodiscard]] const Client& client() const;
     [[nodiscard]] const std::string& url() const;
 
-    // Whether the client has left: the connection is lost, or it has ended its side (some that do that still read). For
-    // handlers that are coroutines, on their thread: std::logic_error elsewhere.
+    // Whether the client has left: the connection is lost, or the client has ended its side (some clients do that and
+    // still read). For handlers that are coroutines, on their thread; throws std::logic_error elsewhere.
     [[nodiscard]] bool is_disconnected() const;
 
-    // Octets, whatever they mean. The view lives as the class says; one that is kept longer needs a copy of the
-    // request, or std::string(request.body()).
+    // The octets of the body, uninterpreted. The lifetime of the view is described above; to keep it longer, keep a
+    // copy of the request, or std::string(request.body()).
     [[nodiscard]] std::string_view body() const;
-    // Throws HTTPException(400) where the body is not JSON.
+    // Throws HTTPException(400) if the body is not JSON.
     [[nodiscard]] Json json() const;
     // The text fields of an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578). Throws
-    // HTTPException(415) for another type, 400 for a multipart body that is malformed.
+    // HTTPException(415) for any other type, and 400 for a malformed multipart body.
     [[nodiscard]] Params form() const;
-    // The files of a multipart/form-data body, in order; an urlencoded form has none. Throws as form() does.
+    // The files of a multipart/form-data body, in order; an urlencoded form has none. Throws the same as form().
     [[nodiscard]] std::vector<UploadFile> files() const;
 
     explicit Request(std::shared_ptr<const detail::RequestState> state) noexcept : state_(std::move(state)) {}
 
 private:
-    // Throws std::logic_error where it was moved from.
+    // Throws std::logic_error if the request was moved from.
     [[nodiscard]] const detail::RequestState& state() const;
 
     std::shared_ptr<const detail::RequestState> state_;

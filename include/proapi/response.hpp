@@ -1,5 +1,5 @@
-// Response: what an HTTP handler gives back: text, JSON, octets, a file, or a body that is written while it goes.
-// Handlers may return std::string (HTML), Json, Bytes or nothing (204) instead.
+// Response: the result of an HTTP handler: text, JSON, octets, a file, or a body that is streamed. Handlers may return
+// std::string (HTML), Json, Bytes or nothing (204) instead.
 #pragma once
 
 #include <filesystem>
@@ -23,8 +23,8 @@ namespace detail {
 
 class StreamState;
 
-// Written when it was made; awaiting it waits while the outgoing buffer is above high water. Gives whether the client
-// is still there.
+// The part was written when this object was created. Awaiting it waits if the outgoing buffer was above its high-water
+// mark, until that has drained, and returns whether the client is still connected.
 class WriteOperation final : public Operation {
 public:
     WriteOperation(std::shared_ptr<StreamState> state, bool is_full, bool has_ended) noexcept;
@@ -44,8 +44,8 @@ private:
 // The body of a streamed response.
 class BodyWriter {
 public:
-    // Sends the next part, at once. `co_await` it to be slowed down to the client's pace and to learn whether it is
-    // still there.
+    // Sends the next part at once. Await the result to slow down to the client's pace and to learn whether the client
+    // is still connected.
     detail::WriteOperation write(std::string_view part) const;
 
     explicit BodyWriter(std::shared_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
@@ -61,8 +61,8 @@ struct Response {
     std::variant<std::string, std::filesystem::path, Stream> body;
     int status_code = 200;
     Headers headers;
-    // Text types get "; charset=utf-8" unless they name a charset; a Content-Type in `headers` wins. Empty: by the
-    // file's ending for a file, none for octets.
+    // Text types get "; charset=utf-8" unless they name a charset; a Content-Type in `headers` takes precedence. If
+    // this is empty, a file's type depends on its extension, and octets have none.
     std::string media_type;
     // The older names of status_code and media_type.
     int& status = status_code;
@@ -94,11 +94,11 @@ struct Response {
 
     // Throws std::invalid_argument (see write_json).
     [[nodiscard]] static Response json(const Json& content, int status_code = 200);
-    // With validators, conditional requests and ranges; a file that is not there: 404.
+    // Supports validators, conditional requests and ranges. A missing file is answered with 404.
     [[nodiscard]] static Response file(std::filesystem::path path, std::string media_type = {});
-    // The head goes out with the first part, or when `write` first waits. What leaves `write` before becomes the
-    // response, as if the handler had thrown it; afterwards it cuts the connection. For HEAD it runs up to there, and
-    // is destroyed.
+    // The head is sent with the first part, or when `write` first waits. An exception that leaves `write` before that
+    // becomes the response, as if the handler had thrown it; after that it closes the connection abruptly. For HEAD,
+    // `write` runs to the same point and is then destroyed.
     [[nodiscard]] static Response stream(Stream write, std::string media_type = "application/octet-stream");
 };
 
@@ -109,8 +109,8 @@ inline constexpr bool is_response_value =
     std::is_void_v<R> || std::is_same_v<R, Response> || std::is_same_v<R, Bytes> || std::is_same_v<R, Json> ||
     std::is_convertible_v<R, std::string_view>;
 
-// References, pointers, std::string_view, std::span and the like, also a class of one's own that becomes a
-// std::string_view and copies as plain octets do: what they mean may be gone before it is sent.
+// References, pointers, std::string_view, std::span and similar types, and any class that converts to std::string_view
+// and is trivially copyable: the text that they refer to may be destroyed before it is sent.
 template <class R>
 inline constexpr bool refers_to_others =
     !std::is_void_v<R> &&
@@ -118,8 +118,8 @@ inline constexpr bool refers_to_others =
      std::ranges::enable_borrowed_range<std::remove_cvref_t<R>> ||
      (std::is_convertible_v<R, std::string_view> && std::is_trivially_copyable_v<R>));
 
-// A literal: a handler that is not a coroutine may return it, and its octets are copied while all that the handler was
-// given is still there.
+// A literal. A handler that is not a coroutine may return it: its octets are copied while all arguments of the handler
+// are still alive.
 template <class R>
 inline constexpr bool is_literal = std::is_same_v<std::remove_cv_t<R>, const char*>;
 

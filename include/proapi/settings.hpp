@@ -1,4 +1,4 @@
-// How an application is run, and its settings by name.
+// How to run an application, and its settings by name.
 #pragma once
 
 #include <cstdint>
@@ -10,40 +10,40 @@
 
 namespace proapi {
 
-// Names and values of limits, such as {"max_message_size", "65536"}: times in seconds, sizes in octets.
+// Names and values of limits, such as {"max_message_size", "65536"}. Times are in seconds, sizes in octets.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-// A line for each request and two for each WebSocket, by spdlog's logger "proapi.access" (stderr, unless the
-// application has registered one of that name before). common: the Common Log Format; json: an object a line.
+// Writes one line for each request and two for each WebSocket, through spdlog's logger "proapi.access" (stderr, unless
+// the application registered a logger of that name before). common: the Common Log Format; json: one object per line.
 enum class AccessLog : std::uint8_t { off, common, json };
 
 struct RunOptions {
-    // None: PROAPI_HOST in the environment, or "127.0.0.1".
+    // If not set: PROAPI_HOST in the environment, or "127.0.0.1".
     std::optional<std::string> host = std::nullopt;
-    // None: PROAPI_PORT in the environment, or 8000. 0: one that is free.
+    // If not set: PROAPI_PORT in the environment, or 8000. 0 chooses a free port.
     std::optional<int> port = std::nullopt;
-    // Python's fast mode; C++ is always in it.
+    // Python's fast mode. C++ always runs this way, so the flag has no effect.
     bool fast = false;
-    // Threads, each with a loop of its own; a connection stays on the one that accepted it. With more than one,
-    // handlers run in parallel, and what they share needs a lock.
+    // Number of threads, each with its own loop; a connection stays on the thread that accepted it. With more than one
+    // thread, handlers run in parallel, and the data that they share needs a lock.
     int workers = 1;
-    // None: PROAPI_ACCESS_LOG in the environment (off, common, json), or off.
+    // If not set: PROAPI_ACCESS_LOG in the environment (off, common, json), or off.
     std::optional<AccessLog> access_log = std::nullopt;
 };
 
-// What one worker has done and is doing.
+// Counters and current state of one worker.
 struct Statistics {
     std::uint64_t accepted = 0, refused = 0;        // sockets
     std::uint64_t connections = 0, websockets = 0;  // open now
-    std::uint64_t http = 0;                         // of the connections, those that are no WebSockets
-    std::uint64_t tasks = 0;                        // handlers and spawned tasks that run now
+    std::uint64_t http = 0;                         // connections that are not WebSockets
+    std::uint64_t tasks = 0;                        // running handlers and spawned tasks
     std::uint64_t dropped = 0;                      // sends to ended connections
-    std::uint64_t send_queued_bytes = 0;            // sent by handlers, not taken by the kernel yet
-    std::uint64_t partial_bytes = 0;                // of requests and messages that have begun and not ended
+    std::uint64_t send_queued_bytes = 0;            // sent by handlers, not yet taken by the kernel
+    std::uint64_t partial_bytes = 0;                // of incomplete requests and messages
     std::map<std::uint16_t, std::uint64_t> closed;  // WebSockets, by close code
     std::vector<std::pair<std::string, double>> limits;
 };
-// Of the worker that runs the caller. Throws std::logic_error outside of a handler or task.
+// Statistics of the caller's worker. Throws std::logic_error outside a handler or task.
 [[nodiscard]] Statistics statistics();
 
 }  // namespace proapi

@@ -1,11 +1,11 @@
-// Task: a coroutine that gives a T. It starts when it is awaited (or spawned), its exceptions come out of co_await,
-// and however many tasks are awaited in a loop, the stack does not grow, in debug builds neither.
+// Task: a coroutine that returns a T. It starts when it is awaited (or spawned), and co_await rethrows its exceptions.
+// The stack does not grow however many tasks a loop awaits, not even in debug builds.
 //
 //   proapi::Task<int> answer() { co_await proapi::sleep(std::chrono::seconds(1)); co_return 42; }
 //   int n = co_await answer();
 //
-// Tasks belong to one thread: the reactor's on which they were started. They may await what other libraries have made
-// for coroutines, too: whichever thread that resumes them on, they go on on their own (see ExternalOperation).
+// A task belongs to one thread: that of the reactor on which it was started. It may also await the awaitables of other
+// libraries: whichever thread resumes them, the task continues on its own thread (see ExternalOperation).
 #pragma once
 
 #include <concepts>
@@ -29,7 +29,7 @@ namespace detail {
 
 struct TaskAccess;
 
-// Awaits something where it stands; g++ 12 would make a copy of it.
+// Awaits an awaiter in place; g++ 12 would copy it.
 template <class Awaiter>
 struct AwaiterRef {
     Awaiter& awaiter;
@@ -41,7 +41,7 @@ struct AwaiterRef {
     decltype(auto) await_resume() const { return awaiter.await_resume(); }
 };
 
-// One of ours that an operator co_await gives. It does not move once it has its context.
+// An operation of this library that an operator co_await returns. It does not move once it has its context.
 template <class Awaitable>
 class ConvertedOperation {
 public:
@@ -63,7 +63,7 @@ inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<Task<T>> = true;
 
-// Throws std::logic_error for a task that is awaited or spawned and can't be: its coroutine has run, or it has none.
+// Throws std::logic_error for a task that can't be awaited or spawned: its coroutine has run, or it has none.
 [[noreturn]] void refuse_task(bool has_run);
 
 class PromiseBase {
@@ -73,7 +73,7 @@ public:
         template <class Promise>
         std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             const PromiseBase& promise = ended.promise();
-            // The awaiting coroutine is still on the stack, below us: it goes on by itself.
+            // The awaiting coroutine is still on the stack below this one and continues by itself.
             if (promise.runs_inline_) return std::noop_coroutine();
             if (promise.task_owner_) return promise.task_owner_->on_done();
             return promise.continuation_ ? promise.continuation_ : std::noop_coroutine();
@@ -84,7 +84,7 @@ public:
     std::suspend_always initial_suspend() const noexcept { return {}; }
     FinalAwaiter final_suspend() const noexcept { return {}; }
 
-    // Whatever is awaited learns on whose behalf, or is waited for in a way that remembers it.
+    // Passes the context to the awaited operation, or wraps the awaitable in an operation that keeps the context.
     template <class Awaitable>
     auto await_transform(Awaitable&& awaitable) const {
         if constexpr (is_task<std::remove_cvref_t<Awaitable>>) {
@@ -114,7 +114,7 @@ template <class T>
 class Promise final : public PromiseBase {
 public:
     Task<T> get_return_object() noexcept;
-    template <class U = T>  // the default is for lists in braces
+    template <class U = T>  // the default is for braced lists
         requires std::is_convertible_v<U&&, T>
     void return_value(U&& value) {
         value_.emplace(std::forward<U>(value));
@@ -146,9 +146,9 @@ private:
     std::exception_ptr error_;
 };
 
-// What the framework may do with a task beyond awaiting it.
+// Operations on tasks that only the framework may use.
 struct TaskAccess {
-    // Throws std::logic_error for a task that has been awaited or spawned, or was moved from.
+    // Throws std::logic_error if the task has been awaited, spawned or moved from.
     template <class T>
     static void require_unused(const Task<T>& task) {
         if (!task.coroutine_) [[unlikely]]
@@ -157,8 +157,8 @@ struct TaskAccess {
         if (promise.continuation_ || promise.task_owner_) [[unlikely]]
             refuse_task(true);
     }
-    // Runs the task on behalf of `task_owner` until it first waits. task_owner.on_done() is called at its end, maybe
-    // within.
+    // Runs the task on behalf of `task_owner` until it first waits. Calls task_owner.on_done() when the task ends,
+    // possibly before this call returns.
     template <class T>
     static void start(Task<T>& task, TaskOwner& task_owner) {
         PromiseBase& promise = task.coroutine_.promise();
@@ -175,7 +175,7 @@ struct TaskAccess {
     static T take(Task<T>& task) {
         return task.coroutine_.promise().take();
     }
-    // Runs `awaited` until it ends or waits; whether it waits.
+    // Runs `awaited` until it ends or waits. Returns whether it waits.
     template <class T>
     static bool run_inline(std::coroutine_handle<Promise<T>> awaited, std::coroutine_handle<> awaiting) {
         PromiseBase& promise = awaited.promise();
@@ -185,7 +185,7 @@ struct TaskAccess {
         promise.runs_inline_ = false;
         return !awaited.done();
     }
-    // The same with a task that is kept.
+    // The same for a task that the caller keeps.
     template <class T>
     static bool run_until_it_waits(Task<T>& task, std::coroutine_handle<> awaiting) {
         return run_inline(task.coroutine_, awaiting);
@@ -209,13 +209,13 @@ public:
         std::swap(coroutine_, taken.coroutine_);
         return *this;
     }
-    // Destroys the coroutine: a task that still waits gives up what it waits for.
+    // Destroys the coroutine: a waiting task gives up its operation.
     ~Task() {
         if (coroutine_) coroutine_.destroy();
     }
 
-    // Awaited once, as `co_await task()` or `co_await std::move(task)`. Throws std::logic_error for a task that has
-    // been awaited or was moved from.
+    // A task is awaited once, as `co_await task()` or `co_await std::move(task)`. Throws std::logic_error for a task
+    // that has been awaited or moved from.
     auto operator co_await() && {
         detail::TaskAccess::require_unused(*this);
         struct Awaiter {
@@ -254,12 +254,13 @@ namespace detail {
 struct SpawnState;
 }
 
-// A task that runs beside the one that spawned it. Dropping the handle leaves it running. Each call throws
-// std::logic_error on another thread than the task's own, and for a handle that was moved from.
+// A task that runs alongside the task that spawned it. Dropping the handle leaves the task running. Each call throws
+// std::logic_error on a thread other than the task's own, and for a moved-from handle.
 class TaskHandle {
 public:
-    // Makes what it waits for throw Cancelled: in the loop's next turn, so that nothing of it runs within this call.
-    // What the task refers to must be there until is_done(). On a task that has ended it does nothing.
+    // Makes the operation that the task waits for throw Cancelled. That happens in the loop's next turn, so no code of
+    // the task runs within this call. The objects that the task refers to must live until is_done(). Does nothing if
+    // the task has ended.
     void cancel() const;
     [[nodiscard]] bool is_done() const;
 
@@ -271,13 +272,14 @@ private:
     std::shared_ptr<detail::SpawnState> state_;
 };
 
-// Runs `task` beside its caller: at once until it first waits, then whenever that is over. It lives as long as it runs,
-// whatever becomes of the connection whose handler started it: that connection's end is raised by what it receives,
-// while its sends are dropped and give false. An exception that leaves it is logged. When the server stops, it is
-// cancelled as soon as no handler runs. Throws std::logic_error outside of a handler or task, and for a task that has
-// run.
+// Runs `task` alongside the caller: at once until it first waits, then whenever its operation completes. The task is
+// independent of the connection whose handler started it: after that connection has ended, the task's receives throw,
+// while its sends are dropped and return false. An exception that leaves the task is logged. When the server stops, the
+// task is cancelled as soon as no handler runs. Throws std::logic_error outside a handler or task, and for a task that
+// has run.
 //
-// Not for a lambda that captures: the captures of `spawn([name]() -> Task<> { ... }())` are gone when the call returns.
+// Do not pass the task of a lambda with captures: the captures of `spawn([name]() -> Task<> { ... }())` are destroyed
+// when the call returns.
 TaskHandle spawn(Task<> task);
 
 namespace detail {
@@ -296,8 +298,8 @@ using FunctionResult = typename TaskValue<std::invoke_result_t<F&, Args...>>::ty
 
 }  // namespace detail
 
-// The task that function(arguments...) returns, with the function and the arguments kept for as long as it lives: a
-// coroutine refers to its lambda's captures and does not keep them. For tasks that are collected before they are
+// Returns the task of function(arguments...) and keeps the function and the arguments as long as that task lives: a
+// coroutine refers to its lambda's captures and does not keep them. Use it for tasks that are collected before they are
 // awaited, as for when_all():
 //
 //   for (int i = 0; i < 3; ++i) tasks.push_back(proapi::make_task([i, name]() -> proapi::Task<> { ... }));
@@ -308,7 +310,7 @@ template <class F, class... Args>
     co_return co_await std::move(task);
 }
 
-// spawn() of function(arguments...), which are kept for as long as the task lives:
+// Spawns function(arguments...) and keeps the function and the arguments as long as the task lives:
 //
 //   proapi::spawn([websocket, name]() -> proapi::Task<> { co_await websocket.send_text(name); });
 template <class F, class... Args>

@@ -1,4 +1,4 @@
-// A UUID (RFC 9562) as a value: what "{name:uuid}" gives to a handler.
+// A UUID (RFC 9562) as a value: the type of a "{name:uuid}" parameter.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace proapi {
 struct Uuid {
     std::array<std::uint8_t, 16> octets{};
 
-    // "123e4567-e89b-12d3-a456-426614174000", any case; nothing for anything else.
+    // Parses "123e4567-e89b-12d3-a456-426614174000", in any case; returns std::nullopt for any other text.
     [[nodiscard]] static std::optional<Uuid> parse(std::string_view text) noexcept;
     [[nodiscard]] std::string to_string() const;
     friend auto operator<=>(const Uuid&, const Uuid&) = default;

@@ -1,20 +1,21 @@
-// WebSocketConnection: one connection, as a handler and everyone it tells about it hold it. A cheap handle: copying,
-// comparing, hashing and keeping it after the connection is gone are safe.
+// WebSocketConnection: a handle of one connection, for its handler and for any code that the handler shares it with. It
+// is cheap: copying, comparing, hashing and keeping it are safe even after the connection has ended.
 //
-// A handle that was moved from has no connection any more: it can be compared, hashed, assigned to and destroyed, and
-// everything else throws WebSocketStateError.
+// A moved-from handle has no connection. It can be compared, hashed, assigned to and destroyed; every other call throws
+// WebSocketStateError.
 //
 // A connection belongs to the thread of its handler. send_*(), close(), closed(), buffered_amount(), path() and the
-// rest of what the request said may be called from any thread; everything else on the connection's own only.
+// other accessors of the request may be called from any thread; everything else only from the connection's own thread.
 //
-// A thread that is none of the server's, such as one that produces data, can't await its sends. It paces itself by what
-// waits, or max_buffered closes the connection:
+// A thread that does not belong to the server, such as one that produces data, can't await its sends. It must slow down
+// by itself while too much is buffered, or max_buffered closes the connection:
 //
 //   while (!websocket.closed() && websocket.buffered_amount() > 500'000) std::this_thread::sleep_for(5ms);
 //   websocket.send_bytes(next);
 //
-// The end of a connection is raised in its own handler and the tasks which that started (WebSocketDisconnect). Anywhere
-// else a send to an ended connection is dropped and gives false: one user's leaving never breaks another's handler.
+// An awaited send to an ended connection throws WebSocketDisconnect only in the connection's own handler and the tasks
+// that this handler awaits, such as the children of when_all(). Anywhere else, also in spawned tasks, the send is
+// dropped and returns false: a user who leaves never breaks another user's handler.
 #pragma once
 
 #include <any>
@@ -35,23 +36,23 @@
 
 namespace proapi {
 
-// Whether JSON goes as a text or a binary message.
+// Whether JSON is sent as a text or a binary message.
 enum class JsonMode : std::uint8_t { text, binary };
 
 namespace detail {
 
-// An operation that was done when it was called; awaiting it is allowed and never waits.
+// An operation that was complete when the call returned. Awaiting it is allowed and never waits.
 class Done {
 public:
     [[nodiscard]] bool await_ready() const noexcept { return true; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
     void await_resume() const noexcept {}
-    // It does not matter on whose behalf.
+    // The context does not matter.
     void set_context(Context*) const noexcept {}
 };
 
-// A message that was sent when this was made. Awaiting it waits, if the outgoing buffer is above its high-water mark,
-// until that has drained, and gives whether the connection took the message.
+// A message that was sent when this object was created. Awaiting it waits if the outgoing buffer is above its
+// high-water mark, until that has drained, and returns whether the connection took the message.
 class SendOperation final {
 public:
     // Called by the promise of the coroutine that awaits it.
@@ -74,10 +75,10 @@ private:
     [[nodiscard]] bool is_over();
     [[nodiscard]] bool outcome();
 
-    std::unique_ptr<Unfinished, Delete> unfinished_;  // none where all is said, as it nearly always is
+    std::unique_ptr<Unfinished, Delete> unfinished_;  // null if the result is known, which is nearly always
 };
 
-// The Close frame was queued when this was made; awaiting it waits until it has gone to the kernel.
+// The Close frame was queued when this object was created; awaiting it waits until the kernel has taken it.
 class CloseOperation final : public Operation {
 public:
     explicit CloseOperation(ConnectionRef state) noexcept;
@@ -88,10 +89,10 @@ public:
     void await_resume() const { throw_if_cancelled(); }
 
 private:
-    ConnectionRef state_;  // none where there is nothing to wait for
+    ConnectionRef state_;  // empty if there is nothing to wait for
 };
 
-// Waits until the connection is gone.
+// Waits until the connection's transport is closed.
 class WaitForEndOperation final : public Operation {
 public:
     explicit WaitForEndOperation(ConnectionRef state) noexcept;
@@ -105,10 +106,10 @@ private:
     ConnectionRef state_;
 };
 
-// Throws WebSocketStateError, naming the call: the handle or operation has been moved away.
+// Throws WebSocketStateError, naming the call: the handle or operation was moved from.
 [[noreturn]] void refuse_moved_connection(const char* call);
 
-// Waits for the next message, which is made straight from the octets that were read. Acts when it is awaited.
+// Waits for the next message, which is built directly from the octets that were read. Acts when it is awaited.
 class ReceiveOperation : public Operation {
 public:
     explicit ReceiveOperation(const ConnectionRef& state) noexcept : state_(state) {}
@@ -119,7 +120,7 @@ public:
     void on_cancel() override;
     void let_go() noexcept override;
 
-    // The connection's side: where the message goes, and that it is there.
+    // For the connection: the place for the message, and the call after storing it.
     [[nodiscard]] Message& message() noexcept { return message_; }
     void on_received() {
         received_ = true;
@@ -127,7 +128,7 @@ public:
     }
 
 protected:
-    // Throws what came instead of a message.
+    // Throws if the wait ended without a message: Cancelled or WebSocketDisconnect.
     void check_received() const;
     [[nodiscard]] std::string take_text();
     [[nodiscard]] Bytes take_bytes();
@@ -182,7 +183,7 @@ public:
     }
 };
 
-// The same, with nothing in place of WebSocketDisconnect where the end is a normal one: 1000, 1001, or no code given.
+// The same, but returns std::nullopt instead of throwing WebSocketDisconnect at a normal end: 1000, 1001, or no code.
 template <class Receiving>
 class Next final : public Receiving {
 public:
@@ -190,7 +191,7 @@ public:
     [[nodiscard]] bool await_ready() {
         try {
             return Receiving::await_ready();
-        } catch (const WebSocketDisconnect& end) {  // before anybody waited
+        } catch (const WebSocketDisconnect& end) {  // the connection had ended before the wait
             if (!is_normal(end)) throw;
             return has_ended_ = true;
         }
@@ -217,41 +218,42 @@ private:
 
 class WebSocketConnection {
 public:
-    // Sends the 101 response, at once. Throws std::invalid_argument for a subprotocol that the client did not offer and
-    // for headers that the handshake writes itself, WebSocketStateError for a second call, WebSocketDisconnect where
-    // the peer has gone already.
+    // Sends the 101 response at once. Throws std::invalid_argument for a subprotocol that the client did not offer and
+    // for headers that the handshake writes itself, WebSocketStateError for a second call, and WebSocketDisconnect if
+    // the peer has already left.
     detail::Done accept() const { return accept(std::nullopt); }
     detail::Done accept(std::optional<std::string_view> subprotocol, const Headers& headers = {}) const;
     // Refuses the handshake with an ordinary HTTP response of status 300-599.
     detail::Done reject(int status = 403, std::string_view body = {}, const Headers& headers = {}) const;
-    // Queues a Close frame behind everything sent before, at once; awaiting it waits until the kernel has it all. The
-    // closing handshake ends in the background, within close_timeout. Codes 1000-1003, 1007-1014, 3000-4999, a reason
-    // of at most 123 octets of UTF-8; else std::invalid_argument and the connection stays open. A second call does
-    // nothing. Before accept(): HTTP 403. Any thread; from another one it is done soon.
+    // Queues a Close frame after everything sent before, at once; awaiting it waits until the kernel has taken
+    // everything. The closing handshake ends in the background, within close_timeout. Allows the codes 1000-1003,
+    // 1007-1014 and 3000-4999 and a reason of at most 123 octets of UTF-8; for anything else throws
+    // std::invalid_argument, and the connection stays open. A second call does nothing. Before accept() it answers with
+    // HTTP 403. Any thread; on a thread other than the connection's it takes effect soon.
     detail::CloseOperation close(std::uint16_t code = 1000, std::string_view reason = {}) const;
 
-    // The next message. Each throws WebSocketDisconnect once the connection has ended and no message is left,
-    // WebSocketMessageError for a message of another kind (the next call gets the next message), WebSocketStateError
-    // before accept() and while another task receives.
+    // Returns the next message. Each call throws WebSocketDisconnect once the connection has ended and no message is
+    // left, WebSocketMessageError for a message of another kind (the next call returns the next message), and
+    // WebSocketStateError before accept() and while another task receives.
     [[nodiscard]] detail::ReceiveTextOperation receive_text() const {
         return detail::ReceiveTextOperation(ref("receive_text()"));
     }
     [[nodiscard]] detail::ReceiveBytesOperation receive_bytes() const {
         return detail::ReceiveBytesOperation(ref("receive_bytes()"));
     }
-    // From a text or binary message. T: anything that nlohmann::json converts to. Where T converts to it, too, numbers
-    // are checked, in members and elements as well: an integer takes no fraction, no true or false and nothing out of
-    // its range, a float or double nothing that would be infinite; a T that is a std::array, pair or tuple takes no
-    // number too many.
+    // From a text or binary message. T: any type that nlohmann::json converts to. If T also converts to Json, its
+    // numbers are checked, including those in members and elements: an integer accepts no fraction, no boolean and no
+    // number outside its range; a float or double accepts no number that would become infinite; a std::array, pair or
+    // tuple as T accepts no surplus number.
     template <class T = Json>
     [[nodiscard]] detail::ReceiveJsonOperation<T> receive_json() const {
         return detail::ReceiveJsonOperation<T>(ref("receive_json()"));
     }
-    // Of either kind.
+    // Returns a message of either kind.
     [[nodiscard]] detail::ReceiveAnyOperation receive() const { return detail::ReceiveAnyOperation(ref("receive()")); }
 
-    // For loops: `while (auto message = co_await websocket.next_text())`. They give nothing at a normal disconnect
-    // (Python's `async for` and iter_text()); everything else is as above.
+    // For loops: `while (auto message = co_await websocket.next_text())`. They return std::nullopt at a normal
+    // disconnect (like Python's `async for` and iter_text()); otherwise they behave like the calls above.
     [[nodiscard]] detail::Next<detail::ReceiveAnyOperation> next() const {
         return detail::Next<detail::ReceiveAnyOperation>(ref("next()"));
     }
@@ -266,15 +268,15 @@ public:
         return detail::Next<detail::ReceiveJsonOperation<T>>(ref("next_json()"));
     }
 
-    // Send at once, in call order, also where the result is not awaited: then nothing keeps the sender from filling the
-    // buffer beyond max_buffered, which closes the connection with 1008. Awaited, they give whether the connection took
-    // the message. Throw std::invalid_argument for text that is not UTF-8 and JSON that can't be written (see
-    // write_json), WebSocketStateError before accept(). Any thread.
+    // These send at once, in call order, even if the result is not awaited. A sender that does not await can fill the
+    // buffer beyond max_buffered, which closes the connection with 1008. An awaited send returns whether the connection
+    // took the message. They throw std::invalid_argument for text that is not UTF-8 and for JSON that can't be written
+    // (see write_json), and WebSocketStateError before accept(). Any thread.
     detail::SendOperation send_text(std::string_view text) const;
     detail::SendOperation send_bytes(std::span<const std::byte> bytes) const;
     detail::SendOperation send_json(const Json& value, JsonMode mode = JsonMode::text) const;
 
-    // Of the request: valid before accept() and after the end. Any thread.
+    // Accessors of the request: valid before accept() and after the end. Any thread.
     [[nodiscard]] const std::string& path() const;  // decoded
     [[nodiscard]] const Params& path_params() const;
     [[nodiscard]] const Params& query_params() const;
@@ -284,22 +286,23 @@ public:
     [[nodiscard]] const Client& client() const;
     [[nodiscard]] const std::string& url() const;  // "ws://localhost:8000/chat/lobby?name=a"
 
-    // Whatever the application wants to remember with the connection.
+    // Data that the application keeps with the connection.
     [[nodiscard]] std::unordered_map<std::string, std::any>& state() const;
     // The older name of state().
     [[nodiscard]] std::unordered_map<std::string, std::any>& user_data() const;
 
-    // True from the moment no further message can be delivered: Close sent or received, or the connection lost. From
-    // another thread: true once the connection is gone.
+    // True as soon as no further message can be delivered: a Close was sent or received, or the connection was lost. On
+    // another thread: true only once the transport is closed.
     [[nodiscard]] bool closed() const;
-    // None while it is not closed.
+    // Returns std::nullopt until the connection is closed.
     [[nodiscard]] std::optional<std::uint16_t> close_code() const;
     [[nodiscard]] const std::string& close_reason() const;
-    [[nodiscard]] const std::string& subprotocol() const;  // empty: none
-    // Octets that wait to be sent, with those that other threads have sent and that are on their way here. From another
-    // thread: as it was a moment ago, but for that thread's own sends, which count at once.
+    [[nodiscard]] const std::string& subprotocol() const;  // empty if there is none
+    // Octets that wait to be sent, including those that other threads have sent and that have not reached the
+    // connection's thread. On another thread the value may be slightly out of date, but always includes that thread's
+    // own sends.
     [[nodiscard]] std::size_t buffered_amount() const;
-    // Waits until the connection is gone.
+    // Waits until the underlying transport is closed; closed() may be true earlier.
     [[nodiscard]] detail::WaitForEndOperation wait_closed() const {
         return detail::WaitForEndOperation(ref("wait_closed()"));
     }
@@ -311,7 +314,7 @@ public:
 
 private:
     friend struct std::hash<WebSocketConnection>;
-    // Throws WebSocketStateError where the handle was moved from.
+    // Throws WebSocketStateError if the handle was moved from.
     [[nodiscard]] const detail::ConnectionRef& ref(const char* call) const {
         if (!state_) [[unlikely]]
             detail::refuse_moved_connection(call);
@@ -321,7 +324,7 @@ private:
     detail::ConnectionRef state_;
 };
 
-// Starlette's name.
+// The name that Starlette uses.
 using WebSocket = WebSocketConnection;
 
 }  // namespace proapi
