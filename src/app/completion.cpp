@@ -26,7 +26,7 @@ bool CompletionState::set_exception(std::exception_ptr error) {
     return set([&] { error_ = std::move(error); });
 }
 
-// Whoever sets it does not run the task that waits, on the task's own thread neither.
+// Setting a result never runs the waiting task within the call, not even on the task's own thread.
 void CompletionState::wake(std::unique_lock<std::mutex> lock) {
     const bool is_awaited = waiting_ != nullptr;
     lock.unlock();

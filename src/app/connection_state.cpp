@@ -99,7 +99,7 @@ SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes paylo
 
 std::size_t ConnectionState::buffered_amount() {
     if (has_ended()) return 0;
-    // In this order: what has left the one is in the other already.
+    // Read in this order: octets are counted as buffered before they leave remote_bytes_.
     const std::size_t on_its_way = remote_bytes_.load(std::memory_order_acquire);
     if (is_on_own_thread()) return on_its_way + websocket_->buffered_amount();
     if (!asked_for_buffered_.exchange(true))
@@ -137,7 +137,7 @@ bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
         if (!was_closed) note_own_end();
         return true;
     }
-    // What is wrong with the arguments is said here and now; the rest happens there.
+    // Invalid arguments throw here, in the caller; the close itself runs on the connection's thread.
     if (!ws::is_sendable_close_code(code) || reason.size() > ws::max_close_reason_bytes ||
         !base::is_valid_utf8(base::as_bytes(reason)))
         throw std::invalid_argument(
@@ -179,14 +179,14 @@ void ConnectionState::on_message(service::MessageView message) {
     try {
         make_message(message, receiving_->message());
     } catch (...) {
-        websocket_->wait_message(*this);  // the engine gives the connection up, and tells who waits of its end
+        websocket_->wait_message(*this);  // the engine gives up the connection and reports its end to the receiver
         throw;
     }
     std::exchange(receiving_, nullptr)->on_received();
 }
 
 void ConnectionState::on_end() {
-    const ConnectionRef self(this);  // the handler that is woken may hold the last handle
+    const ConnectionRef self(this);  // the resumed handler may drop the last handle
     std::exchange(receiving_, nullptr)->complete();
 }
 

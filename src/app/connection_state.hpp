@@ -1,5 +1,5 @@
-// What all handles of one WebSocket share: the engine's WebSocket, the receive that waits for it, and what the
-// application has put beside it. Sends from other threads are brought to its own.
+// The state that all handles of one WebSocket share: the engine's WebSocket, the receive that waits for a message, and
+// the application's own data. Sends from other threads are forwarded to the connection's thread.
 #pragma once
 
 #include <any>
@@ -17,7 +17,7 @@
 
 namespace proapi::detail {
 
-// A handler that is to be cancelled at the connection's end, unless what it waits for tells it.
+// A handler to be cancelled when its connection ends, unless the operation that it waits for reports the end.
 class DisconnectWaiter : public service::Waiter {
 public:
     [[nodiscard]] virtual const Context& handler() const noexcept = 0;
@@ -30,44 +30,46 @@ class ConnectionState final : public StateLink, private service::Receiver, priva
 public:
     ConnectionState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::WebSocket> websocket) noexcept
         : websocket_(std::move(worker), std::move(websocket)), max_buffered_(websocket_->max_buffered()) {}
-    // Keeps itself until the connection is gone.
+    // Keeps this object alive until the transport is closed.
     void begin();
 
     [[nodiscard]] bool is_on_own_thread() const noexcept { return websocket_.worker()->is_current(); }
     [[nodiscard]] Worker& worker() const noexcept { return *websocket_.worker(); }
-    // On its own thread only; throws WebSocketStateError, naming the call, elsewhere.
+    // On the connection's thread only; throws WebSocketStateError, naming the call, on any other thread.
     [[nodiscard]] service::WebSocket& websocket(const char* call) const;
     // The same without the check.
     [[nodiscard]] service::WebSocket& websocket() const noexcept { return *websocket_; }
-    // Its transport is gone. Any thread.
+    // Whether the transport is closed. Any thread.
     [[nodiscard]] bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
     [[nodiscard]] const RequestView& view();
     [[nodiscard]] std::unordered_map<std::string, std::any>& state(const char* call);
 
     void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
     [[nodiscard]] SendOperation send(service::MessageKind kind, base::Bytes payload);
-    // What other threads have on its way here counts like what is buffered.
+    // Octets that other threads have sent and that have not reached the connection's thread. They count as buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return max_buffered_; }
-    // Of both. On another thread than its own what that has told last, which asking brings up to date soon.
+    // The sum of both amounts. On another thread, the buffered part is the amount that the connection's thread
+    // published last; this call requests an update, which follows soon.
     [[nodiscard]] std::size_t buffered_amount();
-    // Tells other threads. On its own.
+    // Publishes the buffered amount for other threads. On the connection's thread.
     void note_buffered() noexcept { buffered_.store(websocket_->buffered_amount(), std::memory_order_relaxed); }
-    // It is too much: closes with 1008. Any thread.
+    // Too much is buffered: closes with 1008. Any thread.
     void overflow();
-    // False where there is nothing to wait for: closed already, or done on another thread.
+    // Returns false if there is nothing to wait for, because another thread does the closing.
     bool close(std::uint16_t code, std::string_view reason);
 
-    // Whether a message was there.
+    // Returns whether a message was available.
     [[nodiscard]] bool try_receive(Message& message) const;
     void wait_message(ReceiveOperation& receiving) noexcept;
     void cancel_receive(ReceiveOperation& receiving) noexcept;
 
-    // Who wants to know of an end that the connection's own handler has not made and not been told. None: null.
+    // Sets the waiter to notify of an end that the connection's own handler has neither caused nor been informed of;
+    // null for none.
     void set_disconnect_waiter(DisconnectWaiter* waiter) noexcept { disconnect_waiter_ = waiter; }
-    // This side has ended it: its own handler needs no telling.
+    // This side has ended the connection. If the connection's own handler did, it need not be notified.
     void note_own_end() const noexcept;
-    // Whoever runs now, or `context`, is told of the end.
+    // Records that the current context, or `context`, has been informed of the end.
     void note_end_seen() const noexcept;
     void note_end_seen(Context& context) const noexcept;
 
@@ -79,23 +81,23 @@ public:
 private:
     void on_message(service::MessageView message) override;
     void on_end() override;
-    void on_ready() override;  // the connection is gone
+    void on_ready() override;  // the transport is closed
 
     friend class ConnectionRef;
     WorkerPtr<service::WebSocket> websocket_;
-    const std::uint64_t max_buffered_;  // the engine's settings end with the worker's thread, and others still ask
+    const std::uint64_t max_buffered_;  // a copy for other threads: the engine's settings end with the worker's thread
     ReceiveOperation* receiving_ = nullptr;
     DisconnectWaiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;
     std::unique_ptr<std::unordered_map<std::string, std::any>> state_;  // the application's
     std::once_flag view_once_;
-    std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until it is gone
+    std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until its transport is closed
     std::atomic<std::size_t> remote_bytes_ = 0, buffered_ = 0;
     std::atomic<bool> asked_for_buffered_ = false;
     std::atomic<bool> accepted_ = false, overflowed_ = false, ended_ = false;
 };
 
-// Makes a message of what the engine has; the octets are copied once.
+// Builds a message from the engine's view of it; copies the octets once.
 void make_message(service::MessageView from, Message& to);
 
 }  // namespace proapi::detail

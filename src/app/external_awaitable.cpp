@@ -7,7 +7,7 @@
 
 namespace proapi::detail {
 
-// Those that nobody waits for and that have not been resumed: they can't be freed, and are not lost either.
+// Waits that no task needs any more and that have not been resumed: they can't be freed, but stay reachable.
 class ExternalWait::Abandoned {
 public:
     static void add(ExternalWait& wait) noexcept {
@@ -24,7 +24,7 @@ public:
     }
 
 private:
-    // Never destroyed: other libraries' threads may come after main().
+    // Never destroyed: threads of other libraries may use it after main().
     static std::mutex& mutex() noexcept {
         static auto& shared = *new std::mutex;
         return shared;
@@ -59,7 +59,7 @@ struct ExternalWait::Resumer {
     std::coroutine_handle<promise_type> coroutine;
 };
 
-// The middle of three: whether it is ready and what it gives is asked by the task itself.
+// Makes only the middle one of the three awaiter calls: the task itself calls await_ready() and await_resume().
 ExternalWait::Resumer ExternalWait::make_resumer(ExternalWait& wait) {
     struct Suspending {
         ExternalWait& wait;
@@ -82,7 +82,7 @@ bool ExternalWait::start(Operation& operation) {
     resumer_ = make_resumer(*this).coroutine;
     operation_ = &operation;
     is_over_ = false;
-    // Gives the awaiter the resumer to resume. It may do so at once, here or on another thread, or not want to wait.
+    // Passes the resumer to the awaiter, which may resume it at once, here or on another thread, or decline to suspend.
     resumer_.resume();
     Phase expected = Phase::starting;
     if (phase_.compare_exchange_strong(expected, Phase::waiting, std::memory_order_acq_rel)) return true;
@@ -100,11 +100,11 @@ void ExternalWait::release() noexcept {
     Abandoned::add(*this);
     Phase expected = Phase::waiting;
     if (phase_.compare_exchange_strong(expected, Phase::abandoned, std::memory_order_acq_rel)) return;
-    Abandoned::remove(*this);  // it has been resumed, and finish() is on its way here
+    Abandoned::remove(*this);  // it has been resumed, and finish() is on its way to this thread
 }
 
 void ExternalWait::on_resumed() noexcept {
-    const std::shared_ptr<Worker> worker = worker_;  // this may be deleted as soon as the phase has changed
+    const std::shared_ptr<Worker> worker = worker_;  // this object may be deleted as soon as the phase has changed
     switch (phase_.exchange(Phase::resumed, std::memory_order_acq_rel)) {
         case Phase::starting:
         case Phase::resumed:
@@ -114,7 +114,7 @@ void ExternalWait::on_resumed() noexcept {
             return delete this;
         case Phase::waiting:
             if (worker->is_current()) return finish();
-            // Where that thread has ended, the task has gone before.
+            // If that thread has ended, the task was destroyed before.
             if (!worker->post([this] { finish(); })) delete this;
     }
 }

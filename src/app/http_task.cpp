@@ -15,10 +15,10 @@ void respond_with_text(service::Exchange& exchange, int status, std::string_view
     static_cast<void>(exchange.respond(status, headers, text));
 }
 
-// No exception leaves it: each becomes a response.
+// No exception leaves this coroutine: each becomes a response.
 Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Worker> worker,
               const Site::Entry* entry) {
-    // What refers to the request is valid until the response is written, a stream's closure included.
+    // The request's data stays valid until the response is written, also for the closure of a stream.
     const Request request(std::make_shared<const RequestState>(worker, exchange));
     try {
         auto running = entry->http->call(request, path_values(exchange->request().match));
@@ -56,7 +56,7 @@ public:
           entry_(entry),
           exchange_(std::move(exchange)) {}
     [[nodiscard]] std::string_view name() noexcept override { return entry_.name; }
-    // Not one that is told by its cancellation.
+    // Excludes handlers that their cancellation informs.
     [[nodiscard]] bool is_abandoned() const noexcept override {
         return exchange_->has_client_left() && entry_.http->is_coroutine() && !entry_.options.cancel_on_disconnect;
     }
@@ -83,7 +83,7 @@ http::Headers refusal_headers(const HTTPException& error) {
 
 void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange) {
     const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
-    // It deletes itself when it ends.
+    // The task deletes itself when it ends.
     auto* running = new HttpTask(entry, worker, std::move(exchange));
     running->start();
 }

@@ -1,4 +1,4 @@
-// Runs an HTTP handler and sends what it gives.
+// Runs an HTTP handler and sends its response.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace proapi::detail {
 
-// Of a handler that ends by Cancelled, though neither the server's stop nor its client's end has cancelled it.
+// Logged for a handler that ended with Cancelled although neither the server's stop nor its client's end cancelled it.
 inline constexpr std::string_view cancelled_by_another =
     "it was told of another task's cancellation, by the exception Cancelled";
 
-// What the client reads of it: the body, and the headers besides those of a text.
+// The response that the client receives: its body, and its headers in addition to those of a text body.
 [[nodiscard]] std::string make_body(const HTTPException& error);
 [[nodiscard]] http::Headers refusal_headers(const HTTPException& error);
 

@@ -47,14 +47,14 @@ std::coroutine_handle<> JoinOperation::on_child_done(ChildBase& child) noexcept 
     --running_;
     if (!decisive_ && (until_ == Until::first_end || child.error())) {
         decisive_ = &child;
-        if (!stopping_) cancel_children();  // they are told once
+        if (!stopping_) cancel_children();  // children are cancelled only once
     }
     if (busy_ > 0 || running_ > 0) return std::noop_coroutine();
     wake_up_.reset();
     return take_waiting();
 }
 
-// A task that has waited for a child which was told of the end counts as told too.
+// A task that has waited for a child which was informed of the connection's end counts as informed too.
 void JoinOperation::await_resume() const {
     const auto has_seen_end = [](ChildBase* child) { return child->context().has_seen_end(); };
     if (context() && context()->owner() && std::any_of(children_.begin(), children_.end(), has_seen_end))
@@ -83,7 +83,7 @@ void JoinOperation::on_cancel() {
 }
 
 void JoinOperation::let_go() noexcept {
-    if (stopping_) return;  // the cancellation that follows will not reach them
+    if (stopping_) return;  // the cancellation that follows does not reach the children
     for (ChildBase* child : children_)
         if (child->is_running()) child->context().let_go();
 }

@@ -18,8 +18,8 @@ constexpr std::size_t most_digits_shown = 64;
     return std::invalid_argument("expected JSON nested at most " + std::to_string(max_json_depth) + " deep, got more");
 }
 
-// What nlohmann's writer would take silently: NaN and Infinity become null, what a parser without exceptions gives for
-// wrong text becomes "<discarded>", depth becomes stack.
+// Rejects values that nlohmann's writer would accept silently: it writes NaN and Infinity as null, the result of a
+// failed parse without exceptions as "<discarded>", and uses stack in proportion to depth.
 void check_writable(const Json& value, std::size_t depth) {
     if (value.is_discarded()) throw std::invalid_argument("expected JSON, got the result of a parse that has failed");
     if (value.is_number_float() && !std::isfinite(value.get<double>()))
@@ -40,8 +40,8 @@ template <class T>
     return std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc::result_out_of_range;
 }
 
-// A whole number that does not fit becomes a double in nlohmann's parser, and so another number. Gives the octets of
-// the number at the text's beginning.
+// nlohmann's parser turns an integer that does not fit into a double, and so into another number. Returns the length in
+// octets of the number at the beginning of the text.
 [[nodiscard]] std::size_t check_number(std::string_view text) {
     std::size_t size = 1;
     while (size < text.size() && is_part_of_number(text[size])) ++size;
@@ -54,7 +54,7 @@ template <class T>
     return size;
 }
 
-// Brackets and numbers outside of strings, before the parser sees them: it needs no stack for depth, but whoever walks
+// Checks brackets and numbers outside strings before parsing: the parser needs no stack for depth, but code that walks
 // its result does.
 void check_depth_and_numbers(std::string_view text) {
     std::size_t depth = 0;

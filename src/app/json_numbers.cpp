@@ -1,5 +1,5 @@
-// Whether a typed value that was made of JSON has altered its numbers: what it gives as JSON again is compared with
-// what was given.
+// Detects numbers that a typed value made from JSON has altered: the value's own JSON is compared with the JSON that it
+// was made from.
 #include <algorithm>
 #include <cmath>
 #include <compare>
@@ -17,7 +17,7 @@ namespace proapi {
 
 namespace {
 
-// A whole number of either type that Json has for them: it takes 2^64 - 1 and -1 for equal.
+// An integer of either of Json's integer types. Json itself considers 2^64 - 1 and -1 equal.
 struct Whole {
     explicit Whole(const Json& number)
         : is_negative(!number.is_number_unsigned() && number.get<std::int64_t>() < 0),
@@ -36,17 +36,17 @@ struct Whole {
     return made.is_number_float() && !std::isfinite(made.get<double>());
 }
 
-// Whether `made` stands for `given`, of which it was made.
+// Whether `made` represents `given`, from which it was made.
 [[nodiscard]] bool is_unaltered(const Json& given, const Json& made) {
-    if (!made.is_number() || !has_number(given)) return true;  // the type's own way to write them
+    if (!made.is_number() || !has_number(given)) return true;  // the type has its own representation
     if (given.is_boolean()) return false;
-    // A float may round, but not to infinity.
+    // A float may round, but must not become infinite.
     if (made.is_number_float()) return !is_infinite(made);
     return !given.is_number_float() && Whole(given) == Whole(made);
 }
 
-// The first of `given` in whose place `made` has something else, where elements of arrays stay in their places; null:
-// none. An element too many is one.
+// Returns the first value in `given` that differs at the same place in `made`, with array elements compared by index;
+// null if there is none. A surplus element of `given` differs.
 [[nodiscard]] const Json* compare_in_place(const Json& given, const Json& made) {
     if (given.is_object() && made.is_object()) {
         for (const auto& [name, value] : made.items())
@@ -64,19 +64,19 @@ struct Whole {
 
 enum class Side : std::uint8_t { given, made };
 
-// The numbers of one place in the elements of an array. A type that can't hold a number holds it nowhere in that
-// place, so it is enough that what was given is there in any element.
+// The numbers at one place in the elements of an array. A type that can't represent a number can't represent it in any
+// element, so it is enough to find each given number in some element.
 class Numbers {
 public:
     void add(Side side, const Json& number) { (side == Side::given ? given_ : made_).push_back(&number); }
 
-    // The first that was given; null: none.
+    // The first given number; null if there is none.
     [[nodiscard]] const Json* first_given() const noexcept { return given_.empty() ? nullptr : given_.front(); }
 
-    // The first that was given and is not there; null: none. `is_one_for_one`: no element was left out.
-    // `some_left_out`: some elements have no such place, where the type does not write defaults perhaps.
+    // The first given number that is missing; null if there is none. `is_one_for_one`: no element was left out.
+    // `some_left_out`: some elements lack this place, possibly because the type does not write defaults.
     [[nodiscard]] const Json* find_missing(bool is_one_for_one, bool some_left_out) const {
-        if (made_.empty()) return nullptr;  // the type's own way to write them
+        if (made_.empty()) return nullptr;  // the type has its own representation
         const auto is_float = [](const Json* number) { return number->is_number_float(); };
         if (std::any_of(made_.begin(), made_.end(), is_float)) return find_missing_float();
         return find_missing_whole(is_one_for_one, some_left_out);
@@ -96,7 +96,7 @@ private:
         std::sort(given.begin(), given.end());
         std::sort(made.begin(), made.end());
         if (some_left_out && std::includes(given.begin(), given.end(), made.begin(), made.end())) return nullptr;
-        if (!is_one_for_one || given.size() != made.size()) {  // equal ones are merged, some have defaults
+        if (!is_one_for_one || given.size() != made.size()) {  // equal ones are merged, or some elements have defaults
             given.erase(std::unique(given.begin(), given.end()), given.end());
             made.erase(std::unique(made.begin(), made.end()), made.end());
         }
@@ -108,7 +108,8 @@ private:
         return *std::find_if(given_.begin(), given_.end(), is_missing);
     }
 
-    // Rounded, since the type's floats may be, and only where one was left out.
+    // Compares rounded numbers, since the type's floats may be rounded. Looks for a missing number only if one was left
+    // out.
     [[nodiscard]] const Json* find_missing_float() const {
         const auto rounded = [](const Json* number) { return static_cast<float>(number->get<double>()); };
         std::vector<float> made;
@@ -133,10 +134,10 @@ private:
     std::vector<const Json*> given_, made_;
 };
 
-// Of the arrays within an array's elements.
+// The order of the arrays inside an array's elements.
 enum class Order : std::uint8_t { kept, any };
 
-// The places in an array's elements: by the names of members and, where the order is kept, the indices in arrays.
+// The places in an array's elements: identified by member names and, if the order is kept, by array indices.
 class NumberPlaces {
 public:
     void add(Side side, const Json& value, Order order) {
@@ -153,7 +154,7 @@ public:
         }
     }
 
-    // As Numbers::find_missing().
+    // See Numbers::find_missing().
     [[nodiscard]] const Json* find_missing(bool is_one_for_one, bool some_left_out = false) const {
         if (const Json* missing = numbers_.find_missing(is_one_for_one, some_left_out)) return missing;
         for (const auto& [name, each] : members_)
@@ -186,7 +187,7 @@ private:
 
 using Elements = std::vector<const Json*>;
 
-// Without those that say the same as another: all of it, or as keys of a map, of which the first one counts.
+// Returns the elements without repetitions, compared as a whole or by map key; the first of equal ones stays.
 template <class Project>
 [[nodiscard]] Elements without_repeated(const Json& given, Project project) {
     Elements elements;
@@ -202,7 +203,8 @@ template <class Project>
     return element.is_array() && element.size() == 2;
 }
 
-// Those of which the elements of `made` were made, one of one, where a set or a map has merged some; else all.
+// Returns the elements of `given` that correspond one to one to those of `made`, if a set or a map has merged some;
+// otherwise returns all elements.
 [[nodiscard]] Elements find_merged(const Json& given, const Json& made) {
     if (given.size() > made.size()) {
         Elements elements = without_repeated(given, [](const Json& each) -> const Json& { return each; });
@@ -224,7 +226,7 @@ template <class Project>
     return places.find_missing(given.size() == made.size());
 }
 
-// A set or a map gives its elements in another order, and equal ones once; an array that is in another may, too.
+// A set or a map reorders its elements and merges equal ones; an array inside another array may do the same.
 [[nodiscard]] const Json* compare_elements(const Json& given, const Json& made) {
     if (!compare_in_place(given, made)) return nullptr;
     const Elements merged = find_merged(given, made);

@@ -12,8 +12,8 @@ namespace proapi::detail {
 
 namespace {
 
-// Standard error, where a reader that has stopped to read costs lines and not the server: a pipe that is full is not
-// waited for. What was left out is counted and told once there is room.
+// Writes to standard error without blocking: if the reader stops reading, lines are lost but the server continues,
+// because it does not wait for a full pipe. Lost lines are counted and reported as soon as there is room.
 class NonBlockingStderr final : public spdlog::sinks::base_sink<std::mutex> {
 private:
     void sink_it_(const spdlog::details::log_msg& message) override {
@@ -28,11 +28,11 @@ private:
     }
     void flush_() override {}
 
-    // A pipe that is writable takes PIPE_BUF octets at once (POSIX).
+    // A writable pipe accepts PIPE_BUF octets at once (POSIX).
     static bool write(std::string_view text) {
         while (!text.empty()) {
             pollfd place{STDERR_FILENO, POLLOUT, 0};
-            // An error: nobody reads it any more, and a write would be answered by SIGPIPE.
+            // An error: the pipe has no reader any more, and a write would raise SIGPIPE.
             if (::poll(&place, 1, 0) != 1 || place.revents != POLLOUT) return false;
             const ssize_t count = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
             if (count <= 0) return false;
@@ -48,7 +48,7 @@ private:
 
 namespace {
 
-// The application's of that name, or a new one.
+// Returns the application's logger of that name, or a new one.
 [[nodiscard]] std::shared_ptr<spdlog::logger> find_or_make(const std::string& name, const char* pattern) {
     auto known = spdlog::get(name);
     if (known) return known;

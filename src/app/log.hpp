@@ -1,5 +1,5 @@
-// The framework's lines, through spdlog's logger "proapi": stderr, unless the application has registered one of that
-// name before.
+// The framework's log lines, written through spdlog's logger "proapi": to stderr, unless the application registered a
+// logger of that name before.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -15,17 +15,17 @@ namespace proapi::detail {
 
 [[nodiscard]] spdlog::logger& logger();
 
-// The engine's lines.
+// The engine's log lines.
 class EngineLog final : public service::Log {
 public:
     void write(service::LogLevel level, std::string_view line) override;
 };
 
-// Lines of the logger "proapi.access": stderr without anything before them, unless the application has registered one
-// of that name before.
+// Returns an observer that writes lines through the logger "proapi.access": to stderr without any prefix, unless the
+// application registered a logger of that name before.
 [[nodiscard]] std::shared_ptr<service::Observer> make_access_log(service::AccessLog::Format format);
 
-// What an exception says of itself.
+// Returns the text of an exception, for log lines.
 [[nodiscard]] std::string describe(const std::exception_ptr& error);
 
 }  // namespace proapi::detail

@@ -1,4 +1,5 @@
-// Path parameters and UUIDs: text to values. The router has checked the syntax; only the range is left.
+// Converts path parameters and UUIDs from text to values. The router has checked the syntax; only the range is left to
+// check.
 #include <charconv>
 #include <cmath>
 

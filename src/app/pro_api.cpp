@@ -33,8 +33,8 @@ void RunningServer::wait() {
 }
 
 ProAPI::ProAPI() : site_(std::make_shared<detail::Site>()) {
-    // Static objects that serving needs (simdjson's) are made before this one, which may be static itself: so they are
-    // destroyed after it.
+    // Constructs the static objects that serving needs (simdjson's) before this object, which may be static itself, so
+    // that they are destroyed after it.
     static constexpr std::string_view not_ascii = "\xC3\xA4";
     static_cast<void>(base::is_valid_utf8(base::as_bytes(not_ascii)));
 }

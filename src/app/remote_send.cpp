@@ -16,7 +16,7 @@ RemoteSend::RemoteSend(ConnectionRef target, service::MessageKind kind, base::By
 
 std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, service::MessageKind kind,
                                               base::Bytes payload) {
-    // Bounded like the outgoing buffer: one message may always go beyond it.
+    // Bounded like the outgoing buffer: a single message may always exceed the limit.
     std::atomic<std::size_t>& on_its_way = target->remote_bytes();
     if (on_its_way.load(std::memory_order_relaxed) > target->max_buffered()) {
         target->overflow();
@@ -27,7 +27,7 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, servi
     auto operation = std::make_shared<RemoteSend>(target, kind, payload);
     on_its_way.fetch_add(payload.size(), std::memory_order_relaxed);
     const bool posted = target->worker().post([operation] { operation->send(); });
-    if (!posted) {  // that thread has ended, and with it the connection
+    if (!posted) {  // that thread has ended, and the connection with it
         on_its_way.fetch_sub(payload.size(), std::memory_order_relaxed);
         operation->done_ = true;
     }

@@ -1,5 +1,5 @@
-// A message that is sent to a connection of another thread: it goes there, is sent there, waits there for the buffer to
-// drain, and comes back with whether the connection took it.
+// A message for a connection of another thread. It is posted to that thread, sent there, and waits there until the
+// buffer has drained; then the result, whether the connection took it, is posted back.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ public:
                                                            base::Bytes payload);
     RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload);
 
-    // On the thread that started it.
+    // On the thread that started the send.
     [[nodiscard]] bool is_done() const noexcept { return done_; }
     [[nodiscard]] bool was_delivered() const noexcept { return delivered_; }
     void wait(Operation* operation) noexcept { waiting_ = operation; }
@@ -27,11 +27,11 @@ private:
     void finish(bool delivered);
 
     const ConnectionRef target_;
-    const std::shared_ptr<Worker> origin_;  // none: nobody waits
+    const std::shared_ptr<Worker> origin_;  // null: the sending thread has no worker, so no task waits
     const service::MessageKind kind_;
     std::string data_;
-    std::shared_ptr<RemoteSend> self_;  // while the connection's thread works on it
-    // The starting thread's.
+    std::shared_ptr<RemoteSend> self_;  // keeps this object alive until the buffer has drained
+    // Used on the starting thread only.
     Operation* waiting_ = nullptr;
     bool done_ = false, delivered_ = false;
 };

@@ -1,4 +1,4 @@
-// What a Request's copies share: the exchange under it and the view of what it said.
+// The state that the copies of a Request share: the engine's exchange, and the view of its request.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// What a request said, in the public API's terms: made from the engine's view once somebody asks.
+// A request in the terms of the public API, made from the engine's view when it is first needed.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct RequestView {
     Client client;
 };
 
-// What a handler's parameters are read from.
+// Returns the values that a handler's parameters are read from.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> path_values(const http::Match& match);
 
 }  // namespace proapi::detail

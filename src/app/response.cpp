@@ -49,7 +49,7 @@ T require(service::Result<T> result) {
     return lower.starts_with("text/") && lower.find("charset=") == std::string::npos;
 }
 
-// The caller's fields, with the content type unless they have one.
+// Returns the response's own fields, and the content type unless they have one.
 [[nodiscard]] http::Headers engine_headers(const Response& response) {
     http::Headers fields;
     for (const auto& [name, value] : response.headers) fields.add(name, value);
@@ -69,8 +69,8 @@ void write_file(service::Exchange& exchange, const Response& response, const std
 
 }  // namespace
 
-// What a stream's writers share. The head goes out with the first part, or when the stream first waits: one that fails
-// before has its own response.
+// The state that the writers of a stream share. The head is sent with the first part, or when the stream first waits: a
+// stream that fails before that still gets an error response.
 class StreamState {
 public:
     StreamState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange, int status,
@@ -85,12 +85,12 @@ public:
     void open() {
         if (!exchange().is_started()) require(exchange().start(status_, headers_, std::nullopt));
     }
-    // Who cancels the stream `context` when its client is gone; null: nobody.
+    // Sets the waiter that cancels the stream's `context` when the client leaves; null for none.
     void set_disconnect_waiter(service::Waiter* waiter, const Context* context) noexcept {
         disconnect_waiter_ = waiter;
         context_ = context;
     }
-    // Whoever runs now is told of it.
+    // Records that the current context has been informed of the client's end.
     void note_end_seen() const noexcept {
         Context* const told = Context::current();
         if (!disconnect_waiter_ || !told) return;
@@ -108,8 +108,8 @@ private:
 
 namespace {
 
-// Runs a stream. What has no body (a response to HEAD) needs no more of it than whether it begins well: it is given up
-// where it first waits.
+// Runs a stream. A response without a body (to HEAD) only needs to know whether the stream begins without an error: the
+// stream is abandoned where it first waits.
 class RunningStream {
 public:
     RunningStream(Task<> task, Context& context, StreamState& state, service::Waiter& cancel_at_end)
@@ -130,7 +130,7 @@ public:
     void await_resume() {
         if (!is_given_up_) TaskAccess::take(task_);
     }
-    void set_context(Context*) const noexcept {}  // given already
+    void set_context(Context*) const noexcept {}  // set by the constructor
 
 private:
     Task<> task_;
@@ -190,7 +190,7 @@ bool WriteOperation::await_ready() {
 void WriteOperation::await_suspend(std::coroutine_handle<> waiting) {
     suspend(waiting);
     if (has_ended_ || state_->exchange().has_ended()) {
-        // Whoever writes on regardless does not hold the loop.
+        // A stream that keeps writing after the end must not block the loop.
         wake_up_ = std::make_unique<TimerWakeUp>(*this, std::chrono::milliseconds(0),
                                                  [](Operation& operation) { operation.complete(); });
         return;

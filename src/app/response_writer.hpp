@@ -7,7 +7,8 @@
 
 namespace proapi::detail {
 
-// Cancels what waits for something else than its client, when that is gone. It may have gone before.
+// Cancels a context when its client leaves, even if the context waits for something else; at once if the client has
+// left before.
 class CancelAtEnd final : public service::Waiter {
 public:
     CancelAtEnd(Context& context, service::Exchange& exchange) : context_(context) {
@@ -23,7 +24,7 @@ private:
     Context& context_;
 };
 
-// Throws std::invalid_argument for a status or headers that would break the response.
+// Throws std::invalid_argument for a status or headers that would make the response invalid.
 Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
                       Response response);
 

@@ -1,4 +1,4 @@
-// app.run(), run_or_exit(): serving until a signal comes, and the process's exit status.
+// app.run() and run_or_exit(): serve until a signal arrives, and set the process's exit status.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX, beyond <csignal>
@@ -21,16 +21,16 @@ namespace proapi {
 
 namespace {
 
-// Written by the signal handler, which may do nothing else.
+// Shared with the signal handler, which may use little else.
 volatile sig_atomic_t wake_pipe = -1;
 volatile sig_atomic_t signals_seen = 0;
 volatile pid_t serving_process = -1;
 std::atomic<pid_t> running_process = 0;
 
 void on_signal(int number) {
-    if (::getpid() != serving_process) {  // a child that a handler forked: the pipe is its parent's
+    if (::getpid() != serving_process) {  // a child that a handler forked: the pipe belongs to the parent
         ::signal(number, SIG_DFL);
-        ::raise(number);  // comes when this returns
+        ::raise(number);  // delivered when this handler returns
         return;
     }
     if (signals_seen != 0) ::_exit(128 + number);
@@ -41,7 +41,7 @@ void on_signal(int number) {
     errno = kept;
 }
 
-// SIGINT and SIGTERM wake wait(); restores what stood before.
+// SIGINT and SIGTERM end wait(); the destructor restores the previous actions.
 class StopSignals {
 public:
     StopSignals() {
@@ -60,7 +60,7 @@ public:
         action.sa_flags = SA_RESTART;
         handle(SIGINT, action, old_int_);
         handle(SIGTERM, action, old_term_);
-        // A log that is a pipe may lose its reader: that is an error of one write, not the end of the server.
+        // A log that is a pipe may lose its reader: that must fail one write, not end the server.
         action.sa_handler = SIG_IGN;
         ::sigaction(SIGPIPE, &action, &old_pipe_);
     }
@@ -80,7 +80,7 @@ public:
     }
 
 private:
-    // One that is ignored (of a job in the background, or by nohup) stays so.
+    // An ignored signal (of a background job, or because of nohup) stays ignored.
     static void handle(int number, const struct sigaction& action, struct sigaction& old) {
         ::sigaction(number, &action, &old);
         if (old.sa_handler == SIG_IGN) ::sigaction(number, &old, nullptr);
@@ -112,7 +112,7 @@ void ProAPI::run_or_exit(const RunOptions& options) {
     try {
         if (serve_until_signal(options) == 0) return;
         std::cout.flush();
-        std::_Exit(0);  // they can't be interrupted, and what they use may not be taken from under them
+        std::_Exit(0);  // handlers that can't be interrupted still use objects that exit() would destroy
     } catch (const std::runtime_error& error) {
         std::cerr << "proapi: " << error.what() << "\n";
         std::exit(1);

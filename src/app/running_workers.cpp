@@ -11,7 +11,7 @@ namespace {
 
 constexpr int max_workers = 1024;
 
-// For handlers that are no coroutines, of all workers: as many as asyncio has.
+// The number of threads, for all workers together, that run handlers that are not coroutines: as many as asyncio uses.
 [[nodiscard]] std::size_t handler_threads() noexcept {
     return std::min<std::size_t>(32, std::max(1U, std::thread::hardware_concurrency()) + 4);
 }
@@ -48,7 +48,7 @@ constexpr int max_workers = 1024;
     return static_cast<std::uint16_t>(port);
 }
 
-// Sharing a port means that somebody else's program may share it too: found out by asking for it alone, for a moment.
+// If a port is shared, another program may share it too. To detect that, listens on it exclusively for a moment.
 void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& host, std::uint16_t port) {
     if (port == 0) return;
     struct NoApplication final : service::Application {
@@ -118,7 +118,7 @@ void RunningWorkers::stop() {
 }
 
 void RunningWorkers::wait() {
-    std::unique_ptr<Site::Use> use;  // what handlers have captured may go with it, and may wait for this server
+    std::unique_ptr<Site::Use> use;  // handlers' captures may be destroyed with it, and may wait for this server
     const std::lock_guard lock(wait_mutex_);
     for (std::thread& thread : threads_)
         if (thread.joinable()) thread.join();

@@ -14,7 +14,7 @@ namespace proapi::detail {
 
 class RunningWorkers {
 public:
-    // Listens and starts the threads. Throws std::runtime_error with one line that says what is wrong.
+    // Listens and starts the threads. Throws std::runtime_error with a one-line reason.
     RunningWorkers(const std::shared_ptr<Site>& site, const RunOptions& options);
     ~RunningWorkers();
     RunningWorkers(const RunningWorkers&) = delete;
@@ -22,12 +22,13 @@ public:
 
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] std::string url() const;
-    // Any thread; gives back at once.
+    // Any thread. Returns immediately.
     void stop();
-    // Until all workers have ended; no handler starts afterwards, and the site takes routes again. Any thread but a
-    // worker's.
+    // Waits until all workers have ended. After that no handler starts, and the site accepts routes again. Any thread
+    // except a worker's.
     void wait();
-    // Handlers that are no coroutines: those that run or wait for a thread; after wait(), those that still run.
+    // The number of handlers that are not coroutines and that run or wait for a thread; after wait(), of those that
+    // still run.
     [[nodiscard]] std::size_t busy_threads() const { return pool_->busy(); }
 
 private:

@@ -1,5 +1,5 @@
-// A send that is not over when it was called: the outgoing buffer is above its high-water mark, the connection has
-// ended, or the message is on its way to the connection's thread.
+// A send that was not complete when its call returned: the outgoing buffer is above its high-water mark, the connection
+// has ended, or the message is on its way to the connection's thread.
 #pragma once
 
 #include "app/connection_state.hpp"
@@ -9,8 +9,8 @@ namespace proapi::detail {
 
 class SendOperation::Unfinished final : public Operation {
 public:
-    // On the connection's own thread, or after its end. `next_turn`: dropped, and not to be known before the loop
-    // turns.
+    // For the connection's own thread, or after the connection's end. `next_turn`: the message was dropped, and the
+    // result becomes available in the loop's next turn.
     explicit Unfinished(ConnectionRef state, bool next_turn = false) noexcept
         : state_(std::move(state)), next_turn_(next_turn) {}
     Unfinished(ConnectionRef state, std::shared_ptr<RemoteSend> remote) noexcept

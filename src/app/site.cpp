@@ -40,7 +40,7 @@ namespace {
     return "";
 }
 
-// Text holds everything, and a double what an int converter lets through.
+// Text represents every value; a double represents every value of an int converter.
 [[nodiscard]] bool fits(http::Converter converter, ParameterKind kind) noexcept {
     switch (kind) {
         case ParameterKind::text:
@@ -144,7 +144,7 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
     if (root.find('{') != std::string::npos)
         throw RouteError("static_files(): expected a prefix without parameters, got \"" + std::string(prefix) + "\"",
                          where);
-    // Both or none: where one of them is taken, that one is tried first.
+    // Registers both routes or none: if one of them is taken, it is tried first, and fails before the other is added.
     const std::string files = root + "{path:path}";
     const bool is_taken = site_.router.find("GET", files).has_value();
     add("GET", is_taken ? files : root, route, {}, where);
@@ -172,7 +172,7 @@ void Site::add_background(Background background) {
 service::WebSocketSettings Site::merge_settings(const Entry& entry) const {
     service::WebSocketSettings settings = site_.settings;
     for (const auto& [name, value] : entry.settings)
-        static_cast<void>(service::set_setting(settings, name, value));  // checked when it was registered
+        static_cast<void>(service::set_setting(settings, name, value));  // checked at registration
     return settings;
 }
 

@@ -1,4 +1,4 @@
-// The routes of an application as they are registered: the server's table of them, and their handlers beside it.
+// The registered routes of an application: the server's route table, and the handlers parallel to it.
 #pragma once
 
 #include <functional>
@@ -21,18 +21,18 @@ public:
         std::string name;  // "websocket /chat/{room}", for log lines
         Settings settings;
         RouteOptions options;
-        std::unique_ptr<WebSocketHandler> websocket;  // one of the two, none for files
+        std::unique_ptr<WebSocketHandler> websocket;  // one of the two is set, neither for files
         std::unique_ptr<HttpHandler> http;
         std::source_location where;
     };
 
-    // What runs beside the handlers while the application serves.
+    // A task that runs alongside the handlers while the application serves.
     struct Background {
         std::string name;  // for log lines
         std::function<Task<>()> make;
     };
 
-    // Each throws RouteError. Methods are taken in any case.
+    // Each throws RouteError. Methods are case-insensitive.
     void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const RouteOptions& options,
                        const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<HttpHandler> handler,
@@ -41,17 +41,17 @@ public:
                    std::source_location where);
     void set(std::string_view name, std::string_view value);
     void add_response_headers(http::Headers fields);
-    // For each time that it serves. Throws std::logic_error while it does.
+    // Adds a task to run each time the application serves. Throws std::logic_error while it serves.
     void add_background(Background background);
     [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }
 
-    // Throws std::invalid_argument: settings that contradict each other.
+    // Throws std::invalid_argument if settings contradict each other.
     void check_settings() const;
-    // What is served does not change while anything serves it: routes and settings are read by its threads. The first
-    // of those who serve gives each route the application's settings and its own on top.
+    // Keeps routes and settings unchanged while an application serves, because its threads read them. The first Use
+    // gives each route the application's settings, overridden by the route's own.
     class Use {
     public:
-        // Throws std::invalid_argument: settings that contradict each other.
+        // Throws std::invalid_argument if settings contradict each other.
         explicit Use(std::shared_ptr<Site> site);
         ~Use();
         Use(const Use&) = delete;

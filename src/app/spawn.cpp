@@ -1,5 +1,6 @@
-// Tasks that nobody awaits: what a handler has spawned, and what runs in the application's background. None of them is
-// a connection's own: the end of the connection whose handler spawned one does not make its sends throw.
+// Tasks that no coroutine awaits: those that handlers spawn, and the application's background tasks. None of them
+// belongs to a connection: after the end of the connection whose handler spawned a task, that task's sends do not
+// throw.
 #include <stdexcept>
 #include <utility>
 
@@ -14,7 +15,7 @@ class SpawnedTask;
 
 struct SpawnState {
     const std::shared_ptr<Worker> worker;
-    SpawnedTask* task = nullptr;  // while it runs
+    SpawnedTask* task = nullptr;  // null after its end
     bool is_being_cancelled = false;
 };
 
@@ -32,7 +33,7 @@ private:
         try {
             std::rethrow_exception(error);
         } catch (const Cancelled&) {
-        } catch (const WebSocketDisconnect&) {  // its connection has ended, and it with it
+        } catch (const WebSocketDisconnect&) {  // the task ends because its connection has ended
         } catch (...) {
             logger().error("a spawned task failed: {}", describe(error));
         }
@@ -61,7 +62,7 @@ private:
 };
 
 void start_background_task(Worker& worker, const Site::Background& background) {
-    // It deletes itself when it ends.
+    // The task deletes itself when it ends.
     auto* running = new BackgroundTask(worker, background.name, background.make());
     running->start();
 }
@@ -93,7 +94,7 @@ TaskHandle spawn(Task<> task) {
     detail::Worker* worker = detail::Worker::current();
     if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
     detail::TaskAccess::require_unused(task);
-    // It deletes itself when it ends.
+    // The task deletes itself when it ends.
     auto* spawned = new detail::SpawnedTask(*worker, std::move(task));
     TaskHandle handle(spawned->state());
     spawned->start();

@@ -1,4 +1,4 @@
-// Handlers that are no coroutines: each call runs in a thread of the pool, while a coroutine on the loop waits for it.
+// Handlers that are not coroutines: each call runs in a thread of the pool while a coroutine on the loop waits for it.
 #include <atomic>
 
 #include "app/worker.hpp"
@@ -10,7 +10,8 @@ namespace proapi::detail {
 
 namespace {
 
-// One call in a thread: it goes there, comes back with what it gave, and wakes who waits, if anybody still does.
+// One call in a thread. It stores its result and then, on the worker's thread, wakes the operation that waits for it,
+// if one still does.
 class ThreadCall final : public std::enable_shared_from_this<ThreadCall> {
 public:
     ThreadCall(std::function<Response()> call, std::shared_ptr<Worker> worker)
@@ -20,7 +21,7 @@ public:
         waiting_ = &waiting;
         worker_->pool().run([self = shared_from_this()] { self->run(); });
     }
-    // On its worker's thread, like start(). A call that has not begun does not begin any more.
+    // On the worker's thread, like start(). A call that has not begun never begins.
     void forget() noexcept {
         waiting_ = nullptr;
         forgotten_.store(true, std::memory_order_relaxed);
@@ -39,7 +40,7 @@ private:
         } catch (...) {
             error_ = std::current_exception();
         }
-        // The child would wait in this thread for the next call, and the parent for its child.
+        // The forked child would wait in this thread for the next call, and the parent would wait for its child.
         if (net::fork_count() != forks) net::end_forked_child();
         call_ = nullptr;
         site_ = nullptr;
@@ -50,7 +51,7 @@ private:
 
     std::function<Response()> call_;
     const std::shared_ptr<Worker> worker_;
-    std::shared_ptr<const Site> site_;  // the handler's, which may outlast the server
+    std::shared_ptr<const Site> site_;  // keeps the handler, which may outlive the server
     Operation* waiting_ = nullptr;
     std::atomic<bool> forgotten_ = false;
     std::optional<Response> result_;

@@ -1,5 +1,5 @@
-// What calls a Operation when its time has come: the engine's timers and waiters, one object each while a coroutine
-// waits.
+// Objects that wake an Operation: by a timer of the reactor, or as a waiter of the engine. Each waiting coroutine owns
+// one.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace proapi::detail {
 
-// Calls `action` once, after that time. Throws std::logic_error on a thread that is no worker.
+// Calls `action` once, after `delay`. Throws std::logic_error on a thread that is not a worker.
 class TimerWakeUp final : public WakeUp {
 public:
     using Action = void (*)(Operation& operation);
@@ -32,7 +32,7 @@ private:
     base::Timer timer_;
 };
 
-// Completes the operation; the engine's object is told with `add(waiter)` whom to call.
+// Completes the operation. The caller registers this object as a waiter with the engine's object.
 class WaiterWakeUp final : public WakeUp, public service::Waiter {
 public:
     explicit WaiterWakeUp(Operation& operation) noexcept : operation_(operation) {}

@@ -28,7 +28,7 @@ bool SendOperation::Unfinished::is_over() {
     if (remote_) {
         if (!Worker::current() || remote_->is_done()) return true;
     } else if (!next_turn_ || is_owners()) {
-        // After the end nothing drains: outcome() tells it.
+        // After the end nothing drains; outcome() reports the end.
         if (state_->has_ended() || state_->websocket().is_closed() || !state_->websocket().is_above_low_water())
             return true;
     }
@@ -147,7 +147,7 @@ void ReceiveOperation::await_suspend(std::coroutine_handle<> waiting) noexcept {
     state_->wait_message(*this);
 }
 
-// Another receive may wait for the next message now.
+// After this, another receive may wait for the next message.
 void ReceiveOperation::let_go() noexcept {
     state_->cancel_receive(*this);
 }
@@ -273,7 +273,7 @@ bool WebSocketConnection::closed() const {
 
 std::optional<std::uint16_t> WebSocketConnection::close_code() const {
     const detail::ConnectionState& state = *ref("close_code()");
-    // Once it has ended, nothing of it changes any more: any thread may look.
+    // A connection that has ended does not change any more, so any thread may read it.
     if (state.has_ended()) return state.websocket().close_code();
     return state.websocket("close_code()").close_code();
 }

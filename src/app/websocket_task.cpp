@@ -7,7 +7,7 @@ namespace proapi::detail {
 
 namespace {
 
-// What a handler's exception means for its connection:
+// How the exception that leaves a handler ends its connection:
 //   none, WebSocketDisconnect   1000; before accept() 403, one log line
 //   WebSocketMessageError       1003 or 1007, one log line
 //   HTTPException               before accept() its response
@@ -17,7 +17,7 @@ public:
     WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
         : WorkerTask(Kind::handler, worker, std::move(owner), std::move(task)) {}
     ~WebSocketTask() override { context().owner_ref()->set_disconnect_waiter(nullptr); }
-    // Unless it closes the connection itself.
+    // Cancels the handler when the client leaves, unless the handler closes the connection itself.
     void cancel_on_disconnect() {
         ConnectionState& state = *context().owner_ref();
         if (state.websocket().is_closed()) return on_ready();
@@ -26,7 +26,7 @@ public:
     }
     [[nodiscard]] std::string_view name() noexcept override { return get_name(*context().owner_ref()); }
 
-    // Not one that is told by its cancellation.
+    // Excludes handlers that their cancellation informs.
     [[nodiscard]] bool is_abandoned() const noexcept override {
         const service::WebSocket& websocket = context().owner_ref()->websocket();
         return websocket.has_ended() && !websocket.is_end_seen() &&
@@ -47,7 +47,7 @@ public:
         } catch (const Cancelled&) {
             if (state.worker().is_stopping())
                 return static_cast<void>(websocket.close(ws::close_code::going_away, "the server is stopping"));
-            if (websocket.is_closed()) return;  // with its client
+            if (websocket.is_closed()) return;  // the client has left
             logger().error("{}: the handler failed: {}", name, cancelled_by_another);
             fail(websocket, ws::close_code::internal_error, "internal error");
         } catch (const WebSocketMessageError& fault) {
@@ -56,7 +56,7 @@ public:
                 name + ": closed with " + std::to_string(fault.close_code()) + ": " + describe(error));
             fail(websocket, fault.close_code(), "the message is not what was expected");
         } catch (const HTTPException& refusal) {
-            if (!websocket.is_accepted() && websocket.is_closed()) return;  // nobody waits for it any more
+            if (!websocket.is_accepted() && websocket.is_closed()) return;  // the client no longer waits for it
             if (websocket.is_accepted() ||
                 websocket.reject(refusal.status_code(), make_body(refusal), refusal_headers(refusal)))
                 fail_and_log(websocket, name, error);
@@ -100,11 +100,11 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket>
     try {
         task = entry.websocket->call(WebSocketConnection(state), path_values(match));
         if (task) TaskAccess::require_unused(*task);
-    } catch (...) {  // a handler that is no coroutine itself
+    } catch (...) {  // thrown by a handler that is not itself a coroutine
         return WebSocketTask::end(*state, std::current_exception());
     }
     if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
-    // It deletes itself when it ends.
+    // The task deletes itself when it ends.
     auto* running = new WebSocketTask(worker, state, std::move(*task));
     if (entry.options.cancel_on_disconnect) running->cancel_on_disconnect();
     running->start();

@@ -20,7 +20,7 @@ namespace {
 thread_local Worker* worker_of_thread = nullptr;
 
 constexpr std::size_t most_names = 5;
-// While stopping: how often handlers are looked at whose client is gone.
+// While stopping: the interval between checks for handlers whose client has left.
 constexpr std::chrono::milliseconds abandoned_look{250};
 constexpr unsigned most_dropped_at_once = 100;
 constexpr int most_last_turns = 1000;
@@ -156,7 +156,7 @@ void Worker::start_background() {
 
 bool Worker::count_dropped() noexcept {
     ++dropped_;
-    // The clock is read once a turn: a task that does not let the loop turn sees the same time all along.
+    // The clock is read once per turn: a task that does not let the loop turn always sees the same time.
     if (std::exchange(drop_turn_ms_, reactor_->now_ms()) != reactor_->now_ms()) dropped_in_turn_ = 0;
     return ++dropped_in_turn_ % most_dropped_at_once == 0;
 }
@@ -178,21 +178,22 @@ void Worker::begin_stop() {
 void Worker::end_if_idle() {
     if (handler_count_ > 0) return;
     if (task_count_ > 0) {
-        // By a timer, since a task that begins or ends is on the stack.
+        // From a timer, because a task that begins or ends is still on the stack.
         reactor_->start_timer(*spawned_tasks_timer_, net::Duration(0));
     } else if (connections_gone_) {
         reactor_->stop();
     }
 }
 
-// Nobody waits for spawned tasks, which may be made to run for ever: once the last handler has ended, they are asked,
-// and have what is left of shutdown_timeout to end.
+// Nothing waits for spawned tasks, and they may be written to run forever. Once the last handler has ended, they are
+// cancelled, and have the rest of shutdown_timeout to end.
 void Worker::cancel_spawned_tasks() {
-    if (handler_count_ > 0) return;  // begun meanwhile: when that has ended
+    if (handler_count_ > 0) return;  // a handler has begun in the meantime: wait until it has ended
     visit_tasks([](WorkerTask& task) { task.cancel_for_stop(); });
 }
 
-// Nobody waits for what they do. Who knows of its client's end, or has one that waits, has shutdown_timeout.
+// Cancels handlers that work for a client that has left. A handler that knows of its client's end, or whose client
+// still waits, has until shutdown_timeout.
 void Worker::cancel_abandoned_handlers() {
     reactor_->start_timer(*abandoned_timer_, abandoned_look);
     visit_tasks([](WorkerTask& task) { task.cancel_if_abandoned(); });
@@ -208,7 +209,7 @@ void Worker::visit_tasks(Visitor&& visit) {
     }
 }
 
-// "websocket /chat/{room} (20), GET /slow (1)": those of most handlers.
+// Returns the routes with the most handlers, such as "websocket /chat/{room} (20), GET /slow (1)".
 std::string Worker::name_handlers() {
     std::map<std::string_view, std::size_t> counts;
     tasks_.for_each([&](WorkerTask& task) {
@@ -226,7 +227,7 @@ std::string Worker::name_handlers() {
     return most.size() > most_names ? text + ", ..." : text;
 }
 
-// Whoever is left after shutdown_timeout: first asked (Cancelled), then taken away.
+// Cancels the tasks that are left after shutdown_timeout; finish() destroys those that still do not end.
 void Worker::cancel_tasks() {
     if (handler_count_ > 0)
         logger().warn("{} handlers did not end within shutdown_timeout: they are cancelled: {}", handler_count_,
@@ -238,17 +239,17 @@ void Worker::cancel_tasks() {
 
 void Worker::finish() {
     cancel_tasks();
-    last_turn();  // what they said goes out
+    last_turn();  // sends the output of the cancelled tasks
     server_->abort();
     last_turn();
     while (WorkerTask* task = tasks_.front()) delete task;
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;
-        is_letting_go_ = true;  // until what was posted in time and the server, which hold the same objects, are gone
+        is_letting_go_ = true;  // until the server and the tasks posted in time, which hold the same objects, are gone
     }
     last_turn();
-    // Where an exception has cut a turn short, the posts are in the next one.
+    // If an exception has cut a turn short, the posted tasks run in the next one.
     for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
 }
 

@@ -1,5 +1,5 @@
-// Worker: one thread with a reactor and a server on it, and the handlers and tasks that run there. Objects of that
-// thread are let go on it, whoever held them last.
+// Worker: one thread with a reactor and a server, and the handlers and tasks that run on it. Objects of that thread are
+// destroyed on it, whichever thread drops the last reference.
 #pragma once
 
 #include <atomic>
@@ -27,27 +27,28 @@ class Worker;
 struct WorkerTaskLink : base::ListLink {};
 struct StateLink : base::ListLink {};
 
-// A task that nobody awaits. Deletes itself at its end, if the worker does not before.
+// A task that no coroutine awaits. Deletes itself when it ends, unless the worker deletes it before.
 class WorkerTask : public TaskOwner, public WorkerTaskLink {
 public:
-    // A stop waits for handlers, and cancels spawned tasks then.
+    // A stop first waits for handlers, then cancels spawned tasks.
     enum class Kind : std::uint8_t { handler, spawned };
     WorkerTask(Kind kind, Worker& worker, ConnectionRef owner, Task<> task);
     virtual ~WorkerTask();
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
-    // Of a handler's route, for the log.
+    // The name of the handler's route, for the log.
     [[nodiscard]] virtual std::string_view name() noexcept { return {}; }
-    // Whether its client is gone without its knowing.
+    // Whether the client has left without the handler's knowledge.
     [[nodiscard]] virtual bool is_abandoned() const noexcept { return false; }
-    // For a stop, now and then: cancels it where it was abandoned already at the call before.
+    // Called repeatedly during a stop. Cancels the task if it is abandoned and already was at the previous call.
     void cancel_if_abandoned();
-    // Makes what it waits for throw Cancelled, at the first call; whether it was that.
+    // The first call makes the operation that the task waits for throw Cancelled and returns true; later calls return
+    // false.
     bool cancel_for_stop();
     void start() { TaskAccess::start(task_, *this); }
     std::coroutine_handle<> on_done() noexcept final;
 
 protected:
-    // The task has ended; `error` is null where it returned.
+    // The task has ended; `error` is null if it returned normally.
     virtual void on_end(const std::exception_ptr& error) noexcept = 0;
 
 private:
@@ -65,7 +66,7 @@ public:
         : site_(std::move(site)), limit_(std::move(limit)), pool_(std::move(pool)) {}
     ~Worker();
 
-    // The worker that this thread is; null on any other thread.
+    // The worker of this thread; null if the thread is not a worker.
     [[nodiscard]] static Worker* current() noexcept;
     [[nodiscard]] bool is_current() const noexcept { return current() == this; }
 
@@ -80,15 +81,15 @@ public:
     void run(const ListenAddress& address, std::promise<std::uint16_t>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
-    // Starts the site's background tasks, soon. Any thread.
+    // Starts the site's background tasks in the next turn. Any thread.
     void start_background();
 
-    // Runs `task` on the worker's thread; false where that has ended. Any thread.
+    // Runs `task` on the worker's thread. Returns false if that thread has ended. Any thread.
     bool post(std::function<void()> task);
-    // Where post() has given false: calls `let_go`, which drops an object of the thread that has ended. Its objects are
-    // not made for several threads, so they are dropped one after the other, and after the last that was posted in
-    // time: here, or by whoever is at it already. Any thread; no lock is held meanwhile, since what is dropped may hold
-    // another server's objects.
+    // To be called if post() has returned false. Calls `let_go`, which drops an object of the thread that has ended.
+    // Such objects are not thread-safe, so they are dropped one after another, and after the last task that was posted
+    // in time: within this call, or by a thread that is already dropping some. Any thread. No lock is held during
+    // `let_go`, because the object may hold objects of another server.
     void let_go_late(std::function<void()> let_go);
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
@@ -98,10 +99,10 @@ public:
     // Any thread.
     [[nodiscard]] net::ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
-    // A send to a connection that has ended. True for the last of many in one turn: whoever does nothing else has to
-    // let the others have theirs.
+    // Counts a send to a connection that has ended. Returns true for every most_dropped_at_once-th in one turn: the
+    // sender must then wait for the next turn, so that other tasks can run.
     bool count_dropped() noexcept;
-    // A line that peers can cause at will.
+    // Logs a line that peers can cause at will, at a limited rate.
     void log_limited(service::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
 
     // --- for connections and tasks ---
@@ -117,7 +118,7 @@ private:
     void end_if_idle();
     void cancel_abandoned_handlers();
     void cancel_spawned_tasks();
-    // Calls `visit` for each task of now; tasks may end and begin meanwhile.
+    // Calls `visit` for each task that exists now; tasks may end and begin meanwhile.
     template <class Visitor>
     void visit_tasks(Visitor&& visit);
     void cancel_tasks();
@@ -125,10 +126,10 @@ private:
     void serve();
     void last_turn();
     void finish();
-    // Expects that nobody else is at it.
+    // Drops the objects in `late_`, one at a time. Expects that no other thread is doing so.
     void let_go_in_turn(std::unique_lock<std::mutex>& lock);
 
-    std::shared_ptr<const Site> site_;  // until the thread ends: its handlers may hold what holds this
+    std::shared_ptr<const Site> site_;  // until the thread ends: its handlers may hold objects that hold this worker
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;
     EngineLog log_;
@@ -139,19 +140,19 @@ private:
     base::IntrusiveList<ConnectionState, StateLink> states_;
     std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;
     std::uint64_t dropped_ = 0;
-    std::uint64_t drop_turn_ms_ = 0;  // the time of the turn that dropped last
+    std::uint64_t drop_turn_ms_ = 0;  // the time of the turn in which a send was last dropped
     unsigned dropped_in_turn_ = 0;
     bool stopping_ = false, connections_gone_ = false;
     std::mutex post_mutex_;
     bool takes_posts_ = false;
-    bool is_letting_go_ = false;  // somebody is at `late_`
+    bool is_letting_go_ = false;  // a thread is working on `late_`
     std::deque<std::function<void()>> late_;
 };
 
-// A task of Site's. On the worker's thread.
+// Starts a background task of the site. On the worker's thread.
 void start_background_task(Worker& worker, const Site::Background& background);
 
-// A reference to an object of a worker's thread that is let go there.
+// A reference to an object of a worker's thread; the reference is dropped on that thread.
 template <class T>
 class WorkerPtr {
 public:
@@ -161,7 +162,8 @@ public:
     WorkerPtr& operator=(const WorkerPtr&) = delete;
     ~WorkerPtr() {
         if (worker_->is_current()) return;
-        // The count is not atomic: it may be touched by its own thread only, or by one at a time once that has ended.
+        // The reference count is not atomic: only the object's own thread may change it or, after that thread has
+        // ended, one thread at a time.
         auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
         auto let_go = [box] { box->reset(); };
         if (!worker_->post(let_go)) worker_->let_go_late(let_go);
