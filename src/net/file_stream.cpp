@@ -35,7 +35,7 @@ constexpr std::chrono::milliseconds memory_wait{10};
 
 }  // namespace
 
-// One read, by the thread that asks for it or by another one.
+// One read, carried out by the thread that asks for it or by another thread.
 class FileStream::Read : public base::ListLink {
 public:
     Read(FileStream& stream, std::size_t size)
@@ -45,7 +45,7 @@ public:
           size_(size),
           offset_(static_cast<off_t>(stream.offset_)) {}
 
-    // Without waiting: octets, 0 where there are none, or an error number, negative.
+    // Reads without waiting. Returns the number of octets, 0 if there are none, or a negative error number.
     [[nodiscard]] ssize_t read_what_is_cached() noexcept {
         const iovec place{block_.get(), size_};
         return result_ = repeated([&] { return ::preadv2(file_->get(), &place, 1, offset_, RWF_NOWAIT); });
@@ -66,25 +66,24 @@ private:
         return result < 0 ? -errno : result;
     }
 
-    FileStream* stream_;  // null: nobody waits for it any more. Of the reactor's thread
-    std::shared_ptr<const base::Descriptor>
-        file_;  // let go once it is done: a descriptor is worth more than this object
+    FileStream* stream_;                            // null: no stream waits for this read. Used on the reactor's thread
+    std::shared_ptr<const base::Descriptor> file_;  // released when the read is done: descriptors are scarce
     std::shared_ptr<std::uint8_t[]> block_;
     std::size_t size_;
     off_t offset_;
     dev_t device_ = 0;
-    ssize_t result_ = 0;              // octets, or an error number, negative
-    std::shared_ptr<Read> in_queue_;  // itself, as long as a thread is to have it
+    ssize_t result_ = 0;              // octets, or a negative error number
+    std::shared_ptr<Read> in_queue_;  // keeps this object alive while it waits for a thread
 };
 
-// Reads that wait for a thread, and the way back to the reactor's as long as there is one.
+// Reads that wait for a thread, and the reactor that gets the results, as long as it exists.
 class FileThreads::Queue : public std::enable_shared_from_this<Queue> {
 public:
     using Read = FileStream::Read;
 
     explicit Queue(Reactor& reactor) noexcept : reactor_(&reactor) {}
 
-    // False: no thread can be had for it.
+    // Returns false if no thread can be started.
     [[nodiscard]] bool add(ThreadPool& pool, const std::shared_ptr<Read>& read) {
         const std::lock_guard lock(mutex_);
         if (threads_ < most_threads) {
@@ -99,10 +98,11 @@ public:
         waiting_.push_back(*read);
         return true;
     }
-    // Nobody waits for it any more. What has not begun does not begin, and what has is left to itself.
+    // The stream no longer waits for the read. A read that has not begun never begins; one that has begun runs to its
+    // end, and its result is dropped.
     void forget(Read& read) noexcept {
         read.stream_ = nullptr;
-        if (is_forked()) return;  // its threads, and what they hold, are the parent's
+        if (is_forked()) return;  // the threads, and what they hold, belong to the parent
         const std::lock_guard lock(mutex_);
         if (!read.is_linked()) return;
         read.unlink();
@@ -116,7 +116,7 @@ public:
     [[nodiscard]] bool is_forked() const noexcept { return fork_count() != forks_; }
 
 private:
-    // A thread's share: reads until none is left that it may have.
+    // The work of one thread: carries out reads until none is left that it may take.
     void serve() noexcept {
         std::unique_lock lock(mutex_);
         while (const std::shared_ptr<Read> read = next()) {
@@ -131,7 +131,7 @@ private:
         }
         --threads_;
     }
-    // The first whose device has a thread to spare.
+    // Returns the first read whose device does not use its full share of threads; null if there is none.
     [[nodiscard]] std::shared_ptr<Read> next() noexcept {
         std::shared_ptr<Read> found;
         waiting_.for_each([&](Read& read) {
@@ -144,7 +144,8 @@ private:
         }
         return found;
     }
-    // False: there was no memory for the message. It has to be tried again, since somebody waits for the octets.
+    // Returns false if there is no memory for the message. The caller must try again, because a stream waits for the
+    // octets.
     [[nodiscard]] bool try_post(const std::shared_ptr<Read>& read) noexcept {
         const std::lock_guard lock(mutex_);
         try {
@@ -163,10 +164,10 @@ private:
 
     const unsigned forks_ = fork_count();
     std::mutex mutex_;
-    Reactor* reactor_;  // null: gone
+    Reactor* reactor_;  // null after leave()
     base::IntrusiveList<Read, Read> waiting_;
-    std::array<dev_t, most_threads> devices_{};  // of the reads that are under way; 0: none
-    std::size_t threads_ = 0;                    // that serve
+    std::array<dev_t, most_threads> devices_{};  // of the reads in progress; 0: a free place
+    std::size_t threads_ = 0;                    // threads in serve()
 };
 
 FileThreads::FileThreads(Reactor& reactor) : queue_(std::make_shared<Queue>(reactor)), pool_(most_threads) {}
@@ -196,8 +197,8 @@ std::optional<FileRead> FileStream::read(std::size_t most_bytes) {
     return take(*next);
 }
 
-// An error, or an end, is believed where it was waited for: some kernels have given 0 for what was not in the cache,
-// and what refuses the call need not refuse the other.
+// An error or an end of file counts only if the read has waited for it: some kernels have returned 0 for octets that
+// were not in the cache, and a file that refuses the non-waiting call need not refuse the other one.
 bool FileStream::try_at_once(Read& read) {
     if (cache_ == Cache::tells) {
         const ssize_t result = read.read_what_is_cached();

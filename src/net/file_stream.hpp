@@ -1,5 +1,5 @@
-// A regular file, read from one place to another in order, without holding the loop: what the kernel has in its cache
-// comes at once, what has to come from a disk or over a network is read by a thread.
+// Reads a range of a regular file in order, without blocking the loop: octets in the kernel's cache are returned at
+// once; octets that must come from a disk or over a network are read by a thread.
 #pragma once
 
 #include <sys/types.h>
@@ -17,25 +17,25 @@ namespace proapi::net {
 class Reactor;
 
 struct FileRead {
-    base::Slice octets;  // none without an error: the file has become shorter
+    base::Slice octets;  // empty without an error: the file has become shorter
     int error = 0;       // an error number
 };
 
 class FileHandler {
 public:
-    // A read that was not done at once is done. A later turn.
+    // A read that did not complete at once has completed. Called in a later turn.
     virtual void on_file_read(const FileRead& read) = 0;
 
 protected:
     ~FileHandler() = default;
 };
 
-// The threads behind the files of one reactor, started when they are first needed. The reactor must outlive this
-// object. One file system has at most half of them: one that hangs does not hold the others up.
+// The threads that read the files of one reactor, started when they are first needed. The reactor must outlive this
+// object. One file system uses at most half of the threads, so that a file system that hangs does not delay the others.
 class FileThreads {
 public:
     explicit FileThreads(Reactor& reactor);
-    // Does not wait for reads that are under way: each keeps its file open until it is done, and tells nobody.
+    // Does not wait for reads in progress: each keeps its file open until it is done, and its result is dropped.
     ~FileThreads();
     FileThreads(const FileThreads&) = delete;
     FileThreads& operator=(const FileThreads&) = delete;
@@ -47,21 +47,22 @@ private:
     ThreadPool pool_;
 };
 
-// Of the reactor's thread. May end at any time, also while a read is under way.
+// Belongs to the reactor's thread. May be destroyed at any time, also while a read is in progress.
 class FileStream {
 public:
-    // `length` octets from `offset` on. The file is let go when the stream is gone and no thread reads from it.
+    // `length` octets from `offset` on. The file is released when the stream is destroyed and no thread reads from it.
     FileStream(FileThreads& threads, std::shared_ptr<const base::Descriptor> file, std::uint64_t offset,
                std::uint64_t length, FileHandler& handler);
     ~FileStream();
     FileStream(const FileStream&) = delete;
     FileStream& operator=(const FileStream&) = delete;
 
-    // The next octets, at most so many and at most what remains; none where they don't come at once: on_file_read()
-    // brings them. Not while is_reading(). Where no thread can be had, they are waited for. Throws std::bad_alloc.
+    // Returns the next octets, at most `most_bytes` and at most remaining(), or std::nullopt if they are not available
+    // at once: on_file_read() delivers them. Not allowed while is_reading(). If no thread can be started, this call
+    // waits for the octets. Throws std::bad_alloc.
     [[nodiscard]] std::optional<FileRead> read(std::size_t most_bytes);
     [[nodiscard]] bool is_reading() const noexcept { return read_ != nullptr; }
-    // Octets that were not read yet.
+    // Octets that have not been read yet.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
 private:
@@ -74,8 +75,9 @@ private:
     std::shared_ptr<const base::Descriptor> file_;
     std::uint64_t offset_, remaining_;
     FileHandler& handler_;
-    std::shared_ptr<Read> read_;  // the one that is under way
-    // What the kernel says of its cache: whether octets are there; nothing, but the file is memory; nothing.
+    std::shared_ptr<Read> read_;  // the read in progress
+    // What the kernel says about its cache. tells: whether octets are in it; is_all: nothing, but the file is in
+    // memory; does_not_tell: nothing.
     enum class Cache : std::uint8_t { tells, is_all, does_not_tell } cache_ = Cache::tells;
 };
 

@@ -15,13 +15,15 @@ namespace proapi::net {
 
 namespace {
 
-// One bit a descriptor, for a million of them; pages that are never used take no memory. Descriptors beyond stay.
+// One bit per descriptor, for a million descriptors; pages that are never used take no memory. Higher descriptors are
+// not tracked.
 constexpr std::size_t word_bits = 64;
 std::array<std::atomic<std::uint64_t>, (1U << 20) / word_bits> kept;
 std::atomic<std::size_t> words_used = 0;
 
-// What another thread is just accepting or closing may be left out. Numbers stay taken: whatever still closes them in
-// the child must not close another's. Nothing but system calls may be used here.
+// Replaces a child's copies of sockets by /dev/null. May miss a socket that another thread is accepting or closing. The
+// descriptor numbers stay in use, because code that closes them later in the child must not close another descriptor.
+// Only system calls are allowed here.
 void drop_kept() noexcept {
     int null = -1;
     bool is_null_kept = false;
@@ -29,7 +31,7 @@ void drop_kept() noexcept {
         for (std::uint64_t word = kept[i].exchange(0); word != 0; word &= word - 1) {
             const auto socket = static_cast<int>(i * word_bits) + std::countr_zero(word);
             if (null < 0) null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-            if (null < 0) {  // no descriptor was left: this one is
+            if (null < 0) {  // no descriptor was left: closing this one frees one
                 ::close(socket);
                 null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
             }

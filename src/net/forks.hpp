@@ -1,6 +1,6 @@
-// Forks of this process: what belongs to the kernel behind a descriptor is shared with a child, which must leave it
-// alone; and of sockets it must not even have a copy. A listening socket would go on to take its share of the clients
-// after the end of the process that accepts them, and a connection would not end.
+// Forks of this process. A child shares the kernel objects behind its descriptors and must leave them alone; of sockets
+// it must not even have a copy. A copy of a listening socket would keep taking its share of the clients after the
+// process that accepts them has ended, and a copy of a connection would keep it open.
 #pragma once
 
 namespace proapi::net {
@@ -9,18 +9,20 @@ namespace detail {
 extern volatile unsigned fork_count;
 }
 
-// How many forks lie between this process and its ancestor that called watch_forks() first: a child has one more than
-// its parent. Any thread; a load.
+// The number of forks between this process and its ancestor that first called watch_forks(): a child has one more than
+// its parent. Any thread; costs one load.
 [[nodiscard]] inline unsigned fork_count() noexcept {
     return detail::fork_count;
 }
-// Makes forks count from now on. Calling again does nothing.
+// Starts counting forks. Further calls do nothing.
 void watch_forks() noexcept;
-// An open socket: children that are forked from now on do not have it, so that it ends with this process. Any thread.
+// Registers an open socket: children that are forked from now on have no copy of it, so that it ends with this process.
+// Any thread.
 void keep_from_children(int socket) noexcept;
-// Before it is closed.
+// Call before the socket is closed.
 void end_keeping(int socket) noexcept;
-// Ends a forked child that has come back from a handler: one line on stderr, status 1, nothing is flushed or destroyed.
+// Ends a forked child that has returned from a handler: writes one line to stderr and exits with status 1, without
+// flushing or destroying anything.
 [[noreturn]] void end_forked_child() noexcept;
 
 }  // namespace proapi::net

@@ -25,7 +25,7 @@ constexpr std::size_t cache_line_bytes = 64;
 }  // namespace
 
 void IoSubmitter::Close::operator()(io_uring* ring) const noexcept {
-    // A child's copy has no memory to give back, see IoSubmitter().
+    // A child's copy of the ring has no memory to release, see IoSubmitter().
     if (fork_count() != forks) {
         ::close(ring->ring_fd);
     } else {
@@ -44,10 +44,10 @@ IoSubmitter::IoSubmitter(Backend backend) noexcept {
     if (backend == Backend::direct || is_switched_off()) return;
     watch_forks();
     auto ring = std::unique_ptr<io_uring>(new (std::nothrow) io_uring{});
-    // A call that fails does not keep those behind it from being carried out (Linux 5.18).
+    // A call that fails does not stop the calls after it (Linux 5.18).
     if (!ring || ::io_uring_queue_init(IoBatch::capacity, ring.get(), IORING_SETUP_SUBMIT_ALL) != 0) return;
     ring_ = {ring.release(), Close()};
-    // What a child wrote into the ring's memory, the kernel would carry out as this process's calls.
+    // Otherwise the kernel would carry out what a child writes into the ring's memory as calls of this process.
     if (::io_uring_ring_dontfork(ring_.get()) != 0) ring_.reset();
 }
 
@@ -58,7 +58,7 @@ void IoSubmitter::submit(std::span<IoRequest> calls) noexcept {
     for (IoRequest& call : calls) submit_alone(call);
 }
 
-// At most IoBatch::capacity calls. With MSG_DONTWAIT each is done before the submission returns.
+// Takes at most IoBatch::capacity calls. With MSG_DONTWAIT each call is done before the submission returns.
 void IoSubmitter::enqueue(std::span<IoRequest> calls) noexcept {
     for (IoRequest& call : calls) {
         io_uring_sqe* entry = ::io_uring_get_sqe(ring_.get());
@@ -76,12 +76,13 @@ void IoSubmitter::enqueue(std::span<IoRequest> calls) noexcept {
         left -= reap();
     }
     if (left == 0) return;
-    // The kernel has no memory for it, or forbids it by now: it has not taken the last ones, and is not asked again.
+    // The kernel has no memory for the ring, or now forbids it. It has not taken the last calls; the ring is not used
+    // again.
     ring_.reset();
     for (IoRequest& call : calls.last(left)) submit_alone(call);
 }
 
-// Gives how many calls are done.
+// Returns the number of calls that are done.
 std::size_t IoSubmitter::reap() noexcept {
     unsigned head = 0, count = 0;
     io_uring_cqe* done = nullptr;

@@ -1,6 +1,6 @@
-// recv() and send(), many at a time: with one system call where the kernel has io_uring, else one by one. Nothing waits
-// (what would is EAGAIN), and nothing is left under way: a ring's calls are done when submit() returns, like direct
-// ones, so that no buffer is ever the kernel's behind its owner's back.
+// Many recv() and send() calls at a time: in one system call if the kernel has io_uring, otherwise one by one. No call
+// waits (one that would returns EAGAIN), and none stays in progress: a ring's calls are done when submit() returns,
+// like direct ones, so the kernel never uses a buffer after that.
 #pragma once
 
 #include <sys/types.h>
@@ -23,38 +23,39 @@ struct IoRequest {
     int fd = -1;
     std::uint8_t* data = nullptr;
     std::size_t size = 0;
-    ssize_t result = 0;  // octets, or an error number, negative
+    ssize_t result = 0;  // octets, or a negative error number
 };
 
 class IoHandler {
 public:
-    // The call is done. Its octets are the reactor's, or its own, until this returns.
+    // The call is done. Received octets are in the reactor's buffer, valid until this returns; sent octets are the
+    // handler's own.
     virtual void on_io_done(const IoRequest& call) = 0;
 
 protected:
     ~IoHandler() = default;
 };
 
-// The way to the kernel. Used by one thread at a time.
+// Submits calls to the kernel. Used by one thread at a time.
 class IoSubmitter {
 public:
-    // `automatic`: io_uring, unless the kernel refuses it or the environment says PROAPI_IO_URING=off.
+    // `automatic`: io_uring, unless the kernel refuses it or the environment sets PROAPI_IO_URING=off.
     enum class Backend : std::uint8_t { automatic, direct };
     explicit IoSubmitter(Backend backend) noexcept;
     ~IoSubmitter();
     IoSubmitter(const IoSubmitter&) = delete;
     IoSubmitter& operator=(const IoSubmitter&) = delete;
 
-    // Whether calls are given to the kernel together.
+    // Whether calls are submitted to the kernel together.
     [[nodiscard]] bool is_batching() const noexcept { return ring_ != nullptr; }
     void submit(std::span<IoRequest> calls) noexcept;
-    // With a system call of its own.
+    // Uses one system call for this call alone.
     static void submit_alone(IoRequest& call) noexcept;
 
 private:
     struct Close {
         Close() noexcept : forks(fork_count()) {}
-        unsigned forks;  // when the ring was made
+        unsigned forks;  // at the creation of the ring
         void operator()(io_uring* ring) const noexcept;
     };
     void enqueue(std::span<IoRequest> calls) noexcept;
@@ -63,20 +64,20 @@ private:
     std::unique_ptr<io_uring, Close> ring_;
 };
 
-// Calls that wait to be carried out together, and then to be told of, one after the other.
+// Calls that are carried out together and then reported one after another.
 class IoBatch {
 public:
     static constexpr std::size_t capacity = 64;
 
     [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
-    // Whether add() has to wait for complete().
+    // Whether complete() must be called before the next add().
     [[nodiscard]] bool is_full() const noexcept { return count_ == capacity || is_submitted_; }
     void add(IoHandler& handler, const IoRequest& call) noexcept {
         handlers_[count_] = &handler;
         requests_[count_++] = call;
     }
-    // Carries them out, each receiving into its share of `buffer`, at most `most_bytes`; then tells the callers, with a
-    // call of `after_each` after each. What an exception of one of them leaves over is told by the next complete().
+    // Carries out the calls, each receiving into its share of `buffer`, at most `most_bytes`; then reports each to its
+    // handler and calls `after_each` after each report. If a handler throws, the next complete() reports the rest.
     template <class AfterEach>
     void complete(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes, AfterEach&& after_each) {
         if (count_ == 0) return;
@@ -89,7 +90,8 @@ public:
         count_ = reported_ = 0;
         is_submitted_ = false;
     }
-    // The same one after the other, each into the whole of `buffer`, which is hot in the cache then.
+    // The same, but carries out the calls one after another, each into the whole of `buffer`, which then stays in the
+    // processor's cache.
     template <class AfterEach>
     void complete_one_by_one(std::span<std::uint8_t> buffer, AfterEach&& after_each) {
         while (reported_ < count_) {
@@ -103,13 +105,13 @@ public:
         }
         count_ = reported_ = 0;
     }
-    // The caller is told nothing more, and its descriptor may be closed.
+    // Reports nothing more to the handler; its descriptor may then be closed.
     void forget(const IoHandler& handler) noexcept;
 
 private:
     void submit(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept;
 
-    std::array<IoHandler*, capacity> handlers_;  // null: forgotten
+    std::array<IoHandler*, capacity> handlers_;  // null if forgotten
     std::array<IoRequest, capacity> requests_;
     std::size_t count_ = 0, reported_ = 0;
     bool is_submitted_ = false;

@@ -16,7 +16,7 @@ namespace {
 constexpr Duration pause_time{100};
 constexpr int most_drained = 16;  // reads
 
-// A peer that is silent for a minute is asked, four times. TCP_USER_TIMEOUT, where it is set, may end it earlier.
+// A peer that is silent for a minute is probed, four times. TCP_USER_TIMEOUT, if set, may end the connection earlier.
 constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_probes = 4;
 
 [[nodiscard]] base::Descriptor open_reserve() {
@@ -28,7 +28,7 @@ constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_pro
 void refuse(base::Descriptor socket, std::string_view last_words) noexcept {
     [[maybe_unused]] auto count = ::send(socket.get(), last_words.data(), last_words.size(), MSG_NOSIGNAL);
     ::shutdown(socket.get(), SHUT_WR);
-    // Closing with unread octets would send RST, and the last words would be lost by it.
+    // Closing a socket with unread octets would send RST, which would discard the last words.
     std::array<char, 4096> drained;
     for (int reads = 0; reads < most_drained && count > 0; ++reads)
         count = ::recv(socket.get(), drained.data(), drained.size(), 0);
@@ -85,7 +85,7 @@ void Listener::on_ready(std::uint32_t) {
             handler_.on_accept(base::Descriptor(fd), peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             const int error = errno;
-            // Where that was in vain, as another process may have what it gave up, no more is given up for it.
+            // If the freed descriptor did not help, because another process may have taken it, free no more.
             if (std::exchange(has_made_room, true) || !handler_.make_room()) return refuse_one(error);
         } else if (errno != ECONNABORTED && errno != EINTR) {
             return;
@@ -100,7 +100,8 @@ void Listener::refuse_one(int error) {
     if (refused) refuse(std::move(newcomer), refusal_);
     reserve_ = open_reserve();
     handler_.on_accept_refused(error);
-    // Somebody else took the descriptor: the socket stays readable, and trying again at once would be a busy loop.
+    // Another thread or process took the descriptor. The socket stays readable, so a retry at once would be a busy
+    // loop.
     if (!refused || !reserve_) pause();
 }
 

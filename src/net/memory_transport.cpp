@@ -100,13 +100,13 @@ void MemoryTransport::look() {
     } else if (reading_) {
         read_once();
     } else if (lost_ != 0 || (has_peer_finished() && !has_unread_octets())) {
-        // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
+        // Reading is stopped, and the connection is lost or there is nothing left to read: the end need not wait.
         has_reported_loss_ = lost_ != 0;
         report_read_end(lost_);
     }
 }
 
-// One read a turn: a peer that writes much does not keep the others waiting.
+// One read per turn: a peer that writes much does not delay the others.
 void MemoryTransport::read_once() {
     if (!has_unread_octets() && !has_fin_arrived() && lost_ == 0) return;
     if (lost_ == 0 && is_failing()) lose(failure_->error);
@@ -202,7 +202,7 @@ void MemoryTransport::lose(int error) noexcept {
     look_soon();
 }
 
-// What was delivered to it can still be read.
+// The peer can still read the octets that were delivered to it.
 void MemoryTransport::reset_peer() noexcept {
     MemoryTransport* const peer = std::exchange(peer_, nullptr);
     if (!peer) return;

@@ -22,7 +22,7 @@ unsigned count_forks_from_now() noexcept {
     return fork_count();
 }
 
-// What epoll hands back is either a Watcher's address or, with the lowest bit set, a descriptor of a driven loop.
+// epoll returns either a Watcher's address or, with the lowest bit set, a descriptor of a driven loop.
 constexpr std::uint64_t foreign_tag = 1;
 
 constexpr std::uint64_t stall_ms = 250;
@@ -95,15 +95,16 @@ void Reactor::post(std::function<void()> task) {
     {
         const std::lock_guard lock(posted_mutex_);
         posted_.push_back(std::move(task));
-        if (posted_.size() > 1) return;  // the first one has woken the reactor
+        if (posted_.size() > 1) return;  // the first task has woken the reactor
     }
     wake();
 }
 
-// Those posted meanwhile wait for the next turn, and so do those behind one that throws.
+// Tasks that are posted meanwhile wait for the next turn, and so do the tasks after one that throws.
 void Reactor::run_posted() {
     {
-        // All are taken, whatever an exception has left over: post() wakes the reactor only for the first that waits.
+        // Takes all tasks, even if an exception has left some over: post() wakes the reactor only for the first that
+        // waits.
         const std::lock_guard lock(posted_mutex_);
         if (running_.empty()) {
             running_.swap(posted_);
@@ -125,7 +126,7 @@ bool Reactor::has_work() const noexcept {
            !reads_.is_empty() || !large_reads_.is_empty() || !sends_.is_empty();
 }
 
-// A part of a turn. Where an exception leaves it early (no memory), what is left is for the next turn.
+// A part of a turn. If an exception (out of memory) ends it early, the next turn handles the rest.
 class Reactor::Part {
 public:
     explicit Part(Reactor& reactor) noexcept : reactor_(reactor), outer_(std::exchange(reactor.in_turn_, true)) {}
@@ -159,9 +160,9 @@ void Reactor::turn(std::optional<Duration> timeout) {
     const bool stalled = now_ms_ > std::exchange(last_turn_ms_, now_ms_) + stall_ms;
     {
         Part part(*this);
-        // Streams that had more to read than their share come after the rest, once a turn each.
+        // Streams that had more to read than their share come after the others, once per turn each.
         part.reads.splice(deferred_reads_);
-        complete_reads();  // that an exception has left over
+        complete_reads();  // left over by an exception
         dispatch();
         if (stalled) catch_up();
         for (std::size_t i = 1; Reader* reader = part.reads.pop_front(); ++i) {
@@ -179,10 +180,10 @@ void Reactor::turn(std::optional<Duration> timeout) {
 
 void Reactor::finish_turn() {
     if (turn_end_hooks_.empty() && sends_.is_empty()) return;
-    read_clock();  // deadlines begin with what is written now, however long the turn was, or ago
+    read_clock();  // deadlines of the writes below begin now, however long or long ago the turn was
     Part part(*this);
     part.hooks.splice(turn_end_hooks_);
-    complete_sends();  // that an exception has left over
+    complete_sends();  // left over by an exception
     in_hooks_ = true;
     while (TurnEndHook* hook = part.hooks.pop_front()) {
         hook->on_turn_end();
@@ -215,7 +216,7 @@ void Reactor::wait(std::optional<Duration> timeout) {
         }
         if (limit_ms) wait_ms = static_cast<int>(std::min<std::uint64_t>(*limit_ms, 3'600'000));
     }
-    if (batch_->next < batch_->count) return;  // an exception left them over: they are told of once only
+    if (batch_->next < batch_->count) return;  // left over by an exception: each event is reported only once
     void* guard = nullptr;
     const bool guarded = wait_ms != 0 && wait_guard_.before;
     if (guarded) guard = wait_guard_.before();
@@ -230,15 +231,15 @@ bool Reactor::poll(int wait_ms) noexcept {
     return count >= 0;
 }
 
-// After a stall (a handler that held the thread, a process that was stopped) more may have come than one batch tells.
-// Timers judge what peers did and did not do, so all of it is looked at before they are.
+// After a stall (a handler that held the thread, a stopped process) there may be more events than one batch holds.
+// Timers judge what peers did and did not do, so all events are handled before the timers.
 void Reactor::catch_up() {
     const std::size_t foreign = foreign_events_.size();
     for (int batches = 0; batches < max_batches_after_stall; ++batches) {
         const bool was_interrupted = !poll(0);
         const bool was_full = batch_->count == max_events;
         dispatch();
-        // Those of a driven loop are level-triggered: they come again in the next turn.
+        // Events of a driven loop are level-triggered: the next turn reports them again.
         foreign_events_.resize(std::min(foreign, foreign_events_.size()));
         if (!was_full && !was_interrupted) return;
     }
@@ -281,7 +282,7 @@ void Reactor::complete_sends() {
 void Reactor::arm_guest_timer() {
     if (is_forked()) return;
     const auto deadline = timers_.next_deadline_ms();
-    // A deadline that has moved later is found out by the timer that fires for the earlier one.
+    // A deadline that has moved later is noticed when the timer fires for the earlier one.
     if (!deadline || (guest_deadline_ms_ && *guest_deadline_ms_ <= *deadline)) return;
     guest_deadline_ms_ = deadline;
     itimerspec spec{};
@@ -324,7 +325,7 @@ void Reactor::unwatch(int fd, const Watcher& watcher, const IoHandler& handler) 
 
 void Reactor::unwatch(int fd, const Watcher& watcher) noexcept {
     if (!is_forked()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
-    // Events of the current batch that were not yet handed out must not reach a watcher that is gone.
+    // The remaining events of the current batch must not reach a watcher that may be destroyed.
     const auto end = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->count);
     const auto rest = batch_->events.begin() + static_cast<std::ptrdiff_t>(batch_->next);
     batch_->count = static_cast<std::size_t>(

@@ -3,8 +3,8 @@
 //
 // One turn:  end-of-turn hooks -> wait -> completions -> posted functions -> timers -> end-of-turn hooks
 //
-// Readiness (epoll) is known to this layer alone: those above see completed operations, so that an io_uring backend
-// can stand behind the same interface. All members belong to the reactor's thread, but for post() and stop().
+// Readiness (epoll) is known to this layer only: the layers above see completed operations, so that an io_uring backend
+// could implement the same interface. All members belong to the reactor's thread, except post(), stop() and wake().
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ namespace proapi::net {
 
 using Duration = std::chrono::milliseconds;
 
-// Work for the end of the current turn, such as writing all that was queued during it. Queued at most once.
+// Work for the end of the current turn, such as writing all output that was queued during it. Queued at most once.
 class TurnEndHook : private base::ListLink {
 public:
     TurnEndHook() = default;
@@ -49,74 +49,76 @@ private:
 
 class Reactor {
 public:
-    // Throws std::system_error where the kernel gives no descriptor.
+    // Throws std::system_error if the kernel refuses a descriptor.
     explicit Reactor(IoSubmitter::Backend backend = IoSubmitter::Backend::automatic);
     ~Reactor();
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
-    // The reactor whose turn this thread is in, or that this thread last ran; null on any other thread.
+    // The reactor whose turn this thread is in, or that this thread last created or ran; null on any other thread.
     [[nodiscard]] static Reactor* current() noexcept;
 
-    // Turns until stop().
+    // Runs turns until stop().
     void run();
-    // Makes run() return after its turn. Any thread, and signal handlers.
+    // Makes run() return after the current turn. Any thread, and signal handlers.
     void stop() noexcept;
-    // Makes a wait return: the one under way, or the next. Any thread, and signal handlers.
+    // Ends a wait: the current one, or the next. Any thread, and signal handlers.
     void wake() const noexcept;
-    // Runs `task` on the reactor's thread, in order. Any thread.
+    // Runs `task` on the reactor's thread, in the order of the calls. Any thread.
     void post(std::function<void()> task);
 
-    // Whether this process is a fork of the one that made the reactor: the kernel's objects are the parent's then, and
-    // the child may do no more than close its copies. A child that comes back here from a callback, as if it were the
-    // server, is ended at once: what it would read and write next is the parent's.
+    // Whether this process is a fork of the one that created the reactor. The kernel objects then belong to the parent,
+    // and the child may only close its copies. A child that returns here from a callback, as if it were the server, is
+    // ended at once: what it would read and write next belongs to the parent.
     [[nodiscard]] bool is_forked() const noexcept { return fork_count() != forks_; }
     void check_fork() const {
         if (is_forked()) [[unlikely]]
             leave_fork();
     }
-    // Whether a turn is under way: one can't be begun inside of another.
+    // Whether a turn is in progress: no other turn can begin inside it.
     [[nodiscard]] bool is_in_turn() const noexcept { return in_turn_; }
 
-    // One turn that waits at most `timeout` (none: for ever). Throws std::logic_error in a forked process, and inside
-    // of a turn.
+    // Runs one turn that waits at most `timeout` (std::nullopt: no limit). Throws std::logic_error in a forked process,
+    // and inside a turn.
     void turn(std::optional<Duration> timeout);
-    // Runs end-of-turn hooks now: for output queued between two turns of a loop that drives this one.
+    // Runs end-of-turn hooks now, for output that was queued between two turns of a loop that drives this one.
     void finish_turn();
-    // Whether the next turn should not wait: work was put off for fairness.
+    // Whether the next turn should not wait, because work was put off for fairness or left over by an exception.
     [[nodiscard]] bool has_work() const noexcept;
-    // Readable when a turn has something to do; with arm_guest_timer(), timers count too.
+    // Readable when a turn has work to do; with arm_guest_timer(), also when a timer is due.
     [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
     // For a loop that waits on descriptor(): makes it readable at the next timer's deadline.
     void arm_guest_timer();
 
-    // Steady milliseconds, read once a turn.
+    // Monotonic time in milliseconds, read once per turn.
     [[nodiscard]] std::uint64_t now_ms() const noexcept { return now_ms_; }
     void start_timer(base::Timer& timer, Duration delay) noexcept;
     void at_turn_end(TurnEndHook& hook) noexcept;
 
-    // Called around a wait that may block: where an interpreter lock is given up and taken back.
+    // Called before and after a wait that may block, to release and retake an interpreter lock.
     struct WaitGuard {
         void* (*before)() = nullptr;
         void (*after)(void*) = nullptr;
     };
     void set_wait_guard(WaitGuard guard) noexcept { wait_guard_ = guard; }
-    // Called in a forked child that has come back from a callback, before it is ended: it may throw instead.
+    // Called in a forked child that has returned from a callback, before the child is ended. May throw, which keeps the
+    // child running.
     void set_fork_callback(void (*callback)()) noexcept { on_forked_ = callback; }
-    // Called when a hook is queued outside of any turn: the driving loop must call finish_turn() soon.
+    // Called when a hook is queued or a timer is started outside any turn: the driving loop must call finish_turn()
+    // soon.
     void set_outside_work_callback(void (*callback)(void*), void* context) noexcept {
         outside_work_ = callback;
         outside_work_context_ = context;
     }
 
-    // Descriptors of a loop that is driven by this reactor (asyncio's): readiness in epoll's bits, level-triggered.
+    // Descriptors of a loop that this reactor drives (asyncio's): readiness in epoll's bits, level-triggered.
     struct ForeignEvent {
         int fd;
         std::uint32_t events;
     };
-    // Gives 0 or an error number. `events` 0 takes the descriptor out.
+    // Returns 0 or an error number. `events` 0 removes the descriptor.
     int watch_external(int fd, std::uint32_t events, bool is_known) noexcept;
-    // What happened to them during the last turn.
+    // The events of these descriptors in the last turn.
     [[nodiscard]] std::vector<ForeignEvent>& foreign_events() noexcept { return foreign_events_; }
 
     // --- for this layer's sockets ---
@@ -128,7 +130,7 @@ public:
     protected:
         ~Watcher() = default;
     };
-    // Whose reads may be put off to the next turn.
+    // A stream whose reads may be deferred to the next turn.
     class Reader : private base::ListLink {
     public:
         virtual void read_again() = 0;
@@ -142,31 +144,31 @@ public:
         friend class base::IntrusiveList<Reader, Reader>;
     };
     void watch(int fd, Watcher& watcher, std::uint32_t events);
-    // Nothing that has happened to it, or that was asked for by it, reaches the watcher or the caller any more.
+    // After this, neither past events of the descriptor nor results of calls on it reach the watcher or the handler.
     void unwatch(int fd, const Watcher& watcher, const IoHandler& handler) noexcept;
     void unwatch(int fd, const Watcher& watcher) noexcept;
-    // Another read of that stream in the next turn: its share of this one is used up.
+    // Schedules another read of that stream in the next turn, because its share of this turn is used up.
     void read_later(Reader& reader) noexcept { deferred_reads_.push_back(reader); }
-    // From on_ready() and read_again(), once: receives from that socket into the thread's one buffer. All sockets that
-    // are ready are read together, before the first of them is told: the kernel's code and the handlers' take turns in
-    // the processor's caches by the batch, not by the message. Idle sockets own no buffer.
+    // To be called once from on_ready() or read_again(): receives from that socket into the thread's one buffer. All
+    // ready sockets are read together before the first is reported, so that the kernel's code and the handlers'
+    // alternate in the processor's caches per batch, not per message. Idle sockets need no buffer.
     void receive(IoHandler& handler, int fd) noexcept {
         reads_.add(handler, {.kind = IoRequest::Kind::receive, .fd = fd});
     }
-    // The same for a socket of which much is expected: alone, into the whole buffer.
+    // The same for a socket from which much is expected: received separately, into the whole buffer.
     void receive_much(IoHandler& handler, int fd) noexcept {
         large_reads_.add(handler, {.kind = IoRequest::Kind::receive, .fd = fd});
     }
-    // Sends that together with what the other hooks of this turn's end send, and tells before the turn is over. False:
-    // no hooks run, or too many want to; the caller may do it alone.
+    // Sends together with the sends of the other hooks at this turn's end, and reports the result before the turn is
+    // over. Returns false if no hooks are running or too many want to send; the caller may then send alone.
     [[nodiscard]] bool send_together(IoHandler& handler, int fd, base::Bytes octets) noexcept;
 
 private:
     void wait(std::optional<Duration> timeout);
-    // Takes what is ready into the batch. False where a signal came between.
+    // Collects events that are ready into the batch. Returns false if a signal interrupted the call.
     bool poll(int wait_ms) noexcept;
     void dispatch();
-    // Carries out the reads of streams that are ready, and tells the streams.
+    // Carries out the reads of streams that are ready, and reports them to the streams.
     void complete_reads();
     void complete_sends();
     void catch_up();
@@ -176,11 +178,11 @@ private:
 
     static constexpr std::size_t max_events = 256;
     static constexpr std::size_t most_read_bytes = 64 * 1024;
-    static constexpr std::size_t full_reads = 4;  // so many at once may each take as much
-    // A little more than that, so that a message of 256 KiB comes whole with its head and the next one's.
+    static constexpr std::size_t full_reads = 4;  // this many reads at once may each take most_read_bytes
+    // A little more than that, so that a message of 256 KiB arrives whole, with its head and the next one's.
     static constexpr std::size_t read_buffer_bytes = full_reads * most_read_bytes + 16 * 1024;
 
-    const unsigned forks_;  // when it was made
+    const unsigned forks_;  // at the creation of the reactor
     base::Descriptor epoll_, wake_, guest_timer_;
     IoSubmitter ring_;
     IoBatch reads_, large_reads_, sends_;
@@ -202,7 +204,7 @@ private:
     std::atomic<bool> stopping_ = false;
     std::mutex posted_mutex_;
     std::deque<std::function<void()>> posted_;
-    std::deque<std::function<void()>> running_;  // taken from the first
+    std::deque<std::function<void()>> running_;  // taken from posted_
 };
 
 }  // namespace proapi::net

@@ -42,7 +42,7 @@ base::Address SocketAddress::address() const {
 
 SocketAddress SocketAddress::with_port(std::uint16_t port) const {
     SocketAddress changed = *this;
-    // Both families have the port at the same place.
+    // Both families store the port at the same offset.
     static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
     const std::uint16_t network_order = htons(port);
     std::memcpy(reinterpret_cast<char*>(&changed.storage) + offsetof(sockaddr_in, sin_port), &network_order,

@@ -1,4 +1,4 @@
-// Addresses as the kernel's structures have them, and what a name stands for.
+// Addresses in the kernel's structures, and name resolution.
 #pragma once
 
 #include <sys/socket.h>

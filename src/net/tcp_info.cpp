@@ -1,5 +1,5 @@
-// What the kernel counts of a connection. On its own: <linux/tcp.h>, which knows these counts, and <netinet/tcp.h>,
-// which the other sources need, exclude each other.
+// Counters that the kernel keeps for a connection. In a file of its own, because <linux/tcp.h>, which declares them,
+// and <netinet/tcp.h>, which the other sources need, exclude each other.
 #include "net/tcp_info.hpp"
 
 #include <linux/tcp.h>

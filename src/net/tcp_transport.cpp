@@ -17,7 +17,7 @@ namespace proapi::net {
 
 namespace {
 
-// Edge-triggered once for the socket's life: arming and disarming would cost a system call each time.
+// Edge-triggered, and set once for the socket's lifetime: arming and disarming would cost a system call each time.
 constexpr std::uint32_t socket_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 [[nodiscard]] bool is_temporary(int error) noexcept {
@@ -70,7 +70,7 @@ void TcpTransport::close(CloseMode mode) noexcept {
 void TcpTransport::start_reading() {
     if (reading_ || has_read_ended() || !socket_) return;
     reading_ = true;
-    reactor_.read_later(*this);  // the edge for what came meanwhile has passed
+    reactor_.read_later(*this);  // the edge for octets that have already arrived has passed
 }
 
 void TcpTransport::stop_reading() noexcept {
@@ -104,7 +104,7 @@ int TcpTransport::take_socket_error() noexcept {
     return error;
 }
 
-// One read a turn: a peer that fills its socket does not keep the others waiting.
+// One read per turn: a peer that fills its socket does not delay the others.
 void TcpTransport::read_again() {
     if (reading_) receive();
 }
@@ -125,11 +125,11 @@ void TcpTransport::on_io_done(const IoRequest& call) {
 void TcpTransport::on_received(const IoRequest& call) {
     if (call.result > 0) {
         const auto size = static_cast<std::size_t>(call.result);
-        // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. An end of
-        // stream made its edge already, so it has to be asked for.
+        // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. The edge of an
+        // end of stream has already passed, so another read has to find it.
         if (reading_ && (size == call.size || has_peer_finished())) reactor_.read_later(*this);
         handler().on_read({call.data, size});
-        // Who pauses at the last octets is told of the end all the same: no event will come for it any more.
+        // A handler that stops reading at the last octets still learns of the end: no further event will report it.
         if (has_peer_finished() && !reading_ && socket_ && !has_unread_octets()) report_read_end(take_socket_error());
     } else if (call.result == 0) {
         report_read_end(0);
@@ -163,7 +163,7 @@ void TcpTransport::on_ready(std::uint32_t events) {
         cancel_read();
         receive();
     } else if ((events & EPOLLERR) || (has_peer_finished() && !has_unread_octets())) {
-        // Nobody reads, and the connection is lost or there is nothing left to read: the end need not wait.
+        // Reading is stopped, and the connection is lost or there is nothing left to read: the end need not wait.
         report_read_end(take_socket_error());
     }
 }
@@ -177,7 +177,7 @@ WriteResult TcpTransport::write(std::span<const base::Bytes> pieces) {
             return {.state = write_};
         }
         const ssize_t sent = ::send(socket_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
-        return written(sent < 0 ? -errno : sent);  // cheaper than the other
+        return written(sent < 0 ? -errno : sent);  // cheaper than sendmsg()
     }
     const ssize_t sent = send_pieces(socket_.get(), pieces, 0);
     return written(sent < 0 ? -errno : sent);
@@ -189,7 +189,7 @@ std::size_t TcpTransport::write_at_once(std::span<const base::Bytes> pieces) noe
     return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 
-// What a send has given: octets, or an error number, negative.
+// `result`: the octets that a send took, or a negative error number.
 WriteResult TcpTransport::written(ssize_t result) noexcept {
     write_ = WriteResult::State::done;
     if (result >= 0) return {.written = static_cast<std::size_t>(result)};

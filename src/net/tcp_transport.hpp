@@ -1,14 +1,15 @@
-// A connected TCP socket as a transport. A Unix socket works as well: it has no acknowledgements and no RST.
+// A connected TCP socket as a transport. A Unix socket works too; it has no acknowledgements and no RST.
 #pragma once
 
 #include "net/transport.hpp"
 
 namespace proapi::net {
 
-// `Transport` comes last, so that the descriptor fits behind its members: idle connections are counted in octets.
+// `Transport` is the last base, so that the descriptor fits into the padding after its members: every octet counts in
+// an idle connection.
 class TcpTransport final : private Reactor::Watcher, private Reactor::Reader, private IoHandler, public Transport {
 public:
-    // Takes over a connected socket.
+    // Takes ownership of a connected socket.
     TcpTransport(Reactor& reactor, base::Descriptor socket) noexcept;
     ~TcpTransport() override;
 
@@ -19,10 +20,10 @@ public:
     [[nodiscard]] WriteResult write(std::span<const base::Bytes> pieces) override;
     [[nodiscard]] std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept override;
     void shutdown_write() noexcept override;
-    // What the peer's kernel has not acknowledged (SIOCOUTQ), and has (TCP_INFO).
+    // Octets that the peer's kernel has not acknowledged (SIOCOUTQ), and those that it has (TCP_INFO).
     [[nodiscard]] std::size_t undelivered_octets() const noexcept override;
     [[nodiscard]] std::uint32_t delivered_octets() const noexcept override;
-    // TCP_USER_TIMEOUT.
+    // Sets TCP_USER_TIMEOUT.
     void set_delivery_timeout(Duration timeout) noexcept override;
     void close(CloseMode mode) noexcept override;
     [[nodiscard]] bool is_open() const noexcept override { return static_cast<bool>(socket_); }
@@ -38,7 +39,7 @@ private:
 
     base::Descriptor socket_;
     Reactor& reactor_;
-    base::Bytes pending_;  // what a write that is not done begins with
+    base::Bytes pending_;  // the beginning of an unfinished write
 };
 
 }  // namespace proapi::net

@@ -23,8 +23,8 @@ ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>
 }
 
 void ThreadPool::close() noexcept {
-    if (fork_count() != state_->forks) return;  // the threads, and perhaps the lock, are the parent's
-    std::deque<std::function<void()>> dropped;  // what they hold may take a lock of its own
+    if (fork_count() != state_->forks) return;  // the threads, and perhaps the lock, belong to the parent
+    std::deque<std::function<void()>> dropped;  // destroyed unlocked: objects that the jobs hold may take other locks
     const std::lock_guard lock(state_->mutex);
     state_->closed = true;
     dropped.swap(state_->waiting);
@@ -40,8 +40,8 @@ void ThreadPool::run(std::function<void()> job) {
     try {
         std::thread([state = state_] { serve(state); }).detach();
         ++state_->threads;
-    } catch (...) {                       // no thread, or no memory for one
-        if (state_->threads > 0) return;  // those that are there will come to it
+    } catch (...) {                       // no thread can be started, or out of memory
+        if (state_->threads > 0) return;  // an existing thread will run the job
         state_->waiting.pop_back();
         throw;
     }
@@ -64,7 +64,7 @@ void ThreadPool::serve(const std::shared_ptr<State>& state) {
         ++state->running;
         lock.unlock();
         job();
-        job = nullptr;  // what it holds may take a lock of its own
+        job = nullptr;  // destroyed unlocked: objects that the job holds may take other locks
         lock.lock();
         --state->running;
     }

@@ -1,5 +1,5 @@
-// Threads for what may block, as the reactors' threads may not: handlers that are no coroutines, reads of files. They
-// start when they are first needed.
+// Threads for work that may block, which is not allowed on the reactors' threads: handlers that are not coroutines, and
+// file reads. Threads start when they are first needed.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +15,20 @@ public:
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    // Calls `job` in a thread once one is free, after close() never. It must not throw. Where no thread can be
-    // started and none is there, throws std::system_error or std::bad_alloc.
+    // Calls `job` in a thread as soon as one is free; never after close(). The job must not throw. If no thread exists
+    // and none can be started, throws std::system_error or std::bad_alloc.
     void run(std::function<void()> job);
-    // Starts nothing more: jobs that wait for a thread are dropped. What runs is not waited for: it can't be
-    // interrupted, and nobody waits for its result. The pool's own end does not suffice: the jobs hold whoever holds
-    // it.
+    // Starts no further job and drops the jobs that wait for a thread. Does not wait for running jobs: they can't be
+    // interrupted, and nothing waits for their results. The owner must call this, because jobs may hold the owner of
+    // the pool, so that the destructor alone would come too late.
     void close() noexcept;
-    // How many jobs run or wait for a thread.
+    // The number of jobs that run or wait for a thread.
     [[nodiscard]] std::size_t busy() const;
 
 private:
     struct State;
     static void serve(const std::shared_ptr<State>& state);
-    std::shared_ptr<State> state_;  // the threads hold it too
+    std::shared_ptr<State> state_;  // shared with the threads
 };
 
 }  // namespace proapi::net

@@ -16,7 +16,7 @@ void Transport::report_read_end(int error) {
     const Incoming before = std::exchange(incoming_, Incoming::ended);
     if (before == Incoming::ended) return;
     stop_reading();
-    if (before == Incoming::open) handler_->on_peer_finished();  // the end may be read before its event is looked at
+    if (before == Incoming::open) handler_->on_peer_finished();  // a read may find the end before the event is handled
     if (is_open()) handler_->on_read_end(error);
 }
 

@@ -1,22 +1,23 @@
-// One connection that octets travel over, in completed operations: octets that were read, octets that were written,
-// the end. A transport belongs to its reactor's thread. It does not know what the octets mean.
+// One connection that octets travel over, in completed operations: octets that were read, octets that were written, the
+// end. A transport belongs to its reactor's thread. It does not know what the octets mean.
 //
 //   TcpTransport     a connected socket
 //   MemoryTransport  one of two ends in this process, without a descriptor
 //
-// A transport may stand on another one. TLS would be such a transport, between `server::Connection` and the socket:
+// A transport may be layered on another one. TLS would be such a transport, between `server::Connection` and the
+// socket:
 //
 //   class TlsTransport final : public Transport, private TransportHandler { std::unique_ptr<Transport> lower_; ... };
 //
-// - It starts `lower_` with itself as the handler: `lower_` reports ciphertext, and `handler()` is told plain octets.
-//   A handler that is told something may close the transport: check is_open() after each call.
-// - The same words hold on both sides, each for its own octets. write() returns how many plain octets were taken, even
-//   if their ciphertext still waits for `lower_`; has_unread_octets() includes plain octets that are decrypted and not
-//   handed over; undelivered_octets() includes ciphertext that `lower_` has not taken.
-// - shutdown_write() sends close_notify, then ends the side of `lower_`. A FIN without a close_notify before is an end
-//   with an error (RFC 8446 section 6.1), so that a cut message is not taken for a whole one.
-// - is_secure() returns true. Until the handshake is over nothing is handed over, and writes are pending.
-// - A listener's owner wraps what it has accepted: Server::add(std::make_unique<TlsTransport>(std::move(tcp), ...)).
+// - It starts `lower_` with itself as the handler: `lower_` reports ciphertext, and `handler()` receives plain octets.
+//   The handler may close the transport during any report: check is_open() after each.
+// - The terms mean the same on both sides, each for its own octets. write() returns how many plain octets were taken,
+//   even if their ciphertext still waits for `lower_`; has_unread_octets() includes plain octets that are decrypted and
+//   not yet reported; undelivered_octets() includes ciphertext that `lower_` has not taken.
+// - shutdown_write() sends close_notify, then ends the side of `lower_`. A FIN without a close_notify before it is an
+//   end with an error (RFC 8446 section 6.1), so that a truncated message is not taken for a complete one.
+// - is_secure() returns true. Until the handshake is complete nothing is reported, and writes are pending.
+// - A listener's owner wraps each accepted socket: Server::add(std::make_unique<TlsTransport>(std::move(tcp), ...)).
 #pragma once
 
 #include <cstddef>
@@ -30,81 +31,81 @@ namespace proapi::net {
 
 struct WriteResult {
     std::size_t written = 0;  // octets, at once
-    // together: carried out with the writes of others before the turn is over, and reported by on_write_done();
-    // pending: the peer has to make room first; on_written() reports the end.
+    // together: carried out with the writes of other transports before the turn is over, and reported by
+    // on_write_done(); pending: the peer has to make room first; on_written() reports the end.
     enum class State : std::uint8_t { done, together, pending } state = State::done;
     int error = 0;
 };
 
-// Who a transport reports to. Everything is reported from a turn of the reactor, never from within a call of the
-// transport.
+// Receives the reports of a transport. All come from a turn of the reactor, never from within a call of the transport.
 class TransportHandler {
 public:
-    // A read has completed. The octets are the transport's and may be changed in place until this returns.
+    // A read has completed. The octets belong to the transport and may be changed in place until this returns.
     virtual void on_read(base::MutableBytes bytes) = 0;
     // The peer has ended its side (FIN), or the connection is lost. Reported once, as soon as the transport knows,
     // even if octets are still unread: on_read_end() comes after those have been read.
     virtual void on_peer_finished() = 0;
-    // Nothing more will be read: the peer's end of stream (error 0), or the connection is lost (an error number).
+    // Reading has ended: the peer ended its stream (error 0), or the connection is lost (an error number).
     virtual void on_read_end(int error) = 0;
-    // A write in state `together` has come to this, within the turn's last part.
+    // The result of a write in state `together`, reported in the last part of the turn.
     virtual void on_write_done(const WriteResult& result) = 0;
     // A write in state `pending` has completed with that many octets (> 0).
     virtual void on_written(std::size_t count) = 0;
-    // The connection is lost, as a pending write or, after the end of reading, the transport itself has found out.
+    // The connection is lost, as found by a pending write or, after the end of reading, by the transport itself.
     virtual void on_lost(int error) = 0;
 
 protected:
     ~TransportHandler() = default;
 };
 
-// What is asked at each message is kept here, so that asking costs no virtual call.
+// State that is queried for each message is kept here, so that a query costs no virtual call.
 class Transport {
 public:
     virtual ~Transport();
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
-    // Reports to `handler`, which outlives the transport, from now on. Called once, before anything else but
-    // write_at_once() and close(). Reading is stopped. Throws std::system_error if the kernel refuses the socket.
+    // Reports to `handler`, which must outlive the transport, from now on. Called once, before anything except
+    // write_at_once() and close(). Reading is stopped at first. Throws std::system_error if the kernel refuses the
+    // socket.
     virtual void start(TransportHandler& handler) = 0;
 
     // --- reading ---
-    // Reads complete, one after the other, until stop_reading(). One that had completed before stop_reading() may
-    // still be reported after it.
+    // Reads complete one after another until stop_reading(). A read that completed before stop_reading() may still be
+    // reported after it.
     virtual void start_reading() = 0;
     virtual void stop_reading() noexcept = 0;
-    // Whether the next reads should take as much as they can, because that is likely to be there.
+    // Whether the next reads should take as much as they can, because much is likely to be available.
     void expect_much(bool is_expected) noexcept { expects_much_ = is_expected; }
-    // Whether on_peer_finished() was called, and on_read_end().
+    // Whether on_peer_finished() has been called, and on_read_end().
     [[nodiscard]] bool has_peer_finished() const noexcept { return incoming_ != Incoming::open; }
     [[nodiscard]] bool has_read_ended() const noexcept { return incoming_ == Incoming::ended; }
-    // Whether octets have come that were not read yet.
+    // Whether octets have arrived that were not read yet.
     [[nodiscard]] virtual bool has_unread_octets() const noexcept = 0;
 
     // --- writing ---
     // The most pieces that one write takes.
     static constexpr std::size_t max_pieces = 64;
-    // Starts one write of all `pieces`, at least one. Until it is done their octets must stay as they are, and nothing
-    // else may be written. It may be done at once, in full or in part.
+    // Starts one write of all `pieces`, at least one. Until it is done, their octets must not change, and no other
+    // write may start. It may be done at once, in full or in part.
     [[nodiscard]] virtual WriteResult write(std::span<const base::Bytes> pieces) = 0;
-    // Writes what is taken of `pieces` at once, unless another write is under way. Returns the number of octets; the
-    // next write() reports what is wrong, if anything is.
+    // Writes what is taken of `pieces` at once, unless another write is in progress. Returns the number of octets; the
+    // next write() reports an error, if there is one.
     [[nodiscard]] virtual std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept = 0;
     [[nodiscard]] bool is_writing() const noexcept { return write_ != WriteResult::State::done; }
-    // Tells the peer that nothing more comes (FIN). Reading goes on.
+    // Tells the peer that nothing more follows (FIN). Reading continues.
     virtual void shutdown_write() noexcept = 0;
 
     // --- what the peer has taken ---
     // Octets that were written and that the peer's side has not acknowledged yet.
     [[nodiscard]] virtual std::size_t undelivered_octets() const noexcept = 0;
-    // The low bits of how many octets have been acknowledged: a change means progress.
+    // The low bits of the number of acknowledged octets: a change means progress.
     [[nodiscard]] virtual std::uint32_t delivered_octets() const noexcept = 0;
-    // A peer that acknowledges nothing for that long is lost.
+    // A peer that acknowledges nothing for this long is considered lost.
     virtual void set_delivery_timeout(Duration timeout) noexcept = 0;
 
     // --- the end ---
-    // Drops the connection: with `reset`, by RST, so that nothing of it is kept. Nothing is reported from now on.
+    // Drops the connection; `reset` sends RST, so that nothing of it is kept. Nothing is reported from now on.
     enum class CloseMode : std::uint8_t { orderly, reset };
     virtual void close(CloseMode mode) noexcept = 0;
     [[nodiscard]] virtual bool is_open() const noexcept = 0;
