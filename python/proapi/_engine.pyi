@@ -12,6 +12,7 @@ _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Pairs = list[tuple[str, str]]
 _HeadersArgument = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
+_HandlerEnd = Literal["returned", "wrong_kind", "wrong_content", "stopped", "failed"]
 
 class _Begun(Coroutine[Any, Any, _T_co], metaclass=ABCMeta):
     """The result of a call that acts at once: it need not be awaited.
@@ -134,8 +135,11 @@ class Exchange:
     def write(self, data: bytes) -> Awaitable[bool]:
         """Waits while the outgoing buffer is above high water. False: the client has disconnected."""
     def finish(self) -> None: ...
-    def fail(self) -> None:
-        """Sends a 500 if nothing was sent yet, else cuts the connection. Does nothing on a finished exchange."""
+    def fail(self, *, stopping: bool = ...) -> None:
+        """Sends a 500 if nothing was sent yet, or a 503 if ``stopping``; else cuts the connection.
+
+        Does nothing on a finished exchange.
+        """
 
 class AsgiService:
     """The engine's service of one application on one event loop of another server (ASGI)."""
@@ -182,7 +186,7 @@ class AsgiExchange:
     def put(self, data: bytes) -> None:
         """Adds a part of the body to what ``take_messages`` returns."""
     def finish(self) -> None: ...
-    def fail(self) -> None: ...
+    def fail(self, *, stopping: bool = ...) -> None: ...
 
 @final
 class WebSocketConnection:
@@ -296,6 +300,17 @@ class WebSocketConnection:
             ValueError: The status is out of range, or HTTP does not allow a header.
             WebSocketStateError: accept() was called before.
             WebSocketDisconnect: As for accept().
+        """
+    def _end(self, end: _HandlerEnd, handler: str, error: str) -> str | None:
+        """Ends the connection by how its handler ended, unless it is closed already.
+
+        Args:
+            end: How the handler ended; the close code and its reason, or the status, follow from it.
+            handler: The name of the handler, for the log.
+            error: Why a message was refused, for the log.
+
+        Returns:
+            The line to log at INFO. A peer can cause it at will.
         """
     def _on_disconnect(self, callback: Callable[[], object]) -> None:
         """Calls the callback when anything but the handler's own task closes the connection. Replaces an earlier one.

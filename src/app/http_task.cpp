@@ -2,6 +2,7 @@
 
 #include "app/request_state.hpp"
 #include "app/response_writer.hpp"
+#include "service/ending.hpp"
 
 namespace proapi::detail {
 
@@ -9,10 +10,12 @@ namespace {
 
 constexpr std::string_view text_type = "text/plain; charset=utf-8";
 
-void respond_with_text(service::Exchange& exchange, int status, std::string_view text, http::Headers headers = {}) {
+// A started response has sent another status already: it is cut.
+void refuse(service::Exchange& exchange, const HTTPException& error) {
     if (exchange.is_started()) return exchange.fail();
+    http::Headers headers = refusal_headers(error);
     if (!headers.contains("content-type")) headers.add("Content-Type", std::string(text_type));
-    static_cast<void>(exchange.respond(status, headers, text));
+    static_cast<void>(exchange.respond(error.status_code(), headers, make_body(error)));
 }
 
 // No exception leaves this coroutine: each becomes a response.
@@ -23,7 +26,7 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
     try {
         auto running = entry->http->call(request, path_values(exchange->request().match));
         if (!running) {
-            respond_with_text(*exchange, 404, "Nothing is served at this address.\n");
+            exchange->refuse(service::Refusal::not_found);
             co_return;
         }
         std::optional<CancelAtEnd> while_it_runs;
@@ -35,17 +38,17 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         while_it_runs.reset();
         co_await write_response(worker, exchange, std::move(response));
     } catch (const HTTPException& error) {
-        respond_with_text(*exchange, error.status_code(), make_body(error), refusal_headers(error));
+        refuse(*exchange, error);
     } catch (const Cancelled&) {
         if (worker->is_stopping()) {
-            respond_with_text(*exchange, 503, "The server is stopping.\n");
+            end_request(*exchange, service::HandlerEnd::stopped);
         } else {
             if (!exchange->has_ended()) logger().error("{}: the handler failed: {}", entry->name, cancelled_by_another);
-            exchange->fail();
+            end_request(*exchange, service::HandlerEnd::failed);
         }
     } catch (...) {
         logger().error("{}: the handler failed: {}", entry->name, describe(std::current_exception()));
-        exchange->fail();
+        end_request(*exchange, service::HandlerEnd::failed);
     }
 }
 

@@ -2,16 +2,15 @@
 
 #include "app/connection_state.hpp"
 #include "app/http_task.hpp"
+#include "service/ending.hpp"
+#include "service/refusals.hpp"
 
 namespace proapi::detail {
 
 namespace {
 
-// How the exception that leaves a handler ends its connection:
-//   none, WebSocketDisconnect   1000; before accept() 403, one log line
-//   WebSocketMessageError       1003 or 1007, one log line
-//   HTTPException               before accept() its response
-//   anything else               1011, before accept() 500; logged
+// A handler and its connection. service/ending.hpp has what the handler's end means; an HTTPException before accept()
+// is the response to the handshake.
 class WebSocketTask final : public WorkerTask, private DisconnectWaiter {
 public:
     WebSocketTask(Worker& worker, ConnectionRef owner, Task<> task)
@@ -33,35 +32,24 @@ public:
                !find_entry(*context().owner_ref()).options.cancel_on_disconnect;
     }
 
+    // Ends the connection by the exception that left the handler; null: it has returned.
     static void end(ConnectionState& state, const std::exception_ptr& error) noexcept {
-        service::WebSocket& websocket = state.websocket();
-        const std::string& name = get_name(state);
+        const service::WebSocket& websocket = state.websocket();
         try {
             if (error) std::rethrow_exception(error);
-            if (!websocket.is_accepted() && !websocket.is_closed())
-                state.worker().log_limited(service::LogLevel::info,
-                                           name + ": refused with 403: the handler returned without accept()");
-            static_cast<void>(websocket.close(ws::close_code::normal, {}));
+            end(state, service::HandlerEnd::returned);
         } catch (const WebSocketDisconnect&) {
-            static_cast<void>(websocket.close(ws::close_code::normal, {}));
+            end(state, service::HandlerEnd::returned);
         } catch (const Cancelled&) {
-            if (state.worker().is_stopping())
-                return static_cast<void>(websocket.close(ws::close_code::going_away, "the server is stopping"));
-            if (websocket.is_closed()) return;  // the client has left
-            logger().error("{}: the handler failed: {}", name, cancelled_by_another);
-            fail(websocket, ws::close_code::internal_error, "internal error");
-        } catch (const WebSocketMessageError& fault) {
-            state.worker().log_limited(
-                service::LogLevel::info,
-                name + ": closed with " + std::to_string(fault.close_code()) + ": " + describe(error));
-            fail(websocket, fault.close_code(), "the message is not what was expected");
+            if (state.worker().is_stopping()) return end(state, service::HandlerEnd::stopped);
+            if (!websocket.is_closed()) fail(state, cancelled_by_another);  // else the client has left
+        } catch (const WebSocketMessageError& failure) {
+            const bool is_kind = failure.close_code() == ws::close_code::unsupported_data;
+            end(state, is_kind ? service::HandlerEnd::wrong_kind : service::HandlerEnd::wrong_content, failure.what());
         } catch (const HTTPException& refusal) {
-            if (!websocket.is_accepted() && websocket.is_closed()) return;  // the client no longer waits for it
-            if (websocket.is_accepted() ||
-                websocket.reject(refusal.status_code(), make_body(refusal), refusal_headers(refusal)))
-                fail_and_log(websocket, name, error);
+            if (!refuse(state.websocket(), refusal)) fail(state, describe(error));
         } catch (...) {
-            fail_and_log(websocket, name, error);
+            fail(state, describe(error));
         }
     }
 
@@ -75,17 +63,19 @@ private:
     [[nodiscard]] const Context& handler() const noexcept override { return context(); }
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
-    static void fail_and_log(service::WebSocket& websocket, const std::string& name, const std::exception_ptr& error) {
-        logger().error("{}: the handler failed: {}", name, describe(error));
-        fail(websocket, ws::close_code::internal_error, "internal error");
+    static void end(ConnectionState& state, service::HandlerEnd end, std::string_view error = {}) {
+        if (const auto line = service::end_websocket(state.websocket(), end, get_name(state), error))
+            state.worker().log_limited(service::LogLevel::info, *line);
     }
-
-    static void fail(service::WebSocket& websocket, std::uint16_t code, std::string_view reason) {
-        if (websocket.is_accepted()) {
-            static_cast<void>(websocket.close(code, reason));
-        } else {
-            static_cast<void>(websocket.reject(500, "Internal Server Error\n", {}));
-        }
+    static void fail(ConnectionState& state, std::string_view error) {
+        logger().error("{}: the handler failed: {}", get_name(state), error);
+        end(state, service::HandlerEnd::failed);
+    }
+    // False: the connection is accepted already, or the exception's response can't refuse a handshake.
+    static bool refuse(service::WebSocket& websocket, const HTTPException& refusal) {
+        if (websocket.is_accepted()) return false;
+        if (websocket.is_closed()) return true;  // the client no longer waits for it
+        return websocket.reject(refusal.status_code(), make_body(refusal), refusal_headers(refusal)).has_value();
     }
 };
 
@@ -103,7 +93,10 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket>
     } catch (...) {  // thrown by a handler that is not itself a coroutine
         return WebSocketTask::end(*state, std::current_exception());
     }
-    if (!task) return static_cast<void>(websocket->reject(404, "Nothing is served at this address.\n", {}));
+    if (!task) {
+        const auto [status, text] = service::describe(service::Refusal::not_found);
+        return static_cast<void>(websocket->reject(status, std::string(text) + "\n", {}));
+    }
     // The task deletes itself when it ends.
     auto* running = new WebSocketTask(worker, state, std::move(*task));
     if (entry.options.cancel_on_disconnect) running->cancel_on_disconnect();

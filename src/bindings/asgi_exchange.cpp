@@ -222,7 +222,9 @@ void add_asgi_exchange(nb::module_& module) {
                  static_cast<void>(require(self.exchange().write(base::as_bytes({data.c_str(), data.size()}))));
              })
         .def("finish", [](const E& self) { require(self.exchange().finish()); })
-        .def("fail", [](const E& self) { self.exchange().fail(); });
+        .def(
+            "fail", [](const E& self, bool stopping) { fail(self.exchange(), stopping); }, nb::kw_only(),
+            nb::arg("stopping") = false);
 }
 
 }  // namespace proapi::bindings

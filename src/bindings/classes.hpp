@@ -53,6 +53,8 @@ using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
 
 // Sends a handler's file as the response. Throws OSError if the file can't be opened although it may exist.
+// service::end_request() of a handler that has failed, or was cancelled by the stop.
+void fail(service::Exchange& exchange, bool stopping);
 void respond_with_file(service::Exchange& exchange, int status, const HeaderPairs& headers, const nb::bytes& path);
 
 // Returns the level number of the module `logging`.

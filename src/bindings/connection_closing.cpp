@@ -3,6 +3,8 @@
 // told of its end.
 //
 // Knows no close codes but the default: service::WebSocket checks them.
+#include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "bindings/disconnect_callback.hpp"
 #include "bindings/python_errors.hpp"
 #include "bindings/wait_operation.hpp"
+#include "service/ending.hpp"
 
 namespace proapi::bindings {
 
@@ -106,6 +109,25 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
 
 PyObject* connection_wait_closed(PyObject* self, PyObject*) {
     return make_wait(find_module_state(self), self, wait_for_end);
+}
+
+PyObject* connection_end(PyObject* self, PyObject* arguments) {
+    static constexpr std::array<std::pair<std::string_view, service::HandlerEnd>, 5> ends{{
+        {"returned", service::HandlerEnd::returned},
+        {"wrong_kind", service::HandlerEnd::wrong_kind},
+        {"wrong_content", service::HandlerEnd::wrong_content},
+        {"stopped", service::HandlerEnd::stopped},
+        {"failed", service::HandlerEnd::failed},
+    }};
+    const char *end = nullptr, *handler = nullptr;
+    PyObject* error = nullptr;
+    if (!PyArg_ParseTuple(arguments, "ssU:_end", &end, &handler, &error)) return nullptr;
+    const auto* const found = std::ranges::find(ends, std::string_view(end), &decltype(ends)::value_type::first);
+    std::string_view text;
+    if (!read_str(error, "_end: error", text)) return nullptr;
+    if (found == ends.end()) return PyErr_Format(PyExc_ValueError, "_end: unknown end '%s'", end);
+    const auto line = service::end_websocket(get_websocket(self), found->second, handler, text);
+    return line ? to_str(*line) : Py_NewRef(Py_None);
 }
 
 }  // namespace proapi::bindings

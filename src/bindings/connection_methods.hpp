@@ -29,6 +29,8 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
 
 PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywords);
 PyObject* connection_wait_closed(PyObject* self, PyObject*);
+// service::end_websocket(): takes how the handler ended, its name and an error; returns the line to log, or None.
+PyObject* connection_end(PyObject* self, PyObject* arguments);
 // Replaces the callback, which is called once when the connection is no longer open.
 PyObject* connection_on_disconnect(PyObject* self, PyObject* callback);
 

@@ -5,6 +5,7 @@
 #include "bindings/completed_operation.hpp"
 #include "bindings/disconnect_callback.hpp"
 #include "bindings/wait_operation.hpp"
+#include "service/ending.hpp"
 #include "service/static_files.hpp"
 
 namespace proapi::bindings {
@@ -66,6 +67,10 @@ void respond_with_file(service::Exchange& exchange, int status, const HeaderPair
                        : exchange.respond(found.status, found.headers, found.text));
 }
 
+void fail(service::Exchange& exchange, bool stopping) {
+    end_request(exchange, stopping ? service::HandlerEnd::stopped : service::HandlerEnd::failed);
+}
+
 nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const nb::object& loop) {
     return nb::cast(ExchangeObject{std::move(exchange), {}, loop, nullptr});
 }
@@ -100,7 +105,9 @@ void add_exchange(nb::module_& module) {
             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
         .def("write", write)
         .def("finish", [](const E& self) { require(self.exchange->finish()); })
-        .def("fail", [](const E& self) { self.exchange->fail(); });
+        .def(
+            "fail", [](const E& self, bool stopping) { fail(*self.exchange, stopping); }, nb::kw_only(),
+            nb::arg("stopping") = false);
 }
 
 }  // namespace proapi::bindings

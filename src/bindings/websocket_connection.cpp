@@ -130,6 +130,7 @@ PyMethodDef connection_methods[] = {
     {"send_text", as_method<connection_send_text>(), METH_FASTCALL | METH_KEYWORDS, docs::send_text},
     {"send_bytes", as_method<connection_send_bytes>(), METH_FASTCALL | METH_KEYWORDS, docs::send_bytes},
     {"send_json", as_method<connection_send_json>(), METH_VARARGS | METH_KEYWORDS, docs::send_json},
+    {"_end", as_method<connection_end>(), METH_VARARGS, nullptr},
     {"_on_disconnect", as_method<connection_on_disconnect>(), METH_O, nullptr},
     {"__reduce__", as_method<connection_reduce>(), METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},

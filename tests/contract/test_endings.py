@@ -213,6 +213,7 @@ def test_an_http_exception_that_refuses_nothing_is_a_failure(server: Server, sub
 
 
 PEER_FAULTS = [("wrong kind", b"bytes", 1003), ("not JSON", "{", 1007)]
+REASONS = {1003: "this kind of message is not expected here", 1007: "the message is not the JSON expected here"}
 
 
 @promise("handler-message-error")
@@ -221,7 +222,7 @@ def test_the_peers_fault_leaves_the_handler(subject: New, what: str, message: st
     s = subject()
     s.peer.send_message(message)
     s.tell("raise", what=what)
-    s.peer.expect_close(code)
+    s.peer.expect_close(code, REASONS[code])
 
 
 @promise("handler-message-error")
@@ -232,7 +233,7 @@ def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, me
     s.peer.send_message(message)
     s.tell("raise", what=what)
     s.peer.expect_close(code)
-    server.wait_for_line(str(code), after=lines)
+    server.wait_for_line(f"/features/[^ ]+: closed 127.0.0.1 with {code}: receive", after=lines)
     assert len(server.lines) == lines + 1, server.lines[lines:]
 
 

@@ -24,9 +24,8 @@ from .threads import ThreadPool
 if TYPE_CHECKING:
     from ..app import ProAPI
 
-_NORMAL, _GOING_AWAY, _INTERNAL_ERROR = 1000, 1001, 1011
-_CLOSE_REASONS = {1003: "this kind of message is not expected here", 1007: "the message is not the JSON expected here"}
 _MOST_NAMES = 5
+_WRONG_KIND = 1003
 
 
 class Dispatcher:
@@ -139,33 +138,27 @@ class Dispatcher:
         try:
             self._end_websocket(task, connection, handler)
         finally:
-            if not connection.closed:  # the handler has failed, or a log filter has raised
-                _fail(connection)
+            if not connection.closed:  # a log filter has raised
+                connection._end("failed", handler.name, "")
 
     def _end_websocket(self, task: asyncio.Task[Any], connection: WebSocketConnection, handler: Handler) -> None:
         if task.cancelled():
-            if self.stopping:
-                connection.close(_GOING_AWAY)
-            elif not connection.closed:
+            if not self.stopping and not connection.closed:
                 logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
+            connection._end("stopped" if self.stopping else "failed", handler.name, "")
             return
         error = _relevant(task.exception())
+        line = None
         if error is None:
-            if not connection.accepted and not connection.closed:
-                self._log_peer_fault(
-                    connection, f"refused with 403: the handler {handler.name} returned without accept()"
-                )
-            connection.close(_NORMAL)
+            line = connection._end("returned", handler.name, "")
         elif isinstance(error, WebSocketMessageError):
-            code = error.close_code if error.close_code in _CLOSE_REASONS else 1007
-            client = connection.client.host if connection.client else "a client"
-            self._log_peer_fault(connection, f"closed {client} with {code}: {error}")
-            connection.close(code, _CLOSE_REASONS[code])
+            is_kind = error.close_code == _WRONG_KIND
+            line = connection._end("wrong_kind" if is_kind else "wrong_content", handler.name, str(error))
         elif not (isinstance(error, HTTPException) and _refuse(connection, error)):
             logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
-
-    def _log_peer_fault(self, connection: WebSocketConnection, text: str) -> None:
-        self.peer_faults.write(logging.INFO, f"{escape(connection.path)}: {escape(text)}")
+            connection._end("failed", handler.name, "")
+        if line:
+            self.peer_faults.write(logging.INFO, line)
 
     # ---- HTTP ----
 
@@ -214,8 +207,7 @@ class Dispatcher:
             if not self.stopping:
                 if not exchange.ended:
                     logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
-            elif not exchange.started:
-                await PlainTextResponse("The server is stopping.\n", 503).send_to(exchange, self.stream_pool)
+            exchange.fail(stopping=self.stopping)
             raise
         except (SystemExit, KeyboardInterrupt):
             raise
@@ -273,13 +265,6 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
     except Exception:  # for example, a subclass that has not called HTTPException.__init__()
         return False
     return True
-
-
-def _fail(connection: WebSocketConnection) -> None:
-    if connection.accepted:
-        connection.close(_INTERNAL_ERROR, "internal error")
-    else:
-        connection.reject(500, "Internal Server Error\n", {"Content-Type": "text/plain; charset=utf-8"})
 
 
 def _relevant(error: BaseException | None) -> BaseException | None:
