@@ -114,7 +114,7 @@ private:
 template <class T = void>
 class Completion {
     static_assert(!std::is_reference_v<T>,
-                  "a Completion gives a value: Completion<T*> or Completion<std::shared_ptr<T>>");
+                  "a Completion returns a value: Completion<T*> or Completion<std::shared_ptr<T>>");
 
 public:
     // Throws std::logic_error outside a handler or a task that a handler started. The result must be awaited on this

@@ -197,7 +197,7 @@ struct TaskAccess {
 
 template <class T>
 class [[nodiscard]] Task {
-    static_assert(!std::is_reference_v<T>, "a task gives a value: Task<T*> or Task<std::reference_wrapper<T>>");
+    static_assert(!std::is_reference_v<T>, "a task returns a value: Task<T*> or Task<std::reference_wrapper<T>>");
 
 public:
     using promise_type = detail::Promise<T>;

@@ -523,7 +523,7 @@ class Engine:
     # As guest of a running loop: add_reader(fileno(), poll).
     def fileno(self) -> int: ...
     def poll(self) -> None:
-        """RuntimeError: a handler has run the loop inside of itself; raised once for each ``poll`` that is
+        """RuntimeError: a handler has run the event loop inside itself; raised once for each ``poll`` that is
         interrupted."""
     def set_outside_work(self, callback: Callable[[], object] | None) -> None:
         """Sets a callback that must schedule ``poll``, as by loop.call_soon; None: no callback.

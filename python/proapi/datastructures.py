@@ -40,7 +40,7 @@ class _MultiMapping(Mapping[str, _T]):
         try:
             return self._last[self._key(name)]
         except KeyError:
-            got = ", ".join(self._last) or "none at all"
+            got = ", ".join(self._last) or "no fields"
             raise MissingFieldError(f"expected a field named {name!r}, got {got}") from None
 
     @overload

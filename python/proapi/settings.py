@@ -180,4 +180,4 @@ def _check_item(name: str, kind: _List, item: object) -> str:
     """Returns ``item`` if it can be one item of a list. The engine checks whether it is an origin or a host."""
     if isinstance(item, str) and item.strip() and "," not in item:
         return item
-    raise ValueError(f"{name}: expected one {kind.item} an item, as '{kind.example}'; got {item!r}")
+    raise ValueError(f"{name}: expected one {kind.item} per item, as '{kind.example}'; got {item!r}")

@@ -10,7 +10,7 @@ namespace {
 
 [[nodiscard]] std::shared_ptr<Worker> require_worker() {
     Worker* worker = Worker::current();
-    if (!worker) throw std::logic_error("Completion: expected to be made in a handler or a task of one");
+    if (!worker) throw std::logic_error("Completion: expected to be made in a handler or a task that it started");
     return worker->shared_from_this();
 }
 
@@ -45,7 +45,7 @@ bool CompletionState::check_ready() {
     if (!worker_->is_current())
         throw std::logic_error("co_await of a Completion: expected the thread that it was made on, got another one");
     const std::lock_guard lock(mutex_);
-    if (is_taken_) throw std::logic_error("co_await of a Completion: expected the first, got one after it");
+    if (is_taken_) throw std::logic_error("co_await of a Completion: expected the first await of its result, got another");
     if (waiting_) throw std::logic_error("co_await of a Completion: another task is waiting for it already");
     return is_set_;
 }

@@ -36,7 +36,7 @@ const std::string& Fields::operator[](std::string_view name) const& {
     std::string names;
     for (const auto& [known, value] : fields_) names += (names.empty() ? "" : ", ") + known;
     throw HTTPException(
-        400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "none at all" : names));
+        400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "no fields" : names));
 }
 
 std::string Fields::operator[](std::string_view name) const&& {

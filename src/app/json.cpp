@@ -96,7 +96,7 @@ Json parse_json(std::string_view text) {
     try {
         return Json::parse(text.begin(), text.end());
     } catch (const Json::exception& error) {
-        throw std::invalid_argument("expected JSON: " + service::escape_for_log(error.what(), 512));
+        throw std::invalid_argument("invalid JSON: " + service::escape_for_log(error.what(), 512));
     }
 }
 

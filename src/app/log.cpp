@@ -20,7 +20,7 @@ private:
         spdlog::memory_buf_t line;
         formatter_->format(message, line);
         if (left_out_ > 0) {
-            const std::string told = "proapi: " + std::to_string(left_out_) + " log lines were left out: nobody read\n";
+            const std::string told = "proapi: " + std::to_string(left_out_) + " log lines were dropped: nobody read standard error\n";
             if (!write({told.data(), told.size()})) return static_cast<void>(++left_out_);
             left_out_ = 0;
         }
@@ -84,7 +84,7 @@ std::string describe(const std::exception_ptr& error) {
         const char* const what = known.what();
         return what ? service::escape_for_log(what, 1024) : "an exception without a text";
     } catch (...) {
-        return "an exception that is no std::exception";
+        return "an exception that is not a std::exception";
     }
 }
 

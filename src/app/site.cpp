@@ -165,7 +165,7 @@ void Site::add_response_headers(http::Headers fields) {
 }
 
 void Site::add_background(Background background) {
-    require_not_serving("background() outside of a handler");
+    require_not_serving("background() outside a handler");
     background_.push_back(std::move(background));
 }
 

@@ -92,7 +92,7 @@ bool TaskHandle::is_done() const {
 
 TaskHandle spawn(Task<> task) {
     detail::Worker* worker = detail::Worker::current();
-    if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task of one");
+    if (!worker) throw std::logic_error("spawn(): expected to be called in a handler or a task that it started");
     detail::TaskAccess::require_unused(task);
     // The task deletes itself when it ends.
     auto* spawned = new detail::SpawnedTask(*worker, std::move(task));

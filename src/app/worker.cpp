@@ -278,7 +278,7 @@ void Worker::serve() {
         try {
             return reactor_->run();
         } catch (const std::exception& error) {
-            logger().error("the server goes on after an error: {}", error.what());
+            logger().error("the server continues after an error: {}", error.what());
         }
     }
 }
@@ -287,7 +287,7 @@ void Worker::last_turn() {
     try {
         reactor_->turn(net::Duration(0));
     } catch (const std::exception& error) {
-        logger().error("while stopping: {}", error.what());
+        logger().error("error while stopping: {}", error.what());
     }
 }
 
@@ -313,7 +313,7 @@ Statistics Worker::statistics() {
 
 Statistics statistics() {
     detail::Worker* worker = detail::Worker::current();
-    if (!worker) throw std::logic_error("statistics(): expected to be called in a handler or a task of one");
+    if (!worker) throw std::logic_error("statistics(): expected to be called in a handler or a task that it started");
     return worker->statistics();
 }
 

@@ -70,7 +70,7 @@ void end_keeping(int socket) noexcept {
 
 void end_forked_child() noexcept {
     static constexpr std::string_view line =
-        "proapi: a process that was forked from the server can't go on serving: end it with os._exit(), or exec\n";
+        "proapi: a process that was forked from the server can't continue to serve: end it with os._exit() or exec\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
     ::_exit(1);
 }

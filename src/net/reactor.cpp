@@ -150,8 +150,8 @@ private:
 void Reactor::turn(std::optional<Duration> timeout) {
     if (is_forked())
         throw std::logic_error(
-            "this process was forked from the one that serves: it can't go on serving; use exec or os._exit");
-    if (in_turn_) throw std::logic_error("the loop was run inside of a handler that the loop runs");
+            "this process was forked from the server and can't continue to serve; use exec or os._exit");
+    if (in_turn_) throw std::logic_error("the loop was run inside a handler that it is running");
     current_reactor = this;
     foreign_events_.clear();
     finish_turn();

@@ -70,7 +70,7 @@ def test_errors_can_be_pickled(error: Exception) -> None:
     [
         HTTPException(404, "nothing there", {"X-Why": "gone"}),
         RequestBodyError("The body: expected JSON, got text.", 415),
-        MissingFieldError("expected a field named 'a', got none at all"),
+        MissingFieldError("expected a field named 'a', got no fields"),
         WebSocketDisconnect(1001, "going away"),
         WebSocketMessageError("expected text", b"data", 1003),
     ],

@@ -212,7 +212,7 @@ def test_decodes_text_and_octets(data: Any) -> None:
     "data", [b"", b"{", b"NaN", b"Infinity", b"[1,]", b'"\xff"', b"1 2", b"[" * 200_000, "'a'", b'{"a":1e999}']
 )
 def test_bad_json_is_a_value_error(data: Any) -> None:
-    with pytest.raises(ValueError, match=r"^expected JSON, got "):
+    with pytest.raises(ValueError, match=r"^(invalid JSON: |expected JSON, got )"):
         json.decode(data)
 
 
@@ -221,7 +221,7 @@ def test_a_byte_order_mark_is_skipped() -> None:
         assert json.decode(data) == {"a": "ä"}
         assert json.decode(data, dict[str, str]) == {"a": "ä"}
     for data in ("\ufeff", b"\xef\xbb\xbf", "\ufeff\ufeff1", b"\xef\xbb\xbf\xef\xbb\xbf1", " \ufeff1", b"\xef\xbb1"):
-        with pytest.raises(ValueError, match=r"^expected JSON, got "):
+        with pytest.raises(ValueError, match=r"^(invalid JSON: |expected JSON, got )"):
             json.decode(data)
 
 
@@ -332,7 +332,7 @@ class Checked:
 
 def test_a_class_may_refuse_values_and_may_fail() -> None:
     assert json.decode(b'{"x":2}', Checked) == Checked(2)
-    with pytest.raises(ValueError, match="got another: x must not be 0"):
+    with pytest.raises(ValueError, match="the JSON is not of the given type: x must not be 0"):
         json.decode(b'{"x":0}', Checked)
     with pytest.raises(TypeError, match="unsupported operand"):
         json.decode(b'{"x":1}', Checked)
@@ -341,9 +341,9 @@ def test_a_class_may_refuse_values_and_may_fail() -> None:
 def test_decodes_types() -> None:
     assert json.decode(b'{"x":1,"more":2}', Point) == Point(1.0)
     assert json.decode(b"[1,2]", list[int]) == [1, 2]
-    with pytest.raises(ValueError, match=r"^expected JSON, got what is none: "):
+    with pytest.raises(ValueError, match=r"^(invalid JSON: |expected JSON, got )"):
         json.decode(b'{"x":', Point)
-    with pytest.raises(ValueError, match=r"^expected JSON of the given type, got another: Expected `float`"):
+    with pytest.raises(ValueError, match=r"^the JSON is not of the given type: Expected `float`"):
         json.decode(b'{"x":"1"}', Point)
     unhashable = Annotated[int, msgspec.Meta(ge=1, extra={"a": []})]
     assert json.decode(b"1", unhashable) == 1

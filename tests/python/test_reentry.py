@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from proapi import ProAPI, WebSocketConnection
 
-REFUSAL = "a handler has run the loop inside of itself"
+REFUSAL = "a handler has run the event loop inside itself"
 
 
 def run_inside(turns: int) -> None:

@@ -188,7 +188,7 @@ async def test_a_start_that_is_cancelled_by_itself() -> None:
     async def cancels() -> None:
         raise asyncio.CancelledError
 
-    with pytest.raises(RuntimeError, match="cancelled by something else"):
+    with pytest.raises(RuntimeError, match="cancelled by something other"):
         async with app.serving(port=0):
             pytest.fail("the block begins though nobody listens")
 

@@ -512,7 +512,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
 
 @pytest.mark.parametrize("item", ["https://a.example,https://b.example", "", " ", b"https://a.example", 7, None])
 def test_an_item_of_origins_is_one(item: Any) -> None:
-    with pytest.raises(ValueError, match="allowed_origins: expected one origin an item") as caught:
+    with pytest.raises(ValueError, match="allowed_origins: expected one origin per item") as caught:
         ProAPI(allowed_origins=[item])
     assert str(caught.value).endswith(f"got {item!r}")
 
@@ -542,7 +542,7 @@ def test_what_is_no_host_is_refused(host: str) -> None:
 
 @pytest.mark.parametrize("item", ["a.example,b.example", "", " ", b"a.example", 7, None])
 def test_an_item_of_hosts_is_one(item: Any) -> None:
-    with pytest.raises(ValueError, match=r"allowed_hosts: expected one host an item, as 'chat") as caught:
+    with pytest.raises(ValueError, match=r"allowed_hosts: expected one host per item, as 'chat") as caught:
         ProAPI(allowed_hosts=[item])
     assert str(caught.value).endswith(f"got {item!r}")
 

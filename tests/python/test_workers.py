@@ -213,7 +213,7 @@ def test_a_worker_that_can_not_be_started_anew_ends_no_other(programs: list[Prog
     program.process.send_signal(signal.SIGTERM)
     status, _, err = program.end()
     assert status == 0
-    assert "can't be started: Resource temporarily unavailable; it is tried again in 0.2 s" in err
+    assert "can't be started: Resource temporarily unavailable; it will be retried in 0.2 s" in err
 
 
 def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:

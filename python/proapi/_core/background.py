@@ -67,7 +67,9 @@ class BackgroundTasks:
             await asyncio.sleep(0)
         if self._tasks:
             names = ", ".join(sorted(task.get_name() for task in self._tasks))
-            logger.warning("%d tasks of app.spawn ignored their cancellation: left: %s", len(self._tasks), names)
+            logger.warning(
+                "%d tasks of app.spawn ignored their cancellation and were left running: %s", len(self._tasks), names
+            )
 
 
 def spawn(
@@ -95,7 +97,7 @@ def spawn(
     if not here:
         coroutine.close()
         raise RuntimeError(
-            "app.spawn: expected an event loop that serves the application, got one that does not, or does no longer:"
+            "app.spawn: expected an event loop that serves the application, got one that does not serve, or no longer does:"
             f" {_WHERE}"
         )
     tasks = preferred if preferred is not None and preferred in here else here[-1]

@@ -204,9 +204,8 @@ class Dispatcher:
                     raise
                 await _make_response(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
-            if not self.stopping:
-                if not exchange.ended:
-                    logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
+            if not self.stopping and not exchange.ended:
+                logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
             exchange.fail(stopping=self.stopping)
             raise
         except (SystemExit, KeyboardInterrupt):

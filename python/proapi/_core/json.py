@@ -145,7 +145,7 @@ def decode(data: Any, type: Any = None) -> Any:
         if isinstance(error.__cause__, TypeError):  # raised by the class's own __post_init__
             raise error.__cause__ from None
         is_json = type is not None and isinstance(error, msgspec.ValidationError)
-        expected = "expected JSON of the given type, got another" if is_json else "expected JSON, got what is none"
+        expected = "the JSON is not of the given type" if is_json else "invalid JSON"
         raise ValueError(f"{expected}: {error}") from None
 
 

@@ -85,7 +85,7 @@ class _PoliteHandler(logging.StreamHandler[TextIO]):
         try:
             text = self.format(record) + self.terminator
             if self._left_out:
-                text = f"proapi: {self._left_out} log lines were left out: nobody read\n" + text
+                text = f"proapi: {self._left_out} log lines were dropped: nobody read standard error\n" + text
             if self._write(text):
                 self._left_out = 0
             else:

@@ -83,7 +83,7 @@ def end_forked_child(error: BaseException | None) -> NoReturn:
     """
     if error is None:
         print(
-            "proapi: a process that was forked from the server can't go on serving: end it with os._exit(), or exec",
+            "proapi: a process that was forked from the server can't continue to serve: end it with os._exit() or exec",
             file=sys.stderr,
         )
     end_process(1 if error is None else report(error))

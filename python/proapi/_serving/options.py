@@ -55,7 +55,7 @@ def read_options(
     if loop not in ("asyncio", "uvloop"):
         raise OptionError(f"loop: expected 'asyncio' or 'uvloop', got {loop!r}")
     if fast and loop == "uvloop":
-        raise OptionError("fast=True brings its own asyncio loop: leave out loop='uvloop'")
+        raise OptionError("fast=True uses its own event loop: leave out loop='uvloop'")
     loop_name: LoopName = "uvloop" if loop == "uvloop" else "asyncio"
     return Options(host, port, bool(fast), workers, loop_name, read_access_log(access_log))
 

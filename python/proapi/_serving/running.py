@@ -108,7 +108,7 @@ def _raise_why_it_ended(server: "asyncio.Task[None]") -> NoReturn:
     """Raises why the server has ended although it was not asked to stop."""
     if not server.cancelled() and (error := server.exception()) is not None:
         raise error
-    raise RuntimeError("app.serving(): the server's task was cancelled by something else than the end of its block")
+    raise RuntimeError("app.serving(): the server's task was cancelled by something other than the end of its block")
 
 
 async def _stop(server: "asyncio.Task[None]") -> None:

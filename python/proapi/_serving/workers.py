@@ -236,7 +236,7 @@ class Supervisor:
                 raise
             worker.due_at = time.monotonic() + _RETRY_S
             logger.error(
-                "worker %d can't be started: %s; it is tried again in %g s", worker.number, error.strerror, _RETRY_S
+                "worker %d can't be started: %s; it will be retried in %g s", worker.number, error.strerror, _RETRY_S
             )
 
     def _fork(self, worker: _Worker) -> None:

@@ -65,7 +65,7 @@ Task<> await_twice(Task<> task) {
     co_await task;
 }
 
-// refused: a task gives a value: Task<T*> or Task<std::reference_wrapper<T>>
+// refused: a task returns a value: Task<T*> or Task<std::reference_wrapper<T>>
 using Reference = Task<int&>::value_type;
 
 #else
