@@ -6,7 +6,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
+#include <thread>
 
 namespace proapi::test {
 
@@ -25,7 +28,7 @@ Client::Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOC
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        throw std::runtime_error("can't connect");
+        throw std::runtime_error("can't connect: " + std::generic_category().message(errno));
 }
 
 Client::Client(std::uint16_t port, const std::string& target, const std::string& headers) : Client(port) {
@@ -54,6 +57,8 @@ bool Client::fill() {
     char part[65536];
     const ssize_t count = ::recv(socket_, part, sizeof part, 0);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw std::runtime_error("nothing came in time");
+    // Nothing interrupts it: nobody sends this program signals.
+    if (count < 0 && errno == EINTR) throw std::runtime_error("recv() was interrupted");
     if (count <= 0) return false;
     buffer_.append(part, static_cast<std::size_t>(count));
     return true;
@@ -161,6 +166,21 @@ std::string get_body(const std::string& response) {
 }
 int status_of(const std::string& response) {
     return std::stoi(response.substr(9, 3));
+}
+
+std::string error_of(const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    return "none";
+}
+
+std::string error_on_another_thread(const std::function<void()>& call) {
+    std::string text;
+    std::thread([&] { text = error_of(call); }).join();
+    return text;
 }
 
 void run_in_handler(std::function<Task<>()> body) {

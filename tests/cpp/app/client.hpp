@@ -61,6 +61,11 @@ private:
 [[nodiscard]] std::string get_body(const std::string& response);
 [[nodiscard]] int status_of(const std::string& response);
 
+// What the exception says that leaves `call`; "none" where none does.
+[[nodiscard]] std::string error_of(const std::function<void()>& call);
+// The same, called on a thread of its own.
+[[nodiscard]] std::string error_on_another_thread(const std::function<void()>& call);
+
 // Runs `body` in a handler of a server of its own, and rethrows what leaves it.
 void run_in_handler(std::function<Task<>()> body);
 

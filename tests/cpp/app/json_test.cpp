@@ -1,4 +1,4 @@
-// JSON, fields and UUIDs as values.
+// JSON as a value: what is written and what is read.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -70,28 +70,6 @@ TEST(Json, DepthIsBounded) {
     EXPECT_THROW(static_cast<void>(parse_json("[" + open + shut + "]")), std::invalid_argument);
     EXPECT_THROW(static_cast<void>(write_json(Json::array({deepest}))), std::invalid_argument);
     EXPECT_EQ(parse_json("\"" + std::string(1000, '[') + "\\\"[\"").get<std::string>().size(), 1002U);
-}
-
-// promise: missing-field
-TEST(Fields, HeadersIgnoreCaseParamsDoNot) {
-    Headers headers{{"X-A", "1"}, {"x-a", "2"}};
-    EXPECT_EQ(headers["x-A"], "2");
-    EXPECT_EQ(headers.getlist("X-a").size(), 2U);
-    EXPECT_THROW(static_cast<void>(headers["y"]), HTTPException);
-    EXPECT_EQ(headers.get("y", "z"), "z");
-    Params params;
-    params.add("a", "1");
-    EXPECT_TRUE(params.contains("a"));
-    EXPECT_FALSE(params.contains("A"));
-}
-
-TEST(Uuid, ThereAndBack) {
-    const std::string text = "123e4567-e89b-12d3-a456-426614174000";
-    EXPECT_EQ(Uuid::parse(text)->to_string(), text);
-    EXPECT_EQ(Uuid::parse("123E4567-E89B-12D3-A456-426614174000"), Uuid::parse(text));
-    for (const char* wrong :
-         {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400g", "123e4567+e89b-12d3-a456-426614174000"})
-        EXPECT_FALSE(Uuid::parse(wrong)) << wrong;
 }
 
 }  // namespace

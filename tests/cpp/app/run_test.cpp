@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <future>
 #include <iostream>
@@ -45,23 +46,6 @@ TEST_F(Run, BadOptionsAreOneLineAndStatus1) {
     EXPECT_EXIT(run({.port = 70000}, 0), testing::ExitedWithCode(1), "port: expected 0 to 65535, got 70000");
     EXPECT_EXIT(run({.port = 0, .workers = 0}, 0), testing::ExitedWithCode(1), "workers: expected 1 to");
     EXPECT_EXIT(run({.host = "no such host"}, 0), testing::ExitedWithCode(1), "check host");
-}
-
-// promise: host-and-port-from-environment
-TEST_F(Run, EnvironmentGivesHostAndPort) {
-    ::setenv("PROAPI_PORT", "99999", 1);
-    EXPECT_EXIT(run({}, 0), testing::ExitedWithCode(1), "PROAPI_PORT: expected 0 to 65535, got 99999");
-    ::setenv("PROAPI_PORT", "http", 1);
-    EXPECT_EXIT(run({}, 0), testing::ExitedWithCode(1), "PROAPI_PORT");
-    ::unsetenv("PROAPI_PORT");
-}
-
-// promise: access-log
-TEST_F(Run, EnvironmentSaysWhetherThereIsAnAccessLog) {
-    ::setenv("PROAPI_ACCESS_LOG", "apache", 1);
-    EXPECT_EXIT(run({.port = 0}, 0), testing::ExitedWithCode(1),
-                "PROAPI_ACCESS_LOG: expected 'off', 'common' or 'json', got 'apache'");
-    ::unsetenv("PROAPI_ACCESS_LOG");
 }
 
 TEST_F(Run, ABusyPort) {
@@ -157,25 +141,6 @@ struct Wordless : std::exception {
     [[nodiscard]] const char* what() const noexcept override { return nullptr; }
 };
 
-// start() leaves SIGPIPE alone.
-void start_and_log_to_nobody() {
-    int ends[2];
-    if (::pipe(ends) != 0 || ::dup2(ends[1], STDERR_FILENO) < 0) std::abort();
-    ::close(ends[0]);
-    ::close(ends[1]);
-    ::signal(SIGPIPE, SIG_DFL);
-    ProAPI app;
-    app.get("/", []() -> std::string { throw Wordless(); });
-    const RunningServer server = app.start({.port = 0});
-    for (int i = 0; i < 3; ++i)
-        if (test::status_of(test::request(static_cast<std::uint16_t>(server.port()), "GET", "/")) != 500) ::_exit(4);
-    ::_exit(3);
-}
-
-TEST_F(Run, ALogThatNobodyReadsDoesNotEndTheServer) {
-    EXPECT_EXIT(start_and_log_to_nobody(), testing::ExitedWithCode(3), "");
-}
-
 // Its stop, which is logged, comes after main().
 void leave_a_server_to_the_end() {
     struct Service {
@@ -226,20 +191,46 @@ TEST_F(Run, OneAtATime) {
     EXPECT_EXIT(run_twice_at_once(), testing::ExitedWithCode(3), "one run\\(\\) at a time in a process");
 }
 
-TEST(Start, AnExceptionWithoutATextIsLogged) {
+// A program of its own. What runs in its background sends the second signal once the first has begun the stop.
+void run_until_the_second_signal() {
     ProAPI app;
-    app.get("/", []() -> std::string { throw Wordless(); });
-    const RunningServer server = app.start({.port = 0});
-    testing::internal::CaptureStderr();
-    EXPECT_EQ(test::status_of(test::request(static_cast<std::uint16_t>(server.port()), "GET", "/")), 500);
-    EXPECT_NE(testing::internal::GetCapturedStderr().find("an exception without a text"), std::string::npos);
+    app.setting("shutdown_timeout", "60");
+    app.background([]() -> Task<> {
+        ::kill(::getpid(), SIGTERM);
+        try {
+            co_await sleep(std::chrono::hours(1));
+        } catch (const Cancelled&) {
+        }
+        ::kill(::getpid(), SIGINT);
+        co_await sleep(std::chrono::hours(1));
+    });
+    app.run({.port = 0});
+    ::_exit(3);
 }
 
-TEST(Start, ThrowsWhatIsWrong) {
+TEST_F(Run, ASecondSignalEndsItAtOnce) {
+    EXPECT_EXIT(run_until_the_second_signal(), testing::ExitedWithCode(128 + SIGINT), "");
+}
+
+// As for a job in the background, or under nohup.
+void run_with_an_ignored_signal() {
+    ::signal(SIGINT, SIG_IGN);
     ProAPI app;
-    EXPECT_THROW(static_cast<void>(app.start({.port = -1})), std::runtime_error);
-    app.setting("low_water", "100000");
-    EXPECT_THROW(static_cast<void>(app.start({.port = 0})), std::runtime_error);
+    app.background([]() -> Task<> {
+        ::kill(::getpid(), SIGINT);
+        co_await sleep(std::chrono::milliseconds(0));
+        ::kill(::getpid(), SIGTERM);
+    });
+    app.run({.port = 0});
+    struct sigaction interrupt{}, terminate{};
+    ::sigaction(SIGINT, nullptr, &interrupt);
+    ::sigaction(SIGTERM, nullptr, &terminate);
+    if (interrupt.sa_handler != SIG_IGN || terminate.sa_handler != SIG_DFL) ::_exit(4);
+    ::kill(::getpid(), SIGTERM);  // as before run()
+}
+
+TEST_F(Run, LeavesIgnoredSignalsAloneAndRestoresTheOthers) {
+    EXPECT_EXIT(run_with_an_ignored_signal(), testing::KilledBySignal(SIGTERM), "");
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
-// HTTP handlers: what they take, what they give, what happens when they fail.
+// Responses: text, JSON, octets, files, and bodies that are written while they go.
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <future>
-#include <thread>
+#include <optional>
 
 #include "client.hpp"
 
@@ -24,43 +23,7 @@ bool has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
-// Otherwise it would wait in its thread for the next call, with the sockets of the server.
-// promise: forked-child-ends
-TEST(Http, AChildThatABlockingHandlerForkedEndsWhenItComesBack) {
-    ProAPI app;
-    app.get("/{how}", [](std::string how) -> std::string {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            if (how == "throw") throw HTTPException(404, "no such child");
-            return "the child answers";
-        }
-        int status = 0;
-        if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return "not ended";
-        return "ended with " + std::to_string(WEXITSTATUS(status));
-    });
-    const RunningServer server = app.start({.port = 0});
-    for (const char* const how : {"/return", "/throw"})
-        EXPECT_EQ(get_body(request(server.port(), "GET", how)), "ended with 1") << how;
-}
-
-// promise: response-headers
-TEST(Http, FieldsOfEveryResponse) {
-    ProAPI app;
-    app.get("/", [] { return "page"; });
-    app.response_headers({{"Server", "mine"}, {"Content-Type", "text/plain"}});
-    app.response_headers(security_headers());
-    EXPECT_THROW(app.response_headers({{"X-One", "a\r\nX-Two: b"}}), std::invalid_argument);
-    const RunningServer server = app.start({.port = 0});
-    const std::string page = request(server.port(), "GET", "/");
-    EXPECT_TRUE(has(page, "Server: mine\r\n")) << page;
-    EXPECT_TRUE(has(page, "X-Frame-Options: SAMEORIGIN\r\n")) << page;
-    EXPECT_TRUE(has(page, "Content-Type: text/html; charset=utf-8\r\n")) << page;
-    const std::string refusal = request(server.port(), "GET", "/nothing");
-    EXPECT_TRUE(has(refusal, "Server: mine\r\n")) << refusal;
-    EXPECT_THROW(app.response_headers({}), std::logic_error) << "it serves";
-}
-
-TEST(Http, WhatHandlersGive) {
+TEST(Response, WhatHandlersGive) {
     ProAPI app;
     app.get("/text", [] { return std::string("<p>hi</p>"); });
     app.get("/literal", [] { return "literal"; });
@@ -88,86 +51,8 @@ TEST(Http, WhatHandlersGive) {
     EXPECT_TRUE(has(response, "X-A: b\r\n")) << response;
 }
 
-// promise: route-methods, cpp-path-parameters, request-json
-TEST(Http, WhatHandlersTake) {
-    ProAPI app;
-    app.post("/{a}/{n:int}", [](Request request, std::string a, std::int64_t n) {
-        return Json{{"method", request.method()},
-                    {"path", request.path()},
-                    {"a", a},
-                    {"n", n},
-                    {"q", request.query_params()["q"]},
-                    {"x", request.headers()["X-TEST"]},
-                    {"cookie", request.cookies()["c"]},
-                    {"body", request.json()}};
-    });
-    app.post("/form", [](Request request) -> Task<std::string> { co_return request.form()["name"]; });
-    app.get("/{id:uuid}", [](const Uuid& id) { return id.to_string(); });
-    app.get("/{x:float}", [](double x) { return Json(x * 2); });
-    app.del("/gone", [] { return "deleted"; });
-    const RunningServer server = app.start({.port = 0});
-    const std::string response =
-        request(server.port(), "POST", "/a%20b/-5?q=1+2", "[1]", "x-test: y\r\nCookie: c=d\r\n");
-    EXPECT_EQ(Json::parse(get_body(response)), Json::parse(R"({"method": "POST", "path": "/a b/-5", "a": "a b",
-        "n": -5, "q": "1 2", "x": "y", "cookie": "d", "body": [1]})"));
-    const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    EXPECT_EQ(get_body(request(server.port(), "POST", "/form", "name=A+B", form)), "A B");
-    EXPECT_EQ(status_of(request(server.port(), "POST", "/form", "name=A+B")), 415);
-    EXPECT_EQ(status_of(request(server.port(), "POST", "/a/1?q=1", "{", "x-test: y\r\nCookie: c=d\r\n")), 400);
-    const std::string uuid = "123e4567-e89b-12d3-a456-426614174000";
-    EXPECT_EQ(get_body(request(server.port(), "GET", "/" + uuid)), uuid);
-    EXPECT_EQ(get_body(request(server.port(), "GET", "/1.5")), "3.0");
-    EXPECT_EQ(get_body(request(server.port(), "DELETE", "/gone")), "deleted");
-    EXPECT_EQ(status_of(request(server.port(), "POST", "/a/99999999999999999999")), 404);
-}
-
-// One that blocks keeps neither the loop nor another one waiting.
-// promise: kinds-of-responses
-TEST(Http, HandlersThatAreNoCoroutinesMayBlock) {
-    ProAPI app;
-    std::promise<void> gate;
-    auto opened = gate.get_future().share();
-    app.get("/wait", [opened] {
-        opened.wait();
-        return "waited";
-    });
-    app.get("/open", [&gate] {
-        gate.set_value();
-        return "opened";
-    });
-    app.get("/thread", [] { return std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id())); });
-    app.get("/reactor", []() -> Task<std::string> {
-        co_return std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id()));
-    });
-    const RunningServer server = app.start({.port = 0});
-    Client waiting(server.port());
-    waiting.write("GET /wait HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    EXPECT_NE(get_body(request(server.port(), "GET", "/thread")), get_body(request(server.port(), "GET", "/reactor")));
-    EXPECT_EQ(get_body(request(server.port(), "GET", "/open")), "opened");
-    EXPECT_EQ(get_body(waiting.read_response()), "waited");
-}
-
-TEST(Http, Failures) {
-    ProAPI app;
-    app.get("/throw", []() -> Task<> {
-        throw std::runtime_error("on purpose");
-        co_return;
-    });
-    app.get("/sync", []() -> std::string { throw std::runtime_error("on purpose"); });
-    app.get("/header", [] { return Response("x", 200, {{"X", "a\r\nb: c"}}); });
-    app.get("/status", [] { return Response("x", 99); });
-    app.get("/exception", []() -> std::string { throw HTTPException(1000, "a close code"); });
-    app.get("/error", []() -> std::string { throw HTTPException(409, "conflict\n"); });
-    const RunningServer server = app.start({.port = 0});
-    for (const char* path : {"/throw", "/sync", "/header", "/status", "/exception"})
-        EXPECT_EQ(status_of(request(server.port(), "GET", path)), 500) << path;
-    const std::string error = request(server.port(), "GET", "/error");
-    EXPECT_EQ(status_of(error), 409);
-    EXPECT_EQ(get_body(error), "conflict\n");
-}
-
 // promise: familiar-names
-TEST(Http, ResponsesAndExceptionsHaveStarlettesNames) {
+TEST(Response, ResponsesAndExceptionsHaveStarlettesNames) {
     static_assert(std::is_same_v<WebSocket, WebSocketConnection>);
     ProAPI app;
     app.get("/response", [] {
@@ -204,7 +89,7 @@ TEST(Http, ResponsesAndExceptionsHaveStarlettesNames) {
 }
 
 // promise: older-names
-TEST(Http, OlderNamesAreTheSameMembers) {
+TEST(Response, OlderNamesAreTheSameMembers) {
     Response response("x", 201);
     response.status = 202;
     response.content_type = "image/png";
@@ -222,7 +107,7 @@ TEST(Http, OlderNamesAreTheSameMembers) {
     EXPECT_EQ(HTTPException(404, "gone").status(), 404);
 }
 
-TEST(Http, Streams) {
+TEST(Response, Streams) {
     ProAPI app;
     app.get("/count", [] {
         return Response::stream([](BodyWriter body) -> Task<> {
@@ -263,7 +148,7 @@ int status_of_head(std::uint16_t port, const std::string& method, const std::str
 }
 
 // promise: cpp-stream-head
-TEST(Http, AStreamThatFailsBeforeItsFirstPart) {
+TEST(Response, AStreamThatFailsBeforeItsFirstPart) {
     ProAPI app;
     app.get("/missing", [] {
         return Response::stream([](BodyWriter) -> Task<> {
@@ -309,7 +194,7 @@ TEST(Http, AStreamThatFailsBeforeItsFirstPart) {
 }
 
 // promise: cpp-stream-head
-TEST(Http, AQuietStreamOpensAtOnceAndAFailureAfterThatIsACut) {
+TEST(Response, AQuietStreamOpensAtOnceAndAFailureAfterThatIsACut) {
     ProAPI app;
     std::promise<void> seen, cancelled;
     app.get("/", [&] {
@@ -352,7 +237,7 @@ TEST(Http, AQuietStreamOpensAtOnceAndAFailureAfterThatIsACut) {
     EXPECT_FALSE(response.ends_with("0\r\n\r\n")) << response;
 }
 
-TEST(Http, Files) {
+TEST(Response, Files) {
     const auto folder = std::filesystem::temp_directory_path() / ("proapi-test-" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder / "sub");
     std::ofstream(folder / "index.html") << "index";
@@ -381,6 +266,100 @@ TEST(Http, Files) {
         EXPECT_EQ(status_of(request(server.port(), "GET", "/../etc/passwd")), 404);
     }
     std::filesystem::remove_all(folder);
+}
+
+// promise: cpp-moved-from
+TEST(Response, AWriterThatWasMovedFromIsRefused) {
+    ProAPI app;
+    app.get("/", [] {
+        return Response::stream([](BodyWriter body) -> Task<> {
+            const BodyWriter kept = std::move(body);
+            EXPECT_THROW(body.write("x"), std::logic_error);
+            auto writing = kept.write("y");
+            auto moved = std::move(writing);
+            EXPECT_THROW(static_cast<void>(co_await writing), std::logic_error);
+            EXPECT_TRUE(co_await moved);
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/")), "1\r\ny\r\n0\r\n\r\n");
+}
+
+TEST(Response, AStreamIsWrittenOnTheHandlersThread) {
+    ProAPI app;
+    app.get("/", [] {
+        return Response::stream([](BodyWriter body) -> Task<> {
+            EXPECT_EQ(test::error_on_another_thread([&] { body.write("x"); }),
+                      "write(): expected to be called on the handler's thread, got another one");
+            co_await body.write("y");
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/")), "1\r\ny\r\n0\r\n\r\n");
+}
+
+TEST(Response, AWriterThatIsKeptBeyondItsStreamIsRefused) {
+    ProAPI app;
+    std::optional<BodyWriter> kept;
+    app.get("/stream", [&] {
+        return Response::stream([&](BodyWriter body) -> Task<> {
+            kept = body;
+            co_await body.write("y");
+        });
+    });
+    app.get("/late", [&]() -> Task<std::string> { co_return test::error_of([&] { kept->write("late"); }); });
+    RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(get_body(request(server.port(), "GET", "/stream")), "1\r\ny\r\n0\r\n\r\n");
+    const std::string refused = get_body(request(server.port(), "GET", "/late"));
+    EXPECT_NE(refused, "none");
+    server.stop();
+    server.wait();
+    EXPECT_EQ(test::error_of([&] { kept->write("later"); }),
+              "write(): expected to be called on the handler's thread, got another one");
+}
+
+// It waits for its client, and is cancelled by a time limit as anything else.
+TEST(Response, AWriteThatWaitsCanBeCancelledAndTheStreamGoesOn) {
+    ProAPI app;
+    constexpr std::size_t size = 16'000'000;  // more than the kernel takes
+    std::promise<void> timed_out;
+    app.get("/", [&] {
+        return Response::stream([&](BodyWriter body) -> Task<> {
+            try {
+                co_await wait_for(body.write(std::string(size, 'x')), 1ms);
+            } catch (const TimeoutError&) {
+                timed_out.set_value();
+            }
+            EXPECT_TRUE(co_await body.write("end"));
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port());
+    client.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    ASSERT_EQ(timed_out.get_future().wait_for(10s), std::future_status::ready);
+    const std::string body = get_body(client.read_response());
+    EXPECT_TRUE(body.ends_with("x\r\n3\r\nend\r\n0\r\n\r\n")) << body.substr(body.size() - 40);
+    EXPECT_EQ(body.size(), std::string("f42400\r\n").size() + size + std::string("\r\n3\r\nend\r\n0\r\n\r\n").size());
+}
+
+TEST(Response, WhatJsonCantHoldIsRefusedWhereItIsMade) {
+    EXPECT_THROW(static_cast<void>(Response::json("\xff")), std::invalid_argument);
+    EXPECT_EQ(Response::json(Json::array({1})).media_type, "application/json");
+}
+
+TEST(Response, AContentTypeOfTheCallersWins) {
+    ProAPI app;
+    app.get("/own", [] { return Response("x", 200, {{"content-type", "text/x"}}); });
+    app.get("/text", [] { return Response("x", 200, {}, "TEXT/csv"); });
+    app.get("/none", [] { return Response("x", 200, {}, ""); });
+    const RunningServer server = app.start({.port = 0});
+    const std::string own = request(server.port(), "GET", "/own");
+    EXPECT_TRUE(has(own, "content-type: text/x\r\n")) << own;
+    EXPECT_FALSE(has(own, "Content-Type: ")) << own;
+    const std::string text = request(server.port(), "GET", "/text");
+    EXPECT_TRUE(has(text, "Content-Type: TEXT/csv; charset=utf-8\r\n")) << text;
+    const std::string none = request(server.port(), "GET", "/none");
+    EXPECT_FALSE(has(none, "Content-Type")) << none;
 }
 
 }  // namespace

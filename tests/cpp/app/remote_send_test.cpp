@@ -1,10 +1,13 @@
-// Sends and closes from other threads, and several workers.
+// Sends from other threads: of the program's own, of other workers, and of another server.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -17,7 +20,7 @@ using namespace std::chrono_literals;
 using test::Client;
 
 // promise: cpp-sends-from-any-thread
-TEST(Threads, SendFromOthers) {
+TEST(RemoteSend, SendFromOthers) {
     ProAPI app;
     std::promise<WebSocketConnection> opened;
     app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
@@ -49,7 +52,7 @@ TEST(Threads, SendFromOthers) {
 }
 
 // promise: cpp-sends-from-any-thread
-TEST(Threads, SendBeforeAcceptIsRefused) {
+TEST(RemoteSend, SendBeforeAcceptIsRefused) {
     ProAPI app;
     app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
         std::thread([websocket] { EXPECT_THROW(websocket.send_text("too early"), WebSocketStateError); }).join();
@@ -70,7 +73,7 @@ std::size_t resident_bytes() {
 }
 
 // promise: cpp-sends-from-any-thread
-TEST(Threads, SendsToABusyThreadAreBounded) {
+TEST(RemoteSend, SendsToABusyThreadAreBounded) {
     ProAPI app;
     app.setting("max_buffered", "1000000");
     std::promise<WebSocketConnection> opened;
@@ -96,65 +99,8 @@ TEST(Threads, SendsToABusyThreadAreBounded) {
     EXPECT_EQ(client.read_close(), 1008);
 }
 
-// promise: cpp-buffered-amount-on-any-thread
-TEST(Threads, AProducerSeesItsOwnSendsAtOnce) {
-    ProAPI app;
-    std::promise<WebSocketConnection> opened;
-    std::promise<void> go_on;
-    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.accept();
-        co_await websocket.receive_text();
-        opened.set_value(websocket);
-        go_on.get_future().wait();  // as a handler that computes would
-        co_await websocket.receive_text();
-    });
-    const RunningServer server = app.start({.port = 0});
-    Client client(server.port(), "/");
-    client.send("compute");
-    const WebSocketConnection websocket = opened.get_future().get();
-    EXPECT_EQ(websocket.buffered_amount(), 0U);
-    for (int i = 1; i <= 3; ++i) {
-        websocket.send_text(std::string(100'000, 'x'));
-        EXPECT_EQ(websocket.buffered_amount(), 100'000U * static_cast<std::size_t>(i));
-    }
-    go_on.set_value();
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(client.read_text().size(), 100'000U);
-    while (websocket.buffered_amount() > 0) std::this_thread::yield();
-    client.finish();
-    while (!websocket.closed()) std::this_thread::yield();
-    EXPECT_EQ(websocket.buffered_amount(), 0U);
-}
-
-// promise: cpp-buffered-amount-on-any-thread
-TEST(Threads, AProducerPacesItself) {
-    constexpr std::size_t count = 300, size = 100'000, most = 500'000;
-    constexpr auto pause = 1ms;
-    ProAPI app;
-    app.setting("max_buffered", "2000000");
-    std::promise<WebSocketConnection> opened;
-    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.accept();
-        opened.set_value(websocket);
-        co_await websocket.receive_text();
-    });
-    const RunningServer server = app.start({.port = 0});
-    Client client(server.port(), "/");
-    const WebSocketConnection websocket = opened.get_future().get();
-    std::thread producer([&] {
-        for (std::size_t i = 0; i < count; ++i) {
-            while (!websocket.closed() && websocket.buffered_amount() > most) std::this_thread::sleep_for(pause);
-            websocket.send_text(std::string(size, 'x'));
-        }
-    });
-    std::size_t received = 0;
-    for (std::size_t i = 0; i < count; ++i) received += client.read_text().size();
-    producer.join();
-    EXPECT_EQ(received, count * size);
-    client.finish();
-}
-
 // promise: cpp-sends-from-any-thread
-TEST(Threads, ARoomOverSeveralWorkers) {
+TEST(RemoteSend, ARoomOverSeveralWorkers) {
     ProAPI app;
     std::mutex mutex;
     std::set<WebSocketConnection> members;
@@ -205,7 +151,7 @@ TEST(Threads, ARoomOverSeveralWorkers) {
 }
 
 // promise: cpp-sends-from-any-thread
-TEST(Threads, ManyWorkersStopWithSendsUnderWay) {
+TEST(RemoteSend, ManyWorkersStopWithSendsUnderWay) {
     constexpr auto pace = 1ms;
     for (int round = 0; round < 5; ++round) {
         ProAPI app;
@@ -235,6 +181,118 @@ TEST(Threads, ManyWorkersStopWithSendsUnderWay) {
         clients.clear();
         server.wait();
     }
+}
+
+// Nobody can wait there: the message was taken over, and that is all that is known.
+TEST(RemoteSend, OnAThreadOfNoServerNothingIsWaitedFor) {
+    ProAPI app;
+    std::promise<WebSocketConnection> opened;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        opened.set_value(websocket);
+        co_await websocket.receive_text();
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    const WebSocketConnection websocket = opened.get_future().get();
+    auto sending = websocket.send_text(std::string(1'000'000, 'x'));
+    EXPECT_TRUE(sending.await_ready());
+    EXPECT_TRUE(sending.await_resume());
+    EXPECT_EQ(client.read_text().size(), 1'000'000U);
+    EXPECT_THROW(websocket.send_text("\xff"), std::invalid_argument);
+    client.finish();
+    while (!websocket.closed()) std::this_thread::yield();
+    auto late = websocket.send_text("late");
+    EXPECT_TRUE(late.await_ready());
+    EXPECT_FALSE(late.await_resume());
+}
+
+// A connection of one server, and another server whose handlers send to it.
+struct TwoServers {
+    static constexpr std::size_t size = 16'000'000;  // more than the kernel takes
+
+    TwoServers() {
+        app.setting("shutdown_timeout", "0.05");
+        other.setting("shutdown_timeout", "0.05");
+        app.setting("max_buffered", "100000000");
+        app.websocket("/", [this](WebSocketConnection websocket) -> Task<> {
+            co_await websocket.accept();
+            opened.set_value(websocket);
+            co_await websocket.wait_closed();
+        });
+        server.emplace(app.start({.port = 0}));
+        client.emplace(server->port(), "/");
+        target.emplace(opened.get_future().get());
+    }
+    // What `serve` gives, in a handler of the other server; the answer is read by read_response().
+    void ask(std::function<Task<std::string>()> serve) {
+        other.get("/", [serve]() -> Task<std::string> { co_return co_await serve(); });
+        other_server.emplace(other.start({.port = 0}));
+        asking.emplace(other_server->port());
+        asking->write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    }
+
+    ProAPI app, other;
+    std::promise<WebSocketConnection> opened;
+    std::optional<RunningServer> server, other_server;
+    std::optional<Client> client, asking;
+    std::optional<WebSocketConnection> target;
+};
+
+// promise: cpp-sends-from-any-thread
+TEST(RemoteSend, AwaitedInAnotherServerItEndsWithTheConnection) {
+    TwoServers both;
+    std::promise<void> sent;
+    both.ask([&]() -> Task<std::string> {
+        auto sending = both.target->send_text(std::string(TwoServers::size, 'x'));
+        sent.set_value();
+        const bool is_taken = co_await sending;
+        const bool is_next_taken = co_await both.target->send_text("next");
+        co_return std::string(is_taken ? "taken" : "dropped") + (is_next_taken ? " taken" : " dropped");
+    });
+    sent.get_future().wait();
+    both.server.reset();  // its client has read nothing
+    EXPECT_EQ(test::get_body(both.asking->read_response()), "dropped dropped");
+}
+
+// promise: cpp-sends-from-any-thread
+TEST(RemoteSend, TheServerOfWhoWaitsMayEndFirst) {
+    TwoServers both;
+    std::promise<void> sent;
+    both.ask([&]() -> Task<std::string> {
+        auto sending = both.target->send_text(std::string(TwoServers::size, 'x'));
+        sent.set_value();
+        const bool is_taken = co_await sending;
+        co_return is_taken ? "taken" : "dropped";
+    });
+    sent.get_future().wait();
+    both.other_server.reset();
+    EXPECT_EQ(test::status_of(both.asking->read_response()), 503);
+    EXPECT_EQ(both.client->read_text().size(), TwoServers::size);
+    both.target->send_text("next");
+    EXPECT_EQ(both.client->read_text(), "next");
+}
+
+// promise: cpp-sends-from-any-thread
+TEST(RemoteSend, ACancelledWaitNeitherLosesNorDoubles) {
+    TwoServers both;
+    std::promise<void> timed_out;
+    both.ask([&]() -> Task<std::string> {
+        std::string outcome = "in time";
+        try {
+            co_await wait_for(both.target->send_text(std::string(TwoServers::size, 'x')), 1ms);
+        } catch (const TimeoutError&) {
+            outcome = "timed out";
+        }
+        timed_out.set_value();
+        const bool is_taken = co_await both.target->send_text("next");
+        outcome += is_taken ? ", next taken" : ", next dropped";
+        co_return outcome;
+    });
+    timed_out.get_future().wait();
+    EXPECT_EQ(both.client->read_text().size(), TwoServers::size);
+    EXPECT_EQ(both.client->read_text(), "next");
+    EXPECT_EQ(test::get_body(both.asking->read_response()), "timed out, next taken");
 }
 
 }  // namespace

@@ -1,14 +1,17 @@
-// Stopping: everybody is told, handlers are waited for, those that do not end are cancelled, and then taken away.
+// A worker's thread: what it counts, what is posted to it, and its stop: everybody is told, handlers are waited for,
+// those that do not end are cancelled, and then taken away.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <future>
 #include <latch>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "app/worker.hpp"
 #include "client.hpp"
 
 namespace proapi {
@@ -138,63 +141,6 @@ TEST(Shutdown, SpawnedTasksAreCancelledOnceHandlersHaveEnded) {
     EXPECT_EQ(log, "handler cancelled ended ");
 }
 
-// promise: stop-is-bounded
-TEST(Shutdown, DoesNotWaitForABlockingHandlerForEver) {
-    auto gate = std::make_shared<std::promise<void>>();
-    auto opened = gate->get_future().share();
-    std::promise<void> begun;
-    {
-        ProAPI app;
-        app.setting("shutdown_timeout", "0.05");
-        app.get("/", [&begun, opened] {
-            begun.set_value();
-            opened.wait();
-            return "too late";
-        });
-        RunningServer server = app.start({.port = 0});
-        Client client(server.port());
-        client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        begun.get_future().wait();
-        server.stop();
-        server.wait();
-        EXPECT_EQ(test::status_of(client.read_response()), 503);
-    }
-    gate->set_value();  // it ends by itself, with nobody left to tell
-}
-
-// promise: cpp-spawned-tasks-at-the-stop
-TEST(Shutdown, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
-    constexpr std::size_t clients = 40;  // more than the pool has threads
-    std::promise<void> gate;
-    const auto begun = std::make_shared<std::atomic<std::size_t>>(0);
-    std::size_t begun_before = 0;
-    {
-        ProAPI app;
-        app.setting("shutdown_timeout", "0.05");
-        app.get("/", [begun, opened = gate.get_future().share()] {
-            ++*begun;
-            opened.wait();
-            return "too late";
-        });
-        app.get("/ready", []() -> Task<std::string> { co_return "yes"; });
-        RunningServer server = app.start({.port = 0});
-        std::vector<std::unique_ptr<Client>> waiting;
-        for (std::size_t i = 0; i < clients; ++i) {
-            waiting.push_back(std::make_unique<Client>(server.port()));
-            waiting.back()->write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        }
-        while (*begun == 0) std::this_thread::yield();
-        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/ready")), "yes");
-        server.stop();
-        server.wait();
-        begun_before = *begun;
-        EXPECT_LT(begun_before, clients);
-    }
-    gate.set_value();
-    while (begun.use_count() > 1) std::this_thread::yield();  // whoever holds the handler has ended
-    EXPECT_EQ(*begun, begun_before);
-}
-
 // A request and the writer of its stream hold the same objects of a worker's thread. Other threads let them go: before
 // it ends, while it does, and when it has. ThreadSanitizer sees whether they do it one after the other.
 // promise: cpp-objects-outlive-the-server
@@ -222,16 +168,6 @@ TEST(Shutdown, OtherThreadsLetGoOfWhatIsLeft) {
         one.join();
         other.join();
     }
-}
-
-TEST(Shutdown, AnyThreadsMayWaitForIt) {
-    ProAPI app;
-    RunningServer server = app.start({.port = 0});
-    std::thread one([&] { server.wait(); }), other([&] { server.wait(); });
-    server.stop();
-    server.wait();
-    one.join();
-    other.join();
 }
 
 // A server whose last turn lets go of an object of the other server's.
@@ -316,6 +252,121 @@ TEST(Shutdown, ARequestUnderWayIsAnswered) {
     while (!begun) std::this_thread::yield();
     server.stop();
     EXPECT_EQ(test::get_body(client.read_response()), "answered");
+}
+
+TEST(Worker, CountsWhatItsThreadHasDoneAndDoes) {
+    ProAPI app;
+    std::promise<WebSocketConnection> opened;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        opened.set_value(websocket);
+        co_await websocket.wait_closed();
+    });
+    Statistics open, ended;
+    app.get("/open", [&]() -> Task<std::string> {
+        spawn([]() -> Task<> { co_await sleep(1h); });
+        open = statistics();
+        co_return "counted";
+    });
+    std::optional<WebSocketConnection> kept;
+    app.get("/ended", [&]() -> Task<std::string> {
+        co_await kept->wait_closed();
+        for (int i = 0; i < 3; ++i) EXPECT_FALSE(co_await kept->send_text("nowhere"));
+        ended = statistics();
+        co_return "counted";
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    kept = opened.get_future().get();
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/open")), "counted");
+    EXPECT_EQ(open.accepted, 2U);
+    EXPECT_EQ(open.connections, 2U);
+    EXPECT_EQ(open.websockets, 1U);
+    EXPECT_EQ(open.http, 1U);
+    EXPECT_EQ(open.tasks, 3U);  // two handlers and what one of them has spawned
+    EXPECT_EQ(open.dropped, 0U);
+    EXPECT_TRUE(open.closed.empty());
+    EXPECT_FALSE(open.limits.empty());
+    client.finish(4100);
+    client.reset();
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/ended")), "counted");
+    EXPECT_EQ(ended.accepted, 3U);
+    EXPECT_EQ(ended.websockets, 0U);
+    EXPECT_EQ(ended.dropped, 3U);
+    EXPECT_EQ(ended.closed, (std::map<std::uint16_t, std::uint64_t>{{4100, 1}}));
+}
+
+TEST(Worker, HasNoStatisticsElsewhere) {
+    EXPECT_EQ(test::error_of([] { static_cast<void>(statistics()); }),
+              "statistics(): expected to be called in a handler or a task of one");
+}
+
+TEST(Worker, GoesOnAfterAnExceptionInItsLoop) {
+    testing::internal::CaptureStderr();
+    ProAPI app;
+    std::promise<void> posted;
+    app.get("/", [&]() -> Task<std::string> {
+        detail::Worker::current()->post([] { throw std::runtime_error("on purpose"); });
+        detail::Worker::current()->post([&] { posted.set_value(); });  // not lost with it
+        co_return "here";
+    });
+    app.get("/again", []() -> Task<std::string> { co_return "still here"; });
+    const RunningServer server = app.start({.port = 0});
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "here");
+    EXPECT_EQ(posted.get_future().wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/again")), "still here");
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_NE(log.find("the server goes on after an error: on purpose"), std::string::npos) << log;
+}
+
+TEST(Worker, AfterItsEndNothingIsPostedAndWhatIsLetGoIsLetGoInTurn) {
+    std::shared_ptr<detail::Worker> worker;
+    ProAPI app;
+    app.get("/", [&]() -> Task<std::string> {
+        worker = detail::Worker::current()->shared_from_this();
+        co_return "here";
+    });
+    {
+        const RunningServer server = app.start({.port = 0});
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "here");
+        EXPECT_FALSE(worker->is_current());
+    }
+    bool was_called = false;
+    EXPECT_FALSE(worker->post([&] { was_called = true; }));
+    std::string order;
+    worker->let_go_late([&] {
+        order += "first ";
+        worker->let_go_late([&] { order += "third "; });  // not within the first
+        order += "second ";
+    });
+    EXPECT_EQ(order, "first second third ");
+    EXPECT_FALSE(was_called);
+    worker->stop();  // it does no harm
+}
+
+TEST(Shutdown, NamesTheHandlersThatDoNotEnd) {
+    testing::internal::CaptureStderr();
+    {
+        ProAPI app;
+        app.setting("shutdown_timeout", "0.05");
+        const auto wait = [](WebSocketConnection websocket) -> Task<> {
+            co_await websocket.accept();
+            co_await websocket.send_text("ready");
+            co_await sleep(1h);
+        };
+        for (const char* path : {"/a", "/b", "/c", "/d", "/e", "/f"}) app.websocket(path, wait);
+        const RunningServer server = app.start({.port = 0});
+        std::vector<std::unique_ptr<Client>> clients;
+        for (const char* path : {"/c", "/a", "/b", "/c", "/d", "/e", "/f"}) {
+            clients.push_back(std::make_unique<Client>(server.port(), path));
+            EXPECT_EQ(clients.back()->read_text(), "ready");
+        }
+    }
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_NE(log.find("7 handlers did not end within shutdown_timeout: they are cancelled: websocket /c (2), "
+                       "websocket /a (1), websocket /b (1), websocket /d (1), websocket /e (1), ..."),
+              std::string::npos)
+        << log;
 }
 
 }  // namespace

@@ -88,21 +88,6 @@ TEST(WaitFor, TheLongestTimeIsNoLimit) {
     });
 }
 
-// promise: cpp-longest-durations
-TEST(WaitFor, ASleepOfTheLongestTimeDoesNotEnd) {
-    run_in_handler([]() -> Task<> {
-        int timeouts = 0;
-        for (const auto pause : {std::chrono::hours::max(), std::chrono::hours::max() - 1h}) {
-            try {
-                co_await wait_for(sleep(pause), 2ms);
-            } catch (const TimeoutError&) {
-                ++timeouts;
-            }
-        }
-        EXPECT_EQ(timeouts, 2);
-    });
-}
-
 TEST(WaitFor, PassesExceptionsOn) {
     EXPECT_THROW(run_in_handler([]() -> Task<> { co_await wait_for(fail_after(1ms), 10s); }), std::runtime_error);
 }
@@ -249,25 +234,6 @@ TEST(WaitFor, ACancellationThatReachesNobodyTakesNothingAway) {
         cleaned.set_value(5);
         while (!task.is_done()) co_await sleep(1ms);
         EXPECT_EQ(log, "cleaning clean");
-    });
-}
-
-TEST(Sleep, ANamedOneCanBeAwaitedAgain) {
-    run_in_handler([]() -> Task<> {
-        std::string log;
-        const TaskHandle task = spawn([](std::string* text) -> Task<> {
-            auto pause = sleep(1ms);
-            try {
-                co_await pause;
-            } catch (const Cancelled&) {
-                *text += "cancelled ";
-            }
-            co_await pause;
-            *text += "slept";
-        }(&log));
-        task.cancel();
-        while (!task.is_done()) co_await sleep(1ms);
-        EXPECT_EQ(log, "cancelled slept");
     });
 }
 

@@ -1,9 +1,12 @@
-// Cancelled receives and sends, backpressure, two receives at once, JSON that is none, what a handler's end means.
+// A connection's handle: receives and sends that are cancelled, backpressure, two receives at once, JSON that is none,
+// and handles that were moved from.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <future>
 #include <map>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "client.hpp"
@@ -179,35 +182,6 @@ TEST(Send, WrongArgumentsSendNothing) {
     EXPECT_EQ(client.read_close(), 1000);
 }
 
-TEST(Handler, ItsEndIsTheConnections) {
-    ProAPI app;
-    app.websocket("/{what}", [](WebSocketConnection websocket, std::string what) -> Task<> {
-        if (what == "refuse") co_return;
-        if (what == "fail-early") throw std::runtime_error("on purpose");
-        co_await websocket.accept();
-        if (what == "text") co_await websocket.receive_text();
-        if (what == "json") co_await websocket.receive_json();
-        if (what == "numbers") co_await websocket.receive_json<std::vector<int>>();
-        if (what == "fail") throw std::runtime_error("on purpose");
-        if (what == "odd") throw 5;
-    });
-    const RunningServer server = app.start({.port = 0});
-    const auto close_code = [&](const std::string& path, std::string_view message, int opcode) {
-        Client client(server.port(), path);
-        client.send(message, opcode);
-        return client.read_close();
-    };
-    EXPECT_EQ(close_code("/return", "x", 1), 1000);
-    EXPECT_EQ(close_code("/text", "x", 2), 1003);
-    EXPECT_EQ(close_code("/json", "{", 1), 1007);
-    EXPECT_EQ(close_code("/json", std::string(10'000, '['), 1), 1007);
-    EXPECT_EQ(close_code("/numbers", "[\"a\"]", 1), 1007);
-    EXPECT_EQ(close_code("/fail", "x", 1), 1011);
-    EXPECT_EQ(close_code("/odd", "x", 1), 1011);
-    EXPECT_EQ(Client(server.port(), "/refuse").status(), 403);
-    EXPECT_EQ(Client(server.port(), "/fail-early").status(), 500);
-}
-
 struct Point {
     int x = 0;
     std::vector<std::uint8_t> levels;
@@ -276,40 +250,105 @@ TEST(Receive, TypedJsonRefusesNumbersThatDoNotFit) {
     check("/from", {R"({"x":3})", R"({"x":3.7})"}, {"{}"});  // it looks for itself, or does not
 }
 
-// promise: limits-of-routes
-TEST(Route, SettingsOfItsOwn) {
-    ProAPI app;
-    const auto echo = [](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.accept();
-        while (auto message = co_await websocket.next_text()) co_await websocket.send_text(*message);
+using UseOfMoved = std::function<Task<>(const WebSocketConnection&)>;
+
+template <class Call>
+UseOfMoved use(Call call) {
+    return [call](const WebSocketConnection& moved) -> Task<> {
+        call(moved);
+        co_return;
     };
-    app.websocket("/small", echo, {{"max_message_size", "10"}});
-    app.websocket("/large", echo);
-    app.setting("max_message_size", "100");
-    const RunningServer server = app.start({.port = 0});
-    Client small(server.port(), "/small");
-    small.send("0123456789");
-    EXPECT_EQ(small.read_text(), "0123456789");
-    small.send("0123456789a");
-    EXPECT_EQ(small.read_close(), 1009);
-    Client large(server.port(), "/large");
-    large.send(std::string(100, 'x'));
-    EXPECT_EQ(large.read_text().size(), 100U);
-    large.send(std::string(101, 'x'));
-    EXPECT_EQ(large.read_close(), 1009);
 }
 
-// promise: cpp-path-parameters
-TEST(Route, NumbersThatDoNotFitAreNotFound) {
+const std::vector<std::pair<std::string, UseOfMoved>>& uses() {
+    static const std::vector<std::pair<std::string, UseOfMoved>> all = {
+        {"accept", use([](const auto& moved) { moved.accept(); })},
+        {"reject", use([](const auto& moved) { moved.reject(); })},
+        {"close", use([](const auto& moved) { moved.close(); })},
+        {"send_text", use([](const auto& moved) { moved.send_text("x"); })},
+        {"send_bytes", use([](const auto& moved) { moved.send_bytes({}); })},
+        {"send_json", use([](const auto& moved) { moved.send_json(1); })},
+        {"receive_text", use([](const auto& moved) { static_cast<void>(moved.receive_text()); })},
+        {"receive_bytes", use([](const auto& moved) { static_cast<void>(moved.receive_bytes()); })},
+        {"receive_json", use([](const auto& moved) { static_cast<void>(moved.template receive_json<int>()); })},
+        {"receive", use([](const auto& moved) { static_cast<void>(moved.receive()); })},
+        {"next", use([](const auto& moved) { static_cast<void>(moved.next()); })},
+        {"next_text", use([](const auto& moved) { static_cast<void>(moved.next_text()); })},
+        {"next_bytes", use([](const auto& moved) { static_cast<void>(moved.next_bytes()); })},
+        {"next_json", use([](const auto& moved) { static_cast<void>(moved.next_json()); })},
+        {"wait_closed", use([](const auto& moved) { static_cast<void>(moved.wait_closed()); })},
+        {"path", use([](const auto& moved) { static_cast<void>(moved.path()); })},
+        {"path_params", use([](const auto& moved) { static_cast<void>(moved.path_params()); })},
+        {"query_params", use([](const auto& moved) { static_cast<void>(moved.query_params()); })},
+        {"headers", use([](const auto& moved) { static_cast<void>(moved.headers()); })},
+        {"cookies", use([](const auto& moved) { static_cast<void>(moved.cookies()); })},
+        {"subprotocols", use([](const auto& moved) { static_cast<void>(moved.subprotocols()); })},
+        {"client", use([](const auto& moved) { static_cast<void>(moved.client()); })},
+        {"url", use([](const auto& moved) { static_cast<void>(moved.url()); })},
+        {"state", use([](const auto& moved) { static_cast<void>(moved.state()); })},
+        {"user_data", use([](const auto& moved) { static_cast<void>(moved.user_data()); })},
+        {"closed", use([](const auto& moved) { static_cast<void>(moved.closed()); })},
+        {"close_code", use([](const auto& moved) { static_cast<void>(moved.close_code()); })},
+        {"close_reason", use([](const auto& moved) { static_cast<void>(moved.close_reason()); })},
+        {"subprotocol", use([](const auto& moved) { static_cast<void>(moved.subprotocol()); })},
+        {"buffered_amount", use([](const auto& moved) { static_cast<void>(moved.buffered_amount()); })},
+    };
+    return all;
+}
+
+// promise: cpp-moved-from
+TEST(MovedFrom, AConnectionFailsItsHandlerAlone) {
     ProAPI app;
-    app.websocket("/{n:int}", [](WebSocketConnection websocket, int n) -> Task<> {
+    app.websocket("/{use}", [](WebSocketConnection websocket, std::string wanted) -> Task<> {
         co_await websocket.accept();
-        co_await websocket.send_text(std::to_string(n));
+        const WebSocketConnection kept = std::move(websocket);
+        for (const auto& [name, call] : uses())
+            if (name == wanted) co_await call(websocket);
+    });
+    app.websocket("/early/{use}", [](WebSocketConnection websocket, std::string wanted) -> Task<> {
+        const WebSocketConnection kept = std::move(websocket);
+        for (const auto& [name, call] : uses())
+            if (name == wanted) co_await call(websocket);
+    });
+    app.websocket("/", [](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        while (true) co_await websocket.send_text(co_await websocket.receive_text());
     });
     const RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(Client(server.port(), "/2147483647").read_text(), "2147483647");
-    EXPECT_EQ(Client(server.port(), "/2147483648").status(), 404);
-    EXPECT_EQ(Client(server.port(), "/99999999999999999999999").status(), 404);
+    Client other(server.port(), "/");
+    for (const auto& [name, call] : uses()) {
+        EXPECT_EQ(Client(server.port(), "/" + name).read_close(), 1011) << name;
+        EXPECT_EQ(Client(server.port(), "/early/" + name).status(), 500) << name;
+        other.send(name);
+        EXPECT_EQ(other.read_text(), name);
+    }
+}
+
+// promise: cpp-moved-from
+TEST(MovedFrom, AConnectionNamesTheCallAndCanBeCompared) {
+    ProAPI app;
+    std::promise<std::string> told;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        WebSocketConnection kept = std::move(websocket);
+        EXPECT_NE(kept, websocket);
+        const std::unordered_set<WebSocketConnection> all{kept, websocket};
+        EXPECT_EQ(all.size(), 2U);
+        auto receiving = kept.receive_text();
+        const auto moved = std::move(receiving);
+        EXPECT_THROW(static_cast<void>(co_await receiving), WebSocketStateError);
+        try {
+            websocket.send_text("x");
+        } catch (const WebSocketStateError& error) {
+            told.set_value(error.what());
+        }
+        websocket = kept;
+        co_await websocket.send_text("again");
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    EXPECT_EQ(client.read_text(), "again");
+    EXPECT_EQ(told.get_future().get(), "send_text(): expected a WebSocketConnection, got one that was moved from");
 }
 
 }  // namespace

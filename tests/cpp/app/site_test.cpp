@@ -35,7 +35,7 @@ TEST(Registration, NamesFileAndLine) {
     ProAPI app;
     const int line = __LINE__ + 1;
     const std::string text = refusal([&] { app.websocket("no-slash", socket); });
-    EXPECT_PART(text, "registration_test.cpp:" + std::to_string(line) + ": ");
+    EXPECT_PART(text, "site_test.cpp:" + std::to_string(line) + ": ");
     EXPECT_PART(text, "no-slash");
 }
 
@@ -50,8 +50,8 @@ TEST(Registration, Duplicates) {
     ProAPI app;
     app.websocket("/a/{x}", socket_of_text);
     app.get("/a/{x}", [](std::string) { return ""; });
-    EXPECT_PART(refusal([&] { app.websocket("/a/{y}", socket_of_text); }), "registration_test.cpp");
-    EXPECT_PART(refusal([&] { app.get("/a/{y}", [](std::string) { return ""; }); }), "registration_test.cpp");
+    EXPECT_PART(refusal([&] { app.websocket("/a/{y}", socket_of_text); }), "site_test.cpp");
+    EXPECT_PART(refusal([&] { app.get("/a/{y}", [](std::string) { return ""; }); }), "site_test.cpp");
 }
 
 // promise: registration-refusals
@@ -62,8 +62,8 @@ TEST(Registration, DuplicatesNameTheFirst) {
     app.get("/a/{x}", [](std::string) { return ""; });
     const std::string text = refusal([&] { app.route("get", "/a/{y}", [](std::string) { return ""; }); });
     EXPECT_PART(text, "expected one GET route for \"/a/{y}\", got a second; the first: ");
-    EXPECT_PART(text, "registration_test.cpp:" + std::to_string(line));
-    EXPECT_PART(text, "registration_test.cpp:" + std::to_string(line + 1) + ": ");
+    EXPECT_PART(text, "site_test.cpp:" + std::to_string(line));
+    EXPECT_PART(text, "site_test.cpp:" + std::to_string(line + 1) + ": ");
     app.static_files("/files", ".");
     EXPECT_PART(refusal([&] { app.static_files("/files/", "."); }), "the first: ");
 }
@@ -167,6 +167,29 @@ TEST(Registration, HandlersMayBeFunctionsLambdasAndObjects) {
         EXPECT_GT(++n, 0);
         co_return;
     });
+}
+
+// promise: limits-of-routes
+TEST(Registration, SettingsOfItsOwn) {
+    ProAPI app;
+    const auto echo = [](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        while (auto message = co_await websocket.next_text()) co_await websocket.send_text(*message);
+    };
+    app.websocket("/small", echo, {{"max_message_size", "10"}});
+    app.websocket("/large", echo);
+    app.setting("max_message_size", "100");
+    const RunningServer server = app.start({.port = 0});
+    test::Client small(server.port(), "/small");
+    small.send("0123456789");
+    EXPECT_EQ(small.read_text(), "0123456789");
+    small.send("0123456789a");
+    EXPECT_EQ(small.read_close(), 1009);
+    test::Client large(server.port(), "/large");
+    large.send(std::string(100, 'x'));
+    EXPECT_EQ(large.read_text().size(), 100U);
+    large.send(std::string(101, 'x'));
+    EXPECT_EQ(large.read_close(), 1009);
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
-// app.background(): when it begins, what it sees of connections' ends, and its own end.
-// promise: cpp-background
+// An application as a whole: what runs beside its handlers, fields of every response, files, and its running server.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -24,6 +28,7 @@ Task<> work_for_ever(std::string name, std::promise<std::string>* ended) {
     ended->set_value(name + " " + how);
 }
 
+// promise: cpp-background
 TEST(Background, BeginsOnOneWorkerEachTimeTheAppServesAndIsCancelledAtTheStop) {
     ProAPI app;
     std::atomic<int> begun = 0;
@@ -44,6 +49,7 @@ TEST(Background, BeginsOnOneWorkerEachTimeTheAppServesAndIsCancelledAtTheStop) {
     EXPECT_EQ(begun, 2);
 }
 
+// promise: cpp-background
 TEST(Background, StartedByAHandlerItOutlivesTheConnection) {
     ProAPI app;
     std::vector<WebSocketConnection> members;
@@ -83,6 +89,7 @@ TEST(Background, StartedByAHandlerItOutlivesTheConnection) {
     EXPECT_EQ(ended.get_future().get(), "cancelled");
 }
 
+// promise: cpp-background
 TEST(Background, ItsFailureIsLoggedWithItsName) {
     testing::internal::CaptureStderr();
     ProAPI app;
@@ -122,10 +129,97 @@ TEST(Background, ItsFailureIsLoggedWithItsName) {
         EXPECT_NE(log.find(expected), std::string::npos) << expected << "\n" << log;
 }
 
+// promise: cpp-background
 TEST(Background, OnAnotherThreadWhileItServesIsRefused) {
     ProAPI app;
     const RunningServer server = app.start({.port = 0});
     EXPECT_THROW(app.background([]() -> Task<> { co_return; }), std::logic_error);
+}
+
+bool has_part(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+// promise: response-headers
+TEST(ResponseHeaders, FieldsOfEveryResponse) {
+    ProAPI app;
+    app.get("/", [] { return "page"; });
+    app.response_headers({{"Server", "mine"}, {"Content-Type", "text/plain"}});
+    app.response_headers(security_headers());
+    EXPECT_THROW(app.response_headers({{"X-One", "a\r\nX-Two: b"}}), std::invalid_argument);
+    const RunningServer server = app.start({.port = 0});
+    const std::string page = test::request(server.port(), "GET", "/");
+    EXPECT_TRUE(has_part(page, "Server: mine\r\n")) << page;
+    EXPECT_TRUE(has_part(page, "X-Frame-Options: SAMEORIGIN\r\n")) << page;
+    EXPECT_TRUE(has_part(page, "Content-Type: text/html; charset=utf-8\r\n")) << page;
+    const std::string refusal = test::request(server.port(), "GET", "/nothing");
+    EXPECT_TRUE(has_part(refusal, "Server: mine\r\n")) << refusal;
+    EXPECT_THROW(app.response_headers({}), std::logic_error) << "it serves";
+}
+
+// promise: cpp-moved-from
+TEST(RunningServer, OneThatWasMovedFromIsRefused) {
+    ProAPI app;
+    RunningServer server = app.start({.port = 0});
+    const RunningServer kept = std::move(server);
+    constexpr auto refusal = "expected a RunningServer, got one that was moved from";
+    EXPECT_EQ(test::error_of([&] { static_cast<void>(server.port()); }), refusal);
+    EXPECT_EQ(test::error_of([&] { static_cast<void>(server.url()); }), refusal);
+    EXPECT_EQ(test::error_of([&] { server.stop(); }), refusal);
+    EXPECT_EQ(test::error_of([&] { server.wait(); }), refusal);
+    EXPECT_EQ(test::status_of(test::request(kept.port(), "GET", "/")), 404);
+}
+
+TEST(RunningServer, AnAssignmentStopsTheOneThatWasThere) {
+    ProAPI app;
+    app.get("/", [] { return "here"; });
+    RunningServer server = app.start({.port = 0});
+    const std::uint16_t first = server.port();
+    server = app.start({.port = 0});
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "here");
+    EXPECT_THROW(Client{first}, std::runtime_error);
+}
+
+TEST(ProAPI, SettingsThatContradictEachOtherNameTheirRoute) {
+    ProAPI app;
+    app.websocket("/a", [](WebSocketConnection) -> Task<> { co_return; }, {{"low_water", "100000"}});
+    const std::string text = test::error_of([&] { app.check_settings(); });
+    EXPECT_TRUE(text.starts_with("websocket /a: ")) << text;
+    EXPECT_EQ(test::error_of([&] { static_cast<void>(app.start({.port = 0})); }), text);
+}
+
+TEST(ProAPI, ServesHiddenFilesWhereTheyAreAskedFor) {
+    const auto folder = std::filesystem::temp_directory_path() / ("proapi-hidden-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / ".env") << "secret";
+    ProAPI app;
+    app.static_files("/shut", folder);
+    app.static_("/open", folder, {.dot_files = true});
+    {
+        const RunningServer server = app.start({.port = 0});
+        EXPECT_EQ(test::status_of(test::request(server.port(), "GET", "/shut/.env")), 404);
+        EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/open/.env")), "secret");
+    }
+    std::filesystem::remove_all(folder);
+}
+
+// promise: cpp-background
+TEST(Background, InAHandlerOfAnotherAppItIsOfThatOneWhichIsAsked) {
+    ProAPI asked, other;
+    std::promise<void> begun;
+    other.get("/", [&]() -> Task<std::string> {
+        asked.background([&]() -> Task<> {
+            begun.set_value();
+            co_return;
+        });
+        co_return "registered";
+    });
+    const RunningServer server = other.start({.port = 0});
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/")), "registered");
+    auto has_begun = begun.get_future();
+    EXPECT_EQ(has_begun.wait_for(0s), std::future_status::timeout);
+    const RunningServer its_own = asked.start({.port = 0});
+    EXPECT_EQ(has_begun.wait_for(10s), std::future_status::ready);
 }
 
 }  // namespace
