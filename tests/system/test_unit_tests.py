@@ -36,9 +36,10 @@ def test_this_repository_is_in_order(tree: Path) -> None:
     assert check(tree) == (0, "")
 
 
-def test_a_source_without_a_test(tree: Path) -> None:
-    (tree / "src/http/trailers.cpp").touch()
-    finding = "src/http/trailers.cpp: expected its test in tests/cpp/http/trailers_test.cpp, got no such file\n"
+@pytest.mark.parametrize("layer", ["base", "net", "http", "ws", "service", "server", "app"])
+def test_a_source_without_a_test(tree: Path, layer: str) -> None:
+    (tree / f"src/{layer}/trailers.cpp").touch()
+    finding = f"src/{layer}/trailers.cpp: expected its test in tests/cpp/{layer}/trailers_test.cpp, got no such file\n"
     assert check(tree) == (1, finding)
 
 
