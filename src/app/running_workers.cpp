@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <future>
 #include <stdexcept>
 
 namespace proapi::detail {
@@ -80,7 +81,7 @@ RunningWorkers::RunningWorkers(const std::shared_ptr<Site>& site, const RunOptio
     limit_ = std::make_shared<server::SharedLimit>(site->routes().settings, static_cast<std::size_t>(options.workers));
     auto sharing = net::Listener::PortSharing::exclusive;
     if (options.workers > 1) {
-        check_port_is_free(site, host_, port_);
+        check_port_is_free(*site, host_, port_);
         sharing = net::Listener::PortSharing::shared;
     }
     try {

@@ -1,8 +1,11 @@
 // The workers of an application that serves: where they listen, what is refused before, and how they end.
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -12,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "client.hpp"
 
 namespace proapi {
@@ -120,6 +124,24 @@ TEST(RunningWorkers, ABusyPortIsRefusedThoughWorkersWouldShareIt) {
         const std::string refusal = refusal_of_start(other, {.port = server.port(), .workers = workers});
         EXPECT_NE(refusal.find("can't listen on 127.0.0.1:" + std::to_string(server.port())), std::string::npos)
             << refusal;
+    }
+}
+
+// A reactor's ring ends behind its thread's back, and interrupts what that waits for: recv() with a time limit is then
+// not begun again by the kernel, but fails.
+TEST(RunningWorkers, NothingThatTheStartLeavesBehindInterruptsItsCaller) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    const base::Descriptor silent(ends[0]), other(ends[1]);
+    const timeval limit{.tv_sec = 0, .tv_usec = 20'000};
+    ASSERT_EQ(::setsockopt(silent.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    ProAPI app;
+    const std::uint16_t port = app.start({.port = 0}).port();
+    for (int i = 0; i < 10; ++i) {
+        const RunningServer server = app.start({.port = port, .workers = 2});
+        char octet = 0;
+        EXPECT_EQ(::recv(silent.get(), &octet, 1, 0), -1);
+        EXPECT_EQ(errno, EAGAIN) << base::error_text(errno);
     }
 }
 
