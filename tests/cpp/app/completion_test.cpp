@@ -203,5 +203,18 @@ TEST(Completion, RefusesWhatCantWork) {
     });
 }
 
+// Between the two questions of who waits for it: whether it is set, and who is to be told.
+TEST(Completion, SetJustBeforeItIsWaitedForItIsNotWaitedFor) {
+    run_in_handler([]() -> Task<> {
+        const Completion<int> answer;
+        auto waiting = answer.operator co_await();
+        EXPECT_FALSE(waiting.await_ready());
+        EXPECT_TRUE(answer.set_value(5));
+        EXPECT_FALSE(waiting.await_suspend(std::noop_coroutine()));
+        EXPECT_EQ(waiting.await_resume(), 5);
+        co_return;
+    });
+}
+
 }  // namespace
 }  // namespace proapi

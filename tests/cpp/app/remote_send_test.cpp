@@ -295,5 +295,34 @@ TEST(RemoteSend, ACancelledWaitNeitherLosesNorDoubles) {
     EXPECT_EQ(test::get_body(both.asking->read_response()), "timed out, next taken");
 }
 
+// It was on its way when the connection was closed.
+TEST(RemoteSend, ToAConnectionThatIsClosedMeanwhileItIsDroppedAndCounted) {
+    ProAPI app, other;
+    std::promise<WebSocketConnection> opened;
+    std::promise<void> is_sent;
+    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        co_await websocket.receive_text();
+        opened.set_value(websocket);
+        is_sent.get_future().wait();  // as a handler that computes would
+        websocket.close(4000);
+    });
+    app.get("/dropped", []() -> Task<std::string> { co_return std::to_string(statistics().dropped); });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    client.send("compute");
+    const WebSocketConnection websocket = opened.get_future().get();
+    other.get("/", [&]() -> Task<std::string> {
+        auto sending = websocket.send_text("x");
+        is_sent.set_value();
+        const bool is_taken = co_await sending;
+        co_return is_taken ? "taken" : "dropped";
+    });
+    const RunningServer other_server = other.start({.port = 0});
+    EXPECT_EQ(test::get_body(test::request(other_server.port(), "GET", "/")), "dropped");
+    EXPECT_EQ(client.read_close(), 4000);
+    EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/dropped")), "1");
+}
+
 }  // namespace
 }  // namespace proapi

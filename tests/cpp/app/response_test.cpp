@@ -362,5 +362,60 @@ TEST(Response, AContentTypeOfTheCallersWins) {
     EXPECT_FALSE(has(none, "Content-Type")) << none;
 }
 
+TEST(Response, AStreamThatWritesOnWhenItsClientHasLeftIsToldEachTime) {
+    ProAPI app;
+    std::promise<int> told;
+    app.get("/", [&] {
+        return Response::stream([&](BodyWriter body) -> Task<> {
+            const std::string part(1 << 20, '.');
+            bool is_there = true;
+            while (is_there) is_there = co_await body.write(part);
+            int refused = 0;
+            for (int i = 0; i < 3; ++i) {
+                is_there = co_await body.write(part);
+                if (!is_there) ++refused;
+            }
+            told.set_value(refused);
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port());
+    client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.read_head();
+    client.reset();
+    auto found = told.get_future();
+    ASSERT_EQ(found.wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(found.get(), 3);
+}
+
+// Nobody reads what it would write.
+TEST(Response, AStreamToHeadIsDestroyedWhereItFirstWaits) {
+    ProAPI app;
+    std::promise<std::string> ended;
+    app.head("/", [&] {
+        return Response::stream([&](BodyWriter) -> Task<> {
+            struct Told {
+                std::promise<std::string>& promise;
+                std::string how = "destroyed";
+                ~Told() { promise.set_value(how); }
+            } told{ended};
+            try {
+                co_await sleep(1h);
+            } catch (const Cancelled&) {
+                told.how = "cancelled";
+                throw;
+            }
+        });
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port());  // and stays
+    client.write("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.read_head();
+    EXPECT_EQ(client.status(), 200);
+    auto found = ended.get_future();
+    ASSERT_EQ(found.wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(found.get(), "destroyed");
+}
+
 }  // namespace
 }  // namespace proapi

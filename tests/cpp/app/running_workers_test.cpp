@@ -127,8 +127,8 @@ TEST(RunningWorkers, ABusyPortIsRefusedThoughWorkersWouldShareIt) {
     }
 }
 
-// A reactor's ring ends behind its thread's back, and interrupts what that waits for: recv() with a time limit is then
-// not begun again by the kernel, but fails.
+// The kernel ends a reactor's io_uring some time later, and interrupts what its thread waits for then. A recv() with a
+// time limit fails by that.
 TEST(RunningWorkers, NothingThatTheStartLeavesBehindInterruptsItsCaller) {
     int ends[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);

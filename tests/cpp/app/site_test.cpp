@@ -64,6 +64,7 @@ TEST(Registration, DuplicatesNameTheFirst) {
     EXPECT_PART(text, "expected one GET route for \"/a/{y}\", got a second; the first: ");
     EXPECT_PART(text, "site_test.cpp:" + std::to_string(line));
     EXPECT_PART(text, "site_test.cpp:" + std::to_string(line + 1) + ": ");
+    EXPECT_EQ(text.find("the first: "), text.rfind("the first: ")) << text;  // "/a/{x:int}" is another
     app.static_files("/files", ".");
     EXPECT_PART(refusal([&] { app.static_files("/files/", "."); }), "the first: ");
 }

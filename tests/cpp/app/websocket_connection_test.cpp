@@ -351,5 +351,32 @@ TEST(MovedFrom, AConnectionNamesTheCallAndCanBeCompared) {
     EXPECT_EQ(told.get_future().get(), "send_text(): expected a WebSocketConnection, got one that was moved from");
 }
 
+// As the tasks of a server are at its end: destroyed where it waits, and told nothing.
+TEST(Receive, OfATaskThatIsDestroyedTakesNoMessage) {
+    struct Owner final : detail::TaskOwner {
+        std::coroutine_handle<> on_done() noexcept override { return std::noop_coroutine(); }
+    };
+    ProAPI app;
+    app.websocket("/", [](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        {
+            Owner owner;
+            Task<> task = [](WebSocketConnection connection) -> Task<> {
+                co_await connection.receive_text();
+            }(websocket);
+            detail::TaskAccess::start(task, owner);
+        }
+        co_await websocket.send_text("ready");
+        const std::string text = co_await websocket.receive_text();
+        co_await websocket.send_text(text);
+    });
+    const RunningServer server = app.start({.port = 0});
+    Client client(server.port(), "/");
+    EXPECT_EQ(client.read_text(), "ready");
+    client.send("to the handler");
+    EXPECT_EQ(client.read_text(), "to the handler");
+    EXPECT_EQ(client.read_close(), 1000);
+}
+
 }  // namespace
 }  // namespace proapi

@@ -239,9 +239,35 @@ TEST(WebSocketTask, CancelOnDisconnectOfOneThatClosesBeforeItWaits) {
                       return serve(websocket);
                   },
                   {.cancel_on_disconnect = true});
+    app.setting("close_timeout", "60");
     const RunningServer server = app.start({.port = 0});
-    EXPECT_EQ(Client(server.port(), "/").read_close(), 4000);
-    EXPECT_EQ(ended.get_future().get(), "cancelled");
+    Client client(server.port(), "/");
+    EXPECT_EQ(client.read_close(), 4000);  // and does not answer it yet
+    auto found = ended.get_future();
+    ASSERT_EQ(found.wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(found.get(), "cancelled");
+    client.finish(4000);
+    client.reset();
+}
+
+// Nobody waits for the answer any more: that is no failure.
+TEST(WebSocketTask, ARefusalOfOneThatHasLeftIsNotLogged) {
+    testing::internal::CaptureStderr();
+    {
+        ProAPI app;
+        std::promise<void> begun;
+        app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
+            begun.set_value();
+            co_await websocket.wait_closed();
+            throw HTTPException(404, "no such room");
+        });
+        const RunningServer server = app.start({.port = 0});
+        Client client(server.port());
+        client.write_handshake("/");
+        begun.get_future().wait();
+        client.reset();
+    }
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 }  // namespace
