@@ -26,7 +26,7 @@ using test::run_in_handler;
 // promise: forked-child-ends
 TEST(ThreadCall, AChildThatABlockingHandlerForkedEndsWhenItComesBack) {
     ProAPI app;
-    app.get("/{how}", [](std::string how) -> std::string {
+    app.get("/{how}", [](const std::string& how) -> std::string {
         const pid_t child = ::fork();
         if (child == 0) {
             if (how == "throw") throw HTTPException(404, "no such child");

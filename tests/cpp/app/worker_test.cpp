@@ -224,8 +224,8 @@ TEST(Shutdown, ServersThatHoldEachOthersObjectsStopAtOnce) {
             }
         });
         servers.push_back(side.app.start({.port = 0}));
-        EXPECT_EQ(test::status_of(test::request(servers[i].port(), "GET", "/")), 200);
-        clients.push_back(std::make_unique<Client>(servers[i].port(), "/"));
+        EXPECT_EQ(test::status_of(test::request(servers.back().port(), "GET", "/")), 200);
+        clients.push_back(std::make_unique<Client>(servers.back().port(), "/"));
     }
     for (RunningServer& each : servers) EXPECT_EQ(test::status_of(test::request(each.port(), "GET", "/pair")), 200);
     for (RunningServer& each : servers) each.stop();
