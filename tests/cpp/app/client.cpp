@@ -57,7 +57,7 @@ bool Client::fill() {
     char part[65536];
     const ssize_t count = ::recv(socket_, part, sizeof part, 0);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw std::runtime_error("nothing came in time");
-    // Nothing interrupts it: nobody sends this program signals.
+    // No end of the stream: a signal, or what the kernel does for an io_uring of this thread.
     if (count < 0 && errno == EINTR) throw std::runtime_error("recv() was interrupted");
     if (count <= 0) return false;
     buffer_.append(part, static_cast<std::size_t>(count));
