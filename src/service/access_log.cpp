@@ -11,7 +11,7 @@ namespace proapi::service {
 
 namespace {
 
-constexpr std::size_t most_of_target = 2048;  // octets of a request's target in a line
+constexpr std::size_t most_of_target = 2048;  // octets of a request's target that a line shows
 
 [[nodiscard]] std::int64_t to_seconds(std::chrono::system_clock::time_point time) noexcept {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -25,7 +25,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
     return error == std::errc() ? std::string(digits.data(), end) : "0";
 }
 
-// "30/Nov/2026:10:00:00 +0000", of "Mon, 30 Nov 2026 10:00:00 GMT".
+// Returns "30/Nov/2026:10:00:00 +0000" for "Mon, 30 Nov 2026 10:00:00 GMT".
 [[nodiscard]] std::string common_time(std::chrono::system_clock::time_point time) {
     const std::string date = http::format_date(to_seconds(time));
     return date.substr(5, 2) + "/" + date.substr(8, 3) + "/" + date.substr(12, 4) + ":" + date.substr(17, 8) + " +0000";
@@ -40,7 +40,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
            date.substr(17, 8) + "Z";
 }
 
-// Quotes would end the field.
+// Escapes quotes, which would end the field.
 [[nodiscard]] std::string quoted(std::string_view text) {
     std::string out = "\"";
     for (const char c : escape_for_log(text, most_of_target))
@@ -52,7 +52,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
     return out + '"';
 }
 
-// As JSON has it (RFC 8259 section 7); octets beyond ASCII are shown as U+0080 to U+00FF.
+// Writes a JSON string (RFC 8259 section 7); octets beyond ASCII appear as U+0080 to U+00FF.
 [[nodiscard]] std::string json_text(std::string_view text) {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
@@ -74,7 +74,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target in
     return request.client.host.empty() ? "-" : std::string_view(request.client.host);
 }
 
-// `verb` in place of the method, for what is no request.
+// If `verb` is not empty, it replaces the method in lines that do not report a request.
 [[nodiscard]] std::string common_line(const RequestInfo& request, std::chrono::system_clock::time_point time,
                                       std::string_view verb, int number, std::string_view bytes) {
     const http::RequestHead& head = request.head;
@@ -122,7 +122,7 @@ private:
 
 }  // namespace
 
-// A line for which there is no memory is left out.
+// If memory runs out, the line is left out.
 void AccessLog::write(const auto& make_line) noexcept {
     try {
         write_(make_line());

@@ -1,4 +1,5 @@
-// One line for each request when it is answered, and two for each WebSocket: when it is accepted and when it is over.
+// An observer that writes one line when a request has been answered, and two for each WebSocket: one when it is
+// accepted and one when it ends.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@ public:
     //   127.0.0.1 - - [30/Nov/2026:10:00:00 +0000] "GET /hello HTTP/1.1" 200 12
     //   127.0.0.1 - - [30/Nov/2026:10:00:00 +0000] "GET /ws HTTP/1.1" 101 -
     //   127.0.0.1 - - [30/Nov/2026:10:00:05 +0000] "CLOSE /ws HTTP/1.1" 1001 5310
-    // json: an object a line, with all that is known.
+    // json: one JSON object per line, with every known field.
     enum class Format : std::uint8_t { common, json };
-    using Write = std::function<void(std::string_view line)>;  // it must not throw
+    using Write = std::function<void(std::string_view line)>;  // must not throw
 
     AccessLog(Format format, Write write) : format_(format), write_(std::move(write)) {}
 

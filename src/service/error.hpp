@@ -1,5 +1,5 @@
-// Why a call of the application was refused, and the words for it: one code each, one table of texts. Front ends raise
-// an exception by the kind of the code, each by one table of its own.
+// Why the framework refused a call of the application: one code per reason and one table of texts. Each front end maps
+// the kind of a code to an exception type in a table of its own.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,7 @@ enum class ErrorCode : std::uint8_t {
     no_openat2,
 };
 
-// In a text each "{}" stands for something that came.
+// Each "{}" in a text stands for a value.
 struct ErrorMeaning {
     ErrorKind kind;
     std::string_view text;
@@ -72,16 +72,16 @@ struct Error {
     std::string text;
     [[nodiscard]] ErrorKind kind() const noexcept { return describe(code).kind; }
 };
-// With `values` in the place of each "{}" of the code's text.
+// Replaces each "{}" of the code's text with the next of `values`.
 [[nodiscard]] Error make_error(ErrorCode code, std::initializer_list<std::string_view> values = {});
 
 template <class T>
 using Result = base::Result<T, Error>;
 
-// What became of something that was sent and may have to wait.
+// The outcome of a send that may have to wait.
 enum class SendOutcome : std::uint8_t {
-    sent,   // and the buffer is below high water
-    full,   // sent, but the sender should now wait for the buffer to drain
+    sent,   // sent, and the buffer is not above high water
+    full,   // sent, but the sender should now wait until the buffer drains
     ended,  // not sent: the connection has ended
 };
 

@@ -19,7 +19,7 @@ namespace {
     return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
 }
 
-// `pattern` as is_host_pattern() takes it.
+// `pattern` satisfies is_host_pattern().
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view host) noexcept {
     if (pattern == "*") return true;
     if (!pattern.starts_with("*.")) return http::equals_ignoring_case(without_root(without_brackets(pattern)), host);
@@ -27,7 +27,8 @@ namespace {
     return host.size() > suffix.size() && http::equals_ignoring_case(host.substr(host.size() - suffix.size()), suffix);
 }
 
-// Of an origin as read_origin() gives it; empty: it names none, as "null", "*" and "file://".
+// Returns the host of an origin as read_origin() returns it; empty if the origin names no host, such as "null", "*" and
+// "file://".
 [[nodiscard]] std::string_view host_of_origin(std::string_view origin) noexcept {
     const std::size_t mark = origin.find("://");
     if (mark == std::string_view::npos) return {};
@@ -50,9 +51,9 @@ namespace {
                        [&](const Route& route) { return names(route.settings.allowed_origins, host); });
 }
 
-// Whether no page can have made the browser send this: then there is a proxy, or no browser. A page's fetch() can write
-// X-Forwarded-For, but not Via (a forbidden request-header name of the Fetch standard); for a WebSocket it can write
-// nothing but subprotocols.
+// Whether no page can have made the browser send this request, so that it comes from a proxy or from a client other
+// than a browser. A page's fetch() can write X-Forwarded-For, but not Via (a forbidden request-header name of the Fetch
+// standard). For a WebSocket a page can write nothing but subprotocols.
 [[nodiscard]] bool is_no_page(const RequestInfo& request) noexcept {
     const http::Headers& headers = request.head.headers;
     return headers.contains("Via") || (request.kind != RequestKind::http && is_forwarded(headers));
@@ -102,7 +103,8 @@ Result<void> check_host(const RequestInfo& request, const Site& site) {
         return make_error(is_enforced ? ErrorCode::foreign_host : ErrorCode::foreign_host_on_loopback,
                           {escape_for_log(host)});
     };
-    // The authority of an absolute-form wins (RFC 9112 section 3.2.2), but applications read the field: both must pass.
+    // The authority of an absolute-form target wins (RFC 9112 section 3.2.2), but applications read the field: both
+    // must pass.
     if (!head.target.starts_with('/'))
         if (const std::string_view host = head.host(); !host.empty() && !is_served(request, site, host))
             return refuse(host);

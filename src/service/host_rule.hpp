@@ -1,6 +1,6 @@
-// Which hosts a server answers for: the Host rule, against DNS rebinding. A page of any site can let its own name
-// resolve to 127.0.0.1; its requests are then same-origin to the browser, and only Host shows whose they are.
-// Knows nothing of Origin; see docs/adr/0007-which-hosts-a-server-answers-for.md.
+// Which hosts a server answers for: the Host rule, a defence against DNS rebinding. Any site can let its own name
+// resolve to 127.0.0.1; the browser then treats the page's requests as same-origin, and only the Host field shows which
+// site sent them. Does not look at Origin. See docs/adr/0007-which-hosts-a-server-answers-for.md.
 #pragma once
 
 #include <string>
@@ -11,19 +11,24 @@
 
 namespace proapi::service {
 
-// Of a server that listens at `host`, a numeric address or a name. What is neither is taken for the network.
+// Returns the reach of a server that listens on `host`, a numeric address or a name. Everything but loopback addresses
+// and names counts as the network.
 [[nodiscard]] Reach find_reach(std::string_view host) noexcept;
 
-// Whether a field says that a proxy stands between: Forwarded, X-Forwarded-*, X-Real-IP, Via. A page can write them.
+// Whether a field indicates a proxy: Forwarded, X-Forwarded-*, X-Real-IP or Via. Scripts in a page can write some of
+// these.
 [[nodiscard]] bool is_forwarded(const http::Headers& headers) noexcept;
 
-// "*", a name, "*.name" (its subdomains), or an address, IPv6 with brackets or without; no scheme, port or path.
+// Whether `text` is "*", a name, "*.name" (its subdomains), or an address (IPv6 with or without brackets), with no
+// scheme, port or path.
 [[nodiscard]] bool is_host_pattern(std::string_view text);
 
-// Passes: no Host (HTTP/1.0); a host in allowed_hosts or of an origin in an allowed_origins, the routes' included; for
-// a server that only its own machine reaches, a loopback name. While allowed_hosts is empty also: any host, for a
-// server that others reach, and for one that they don't where a proxy stands before it for certain. Ports are not
-// compared. The error's text is for the log, and names the setting.
+// Applies the Host rule. A request passes if
+// - it has no Host (HTTP/1.0);
+// - its host is in allowed_hosts, or belongs to an origin in an allowed_origins, including those of routes;
+// - only programs on its own machine can reach the server, and the host is a loopback name;
+// - allowed_hosts is empty, and either others can reach the server, or no page can have sent the request (proxies).
+// Ports are not compared. The error's text is for the log and names the setting.
 [[nodiscard]] Result<void> check_host(const RequestInfo& request, const Site& site);
 
 }  // namespace proapi::service

@@ -1,4 +1,4 @@
-// Where the engine's lines go: the front end decides how they look. What a peer sent is escaped before it comes here.
+// Where the engine's log lines go; the front end decides how they look. Callers escape what a peer sent.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ protected:
     ~Log() = default;
 };
 
-// Printable ASCII as it is, everything else as \xHH, so that no peer can forge a line or reach a terminal.
-// At most `max_bytes` of the text are shown.
+// Keeps printable ASCII and writes every other octet, and the backslash, as \xHH, so that no peer can forge a line or
+// send control sequences to a terminal. Shows at most `max_bytes` of the text.
 [[nodiscard]] std::string escape_for_log(std::string_view text, std::size_t max_bytes = 256);
 
 }  // namespace proapi::service

@@ -1,4 +1,4 @@
-// How a shared message is framed: as ws::Sender would.
+// Frames a shared message exactly as ws::Sender would.
 #include "service/message.hpp"
 
 #include "ws/sender.hpp"

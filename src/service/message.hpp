@@ -1,5 +1,4 @@
-// A message in the forms that it has: as a view, as octets of its own in a queue, and as one that many connections
-// send.
+// The forms of a message: a view, a queued message that owns its octets, and a message that many connections send.
 #pragma once
 
 #include <cstdint>
@@ -22,15 +21,16 @@ struct Message {
     [[nodiscard]] MessageView view() const noexcept { return {kind, base::as_bytes(data)}; }
 };
 
-// Framed once for all who send it: connections of any thread share its octets, which never change. Text is valid UTF-8.
+// Framed once for all connections that send it. Connections of any thread share its octets, which never change. Text is
+// valid UTF-8.
 class SharedMessage {
 public:
     // Copies `payload`. Throws std::bad_alloc.
     SharedMessage(MessageKind kind, base::Bytes payload);
 
-    // The frame that a server sends (RFC 6455 section 5.6), for a transport that writes frames by itself.
+    // The frame as a server sends it (RFC 6455 section 5.6), for transports that write frames themselves.
     [[nodiscard]] const base::Slice& frame() const noexcept { return frame_; }
-    // What is in it, for any other. The view lives as long as a copy of frame().
+    // The message itself, for other transports. The view lives as long as a copy of frame().
     [[nodiscard]] MessageView view() const noexcept { return {kind_, frame_.bytes().last(payload_bytes_)}; }
 
 private:

@@ -1,6 +1,6 @@
-// What stands between a request and the service, and between a response and its client: headers for every response,
-// CORS, authentication before an upload. Each is asked in the order of the site's list on the way in, and in the
-// opposite order on the way out.
+// Middleware stands between a request and the service, and between a response and its client: headers for every
+// response, CORS, authentication before an upload. Requests pass through the site's list in order, responses in reverse
+// order.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace proapi::service {
 class Exchange;
 class Service;
 
-// The rest of the way of a request. May be kept, and called later, once, on the same thread.
+// Passes a request on to the rest of the list and the service. May be kept and called later, once, on the same thread.
 class Next {
 public:
     void operator()(base::IntrusivePtr<Exchange> exchange) const;
@@ -28,21 +28,21 @@ private:
     std::size_t position_;
 };
 
-// One object serves all threads of a server: it changes nothing of itself.
+// One object serves all threads of a server, so it must not change its own state.
 class Middleware {
 public:
     virtual ~Middleware() = default;
-    // A request's head has come, or a handshake's. Without a call of `next` it answers the exchange itself, now or
-    // later.
+    // Called when the head of a request or of a handshake has arrived. A middleware that does not call `next` answers
+    // the exchange itself, now or later.
     virtual void open(base::IntrusivePtr<Exchange> exchange, const Next& next) const;
-    // The head of a response is about to be written, the engine's own refusals included: its fields may be changed.
-    // 101: a handshake was accepted.
+    // Called before the head of a response is written, including the engine's own refusals. May change the header
+    // fields. Status 101 means that a handshake was accepted.
     virtual void on_response(const RequestInfo&, int /*status*/, http::Headers&) const {}
 };
 
 using MiddlewareList = std::vector<std::shared_ptr<const Middleware>>;
 
-// The fields of a response as all of `list` leave them.
+// Returns the header fields of a response after every middleware of `list` has processed them.
 [[nodiscard]] http::Headers pass_out(const MiddlewareList& list, const RequestInfo& request, int status,
                                      const http::Headers& headers);
 

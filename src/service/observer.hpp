@@ -1,5 +1,5 @@
-// Who is told of each request and each WebSocket when it is over: an access log, metrics, tracing. Without observers
-// nothing is counted.
+// Observers are called when a request or a WebSocket ends, and when a WebSocket is accepted: an access log, metrics,
+// tracing. Without observers nothing is counted.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 
 namespace proapi::service {
 
-// Read when a request comes and when it is over. Another one than the system's is for tests.
+// Read when a request arrives and when it ends. Tests replace the system's clock.
 class Clock {
 public:
     [[nodiscard]] virtual std::chrono::steady_clock::time_point now() const noexcept = 0;
@@ -25,25 +25,26 @@ protected:
 
 // An HTTP request, or a handshake that was refused. Views are valid during the call.
 struct RequestRecord {
-    const RequestInfo& request;                    // without a method where the head could not be read
-    std::string_view route;                        // its pattern; empty: none
-    int status = 0;                                // 0: the client was gone before there was one
-    std::uint64_t sent_bytes = 0;                  // of the body
-    std::chrono::steady_clock::duration duration;  // since the head had come
+    const RequestInfo& request;                    // has no method if the head could not be read
+    std::string_view route;                        // the route's pattern; empty if no route matched
+    int status = 0;                                // 0: the client left before the response had a status
+    std::uint64_t sent_bytes = 0;                  // of the response's body
+    std::chrono::steady_clock::duration duration;  // since the head arrived
     std::chrono::system_clock::time_point time;    // now
 };
 
-// A WebSocket that was accepted.
+// An accepted WebSocket.
 struct WebSocketRecord {
     const RequestInfo& request;
     std::string_view route;
-    std::optional<std::uint16_t> close_code;  // none: it has just been accepted
+    std::optional<std::uint16_t> close_code;  // nullopt: it has just been accepted
     std::uint64_t received_messages = 0, received_bytes = 0, sent_messages = 0, sent_bytes = 0;
     std::chrono::steady_clock::duration duration;
     std::chrono::system_clock::time_point time;
 };
 
-// Called on the thread of the reactor, with no handler on the stack or at the end of one's call: it must not call back.
+// Called on the reactor's thread, either with no handler on the stack or at the end of a handler's call. An observer
+// must not call back.
 class Observer {
 public:
     virtual ~Observer() = default;
@@ -52,7 +53,7 @@ public:
     virtual void on_end(const WebSocketRecord&) noexcept {}
 };
 
-// What is counted of one request or WebSocket. Made by the service, where there are observers.
+// What is counted for one request or WebSocket. The service creates one only if there are observers.
 class Observation {
 public:
     Observation(const std::vector<std::shared_ptr<Observer>>& observers, const Clock& clock) noexcept

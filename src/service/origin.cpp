@@ -36,7 +36,7 @@ struct Origin {
         return http::is_letter(c) || http::is_digit(c) || c == '+' || c == '-' || c == '.';
     });
 }
-// More names than these are allowed in a URL, but browsers write no others.
+// URLs allow more characters in a host than these, but browsers write no others.
 [[nodiscard]] bool is_host_octet(char c) noexcept {
     return http::is_letter(c) || http::is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '[' ||
            c == ']';
@@ -69,8 +69,8 @@ OriginVerdict judge_origin(const http::RequestHead& head, const WebSocketSetting
 
     const auto host = http::parse_authority(head.host());
     auto origin = parse_origin(text);
-    if (origin && !origin->is_web()) origin.reset();  // listed whole, or not let in
-    // A port that Host leaves out is the default of the page's scheme: TLS may end at a proxy in front.
+    if (origin && !origin->is_web()) origin.reset();  // passes only if the list contains it
+    // If Host has no port, compare with the default port of the page's scheme: a proxy in front may end TLS.
     if (host && origin && origin->authority.host == host->host &&
         origin->port() == host->port.value_or(origin->default_port()))
         return OriginVerdict::passes;

@@ -1,5 +1,5 @@
-// Every refusal that the engine answers with by itself: its status and its words, once for all carriers and both
-// languages. (Those of a head or a body that can't be parsed are in http/error.hpp.)
+// Every refusal that the engine answers by itself: one status and one text, shared by all carriers and both languages.
+// (Refusals of a head or a body that can't be parsed are in http/error.hpp.)
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ enum class Refusal : std::uint8_t {
     file_unavailable,
 };
 
-// The status and one line without its end; those of a message that can't be parsed are http::describe()'s.
+// The status and one line without its line end. http::describe() has those of messages that can't be parsed.
 using RefusalText = http::ErrorMeaning;
 [[nodiscard]] RefusalText describe(Refusal refusal) noexcept;
 

@@ -1,5 +1,5 @@
-// A middleware that gives every response certain fields, unless it has them: Server, or those that tell browsers to be
-// careful (X-Content-Type-Options and the like).
+// A middleware that adds given fields to every response that does not have them, such as Server, or the fields that
+// make browsers careful (X-Content-Type-Options and others).
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ class ResponseHeaders final : public Middleware {
 public:
     explicit ResponseHeaders(http::Headers fields) : fields_(std::move(fields)) {}
 
-    // Whether a response can have them.
+    // Whether a response may contain `fields`.
     [[nodiscard]] static http::Result<void> check(const http::Headers& fields);
 
     void on_response(const RequestInfo& request, int status, http::Headers& headers) const override;
@@ -21,8 +21,8 @@ private:
     http::Headers fields_;
 };
 
-// What browsers should be told of any page that does not say otherwise: no guessing of content types, no framing by
-// others, no full addresses to other sites, no opener across origins.
+// Safe defaults for browsers, for pages that do not set these fields: no content sniffing, no framing by other sites,
+// no full URLs to other sites, no opener across origins.
 [[nodiscard]] const http::Headers& security_headers();
 
 }  // namespace proapi::service

@@ -67,7 +67,7 @@ void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText 
     exchange->refuse(refusal.status, refusal.text);
 }
 
-// What follows in the octets of a refused handshake may be frames: they must not be read as a request.
+// The octets after a refused handshake may be frames; they must not be read as a request.
 void Service::refuse_and_end(Exchange& exchange, Refusal refusal) {
     exchange.end_connection();
     exchange.refuse(refusal);
@@ -86,7 +86,7 @@ bool Service::refuse_foreign_host(Exchange& exchange) {
     return true;
 }
 
-// False: it is an ordinary request that may be upgraded, but is not (RFC 9110 section 7.8).
+// Returns false for an ordinary request that asks for an upgrade but is served without one (RFC 9110 section 7.8).
 bool Service::open_websocket(Exchange& exchange) {
     const RequestInfo& request = exchange.request();
     set_match(exchange, http::websocket_method);

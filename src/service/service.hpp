@@ -1,5 +1,5 @@
-// The room that every request passes, whatever carries it and whatever language its handler is in: the Host rule,
-// routes, handshakes and the Origin rule, files, and who is refused with what. It knows no socket, clock or thread.
+// Every request passes through the service, whatever carries it and whatever language its handler is written in: the
+// Host rule, routing, handshakes and the Origin rule, files, and the refusals. It knows no socket, clock or thread.
 #pragma once
 
 #include <string>
@@ -16,27 +16,28 @@ namespace proapi::service {
 
 class Service final : private BodyListener {
 public:
-    // All four outlive it. `log` bounds what peers can cause.
+    // All four outlive the service. `log` must limit the lines that peers can cause.
     Service(const Site& site, Application& application, Log& log, const Clock& clock) noexcept
         : site_(site), application_(application), log_(log), clock_(clock) {}
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
-    // A request's head has come. When this returns, the exchange is answered, is a WebSocket, has been given to the
-    // application, or will be when its body is whole.
+    // Called when the head of a request has arrived. When this returns, the exchange has been answered, has become a
+    // WebSocket, belongs to the application or a middleware, or waits for its whole body before the application gets
+    // it.
     void open(base::IntrusivePtr<Exchange> exchange);
-    // What has come is no request: the exchange has none of its parts.
+    // Called when the head could not be parsed: the exchange's request is empty.
     void open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText refusal);
-    // Told of every request and WebSocket that comes from now on.
+    // Reports every request and WebSocket that arrives from now on to `observer`.
     void add_observer(std::shared_ptr<Observer> observer) { observers_.push_back(std::move(observer)); }
-    // Handshakes are refused from now on: such a connection would be open for nobody to close.
+    // Refuses handshakes from now on: nobody would close a connection that opens during the stop.
     void stop() noexcept { stopping_ = true; }
 
     [[nodiscard]] const Site& site() const noexcept { return site_; }
 
 private:
     friend class Next;
-    // What is left of the way, behind that many middlewares.
+    // Runs the rest of the middleware, from index `position` on, then routes the request.
     void pass_in(base::IntrusivePtr<Exchange> exchange, std::size_t position);
     void begin(Exchange& exchange);
     void set_match(Exchange& exchange, std::string_view method);

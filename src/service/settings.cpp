@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts";
 
-// As C++ writes it, whatever the program's locale (LC_NUMERIC) says of decimal points; so is it read.
+// Formats independently of the program's locale (LC_NUMERIC) and its decimal point. read_number() parses the same form.
 [[nodiscard]] std::string number_text(double value) {
     std::array<char, 64> digits{};
     const auto [end, error] =
@@ -34,13 +34,13 @@ constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allow
     return number;
 }
 
-// The name in the table.
+// Returns the name that the table uses.
 [[nodiscard]] std::string_view name_in_table(std::string_view name) noexcept {
     const auto alias = std::ranges::find(setting_aliases, name, &SettingAlias::alias);
     return alias == setting_aliases.end() ? name : alias->name;
 }
 
-// Nothing: the table has no such name.
+// Returns nullopt if the table has no such name.
 template <class T, std::size_t N>
 std::optional<Result<void>> set_in(const std::array<Limit<T>, N>& limits, T& settings, std::string_view name,
                                    std::string_view value) {
@@ -97,7 +97,7 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
                          std::visit([&](auto member) { return as_number(settings.*member); }, limit.member));
 }
 
-// How many letters have to be put in, left out or exchanged (Levenshtein).
+// Returns the Levenshtein distance: how many letters must be inserted, deleted or replaced.
 [[nodiscard]] std::size_t distance(std::string_view one, std::string_view other) {
     std::vector<std::size_t> row(other.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
@@ -112,7 +112,7 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
     return row.back();
 }
 
-// "; did you mean 'high_water'?", where one is near.
+// Returns "; did you mean 'high_water'?" if a known name is near, else an empty string.
 [[nodiscard]] std::string suggestion(std::string_view name) {
     if (name.size() > 64) return {};
     std::string_view nearest;

@@ -1,4 +1,4 @@
-// What a server serves: routes, each with its kind and its limits, and the application behind them.
+// What a server serves: routes, each with its kind and its limits, and the application that handles them.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace proapi::service {
 class Exchange;
 class WebSocket;
 
-// Whether names that begin with a dot are served: .env, .git/config.
+// Whether files and directories whose names begin with a dot are served: .env, .git/config.
 enum class DotFiles : std::uint8_t { hidden, served };
 
 struct Route {
     enum class Kind : std::uint8_t { http, websocket, files };
-    // Whether the application is called once the body is whole, or from the head on.
+    // Whether the application is called when the body is whole, or as soon as the head has arrived.
     enum class Body : std::uint8_t { whole, streamed };
     Kind kind = Kind::http;
     Body body = Body::whole;     // http
@@ -30,20 +30,21 @@ struct Route {
     DotFiles dot_files = DotFiles::hidden;
 };
 
-// Built once, then only read: several reactors may share it.
+// Built once and read-only afterwards, so several reactors may share it.
 struct Site {
-    http::Router router;       // a match's `route` is an index of `routes`
-    std::deque<Route> routes;  // stay where they are when others are added: connections refer to their settings
+    http::Router router;       // a match's `route` is an index into `routes`
+    std::deque<Route> routes;  // adding a route must not move the others: connections refer to their settings
     Settings settings;
     MiddlewareList middleware;  // the first in the list is the first to see a request
 };
 
-// The front end. Called on the reactor's thread; `match.route` of the request says which handler is meant.
+// The front end. Called on the reactor's thread. The request's `match.route` identifies the handler.
 class Application {
 public:
-    // A handshake that is valid and of an allowed origin: the handler accepts or rejects it.
+    // A valid handshake from an allowed origin; the handler accepts or rejects it.
     virtual void on_websocket(base::IntrusivePtr<WebSocket> websocket) = 0;
-    // A request, with its whole body unless the route streams it; the handler responds through it, now or later.
+    // A request, with its whole body unless the route streams it. The handler responds through `exchange`, now or
+    // later.
     virtual void on_request(base::IntrusivePtr<Exchange> exchange) = 0;
 
 protected:

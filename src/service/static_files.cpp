@@ -15,7 +15,7 @@ namespace proapi::service {
 
 namespace {
 
-constexpr int most_tries = 16;  // of an open(), where something is renamed meanwhile
+constexpr int most_tries = 16;  // of an open(), if something is renamed meanwhile
 
 [[nodiscard]] StaticFile refuse(Refusal refusal) {
     const auto [status, text] = describe(refusal);
@@ -25,7 +25,7 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
             .text = std::string(text) + "\n"};
 }
 
-// That there is no such file is an answer; that it can't be opened is a fault, and perhaps over soon.
+// A file that does not exist is a normal answer. A file that can't be opened is a fault, possibly a temporary one.
 [[nodiscard]] StaticFile refusal_of_open(int error) {
     StaticFile refused = refuse(Refusal::no_such_file);
     switch (error) {
@@ -33,7 +33,7 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
         case ENOTDIR:
         case ENAMETOOLONG:
         case ELOOP:
-        case EXDEV:  // beyond the directory
+        case EXDEV:  // outside the directory
         case ENXIO:  // a socket
         case EINVAL:
             return refused;
@@ -50,8 +50,8 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
     return refused;
 }
 
-// The kernel resolves the path and refuses whatever leaves `directory`, symbolic links included. O_NONBLOCK: a FIFO
-// must not hold the loop until it is found to be none of ours.
+// The kernel resolves the path and refuses every path that leaves `directory`, including through symbolic links.
+// O_NONBLOCK: opening a FIFO must not block the loop before fstat() shows that it is not a regular file.
 [[nodiscard]] base::Descriptor open_beneath(const std::string& directory, const std::string& path) {
     const base::Descriptor root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) return {};
@@ -70,8 +70,8 @@ constexpr int most_tries = 16;  // of an open(), where something is renamed mean
     return path.starts_with('.') || path.find("/.") != std::string_view::npos;
 }
 
-// Entity tags are compared octet by octet (RFC 9110 section 8.8.3.2): weakly, where a "W/" before either says nothing,
-// or strongly, where it says that they differ.
+// Compares entity tags octet by octet (RFC 9110 section 8.8.3.2). A weak comparison ignores a "W/" prefix; a strong
+// comparison fails if either tag has one.
 enum class Comparison : std::uint8_t { weak, strong };
 [[nodiscard]] bool is_same_etag(std::string_view one, std::string_view other, Comparison comparison) {
     constexpr std::string_view weak_mark = "W/";
@@ -82,7 +82,7 @@ enum class Comparison : std::uint8_t { weak, strong };
     return one == other;
 }
 
-// Whether the field lists the tag, or "*".
+// Whether the field contains the tag or "*".
 [[nodiscard]] bool lists_etag(const http::Headers& headers, std::string_view name, std::string_view etag,
                               Comparison comparison) {
     for (const std::string_view value : headers.getlist(name))
@@ -109,8 +109,8 @@ enum class Comparison : std::uint8_t { weak, strong };
     return false;
 }
 
-// Of a file that was just opened, or not (errno says why); whole, or what the request's conditions and range make of
-// it. An empty `etag` is one of the file's own.
+// Answers with a file that was just opened, or with a refusal if opening failed (errno holds the reason). Applies the
+// request's conditions and range unless `always_whole`. If `etag` is empty, makes one from the file's metadata.
 [[nodiscard]] StaticFile answer_with_file(base::Descriptor file, std::string_view name,
                                           const http::RequestHead& request, std::string etag = {},
                                           bool always_whole = false) {
@@ -182,7 +182,7 @@ StaticFile answer_with_file_at(const std::string& path, int status, http::Header
     StaticFile found =
         answer_with_file(std::move(file), path, request, std::string(headers.get("etag").value_or("")), status != 200);
     if (found.status >= 400) return found;
-    if (found.status == 304)  // RFC 9110 section 15.4.5: nothing of the content
+    if (found.status == 304)  // RFC 9110 section 15.4.5: no fields that describe the content
         for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) headers.remove(name);
     for (const auto& [name, value] : found.headers)
         if (!headers.contains(name)) headers.add(name, value);

@@ -1,4 +1,4 @@
-// Those who wait for something to happen once: an outgoing buffer to drain, a connection to end.
+// Waiters for an event that happens once: an outgoing buffer drains, a connection ends.
 #pragma once
 
 #include "base/intrusive_list.hpp"
@@ -7,7 +7,7 @@ namespace proapi::service {
 
 class WaiterList;
 
-// Leaves its list when it is destroyed, and is out of it before it is called. One thread.
+// Leaves its list when it is destroyed, and before it is called. One thread.
 class Waiter : private base::ListLink {
 public:
     virtual void on_ready() = 0;
@@ -27,14 +27,14 @@ public:
     void add(Waiter& waiter) noexcept { waiters_.push_back(waiter); }
     [[nodiscard]] bool empty() const noexcept { return waiters_.empty(); }
 
-    // Calls each that waits now; those who come meanwhile wait for the next time.
+    // Calls each waiter that waits now. Waiters added meanwhile wait for the next event.
     void wake() {
         base::IntrusiveList<Waiter, Waiter> woken;
         woken.splice(waiters_);
         try {
             while (Waiter* waiter = woken.pop_front()) waiter->on_ready();
         } catch (...) {
-            waiters_.splice(woken);  // theirs is still to come
+            waiters_.splice(woken);  // these have not been called yet
             throw;
         }
     }

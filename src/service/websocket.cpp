@@ -17,7 +17,7 @@ namespace {
     return out.empty() ? "none" : out;
 }
 
-// A handshake response carries its own fields; an application may not write them a second time.
+// A handshake response has fields of its own, which an application may not write a second time.
 [[nodiscard]] Result<void> check_handshake_headers(const http::Headers& headers) {
     if (const auto checked = http::check_response(200, headers); !checked)
         return make_error(ErrorCode::bad_handshake_headers, {checked.error().text});
@@ -132,7 +132,7 @@ Result<SendOutcome> WebSocket::send_by(Write&& write, std::size_t bytes) {
         return SendOutcome::ended;
     if (!accepted_) [[unlikely]]
         return make_error(ErrorCode::sent_before_accept);
-    // Senders that do not wait share a bound; one message may always go beyond it.
+    // max_buffered bounds what senders may queue without waiting; a single message may always exceed it.
     if (transport_->buffered_amount() > settings_->max_buffered) [[unlikely]] {
         fail(ws::close_code::policy_violation, "slow consumer: max_buffered is full");
         return SendOutcome::ended;
@@ -238,7 +238,7 @@ void WebSocket::report_end() noexcept {
     if (accepted_) {
         observation->report_end(request_, close_code_);
     } else {
-        observation->report_request(request_);  // its handshake was refused, or the client did not wait
+        observation->report_request(request_);  // the handshake was refused, or the client did not wait
     }
 }
 

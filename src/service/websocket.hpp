@@ -1,13 +1,13 @@
-// The application's end of one WebSocket: what a handler holds. It keeps the order of states, the bounded queue of
-// incoming messages, water marks, and who waits for what; it knows neither sockets nor frames. A transport under it
-// carries messages: WebSocketSession over TCP, or an adapter to another server.
+// The application's end of one WebSocket; handlers work on this object. It enforces the order of states and holds the
+// bounded queue of incoming messages, the water marks and the waiters. It knows neither sockets nor frames. The
+// transport below it carries messages: WebSocketSession over TCP, or an adapter to another server.
 //
 //   connecting --accept()--> open --close(), or the connection's end--> closed
-//       |--reject(), close(), or the peer goes--------------------------> closed
+//       |--reject(), close(), or the peer leaves------------------------> closed
 //
-// One rule keeps every front end free of re-entrancy: members called by the application never call back. Receivers
-// and waiters are called only from on_message(), on_drained(), on_end() and notify(), which belong to the transport
-// and run with no handler on the stack. One thread.
+// One rule keeps every front end free of re-entrancy: members called by the application never call back. Receivers and
+// waiters are called only from on_message(), on_drained(), on_close(), on_end() and notify(). The transport calls
+// these, with no handler on the stack. One thread.
 #pragma once
 
 #include <deque>
@@ -30,7 +30,7 @@
 
 namespace proapi::service {
 
-// Waits for one message. It is taken out before it is called.
+// Waits for one message. It is removed before it is called.
 class Receiver {
 public:
     virtual void on_message(MessageView message) = 0;
@@ -47,17 +47,18 @@ public:
     virtual void send(MessageKind kind, base::Bytes payload) = 0;
     virtual void send_shared(const SharedMessage& message) = 0;
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
-    // A line in the log: the peer's fault has ended it.
+    // Logs that a fault of the peer has ended the connection.
     virtual void tell_fault(std::uint16_t code, std::string_view reason) = 0;
     [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
     // The incoming queue has room again.
     virtual void resume_reading() = 0;
-    // Call WebSocket::notify() soon, with no handler on the stack.
+    // Calls WebSocket::notify() soon, with no handler on the stack.
     virtual void schedule_notify() = 0;
-    // WebSocket::ends_with_client() from now on: to be acted on, with no handler on the stack, if the client has left.
+    // From now on WebSocket::ends_with_client() may be true. If the client has left already, the transport ends the
+    // connection later, with no handler on the stack.
     virtual void watch_client() {}
-    // Somebody wants to know whether the connection has ended, and may read no message meanwhile. For transports that
-    // find that out by reading alone.
+    // The application wants to know whether the connection has ended, and may read no messages meanwhile. For
+    // transports that detect the end only by reading.
     virtual void watch_end() {}
 
 protected:
@@ -66,29 +67,29 @@ protected:
 
 class WebSocket final : public base::RefCounted {
 public:
-    // `settings` live as long as the transport.
+    // `settings` must live as long as the transport.
     WebSocket(RequestInfo request, const WebSocketSettings& settings, WebSocketTransport& transport);
 
     // --- the application's side ---
     [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
     [[nodiscard]] Result<void> accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
     [[nodiscard]] Result<void> reject(int status, std::string_view body, const http::Headers& headers);
-    // The application wants no message any more: those that wait are dropped.
+    // The application wants no more messages: the queued ones are dropped.
     [[nodiscard]] Result<void> close(std::uint16_t code, std::string_view reason);
 
     [[nodiscard]] Result<SendOutcome> send(MessageKind kind, base::Bytes payload);
-    // The same, of a message that many connections send. Those that write frames by themselves share its octets.
+    // Sends a message that many connections send. Transports that write frames themselves share its octets.
     [[nodiscard]] Result<SendOutcome> send_shared(const SharedMessage& message);
     [[nodiscard]] bool is_above_low_water() const noexcept;
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return settings_->max_buffered; }
     void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }
-    // For when buffered_amount() is above 0: everything sent so far has gone to the kernel.
+    // Only while buffered_amount() is above 0. Wakes `waiter` when everything sent so far has gone to the kernel.
     void wait_flushed(Waiter& waiter) { output_waiters().flush.add(waiter); }
 
-    // A message that is there already; else none. Fails after the end, once the queue is empty, and while a receiver
-    // waits.
+    // Returns a queued message, or nullopt if there is none. Fails after the end once the queue is empty, and while a
+    // receiver waits.
     [[nodiscard]] Result<std::optional<Message>> try_receive();
-    // For when none was there: at most one receiver waits at a time.
+    // Only if try_receive() has returned nullopt: at most one receiver waits at a time.
     void wait_message(Receiver& receiver) noexcept { receiver_ = &receiver; }
     [[nodiscard]] bool has_receiver() const noexcept { return receiver_ != nullptr; }
     void cancel_receive(Receiver& receiver) noexcept {
@@ -97,14 +98,15 @@ public:
 
     [[nodiscard]] bool is_accepted() const noexcept { return accepted_; }
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
-    // The connection's end has been told of, and with it everything is over; else wait_closed().
+    // Whether the transport is gone, after which nothing happens any more. If not, wait_closed() waits for it.
     [[nodiscard]] bool has_ended() const noexcept { return transport_ == nullptr; }
     void wait_closed(Waiter& waiter);
-    // Whoever asks is_closed() again and again may read nothing meanwhile: it is to be found out nevertheless.
+    // Makes the transport detect the end of the connection even if nobody reads messages, for callers that poll
+    // is_closed().
     void watch_end() {
         if (transport_) transport_->watch_end();
     }
-    // For when is_closed() is false: until it is true, which may be long before the transport is gone.
+    // Only while is_closed() is false. Wakes `waiter` when it becomes true, possibly long before the transport is gone.
     void wait_no_longer_open(Waiter& waiter);
     [[nodiscard]] std::optional<std::uint16_t> close_code() const noexcept {
         return close_code_ == 0 ? std::nullopt : std::optional(close_code_);
@@ -114,46 +116,48 @@ public:
     [[nodiscard]] std::size_t buffered_amount() const noexcept {
         return transport_ ? transport_->buffered_amount() : 0;
     }
-    // Whether the handler has been told that the connection is closed. Receives see to it; front ends do where it waits
-    // for the end, or a send raises.
+    // Whether the handler knows that the connection is closed. Receives set this; front ends set it when a handler
+    // waits for the end or a send raises.
     [[nodiscard]] bool is_end_seen() const noexcept { return end_seen_; }
     void mark_end_seen() noexcept { end_seen_ = true; }
-    // "the connection has ended with code 1001 (going away)"
+    // The text is "the connection has ended with code 1001 (going away)", for example.
     [[nodiscard]] Error make_disconnect_error() const;
 
     // --- the service's side ---
-    // The answer to its handshake passes them on its way out. They outlive the transport.
+    // The answer to the handshake passes through `middleware` on its way out. The list outlives the transport.
     void set_middleware(const MiddlewareList& middleware) noexcept { middleware_ = &middleware; }
     void set_observation(std::unique_ptr<Observation> observation) noexcept { observation_ = std::move(observation); }
 
     // --- the transport's side ---
     [[nodiscard]] bool wants_messages() const noexcept;
-    // Whether somebody waits for it to be no longer open.
+    // Whether a waiter waits for the connection to be no longer open.
     [[nodiscard]] bool ends_with_client() const noexcept { return output_waiters_ && !output_waiters_->closed.empty(); }
-    // Hands a message to the receiver that waits, else queues it.
+    // Hands a message to the waiting receiver, or queues it.
     void on_message(MessageView message);
-    // Queues a message even when a receiver waits; notify() hands it over.
+    // Queues a message even if a receiver waits; notify() then hands it over.
     void enqueue(Message message);
-    // This side's own Close, of an accepted connection: the server stops, or the peer breaks a rule. What was received
-    // before can still be. Nothing where it is closed already.
+    // Closes an accepted connection with this side's own Close: the server stops, or the peer breaks a rule. Messages
+    // received before remain readable. Does nothing if the connection is closed already.
     void fail(std::uint16_t code, std::string_view reason);
     // The outgoing buffer has become smaller.
     void on_drained();
-    // No message can be delivered any more, either way: the peer's Close, or ours, or the loss of the connection.
+    // No message can be delivered any more in either direction: the peer sent its Close, this side sent one, or the
+    // connection was lost.
     void on_close(std::uint16_t code, std::string_view reason);
     // The transport is gone.
     void on_end();
-    // The same, without telling anybody.
+    // Like on_end(), but wakes no receiver and no waiter.
     void detach() noexcept {
         transport_ = nullptr;
         report_end();
     }
-    // Hands over what is queued, and tells waiters of an end that came while a handler ran.
+    // Hands over queued messages, and wakes waiters for an end that came while a handler ran.
     void notify();
 
 private:
-    // What most connections have none of most of the time stands apart: idle ones own little.
-    using RareText = std::unique_ptr<const std::string>;  // none: empty
+    // Most connections lack these parts most of the time. They are allocated separately, so that idle connections stay
+    // small.
+    using RareText = std::unique_ptr<const std::string>;  // null: empty
     struct OutputWaiters {
         WaiterList drain, flush, closed;
     };
@@ -180,7 +184,7 @@ private:
     WaiterList close_waiters_;
     RareText subprotocol_, close_reason_;
     const MiddlewareList* middleware_ = nullptr;  // null: none
-    std::unique_ptr<Observation> observation_;    // null: nobody observes
+    std::unique_ptr<Observation> observation_;    // null: no observers
 };
 
 }  // namespace proapi::service
