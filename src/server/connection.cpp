@@ -9,7 +9,7 @@ namespace proapi::server {
 
 namespace {
 
-constexpr int end_looks = 8;  // in a close_timeout
+constexpr int end_looks = 8;  // per close_timeout
 constexpr service::Duration stopping_look{20};
 constexpr service::Duration little_patience{500};
 
@@ -28,7 +28,7 @@ Connection::~Connection() {
 void Connection::start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover) {
     if (Protocol* const old = protocol_.get()) {
         server_.keep_for_turn(protocol_);
-        // What the old one has said goes out first. Its octets stay where they are: a write may be in flight.
+        // The old protocol's output goes out first. Its octets must not move: a write may be in progress.
         protocol->output() = std::move(old->output());
     }
     protocol_ = std::move(protocol);
@@ -40,15 +40,15 @@ void Connection::flush_soon() noexcept {
     if (phase_ != Phase::gone) server_.reactor().at_turn_end(*this);
 }
 
-// The connection goes before anything is said of it: what it left undone must not be gone on with.
+// Ends the connection before logging, so that nothing continues the work that failed halfway.
 void Connection::drop(const char* why) noexcept {
     try {
         abort();
-    } catch (...) {  // it is gone; its protocol was told as far as there was memory for it
+    } catch (...) {  // the connection is closed; its protocol was informed as far as memory allowed
     }
     try {
         server_.log_limited(service::LogLevel::error, std::string("a connection was dropped: ") + why);
-    } catch (...) {  // not even that could be said
+    } catch (...) {  // no memory for the log line either
     }
 }
 
@@ -82,18 +82,18 @@ void Connection::on_turn_end() {
 net::WriteResult Connection::start_write(const base::OutputQueue& output) {
     base::Bytes first;
     static_cast<void>(output.gather({&first, 1}));
-    if (first.size() == output.size_bytes()) return transport_->write({&first, 1});  // so it is most often
+    if (first.size() == output.size_bytes()) return transport_->write({&first, 1});  // the usual case
     std::array<base::Bytes, net::Transport::max_pieces> pieces;
     const std::size_t count = output.gather(pieces);
     return transport_->write(std::span(pieces).first(count));
 }
 
-// One write for all that was queued in the turn; more only where the kernel took a part.
+// One write for everything queued in the turn; more only if the kernel took a part.
 void Connection::flush() {
     base::OutputQueue& output = protocol_->output();
     while (!output.empty() && !transport_->is_writing() && phase_ != Phase::gone) {
         const net::WriteResult result = start_write(output);
-        if (result.state == net::WriteResult::State::together) return;  // on_write_done() goes on from here
+        if (result.state == net::WriteResult::State::together) return;  // on_write_done() continues
         take(result);
     }
     if (phase_ == Phase::gone) return;
@@ -104,7 +104,7 @@ void Connection::flush() {
 
 void Connection::send_at_once(base::Bytes head, base::Bytes body) {
     base::OutputQueue& output = protocol_->output();
-    output.prepare(head.size() + body.size());  // of a message that has gone in part, the rest must follow
+    output.prepare(head.size() + body.size());  // if a part of a message has been sent, the rest must follow
     std::size_t taken = 0;
     std::array<base::Bytes, net::Transport::max_pieces> pieces;
     std::size_t count = output.gather(std::span(pieces).first(pieces.size() - 2));
@@ -119,7 +119,7 @@ void Connection::send_at_once(base::Bytes head, base::Bytes body) {
     output.append(head.subspan(of_head));
     output.append(body.subspan(taken - of_queue - of_head));
     output.drop_prepared();
-    if (of_queue > 0) {  // last: a queue that is empty gives back what was prepared
+    if (of_queue > 0) {  // last: a queue that becomes empty frees what was prepared
         output.consume(of_queue);
         has_written_ = true;
     }
@@ -169,7 +169,7 @@ void Connection::on_deadline() {
     contain([&] { expects_end_ ? watch_end() : watch_write(); });
 }
 
-// The timer is not moved at each write: it looks back when it fires.
+// The timer is not restarted at each write; when it fires, it compares with the last progress.
 void Connection::watch_write() {
     if (!transport_->is_writing()) return;
     const std::uint64_t due = deadline().last_progress_ms + service::milliseconds(server_.settings().write_timeout);
@@ -178,8 +178,8 @@ void Connection::watch_write() {
     server_.reactor().start_timer(deadline().timer, service::Duration(due - now));
 }
 
-// While the peer takes what was sent, however slowly, it is waited for as with any write; close_timeout begins when it
-// has all of it. The kernel does not tell when that is, so it is looked at now and then.
+// While the peer takes what was sent, however slowly, write_timeout applies as to any write; close_timeout begins when
+// the peer has received everything. The kernel does not report that moment, so it is polled.
 void Connection::watch_end() {
     const service::Settings& settings = server_.settings();
     Deadline& end = deadline();
@@ -187,7 +187,8 @@ void Connection::watch_end() {
     const std::size_t undelivered = undelivered_octets();
     if (undelivered < end.undelivered) end.last_progress_ms = now;
     end.undelivered = undelivered;
-    // A stop waits neither for the end of a peer that has everything nor, for long, until it says nothing more.
+    // When the server stops, it does not wait for a peer that has received everything to end its side, and only briefly
+    // for such a peer to fall silent.
     const bool is_over = server_.is_stopping() && phase_ == Phase::lingering && undelivered == 0;
     service::Duration patience = undelivered > 0 ? settings.write_timeout : settings.close_timeout;
     if (patience_ == Patience::little || is_over) patience = std::min(patience, little_patience);
@@ -208,7 +209,7 @@ std::size_t Connection::undelivered_octets() const noexcept {
 void Connection::expect_end(Patience patience) {
     if (patience == Patience::little) patience_ = patience;
     if (expects_end_) return;
-    Deadline& end = deadline();  // where there is no memory for it, nothing has begun
+    Deadline& end = deadline();  // if this allocation fails, nothing has begun
     expects_end_ = true;
     end.last_progress_ms = server_.reactor().now_ms();
     end.undelivered = undelivered_octets();
@@ -224,8 +225,8 @@ void Connection::finish(Patience patience) {
     flush_soon();
 }
 
-// FIN first, then what the peer still sends is read and dropped: closing with unread octets would send RST, which
-// makes the peer's kernel drop our last words (RFC 9112 section 9.6).
+// Sends FIN first, then reads and drops what the peer still sends. Closing with unread octets would send RST, and the
+// peer's kernel would drop the last octets of the output (RFC 9112 section 9.6).
 void Connection::linger() {
     phase_ = Phase::lingering;
     if (has_read_ended()) return abort(net::Transport::CloseMode::orderly);
@@ -236,15 +237,15 @@ void Connection::linger() {
 
 void Connection::shut_down() {
     if (phase_ == Phase::serving) return contain([&] { protocol_->on_shutdown(); });
-    if (expects_end_) server_.reactor().start_timer(deadline().timer, service::Duration(0));  // looks anew, from a turn
+    if (expects_end_) server_.reactor().start_timer(deadline().timer, service::Duration(0));  // checks anew, in a turn
 }
 
 void Connection::abort(net::Transport::CloseMode mode) {
     if (phase_ == Phase::gone) return;
     phase_ = Phase::gone;
-    if (deadline_) deadline_->timer.cancel();  // it may be what calls us
+    if (deadline_) deadline_->timer.cancel();  // it may be the caller
     transport_->close(mode);
-    server_.retire(*this, is_refused_);  // it goes at the turn's end
+    server_.retire(*this, is_refused_);  // destroyed at the end of the turn
     if (protocol_) protocol_->on_end();
 }
 

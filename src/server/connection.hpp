@@ -1,6 +1,6 @@
-// One connection from accept to the last octet, over whatever transport: it reads for its protocol, writes what the
-// protocol has put out (once a turn), and sees to it that both end in time. The protocol is HTTP first, and WebSocket
-// after an upgrade.
+// One connection from accept to the last octet, over any transport. It reads for its protocol, writes the protocol's
+// output once a turn, and enforces the times by which output must be taken and the connection must end. The protocol is
+// HTTP at first, and WebSocket after an upgrade.
 //
 //   serving --finish()--> finishing (output goes out) --> lingering (FIN sent, input is drained) --> gone
 //      |---abort(), a lost connection, write_timeout------------------------------------------------^
@@ -18,34 +18,34 @@ namespace proapi::server {
 
 class Server;
 
-// What a connection carries. All members run on the reactor's thread, none on the stack of a handler's call.
+// What a connection carries. All members run on the reactor's thread, never on the stack of a handler's call.
 class Protocol {
 public:
     virtual ~Protocol() = default;
-    // The protocol is in place; `leftover` came in behind the octets that led to it.
+    // The connection has installed the protocol; `leftover` arrived after the octets that led to it.
     virtual void on_start(base::MutableBytes leftover) = 0;
     virtual void on_read(base::MutableBytes bytes) = 0;
-    // The peer has ended its side; some of what it sent may still be unread.
+    // The peer has ended its side; some of its octets may still be unread.
     virtual void on_peer_finished() {}
-    // The peer sends nothing more, and all that it sent has been read.
+    // The peer has ended its side, and all its octets have been read.
     virtual void on_read_end() = 0;
-    // Some output has gone to the kernel; `had_waited`: for room, which the peer has made by reading.
+    // The kernel has taken some output. `had_waited`: the output had to wait until the peer made room by reading.
     virtual void on_output_written(bool had_waited) = 0;
-    // The turn ends and the output is about to be written.
+    // The turn ends, and the output is about to be written.
     virtual void on_turn_end() = 0;
-    // The server stops: finish what has begun, soon.
+    // The server stops: finish soon what has begun.
     virtual void on_shutdown() = 0;
-    // The transport is closed. The last call.
+    // The transport is closed. This is the last call.
     virtual void on_end() = 0;
     [[nodiscard]] virtual base::OutputQueue& output() noexcept = 0;
-    // For the statistics: octets that are held of what the peer has begun and not ended, or that wait.
+    // For the statistics: the buffered octets of input that the peer has begun and not ended, or that waits.
     [[nodiscard]] virtual std::size_t input_bytes() const noexcept = 0;
     [[nodiscard]] virtual bool is_websocket() const noexcept = 0;
 };
 
-// Of the server's list of connections, then of that of retired ones.
+// Links a connection into the server's list of open connections, later into that of retired ones.
 struct ConnectionLink : base::ListLink {};
-// Of the server's list of connections that wait for a next request.
+// Links a connection into the server's list of connections that wait for their next request.
 class Connection;
 struct IdleLink : base::ListLink {
     explicit IdleLink(Connection& its_connection) noexcept : connection(its_connection) {}
@@ -54,49 +54,51 @@ struct IdleLink : base::ListLink {
 
 class Connection final : public ConnectionLink, private net::TransportHandler, private net::TurnEndHook {
 public:
-    // Starts `transport`, and throws what that throws. `is_refused`: it is one too many, and counted apart.
+    // Starts `transport`; throws what that throws. `is_refused`: the connection exceeds the limit and is counted
+    // separately.
     Connection(Server& server, std::unique_ptr<net::Transport> transport, bool is_refused);
     ~Connection();
 
-    // Replaces the protocol. The old one, which may be what calls, goes when the turn ends, without an on_end().
+    // Replaces the protocol. The old one, which may be the caller, is destroyed at the end of the turn, without an
+    // on_end().
     void start(std::unique_ptr<Protocol> protocol, base::MutableBytes leftover);
 
     void start_reading() {
         if (phase_ == Phase::serving) transport_->start_reading();
     }
     void stop_reading() noexcept { transport_->stop_reading(); }
-    // Not yet on its way to the end.
+    // Whether the end of the connection has not begun yet.
     [[nodiscard]] bool is_serving() const noexcept { return phase_ == Phase::serving; }
     void expect_much(bool is_expected) noexcept { transport_->expect_much(is_expected); }
     [[nodiscard]] bool has_unread_octets() const noexcept { return transport_->has_unread_octets(); }
-    // The peer has ended its side; and all that it sent before has been read.
+    // Whether the peer has ended its side, and whether all that it sent has also been read.
     [[nodiscard]] bool has_peer_finished() const noexcept { return transport_->has_peer_finished(); }
     [[nodiscard]] bool has_read_ended() const noexcept { return transport_->has_read_ended(); }
     [[nodiscard]] bool is_secure() const noexcept { return transport_->is_secure(); }
-    // Written by the protocol, and not acknowledged by the peer's kernel yet.
+    // Octets that the protocol has written and that the peer's kernel has not acknowledged yet.
     [[nodiscard]] std::size_t undelivered_octets() const noexcept;
     // See net::Transport.
     [[nodiscard]] std::uint32_t delivered_octets() const noexcept { return transport_->delivered_octets(); }
     // Writes the protocol's output when the turn ends.
     void flush_soon() noexcept;
-    // Sends the two behind the protocol's output: at once and from where they are, as far as the kernel takes them; the
-    // rest is copied into the output. For what is so large that this copy costs more than a system call. Where there
-    // is no memory for a rest, std::bad_alloc, and nothing has gone.
+    // Sends `head` and `body` after the protocol's output. As far as the kernel takes them, they are written at once
+    // and from where they are; the rest is copied into the output. For bodies so large that the copy costs more than a
+    // system call. Throws std::bad_alloc if there is no memory for the rest; nothing has been sent then.
     void send_at_once(base::Bytes head, base::Bytes body);
-    // Little: for what is of no use any more.
+    // `little` is for connections that are of no use any more.
     enum class Patience : std::uint8_t { usual, little };
-    // Writes what there is, then ends the connection in order.
+    // Writes the remaining output, then ends the connection gracefully.
     void finish(Patience patience = Patience::usual);
-    // The server stops: nobody waits any longer than for what is under way.
+    // The server stops: the connection waits only for what is already in progress.
     void shut_down();
-    // The protocol has said its last word: from now on the peer has to take what was sent (with progress within
-    // write_timeout) and then to end its side within close_timeout, or the connection is aborted.
+    // The protocol writes nothing more. From now on the peer must take what was sent (with progress within
+    // write_timeout) and then end its side within close_timeout; otherwise the connection is aborted.
     void expect_end(Patience patience = Patience::usual);
     // Ends the connection at once.
     void abort(net::Transport::CloseMode mode = net::Transport::CloseMode::reset);
 
-    // Runs `work`, with no handler on the stack. What goes wrong in it, most likely for want of memory, costs this
-    // connection and no other. Whatever calls a protocol, timers included, does it through this.
+    // Runs `work`, with no handler on the stack. An exception, most likely std::bad_alloc, ends this connection and no
+    // other. Everything that calls a protocol, including timers, does so through this function.
     template <class Work>
     void contain(Work&& work) noexcept {
         try {
@@ -108,7 +110,7 @@ public:
         }
     }
 
-    // Of a protocol's timer: its on_time(), contained.
+    // The callback of a protocol's timer: calls on_time() within contain().
     template <class Session>
     static void call_on_time(void* session) noexcept {
         auto& self = *static_cast<Session*>(session);
@@ -132,13 +134,13 @@ private:
     [[nodiscard]] net::WriteResult start_write(const base::OutputQueue& output);
     void take(const net::WriteResult& result);
     void linger();
-    // Of a pending write, then of the end. Most connections never have one: it is made when it is needed.
+    // The deadline of a pending write, then of the end. Allocated on demand, since most connections never need it.
     struct Deadline {
         explicit Deadline(Connection& connection) noexcept
             : timer([](void* self) { static_cast<Connection*>(self)->on_deadline(); }, &connection) {}
         base::Timer timer;
         std::uint64_t last_progress_ms = 0;
-        std::size_t undelivered = 0;  // when it was looked at last
+        std::size_t undelivered = 0;  // at the last look
     };
     void on_deadline();
     [[nodiscard]] Deadline& deadline();
@@ -154,8 +156,8 @@ private:
     const bool is_refused_;
     Patience patience_ = Patience::usual;
     bool expects_end_ = false;
-    bool has_heard_ = false;    // while lingering, since it was looked at last
-    bool has_written_ = false;  // and the protocol was not told yet
+    bool has_heard_ = false;    // while lingering: octets have arrived since the last look
+    bool has_written_ = false;  // the protocol has not been informed yet
 };
 
 }  // namespace proapi::server

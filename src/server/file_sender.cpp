@@ -10,7 +10,7 @@ constexpr std::size_t part_bytes = 64 * 1024;
 
 }  // namespace
 
-// A thread may be the last to let it go.
+// A file thread may hold the last reference.
 struct FileSender::CountedFile {
     explicit CountedFile(std::shared_ptr<SharedLimit> its_limit) noexcept : limit(std::move(its_limit)) {}
     ~CountedFile() {

@@ -1,5 +1,5 @@
-// The body of a response that is a file: read part by part while the output is below high water, so that a file of any
-// size costs one part of memory.
+// Sends a file as the body of a response. It reads part by part while the output is below high water, so that a file of
+// any size costs one part of memory.
 #pragma once
 
 #include <memory>
@@ -13,17 +13,17 @@ namespace proapi::server {
 
 class FileSender final : private net::FileHandler {
 public:
-    // Its file counts as one of the descriptors that connections and files share, until nothing reads from it any more.
-    // Null: none is left.
+    // Returns null if no descriptor is left. The sender's file counts against the descriptors that connections and
+    // files share, until nothing reads from it any more.
     [[nodiscard]] static std::unique_ptr<FileSender> make(Connection& connection);
 
     void start(service::FileBody file);
     // failed: the file can't be read, or has become shorter than its announced length.
     enum class Progress : std::uint8_t { sending, sent, failed };
-    // Reads on as far as the output has room and the file's octets are at hand. Where they are not, the connection's
-    // turn ends once more when they are.
+    // Reads on while the output has room and the file's octets are available. If they are not, the connection's
+    // protocol gets another on_turn_end() when they are.
     [[nodiscard]] Progress pump();
-    // Whether it waits for the file, not for the client.
+    // Whether the sender waits for the file, not for the client.
     [[nodiscard]] bool is_reading() const noexcept { return stream_ && stream_->is_reading(); }
 
 private:

@@ -13,11 +13,11 @@ namespace proapi::server {
 namespace {
 
 constexpr std::uint8_t requests_a_turn = 8;
-// What was said of keep-alive is kept to for so much longer: the client's next request may be on its way.
+// The connection stays open this much longer than Keep-Alive announces: the client's next request may be on its way.
 constexpr service::Duration keep_alive_margin{1000};
-// What a streamed response has that begins while the server stops.
+// How long a streamed response may last that begins while the server stops.
 constexpr service::Duration last_stream_time{500};
-constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins so
+constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins with this octet
 
 [[nodiscard]] http::HeadLimits make_head_limits(const service::Settings& settings) noexcept {
     return {settings.max_request_line, settings.max_head, settings.max_fields};
@@ -58,7 +58,7 @@ void HttpSession::take(base::MutableBytes bytes) {
         waiting_.append(base::as_text(bytes));
         connection_.stop_reading();
     }
-    // As those that had begun before the stop.
+    // Refused like bodies that had begun before the stop.
     if (stopping_ && phase_ == Phase::body && exchange_->collects_body() && !connection_.has_unread_octets())
         fail_body(describe(service::Refusal::stopping));
 }
@@ -91,7 +91,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
             }
             if (phase_ == Phase::idle && parser_.has_begun()) {
                 phase_ = Phase::head;
-                // The first head's time runs since the connection was opened.
+                // The time for the first head runs from the opening of the connection.
                 if (has_served_) start_timer(settings().head_timeout);
             }
             if (!parser_.has_begun()) pass_over_empty_line();
@@ -108,7 +108,7 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
     return phase_ == Phase::finished ? base::MutableBytes{} : rest;
 }
 
-// What follows can't be told from what was refused: the connection ends.
+// The end of the refused octets is unknown, so the connection must end.
 void HttpSession::refuse_head(service::RefusalText refusal) {
     keep_alive_ = false;
     begin_exchange({.head = {}, .match = {}, .client = client_}, service::Exchange::Body::none);
@@ -128,7 +128,7 @@ void HttpSession::on_head(base::MutableBytes rest) {
 }
 
 void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange::Body body) {
-    release_exchange();  // the one before may have been answered in this very turn
+    release_exchange();  // the previous one may have been answered in this turn
     phase_ = Phase::responding;
     request.secure = connection_.is_secure();
     exchange_ = base::IntrusivePtr<service::Exchange>(
@@ -161,7 +161,7 @@ void HttpSession::pause_body() {
 }
 
 base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
-    if (!timer_.is_running()) watch_body();  // it was paused
+    if (!timer_.is_running()) watch_body();  // reading was paused
     const std::size_t taken = body_->feed(bytes);
     body_received_ += taken;
     switch (body_->state()) {
@@ -187,7 +187,7 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
 
 void HttpSession::fail_body(service::RefusalText refusal) {
     timer_.cancel();
-    if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());  // what came before comes first
+    if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());  // deliver what arrived before the failure
     body_.reset();
     phase_ = Phase::responding;
     exchange_->on_body_failed(refusal);
@@ -195,7 +195,7 @@ void HttpSession::fail_body(service::RefusalText refusal) {
 
 void HttpSession::on_peer_finished() {
     if (exchange_) exchange_->on_client_left();
-    connection_.flush_soon();  // on_turn_end() looks at it
+    connection_.flush_soon();  // on_turn_end() checks for it
 }
 
 void HttpSession::on_read_end() {
@@ -243,7 +243,7 @@ void HttpSession::write_body(base::Bytes bytes) {
     connection_.flush_soon();
 }
 
-// In one piece: where there is no memory for it, nothing of it is in the output.
+// Appends the chunk in one piece: if the allocation fails, the output contains nothing of it.
 void HttpSession::append_chunk(base::Bytes bytes) {
     const std::string prefix = http::chunk_prefix(bytes.size());
     std::uint8_t* place = output_.append_uninitialized(prefix.size() + bytes.size() + http::chunk_suffix.size());
@@ -258,7 +258,7 @@ bool HttpSession::take_file() {
 }
 
 void HttpSession::write_file(service::FileBody file) {
-    if (phase_ == Phase::body) {  // nobody reads the rest of it any more
+    if (phase_ == Phase::body) {  // nobody reads the rest of the body any more
         body_.reset();
         phase_ = Phase::responding;
         pause_body();
@@ -282,7 +282,7 @@ void HttpSession::pump_file() {
 void HttpSession::finish_response() {
     file_.reset();
     has_served_ = true;
-    if (std::exchange(body_, std::nullopt)) timer_.cancel();  // it was answered before it was whole
+    if (std::exchange(body_, std::nullopt)) timer_.cancel();  // answered before the body was whole
     if (in_chunks_) output_.append(http::last_chunk);
     in_chunks_ = false;
     if (keep_alive_) {
@@ -294,15 +294,15 @@ void HttpSession::finish_response() {
     connection_.flush_soon();
 }
 
-// No disk that is alive takes that long.
+// No working disk takes that long.
 void HttpSession::give_file_up() {
     connection_.server().log_limited(service::LogLevel::error,
                                      "a file's sending was cut: it gave nothing within write_timeout");
     abort_response();
 }
 
-// A length that is not reached, and chunks without a last one, show the client that the response is not whole; a body
-// that ends with the connection shows it by RST alone.
+// An unreached length, or chunks without a last one, show the client that the response is incomplete. A body that ends
+// with the connection can only show it by RST.
 void HttpSession::abort_response() {
     file_.reset();
     phase_ = Phase::finished;
@@ -321,15 +321,15 @@ void HttpSession::on_output_written(bool) {
 void HttpSession::on_turn_end() {
     pump_file();
     if (phase_ == Phase::responding || phase_ == Phase::body) {
-        // A client that leaves while a response without end comes has had enough: nothing else would tell a quiet
-        // stream.
+        // A client that leaves during an endless response wants no more of it. On a quiet stream nothing else would
+        // reveal that.
         if (connection_.has_peer_finished() && exchange_ && exchange_->ends_with_client())
             return connection_.abort(net::Transport::CloseMode::orderly);
         if (phase_ == Phase::responding) return;
     } else {
         release_exchange();
     }
-    if (is_cut_) {  // once the answers before it have gone
+    if (is_cut_) {  // once the earlier answers have been sent
         if (output_.empty()) return connection_.abort();
         if (is_cut_by_stop_) connection_.expect_end(Connection::Patience::little);
         return;
@@ -352,7 +352,8 @@ void HttpSession::take_waiting() {
     if (phase_ >= Phase::responding || taken_this_turn_ == requests_a_turn) connection_.flush_soon();
 }
 
-// One may come before a request (RFC 9112 section 2.2), and is none, even where its two octets come apart.
+// One empty line may precede a request (RFC 9112 section 2.2). It is not the start of a request, even if its two octets
+// arrive separately.
 void HttpSession::pass_over_empty_line() {
     if (std::exchange(phase_, Phase::idle) == Phase::head && has_served_) await_next_request();
     look_for_idleness();
@@ -367,18 +368,20 @@ void HttpSession::start_idle_timer() {
     start_timer(settings().keep_alive_timeout + keep_alive_margin);
 }
 
-// The kernel has the whole of the last answer: whichever of its end and the writing came last.
+// The connection is idle once the kernel has taken all of the last answer. Called when the answer ends and when output
+// is written, whichever comes last.
 void HttpSession::look_for_idleness() {
     if (phase_ == Phase::idle && has_served_ && output_.empty() && waiting_.empty() && !idle_link_.is_linked())
         connection_.server().add_idle(idle_link_);
 }
 
-// Its time begins once the client has the whole of the last answer. One that takes nothing any more has had it.
+// Idle time begins once the client has received all of the last answer. A client that takes nothing any more does not
+// extend it.
 void HttpSession::end_idleness() {
     const std::size_t undelivered = connection_.undelivered_octets(), before = std::exchange(undelivered_, undelivered);
     const auto seconds = static_cast<std::uint64_t>(
         std::chrono::ceil<std::chrono::seconds>(settings().keep_alive_timeout + keep_alive_margin).count());
-    // It was not looked at before, or is delivered now, or goes on at the pace that bodies must have, too.
+    // The answer was not checked before, or is delivered now, or is taken at min_body_rate at least.
     const bool goes_on = before == 0 || undelivered == 0 || undelivered + settings().min_body_rate * seconds <= before;
     if (!waiting_.empty() || (undelivered != before && goes_on)) return start_idle_timer();
     connection_.finish();
@@ -412,14 +415,14 @@ void HttpSession::on_shutdown() {
     }
 }
 
-// The server stops: a response without a length may go on for ever.
+// The server stops: a response without a length may never end.
 void HttpSession::cut_stream() {
     if (!exchange_ || !exchange_->is_endless()) return;
     is_cut_by_stop_ = true;
     abort_response();
 }
 
-// The server stops, and no request is whole.
+// The server stops, and the head is incomplete.
 void HttpSession::refuse_partial_head() {
     if (!parser_.has_begun()) return connection_.finish();
     refuse_head(describe(service::Refusal::stopping));
@@ -437,7 +440,7 @@ void HttpSession::on_time() {
     if (phase_ == Phase::head) return refuse_head(describe(service::Refusal::head_timeout));
     if (phase_ == Phase::responding) return file_ ? give_file_up() : cut_stream();
     if (phase_ != Phase::body) return;
-    // Each stretch of time is judged for itself: a burst buys no silence.
+    // Each body_grace is judged separately: a burst does not make up for silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();
     if (body_received_ * 1000 < settings().min_body_rate * (now - body_began_ms_))
         return fail_body(describe(service::Refusal::slow_body));

@@ -1,7 +1,7 @@
-// HTTP/1.1 over one connection: makes an exchange of octets, and octets of its response. One request is in work at a
-// time, and a few are in a turn; what a peer pipelines behind them waits, and so it does while the peer does not read
-// its answers. Reading pauses meanwhile. What a request gets is the service's to decide, from its head on; an upgrade
-// hands the connection over to a WebSocketSession.
+// HTTP/1.1 over one connection: turns octets into exchanges and responses into octets. It handles one request at a time
+// and a few per turn. Pipelined requests wait, also while the peer does not read its answers; reading pauses meanwhile.
+// From the head on, the service decides what a request gets. An upgrade hands the connection over to a
+// WebSocketSession.
 //
 //   idle -> head -> responding -> idle ...         any -> finished (an error, Connection: close, an upgrade)
 //                    |      ^
@@ -92,17 +92,17 @@ private:
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;
     base::OutputQueue output_;
-    std::string waiting_;                             // octets behind the request in work, or of its body
-    base::MutableBytes leftover_;                     // while a head is handed over: what came behind it
-    base::IntrusivePtr<service::Exchange> exchange_;  // the one in work, until the turn in which it is finished ends
+    std::string waiting_;                             // octets after the request in work, or of its body
+    base::MutableBytes leftover_;                     // while a head is handed over: the octets after it
+    base::IntrusivePtr<service::Exchange> exchange_;  // the one in work, until the end of the turn in which it finishes
     std::unique_ptr<FileSender> file_;
     base::Timer timer_;
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
-    std::size_t undelivered_ = 0;  // of an answer, when idleness was looked at last
+    std::size_t undelivered_ = 0;  // of an answer, when idleness was last checked
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true, in_chunks_ = false, body_unread_ = false;
-    bool until_close_ = false;  // the response's end is the connection's
-    bool is_cut_ = false;       // the connection ends by RST once what was said before is written
+    bool until_close_ = false;  // the end of the response is the end of the connection
+    bool is_cut_ = false;       // the connection ends by RST once the earlier output is written
     bool stopping_ = false, is_cut_by_stop_ = false, has_served_ = false;
     std::uint8_t taken_this_turn_ = 0;
 };

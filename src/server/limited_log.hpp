@@ -1,4 +1,4 @@
-// Keeps what peers can cause from filling the log.
+// Keeps peers from filling the log.
 #pragma once
 
 #include <array>
@@ -8,8 +8,8 @@
 
 namespace proapi::server {
 
-// Of what peers can cause at will at most a few lines a second and level; the rest is counted, and told of when the
-// second is over.
+// Writes at most a few lines a second and level of what peers can cause at will. The rest is counted, and the count is
+// logged at the end of the second.
 class LimitedLog final : public service::Log {
 public:
     LimitedLog(net::Reactor& reactor, service::Log& log) noexcept
@@ -18,7 +18,7 @@ public:
           second_([](void* self) { static_cast<LimitedLog*>(self)->end_second(); }, this) {}
 
     void write(service::LogLevel level, std::string_view line) override;
-    // Tells what is counted, now: nothing more comes.
+    // Logs the counts now. For the end, when nothing more is logged.
     void end_second();
 
 private:
@@ -30,7 +30,7 @@ private:
     struct Count {
         unsigned written = 0, left_out = 0;
     };
-    std::array<Count, 4> counts_{};  // by level, since the second began
+    std::array<Count, 4> counts_{};  // by level, since the beginning of the second
 };
 
 }  // namespace proapi::server

@@ -1,5 +1,5 @@
-// A connection too many: it is told so with 503 and ended in order, so that the answer is not lost by the RST that
-// closing with an unread request would send. It knows nothing of what the peer wants.
+// A connection beyond the limit. It answers 503 and ends the connection gracefully, because closing with an unread
+// request would send RST, which could destroy the answer. It does not interpret what the peer sends.
 #pragma once
 
 #include "server/connection.hpp"

@@ -14,7 +14,7 @@ namespace proapi::server {
 
 namespace {
 
-// Connections beyond the limit that are answered in order at one time; those beyond that too get what one write sends.
+// How many connections beyond the limit are answered gracefully at a time; any more get only what one write sends.
 constexpr std::uint64_t most_refusing = 16;
 
 constexpr std::string_view too_many =
@@ -51,7 +51,7 @@ base::Result<void, ListenError> Server::listen(const std::string& host, std::uin
     const std::size_t before = listeners_.size();
     std::error_code failure;
     for (const net::SocketAddress& address : *found) {
-        // A name of two families gets one port for both, where the kernel chooses it.
+        // If `host` resolves to both address families and the kernel chooses the port, both get the same port.
         const bool follows = port == 0 && listeners_.size() > before;
         const std::error_code code =
             add_listener(follows ? address.with_port(addresses().back().port) : address, sharing);
@@ -97,7 +97,7 @@ void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) 
     if (!has_slot && refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
     try {
         open(std::make_unique<net::TcpTransport>(reactor_, std::move(socket)), peer.address(), has_slot);
-    } catch (const std::exception& error) {  // no memory, or the kernel watches no more sockets
+    } catch (const std::exception& error) {  // out of memory, or the kernel can't watch more sockets
         release_slot(has_slot, error);
     }
 }
@@ -139,11 +139,11 @@ void Server::open(std::unique_ptr<net::Transport> transport, base::Address clien
     added.start(std::move(protocol), {});
 }
 
-// An idle connection goes first: nothing is lost, since its client opens another one when it needs it.
+// Closes the connection that has been idle longest. Nothing is lost: its client opens another one when it needs it.
 bool Server::make_room() {
     while (IdleLink* longest_idle = idle_.pop_front()) {
         Connection& connection = longest_idle->connection;
-        if (!connection.is_serving() || connection.has_unread_octets()) continue;  // its next request is there
+        if (!connection.is_serving() || connection.has_unread_octets()) continue;  // its next request has arrived
         connection.abort(net::Transport::CloseMode::orderly);
         return true;
     }
@@ -157,7 +157,7 @@ void Server::on_accept_refused(int error) {
 }
 
 void Server::retire(Connection& connection, bool is_refused) {
-    retired_.push_back(connection);  // out of connections_
+    retired_.push_back(connection);  // also removes it from connections_
     if (is_refused) {
         --refusing_;
     } else {
@@ -218,7 +218,7 @@ std::string_view Server::date() {
 void Server::count_close(std::uint16_t code) noexcept {
     try {
         ++counts_.closed[code];
-    } catch (const std::bad_alloc&) {  // an end is an end, counted or not
+    } catch (const std::bad_alloc&) {  // the connection ends, counted or not
     }
 }
 

@@ -1,5 +1,5 @@
-// Listeners and connections of one reactor: accepts, counts, refuses what is too many, and stops gracefully.
-// It serves a Site that it does not own and hands requests to an Application.
+// The listeners and connections of one reactor: accepts, counts, refuses connections beyond the limit, and stops
+// gracefully. It serves a Site that it does not own and hands requests to an Application.
 #pragma once
 
 #include <functional>
@@ -22,14 +22,14 @@ namespace proapi::server {
 
 struct ServerCounts {
     std::uint64_t accepted = 0, refused = 0, open = 0;
-    std::map<std::uint16_t, std::uint64_t> closed;  // WebSocket connections by close code, but for want of memory
+    std::map<std::uint16_t, std::uint64_t> closed;  // WebSockets by close code, except when memory ran out
 };
 
-// What a server holds now. Looking costs a step for each connection.
+// What a server holds now. The query visits each connection.
 struct ServerLoad {
     std::uint64_t http = 0, websockets = 0;  // connections
-    std::uint64_t send_queued_bytes = 0;     // written by handlers, not taken by the kernel yet
-    std::uint64_t partial_bytes = 0;         // of requests and messages that have begun and not ended
+    std::uint64_t send_queued_bytes = 0;     // written by handlers, not yet taken by the kernel
+    std::uint64_t partial_bytes = 0;         // of requests and messages that have begun but not ended
 };
 
 // `text` is one line that says what failed and what to change.
@@ -40,23 +40,23 @@ struct ListenError {
 
 class Server final : private net::ListenerHandler, private net::TurnEndHook {
 public:
-    // All four outlive the server. `shared`: where the process has other servers beside this one.
+    // All four outlive the server. `shared` is the common limit if the process has other servers too.
     Server(net::Reactor& reactor, const service::Site& site, service::Application& application, service::Log& log,
            std::shared_ptr<SharedLimit> shared = nullptr);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Listens on every address of `host` that this machine has. Blocks while it looks `host` up.
+    // Listens on every address of `host` that this machine has. Blocks while it resolves `host`.
     [[nodiscard]] base::Result<void, ListenError> listen(const std::string& host, std::uint16_t port,
                                                          net::Listener::PortSharing sharing);
     [[nodiscard]] std::vector<base::Address> addresses() const;
-    // Who can connect, by all that it listens on.
+    // Who can connect, judged by all addresses that the server listens on.
     [[nodiscard]] service::Reach reach() const noexcept { return reach_; }
 
-    // Serves HTTP, and what it upgrades to, over `transport`, as for a client that a listener has accepted: it counts
-    // as a connection, and gets a 503 if it is one too many. If the server is stopping, or memory fails, the transport
-    // is closed at once. `client` is the peer's address as requests and logs show it.
+    // Serves HTTP, and what it upgrades to, over `transport`, as for a client that a listener has accepted: the
+    // connection counts, and gets a 503 if it exceeds the limit. If the server is stopping or memory runs out, the
+    // transport is closed at once. `client` is the peer's address as requests and logs show it.
     void add(std::unique_ptr<net::Transport> transport, base::Address client);
 
     // Stops accepting. Connections without a request in work are closed at once, streams without an end are cut, other
@@ -80,9 +80,10 @@ public:
     [[nodiscard]] const std::shared_ptr<SharedLimit>& limit() const noexcept { return limit_; }
     [[nodiscard]] net::FileThreads& file_threads() noexcept { return file_threads_; }
     void retire(Connection& connection, bool is_refused);
-    // Takes `protocol`, which is destroyed when the turn ends. Throws std::bad_alloc, and then has not taken it.
+    // Takes `protocol` and destroys it at the end of the turn. If it throws std::bad_alloc, it has not taken it.
     void keep_for_turn(std::unique_ptr<Protocol>& protocol);
-    // Where connections get scarce it may be ended in favour of a newcomer; the last one goes last.
+    // Marks a connection as idle. If connections become scarce, the one that has been idle longest is closed in favour
+    // of a new one.
     void add_idle(IdleLink& link) noexcept { idle_.push_back(link); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason);
@@ -93,9 +94,10 @@ private:
     void on_accept(base::Descriptor socket, const net::SocketAddress& peer) override;
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
-    // Whether there is a place for one more connection, which the newcomer has then; else it is to be refused.
+    // Reserves a slot for one more connection. Returns false if the limit is reached; the caller then refuses the
+    // connection.
     [[nodiscard]] bool take_slot();
-    // The newcomer could not be opened.
+    // Undoes take_slot() for a connection that could not be opened, and logs `error`.
     void release_slot(bool has_slot, const std::exception& error);
     void open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_slot);
     void on_turn_end() override;
@@ -107,11 +109,11 @@ private:
     service::Service service_;
     std::shared_ptr<SharedLimit> limit_;
     net::FileThreads file_threads_;
-    std::uint64_t refusing_ = 0;  // connections beyond the limit that are being told so
+    std::uint64_t refusing_ = 0;  // connections beyond the limit that are being answered with 503
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;
-    base::IntrusiveList<IdleLink, IdleLink> idle_;  // the longest first
+    base::IntrusiveList<IdleLink, IdleLink> idle_;  // idle longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
     service::Reach reach_ = service::Reach::loopback;

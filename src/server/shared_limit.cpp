@@ -42,7 +42,7 @@ bool SharedLimit::take_connection() noexcept {
     return false;
 }
 
-// Into the reserve, as far as a half: who is connected already comes before newcomers.
+// Files may use half of the reserve: clients that are connected already come before new ones.
 bool SharedLimit::take_file() noexcept {
     const std::uint64_t others = files_.fetch_add(1, std::memory_order_relaxed);
     if (connections_.load(std::memory_order_relaxed) + others < max_descriptors_ + reserved_for_files) return true;

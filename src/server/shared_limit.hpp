@@ -11,17 +11,17 @@
 
 namespace proapi::server {
 
-// max_connections, or, where that is 0, what RLIMIT_NOFILE allows a process of that many reactors.
+// Returns max_connections or, if that is 0, what RLIMIT_NOFILE allows a process with `reactors` reactors.
 [[nodiscard]] std::uint64_t effective_max_connections(const service::Settings& settings, std::size_t reactors = 1);
-// service::list_settings() with that max_connections.
+// Returns service::list_settings() with that value of max_connections.
 [[nodiscard]] std::vector<std::pair<std::string, double>> effective_settings(const service::Settings& settings);
 
-// What the servers of one process share: the descriptors. A file that is being sent has one as a connection has.
+// The descriptors that the servers of one process share. A file that is being sent uses one, like a connection.
 class SharedLimit {
 public:
     explicit SharedLimit(const service::Settings& settings, std::size_t reactors = 1);
 
-    // Takes one, where there is one; else gives nothing.
+    // take_connection() and take_file() reserve a descriptor; they return false if none is left.
     [[nodiscard]] bool take_connection() noexcept;
     void give_connection_back() noexcept { connections_.fetch_sub(1, std::memory_order_relaxed); }
     [[nodiscard]] bool take_file() noexcept;

@@ -16,10 +16,11 @@ namespace {
             static_cast<std::uint32_t>(settings.max_empty_fragments)};
 }
 
-// What one peer may have handled in a turn: whoever fills a read with tiny messages waits for the others like anyone.
+// How many events of one peer a turn handles, so that a peer that fills a read with tiny messages does not delay the
+// others.
 constexpr int events_a_turn = 64;
 
-// From here on the copy of a message costs more than a system call of its own.
+// From this size on, copying a message costs more than a system call of its own.
 constexpr std::size_t large_message_bytes = 16 * 1024;
 
 }  // namespace
@@ -32,7 +33,7 @@ WebSocketSession::WebSocketSession(Connection& connection, service::RequestInfo 
       websocket_(new service::WebSocket(std::move(request), settings, *this)),
       timer_(&Connection::call_on_time<WebSocketSession>, this) {}
 
-// on_end() has gone before, unless there was no memory for it.
+// on_end() has been called before, unless memory ran out.
 WebSocketSession::~WebSocketSession() {
     websocket_->detach();
 }
@@ -76,8 +77,8 @@ void WebSocketSession::send(service::MessageKind kind, base::Bytes payload) {
     connection_.flush_soon();
 }
 
-// A large one is not written at the call, as send_large() does: it needs no copy to wait, and at the end of the turn
-// the kernel is asked once for all who share it.
+// Unlike send_large(), this does not write a large message at once: a shared one can wait without a copy, and at the
+// end of the turn one request to the kernel serves all connections that share it.
 void WebSocketSession::send_shared(const service::SharedMessage& message) {
     machine_.send_framed(message.frame());
     connection_.flush_soon();
@@ -97,12 +98,12 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
         timer_.cancel();
         connection_.expect_end();
     });
-    // What is queued at the peer's side must be read to reach its Close.
+    // The frames that the peer has already sent must be read to reach its Close.
     if (paused_) resume_reading();
 }
 
-// To the application the end has come by now: if `work` throws, nobody retries, so the connection is aborted when the
-// turn ends.
+// The application already sees this connection as closed. If `work` throws, nobody retries, so the connection is
+// aborted at the end of the turn.
 template <class Work>
 void WebSocketSession::begin_end(Work&& work) {
     connection_.flush_soon();
@@ -117,7 +118,7 @@ void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {
 
 void WebSocketSession::resume_reading() {
     if (!paused_) return;
-    connection_.flush_soon();  // events are taken at the turn's end, with no handler on the stack
+    connection_.flush_soon();  // the end of the turn takes the events, with no handler on the stack
 }
 
 void WebSocketSession::schedule_notify() {
@@ -131,7 +132,7 @@ void WebSocketSession::on_read(base::MutableBytes bytes) {
     machine_.feed(bytes);
     take_events();
     machine_.retain_input();
-    // Who has sent a large message goes on so, most likely.
+    // A peer that has sent a large message will most likely send more of them.
     connection_.expect_much(is_large_ || machine_.expected_payload_bytes() >= large_message_bytes);
 }
 
@@ -140,9 +141,9 @@ void WebSocketSession::take_events() {
         const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
         if (is_full || taken == events_a_turn) {
             paused_ = true;
-            if (is_full) message_began_ms_ = 0;  // what the peer sends now is not looked at: its time begins anew
+            if (is_full) message_began_ms_ = 0;  // while nothing is read, message_timeout does not run
             connection_.stop_reading();
-            if (!is_full || is_client_lost()) connection_.flush_soon();  // the rest in the next turn, or the end
+            if (!is_full || is_client_lost()) connection_.flush_soon();  // continue, or end, in the next turn
             return;
         }
         const ws::Event event = machine_.next_event();
@@ -166,7 +167,7 @@ void WebSocketSession::handle(const ws::Event& event) {
                  event.payload});
             return;
         case ws::EventKind::ping:
-            // Pongs that the peer does not read are output like any other, and bounded like it.
+            // Pongs that the peer does not read are output like any other, with the same bound.
             if (machine_.output().size_bytes() > settings_.max_buffered) {
                 websocket_->fail(ws::close_code::policy_violation, "slow consumer: max_buffered is full of pongs");
             }
@@ -190,19 +191,19 @@ void WebSocketSession::handle(const ws::Event& event) {
 }
 
 void WebSocketSession::on_read_end() {
-    if (phase_ == Phase::finished) return;  // our last words are still to be written, see on_turn_end()
-    if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what came before the end comes first
+    if (phase_ == Phase::finished) return;  // the last output is still to be written, see on_turn_end()
+    if (phase_ == Phase::open && paused_ && machine_.has_input()) return;  // what arrived before the end comes first
     connection_.abort(net::Transport::CloseMode::orderly);
 }
 
-// It has left, and the handler, which wants to end with it, reads nothing of what stands before its end.
+// Whether the client has left and the handler waits for exactly that, but does not read the messages before the end.
 bool WebSocketSession::is_client_lost() const noexcept {
     if (!connection_.has_peer_finished() || !websocket_->ends_with_client()) return false;
     return phase_ == Phase::connecting || (phase_ == Phase::open && paused_ && !websocket_->wants_messages());
 }
 
 void WebSocketSession::on_output_written(bool had_waited) {
-    if (had_waited) last_heard_ms_ = now_ms();  // a peer that reads is alive; its pong may be behind megabytes
+    if (had_waited) last_heard_ms_ = now_ms();  // a peer that reads is alive, even if its pong waits behind megabytes
     websocket_->on_drained();
 }
 
@@ -274,19 +275,20 @@ void WebSocketSession::watch_message(std::uint64_t now) {
     websocket_->fail(ws::close_code::policy_violation, "a message did not end within message_timeout");
 }
 
-// The ping may be behind megabytes that the kernel holds: whether it has delivered any since.
+// The ping may wait behind megabytes in the kernel. Returns whether the kernel has delivered any octets since the last
+// check.
 bool WebSocketSession::is_taking_output() noexcept {
     if (connection_.undelivered_octets() == 0) return false;
     const std::uint32_t delivered = connection_.delivered_octets();
     return std::exchange(delivered_, delivered) != delivered;
 }
 
-// Any octet counts as life. While nothing is read (paused), silence is ours, not the peer's; pings go all the same, so
-// that the kernel finds out about a peer that is gone.
+// Any received octet shows that the peer is alive. While reading is paused, the silence is this side's, not the peer's.
+// Pings are sent nevertheless, so that the kernel detects a peer that has disconnected.
 void WebSocketSession::check_life(std::uint64_t now) {
     const std::uint64_t interval = service::milliseconds(settings_.ping_interval),
                         timeout = service::milliseconds(settings_.ping_timeout);
-    // After a turn that took long, what has come meanwhile may not have been read yet.
+    // After a long turn, octets that have arrived may still be unread.
     if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && connection_.has_unread_octets())
         last_heard_ms_ = now;
     if (ping_sent_ms_ > last_heard_ms_ && now >= ping_sent_ms_ + timeout && is_taking_output()) last_heard_ms_ = now;

@@ -1,5 +1,5 @@
-// A WebSocket over one connection: joins that, the RFC 6455 machine and the application's end, and keeps the
-// times that the protocol leaves to the server: accept_timeout, ping_interval, message_timeout.
+// A WebSocket over one connection: joins the connection, the RFC 6455 machine and the application's end. Enforces the
+// times that the protocol leaves to the server: accept_timeout, ping_interval, ping_timeout, message_timeout.
 #pragma once
 
 #include "server/connection.hpp"
@@ -21,7 +21,7 @@ private:
     // Protocol
     void on_start(base::MutableBytes leftover) override;
     void on_read(base::MutableBytes bytes) override;
-    void on_peer_finished() override { connection_.flush_soon(); }  // on_turn_end() looks at it
+    void on_peer_finished() override { connection_.flush_soon(); }  // on_turn_end() checks for it
     void on_read_end() override;
     void on_output_written(bool had_waited) override;
     void on_turn_end() override;
@@ -62,13 +62,13 @@ private:
     const service::WebSocketSettings& settings_;
     ws::Connection machine_;
     base::IntrusivePtr<service::WebSocket> websocket_;
-    base::Timer timer_;  // accept_timeout, then the next look at life
+    base::Timer timer_;  // accept_timeout, then the next liveness check
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
-    std::uint32_t delivered_ = 0;  // when a ping was sent, or its pong looked for, last
+    std::uint32_t delivered_ = 0;  // when a ping was sent, or at the last check for its pong
     Phase phase_ = Phase::connecting;
     bool paused_ = false, notify_ = false;
-    bool is_large_ = false;    // a message of what was read last
-    bool end_failed_ = false;  // there was no memory for it
+    bool is_large_ = false;    // the last read contained a large message
+    bool end_failed_ = false;  // the end could not be carried out, for example because memory ran out
 };
 
 }  // namespace proapi::server
