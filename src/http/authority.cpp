@@ -1,6 +1,6 @@
-// Host and port as a Host field or an absolute-form target names them (RFC 9110 section 7.2, RFC 3986 section 3.2),
-// and which names mean this very machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
-// Nothing is resolved.
+// Parses host and port as a Host field or an absolute-form target contains them (RFC 9110 section 7.2, RFC 3986 section
+// 3.2), and recognizes names of the local machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section
+// 2.5.3). Does not resolve names.
 #include <algorithm>
 #include <charconv>
 
@@ -12,7 +12,7 @@
 namespace proapi::http {
 namespace {
 
-// unreserved and sub-delims, less the comma: a list of hosts is how one request gets two of them.
+// unreserved and sub-delims without the comma: with a list of hosts, one request would have two of them.
 constexpr bool is_name_octet(char c) noexcept {
     return is_letter(c) || is_digit(c) || std::string_view{"-._~!$&'()*+;="}.find(c) != std::string_view::npos;
 }
@@ -66,7 +66,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
 bool is_loopback_name(std::string_view host) noexcept {
     constexpr std::string_view name = "localhost", subdomain = ".localhost";
     if (equals_ignoring_case(host, name)) return true;
-    // The label before the dot must be there: ".localhost" is no name.
+    // ".localhost" without a label before the dot is not a name.
     if (host.size() > subdomain.size() && equals_ignoring_case(host.substr(host.size() - subdomain.size()), subdomain))
         return true;
     if (const auto ipv4 = base::parse_ipv4(host)) return ipv4->front() == 127;

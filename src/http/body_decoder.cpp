@@ -1,5 +1,5 @@
-// Request bodies (RFC 9112 sections 6.3 and 7.1). Chunk lines are read by the grammar and nothing beyond it: a sign, a
-// prefix, a stray space or a lone LF is refused. Memory grows with what has come, never with what was announced.
+// Request bodies (RFC 9112 sections 6.3 and 7.1). Chunk lines must follow the grammar exactly: a sign, a prefix, a
+// stray space or a lone LF is refused. Memory grows with the octets received, never with an announced length.
 #include "http/body_decoder.hpp"
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace proapi::http {
 namespace {
 
 constexpr std::size_t max_size_digits = 16;             // 64 bits
-constexpr std::uint64_t free_extension_bytes = 16'384;  // that no data need account for
-constexpr std::uint64_t extension_bytes_per_octet = 2;  // and as much for each octet of data
+constexpr std::uint64_t free_extension_bytes = 16'384;  // allowed without any data
+constexpr std::uint64_t extension_bytes_per_octet = 2;  // allowed in addition for each octet of data
 
 bool take_token(std::string_view& text) noexcept {
     std::size_t length = 0;
@@ -24,7 +24,7 @@ bool take_token(std::string_view& text) noexcept {
     return length > 0;
 }
 
-// RFC 9110 section 5.6.4. Controls end it in failure.
+// RFC 9110 section 5.6.4. Fails at control characters.
 bool take_quoted_string(std::string_view& text) noexcept {
     for (std::size_t at = 1; at < text.size(); ++at) {
         if (text[at] == '"') {
@@ -61,7 +61,7 @@ bool is_chunk_extension(std::string_view text) noexcept {
 }  // namespace
 
 BodyDecoder::BodyDecoder(const RequestHead& head, const BodyLimits& limits) : limits_(limits) {
-    // Room for the sums below; no line will ever be that long.
+    // Keeps the sums below from overflowing; no line is ever that long.
     constexpr std::size_t longest = std::numeric_limits<std::size_t>::max() / 2;
     limits_.max_chunk_line_bytes = std::min(limits_.max_chunk_line_bytes, longest);
     limits_.max_trailer_bytes = std::min(limits_.max_trailer_bytes, longest);
@@ -110,14 +110,15 @@ void BodyDecoder::fail(ErrorCode error) {
     state_ = ParseState::failed;
 }
 
-// It grows by half, so that copying stays linear; a body of announced length never owns more than that.
+// The capacity grows by half of the size, so that copying stays linear. A body of announced length never reserves more
+// than that length.
 void BodyDecoder::make_room_for(std::size_t count) {
     const std::size_t size = body_.size() + count;
     if (size <= body_.capacity()) return;
     std::size_t roomy = size + size / 2;
     if (phase_ == Phase::length)
         roomy = static_cast<std::size_t>(std::min<std::uint64_t>(roomy, body_.size() + remaining_));
-    std::string moved;  // std::string::reserve() would double what there is
+    std::string moved;  // std::string::reserve() would double the capacity
     moved.reserve(roomy);
     moved.append(body_);
     body_ = std::move(moved);
@@ -138,7 +139,7 @@ void BodyDecoder::take_data(std::string_view& input) {
     }
 }
 
-// CRLF and nothing else; a CR that has come waits in line_.
+// Expects CRLF and nothing else; line_ holds a CR that has arrived.
 void BodyDecoder::take_chunk_end(std::string_view& input) {
     const char expected = line_.empty() ? '\r' : '\n';
     const char came = input.front();
@@ -153,7 +154,7 @@ void BodyDecoder::take_chunk_end(std::string_view& input) {
 }
 
 void BodyDecoder::take_chunk_line(std::string_view& input) {
-    // Limit, CR, LF or one octet too many: what lies beyond is not looked at.
+    // The limit, CR and LF, or one octet too many: nothing beyond that is examined.
     const std::string_view window = input.substr(0, limits_.max_chunk_line_bytes + 2 - line_.size());
     const std::size_t line_feed = window.find('\n');
     const std::string_view piece = window.substr(0, line_feed);
@@ -185,7 +186,7 @@ void BodyDecoder::begin_chunk(std::string_view line) {
     if (size > limits_.max_body_bytes - data_bytes_) {
         return fail(ErrorCode::body_too_long);
     }
-    // Extensions carry nothing to the application: a body must not be a pretext for endless ones.
+    // Extensions carry nothing for the application, so their total length is bounded.
     extension_bytes_ += extension.size();
     if (extension_bytes_ > free_extension_bytes + extension_bytes_per_octet * data_bytes_) {
         return fail(ErrorCode::chunk_extensions_too_long);
@@ -195,7 +196,7 @@ void BodyDecoder::begin_chunk(std::string_view line) {
 }
 
 void BodyDecoder::take_trailer_line(std::string_view& input) {
-    // The CRLF that ends the section is not held against the limit.
+    // The CRLF that ends the section does not count against the limit.
     const std::size_t budget = limits_.max_trailer_bytes + 2;
     const std::string_view window = input.substr(0, budget - trailer_bytes_ + 1);
     const std::size_t line_feed = window.find('\n');
@@ -217,7 +218,8 @@ void BodyDecoder::take_trailer_line(std::string_view& input) {
     } else if (const auto field = parse_field_line(line); !field) {
         fail(field.error());
     }
-    // RFC 9110 section 6.5.1: a trailer field is dropped unless its meaning is known to allow merging; none is here.
+    // RFC 9110 section 6.5.1: a trailer field is dropped unless its definition allows merging. No such field is known
+    // here.
     line_.clear();
 }
 

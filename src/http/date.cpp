@@ -1,5 +1,5 @@
-// HTTP dates (RFC 9110 section 5.6.7): IMF-fixdate written, all three forms read. No clock: the century of RFC 850's
-// two-digit years is the one in which the day of the week agrees, which decides between 19xx and 20xx always.
+// HTTP dates (RFC 9110 section 5.6.7): writes IMF-fixdate, parses all three forms. Uses no clock: the century of RFC
+// 850's two-digit years is the one in which the day of the week is right, which always decides between 19xx and 20xx.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 7> long_days{"Sunday",   "Monday", "Tuesd
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::int64_t seconds_per_day = 86'400;
-// What four digits of a year can say: 0000-01-01 to 9999-12-31.
+// The range of four-digit years: 0000-01-01 to 9999-12-31.
 constexpr std::int64_t first_second = -62'167'219'200, last_second = 253'402'300'799;
 
 struct DateFields {
@@ -26,7 +26,7 @@ struct DateFields {
 std::optional<std::int64_t> to_unix(const DateFields& fields) noexcept {
     using namespace std::chrono;
     const year_month_day date{year{fields.year}, month{fields.month}, day{fields.day}};
-    // second 60 is a leap second by the grammar: the next minute begins.
+    // Second 60 is a leap second in the grammar: it is read as the beginning of the next minute.
     if (!date.ok() || fields.hour > 23 || fields.minute > 59 || fields.second > 60) return std::nullopt;
     const sys_days midnight{date};
     if (weekday{midnight}.c_encoding() != fields.weekday) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<std::int64_t> to_unix(const DateFields& fields) noexcept {
            fields.second;
 }
 
-// Reads from the front of a text; once something did not fit, `ok` stays false.
+// Reads from the front of a text. After the first mismatch `ok` stays false.
 struct Reader {
     std::string_view rest;
     bool ok = true;

@@ -1,5 +1,5 @@
-// What can be wrong with a message, a route or a response, and the words for it: one code each, one table of texts. A
-// text says what was expected and what came. No text is made before it is asked for, unless it quotes what came.
+// What can be wrong with a message, a route or a response: one code per error and one table of texts. A text says what
+// was expected and what arrived. Texts are built on demand, unless they quote what arrived.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace proapi::http {
 
 enum class ErrorCode : std::uint8_t {
-    none,  // of a parser that has not failed, and of a check that found nothing
+    none,  // a parser has not failed, or a check has found nothing
 
     // lines and fields (RFC 9112 sections 2.2 and 5)
     bare_lf,
@@ -37,7 +37,7 @@ enum class ErrorCode : std::uint8_t {
     bad_target_form,
     bad_target_authority,
 
-    // what the fields mean for the message (RFC 9112 sections 3.2 and 6, RFC 9110 section 10.1.1)
+    // framing and other fields that affect the whole message (RFC 9112 sections 3.2 and 6, RFC 9110 section 10.1.1)
     several_hosts,
     no_host,
     bad_host,
@@ -112,8 +112,8 @@ enum class ErrorCode : std::uint8_t {
     bad_header_value,
 };
 
-// A status is what a client is answered with, 0 for mistakes of the application. In a text each "{}" stands for
-// something that came.
+// `status` is the status of the answer to the client, or 0 for mistakes of the application. Each "{}" in a text stands
+// for a value.
 struct ErrorMeaning {
     int status;
     std::string_view text;
@@ -125,9 +125,9 @@ struct Error {
     std::string text;
     [[nodiscard]] int status() const noexcept { return describe(code).status; }
 };
-// With `values` in the place of each "{}" of the code's text.
+// Replaces each "{}" of the code's text with the next of `values`.
 [[nodiscard]] Error make_error(ErrorCode code, std::initializer_list<std::string_view> values = {});
-// The same error, with `where` and a colon before its text: "part 3: expected ...".
+// Returns the same error with `where` and a colon before its text: "part 3: expected ...".
 [[nodiscard]] Error with_context(std::string_view where, Error error);
 
 template <class T>

@@ -1,4 +1,4 @@
-// Which kind of form a body is, and the boundary that a multipart one announces.
+// Determines the kind of form, and the boundary of a multipart form.
 #include "http/form.hpp"
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace {
 constexpr std::string_view urlencoded_type = "application/x-www-form-urlencoded";
 constexpr std::string_view multipart_type = "multipart/form-data";
 
-// RFC 2046 section 5.1.1, with all of visible ASCII: tokens have more than its bchars. A space at the end would be
-// taken for the white space that may follow a delimiter.
+// RFC 2046 section 5.1.1, extended to all visible ASCII, since tokens allow more than its bchars. A space at the end
+// would be taken for the white space that may follow a delimiter.
 bool is_boundary(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 70 && text.back() != ' ' &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });

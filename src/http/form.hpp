@@ -1,4 +1,4 @@
-// Forms in request bodies that are there whole: application/x-www-form-urlencoded (URL Standard section 5.1) and
+// Forms in complete request bodies: application/x-www-form-urlencoded (URL Standard section 5.1) and
 // multipart/form-data (RFC 7578, RFC 2046 section 5.1.1).
 #pragma once
 
@@ -13,11 +13,11 @@
 namespace proapi::http {
 
 inline constexpr std::size_t max_form_parts = 1000;  // fields and files of either kind of form; more: 400
-// Of one part of a multipart/form-data body; the octets with all line ends.
+// For one part of a multipart/form-data body; the octets include all line ends.
 inline constexpr std::size_t max_part_fields = 16;
 inline constexpr std::size_t max_part_head_bytes = 4096;
 
-// Names are UTF-8. What the client calls its file is no path: it may say "../../etc/passwd", or nothing.
+// Names are UTF-8. The client's name for its file is not a path: it may be "../../etc/passwd", or empty.
 struct FormFile {
     std::string name;
     std::string filename;
@@ -30,8 +30,8 @@ struct Form {
     std::vector<FormFile> files;  // in order
 };
 
-// `content_type` is the request's field, empty where there is none. Linear in the body, of whose files nothing is
-// copied. Fails with status 415 for another type of body, 400 for a malformed one or too many parts.
+// `content_type` is the request's field, or empty if there is none. Linear in the size of the body; the data of files
+// is not copied. Fails with status 415 for another type of body, and with 400 for a malformed one or too many parts.
 [[nodiscard]] Result<Form> parse_form(std::string_view content_type, std::string_view body);
 
 }  // namespace proapi::http

@@ -1,5 +1,5 @@
-// Header fields: lookup in the order they came, and the grammar of names, values and lists (RFC 9110 section 5).
-// It knows no field by name: what a field means is for those who ask.
+// Header fields: lookup in the order of arrival, and the grammar of names, values and lists (RFC 9110 section 5). It
+// knows no field by name; callers interpret fields.
 #include "http/headers.hpp"
 
 #include <algorithm>
@@ -30,12 +30,13 @@ struct FieldSizes {
 };
 
 FieldSizes sizes_at(const char* octets) noexcept {
-    FieldSizes sizes;  // they stand unaligned
+    FieldSizes sizes;  // may be unaligned
     std::memcpy(&sizes, octets, sizeof sizes);
     return sizes;
 }
 
-// Takes the next member off the front of `rest`, trimmed, maybe empty. A comma inside a quoted string does not end it.
+// Takes the next member off the front of `rest`; it is trimmed and may be empty. A comma inside a quoted string does
+// not end it.
 std::string_view take_member(std::string_view& rest) noexcept {
     bool quoted = false;
     std::size_t at = 0;

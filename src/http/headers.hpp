@@ -1,4 +1,4 @@
-// Header fields in the order they came: an ordered multimap with case-insensitive names (RFC 9110 section 5).
+// Header fields in the order of arrival: an ordered multimap with case-insensitive names (RFC 9110 section 5).
 #pragma once
 
 #include <cstddef>
@@ -17,12 +17,12 @@ struct Header {
     friend bool operator==(const Header&, const Header&) = default;
 };
 
-// All fields stand in one run of octets, so that those of a whole head are one allocation, and a connection that keeps
-// them for hours pays for little more than their text:
+// All fields are stored in one block of octets, so that the fields of a whole head need one allocation, and a
+// connection that keeps them for hours pays for little more than their text:
 //
 //   | size of name, 4 octets | size of value, 4 octets | name | value |  next field ...
 //
-// Views into it live until the next change.
+// Views into the block live until the next change.
 class Headers {
 public:
     class Iterator;
@@ -35,15 +35,15 @@ public:
     // Throws std::length_error for a value of 4 GiB and more.
     void add(std::string_view name, std::string_view value);
     void remove(std::string_view name);
-    // Room for fields of `text_bytes` octets, names and values, as a hint.
+    // Reserves room for fields of `text_bytes` octets, names and values together; a hint.
     void reserve(std::size_t text_bytes) { fields_.reserve(text_bytes); }
 
-    // The last value of that name, any case.
+    // Returns the last value of that name, ignoring case.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
     [[nodiscard]] std::vector<std::string_view> getlist(std::string_view name) const;
     [[nodiscard]] bool contains(std::string_view name) const noexcept { return get(name).has_value(); }
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept;
-    // Whether `token` is a member, any case, of the comma-separated list in all fields of that name.
+    // Whether the comma-separated list in all fields of that name contains `token`, ignoring case.
     [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
@@ -84,14 +84,15 @@ inline Headers::Iterator Headers::end() const noexcept {
     return Iterator(fields_.data() + fields_.size());
 }
 
-// ASCII only, as field names are.
+// ASCII only; field names are ASCII.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 // RFC 9110 section 5.6.2: token characters, at least one.
 [[nodiscard]] bool is_token(std::string_view text) noexcept;
-// RFC 9110 section 5.5 for sending: visible ASCII, SP and HTAB, so no CR, LF, NUL, other control or obs-text (from
-// 0x80); no white space at the ends. An empty value is one.
+// RFC 9110 section 5.5 for sending: visible ASCII, SP and HTAB, so no CR, LF, NUL, other controls or obs-text (from
+// 0x80); no white space at the ends. The empty value is valid.
 [[nodiscard]] bool is_field_value(std::string_view text) noexcept;
-// The members of a comma-separated list, trimmed, empty ones left out. A comma in a quoted string does not separate.
+// Returns the members of a comma-separated list, trimmed and without empty ones. A comma in a quoted string does not
+// separate.
 [[nodiscard]] std::vector<std::string_view> split_list(std::string_view value);
 
 }  // namespace proapi::http

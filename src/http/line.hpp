@@ -1,5 +1,5 @@
-// What request heads, chunk lines and trailers share: lines that end with CRLF, and the field line
-// (RFC 9112 sections 2.2 and 5). A piece of the `http` layer's inside; nothing outside it needs these.
+// Shared by request heads, chunk lines and trailers: lines that end with CRLF, and field lines (RFC 9112 sections 2.2
+// and 5). Internal to the `http` layer.
 #pragma once
 
 #include <cstddef>
@@ -9,20 +9,20 @@
 
 namespace proapi::http {
 
-// Whether a line has more than `limit` octets before its CRLF. `line` is what came of it so far without the LF: a CR
-// at the end may be the line end's, so that the answer turns true at the same octet however the input is cut.
+// Whether a line has more than `limit` octets before its CRLF. `line` is what has arrived of it so far, without the LF.
+// A CR at the end may belong to the line end, so the result becomes true at the same octet however the input is cut.
 [[nodiscard]] constexpr bool exceeds(std::string_view line, std::size_t limit) noexcept {
     return line.size() > limit && (line.size() - limit > 1 || line.back() != '\r');
 }
 
-// Takes the CR off a line whose LF has come.
+// Removes the CR from a line whose LF has arrived.
 [[nodiscard]] ErrorCode strip_line_end(std::string_view& line) noexcept;
 
 struct FieldLine {
-    std::string_view name, value;  // views of the line; the value without white space around it
+    std::string_view name, value;  // views of the line; the value is trimmed
 };
 
-// A field line without its CRLF (RFC 9112 section 5).
+// Parses a field line without its CRLF (RFC 9112 section 5).
 [[nodiscard]] base::Result<FieldLine, ErrorCode> parse_field_line(std::string_view line) noexcept;
 
 }  // namespace proapi::http

@@ -1,4 +1,4 @@
-// Media types by file name ending (the IANA registry): a table of what web applications serve. Text is UTF-8.
+// Media types by file name extension (the IANA registry), for the files that web applications serve. Text is UTF-8.
 #include <array>
 #include <utility>
 

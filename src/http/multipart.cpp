@@ -17,7 +17,7 @@ namespace {
 // ---- delimiters -----------------------------------------------------------------------------------------------------
 
 struct Delimiter {
-    std::size_t begin;  // of the CRLF before it, which belongs to it and not to the data
+    std::size_t begin;  // of the CRLF before it, which belongs to the delimiter and not to the data
     std::size_t end;    // after the CRLF that ends its line
     bool is_last;       // "--boundary--"
 };
@@ -34,8 +34,8 @@ public:
         return next(0);
     }
 
-    // The first that begins at `from` or later. Linear: CR begins `text_` and does not come again in it, so that what
-    // was compared with it in vain is not looked at again.
+    // Returns the first delimiter that begins at `from` or later. Linear: `text_` begins with CR and contains no other,
+    // so octets of a failed comparison need not be examined again.
     [[nodiscard]] std::optional<Delimiter> next(std::size_t from) const {
         for (std::size_t at = body_.find(text_, from); at != std::string_view::npos; at = body_.find(text_, from)) {
             from = at + text_.size();
@@ -45,7 +45,8 @@ public:
     }
 
 private:
-    // The rest of its line, from `at`. Nothing where the line goes on: it is of another boundary, or data.
+    // Reads the rest of the delimiter's line from `at`. Returns nullopt if the line continues: it is another boundary,
+    // or data.
     [[nodiscard]] std::optional<Delimiter> read(std::size_t begin, std::size_t at) const noexcept {
         const bool is_last = body_.substr(at, 2) == "--";
         if (is_last) at += 2;
@@ -67,8 +68,8 @@ struct PartHead {
     bool has_disposition = false, has_type = false, has_encoding = false;
 };
 
-// What browsers (HTML Standard, "multipart/form-data encoding algorithm") and others escape in a quoted name. A
-// backslash before another octet is one: Windows paths.
+// Decodes what browsers (HTML Standard, "multipart/form-data encoding algorithm") and other clients escape in a quoted
+// name. A backslash before any other octet stands for itself: Windows paths.
 std::string decode_quoted(std::string_view quoted) {
     static constexpr auto escapes = std::to_array<std::pair<std::string_view, char>>(
         {{"\\\"", '"'}, {"\\\\", '\\'}, {"%22", '"'}, {"%0D", '\r'}, {"%0A", '\n'}});
@@ -108,7 +109,7 @@ Result<void> read_name(const Parameter& parameter, std::optional<std::string>& n
     return {};
 }
 
-// UTF-8'en'%e2%82%ac (RFC 8187 section 3.2.1); some clients put quotes around it.
+// UTF-8'en'%e2%82%ac (RFC 8187 section 3.2.1); some clients put quotes around the value.
 Result<void> read_extended_name(const Parameter& parameter, std::optional<std::string>& name) {
     if (name) return make_error(ErrorCode::part_name_twice, {parameter.name});
     const std::size_t charset_end = parameter.value.find('\'');
@@ -139,21 +140,21 @@ Result<void> read_disposition(std::string_view value, PartHead& head) {
         } else if (equals_ignoring_case(parameter.name, "filename")) {
             read = read_name(parameter, head.filename);
         } else if (equals_ignoring_case(parameter.name, "filename*")) {
-            // RFC 7578 section 4.2: it MUST NOT be sent. Older clients do; what they send is a file all the same.
+            // RFC 7578 section 4.2: MUST NOT be sent. Older clients do send it, and their part is nevertheless a file.
             read = read_extended_name(parameter, extended);
         } else if (equals_ignoring_case(parameter.name.substr(0, 9), "filename*")) {
-            // The pieces of RFC 2231 section 3: without them a file would be taken for a text.
+            // The pieces of RFC 2231 section 3. Ignoring them would turn a file into a text field.
             read = make_error(ErrorCode::filename_in_pieces, {quoted(parameter.name)});
         }
         if (!read) return read;
     }
-    if (extended) head.filename = std::move(extended);  // RFC 6266 section 4.3: it is preferred
+    if (extended) head.filename = std::move(extended);  // RFC 6266 section 4.3: preferred
     if (!head.name) return make_error(ErrorCode::no_part_name);
     return {};
 }
 
 Result<void> read_encoding(std::string_view value) {
-    // RFC 7578 section 4.7: deprecated. What these three say is that nothing is encoded.
+    // RFC 7578 section 4.7: deprecated. These three mean that nothing is encoded.
     for (const std::string_view plain : {"7bit", "8bit", "binary"})
         if (equals_ignoring_case(value, plain)) return {};
     return make_error(ErrorCode::bad_part_encoding, {quoted(value)});
@@ -177,10 +178,11 @@ Result<void> read_field(const FieldLine& field, PartHead& head) {
     return read;
 }
 
-// Takes the head off the front of `part`, which ends where the next delimiter begins.
+// Takes the head off the front of `part`, which ends at the beginning of the next delimiter.
 Result<void> take_head(std::string_view& part, PartHead& head) {
     const std::size_t size = part.size();
-    // RFC 2046 section 5.1.1: the empty line may be missing where there is no data; its CRLF is then the delimiter's.
+    // RFC 2046 section 5.1.1: if there is no data, the empty line may be missing; its CRLF then belongs to the
+    // delimiter.
     for (std::size_t fields = 0; !part.empty(); ++fields) {
         const std::size_t taken = size - part.size();
         std::string_view line = part.substr(0, max_part_head_bytes - taken);
@@ -207,9 +209,9 @@ Result<void> read_part(std::string_view part, Form& form) {
     PartHead head;
     if (auto taken = take_head(part, head); !taken) return taken;
     if (head.filename) {
-        // A file field that was left empty.
+        // A file field that the user left empty.
         if (head.filename->empty() && part.empty()) return {};
-        // RFC 7578 section 4.4, and RFC 2045 section 5.2 for one that says nothing.
+        // RFC 7578 section 4.4, and RFC 2045 section 5.2 for an empty Content-Type.
         const std::string_view type = head.content_type.empty() ? "text/plain" : head.content_type;
         form.files.push_back({std::move(*head.name), std::move(*head.filename), type, part});
         return {};
@@ -229,7 +231,7 @@ Result<Form> parse_multipart(std::string_view boundary, std::string_view body) {
     for (std::size_t number = 1; !delimiter->is_last; ++number) {
         if (number > max_form_parts) return make_error(ErrorCode::too_many_parts, {std::to_string(max_form_parts)});
         const std::size_t begin = delimiter->end;
-        // The CRLF of one delimiter's line may be the next one's: nothing is between them.
+        // The CRLF that ends one delimiter's line may begin the next delimiter: the part between them is empty.
         delimiter = delimiters.next(begin - 2);
         if (!delimiter) return make_error(ErrorCode::no_last_boundary);
         const std::string_view part = body.substr(begin, std::max(delimiter->begin, begin) - begin);

@@ -8,7 +8,8 @@
 namespace proapi::http {
 namespace {
 
-// Takes a quoted string off the front of `rest`, its opening quote being there. False: it has no closing one.
+// Takes a quoted string off the front of `rest`, which begins with its opening quote. Returns false if there is no
+// closing quote.
 bool take_quoted(std::string_view& rest, std::string_view& value) noexcept {
     std::size_t end = 1;
     while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
@@ -18,7 +19,7 @@ bool take_quoted(std::string_view& rest, std::string_view& value) noexcept {
     return true;
 }
 
-// Takes "name=value" off the front of `rest`, or "name" if the grammar has it.
+// Takes "name=value" off the front of `rest`, or "name" if the grammar allows it.
 ErrorCode take_parameter(std::string_view& rest, Parameter& parameter, ParameterGrammar grammar) noexcept {
     parameter.name = rest.substr(0, rest.find_first_of("=;"));
     rest.remove_prefix(parameter.name.size());

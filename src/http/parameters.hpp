@@ -1,6 +1,6 @@
 // Parameters of a field's value: "form-data; name=a; filename=\"b.txt\"" (RFC 9110 section 5.6.6), and those of
-// Sec-WebSocket-Extensions (RFC 6455 section 9.1). What is escaped in a quoted value is left to those who know the
-// field: they differ over it.
+// Sec-WebSocket-Extensions (RFC 6455 section 9.1). Escapes in a quoted value are left to the callers, since fields
+// differ in their escapes.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,30 @@
 namespace proapi::http {
 
 enum class ParameterGrammar : std::uint8_t {
-    rfc_9110,  // each has a value; an empty one ("a;;b=c", "a;") is none
-    rfc_6455,  // a value may be missing, with its equals sign ("a; b"); an empty one is malformed
+    rfc_9110,  // each has a value; empty parameters ("a;;b=c", "a;") are skipped
+    rfc_6455,  // a value may be missing, together with its equals sign ("a; b"); empty parameters are malformed
 };
 
 struct Parameter {
     std::string_view name;   // any case
-    std::string_view value;  // without its quotes, its escapes as they came
+    std::string_view value;  // without its quotes, but with its escapes
     bool is_quoted = false;
     bool has_value = true;
 };
 
-// Views of the text that was parsed, or of constants.
+// Views of the parsed text, or of constants.
 struct ParameterizedValue {
     std::string_view value;  // before the first ";", without white space around it
     std::vector<Parameter> parameters;
-    ErrorCode error = ErrorCode::none;  // the value is there all the same
+    ErrorCode error = ErrorCode::none;  // `value` is valid even after an error
 };
 
-// Linear.
+// Linear in the size of `text`.
 [[nodiscard]] ParameterizedValue parse_parameters(std::string_view text,
                                                   ParameterGrammar grammar = ParameterGrammar::rfc_9110);
 
-// A quoted value's text, for fields where RFC 9110 section 5.6.4 holds: a quoted-pair is its second octet.
+// Returns the text of a quoted value, for fields that follow RFC 9110 section 5.6.4: a quoted-pair stands for its
+// second octet.
 [[nodiscard]] std::string without_escapes(std::string_view quoted);
 
 }  // namespace proapi::http

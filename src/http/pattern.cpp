@@ -1,4 +1,4 @@
-// Route patterns: "/chat/{room}/{page:int}" taken apart, or what is wrong with it, in one sentence for its author.
+// Parses route patterns such as "/chat/{room}/{page:int}", or says in one sentence what is wrong with them.
 #include <algorithm>
 
 #include "http/router.hpp"
@@ -17,7 +17,7 @@ std::optional<Converter> converter_named(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-// What both Python and C++ can take as a parameter's name.
+// Whether both Python and C++ accept `text` as the name of a parameter.
 bool is_identifier(std::string_view text) noexcept {
     return !text.empty() && !is_digit(text.front()) &&
            std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
@@ -63,7 +63,7 @@ Result<Pattern::Segment> parse_segment(std::string_view text) {
     return Pattern::Segment{*std::move(literal), std::nullopt};
 }
 
-// What only the whole shows: `path` takes the rest, names are arguments.
+// Checks what a single segment does not show: `path` comes last, and no name occurs twice.
 Result<void> check_parameters(const Pattern& pattern) {
     const auto parameters = pattern.parameters();
     for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -99,7 +99,7 @@ Result<Pattern> parse_pattern(std::string_view text) {
         rest.remove_prefix(1);
         const std::string_view piece = rest.substr(0, rest.find('/'));
         rest.remove_prefix(piece.size());
-        // Only the last segment may be empty: "/" and "/a/" are paths of their own.
+        // Only the last segment may be empty: "/" and "/a/" are distinct paths.
         if (piece.empty() && !rest.empty()) return make_error(ErrorCode::empty_segment, {quoted(text)});
         auto segment = parse_segment(piece);
         if (!segment) return std::move(segment).error();

@@ -1,4 +1,5 @@
-// What a head's text is asked for again and again: the parts of its target (RFC 9112 section 3.2), and whom it is for.
+// Finds the parts of the target in a head's text on each call (RFC 9112 section 3.2), and the host that the request is
+// for.
 #include "http/request.hpp"
 
 #include "http/request_target.hpp"

@@ -1,6 +1,7 @@
-// Request heads of HTTP/1.1 (RFC 9112 sections 2-6). Each line is judged when its LF arrives, each limit at the octet
-// that passes it, so that the outcome is the same however the input is cut; an octet is searched for LF once.
-// It must not know routes or bodies: what the fields mean for the connection is settled here, the rest is kept as text.
+// Request heads of HTTP/1.1 (RFC 9112 sections 2-6). Each line is checked when its LF arrives, and each limit at the
+// octet that exceeds it, so that the outcome is the same however the input is cut. Each octet is searched for LF once.
+// The parser must not know routes or bodies: it determines what the fields mean for the connection and keeps the rest
+// as text.
 #include "http/request_parser.hpp"
 
 #include <algorithm>
@@ -17,19 +18,19 @@ namespace {
 
 constexpr std::size_t first_reserve_bytes = 1024;
 
-// RFC 9112 section 2.3: HTTP-name is case-sensitive, one digit each side of the dot.
+// RFC 9112 section 2.3: HTTP-name is case-sensitive, with one digit on each side of the dot.
 constexpr bool is_version(std::string_view text) noexcept {
     return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
 }
 
-// 1*DIGIT that fits: no sign, no list, no white space (RFC 9110 section 8.6).
+// 1*DIGIT that fits into 64 bits: no sign, no list, no white space (RFC 9110 section 8.6).
 bool parse_length(std::string_view text, std::uint64_t& length) noexcept {
     if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return false;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
     return error == std::errc{} && end == text.data() + text.size();
 }
 
-// Whether the list names a coding other than chunked and is well formed otherwise: 501 rather than 400.
+// Whether the list is well formed and contains a coding other than chunked, which calls for 501 instead of 400.
 bool names_unknown_coding(std::string_view codings) {
     const auto members = split_list(codings);
     return std::all_of(members.begin(), members.end(), is_token) &&
@@ -45,7 +46,7 @@ std::size_t RequestParser::feed(base::Bytes bytes) {
         buffer_.reserve(std::min({input.size(), limits_.max_head_bytes, first_reserve_bytes}));
     }
     while (state_ == ParseState::need_data && !input.empty()) {
-        // One octet beyond the limit shows that it is passed; no more is looked at.
+        // One octet beyond the limit shows that it is exceeded; nothing after that is examined.
         const std::size_t room = limits_.max_head_bytes - buffer_.size();
         const std::string_view window = input.substr(0, room == std::string_view::npos ? room : room + 1);
         const std::size_t line_feed = window.find('\n');
@@ -69,7 +70,7 @@ std::size_t RequestParser::feed(base::Bytes bytes) {
 
 RequestHead RequestParser::take_head() {
     RequestHead head = std::exchange(head_, RequestHead{});
-    std::string{}.swap(buffer_);  // an idle connection owns no buffer; assignment would keep the capacity
+    std::string{}.swap(buffer_);  // an idle connection keeps no buffer; assignment would keep the capacity
     line_start_ = fields_seen_ = 0;
     in_fields_ = skipped_blank_line_ = false;
     state_ = ParseState::need_data;
@@ -99,7 +100,7 @@ void RequestParser::take_line() {
 }
 
 void RequestParser::take_request_line(std::string_view line) {
-    // RFC 9112 section 3: exactly one SP between the parts. Reading white space leniently is a MAY, declined.
+    // RFC 9112 section 3: exactly one SP between the parts. A parser MAY be lenient about white space; this one is not.
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == last || line.find(' ', first + 1) != last) {
@@ -115,8 +116,8 @@ void RequestParser::take_request_line(std::string_view line) {
     if (const ErrorCode error = check_target(method, target); error != ErrorCode::none) return fail(error);
     head_.method = method;
     head_.target = target;
-    head_.headers.reserve(buffer_.capacity());  // the whole head, where it came in one piece
-    // RFC 9110 section 2.5: a higher minor version is read as the highest one understood.
+    head_.headers.reserve(buffer_.capacity());  // the size of the whole head if it arrived in one piece
+    // RFC 9110 section 2.5: a higher minor version is treated as the highest one understood.
     head_.minor_version = version[7] == '0' ? 0 : 1;
     in_fields_ = true;
 }
@@ -142,7 +143,7 @@ bool RequestParser::settle_host() {
     if (hosts.size() > 1) {
         fail(ErrorCode::several_hosts);
     } else if (hosts.empty() && head_.minor_version >= 1) {
-        // RFC 9112 section 3.2: MUST be refused, whatever form the target has.
+        // RFC 9112 section 3.2: MUST be refused, whatever the form of the target.
         fail(ErrorCode::no_host);
     } else if (!hosts.empty() && !parse_authority(hosts.front())) {
         fail(ErrorCode::bad_host);
@@ -154,7 +155,7 @@ bool RequestParser::settle_framing() {
     const auto lengths = head_.headers.getlist("Content-Length");
     const auto codings = head_.headers.getlist("Transfer-Encoding");
     if (!codings.empty()) {
-        // RFC 9112 sections 6.1 and 6.3: each of these is how a request is smuggled past one of two readers.
+        // RFC 9112 sections 6.1 and 6.3: each of these allows request smuggling, if two recipients differ over it.
         if (!lengths.empty()) {
             fail(ErrorCode::two_framings);
         } else if (head_.minor_version == 0) {
@@ -178,7 +179,7 @@ bool RequestParser::settle_framing() {
 }
 
 bool RequestParser::settle_expectation() {
-    // RFC 9110 section 10.1.1: an expectation of HTTP/1.0 MUST be ignored.
+    // RFC 9110 section 10.1.1: an expectation in an HTTP/1.0 request MUST be ignored.
     if (head_.minor_version == 0) return true;
     for (const std::string_view expectation : head_.headers.getlist("Expect")) {
         if (!equals_ignoring_case(expectation, "100-continue")) {

@@ -1,6 +1,6 @@
-// Request heads of HTTP/1.1, strictly (RFC 9112 sections 2-6): octets in, one head or one refusal out. No I/O.
-// Linear in its input however the input is cut. What is ambiguous is refused: two lengths, a length and a transfer
-// coding, bare CR or LF, obs-fold, white space before the colon. A refusal always ends the connection.
+// A strict parser for request heads of HTTP/1.1 (RFC 9112 sections 2-6): takes octets, returns one head or one refusal.
+// No I/O. Linear in its input however the input is cut. Ambiguous heads are refused: two lengths, a length and a
+// transfer coding, bare CR or LF, obs-fold, white space before the colon. A refusal always ends the connection.
 #pragma once
 
 #include <cstddef>
@@ -26,16 +26,16 @@ class RequestParser {
 public:
     explicit RequestParser(const HeadLimits& limits) noexcept : limits_(limits) {}
 
-    // Takes octets of the head; gives how many it took. It stops at the head's end: the rest is the body's.
-    // After `complete`, call take_head() before the next feed(); after `failed` nothing more is taken.
+    // Takes octets of the head and returns how many it took. It stops at the end of the head: the rest belongs to the
+    // body. After `complete`, call take_head() before the next feed(). After `failed`, it takes nothing more.
     std::size_t feed(base::Bytes bytes);
     [[nodiscard]] ParseState state() const noexcept { return state_; }
-    // Why it has failed; `none` if it has not.
+    // Why parsing failed; `none` if it has not.
     [[nodiscard]] ErrorCode error() const noexcept { return error_; }
-    // Whether an octet of the next head has come (decides between idle keep-alive and head_timeout).
+    // Whether an octet of the next head has arrived (decides between idle keep-alive and head_timeout).
     [[nodiscard]] bool has_begun() const noexcept { return !buffer_.empty() || state_ != ParseState::need_data; }
     [[nodiscard]] std::size_t buffered_bytes() const noexcept { return buffer_.size(); }
-    // The finished head; the parser is ready for the next request.
+    // Returns the complete head and prepares the parser for the next request.
     [[nodiscard]] RequestHead take_head();
 
 private:
@@ -50,10 +50,10 @@ private:
 
     HeadLimits limits_;
     ParseState state_ = ParseState::need_data;
-    std::string buffer_;               // the head so far; empty while nothing of it has come
-    std::size_t line_start_ = 0;       // where in buffer_ the current line begins
-    bool in_fields_ = false;           // past the request line
-    bool skipped_blank_line_ = false;  // the one tolerated before the request line
+    std::string buffer_;               // the head so far; empty until its first octet arrives
+    std::size_t line_start_ = 0;       // position of the current line in buffer_
+    bool in_fields_ = false;           // after the request line
+    bool skipped_blank_line_ = false;  // the one allowed before the request line
     std::size_t fields_seen_ = 0;
     RequestHead head_;
     ErrorCode error_ = ErrorCode::none;

@@ -1,4 +1,4 @@
-// The request target taken apart (RFC 9112 section 3.2). Nothing is decoded or normalised here.
+// Splits the request target (RFC 9112 section 3.2). Nothing is decoded or normalised here.
 #include "http/request_target.hpp"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ Target split_target(std::string_view method, std::string_view target) noexcept {
     const std::size_t authority_end = std::min(rest.find_first_of("/?"), rest.size());
     parts.authority = rest.substr(0, authority_end);
     split_query(rest.substr(authority_end), parts);
-    // RFC 9112 section 3.2.4: OPTIONS for an absolute URI without path and query asks about the server as a whole.
+    // RFC 9112 section 3.2.4: OPTIONS for an absolute URI without path and query refers to the server as a whole.
     if (parts.raw_path.empty()) parts.raw_path = method == "OPTIONS" && authority_end == rest.size() ? "*" : "/";
     return parts;
 }

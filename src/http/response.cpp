@@ -1,6 +1,6 @@
-// Response heads and chunk prefixes, written (RFC 9112 sections 4, 6, 7.1 and 9.6). What an application contributed is
-// checked by check_response() before; the writer itself adds framing and Connection, so that neither can contradict
-// what the engine does next.
+// Writes response heads and chunk prefixes (RFC 9112 sections 4, 6, 7.1 and 9.6). check_response() has already checked
+// what the application contributed. The writer itself adds framing and Connection, so that neither can contradict what
+// the engine does next.
 #include "http/response.hpp"
 
 #include <array>
@@ -22,12 +22,13 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
     out.append(name).append(": ").append(value).append("\r\n");
 }
 
-// A body whose end is the connection's end leaves nothing to keep alive.
+// If the end of the body is the end of the connection, there is nothing to keep alive.
 bool ends_by_close(const ResponseHead& head) noexcept {
     return status_has_body(head.status) && !head.content_length && !streams_in_chunks(head);
 }
 
-// For Keep-Alive; 0: it is left out. A hop's own field is named in Connection, so that a proxy does not pass it on.
+// Returns the seconds for Keep-Alive, or 0 to leave it out. As a hop-by-hop field it is listed in Connection, so that a
+// proxy does not pass it on.
 std::int64_t announced_seconds(const ResponseHead& head) {
     if (!head.keep_alive || head.status < 200 || ends_by_close(head) || head.headers.has_token("Connection", "close") ||
         head.headers.contains("Keep-Alive"))
@@ -35,8 +36,8 @@ std::int64_t announced_seconds(const ResponseHead& head) {
     return std::chrono::duration_cast<std::chrono::seconds>(head.keep_alive_timeout).count();
 }
 
-// The options of Connection: what the caller's fields name, `upgrade` beside an Upgrade field (RFC 9110 section 7.8),
-// and what becomes of the connection where that is not the default of the version in the status line, 1.1.
+// Returns the options of Connection: those that the caller's fields name, `upgrade` with an Upgrade field (RFC 9110
+// section 7.8), and what happens to the connection, if that is not the default of the version in the status line, 1.1.
 std::string connection_options(const ResponseHead& head) {
     std::string options;
     const auto add = [&](std::string_view option) { options.append(options.empty() ? "" : ", ").append(option); };
@@ -59,7 +60,7 @@ std::string connection_options(const ResponseHead& head) {
 Result<void> check_response(int status, const Headers& headers) {
     if (status < 200 || status > 599) return make_error(ErrorCode::bad_status, {std::to_string(status)});
     for (const Header field : headers) {
-        // The name itself may hold what breaks a log line; it is shown only once it is known to be a token.
+        // The name may contain what breaks a log line, so the text shows it only after is_token() has accepted it.
         if (!is_token(field.name)) return make_error(ErrorCode::bad_header_name);
         if (is_engine_field(field.name)) return make_error(ErrorCode::engine_header, {field.name});
         if (!is_field_value(field.value)) return make_error(ErrorCode::bad_header_value, {field.name});
@@ -70,7 +71,7 @@ Result<void> check_response(int status, const Headers& headers) {
 std::string write_response_head(const ResponseHead& head, std::string_view date) {
     std::string out;
     out.reserve(256);
-    // RFC 9110 section 2.5: the highest version the server conforms to, whatever the client's.
+    // RFC 9110 section 2.5: the highest version that the server conforms to, whatever the client's version.
     out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ");
     out.append(reason_phrase(head.status)).append("\r\n");
     if (!date.empty()) append_field(out, "Date", date);

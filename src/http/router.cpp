@@ -1,5 +1,6 @@
-// The route tree: a node a segment, its children by literal or by converter, the routes that end there. A search visits
-// a node at most once, since one path of segments leads to each: its cost is bounded by the routes, whatever is asked.
+// The route tree: one node per segment, with its children by literal or by converter and the routes that end there.
+// Only one path of segments leads to each node, so a search visits a node at most once: the number of routes bounds its
+// cost, whatever the path.
 #include "http/router.hpp"
 
 #include <simdjson.h>
@@ -18,7 +19,7 @@
 namespace proapi::http {
 namespace {
 
-// The order in which the children of a node are asked, after its literals.
+// The order in which a node's children are tried, after its literals.
 constexpr std::array precedence{Converter::integer, Converter::floating, Converter::uuid, Converter::text,
                                 Converter::path};
 
@@ -55,7 +56,7 @@ bool is_uuid(std::string_view text) noexcept {
     return true;
 }
 
-// Longer ones are no numbers that anybody counts with, and Python refuses to read integers of more than 4,300 digits.
+// Longer texts are not numbers for any practical use, and Python refuses to parse integers of more than 4,300 digits.
 constexpr std::size_t max_number_size = 1000;
 
 bool accepts(Converter converter, std::string_view segment) noexcept {
@@ -73,14 +74,14 @@ bool accepts(Converter converter, std::string_view segment) noexcept {
     return false;
 }
 
-// A path split at its slashes and then decoded; the segments are views of `decoded`, where a "/" stands between two.
+// A path split at its slashes and then decoded. The segments are views of `decoded`, which has a "/" between them.
 struct SplitPath {
     std::string decoded;
     std::vector<std::string_view> segments;
     bool valid = false;
 
     explicit SplitPath(std::string_view raw) {
-        decoded.reserve(raw.size());  // decoding never lengthens: the views stay where they are
+        decoded.reserve(raw.size());  // decoding never lengthens, so the views stay valid
         std::vector<std::size_t> starts;
         while (!raw.empty()) {
             raw.remove_prefix(1);
@@ -96,7 +97,7 @@ struct SplitPath {
                 return;
             }
         }
-        // The slashes are ASCII: the whole is UTF-8 exactly where each segment is.
+        // The slashes are ASCII, so the whole is valid UTF-8 exactly if each segment is.
         if (!simdjson::validate_utf8(decoded.data(), decoded.size())) return;
         valid = decoded.find('\0') == std::string::npos;
         for (std::size_t i = 0; i < starts.size(); ++i) {
@@ -105,7 +106,7 @@ struct SplitPath {
         }
     }
 
-    // Segment `index` and all after it.
+    // Returns segment `index` and everything after it.
     [[nodiscard]] std::string_view rest_from(std::size_t index) const noexcept {
         const auto start = static_cast<std::size_t>(segments[index].data() - decoded.data());
         return std::string_view{decoded}.substr(start);
@@ -151,8 +152,8 @@ struct Router::Node {
     }
 };
 
-// One search. A node where the path ends without a route for the method is a dead end like any other; what methods
-// such nodes have is noted for the refusal.
+// One search. A node where the path ends without a route for the method is a dead end like any other. The methods of
+// such nodes are collected for the refusal.
 class Router::Node::Search {
 public:
     Search(std::string_view method, const SplitPath& path) noexcept : method_(method), path_(path) {}
@@ -187,7 +188,7 @@ public:
         }
     }
 
-    // The methods of the routes at the path's dead ends.
+    // The methods of the routes at the nodes where the path ended.
     [[nodiscard]] const std::vector<std::string_view>& methods() const noexcept { return methods_; }
 
 private:
@@ -199,7 +200,7 @@ private:
 
     std::string_view method_;
     const SplitPath& path_;
-    std::vector<std::string_view> values_;   // of the parameters on the way here
+    std::vector<std::string_view> values_;   // of the parameters on the current path
     std::vector<std::string_view> methods_;  // of the nodes where the path ended
 };
 
@@ -254,7 +255,7 @@ Match Router::match(std::string_view method, std::string_view raw_path) const {
 std::vector<std::string> Router::allowed_methods(std::string_view raw_path) const {
     const SplitPath path{raw_path};
     if (!raw_path.starts_with('/') || !path.valid) return {};
-    Node::Search search{"", path};  // nobody's method: every end is a dead one
+    Node::Search search{"", path};  // no route has this method: every end is a dead end
     static_cast<void>(search.find(*root_, 0));
     std::vector<std::string> allowed;
     for (const std::string_view method : search.methods()) {

@@ -1,4 +1,4 @@
-// Status codes: their standard phrases (RFC 9110 section 15 and the IANA registry) and which have content at all.
+// Status codes: the standard phrases (RFC 9110 section 15 and the IANA registry), and which codes allow content.
 #include "http/response.hpp"
 
 namespace proapi::http {

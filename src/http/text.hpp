@@ -1,4 +1,4 @@
-// Characters by kind, in ASCII whatever the locale; text without white space around it, and in quotes.
+// Character classes in ASCII, independent of the locale; trimming; quoting.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace proapi::http {
 [[nodiscard]] constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
-// Of a hexadecimal digit, either case; negative for anything else.
+// Returns the value of a hexadecimal digit of either case; negative for any other character.
 [[nodiscard]] constexpr int hex_value(char c) noexcept {
     if (is_digit(c)) return c - '0';
     if (lower(c) >= 'a' && lower(c) <= 'f') return lower(c) - 'a' + 10;
@@ -41,7 +41,7 @@ constexpr void skip_space(std::string_view& text) noexcept {
     return trim_end(text);
 }
 
-// What came, as a refusal says it: in quotes, in UTF-8, cut short.
+// Quotes received text for a refusal: in quotes, as valid UTF-8, shortened.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t most_octets = 200);
 
 }  // namespace proapi::http

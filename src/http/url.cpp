@@ -1,5 +1,5 @@
-// Percent and form decoding (RFC 3986 section 2.1, URL Standard section 5), and UTF-8 made valid. Each decodes once and
-// in linear time; nothing here knows what a path, a query or a form is for.
+// Percent and form decoding (RFC 3986 section 2.1, URL Standard section 5), and repair of invalid UTF-8. Each function
+// decodes once, in linear time. Nothing here knows what a path, a query or a form is for.
 #include "http/url.hpp"
 
 #include <simdjson.h>
@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view hex_digits = "0123456789ABCDEF";
 constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// The octet that the escape at `at`, a "%", stands for; negative where it is malformed.
+// Returns the octet that the escape at `at`, a "%", stands for; negative if the escape is malformed.
 constexpr int escaped_octet(std::string_view text, std::size_t at) noexcept {
     if (text.size() - at < 3) return -1;
     const int high = hex_value(text[at + 1]);
@@ -45,7 +45,7 @@ std::string decode_form_text(std::string_view text) {
     return replace_invalid_utf8(decoded);
 }
 
-// Takes a pair off the front of `query`; what is empty is none. False: no more.
+// Takes the next pair that is not empty off the front of `query`. Returns false if there are no more.
 bool take_pair(std::string_view& query, std::string_view& pair) noexcept {
     while (!query.empty()) {
         pair = query.substr(0, query.find('&'));
@@ -75,14 +75,15 @@ struct Sequence {
     bool valid = false;
 };
 
-// The character or the maximal invalid part at the front (Unicode section 3.9, table 3-7 and U+FFFD substitution).
+// Returns the character or the maximal invalid part at the front (Unicode section 3.9, table 3-7 and U+FFFD
+// substitution).
 Sequence first_sequence(std::string_view text) noexcept {
     const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned first = octet(0);
     if (first < 0x80) return {1, true};
     if (first < 0xc2 || first > 0xf4) return {1, false};
     const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    // The second octet's range excludes overlong forms, surrogates and what lies beyond U+10FFFF.
+    // The range of the second octet excludes overlong forms, surrogates and values beyond U+10FFFF.
     unsigned low = 0x80, high = 0xbf;
     if (first == 0xe0) low = 0xa0;
     if (first == 0xed) high = 0x9f;
