@@ -1,4 +1,4 @@
-// One growing buffer for the message of RFC 6455 section 5.4; see the header for its bound.
+// One growing buffer for the message of RFC 6455 section 5.4; the header documents its bound.
 #include "ws/assembler.hpp"
 
 #include <algorithm>
@@ -8,8 +8,7 @@
 namespace proapi::ws {
 
 void Assembler::grow_to_hold(std::size_t size, std::uint64_t final_size_at_most) {
-    // A fifth on top keeps the copying of a growing message linear, and leaves malloc its rounding up within the
-    // quarter.
+    // A fifth on top keeps the copying for a growing message linear, and leaves malloc's rounding within a quarter.
     const std::size_t roomy = size + std::max<std::size_t>(size / 5, 1024);
     const std::uint64_t useful = std::max<std::uint64_t>(size, final_size_at_most);
     const auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(roomy, useful));

@@ -1,6 +1,6 @@
-// Gathers the pieces of one message in one buffer (RFC 6455 section 5.4). It grows by what has arrived, never by what a
-// header claims: an unfinished message of n octets owns at most n + max(n/5, 1 KiB), however many fragments it came in.
-// Without a message it owns nothing. Must not know opcodes, limits or UTF-8.
+// Gathers the pieces of one message in one buffer (RFC 6455 section 5.4). The buffer grows with what has arrived, never
+// with what a header claims: an unfinished message of n octets uses at most n + max(n/5, 1 KiB), however many fragments
+// it arrived in. Without a message it uses nothing. Must not know opcodes, limits or UTF-8.
 #pragma once
 
 #include <cstdlib>
@@ -12,10 +12,10 @@ namespace proapi::ws {
 
 class Assembler {
 public:
-    // Adds `piece` at the end. `final_size_at_most` is where the message will certainly end: more is never allocated.
-    // Throws std::bad_alloc, keeping what it has.
+    // Appends `piece`. The message will have at most `final_size_at_most` octets; more is never allocated. If it throws
+    // std::bad_alloc, the octets gathered before are kept.
     void append(base::Bytes piece, std::uint64_t final_size_at_most);
-    // Forgets the message and gives its memory back.
+    // Discards the message and frees its memory.
     void release() noexcept;
 
     [[nodiscard]] base::Bytes bytes() const noexcept { return {buffer_.get(), size_}; }
@@ -29,7 +29,7 @@ private:
     struct Free {
         void operator()(std::uint8_t* block) const noexcept { std::free(block); }
     };
-    // From malloc, since realloc moves large blocks by remapping pages where operator new would copy them.
+    // From malloc, because realloc moves large blocks by remapping pages, while operator new would require a copy.
     std::unique_ptr<std::uint8_t, Free> buffer_;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;

@@ -1,5 +1,5 @@
-// Close status codes: which exist, which may be sent by an endpoint, which may be received (RFC 6455 section 7.4,
-// IANA's WebSocket Close Code registry).
+// Close status codes: which exist, and which an endpoint may send or receive (RFC 6455 section 7.4, IANA's WebSocket
+// Close Code registry).
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ inline constexpr std::uint16_t going_away = 1001;
 inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t unsupported_data = 1003;
 inline constexpr std::uint16_t no_status_received = 1005;  // never on the wire: the peer's Close frame was empty
-inline constexpr std::uint16_t abnormal_closure = 1006;    // never on the wire: the connection went without a Close
+inline constexpr std::uint16_t abnormal_closure = 1006;    // never on the wire: the connection ended without a Close
 inline constexpr std::uint16_t invalid_payload = 1007;
 inline constexpr std::uint16_t policy_violation = 1008;
 inline constexpr std::uint16_t message_too_big = 1009;

@@ -1,4 +1,4 @@
-// What a peer is owed for what it has sent. Receiving is receiver.cpp, sending sender.cpp.
+// The answers that a peer's frames require. See receiver.cpp for receiving and sender.cpp for sending.
 #include "ws/connection.hpp"
 
 namespace proapi::ws {
@@ -7,11 +7,11 @@ Event Connection::next_event() {
     const Event event = receiver_.next_event();
     switch (event.kind) {
         case EventKind::ping:
-            // Section 5.5.2: a ping is answered by a pong with the same payload, unless a Close was sent.
+            // Section 5.5.2: answer a ping with a pong that has the same payload, unless a Close was sent.
             sender_.send_control(Opcode::pong, event.payload);
             break;
         case EventKind::close:
-            // Section 5.5.1: a Close is answered by one with its code, unless ours is out already.
+            // Section 5.5.1: answer a Close with a Close that has its code, unless this side has sent one already.
             sender_.send_close(event.code, {});
             break;
         case EventKind::failed:

@@ -1,12 +1,12 @@
-// The RFC 6455 connection after the handshake as a machine without I/O: octets in, events and octets out. A Receiver
-// and a Sender, joined by what a peer is owed: a pong for its ping, the echo of its Close, a Close after its failure
-// (sections 5.5, 7). It knows no socket, clock, thread or random source.
+// An RFC 6455 connection after the handshake, as a state machine without I/O: takes octets, returns events and octets.
+// It joins a Receiver and a Sender and adds the required answers: a pong for a ping, the echo of a Close, a Close after
+// a failure (sections 5.5, 7). It knows no socket, clock, thread or random source.
 //
 //   open --send_close()--> close_sent ----Close in----> closed
 //     |                                                    ^
 //     +-----Close in (echoed at once)----------------------+
 //     |                                                    |
-//     +-----a rule broken (Close 1002/1007/1008/1009 out)> failed: drains, gives no more events
+//     +-----a rule broken (Close 1002/1007/1008/1009 out)> failed: drains, reports no more events
 #pragma once
 
 #include "ws/receiver.hpp"
@@ -16,26 +16,26 @@ namespace proapi::ws {
 
 class Connection {
 public:
-    // A client must have a source of masking keys; a server never calls it.
+    // A client must pass a source of masking keys; a server never uses it.
     Connection(Role role, const ConnectionLimits& limits, MaskingKeySource masking_keys = nullptr)
         : sender_(role, masking_keys), receiver_(role, limits) {}
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // What the handshake has agreed on. To be called before anything is read or sent.
+    // Installs what the handshake has agreed on. Call it before anything is read or sent.
     void use_extension(Extension::Agreement agreement) noexcept {
         sender_.use(std::move(agreement.encoder));
         receiver_.use(std::move(agreement.decoder));
     }
 
-    // As Receiver's.
+    // As in Receiver.
     void feed(base::MutableBytes bytes) noexcept { receiver_.feed(bytes); }
     void retain_input() { receiver_.retain_input(); }
     [[nodiscard]] bool has_input() const noexcept { return receiver_.has_input(); }
-    // The next event in what was fed. What the peer is owed for it is in output() already.
+    // Returns the next event in what was fed. output() already contains the answer that it requires.
     [[nodiscard]] Event next_event();
 
-    // As Sender's: each puts one frame into output(), nothing once a Close has been sent.
+    // As in Sender: each appends one frame to output(), or nothing once a Close has been sent.
     void send_message(Opcode opcode, base::Bytes payload) { sender_.send_message(opcode, payload); }
     [[nodiscard]] bool has_encoder() const noexcept { return sender_.has_encoder(); }
     void send_framed(const base::Slice& frame) { sender_.send_framed(frame); }
@@ -47,7 +47,7 @@ public:
     void send_pong(base::Bytes payload) { sender_.send_control(Opcode::pong, payload); }  // at most 125 octets
     void send_close(std::uint16_t code, std::string_view reason) { sender_.send_close(code, base::as_bytes(reason)); }
 
-    // What is to be written to the peer, in order.
+    // The octets to write to the peer, in order.
     [[nodiscard]] base::OutputQueue& output() noexcept { return sender_.output(); }
     [[nodiscard]] const base::OutputQueue& output() const noexcept { return sender_.output(); }
 

@@ -1,5 +1,5 @@
-// What can be wrong with a connection, and the words for it: one code each, one table of texts. A text says what was
-// expected and what came.
+// What can be wrong with a connection: one code per error and one table of texts. A text says what was expected and
+// what arrived.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace proapi::ws {
 
 enum class ErrorCode : std::uint8_t {
-    // Frames of a peer that breaks a rule (RFC 6455 sections 5, 7.4 and 8.1): the connection fails with a close code.
+    // Frames of a peer that breaks a rule (RFC 6455 sections 5, 7.4 and 8.1). The connection fails with a close code.
     continuation_without_message,
     message_within_message,
     rsv_without_extension,
@@ -36,7 +36,7 @@ enum class ErrorCode : std::uint8_t {
     reason_not_utf8,
     reason_ends_in_character,
 
-    // Requests for a handshake (section 4.2.1): refused with an HTTP status.
+    // Handshake requests (section 4.2.1), refused with an HTTP status.
     bad_method,
     http_1_0,
     no_host,
@@ -50,7 +50,7 @@ enum class ErrorCode : std::uint8_t {
     subprotocol_twice,
     bad_extensions,
 
-    // Answers to a handshake (section 4.1): the client gives up.
+    // Responses to a handshake (section 4.1); the client gives up.
     no_response_line_end,
     bad_status_line,
     no_response_end,
@@ -64,7 +64,7 @@ enum class ErrorCode : std::uint8_t {
     bad_chosen_subprotocol,
 };
 
-// `code` is a close code, an HTTP status, or 0, by the group. In a text each "{}" stands for something that came.
+// `code` is a close code, an HTTP status or 0, depending on the group. Each "{}" in a text stands for a value.
 struct ErrorMeaning {
     std::uint16_t code;
     std::string_view text;
@@ -75,7 +75,7 @@ struct Error {
     ErrorCode code;
     std::string text;
 };
-// With `values` in the place of each "{}" of the code's text.
+// Replaces each "{}" of the code's text with the next of `values`.
 [[nodiscard]] Error make_error(ErrorCode code, std::initializer_list<std::string_view> values = {});
 
 template <class T>

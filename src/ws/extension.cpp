@@ -1,4 +1,4 @@
-// The field Sec-WebSocket-Extensions (RFC 6455 section 9.1), read.
+// Parses the field Sec-WebSocket-Extensions (RFC 6455 section 9.1).
 #include "ws/extension.hpp"
 
 #include "http/headers.hpp"
@@ -33,7 +33,7 @@ std::optional<std::vector<ListedExtension>> parse_extensions(std::span<const std
     std::vector<ListedExtension> elements;
     for (const std::string_view value : values) {
         const auto members = http::split_list(value);
-        if (members.empty()) return std::nullopt;  // 1#extension: null elements are allowed, but do not count
+        if (members.empty()) return std::nullopt;  // 1#extension: empty elements are allowed, but do not count
         for (const std::string_view member : members) {
             auto element = read_element(member);
             if (!element) return std::nullopt;

@@ -1,5 +1,5 @@
-// The frame header of RFC 6455 section 5.2, octet by octet in the order in which they arrive, so that the first octet
-// that breaks a rule decides which fault is told, however the input was cut.
+// The frame header of RFC 6455 section 5.2. Octets are checked in the order in which they arrive, so the first octet
+// that breaks a rule determines the error, however the input is cut.
 #include "ws/frame.hpp"
 
 #include <algorithm>
@@ -22,7 +22,8 @@ std::size_t extended_length_octets(std::uint8_t short_length) noexcept {
     return short_length == length_16_bits ? 2 : 0;
 }
 
-// What is wrong with the extended length, of which the octets in `arrived` are there; `complete` where nothing is yet.
+// Returns the error in the extended length, of which only the octets in `arrived` are known; `complete` if there is no
+// error so far.
 HeaderStatus judge_extended_length(base::Bytes arrived, std::size_t extended, std::uint64_t value) noexcept {
     if (extended == 2) {
         // Section 5.2: "the minimal number of bytes MUST be used to encode the length".

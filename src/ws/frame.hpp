@@ -1,4 +1,4 @@
-// The frame header of RFC 6455 section 5.2, read and written; no state beyond one header.
+// Reads and writes the frame header of RFC 6455 section 5.2; keeps no state beyond one header.
 //
 //   0               1               2               3
 //  +-+-+-+-+-------+-+-------------+-------------------------------+
@@ -40,7 +40,7 @@ inline constexpr std::size_t max_control_payload_bytes = 125;  // section 5.5
 
 enum class HeaderStatus : std::uint8_t {
     complete,
-    need_data,           // not a failure: the header goes on
+    need_data,           // not an error: the header continues
     reserved_opcode,     // opcodes 3-7 and 11-15
     non_minimal_length,  // 126 for less than 126, 127 for less than 65536
     length_too_large,    // the most significant bit of a 64-bit length is set
@@ -48,13 +48,14 @@ enum class HeaderStatus : std::uint8_t {
     fragmented_control,  // a control frame without FIN
 };
 
-// Reads one header from the start of `bytes`. On `complete`, `header` is filled and `header_bytes` says how long it
-// is. A fault is told as soon as the octet that shows it is there, even where the header is not whole yet. RSV bits
-// and masking are reported, not judged: they depend on the role and on what was negotiated.
+// Reads one header from the start of `bytes`. On `complete`, fills `header` and sets `header_bytes` to its length. An
+// error is reported as soon as the octet that shows it has arrived, even if the header is incomplete. RSV bits and
+// masking are returned but not checked: they depend on the role and on what was negotiated.
 [[nodiscard]] HeaderStatus read_frame_header(base::Bytes bytes, FrameHeader& header,
                                              std::size_t& header_bytes) noexcept;
 
-// Writes the header in its minimal form; `out` has room for max_frame_header_bytes. Gives the octets written.
+// Writes the header in its minimal form; `out` has room for max_frame_header_bytes. Returns the number of octets
+// written.
 std::size_t write_frame_header(const FrameHeader& header, std::uint8_t* out) noexcept;
 
 }  // namespace proapi::ws

@@ -1,5 +1,5 @@
-// The opening handshake of RFC 6455 section 4, both sides, on heads that the http layer has already found well-formed.
-// SHA-1 and base64 are libcrypto's. Which origins, routes and subprotocols are welcome is not decided here.
+// Both sides of the opening handshake of RFC 6455 section 4, on heads that the http layer has found well-formed. SHA-1
+// and base64 come from libcrypto. Does not decide which origins, routes and subprotocols are allowed.
 #include "ws/handshake.hpp"
 
 #include <openssl/evp.h>
@@ -21,7 +21,7 @@ HandshakeError refuse(ErrorCode code, std::initializer_list<std::string_view> va
     return {make_error(code, values), std::move(headers)};
 }
 
-// What came, for a reason's text.
+// Quotes received text for an error's text.
 std::string quoted(std::string_view text) {
     constexpr std::size_t shown_octets = 60;
     return http::quoted(text, shown_octets);
@@ -36,7 +36,7 @@ bool is_key(std::string_view text) noexcept {
     return text.size() == 24 && text.ends_with("==") && std::all_of(text.begin(), text.end() - 2, is_base64_digit);
 }
 
-// The duplicated member of `names`, or nothing. Sorted, so that a head full of names costs no more than n log n.
+// Returns a member of `names` that occurs twice, or nullopt. Sorts, so that a head full of names costs at most n log n.
 std::optional<std::string_view> find_duplicate(std::vector<std::string_view> names) {
     std::sort(names.begin(), names.end());
     const auto found = std::adjacent_find(names.begin(), names.end());
@@ -50,13 +50,13 @@ base::Result<void, HandshakeError> check_handshake_fields(const http::RequestHea
     if (head.host().empty()) return refuse(ErrorCode::no_host);
     if (!is_upgrade_request(head)) return refuse(ErrorCode::no_upgrade);
     if (!head.headers.has_token("Connection", "upgrade")) return refuse(ErrorCode::no_connection_upgrade);
-    // A body would have to be told from the first frames: refused, and the connection with it.
+    // A body could be confused with the first frames, so the request is refused and the connection ends.
     if (head.framing == http::BodyFraming::chunked || head.content_length > 0)
         return refuse(ErrorCode::has_body, {}, {{"Connection", "close"}});
     return {};
 }
 
-// The fields of a response to a handshake, once its first line is right.
+// Returns the fields of a response to a handshake if its first line is correct.
 Result<http::Headers> read_response_fields(std::string_view head) {
     constexpr std::string_view end = "\r\n";
     std::size_t line_end = head.find(end);
@@ -102,7 +102,8 @@ bool is_upgrade_request(const http::RequestHead& head) noexcept {
 base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head,
                                                               const Extension* extension) {
     if (auto checked = check_handshake_fields(head); !checked) return std::move(checked).error();
-    // Section 4.2.2 item 4 (/version/) and 4.4: before the key, since an old draft's client may have no key at all.
+    // Section 4.2.2 item 4 (/version/) and 4.4. Checked before the key, since a client of an old draft may have no key
+    // at all.
     const auto versions = head.headers.getlist("Sec-WebSocket-Version");
     if (versions.size() != 1 || versions[0] != version) {
         std::string got = versions.empty() ? "none" : quoted(versions[0]);
@@ -158,7 +159,7 @@ std::string accept_value(std::string_view key) {
     text += guid;
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int digest_size = 0;
-    // A libcrypto without SHA-1 gives nothing, which no client accepts.
+    // If libcrypto has no SHA-1, return an empty value, which no client accepts.
     if (EVP_Digest(text.data(), text.size(), digest.data(), &digest_size, EVP_sha1(), nullptr) != 1) return {};
     std::array<unsigned char, 4 * ((EVP_MAX_MD_SIZE + 2) / 3) + 1> encoded{};
     const int length = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest_size));

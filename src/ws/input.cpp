@@ -25,7 +25,7 @@ void Input::retain() {
     if (lent_.empty()) return;
     if (!retained_) retained_ = std::make_unique<Retained>();
     std::vector<std::uint8_t>& octets = retained_->octets;
-    // What has been read makes room, but is not worth moving a long rest for.
+    // Drops what has been read, unless that would move a longer rest.
     if (retained_->read > octets.size() / 2) {
         octets.erase(octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(retained_->read));
         retained_->read = 0;

@@ -1,5 +1,5 @@
-// The octets a connection has not read yet: first those it kept for itself, then those the caller lends.
-// Must not know what they mean.
+// The octets that a connection has not read yet: first those that it has retained, then those that the caller lends.
+// Must not know what the octets mean.
 //
 //   retained (own copy) | read -> to be read |   then   | lent by feed() -> to be read |
 #pragma once
@@ -13,15 +13,15 @@ namespace proapi::ws {
 
 class Input {
 public:
-    // Lends `bytes`, to be read after everything retained. Nothing lent before is left.
+    // Lends `bytes`, to be read after everything retained. All octets lent before must have been read or retained.
     void feed(base::MutableBytes bytes) noexcept { lent_ = bytes; }
-    // Copies what is left of the lent octets.
+    // Copies the unread lent octets.
     void retain();
-    // Gives back a copy that has been read to its end; views into it die.
+    // Frees the copy if it has been read to its end; invalidates views into it.
     void release_read() noexcept;
     void clear() noexcept;
 
-    // The run of octets to be read next; empty only where there are none at all.
+    // Returns the contiguous octets to read next; empty only if there are none at all.
     [[nodiscard]] base::MutableBytes current() const noexcept;
     void advance(std::size_t count) noexcept;  // count <= current().size()
 
@@ -34,7 +34,7 @@ private:
         std::size_t read = 0;
     };
     base::MutableBytes lent_;
-    std::unique_ptr<Retained> retained_;  // null for a connection that keeps up
+    std::unique_ptr<Retained> retained_;  // null for a connection whose input is read as it arrives
 };
 
 }  // namespace proapi::ws

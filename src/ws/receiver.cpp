@@ -1,6 +1,6 @@
-// Headers judged in the order of their octets, payloads unmasked in place, text checked at every octet (section 8.1),
-// the Close exchange (7). A whole message in one whole frame is reported as a view into the octets fed: no copy, no
-// allocation.
+// Checks headers in the order of their octets, unmasks payloads in place, checks text at every octet (section 8.1), and
+// handles the Close (section 7). A whole message in one whole frame is reported as a view into the octets fed, with no
+// copy and no allocation.
 #include "ws/receiver.hpp"
 
 #include <algorithm>
@@ -18,19 +18,19 @@ namespace {
 using base::Bytes;
 using base::MutableBytes;
 
-// What a decoder may write at once: the limit on a message is looked at after each of these.
+// How much a decoder may write at once; the limit on a message is checked after each step.
 constexpr std::size_t decode_room_bytes = 4096;
 
 constexpr unsigned number(Opcode opcode) noexcept {
     return static_cast<unsigned>(opcode);
 }
 
-// An octet as a text shows it: 0xC0.
+// An octet as error texts show it: 0xC0.
 struct Hexadecimal {
     std::uint8_t octet;
 };
 
-// A text in a room of fixed size: what does not fit is cut off.
+// A text in a buffer of fixed size; what does not fit is cut off.
 class LimitedText {
 public:
     explicit LimitedText(std::span<std::uint8_t> room) noexcept : room_(room) {}
@@ -50,7 +50,7 @@ public:
         const std::array<char, 4> text{'0', 'x', digits[value.octet >> 4], digits[value.octet & 0xF]};
         add(std::string_view(text.data(), text.size()));
     }
-    // `text` with each "{}" replaced by the next of the values.
+    // Adds `text` with each "{}" replaced by the next of the values.
     template <class Value, class... Values>
     void fill_in(std::string_view text, const Value& value, const Values&... values) noexcept {
         const std::size_t mark = text.find("{}");
@@ -98,8 +98,8 @@ void Receiver::retain_input() {
 
 Event Receiver::next_event() {
     release_reported();
-    // Section 7.1.7: after failing the connection no further data is processed; section 1.4: after a Close all is
-    // ignored.
+    // Section 7.1.7: no further data is processed after the connection has failed. Section 1.4: everything after a
+    // Close is ignored.
     if (is_draining()) {
         input_.clear();
         return {};
@@ -124,7 +124,7 @@ void Receiver::release_reported() noexcept {
 bool Receiver::message_in_progress() const noexcept {
     if (is_draining()) return false;
     if (message_opcode_ != Opcode::continuation) return true;
-    // The first octets of a message's first header.
+    // Also true for the first octets of a message's first header.
     return phase_ == Phase::header && held_size_ > 0 && !is_control(static_cast<Opcode>((*held_)[0] & 0x0F));
 }
 
@@ -152,7 +152,7 @@ bool Receiver::read_header() {
     const HeaderStatus status = read_frame_header(octets, header, header_bytes);
     if (!check_header_status(status, octets)) return false;
     if (status == HeaderStatus::need_data) {
-        // A header that needs more is shorter than the longest: all of `octets` fits.
+        // An incomplete header is shorter than the longest one, so all of `octets` fits.
         if (held_before == 0) std::memcpy(hold().data(), octets.data(), octets.size());
         held_size_ = static_cast<std::uint8_t>(octets.size());
         input_.advance(octets.size() - held_before);
@@ -170,14 +170,14 @@ bool Receiver::check_first_octet(std::uint8_t octet) {
     const auto rsv = static_cast<std::uint8_t>((octet >> 4) & 0x7);
     if (rsv != 0 && !check_rsv(rsv, opcode)) return false;
     const bool in_message = message_opcode_ != Opcode::continuation;
-    // Section 5.4: a message is one data frame and then continuations, and messages don't interleave.
+    // Section 5.4: a message is one data frame followed by continuations, and messages don't interleave.
     if (opcode == Opcode::continuation && !in_message) return fail(ErrorCode::continuation_without_message);
     if ((opcode == Opcode::text || opcode == Opcode::binary) && in_message)
         return fail(ErrorCode::message_within_message, number(opcode));
     return true;
 }
 
-// Section 5.2: a nonzero RSV bit without an extension that defines it fails the connection.
+// Section 5.2: a nonzero RSV bit that no extension defines fails the connection.
 bool Receiver::check_rsv(std::uint8_t rsv, Opcode opcode) {
     if (!decoder_) return fail(ErrorCode::rsv_without_extension, unsigned{rsv});
     const bool begins_message = opcode == Opcode::text || opcode == Opcode::binary;
@@ -186,12 +186,12 @@ bool Receiver::check_rsv(std::uint8_t rsv, Opcode opcode) {
 }
 
 bool Receiver::check_masked(bool masked) {
-    // Section 5.1: a server closes upon an unmasked frame, a client upon a masked one.
+    // Section 5.1: a server closes the connection upon an unmasked frame, a client upon a masked one.
     if (masked == (role_ == Role::server)) return true;
     return fail(role_ == Role::server ? ErrorCode::unmasked_frame : ErrorCode::masked_frame);
 }
 
-// Judges in the order of the octets, so that any cutting of the input gives the same verdict.
+// Checks in the order of the octets, so that the result does not depend on how the input is cut.
 bool Receiver::check_header_status(HeaderStatus status, Bytes octets) {
     const unsigned opcode = octets[0] & 0x0FU;
     if (status == HeaderStatus::reserved_opcode) return fail(ErrorCode::reserved_opcode, opcode);
@@ -215,10 +215,10 @@ bool Receiver::check_header_status(HeaderStatus status, Bytes octets) {
 
 bool Receiver::check_size(const FrameHeader& header) {
     if (is_control(header.opcode)) return true;
-    // Written so that no sum can overflow: what is gathered never exceeds the limit.
+    // No sum here can overflow: the gathered octets never exceed the limit.
     const std::uint64_t room = limits_.max_message_size_bytes - assembler_.size();
     if (header.payload_length <= room) return true;
-    // Of an encoded message what comes out is counted: gather_decoded() does.
+    // For an encoded message the decoded octets count; gather_decoded() checks them.
     if (message_encoded_ || header.rsv != 0) return true;
     return fail(ErrorCode::message_too_big, limits_.max_message_size_bytes, header.payload_length, assembler_.size());
 }
@@ -251,12 +251,12 @@ void Receiver::begin_frame(const FrameHeader& header) noexcept {
     }
 }
 
-// What the input has of the frame's payload, unmasked; read from now on.
+// Returns the available part of the frame's payload, unmasked, and advances the input past it.
 MutableBytes Receiver::take_payload() noexcept {
     const MutableBytes available = input_.current();
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, available.size()));
     const MutableBytes piece = available.first(count);
-    // Whoever sends to a server masks (section 5.1): check_masked() has seen to it.
+    // Clients mask every frame (section 5.1); check_masked() has checked that.
     if (role_ == Role::server) base::apply_mask(piece, masking_key_, mask_offset_);
     mask_offset_ = static_cast<std::uint8_t>((mask_offset_ + count) % 4);
     payload_left_ -= count;
@@ -271,7 +271,7 @@ Event Receiver::read_data() {
     const std::uint64_t piece_begin = assembler_.size();
     const bool ends_frame = payload_left_ == 0;
     const bool ends_message = ends_frame && frame_fin_;
-    // Everything there is of the message lies in the caller's buffer: no need to gather.
+    // The whole message is in the caller's buffer, so there is no need to gather.
     const bool in_one_piece = ends_message && piece_begin == 0;
     if (message_opcode_ == Opcode::text) {
         const bool valid =
@@ -327,8 +327,8 @@ bool Receiver::finish_decoding() {
     return fail_text({}, assembler_.size());
 }
 
-// Takes what a decoder has written, octet by octet so to speak: text up to the limit, then the limit, so that any
-// cutting of the input gives the same verdict.
+// Takes what a decoder has written, as if octet by octet: checks the text up to the limit, then the limit, so that the
+// result does not depend on how the input is cut.
 bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
     const std::uint64_t gathered = assembler_.size();
     const std::uint64_t room = limits_.max_message_size_bytes - gathered;
@@ -341,10 +341,10 @@ bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
 }
 
 bool Receiver::fail_text(Bytes piece, std::uint64_t piece_begin) {
-    // A message in one piece was checked without noting where it goes wrong.
+    // A message in one piece was validated without recording the position of the error.
     if (!utf8_.has_failed() && utf8_.accepted_octets() == piece_begin) static_cast<void>(utf8_.feed(piece));
     const std::uint64_t position = utf8_.accepted_octets();
-    // Section 8.1: text that is not UTF-8 fails the connection; section 7.4.1 gives 1007 for it.
+    // Section 8.1: text that is not UTF-8 fails the connection; section 7.4.1 assigns 1007 to it.
     if (!utf8_.has_failed()) return fail(ErrorCode::text_ends_in_character, position);
     const Hexadecimal octet{piece[static_cast<std::size_t>(position - piece_begin)]};
     return fail(ErrorCode::text_not_utf8, octet, position);
@@ -362,15 +362,16 @@ Event Receiver::read_control() {
     if (frame_opcode_ == Opcode::close && !check_close(payload, whole)) return {};
     if (!whole) return {};
     phase_ = Phase::header;
-    held_size_ = 0;  // its octets stay for the event's view
+    held_size_ = 0;  // the octets stay for the event's view
     return report_control(payload);
 }
 
-// Judges what has come of a Close's payload. It is at most 125 octets: looking at it again for each piece is cheap.
+// Checks what has arrived of a Close's payload. It has at most 125 octets, so checking it again for each piece is
+// cheap.
 bool Receiver::check_close(Bytes payload, bool whole) {
     if (payload.size() < 2) return true;
     const unsigned code = unsigned{payload[0]} << 8 | payload[1];
-    // Section 7.4: codes below 1000, reserved ones, and those that are never on the wire are a protocol error.
+    // Section 7.4: codes below 1000, reserved codes, and codes that are never on the wire are protocol errors.
     if (!is_sendable_close_code(code)) return fail(ErrorCode::bad_close_code, code);
     base::Utf8Validator reason;
     if (!reason.feed(payload.subspan(2))) {
@@ -389,8 +390,8 @@ Event Receiver::report_control(Bytes payload) {
 Event Receiver::report_close(Bytes payload) {
     phase_ = Phase::closed;
     decoder_.reset();
-    assembler_.release();  // an unfinished message will never be whole
-    // Section 7.1.5, where the Close has no code.
+    assembler_.release();  // an unfinished message will never be complete
+    // Section 7.1.5: a Close without a code.
     if (payload.empty()) return {EventKind::close, Opcode::close, close_code::no_status_received, {}};
     const auto code = static_cast<std::uint16_t>(payload[0] << 8 | payload[1]);
     return {EventKind::close, Opcode::close, code, payload.subspan(2)};

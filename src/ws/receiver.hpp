@@ -1,7 +1,7 @@
-// The receiving half of an RFC 6455 connection: input octets to events (sections 5, 7, 8.1). It answers nothing: pongs,
-// the echo of a Close and the Close after a failure are Connection's. Of the input only a partial header (at most 14
-// octets) or a partial control payload (at most 125) is held back; a message's octets are unmasked, checked and
-// gathered as they come. Must not know what was sent, sockets, time, or who reads the events.
+// The receiving half of an RFC 6455 connection: turns input octets into events (sections 5, 7, 8.1). It sends no
+// answers: Connection sends pongs, the echo of a Close and the Close after a failure. Of the input it holds back only a
+// partial header (at most 14 octets) or a partial control payload (at most 125); a message's octets are unmasked,
+// checked and gathered as they arrive. Must not know what was sent, sockets, time, or who reads the events.
 //
 //   header --whole, lawful--> payload --frame's last octet--> header
 //   either --the peer's Close, or a rule broken--> closed or failed: all input is dropped
@@ -22,69 +22,68 @@
 namespace proapi::ws {
 
 struct ConnectionLimits {
-    std::uint64_t max_message_size_bytes = 1024 * 1024;  // of what an application gets: after decoding
+    std::uint64_t max_message_size_bytes = 1024 * 1024;  // of the message that the application gets, after decoding
     std::uint32_t max_fragments = 131072;
     std::uint32_t max_empty_fragments = 1024;
 };
 
 enum class EventKind : std::uint8_t {
     need_data,  // nothing more to report until the next feed()
-    message,    // opcode text or binary, payload whole; text is valid UTF-8
+    message,    // opcode text or binary, with the whole payload; text is valid UTF-8
     ping,
     pong,
-    close,   // the peer's Close: code (1005 where it had none) and, as payload, the reason
-    failed,  // the peer broke a rule: code and, as payload, what was expected and what came
+    close,   // the peer's Close: its code (1005 if it had none), and the reason as payload
+    failed,  // the peer broke a rule: the close code, and what was expected and what arrived as payload
 };
 
 struct Event {
     EventKind kind = EventKind::need_data;
     Opcode opcode = Opcode::continuation;
     std::uint16_t code = 0;
-    base::Bytes payload;  // a view, good until the next call of a non-const member
+    base::Bytes payload;  // a view, valid until the next call of a non-const member
 };
 
 class Receiver {
 public:
     Receiver(Role role, const ConnectionLimits& limits) noexcept : limits_(limits), role_(role) {}
 
-    // Messages that are marked with the decoder's RSV bits go through it from now on. To be called before the first
-    // octet is read.
+    // Decodes messages that are marked with the decoder's RSV bits from now on. Call it before the first octet is read.
     void use(std::unique_ptr<MessageDecoder> decoder) noexcept { decoder_ = std::move(decoder); }
 
     // Lends `bytes`, which are unmasked in place. The caller keeps them until next_event() has returned need_data, or
     // until retain_input(). Everything fed earlier must have been consumed or retained.
     void feed(base::MutableBytes bytes) noexcept;
-    // The next event in what was fed. Throws std::bad_alloc.
+    // Returns the next event in what was fed. Throws std::bad_alloc.
     [[nodiscard]] Event next_event();
-    // Copies what of the lent octets no event has reported yet, so that the caller may have its buffer back; they are
-    // the next to be read.
+    // Copies the lent octets that no event has reported yet, so that the caller may reuse its buffer. They are the next
+    // to be read.
     void retain_input();
 
-    // Whether octets wait that next_event() has not looked at.
+    // Whether there are octets that next_event() has not read.
     [[nodiscard]] bool has_input() const noexcept { return !is_draining() && !input_.empty(); }
     [[nodiscard]] bool close_received() const noexcept { return phase_ == Phase::closed; }
     [[nodiscard]] bool has_failed() const noexcept { return phase_ == Phase::failed; }
-    // A message has begun and not ended: between its first and its last octet.
+    // Whether a message has begun and not ended: between its first and its last octet.
     [[nodiscard]] bool message_in_progress() const noexcept;
-    // Octets that are still to come of the frame of a message that is being read.
+    // The number of octets still to come in the current data frame.
     [[nodiscard]] std::uint64_t expected_payload_bytes() const noexcept;
-    // Octets held for an unfinished message and for retained input.
+    // The number of octets held for an unfinished message and for retained input.
     [[nodiscard]] std::size_t buffered_input_bytes() const noexcept;
 
 private:
-    // Frees what the last event's view stood on.
+    // Frees the memory behind the last event's view.
     void release_reported() noexcept;
     [[nodiscard]] bool is_draining() const noexcept { return phase_ >= Phase::closed; }
 
-    // Returns whether a payload is to be read now; else the header needs more octets, or the connection has failed.
+    // Returns whether a payload can be read now. If not, the header needs more octets, or the connection has failed.
     [[nodiscard]] bool read_header();
-    // Each returns need_data where there is nothing to report, or the connection has failed.
+    // Each returns need_data if there is nothing to report, or if the connection has failed.
     [[nodiscard]] Event read_payload() { return is_control(frame_opcode_) ? read_control() : read_data(); }
     [[nodiscard]] Event read_control();
     [[nodiscard]] Event read_data();
     [[nodiscard]] Event read_encoded(base::Bytes piece);
 
-    // Each returns whether the rules are kept; if not, it has failed the connection.
+    // Each returns whether the peer has kept the rules. If not, the connection has failed.
     [[nodiscard]] bool check_first_octet(std::uint8_t octet);
     [[nodiscard]] bool check_rsv(std::uint8_t rsv, Opcode opcode);
     [[nodiscard]] bool check_masked(bool masked);
@@ -108,8 +107,8 @@ private:
     template <class... Values>
     bool fail(ErrorCode error, const Values&... values);
 
-    // A partial header, or a partial control payload, or (last of all) why the connection failed. None while there is
-    // nothing to hold.
+    // Holds a partial header, a partial control payload, or finally the reason why the connection failed. Null while
+    // there is nothing to hold.
     using Held = std::array<std::uint8_t, max_control_payload_bytes>;
     [[nodiscard]] Held& hold() {
         if (!held_) held_ = std::make_unique<Held>();
@@ -122,7 +121,7 @@ private:
     std::unique_ptr<MessageDecoder> decoder_;  // null: no extension was agreed on
     Input input_;
     Assembler assembler_;
-    base::Utf8Validator utf8_;  // of the text message that arrives in pieces
+    base::Utf8Validator utf8_;  // of a text message that arrives in pieces
     std::unique_ptr<Held> held_;
 
     std::uint64_t payload_left_ = 0;  // of the frame being read
@@ -130,7 +129,7 @@ private:
     std::uint32_t empty_fragments_ = 0;
     std::array<std::uint8_t, 4> masking_key_{};
     std::uint16_t failure_code_ = 0;
-    std::uint8_t failure_size_ = 0;  // of its text
+    std::uint8_t failure_size_ = 0;  // of the error's text
     std::uint8_t held_size_ = 0;
     std::uint8_t mask_offset_ = 0;  // payload octets read, modulo 4
     Opcode frame_opcode_ = Opcode::continuation;
@@ -139,7 +138,7 @@ private:
     Phase phase_ = Phase::header;
     bool frame_fin_ = false;
     bool message_encoded_ = false;   // the message being read
-    bool message_reported_ = false;  // the assembler's octets are in the last event
+    bool message_reported_ = false;  // the last event's view refers to the assembler's octets
 };
 
 }  // namespace proapi::ws

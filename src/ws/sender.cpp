@@ -1,4 +1,4 @@
-// One frame a message, control frame or Close; see the header for the rules.
+// One frame per message, control frame or Close; the header documents the rules.
 #include "ws/sender.hpp"
 
 #include <algorithm>
@@ -15,7 +15,8 @@ Sender::Sender(Role role, MaskingKeySource masking_keys) noexcept : masking_keys
 }
 
 void Sender::send_frame(Opcode opcode, base::Bytes payload, std::uint8_t rsv) {
-    // Section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame"; nor do pongs go.
+    // Section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame". Nor are pongs
+    // sent.
     if (close_sent_) return;
     FrameHeader header;
     header.opcode = opcode;
@@ -38,8 +39,8 @@ void Sender::send_frame(Opcode opcode, base::Bytes payload, std::uint8_t rsv) {
 
 void Sender::send_encoded(Opcode opcode, base::Bytes message) {
     if (close_sent_) return;
-    // Not put back if there is no memory: of this message the peer's decoder will have learned nothing, so the next
-    // ones go as they are.
+    // If memory runs out, the encoder is not put back: the peer's decoder knows nothing of this message, so later
+    // messages are sent without encoding.
     std::unique_ptr<MessageEncoder> encoder = std::move(encoder_);
     if (const auto encoded = encoder->encode(opcode, message)) {
         send_frame(opcode, encoded->payload, encoded->rsv_bits);
@@ -56,7 +57,7 @@ void Sender::send_framed(const base::Slice& frame) {
 
 void Sender::send_close(std::uint16_t code, base::Bytes reason) {
     if (close_sent_) return;
-    // Section 5.5.1: a code of two octets in network order, then the reason; or nothing at all.
+    // Section 5.5.1: a code of two octets in network order, then the reason; or an empty payload.
     std::array<std::uint8_t, max_control_payload_bytes> payload;
     std::size_t size = 0;
     if (code != close_code::no_status_received) {
