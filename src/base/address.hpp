@@ -1,4 +1,4 @@
-// Where a peer is or a server listens: a host and a port, as text.
+// The address of a peer, or of a server that listens: a host and a port, as text.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 namespace proapi::base {
 
 struct Address {
-    std::string host;  // numeric once it comes from the kernel
+    std::string host;  // numeric if it comes from the kernel
     std::uint16_t port = 0;
     friend bool operator==(const Address&, const Address&) = default;
 };

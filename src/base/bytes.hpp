@@ -1,4 +1,4 @@
-// Views of octets, and the two casts between octets and text that the rest of the engine is allowed.
+// Views of octets, and the only two casts between octets and text that the engine may use.
 #pragma once
 
 #include <cstddef>

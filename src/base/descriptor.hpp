@@ -34,7 +34,7 @@ private:
 [[nodiscard]] inline std::string error_text(int error) {
     return std::generic_category().message(error);
 }
-// What a call has just left in errno, as an exception.
+// Throws std::system_error for the current errno.
 [[noreturn]] void throw_errno(const char* what);
 
 }  // namespace proapi::base

@@ -1,5 +1,5 @@
-// A doubly linked list whose links live inside the elements: O(1) removal from anywhere, no allocation.
-// An element leaves its list by itself when it is destroyed. Not thread-safe.
+// A doubly linked list whose links are members of the elements: O(1) removal from any position, no allocation. An
+// element that is destroyed leaves its list by itself. Not thread-safe.
 #pragma once
 
 namespace proapi::base {
@@ -25,7 +25,7 @@ private:
     ListLink* next_ = this;
 };
 
-// `T` derives from `Link`, a distinct type derived from ListLink for each list an element may stand in.
+// `T` derives from `Link`, a distinct type derived from ListLink for each list that may contain an element.
 template <class T, class Link>
 class IntrusiveList {
 public:
@@ -42,7 +42,7 @@ public:
 
     [[nodiscard]] T* front() noexcept { return empty() ? nullptr : element(head_.next_); }
 
-    // Takes the first element out; null where there is none.
+    // Removes and returns the first element; null if the list is empty.
     [[nodiscard]] T* pop_front() noexcept {
         if (empty()) return nullptr;
         ListLink* link = head_.next_;
@@ -55,7 +55,7 @@ public:
         while (T* moved = other.pop_front()) push_back(*moved);
     }
 
-    // Calls `visit(T&)` for each element; the visitor may unlink the one it is given, no other.
+    // Calls `visit(T&)` for each element. The visitor may unlink the element that it is given, and no other.
     template <class Visitor>
     void for_each(Visitor&& visit) {
         for (ListLink* link = head_.next_; link != &head_;) {

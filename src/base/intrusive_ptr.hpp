@@ -1,5 +1,4 @@
-// A reference count kept inside the object, for objects that belong to one thread: sessions and their applications'
-// ends.
+// A reference count inside the object, for objects that belong to one thread: exchanges, WebSockets and the like.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +6,7 @@
 
 namespace proapi::base {
 
-// Derive from it; the object is deleted when the last reference goes. Not atomic: one thread only.
+// The base class of counted objects, which are deleted with the last reference. Not atomic: one thread only.
 class RefCounted {
 public:
     RefCounted(const RefCounted&) = delete;

@@ -8,7 +8,7 @@ namespace proapi::base {
 
 namespace {
 
-// All of `text` as a number of that base and at most that many digits.
+// Parses all of `text` as a number in that base, with at most `max_digits` digits.
 [[nodiscard]] std::optional<std::uint16_t> read_number(std::string_view text, int base,
                                                        std::size_t max_digits) noexcept {
     std::uint16_t number = 0;
@@ -17,7 +17,7 @@ namespace {
     return number;
 }
 
-// Cuts the part before the next separator off the front of `text`.
+// Takes the part before the next separator off the front of `text`.
 [[nodiscard]] std::string_view take_part(std::string_view& text, char separator) noexcept {
     const std::string_view part = text.substr(0, text.find(separator));
     text.remove_prefix(std::min(part.size() + 1, text.size()));
@@ -41,7 +41,7 @@ std::optional<Ipv4Address> parse_ipv4(std::string_view text) noexcept {
 std::optional<Ipv6Address> parse_ipv6(std::string_view text) noexcept {
     Ipv6Address address{};
     std::size_t filled = 0;
-    std::optional<std::size_t> gap;  // how much was filled before "::"
+    std::optional<std::size_t> gap;  // the number of octets before "::"
     const auto add = [&](std::uint8_t octet) { address[filled++] = octet; };
     if (text.starts_with("::")) {
         gap = 0;

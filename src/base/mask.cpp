@@ -1,6 +1,6 @@
-// RFC 6455 section 5.3, a block of 64 octets at a time (which compilers turn into vector instructions), then 8, then 1.
-// Words are read and written through memcpy: a payload stands at any address, and the key repeats every 4 octets, so
-// that neither alignment nor byte order matters.
+// RFC 6455 section 5.3, in blocks of 64 octets (which compilers turn into vector instructions), then 8 octets, then
+// single ones. Words are read and written through memcpy. Neither alignment nor byte order matters, since a payload may
+// begin at any address and the key repeats every 4 octets.
 #include "base/mask.hpp"
 
 #include <cstring>
@@ -28,7 +28,7 @@ void mask_word(std::uint8_t* octets, std::uint64_t key_word) noexcept {
 }  // namespace
 
 void apply_mask(MutableBytes piece, std::array<std::uint8_t, 4> key, std::size_t offset) noexcept {
-    // The key as it stands at the piece's first octet, twice in a word.
+    // The key, rotated to the first octet of the piece, twice in a word.
     std::array<std::uint8_t, word_octets> turned;
     for (std::size_t i = 0; i < word_octets; ++i) turned[i] = key[(offset + i) % 4];
     std::uint64_t key_word = 0;

@@ -8,7 +8,7 @@ namespace proapi::base {
 
 namespace {
 
-// Blocks that queues of this thread have given back, for the next queue that needs one.
+// Blocks that queues of this thread have returned, for the next queue that needs one.
 class BlockStock {
 public:
     [[nodiscard]] std::unique_ptr<std::uint8_t[]> take() {
@@ -89,7 +89,8 @@ void OutputQueue::drop_first() noexcept {
     Piece& gone = pieces_[first_++];
     if (gone.block && gone.capacity == block_size_bytes) stock.give_back(std::move(gone.block));
     gone = Piece{};
-    // What is gone is at most half of the list: dropping stays O(1) on average, and a queue that never drains bounded.
+    // Dropped pieces are at most half of the list, so dropping stays O(1) on average, and a queue that never drains
+    // stays bounded.
     if (first_ * 2 > pieces_.size()) {
         pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;

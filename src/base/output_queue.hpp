@@ -1,7 +1,7 @@
-// Octets on their way out of a protocol machine, in order: small pieces are copied together into blocks, large ones
-// and shared ones are held by reference. What `gather` has shown stays where it is until it is consumed, so that a
-// write in flight may go on while more is appended. An empty queue owns nothing, so that an idle connection costs
-// nothing: blocks of the usual size go back to a small stock of the thread.
+// The output of a protocol machine, in order. Small pieces are copied together into blocks; large pieces and shared
+// ones are held by reference. The octets that gather() has returned do not move until they are consumed, so a write may
+// be in progress while more is appended. An empty queue holds no memory, so that an idle connection costs nothing:
+// blocks of the usual size go back to a small stock of the thread.
 #pragma once
 
 #include <memory>
@@ -26,18 +26,18 @@ public:
     // Copies `bytes` to the end.
     void append(Bytes bytes);
     void append(std::string_view text) { append(as_bytes(text)); }
-    // Shares `slice` at the end; a small one is copied, which is cheaper than one more entry for the kernel.
+    // Appends `slice` by reference. A small one is copied, which is cheaper than another entry for the kernel.
     void append(Slice slice);
-    // Room for `count` octets at the end, to be written by the caller before any other call.
+    // Returns room for `count` octets at the end. The caller fills it before any other call.
     [[nodiscard]] std::uint8_t* append_uninitialized(std::size_t count);
 
-    // Makes sure that the next `count` octets, appended as octets, find their room without asking for memory. Throws
-    // std::bad_alloc, and then nothing has changed.
+    // Reserves memory so that appending the next `count` octets, as octets, allocates nothing. If it throws
+    // std::bad_alloc, nothing has changed.
     void prepare(std::size_t count);
-    // Gives back room that was prepared and not used.
+    // Releases prepared room that was not used.
     void drop_prepared() noexcept;
 
-    // Fills `pieces` with the octets at the front, as far as it has room; returns how many of them it filled.
+    // Fills `pieces` with the octets at the front as far as the span has room; returns the number of pieces filled.
     [[nodiscard]] std::size_t gather(std::span<Bytes> pieces) const noexcept;
     // Drops the first `count` octets; count <= size_bytes().
     void consume(std::size_t count) noexcept;
@@ -49,8 +49,8 @@ public:
 private:
     struct Piece {
         Slice shared;                                  // a shared piece, or empty
-        std::unique_ptr<std::uint8_t[]> block;         // an own block, or null
-        std::size_t begin = 0, end = 0, capacity = 0;  // what of the block is filled
+        std::unique_ptr<std::uint8_t[]> block;         // a block of this queue, or null
+        std::size_t begin = 0, end = 0, capacity = 0;  // the filled part of the block
 
         [[nodiscard]] Bytes bytes() const noexcept {
             return block ? Bytes{block.get() + begin, end - begin} : shared.bytes();
@@ -59,7 +59,7 @@ private:
     void drop_first() noexcept;
 
     std::vector<Piece> pieces_;
-    std::size_t first_ = 0;  // of the pieces, those before are gone
+    std::size_t first_ = 0;  // index of the first piece that is not dropped
     std::size_t size_ = 0;
 };
 

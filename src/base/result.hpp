@@ -1,10 +1,10 @@
-// Result: what a call returns that may fail. It holds either a value or an error, and neither is an empty string.
+// Result: the return type of calls that may fail. It holds either a value or an error.
 //
 //   base::Result<Pattern, http::Error> parsed = parse_pattern(text);
 //   if (!parsed) return parsed.error();
 //   use(*parsed);
 //
-// Each layer has its ErrorCode, one table of their texts, and an Error where a text says what came (http/error.hpp,
+// Each layer has its ErrorCode, one table of texts, and an Error if a text contains what arrived (http/error.hpp,
 // ws/error.hpp, service/error.hpp, net/error.hpp).
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace proapi::base {
 
-// Asking for the value of a failed call, or for the error of another, is a mistake of the caller: it is asserted.
+// It is a mistake to ask a failed call for its value, or a successful call for its error. Assertions check for it.
 template <class T, class E>
 class [[nodiscard]] Result {
 public:
@@ -48,7 +48,7 @@ private:
     std::variant<T, E> either_;
 };
 
-// Of a call that has nothing to return: `return {};` is success.
+// For calls that return nothing: `return {};` is success.
 template <class E>
 class [[nodiscard]] Result<void, E> {
 public:
@@ -71,7 +71,7 @@ private:
     std::optional<E> error_;
 };
 
-// `text` with each "{}" replaced by the next of `values`. A "{}" for which there is no value stays.
+// Returns `text` with each "{}" replaced by the next of `values`. A "{}" without a value stays.
 [[nodiscard]] inline std::string fill_in(std::string_view text, std::initializer_list<std::string_view> values) {
     std::string filled;
     for (const std::string_view value : values) {

@@ -1,5 +1,5 @@
-// An immutable run of octets shared by reference count: what a broadcast puts into every member's queue.
-// The count is atomic, since members may live on different reactors; the octets never change once shared.
+// Immutable octets, shared by reference count: a broadcast puts the same slice into every member's queue. The count is
+// atomic, since members may belong to different reactors; the octets never change once shared.
 #pragma once
 
 #include <cstring>
@@ -28,7 +28,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return view_.size(); }
     [[nodiscard]] bool empty() const noexcept { return view_.empty(); }
 
-    // Forgets the first `count` octets; the block itself stays whole.
+    // Hides the first `count` octets; the block stays whole.
     void remove_prefix(std::size_t count) noexcept { view_ = view_.subspan(count); }
 
 private:

@@ -19,7 +19,8 @@ void TimerWheel::start(Timer& timer, std::uint64_t deadline_ms) noexcept {
     place(timer);
 }
 
-// The level is where deadline and present first differ, so that a slot's range never holds the present.
+// The level is the highest group of bits in which deadline and present differ, so a slot's range never contains the
+// present.
 void TimerWheel::place(Timer& timer) noexcept {
     const auto differing = static_cast<unsigned>(std::bit_width((timer.deadline_ ^ now_) | (slots - 1)));
     timer.level_ = ((differing - 1) / bits_per_level) & 15U;
@@ -36,7 +37,8 @@ void TimerWheel::forget(const Timer& timer) noexcept {
 std::optional<TimerWheel::Expiry> TimerWheel::next_expiry() const noexcept {
     for (unsigned level = 0; level < levels; ++level) {
         if (occupied_[level] == 0) continue;
-        // Slots of one level lie in the same turn of the level above, at or after the present: the lowest bit is first.
+        // The slots of one level belong to the same turn of the level above, at or after the present: the lowest bit
+        // comes first.
         const auto slot = static_cast<unsigned>(std::countr_zero(occupied_[level]));
         const unsigned shift = level * bits_per_level;
         const std::uint64_t turn_start = now_ & ~((std::uint64_t{1} << (shift + bits_per_level)) - 1);
@@ -46,14 +48,14 @@ std::optional<TimerWheel::Expiry> TimerWheel::next_expiry() const noexcept {
 }
 
 std::optional<std::uint64_t> TimerWheel::next_deadline_ms() const noexcept {
-    if (!expiring_.empty()) return now_;  // a callback has thrown before them
+    if (!expiring_.empty()) return now_;  // a callback before them has thrown
     const auto expiry = next_expiry();
     return expiry ? std::optional{expiry->at} : std::nullopt;
 }
 
 void TimerWheel::advance(std::uint64_t now_ms) {
     if (now_ms < now_) return;
-    // A timer started by a callback for the present waits for the next call, or it could fire for ever.
+    // A timer that a callback starts for the present waits for the next call; otherwise it could fire forever.
     for (auto expiry = next_expiry(); expiry && expiry->at <= now_ms; expiry = next_expiry()) {
         now_ = std::max(now_, expiry->at);
         occupied_[expiry->level] &= ~(std::uint64_t{1} << expiry->slot);

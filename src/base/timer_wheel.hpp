@@ -1,6 +1,6 @@
-// Timers by the million, each an object of its owner: a hierarchical wheel of 64 slots a level and ticks of one
-// millisecond. Starting and cancelling are O(1) and allocate nothing; a timer of up to a day moves down a level at most
-// four times before it fires. It knows no clock: the caller says what time it is.
+// Timers by the million, each a member of its owner: a hierarchical wheel with 64 slots per level and ticks of one
+// millisecond. Starting and cancelling are O(1) and allocate nothing. A timer of up to a day moves down a level at most
+// four times before it fires. The wheel knows no clock; the caller passes the time.
 #pragma once
 
 #include <array>
@@ -30,18 +30,19 @@ private:
     Callback callback_;
     void* context_;
     TimerWheel* wheel_ = nullptr;
-    std::uint64_t deadline_ : 60 = 0;  // as far as the wheel reaches: 36 million years
+    std::uint64_t deadline_ : 60 = 0;  // the range of the wheel: 36 million years
     std::uint64_t level_ : 4 = 0;
 };
 
 class TimerWheel {
 public:
-    // Restarts `timer` to fire at the first advance() that reaches `deadline_ms`; one in the past fires at the next.
+    // Restarts `timer` to fire at the first advance() that reaches `deadline_ms`. A deadline in the past fires at the
+    // next one.
     void start(Timer& timer, std::uint64_t deadline_ms) noexcept;
-    // Fires what is due. Callbacks may start and cancel any timer. Time never goes back: an earlier `now_ms` is
-    // ignored.
+    // Fires every timer that is due. Callbacks may start and cancel any timer. Time never goes back: an earlier
+    // `now_ms` is ignored.
     void advance(std::uint64_t now_ms);
-    // No later than the first deadline: when to call advance() next. Nothing while no timer runs.
+    // When to call advance() next: no later than the first deadline. Returns nullopt if no timer runs.
     [[nodiscard]] std::optional<std::uint64_t> next_deadline_ms() const noexcept;
 
 private:
@@ -62,7 +63,7 @@ private:
     void forget(const Timer& timer) noexcept;
 
     std::uint64_t now_ = 0;
-    std::array<std::uint64_t, levels> occupied_{};  // a bit a slot
+    std::array<std::uint64_t, levels> occupied_{};  // one bit per slot
     std::array<std::array<IntrusiveList<Timer, Timer>, slots>, levels> lists_;
     IntrusiveList<Timer, Timer> expiring_;
 };

@@ -1,4 +1,5 @@
-// UTF-8 as RFC 3629 section 4 defines it. Must not know where a text comes from or what a failure costs its sender.
+// UTF-8 as defined in RFC 3629 section 4. Must not know where a text comes from, or how its sender is treated if it is
+// invalid.
 #include "base/utf8.hpp"
 
 #include <simdjson.h>
@@ -8,7 +9,7 @@
 namespace proapi::base {
 namespace {
 
-// Below this a call into a vector kernel costs more than walking.
+// Below this size a call of a vector kernel costs more than the automaton.
 constexpr std::size_t bulk_from_octets = 32;
 constexpr std::size_t short_text_octets = 64;
 
@@ -28,7 +29,7 @@ bool bulk_is_valid(Bytes text) noexcept {
     return simdjson::validate_utf8(reinterpret_cast<const char*>(text.data()), text.size());
 }
 
-// How many octets a sequence has, by its lead; 1 for what is no lead.
+// Returns the number of octets of a sequence that begins with `lead`; 1 if `lead` begins no sequence.
 std::size_t sequence_octets(std::uint8_t lead) noexcept {
     if (lead >= 0xF0) return 4;
     if (lead >= 0xE0) return 3;
@@ -36,7 +37,7 @@ std::size_t sequence_octets(std::uint8_t lead) noexcept {
     return 1;
 }
 
-// How many octets at the end begin a sequence that goes on beyond it.
+// Returns how many octets at the end begin a sequence that continues after `text`.
 std::size_t unfinished_tail_octets(Bytes text) noexcept {
     for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
         const std::uint8_t octet = text[text.size() - back];
@@ -49,7 +50,7 @@ std::size_t unfinished_tail_octets(Bytes text) noexcept {
 }  // namespace
 
 bool is_valid_utf8(Bytes text) noexcept {
-    // Most messages are short and plain.
+    // Most messages are short and ASCII.
     if (text.size() <= short_text_octets && is_ascii(text)) return true;
     return bulk_is_valid(text);
 }
@@ -58,7 +59,7 @@ bool Utf8Validator::start_sequence(std::uint8_t lead) noexcept {
     if (lead < 0x80) return true;
     if (lead < 0xC2 || lead > 0xF4) return false;
     missing_ = static_cast<std::uint8_t>(sequence_octets(lead) - 1);
-    // RFC 3629 section 4: the second octet rules out overlong forms, surrogates and what lies beyond U+10FFFF.
+    // RFC 3629 section 4: the second octet excludes overlong forms, surrogates and values beyond U+10FFFF.
     if (lead == 0xE0) low_ = 0xA0;
     if (lead == 0xED) high_ = 0x9F;
     if (lead == 0xF0) low_ = 0x90;
@@ -94,7 +95,7 @@ bool Utf8Validator::feed(Bytes piece) noexcept {
     }
     if (piece.size() < bulk_from_octets) return walk(piece);
     const Bytes bulk = piece.first(piece.size() - unfinished_tail_octets(piece));
-    // A failure is walked again to find its octet: it happens once in the life of a text.
+    // The automaton then finds the bad octet; that happens at most once per text.
     if (!bulk_is_valid(bulk)) return walk(piece);
     accepted_ += bulk.size();
     return walk(piece.subspan(bulk.size()));

@@ -1,6 +1,6 @@
-// Whether octets are UTF-8 (RFC 3629 section 4): whole texts at once, or texts that arrive in pieces.
-// The bulk is simdjson's; the ends of pieces are walked by an automaton, so that the first octet that can't be part of
-// any text is told when it arrives, even inside a sequence (F4 90 fails at 90).
+// Checks whether octets are UTF-8 (RFC 3629 section 4): whole texts, or texts that arrive in pieces. simdjson checks
+// the bulk; an automaton checks the ends of pieces. So the first octet that can't be part of any text is reported when
+// it arrives, even inside a sequence (F4 90 fails at 90).
 //
 //   lead 00..7F: alone       E0: A0..BF, cont        F0: 90..BF, cont, cont
 //   lead C2..DF: cont        E1..EC, EE, EF: cont x2 F1..F3: cont x3
@@ -15,12 +15,12 @@ namespace proapi::base {
 
 class Utf8Validator {
 public:
-    // Takes the next piece. False from the first bad octet on, until reset().
+    // Checks the next piece. Returns false from the first bad octet on, until reset().
     [[nodiscard]] bool feed(Bytes piece) noexcept;
-    // Whether what came so far ends between two characters and has not failed.
+    // Whether the octets so far are valid and end between two characters.
     [[nodiscard]] bool is_complete() const noexcept { return !failed_ && missing_ == 0; }
     [[nodiscard]] bool has_failed() const noexcept { return failed_; }
-    // How many octets came before the bad one, or came at all where none is bad.
+    // The number of octets before the bad one; of all octets if none is bad.
     [[nodiscard]] std::uint64_t accepted_octets() const noexcept { return accepted_; }
     void reset() noexcept { *this = Utf8Validator{}; }
 
@@ -30,8 +30,8 @@ private:
     bool walk(Bytes piece) noexcept;
 
     std::uint64_t accepted_ = 0;
-    std::uint8_t missing_ = 0;               // continuation octets still owed
-    std::uint8_t low_ = 0x80, high_ = 0xBF;  // what the next of them may be
+    std::uint8_t missing_ = 0;               // continuation octets still expected
+    std::uint8_t low_ = 0x80, high_ = 0xBF;  // the range of the next of them
     bool failed_ = false;
 };
 
