@@ -28,9 +28,9 @@ inline constexpr std::size_t max_json_depth = 200;
 
 namespace detail {
 
-// `made` is what a typed value of `given` is as JSON again. Gives the first number (or true or false) of `given` in
-// whose place `made` has another number, as text. nlohmann::json makes 3 of 3.7, 1 of true, and keeps the
-// low bits of what is too large.
+// `made` is `given`, converted to a C++ type and back to JSON. Returns, as text, the first number (or true or false) of
+// `given` for which `made` has another number. nlohmann::json converts 3.7 to 3 and true to 1, and keeps only the low
+// bits of numbers that are too large.
 [[nodiscard]] std::optional<std::string> find_altered_number(const Json& given, const Json& made);
 
 // Views and pointers, including those in the elements of containers, pairs and tuples.
@@ -54,10 +54,10 @@ concept FixedSize = requires { std::tuple_size<T>::value; };
 template <class T>
 struct ConvertedJson {
     T value;
-    std::optional<std::string> altered_number;  // that T does not hold as it is; then the value is not used
+    std::optional<std::string> altered_number;  // a number that T can't hold unchanged; `value` is then not used
 };
 
-// The value as a T. A number that T alters is looked for in all of it if T converts to JSON, too. Throws
+// Converts `value` to a T. If T also converts back to JSON, looks for altered numbers in the whole value. Throws
 // Json::exception.
 template <class T>
 [[nodiscard]] ConvertedJson<T> convert_json(const Json& value) {

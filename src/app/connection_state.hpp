@@ -37,7 +37,7 @@ public:
     [[nodiscard]] Worker& worker() const noexcept { return *websocket_.worker(); }
     // On the connection's thread only; throws WebSocketStateError, naming the call, on any other thread.
     [[nodiscard]] service::WebSocket& websocket(const char* call) const;
-    // The same without the check.
+    // Like the function above, without the check.
     [[nodiscard]] service::WebSocket& websocket() const noexcept { return *websocket_; }
     // Whether the transport is closed. Any thread.
     [[nodiscard]] bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
@@ -49,14 +49,15 @@ public:
     // Octets that other threads have sent and that have not reached the connection's thread. They count as buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return max_buffered_; }
-    // The sum of both amounts. On another thread, the buffered part is the amount that the connection's thread
-    // published last; this call requests an update, which follows soon.
+    // Returns remote_bytes() plus the octets that the connection's thread has buffered. On another thread, the second
+    // part is the amount that the connection's thread published last; this call requests an update, which follows soon.
     [[nodiscard]] std::size_t buffered_amount();
     // Publishes the buffered amount for other threads. On the connection's thread.
     void note_buffered() noexcept { buffered_.store(websocket_->buffered_amount(), std::memory_order_relaxed); }
-    // Too much is buffered: closes with 1008. Any thread.
+    // Called when too much is buffered: closes with 1008. Any thread.
     void overflow();
-    // Returns false if there is nothing to wait for, because another thread does the closing.
+    // Returns false on any other thread than the connection's: the close is forwarded, and there is nothing to wait
+    // for.
     bool close(std::uint16_t code, std::string_view reason);
 
     // Returns whether a message was available.
@@ -89,7 +90,7 @@ private:
     ReceiveOperation* receiving_ = nullptr;
     DisconnectWaiter* disconnect_waiter_ = nullptr;
     std::unique_ptr<RequestView> view_;
-    std::unique_ptr<std::unordered_map<std::string, std::any>> state_;  // the application's
+    std::unique_ptr<std::unordered_map<std::string, std::any>> state_;  // the attributes that the application has set
     std::once_flag view_once_;
     std::atomic<std::uint32_t> references_ = 0;  // the connection itself holds one until its transport is closed
     std::atomic<std::size_t> remote_bytes_ = 0, buffered_ = 0;

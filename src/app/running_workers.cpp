@@ -12,7 +12,8 @@ namespace {
 
 constexpr int max_workers = 1024;
 
-// The number of threads, for all workers together, that run handlers that are not coroutines: as many as asyncio uses.
+// The number of threads that run handlers that are not coroutines, shared by all workers. asyncio's default is the
+// same.
 [[nodiscard]] std::size_t handler_threads() noexcept {
     return std::min<std::size_t>(32, std::max(1U, std::thread::hardware_concurrency()) + 4);
 }
@@ -49,7 +50,7 @@ constexpr int max_workers = 1024;
     return static_cast<std::uint16_t>(port);
 }
 
-// If a port is shared, another program may share it too. To detect that, listens on it exclusively for a moment.
+// If this program shares a port, another program may already share it. Listening exclusively for a moment detects that.
 void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& host, std::uint16_t port) {
     if (port == 0) return;
     struct NoApplication final : service::Application {
@@ -119,7 +120,7 @@ void RunningWorkers::stop() {
 }
 
 void RunningWorkers::wait() {
-    std::unique_ptr<Site::Use> use;  // handlers' captures may be destroyed with it, and may wait for this server
+    std::unique_ptr<Site::Use> use;  // destroyed without the lock: handlers' captures may wait for this server
     const std::lock_guard lock(wait_mutex_);
     for (std::thread& thread : threads_)
         if (thread.joinable()) thread.join();

@@ -144,7 +144,8 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
     if (root.find('{') != std::string::npos)
         throw RouteError("static_files(): expected a prefix without parameters, got \"" + std::string(prefix) + "\"",
                          where);
-    // Registers both routes or none: if one of them is taken, it is tried first, and fails before the other is added.
+    // Adds both routes or neither: a route that exists already is tried first, so that add() throws before adding the
+    // other.
     const std::string files = root + "{path:path}";
     const bool is_taken = site_.router.find("GET", files).has_value();
     add("GET", is_taken ? files : root, route, {}, where);

@@ -1,4 +1,4 @@
-// The registered routes of an application: the server's route table, and the handlers parallel to it.
+// The registered routes of an application: the server's route table, and a parallel table of handlers.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ public:
         std::string name;  // "websocket /chat/{room}", for log lines
         Settings settings;
         RouteOptions options;
-        std::unique_ptr<WebSocketHandler> websocket;  // one of the two is set, neither for files
+        std::unique_ptr<WebSocketHandler> websocket;  // set for WebSocket routes; `http` for HTTP routes
         std::unique_ptr<HttpHandler> http;
         std::source_location where;
     };

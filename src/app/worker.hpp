@@ -76,8 +76,8 @@ public:
         net::Listener::PortSharing sharing;
         AccessLog access_log = AccessLog::off;
     };
-    // The thread's function: listens, sets `listening` to the port or to a std::runtime_error with one line that says
-    // why it can't, and serves until stop().
+    // The thread's function: listens, sets `listening` to the port or to a std::runtime_error with one line that gives
+    // the reason, and serves until stop().
     void run(const ListenAddress& address, std::promise<std::uint16_t>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
@@ -86,10 +86,10 @@ public:
 
     // Runs `task` on the worker's thread. Returns false if that thread has ended. Any thread.
     bool post(std::function<void()> task);
-    // To be called if post() has returned false. Calls `let_go`, which drops an object of the thread that has ended.
-    // Such objects are not thread-safe, so they are dropped one after another, and after the last task that was posted
-    // in time: within this call, or by a thread that is already dropping some. Any thread. No lock is held during
-    // `let_go`, because the object may hold objects of another server.
+    // Call it if post() has returned false. Calls `let_go`, which drops an object of the thread that has ended. Such
+    // objects are not thread-safe, so they are dropped one at a time, and after the last task that was posted in time:
+    // within this call, or by a thread that is already dropping others. No lock is held during `let_go`, because the
+    // object may own objects of another server. Any thread.
     void let_go_late(std::function<void()> let_go);
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
@@ -99,8 +99,8 @@ public:
     // Any thread.
     [[nodiscard]] net::ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
-    // Counts a send to a connection that has ended. Returns true for every most_dropped_at_once-th in one turn: the
-    // sender must then wait for the next turn, so that other tasks can run.
+    // Counts a send to a connection that has ended. Returns true once per most_dropped_at_once such sends in one turn:
+    // the sender must then wait for the next turn, so that other tasks can run.
     bool count_dropped() noexcept;
     // Logs a line that peers can cause at will, at a limited rate.
     void log_limited(service::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
@@ -126,10 +126,10 @@ private:
     void serve();
     void last_turn();
     void finish();
-    // Drops the objects in `late_`, one at a time. Expects that no other thread is doing so.
+    // Drops the objects in `late_`, one at a time. No other thread may be doing so.
     void let_go_in_turn(std::unique_lock<std::mutex>& lock);
 
-    std::shared_ptr<const Site> site_;  // until the thread ends: its handlers may hold objects that hold this worker
+    std::shared_ptr<const Site> site_;  // reset when the thread ends: handlers may hold objects that hold this worker
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;
     EngineLog log_;

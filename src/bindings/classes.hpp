@@ -1,5 +1,5 @@
-// The nanobind classes of the extension, and what they share. The add_*() of each source file adds its classes to the
-// module.
+// The nanobind classes of the extension, and the helpers that they share. The add_*() function of each source file adds
+// its classes to the module.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -35,15 +35,15 @@ struct SiteObject {
 
     // Computes the settings of each route from the application's and its own. Call after either has changed.
     void apply_settings();
-    // Throws ValueError for settings that contradict each other (low_water above high_water). Call after all are set:
-    // they may be set in any order.
+    // Throws ValueError for settings that contradict each other (low_water above high_water). Call it after all
+    // settings are set, since they may be set in any order.
     void check_settings() const;
 };
 
 // The data behind a handler's Request.
 struct RequestObject {
     base::IntrusivePtr<service::Exchange> exchange;
-    nb::bytes body;  // the only copy: make_request() takes it out of the exchange
+    nb::bytes body;  // the only copy: make_request() moves it out of the exchange
 
     [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange->request(); }
 };
@@ -60,16 +60,16 @@ void respond_with_file(service::Exchange& exchange, int status, const HeaderPair
 // Returns the level number of the module `logging`.
 [[nodiscard]] int logging_level(service::LogLevel level) noexcept;
 
-// Throws the Python exception of an error: ValueError for those of http.
+// Throws the Python exception for an error. For http::Error that is ValueError.
 [[noreturn]] void raise(const service::Error& error);
 [[noreturn]] void raise(const http::Error& error);
-// The value, or the exception.
+// Returns the value, or throws the exception for the error.
 template <class T, class E>
 T require(base::Result<T, E> result) {
     if (!result) raise(result.error());
     if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
-// Takes over a new reference that a C function gave; throws where it is null.
+// Takes ownership of a new reference that a C function has returned. Throws nb::python_error if it is null.
 [[nodiscard]] inline nb::object take(PyObject* object) {
     if (!object) throw nb::python_error();
     return nb::steal(object);

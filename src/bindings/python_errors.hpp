@@ -1,6 +1,7 @@
 // Converts the engine's refusals to Python exceptions, and handles exceptions that leave a task without a caller.
 //
-// One table for all of the extension. What is refused, and in which words, is decided below; see service/error.hpp.
+// The whole extension uses one table. The layers below decide what is refused and with which text; see
+// service/error.hpp.
 #pragma once
 
 #include <Python.h>
@@ -12,7 +13,8 @@ namespace proapi::bindings {
 
 struct ModuleState;
 
-// Sets the exception of an error; returns null. `websocket`: whose close code and reason a disconnect has.
+// Sets the Python exception for an error and returns null. A disconnect takes its close code and reason from
+// `websocket`.
 PyObject* raise_error(const ModuleState& state, const service::Error& error,
                       const service::WebSocket* websocket = nullptr);
 

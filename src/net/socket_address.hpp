@@ -21,8 +21,8 @@ struct SocketAddress {
     [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
 };
 
-// The addresses that `host` names, for listening: at least one. Fails with a code of getaddrinfo(), whose message() is
-// gai_strerror()'s. Blocks while it asks the system's resolver.
+// Resolves `host` to at least one address to listen on. Fails with a code of getaddrinfo(), whose message() is the text
+// of gai_strerror(). Blocks while the system's resolver works.
 [[nodiscard]] base::Result<std::vector<SocketAddress>, std::error_code> resolve(const std::string& host,
                                                                                 std::uint16_t port);
 
