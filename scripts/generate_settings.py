@@ -1,12 +1,12 @@
-"""Writes what follows from the table of settings, contract/settings.json: ``generate_settings.py [--check] [ROOT]``.
+"""Generates files from the table of settings, contract/settings.json: ``generate_settings.py [--check] [ROOT]``.
 
 - src/service/settings_defaults.hpp: the C++ structs with their defaults;
-- src/service/settings_ranges.hpp: the range of each number, and the older names;
+- src/service/settings_ranges.hpp: the range of each numeric setting, and the older names;
 - python/proapi/settings.py, between its markers: the two TypedDicts and the older names;
 - docs/reference.md, between its markers: the table of settings.
 
-``--check`` writes nothing. It prints one line for each file that differs, and the exit status is then 1. A row that
-contradicts itself is reported in both modes, and nothing is written.
+``--check`` writes nothing. It prints one line for each file that differs; the exit status is then 1. Both modes report
+rows that contradict themselves, and then write nothing.
 """
 
 import json
@@ -41,7 +41,7 @@ class Kind:
 
 
 def write_count(value: Number) -> str:
-    """65,535; 2²⁰ and its multiples as such."""
+    """Returns "65,535", for example; multiples of 2²⁰ and 2³⁰ as such."""
     for exponent, raised in ((30, "³⁰"), (20, "²⁰")):
         factor, rest = divmod(value, 2**exponent)
         if factor > 0 and rest == 0:
@@ -89,17 +89,17 @@ class Setting:
     """One row of the table."""
 
     name: str
-    scope: str  # "route": a route may have its own; "server"
+    scope: str  # "route": a route may have its own value; or "server"
     kind: str
     default: Any  # a number, or [] for a list
     description: str
-    beyond: str  # what happens; names close_code or status, where there is one
+    beyond: str  # what happens; contains close_code or status if there is one
     minimum: Number = 0
     maximum: Number = 0
     default_note: str = ""
     close_code: int | None = None
     status: int | None = None
-    aliases: Sequence[str] = ()  # older names, which go on working
+    aliases: Sequence[str] = ()  # older names, which are still accepted
 
     @property
     def is_list(self) -> bool:
@@ -118,7 +118,7 @@ class Setting:
 
     @property
     def comment(self) -> tuple[str, str]:
-        """What stands beside it in C++ and Python: two lines, not wrapped, in ASCII."""
+        """The comment in C++ and Python: two lines, not wrapped, in ASCII."""
         bounds = "" if self.is_list else f" Range {self.range_text}."
         numbers = f"Default {self.default_text}.{bounds}"
         for sign, ascii_text in (("²⁰", "^20"), ("³⁰", "^30"), ("·", " * ")):
@@ -134,7 +134,7 @@ REQUIRED = {"name", "scope", "kind", "default", "description", "beyond"}
 
 
 def read_table(root: Path) -> list[Setting]:
-    """SystemExit: it is no JSON, or rows contradict themselves, one line for each."""
+    """Raises SystemExit if the table is not JSON, or with one line for each row that contradicts itself."""
     try:
         rows = json.loads((root / TABLE).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -155,13 +155,13 @@ def list_names(row: dict[str, Any]) -> list[str]:
 
 
 def is_named_before(row: dict[str, Any], earlier: Sequence[dict[str, Any]]) -> bool:
-    """By its name or an older one; or its older name is its own."""
+    """Whether a name of the row occurs in an earlier row, or twice in this one."""
     known = {name for each in earlier for name in list_names(each)}
     return len(known | set(list_names(row))) < len(known) + len(list_names(row))
 
 
 def check_row(row: dict[str, Any]) -> str:
-    """What is wrong, or ""."""
+    """Returns what is wrong with the row, or "" if nothing is."""
     if unknown := row.keys() - KEYS:
         return f"expected keys of {sorted(KEYS)}, got {sorted(unknown)}"
     if row.get("kind") not in KINDS:
@@ -250,11 +250,11 @@ def cpp_ranges(name: str, struct: str, settings: Sequence[Setting]) -> Iterator[
 def write_defaults(settings: Sequence[Setting]) -> Iterator[str]:
     yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
     yield from ("#pragma once", "", "#include <chrono>", "#include <cstdint>", "#include <string>", "#include <vector>")
-    yield from ("", "namespace proapi::service {", "", "// What a WebSocket route may set for itself.")
+    yield from ("", "namespace proapi::service {", "", "// The settings that a WebSocket route may set for itself.")
     yield from cpp_struct("struct WebSocketSettings", [each for each in settings if each.scope == "route"])
     yield from (
         "",
-        "// What holds for the whole application. The members of WebSocketSettings are the defaults of its routes.",
+        "// The settings of an application. Those inherited from WebSocketSettings are the defaults of its routes.",
     )
     yield from cpp_struct("struct Settings : WebSocketSettings", [each for each in settings if each.scope == "server"])
     yield from ("", "}  // namespace proapi::service")
@@ -263,13 +263,13 @@ def write_defaults(settings: Sequence[Setting]) -> Iterator[str]:
 def write_ranges(settings: Sequence[Setting]) -> Iterator[str]:
     yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
     yield from ("#pragma once", "", "#include <array>", "", '#include "service/settings.hpp"')
-    yield from ("", "namespace proapi::service {", "", "// Name, member, least and greatest value of each number.")
+    yield from ("", "namespace proapi::service {", "", "// Name, member, minimum and maximum of each number.")
     yield from cpp_ranges("route_limits", "WebSocketSettings", [each for each in settings if each.scope == "route"])
     yield ""
     yield from cpp_ranges("server_limits", "Settings", [each for each in settings if each.scope == "server"])
     yield from (
         "",
-        "// Older names, which go on working.",
+        "// Older names, which are still accepted, and the settings that they stand for.",
         "inline constexpr auto setting_aliases = std::to_array<SettingAlias>({",
     )
     yield from (f'    {{"{alias}", "{each.name}"}},' for each in settings for alias in each.aliases)
@@ -299,17 +299,17 @@ def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
     route = [each for each in settings if each.scope == "route"]
     yield from ("", "")
     yield from python_class(
-        "RouteSettings(TypedDict, total=False)", "What a WebSocket route may set for itself.", route
+        "RouteSettings(TypedDict, total=False)", "The settings that a WebSocket route may set.", route
     )
     yield from ("", "")
     yield from python_class(
         "Settings(RouteSettings, total=False)",
-        "What holds for the whole application; those of RouteSettings are the defaults of its routes.",
+        "The settings of an application; those inherited from RouteSettings are the defaults of its routes.",
         [each for each in settings if each.scope == "server"],
     )
     yield from ("", "")
     yield "ALIASES = {" + ", ".join(f'"{alias}": "{each.name}"' for each in settings for alias in each.aliases) + "}"
-    yield '"""Older names, which go on working, each with the one that it stands for."""'
+    yield '"""Older names, which are still accepted, and the settings that they stand for."""'
     yield ""
 
 
@@ -328,7 +328,7 @@ def write_reference(settings: Sequence[Setting]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Output:
-    """One file, all of which is generated unless there are markers: then what stands between them."""
+    """One generated file, or the part of a file between two markers."""
 
     path: str
     write: Callable[[Sequence[Setting]], Iterator[str]]
@@ -336,7 +336,7 @@ class Output:
     end: str = ""
 
     def render(self, settings: Sequence[Setting], now: str) -> str:
-        """The whole text that the file should have; ``now`` is the one it has."""
+        """Returns the whole text that the file should have; ``now`` is its present text."""
         lines = self.write(settings)
         if not self.begin:
             return "".join(f"{line}\n" for line in lines)

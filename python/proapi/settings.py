@@ -10,7 +10,7 @@ Seconds = float | timedelta
 
 
 class RouteSettings(TypedDict, total=False):
-    """What a WebSocket route may set for itself."""
+    """The settings that a WebSocket route may set."""
 
     max_message_size: int
     """Size of one received message.
@@ -62,7 +62,7 @@ class RouteSettings(TypedDict, total=False):
 
 
 class Settings(RouteSettings, total=False):
-    """What holds for the whole application; those of RouteSettings are the defaults of its routes."""
+    """The settings of an application; those inherited from RouteSettings are the defaults of its routes."""
 
     write_timeout: Seconds
     """How long sending to a peer may make no progress.
@@ -133,7 +133,7 @@ class Settings(RouteSettings, total=False):
 
 
 ALIASES = {"max_body": "max_body_size"}
-"""Older names, which go on working, each with the one that it stands for."""
+"""Older names, which are still accepted, and the settings that they stand for."""
 
 # End of what is generated.
 

@@ -8,7 +8,7 @@
 
 namespace proapi::service {
 
-// What a WebSocket route may set for itself.
+// The settings that a WebSocket route may set for itself.
 struct WebSocketSettings {
     // Size of one received message.
     // Default 1 MiB. Range 1 to 4 GiB. Beyond it: close 1009; the reason names the setting.
@@ -59,7 +59,7 @@ struct WebSocketSettings {
     std::vector<std::string> allowed_origins;
 };
 
-// What holds for the whole application. The members of WebSocketSettings are the defaults of its routes.
+// The settings of an application. Those inherited from WebSocketSettings are the defaults of its routes.
 struct Settings : WebSocketSettings {
     // How long sending to a peer may make no progress.
     // Default 30 s. Range 10 ms to a day. Beyond it: connection lost, 1006. If reading a file takes longer, its

@@ -7,7 +7,7 @@
 
 namespace proapi::service {
 
-// Name, member, least and greatest value of each number.
+// Name, member, minimum and maximum of each number.
 inline constexpr std::array route_limits{
     Limit{"max_message_size", &WebSocketSettings::max_message_size, 1, 4'294'967'296},
     Limit{"max_fragments", &WebSocketSettings::max_fragments, 1, 1'073'741'824},
@@ -39,7 +39,7 @@ inline constexpr std::array server_limits{
     Limit{"backlog", &Settings::backlog, 1, 65'535},
 };
 
-// Older names, which go on working.
+// Older names, which are still accepted, and the settings that they stand for.
 inline constexpr auto setting_aliases = std::to_array<SettingAlias>({
     {"max_body", "max_body_size"},
 });
