@@ -15,7 +15,7 @@ _HeadersArgument = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[tupl
 _HandlerEnd = Literal["returned", "wrong_kind", "wrong_content", "stopped", "failed"]
 
 class _Begun(Coroutine[Any, Any, _T_co], metaclass=ABCMeta):
-    """The result of a call that acts at once: it need not be awaited.
+    """The result of a call that acts at once and need not be awaited.
 
     A type of its own, because mypy reports every Coroutine that is not awaited.
     """
@@ -42,9 +42,9 @@ def register(
     """
 
 def may_hide_non_finite(json: bytes) -> bool:
-    """Whether JSON that msgspec has written may contain a number that JSON does not have.
+    """Whether msgspec may have written this JSON for a value that contains NaN or an infinity.
 
-    msgspec writes null for such a value, and words if it is a key or a Decimal. Also true for much JSON without one.
+    msgspec writes null for such a number, and a word if it is a key or a Decimal. Also true for much other JSON.
     """
 
 class Site:
@@ -70,11 +70,11 @@ class Site:
         The pattern has at most one parameter, of kind ``path``. Names that begin with a dot need ``dot_files``.
         """
     def add_response_headers(self, fields: _Pairs) -> None:
-        """Adds fields to every response that does not have them. ValueError: no response can have one of them."""
+        """Adds fields to every response that does not have them. ValueError: a response can't contain one of them."""
     @staticmethod
     def security_headers() -> _Pairs: ...
     def find_route(self, method: str | None, pattern: str) -> int | None:
-        """The number of the route that keeps this one from being added: same method, same shape of path."""
+        """Returns the number of the existing route with the same method and the same shape of path, or None."""
     @staticmethod
     def parse_pattern(pattern: str) -> list[tuple[str, str]]:
         """Returns names and converters ("str", "int", "float", "uuid", "path"). ValueError: the pattern is
@@ -107,7 +107,7 @@ class RequestInfo:
         Returns the status and text of the refusal (0 and "" if there is none), and the text fields.
         """
     def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
-        """As ``parse_form``, but with the files: name, filename, content type and data."""
+        """Like ``parse_form``, but returns the files: name, filename, content type and data."""
 
 class Exchange:
     """One HTTP request over the engine's own socket, and its response."""
@@ -122,7 +122,7 @@ class Exchange:
     def ended(self) -> bool: ...
     @property
     def client_left(self) -> bool:
-        """The client has disconnected, or has ended its side; whether it still reads is unknown then."""
+        """Whether the client has disconnected or ended its side. If it has only ended its side, it may still read."""
     def on_end(self, callback: Callable[[], object] | None) -> None:
         """Calls the callback once when the client disconnects, or soon if it has already. Replaces an earlier one."""
     def end_with_client(self) -> None:
@@ -130,10 +130,11 @@ class Exchange:
     def respond(self, status: int, headers: _Pairs, body: bytes) -> None:
         """Sends a whole response. ValueError: a header would break the framing."""
     def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None:
-        """OSError: the file can't be opened."""
+        """Sends a file as the response. OSError: the file can't be opened."""
     def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
     def write(self, data: bytes) -> Awaitable[bool]:
-        """Waits while the outgoing buffer is above high water. False: the client has disconnected."""
+        """Writes a part of the body; waits while the outgoing buffer is above high water. Returns False if the client
+        has disconnected."""
     def finish(self) -> None: ...
     def fail(self, *, stopping: bool = ...) -> None:
         """Sends a 500 if nothing was sent yet, or a 503 if ``stopping``; else cuts the connection.
@@ -164,13 +165,14 @@ class AsgiExchange:
         """Call when the client has disconnected."""
     @property
     def route(self) -> int | None:
-        """The route whose handler must respond."""
+        """The number of the route whose handler must respond, or None."""
     @property
     def websocket(self) -> WebSocketBridge | None: ...
     def take_messages(self) -> list[Any]:
         """Returns the ASGI messages to send now.
 
-        A tuple is a file, which ends the response: an open descriptor, which the caller closes, an offset and a length.
+        A tuple stands for a file and ends the response: an open descriptor, which the caller must close, an offset and
+        a length.
         """
     @property
     def request(self) -> RequestInfo: ...
@@ -254,7 +256,7 @@ class WebSocketConnection:
         """The subprotocol that accept() chose, or None."""
     @property
     def _is_abandoned(self) -> bool:
-        """The connection has ended and its handler has not been told."""
+        """Whether the connection has ended without the handler's knowledge."""
     @property
     def buffered_amount(self) -> int:
         """How many octets wait to be sent."""
@@ -464,14 +466,14 @@ class WebSocketBridge:
     def begin_pumping(self) -> None:
         """From now on messages come through ``feed`` alone."""
     def end_pumping(self) -> bool:
-        """Call after ``feed``. True: the handler is receiving again and reads by itself from now on."""
+        """Call after ``feed``. Returns True if the handler is receiving again and reads by itself from now on."""
     def is_neglected(self) -> bool:
-        """Whether the handler has received nothing since the last call, so that nobody would notice the peer's end."""
+        """Whether the handler has received nothing since the last call, so that it would not notice a disconnect."""
     @property
     def wants_messages(self) -> bool:
         """Whether the queue of received messages has room."""
     def feed(self, message: MutableMapping[str, Any]) -> bool:
-        """Passes on a message of the server. False: it was the last."""
+        """Passes on a message of the server. Returns False if it was the last."""
     def end(self, code: int, reason: str) -> None:
         """Ends the connection, unless its end is known already."""
     def next_output(self) -> Any:
@@ -482,7 +484,7 @@ class WebSocketBridge:
         """
     @property
     def has_closed(self) -> bool:
-        """``next_output`` has returned this side's last message."""
+        """Whether ``next_output`` has returned this side's last message."""
     def notify(self) -> None: ...
     @property
     def has_ended(self) -> bool: ...
@@ -507,7 +509,7 @@ class Engine:
     def log_access(self, format: Literal["common", "json"], write: Callable[[str], object]) -> None:
         """Calls ``write`` with a line for every request and WebSocket from now on."""
     def listen(self, host: str, port: int, *, share_port: bool) -> None:
-        """OSError: can't listen; one line says what is wrong and what to change."""
+        """Starts to listen. OSError: one line says what is wrong and what to change."""
     @property
     def addresses(self) -> list[tuple[str, int]]: ...
     @property
@@ -520,17 +522,17 @@ class Engine:
 
         RuntimeError: called inside of ``poll`` or ``select``.
         """
-    # As guest of a running loop: add_reader(fileno(), poll).
+    # As a guest of a running loop: add_reader(fileno(), poll).
     def fileno(self) -> int: ...
     def poll(self) -> None:
         """RuntimeError: a handler has run the event loop inside itself; raised once for each ``poll`` that is
         interrupted."""
     def set_outside_work(self, callback: Callable[[], object] | None) -> None:
-        """Sets a callback that must schedule ``poll``, as by loop.call_soon; None: no callback.
+        """Sets a callback that must schedule ``poll``, as by loop.call_soon; None removes it.
 
         It is called when there is work outside of ``poll``, at most once before the next ``poll``.
         """
-    # As host: the selector of an asyncio loop.
+    # As the host: the selector of an asyncio loop.
     def watch(self, fd: int, events: int, known: bool) -> None: ...
     def select(self, timeout: float | None, ready: Sequence[Any], loop: Any) -> list[tuple[int, int]]:
         """Runs turns until ``ready`` is not empty, a descriptor is ready, the loop is stopping or ``timeout`` is
@@ -565,4 +567,4 @@ def answer_handshake(data: bytes, splits: Sequence[int]) -> tuple[int, Any, list
     """
 
 def check_accept_response(head: str, key: str) -> str | None:
-    """The client side: what is wrong with that answer, or None."""
+    """Runs the client's check of a handshake response, for tests. Returns what is wrong, or None."""

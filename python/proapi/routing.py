@@ -1,4 +1,4 @@
-"""The routes of an application: the engine numbers and matches them; this table has the handler of each number."""
+"""The routes of an application: the engine numbers and matches them; this table maps each number to its handler."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class RouteTable:
             cancel_on_disconnect: Whether to cancel the handler when its client leaves.
 
         Raises:
-            RouteError: Anything is wrong with the route. The text names the handler's file and line.
+            RouteError: The route can't be added. The text names the handler's file and line.
         """
         self._add(None, path, function, settings, cancel_on_disconnect=cancel_on_disconnect)
 
@@ -73,7 +73,7 @@ class RouteTable:
         *,
         cancel_on_disconnect: bool,
     ) -> None:
-        """``methods`` None: a WebSocket route."""
+        """Adds a WebSocket route if ``methods`` is None, else an HTTP route for each method."""
         place = find_place(function) if callable(function) else "<no function>"
         self._refuse_late(f"{place}: ")
         what = "websocket" if methods is None else " and ".join(map(str, methods))
@@ -120,7 +120,7 @@ class RouteTable:
             settings: Values by name.
 
         Raises:
-            ValueError: A setting is not valid. None of the settings has changed then.
+            ValueError: A setting is not valid; no setting has changed then.
         """
         texts = {name: setting_text(name, value) for name, value in settings.items()}
         for alias, name in ALIASES.items():
@@ -184,7 +184,7 @@ def refuse_function_as_path(decorator: str, path: object) -> None:
 
 
 def _checked(methods: list[str]) -> list[str]:
-    """Returns the methods in capitals, each once. Raises ValueError if there is none or one is not a token."""
+    """Returns the methods in upper case, each once. Raises ValueError if there are none or one is not a token."""
     if not methods:
         raise ValueError("expected at least one HTTP method, got none")
     for method in methods:
@@ -195,5 +195,5 @@ def _checked(methods: list[str]) -> list[str]:
 
 def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
-    # max_connections is computed; the other two are not numbers.
+    # The engine computes max_connections; the other two are not numbers.
     return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}
