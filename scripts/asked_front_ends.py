@@ -1,4 +1,4 @@
-"""Which front ends a test asks, read from the tests without importing them; see generate_contract.py."""
+"""Finds which front ends each test asks. The tests are parsed, not imported; see generate_contract.py."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ SUITE = "tests/contract"
 EXCUSED = f"{SUITE}/engine_only.py"
 OTHERS = "tests/who_is_asked.py"
 
-# As tests/contract/front_ends.py calls them, and as the document does.
+# The parameter names of tests/contract/front_ends.py, and how docs/contract.md spells them.
 FRONT_ENDS = {
     "cpp": "C++",
     "python": "standard",
@@ -22,7 +22,8 @@ FRONT_ENDS = {
 MODES = ("python", "python-uvloop", "python-fast")
 ENGINE = ("cpp", *MODES)
 
-# Of each front end that a test says something of: whether a server of it is asked, or else code that it shares.
+# Front end -> True if the test asks a server of that front end, False if it only tests code that the front end shares.
+# Front ends that the test says nothing about are absent.
 Asked = dict[str, bool]
 
 
@@ -41,7 +42,8 @@ class WhoIsAsked:
         self._modules: dict[str, _Module] = {}
 
     def asked_by(self, file: str, test: str) -> Asked:
-        """Of a whole file, if ``test`` is "". {}: no table has a line for it."""
+        """Returns the front ends that ``test`` asks, or those of the whole file if ``test`` is "". The result is empty
+        if no table has a line for the test."""
         if file.startswith(f"{SUITE}/"):
             module = self._module(file)
             tests = [each for each in ([test] if test else module.tests) if module.uses(each, "front_end")]
@@ -52,7 +54,7 @@ class WhoIsAsked:
         return self._others[max(keys, key=len)] if keys else {}
 
     def _by_the_suite(self, module: str, test: str) -> Iterator[str]:
-        """As _front_ends_of() in tests/contract/conftest.py."""
+        """The same rules as _front_ends_of() in tests/contract/conftest.py."""
         keys = {module, f"{module}::{test}"}
         yield from ENGINE
         if not keys & self._engine_only:
@@ -66,7 +68,7 @@ class WhoIsAsked:
         return self._modules[file]
 
     def check(self, markers: Sequence[Marker]) -> Iterator[str]:
-        """A line for each key that fits nothing, and for each test that no key fits."""
+        """Yields one line for each key that matches no test, and one for each test that no key matches."""
         for key, front_ends in self._others.items():
             file, _, test = key.partition("::")
             path = self._root / file
@@ -87,8 +89,9 @@ def _fits(key: str, file: str, name: str) -> bool:
 
 
 def _tables(path: Path) -> dict[str, dict[str, str]]:
-    """The dictionaries and sets of a file that holds nothing else, with the values of dictionaries where they are
-    texts, or names of such."""
+    """Returns the dictionaries and sets that a file defines. The file must define nothing but these and string
+    constants. The values of a dictionary are string literals or names of such constants; a set gets "" as the value of
+    each element."""
     tables: dict[str, dict[str, str]] = {}
     texts: dict[str, str] = {}
     for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
@@ -113,7 +116,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class _Module:
-    """The functions of a test file and of its conftest.py: which fixtures they use."""
+    """The functions of a test file and of its conftest.py. Knows which fixtures each of them uses."""
 
     def __init__(self, *files: Path) -> None:
         self._functions = {
@@ -125,7 +128,7 @@ class _Module:
         self.tests = [name for name in self._functions if name.startswith("test_")]
 
     def uses(self, test: str, fixture: str) -> bool:
-        """Itself, or by other fixtures."""
+        """Whether ``test`` uses ``fixture``, directly or through other fixtures."""
         to_look_at, seen = [test], set[str]()
         while to_look_at:
             name = to_look_at.pop()

@@ -1,8 +1,8 @@
-"""Checks what includes and imports what: ``check_layers.py [ROOT]``.
+"""Checks which file includes which header and which module imports which: ``check_layers.py [ROOT]``.
 
-A file of ``src/`` may include its own layer and those that ``MAY_INCLUDE`` names for it, and a system header only
-where ``MAY_USE`` allows it. The modules of the Python package must not import each other in a circle. Every finding is
-one line that says what to do; the exit status is then 1.
+A file in ``src/`` may include headers of its own layer and of the layers that ``MAY_INCLUDE`` lists for it. It may
+include a system header only if ``MAY_USE`` allows that. The modules of the Python package must not import each other in
+a circle. Each finding is one line that says what to do, and the exit status is then 1.
 """
 
 import ast
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-# Besides itself. `proapi` is include/proapi: what users include, so it names nothing of src/.
+# Which other layers each layer may include. `proapi` is include/proapi, which users include, so it includes nothing of
+# src/.
 MAY_INCLUDE: dict[str, set[str]] = {
     "base": set(),
     "net": {"base"},
@@ -25,7 +26,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "proapi": set(),
 }
 
-# Headers of the operating system, by what they are for. A layer that is not in MAY_USE may use all of them.
+# System headers, grouped by purpose. A layer that is not in MAY_USE may use all of them.
 SYSTEM = {
     "allocator": r"malloc\.h",
     "descriptors": r"unistd\.h",
@@ -71,7 +72,7 @@ def check_include(layer: str, quote: str, header: str) -> Iterator[str]:
 
 
 def find_circles(package: Path) -> Iterator[str]:
-    """One circle at most: the first that is found."""
+    """Yields at most one circle: the first one found."""
     modules = {
         ".".join(file.relative_to(package).with_suffix("").parts): file for file in sorted(package.rglob("*.py"))
     }
@@ -85,12 +86,13 @@ def find_circles(package: Path) -> Iterator[str]:
 
 
 def find_name(file: Path) -> str:
-    """``_core.json``; of a package, ``_core``."""
+    """Returns a module's dotted name: ``_core.json``, or ``_core`` for a package."""
     return ".".join(part for part in file.with_suffix("").parts if part != "__init__")
 
 
 def find_imports(name: str, file: Path, modules: set[str]) -> Iterator[str]:
-    """What the module imports when it runs, within functions too, but not under TYPE_CHECKING."""
+    """Yields the modules that this one imports at run time. Imports inside functions count; those under TYPE_CHECKING
+    do not."""
     folder = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
     for node in at_runtime(ast.parse(file.read_text(encoding="utf-8"), str(file))):
         if isinstance(node, ast.ImportFrom) and node.level > 0:

@@ -1,8 +1,8 @@
-"""Checks that each C++ source file has a test file of its own: ``check_tests.py [ROOT]``.
+"""Checks that each C++ source file has its own test file: ``check_tests.py [ROOT]``.
 
-The test of ``src/http/cookies.cpp`` is ``tests/cpp/http/cookies_test.cpp``, and ``tests/cpp/http/CMakeLists.txt`` names
-it: a test that nothing builds would never fail. Every finding is one line that says what to do; the exit status is
-then 1.
+The test of ``src/http/cookies.cpp`` is ``tests/cpp/http/cookies_test.cpp``. ``tests/cpp/http/CMakeLists.txt`` must name
+it, because a test that is never built never fails. Each finding is one line that says what to do, and the exit status
+is then 1.
 """
 
 import re

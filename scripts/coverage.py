@@ -1,11 +1,11 @@
-"""Prints which lines of each layer its own unit tests run: ``coverage.py BUILD_DIR``.
+"""Prints how many lines of each layer its own unit tests run: ``coverage.py BUILD_DIR``.
 
-``BUILD_DIR`` holds ``LAYER_tests`` of each of ``LAYERS``, built with ``--coverage`` (the preset ``coverage``). A layer
-is measured by its own tests alone: what a layer above it happens to call says nothing about whether it is tested.
-Files below ``REQUIRED_PERCENT`` are listed with the lines that no test has run. The exit status is 1 if a layer is
-below it.
+``BUILD_DIR`` holds a program ``LAYER_tests`` for each of ``LAYERS``, built with ``--coverage`` (the preset
+``coverage``). Each layer is measured by its own tests only: a call from the tests of a higher layer does not show that
+the line is tested. Files below ``REQUIRED_PERCENT`` are listed with the lines that no test ran. The exit status is 1 if
+a layer is below it.
 
-gcov comes with g++: nothing else needs to be installed.
+gcov comes with g++, so nothing else has to be installed.
 """
 
 import json
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("base", "http", "ws", "service")
 REQUIRED_PERCENT = 95.0
 
-# What gcov counts there is the clean-up after an exception, or nothing.
+# On a line with only a closing brace, gcov counts the cleanup after an exception, or nothing. Such lines are ignored.
 CLOSING_BRACE = re.compile(r"\s*\}[;,)]*\s*")
 
 
@@ -36,7 +36,7 @@ class FileCoverage:
 
 
 def measure(layer: str, build: Path) -> list[FileCoverage]:
-    """Runs the layer's tests and reads what they leave behind."""
+    """Runs the layer's tests and reads the counts that they write."""
     for stale in build.rglob("*.gcda"):
         stale.unlink()
     program = build / "tests" / "cpp" / layer / f"{layer}_tests"
@@ -44,7 +44,7 @@ def measure(layer: str, build: Path) -> list[FileCoverage]:
     if result.returncode != 0:
         sys.exit(f"{program} failed with status {result.returncode}\n{result.stdout}{result.stderr}")
 
-    # Headers have code too, which is in the objects of the tests. An object without .gcda did not run at all.
+    # Headers also contain code, which is compiled into the objects of the tests. An object without .gcda never ran.
     notes = [*build.glob(f"src/{layer}/**/*.gcno"), *build.glob(f"tests/cpp/{layer}/**/*.gcno")]
     folder = ROOT / "src" / layer
     runs: dict[Path, Counter[int]] = {}
@@ -53,7 +53,7 @@ def measure(layer: str, build: Path) -> list[FileCoverage]:
         if path.is_relative_to(folder):
             counts = runs.setdefault(path, Counter())
             text = path.read_text(encoding="utf-8").splitlines()
-            for line in source["lines"]:  # a template's line comes once for each instance
+            for line in source["lines"]:  # gcov lists a template's line once for each instantiation
                 number = line["line_number"]
                 if not CLOSING_BRACE.fullmatch(text[number - 1]):
                     counts[number] += line["count"]
@@ -74,7 +74,7 @@ def percent(files: list[FileCoverage]) -> float:
 
 
 def as_ranges(lines: list[int]) -> str:
-    """``3, 7-9``"""
+    """Returns text such as ``3, 7-9``."""
     ranges: list[list[int]] = []
     for line in lines:
         if ranges and line == ranges[-1][1] + 1:

@@ -1,5 +1,5 @@
-"""Prints the command that repeats each failed test alone: `failed.py pytest|ctest COMMAND...`, where COMMAND is what
-has run them, up to what names the tests. Always ends with status 1, for `make`."""
+"""Prints, for each failed test, the command that runs it alone: `failed.py pytest|ctest COMMAND...`. COMMAND is the
+command that ran the tests, up to the arguments that select them. Always exits with status 1, so that `make` fails."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def of_pytest() -> list[str]:
 
 
 def of_ctest(command: list[str]) -> list[str]:
-    """Its own list has a number before each name."""
+    """CTest's list of failed tests has a number before each name."""
     log = Path(command[command.index("--test-dir") + 1], "Testing/Temporary/LastTestsFailed.log")
     if not log.exists():
         return []

@@ -1,13 +1,13 @@
 """Writes the tables of docs/contract.md: ``generate_contract.py [--check] [ROOT]``.
 
-A row is a promise of contract/promises.json with the tests that hold it and the front ends that these tests ask. A test
-names its promises: in Python by ``@promise("close-order")``, or ``pytestmark = promise(...)`` for a whole file; in C++
-and CMake by the comment ``// promise: close-order`` directly above a TEST, or, for a whole file, in the comment that
-opens it. The tests are read, not imported. Which front ends a test asks follows from its fixtures and
-tests/contract/engine_only.py, or else from tests/who_is_asked.py.
+Each row is a promise from contract/promises.json, with the tests that verify it and the front ends that these tests
+ask. A test names its promises. In Python, it does so with ``@promise("close-order")``, or with ``pytestmark =
+promise(...)`` for a whole file. In C++ and CMake, it does so with the comment ``// promise: close-order`` directly
+above a TEST, or, for a whole file, in the file's first comment. The tests are parsed, not imported. The front ends of a
+test follow from its fixtures and tests/contract/engine_only.py, or else from tests/who_is_asked.py.
 
-``--check`` writes nothing. It prints one line if the document differs, and the exit status is then 1. Promises, markers
-and tables that do not fit together are reported in both modes, one line each, and nothing is written.
+``--check`` writes nothing: it prints one line if the document is out of date, and the exit status is then 1. If
+promises, markers and tables contradict each other, both modes report each contradiction on one line and write nothing.
 """
 
 import json
@@ -29,7 +29,7 @@ SOURCE = f"{TABLE} and the markers of the tests"
 BEGIN = f"<!-- Generated from {SOURCE} by scripts/generate_contract.py; change them, then run `{COMMAND}`: -->"
 END = "<!-- End of what is generated. -->"
 
-# The order of the tests of a promise: what users have before them, then what lies beneath.
+# The order in which a promise lists its tests: tests of what users see first, then tests of the layers below.
 FOLDERS = ("tests/contract/", "tests/python/", "tests/system/", "tests/browser/", "tests/cpp/")
 
 
@@ -41,8 +41,8 @@ class Promise:
     section: str  # of the document
     promise: str  # the sentence, in Markdown
     part: str = ""  # of the section
-    note: str = ""  # what holds it besides the tests with its marker, or how they do
-    asked: str = ""  # the front ends that what ``note`` names asks, with spaces between them
+    note: str = ""  # what else verifies the promise besides the marked tests, or how they verify it
+    asked: str = ""  # the front ends asked by the tests in ``note``, separated by spaces
 
 
 KEYS = set(Promise.__dataclass_fields__)
@@ -50,7 +50,7 @@ REQUIRED = {"id", "section", "promise"}
 
 
 def read_table(root: Path) -> tuple[list[Promise], list[str]]:
-    """The rows, and a line for each that is wrong. SystemExit: it is not JSON."""
+    """Returns the rows, and one line for each invalid row. Raises SystemExit if the file is not JSON."""
     try:
         rows = json.loads((root / TABLE).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -66,7 +66,7 @@ def read_table(root: Path) -> tuple[list[Promise], list[str]]:
 
 
 def check_row(row: dict[str, str], before: Sequence[Promise]) -> str:
-    """What is wrong, or ""."""
+    """Returns the error, or "" if the row is valid."""
     if unknown := row.keys() - KEYS:
         return f"expected keys of {sorted(KEYS)}, got {sorted(unknown)}"
     if missing := REQUIRED - row.keys():
@@ -134,7 +134,8 @@ def write_row(promise: Promise, markers: Sequence[Marker], who: WhoIsAsked) -> s
 
 
 def write_mark(asked: Asked, front_ends: Sequence[str]) -> str:
-    """Of one column: of all its front ends, or the names of those that are asked."""
+    """Returns the cell of one column: a check mark if all its front ends are asked, the names of those that are asked
+    if only some are, or a circle if only shared code is tested."""
     servers = [each for each in front_ends if asked.get(each)]
     if servers:
         return "✓" if servers == list(front_ends) else ", ".join(FRONT_ENDS[each] for each in servers)
@@ -142,7 +143,8 @@ def write_mark(asked: Asked, front_ends: Sequence[str]) -> str:
 
 
 def write_tests(markers: Sequence[Marker]) -> str:
-    """`tests/contract/test_closing.py::test_close`, `::test_second_close`, `tests/cpp/app/foreign_test.cpp`"""
+    """Returns a list such as `tests/contract/test_closing.py::test_close`, `::test_second_close`,
+    `tests/cpp/app/foreign_test.cpp`."""
 
     def folder(marker: Marker) -> int:
         return next((i for i, each in enumerate(FOLDERS) if marker.file.startswith(each)), len(FOLDERS))

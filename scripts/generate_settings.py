@@ -30,14 +30,15 @@ Number = int | float
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of a setting are written: types in C++ and Python, numbers in documentation."""
+    """How the values of a kind of setting are written: their types in C++ and Python, and numbers in the documentation.
+    How the values of a kind of setting are written: their types in C++ and Python, and numbers in the documentation."""
 
     cpp: str
     python: str
     write_default: Callable[[Number], str]
     write_bound: Callable[[Number], str]
     beyond: str = "Beyond it"
-    section: str = ""  # of docs/reference.md, for lists
+    section: str = ""  # the section of docs/reference.md that describes a list
 
 
 def write_count(value: Number) -> str:

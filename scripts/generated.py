@@ -1,4 +1,4 @@
-"""Files that scripts generate, whole or between two lines: how one is written, and where it differs."""
+"""Writes files that are generated as a whole or between two marker lines, and finds where a file is out of date."""
 
 import sys
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ COMMAND = "make generate"
 
 
 def put_between(begin: str, end: str, lines: Iterator[str], path: str, now: str) -> str:
-    """``now``, the text of the file ``path``, with ``lines`` between the lines ``begin`` and ``end``. SystemExit: one
-    of these is missing."""
+    """Returns ``now``, the text of the file ``path``, with ``lines`` between the marker lines ``begin`` and ``end``.
+    Raises SystemExit if a marker is missing."""
     before, found_begin, rest = now.partition(f"{begin}\n")
     _, found_end, after = rest.partition(end)
     if not found_begin or not found_end:
@@ -18,7 +18,7 @@ def put_between(begin: str, end: str, lines: Iterator[str], path: str, now: str)
 
 
 def first_difference(now: str, wanted: str) -> str:
-    """The number of the first line that differs, and how."""
+    """Returns the number of the first line that differs, and the difference."""
     have, want = now.splitlines(), wanted.splitlines()
     for number, (got, expected) in enumerate(zip(have, want, strict=False), 1):
         if got != expected:
@@ -28,7 +28,7 @@ def first_difference(now: str, wanted: str) -> str:
 
 
 def check(root: Path, path: str, wanted: str, source: str) -> bool:
-    """Whether the file has the text ``wanted``, which follows from ``source``. If not, prints one line."""
+    """Whether the file has the text ``wanted``, which follows from ``source``. Prints one line if it does not."""
     now = read(root, path)
     if now != wanted:
         print(f"{path}:{first_difference(now, wanted)}. It does not follow from {source}: run `{COMMAND}`")
@@ -42,6 +42,6 @@ def write(root: Path, path: str, wanted: str) -> None:
 
 
 def read(root: Path, path: str) -> str:
-    """Its text, or "" if there is no such file."""
+    """Returns the file's text, or "" if there is no such file."""
     file = root / path
     return file.read_text(encoding="utf-8") if file.exists() else ""

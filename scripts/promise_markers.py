@@ -1,4 +1,5 @@
-"""Finds which test holds which promise of the contract, without importing the tests; see generate_contract.py."""
+"""Finds which test verifies which promise of the contract. The tests are parsed, not imported; see
+generate_contract.py."""
 
 import ast
 import re
@@ -17,9 +18,9 @@ _Test = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Marker:
-    """One promise of one test."""
+    """A test's claim to verify one promise."""
 
-    file: str  # below the root
+    file: str  # relative to the root
     line: int
     test: str  # "" for the whole file
     promise: str  # its id
@@ -30,7 +31,7 @@ class Marker:
 
 
 def find_markers(root: Path) -> tuple[list[Marker], list[str]]:
-    """And a line for each that is wrong."""
+    """Returns the markers, and one line for each invalid marker."""
     markers: list[Marker] = []
     wrong: list[str] = []
     for path in sorted((root / "tests").rglob("*")):
@@ -51,7 +52,7 @@ def find_markers(root: Path) -> tuple[list[Marker], list[str]]:
 
 
 def find_tests(path: Path) -> set[str]:
-    """The names of a file's tests, as markers have them."""
+    """Returns the names of a file's tests, spelled as in ``Marker.test``."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         return set(_PYTHON_TEST.findall(text))
@@ -62,7 +63,7 @@ def find_tests(path: Path) -> set[str]:
 
 
 def _in_python(file: str, text: str) -> Iterator[Marker | str]:
-    """A string says what is wrong."""
+    """Yields the markers, and a string for each error."""
     module = ast.parse(text, file)
     used: list[ast.Call] = []
     for node in module.body:
@@ -98,7 +99,7 @@ def _find_ids(file: str, call: ast.Call, test: str) -> Iterator[Marker | str]:
 
 
 def _in_comments(file: str, text: str) -> Iterator[Marker | str]:
-    """A string says what is wrong."""
+    """Yields the markers, and a string for each error."""
     lines = text.splitlines()
     head = next((number for number, line in enumerate(lines) if not _COMMENT.match(line)), len(lines))
     for number, line in enumerate(lines):

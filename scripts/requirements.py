@@ -1,4 +1,5 @@
-"""What an extra of pyproject.toml needs, without the package itself: `requirements.py test`, for pip install."""
+"""Prints the requirements of an extra in pyproject.toml, without the package itself: `requirements.py test`, for pip
+install."""
 
 import re
 import sys
@@ -12,7 +13,7 @@ def main() -> None:
 
 
 def needed(project: dict[str, object], extra: str) -> list[str]:
-    """The extras that an extra names of the package itself are followed."""
+    """Returns the requirements of ``extra``. If it names other extras of this package, theirs are included."""
     extras = project["optional-dependencies"]
     found: list[str] = []
     for requirement in extras[extra]:

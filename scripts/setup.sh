@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs the system packages that are missing: `setup.sh build` for building and serving, `setup.sh test` for the
-# whole suite, `setup.sh fuzz` for `make fuzz`. As root, or with sudo; otherwise it names them in one line and fails. Does
-# nothing where all are there.
+# Installs the missing system packages: `setup.sh build` for building and serving, `setup.sh test` for the whole test
+# suite, `setup.sh fuzz` for `make fuzz`. Needs root or passwordless sudo; otherwise it prints the command that installs
+# them, and fails. Does nothing if no package is missing.
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build python3-dev python3-venv libssl-dev libsimdjson-dev liburing-dev nlohmann-json3-dev
     libspdlog-dev)
 test_packages=(libgtest-dev chromium nodejs procps locales)
-fuzz_packages=(clang-19 libclang-rt-19-dev)  # libFuzzer is in the second
+fuzz_packages=(clang-19 libclang-rt-19-dev)  # libclang-rt contains libFuzzer
 
 packages=("${build_packages[@]}")
 [ "${1:-build}" = test ] && packages+=("${test_packages[@]}")
@@ -16,7 +16,7 @@ packages=("${build_packages[@]}")
 missing=()
 for package in "${packages[@]}"; do
     case "$package" in
-        # A compiler, Python or Node that came by another way serves as well.
+        # A compiler, Python or Node.js that was installed another way is accepted.
         g++) command -v g++ >/dev/null && continue ;;
         cmake) command -v cmake >/dev/null && continue ;;
         ninja-build) command -v ninja >/dev/null && continue ;;
