@@ -1,13 +1,13 @@
-# One command a task, each doing its own set-up. A second run with nothing changed takes seconds.
+# One command per task. Each does its own set-up, and takes seconds if nothing has changed.
 #   make demo       serves the chat          (PORT=8000, APP=python or cpp)
-#   make test       everything that must hold
-#   make test-all   the same under more sanitizers and compilers, and what takes long
+#   make test       runs everything that must pass
+#   make test-all   also runs more sanitizers and compilers, and the tests that take long
 #   make build      .venv/ with the package, build/release/ with library, examples and contract_app
 #   make test-cpp, test-python, test-contract, test-browser, lint: parts of make test
 #   make coverage   the lines of the C++ layers that their own unit tests run; fails below 95 %
-#   make fuzz       searches every parser for inputs that break its rules   (SECONDS=60 a target); fuzz-quick: half a minute
+#   make fuzz       searches for inputs that break a parser's rules   (SECONDS=60 per target); fuzz-quick: half a minute
 #   make bench, bench-quick, tidy, format, generate, wheel, clean
-#   make help       says this
+#   make help       prints this list
 
 PORT ?= 8000
 APP ?= python
@@ -42,7 +42,7 @@ $(STAMPS)/system-fuzz: scripts/setup.sh
 	@scripts/setup.sh fuzz
 	@mkdir -p $(@D) && touch $@
 
-# The tools that build, then the package with all it needs to be tested.
+# The build tools. The package and the requirements of the tests are installed later.
 $(STAMPS)/venv: pyproject.toml $(STAMPS)/system-build
 	@test -x $(PYTHON) || $(PYTHON3) -m venv .venv
 	$(PYTHON) -m pip install -q --upgrade scikit-build-core nanobind
@@ -54,7 +54,7 @@ $(STAMPS)/python: $(STAMPS)/venv $(cpp_sources) $(python_sources)
 	    --config-settings=build-dir=build/python $(if $(launcher),--config-settings=cmake.define.CMAKE_CXX_COMPILER_LAUNCHER=ccache) .
 	@touch $@
 
-# What the tests need, without the package: they have one of their own.
+# The requirements of the tests without the package: the tests use the package in build/check/package.
 $(STAMPS)/python-test: $(STAMPS)/venv $(STAMPS)/system-test scripts/requirements.py tests/contract/package.json
 	$(PYTHON) scripts/requirements.py test | xargs -d '\n' $(PYTHON) -m pip install -q
 	cd tests/contract && npm ci --silent --no-audit --no-fund
@@ -62,7 +62,7 @@ $(STAMPS)/python-test: $(STAMPS)/venv $(STAMPS)/system-test scripts/requirements
 
 python: $(STAMPS)/python
 
-# Afresh where what is asked for below has changed: what CMake remembers would win against it.
+# Configures from scratch when the preset or the options below have changed, because cached values would override them.
 configure = @cmake --fresh --preset $(1) $(launcher) $(2) >build/cmake-$(1).log || { cat build/cmake-$(1).log; exit 1; }
 
 with_python := -DPROAPI_BUILD_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
@@ -85,11 +85,11 @@ build/fuzz/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-fuzz
 cpp: build/release/build.ninja
 	cmake --build build/release -j $(JOBS) --target programs
 
-# The Python package over an extension of that build.
+# A copy of the Python package with the extension of that build.
 package = @rm -rf build/$(1)/package && mkdir -p build/$(1)/package && cp -r python/proapi build/$(1)/package && \
     cp build/$(1)/src/bindings/_engine*.so build/$(1)/package/proapi
 
-# One build for all that is tested in the end: optimized, so that what is measured is what is shipped.
+# One optimized build for all tests of programs and of the package, so that they measure what is shipped.
 check: build/check/build.ninja
 	cmake --build build/check -j $(JOBS) --target programs
 	$(call package,check)
@@ -99,7 +99,8 @@ check: build/check/build.ninja
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
-# The C++ chat alone where the rest is not built: no tests, and nothing that only they need.
+# The C++ chat uses build/release if that is configured; otherwise it configures build/demo, without tests and
+# benchmarks.
 ifeq ($(APP),cpp)
 chat_build := $(if $(wildcard build/release/build.ninja),build/release,build/demo)
 demo: $(STAMPS)/system-build
@@ -115,7 +116,7 @@ demo:
 	@echo "APP: expected python or cpp, got $(APP)" >&2; exit 1
 endif
 
-# Tests of one file follow each other, so that they share its servers; files run side by side.
+# The tests of one file run one after the other and share its servers; files run in parallel.
 checked := PROAPI_BUILD_DIR=build/check PYTHONPATH=$(CURDIR)/build/check/package $(PYTHON) -m pytest
 suite = $(checked) -n $(JOBS) --dist loadfile -q $(1) || $(PYTHON) scripts/failed.py pytest '$(checked)'
 unit_tests = ctest --test-dir build/$(1) --timeout 300 -j $(JOBS) --output-on-failure --no-tests=error \
@@ -125,7 +126,7 @@ unit_tests = ctest --test-dir build/$(1) --timeout 300 -j $(JOBS) --output-on-fa
 
 test: lint test-cpp test-python test-contract test-browser
 
-# The unit tests are built once, for AddressSanitizer and UBSan.
+# The unit tests are built once, with AddressSanitizer and UBSan.
 test-cpp: build/asan/build.ninja
 	cmake --build build/asan -j $(JOBS) --target unit_tests
 	$(call unit_tests,asan)
@@ -139,8 +140,9 @@ test-contract: check
 test-browser: check
 	$(call suite,tests/browser)
 
-# Minutes each. What is built with all optimizations at link time; every front end under the sanitizers, less what takes
-# away memory or descriptors that they need themselves, or measures them; races; another compiler; coverage; crowds.
+# Minutes each: the build with link-time optimization; every front end under AddressSanitizer and UBSan, except tests
+# that take away memory or descriptors which the sanitizers need, or that measure them; ThreadSanitizer; another
+# compiler; coverage; long runs with many connections.
 test-all: test test-release test-asan test-tsan test-clang coverage test-long fuzz-quick wheel
 
 test-release: build/release/build.ninja check
@@ -175,7 +177,7 @@ test-long: check
 	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 PROAPI_LEAK_MESSAGES=1000000 $(checked) -q \
 	    tests/system/test_churn.py tests/system/test_cancellation.py tests/system/test_leaks.py
 
-# An input that breaks a rule is printed with the command that repeats it, and kept in build/fuzz/found. Inputs that reach
+# An input that breaks a rule is kept in build/fuzz/found, and the command that repeats it is printed. Inputs that reach
 # new code are kept in build/fuzz/corpus, where the next search starts.
 fuzz: fuzz-build
 	$(PYTHON3) fuzz/run.py build/fuzz --seconds $(SECONDS) --jobs $(JOBS) $(TARGETS)
@@ -186,7 +188,7 @@ fuzz-quick: fuzz-build
 fuzz-build: build/fuzz/build.ninja
 	cmake --build build/fuzz -j $(JOBS) --target fuzz_targets
 
-# Against the newest versions of the others.
+# Compares with the newest versions of the other servers.
 $(STAMPS)/python-bench: $(STAMPS)/python $(STAMPS)/python-test
 	$(PYTHON) -m pip install -q --no-build-isolation --upgrade --upgrade-strategy eager \
 	    --config-settings=build-dir=build/python '.[bench]'
@@ -207,7 +209,7 @@ lint: $(STAMPS)/python-test
 	.venv/bin/ruff format --check python tests examples bench contract fuzz scripts
 	.venv/bin/mypy
 
-# Minutes long; needs clang-tidy-19.
+# Takes minutes; needs clang-tidy-19.
 tidy: cpp
 	git ls-files 'src/base/*.cpp' 'src/net/*.cpp' 'src/http/*.cpp' 'src/ws/*.cpp' 'src/service/*.cpp' 'src/server/*.cpp' 'src/app/*.cpp' | \
 	    xargs -n 4 -P $(JOBS) clang-tidy-19 -p build/release --quiet
@@ -216,7 +218,7 @@ format: $(STAMPS)/python-test
 	.venv/bin/ruff format python tests examples bench contract fuzz scripts
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
-# What follows from contract/settings.json, and from contract/promises.json with the markers of the tests.
+# Writes the files that follow from contract/settings.json, contract/promises.json and the markers of the tests.
 generate:
 	$(PYTHON3) scripts/generate_settings.py
 	$(PYTHON3) scripts/generate_contract.py

@@ -1,5 +1,5 @@
-# Run by ctest: compiles the twins, then what must not compile, and looks for each "// refused: " text of the source and
-# for an error at the line that follows it.
+# Run by ctest. Compiles the valid twins, then the code that must not compile. Expects each "// refused: " text of the
+# source in the compiler's output, and an error at the line after it.
 list(TRANSFORM INCLUDES PREPEND "-I")
 separate_arguments(flags UNIX_COMMAND "${FLAGS}")
 if(COMPILER MATCHES "clang")

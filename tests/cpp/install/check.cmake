@@ -1,4 +1,4 @@
-# Run by ctest; stops at the first step that fails.
+# Run by ctest. Stops at the first step that fails.
 # promise: cpp-handler-without-co-return
 foreach(old prefix build)
     file(REMOVE_RECURSE ${WORK}/${old})

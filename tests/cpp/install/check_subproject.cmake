@@ -1,4 +1,4 @@
-# Run by ctest: configures the parent and installs it, with nothing built.
+# Run by ctest. Configures the parent project and installs it without building anything.
 file(REMOVE_RECURSE ${WORK})
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${PARENT} -B ${WORK}/build -G ${GENERATOR} -DPROAPI_SOURCE=${SOURCE}
     -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS} COMMAND_ERROR_IS_FATAL ANY)
