@@ -1,9 +1,9 @@
-// What an echo costs on this machine at the least: epoll, recv, send, and as little as possible between them.
+// The least that an echo costs on this machine: epoll, recv, send, and as little as possible between them.
 //
 //   bare_epoll PORT
 //
-// No server: it believes every peer, knows texts in one frame and nothing else, and ends at the first surprise. It
-// shares no code with the project.
+// It is not a real server: it trusts every peer, understands only text messages in one frame, and exits on anything
+// unexpected. It shares no code with the project.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,7 +25,7 @@
 
 namespace {
 
-// For the key that bench/load_client sends (RFC 6455, 1.3).
+// The answer to the key that bench/load_client sends (RFC 6455, 1.3).
 constexpr std::string_view handshake =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -34,10 +34,10 @@ constexpr std::string_view reply_prefix = "Echo: ";
 struct Connection {
     int fd = -1;
     bool is_open = false, waits_to_write = false;
-    std::string partial;  // begins with those of a frame that has not come whole
+    std::string partial;  // begins with partial_bytes octets of an incomplete frame
     std::size_t partial_bytes = 0;
     std::string replies;
-    std::size_t sent = 0;  // of them
+    std::size_t sent = 0;  // octets of `replies` that have been sent
 };
 
 [[noreturn]] void fail_by_errno(const char* what) {
@@ -93,11 +93,11 @@ private:
         const int on = 1;
         ::setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         watch(connection->fd, connection.get());
-        connection.release();  // until its peer goes
+        connection.release();  // read() deletes it when the peer disconnects
     }
 
-    // False: the connection is gone. Memory that has been had is kept: the C library would give large pieces back to
-    // the kernel, and get them anew for each message.
+    // Returns false if it has closed and deleted the connection. Buffers never shrink: the C library would return large
+    // blocks to the kernel, and request them again for each message.
     bool read(Connection& connection) {
         std::string& partial = connection.partial;
         const std::size_t had = connection.partial_bytes;
@@ -128,7 +128,7 @@ private:
         return true;
     }
 
-    // Small replies go out at the turn's end; large ones at once, out of memory that is still in the cache.
+    // Small replies are sent at the end of the turn. Large ones are sent at once, while they are in the CPU cache.
     void answer(Connection& connection) {
         std::size_t sent = 0;
         if (scratch_.size() >= large_bytes && connection.replies.empty()) {
@@ -138,13 +138,13 @@ private:
         connection.replies.append(scratch_, sent);
     }
 
-    // How many octets of length stand in the second octet's place and behind it (RFC 6455, 5.2).
+    // Returns how many octets of extended length follow the second octet (RFC 6455, 5.2).
     static std::size_t length_octets(unsigned char second) {
         const unsigned length = second & 0x7FU;
         return length < 126 ? 0 : length == 126 ? 2 : 8;
     }
 
-    // Answers what is whole; gives how many octets that was.
+    // Appends the replies to all complete frames. Returns how many octets these frames have.
     static std::size_t echo(std::string_view frames, std::string& replies) {
         std::size_t taken = 0;
         while (frames.size() - taken >= 2) {

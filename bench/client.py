@@ -1,4 +1,4 @@
-"""Drives build/release/bench/load_client against a running server, and reads the server's account meanwhile."""
+"""Runs build/release/bench/load_client against a running server, and reads the CPU time of both meanwhile."""
 
 import contextlib
 import math
@@ -16,13 +16,13 @@ LOAD_CLIENT = BUILD / "bench/load_client"
 
 @dataclass(frozen=True)
 class Echoed:
-    """What happened within one measured time."""
+    """The measurements of one interval."""
 
     messages: int
     seconds: float
     server_cpu_s: float
     client_cpu_s: float
-    kept_waiting_s: float  # the one or the other, for others on its core
+    kept_waiting_s: float  # how long server and client were ready to run while other programs had their cores
 
     @property
     def per_second(self) -> float:
@@ -36,7 +36,7 @@ class Echoed:
 def echo(
     server: Running, *, connections: int, in_flight: int, text_bytes: int, warm_up_s: float, seconds: float
 ) -> Echoed:
-    """Keeps `in_flight` texts of that size going on each connection."""
+    """Keeps `in_flight` texts of `text_bytes` bytes in flight on each connection."""
     arguments = [str(server.port), str(connections), str(in_flight), str(text_bytes), str(warm_up_s), str(seconds)]
     with _load_client("echo", *arguments) as client:
         _expect(client, "begin")
@@ -52,7 +52,8 @@ def echo(
 
 @contextlib.contextmanager
 def idle(server: Running, connections: int) -> Iterator[None]:
-    """So many connections which have echoed one message, open and silent until the block ends."""
+    """Opens `connections` connections, echoes one message on each, and keeps them open and silent until the block
+    ends."""
     with _load_client("idle", str(server.port), str(connections), str(_addresses(connections))) as client:
         _expect(client, "ready")
         yield
@@ -65,7 +66,8 @@ def idle(server: Running, connections: int) -> Iterator[None]:
 
 
 def _addresses(connections: int) -> int:
-    """Each source address has ports of its own: one will do, unless they are few."""
+    """Returns how many source addresses are needed. Each address has its own range of ports, so one is usually
+    enough."""
     first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     return max(1, math.ceil(connections / ((last - first + 1) / 2)))
 
@@ -82,7 +84,8 @@ def _load_client(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def _expect(client: subprocess.Popen[str], word: str) -> list[str]:
-    """The rest of the line that begins with `word`. The client bounds its own time, so that a line or an end comes."""
+    """Returns the words after `word` of the next line, which must begin with `word`. The client limits its own run
+    time, so the line or the end of the output always arrives."""
     line = _pipe(client.stdout).readline().split()
     if line[:1] != [word]:
         raise BenchError(_pipe(client.stderr).read().strip() or f"the load client ended with status {client.wait()}")

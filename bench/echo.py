@@ -1,13 +1,16 @@
-"""Echo servers side by side in one run: messages a second, server CPU a message, memory of idle connections.
+"""Compares echo servers in one run: messages per second, server CPU per message, memory of idle connections.
 
     python bench/echo.py [--quick]        (make bench, make bench-quick; needs build/release/bench/load_client)
 
-Sockets on loopback: 64 with 20-byte messages, one and 32 in flight on each, and fewer with messages of up to 256 KiB.
-Servers run on one core and the client on another. The speed of a shared machine drifts, so all servers are up and take
-short turns, in another order each round: a ratio is the median over the rounds of the two rates of one round. Printed
-are medians, what the middle half of the rounds gave, and the targets beside what was measured. Measured too is what
-epoll, recv and send cost without a server around them, which no server on epoll passes with one message in flight; what
-a large message costs is told in times of that. It is no test: a missed target is said, and the exit status is 0.
+Clients connect over loopback: 64 connections with 20-byte messages, one or 32 in flight on each, and fewer connections
+with messages of up to 256 KiB. Servers run on one core and the client on another. The speed of a shared machine drifts,
+so all servers run at the same time and take short turns, in a new order each round. A ratio of two servers is the
+median over the rounds of their ratio within one round. The output shows medians, the range of the middle half of the
+rounds, and each target next to its measured value.
+
+The bare epoll program shows what epoll, recv and send cost without a server around them; with one message in flight, no
+server on epoll is faster. The cost of large messages is given as a multiple of its cost. This is not a test: a missed
+target is reported, and the exit status is 0.
 """
 
 import argparse
@@ -43,7 +46,7 @@ from servers import (
 @dataclass(frozen=True)
 class Load:
     connections: int
-    in_flight: int  # on each
+    in_flight: int  # on each connection
     text_bytes: int
 
     def __str__(self) -> str:
@@ -57,10 +60,10 @@ WARM_UP_S = 0.05
 IDLE_CONNECTIONS = 10_000
 BASELINE = STARLETTE
 OURS = (FAST, STANDARD, CPP)
-BUSY = 0.9  # a server that waits more than this leaves was given too little to do
-DISTURBED = 0.03  # more of the time than this taken by other programs is said
+BUSY = 0.9  # a server that used less of its core than this did not get enough work
+DISTURBED = 0.03  # report it if other programs took more of the time than this
 
-Results = dict[tuple[str, Load], list[Echoed]]  # an item a round
+Results = dict[tuple[str, Load], list[Echoed]]  # one Echoed per round
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Target:
 
 
 def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: float) -> Results:
-    """A server that fails once is left out altogether, and out of `servers`."""
+    """Measures all servers. A server that fails once is removed from the results and from `servers`."""
     results: Results = {}
     with contextlib.ExitStack() as stack:
         up: dict[str, Running] = {}
@@ -137,7 +140,7 @@ def rates(results: Results, name: str, load: Load) -> list[float]:
 
 
 def ratios(results: Results, name: str, other: str, load: Load) -> list[float]:
-    """Of each round."""
+    """Returns the ratio of the two servers' rates in each round."""
     pairs = zip(rates(results, name, load), rates(results, other, load), strict=False)
     return [one / two for one, two in pairs]
 
@@ -148,7 +151,7 @@ def ratio(results: Results, name: str, other: str, load: Load) -> float | None:
 
 
 def cost(results: Results, name: str, load: Load) -> float | None:
-    """Server CPU a message, in times of what it costs at the least."""
+    """Returns the server CPU per message as a multiple of the bare epoll program's."""
     pairs = zip(results.get((name, load), []), results.get((FLOOR, load), []), strict=False)
     found = [own.cpu_s_a_message / least.cpu_s_a_message for own, least in pairs if least.cpu_s_a_message > 0]
     return statistics.median(found) if found else None
@@ -188,7 +191,7 @@ def echo_table(results: Results, servers: list[Server], load: Load) -> Iterator[
 
 
 def disturbed(results: Results) -> float:
-    """The share of the measured time for which other programs had the server's or the client's core."""
+    """Returns the share of the measured time during which other programs had the server's or the client's core."""
     everything = [echoed for found in results.values() for echoed in found]
     seconds = sum(echoed.seconds for echoed in everything)
     return sum(echoed.kept_waiting_s for echoed in everything) / seconds if seconds else 0.0
@@ -219,7 +222,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds = max(1, arguments.rounds or (15 if arguments.quick else 60))
     seconds = max(0.05, arguments.seconds)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that context managers stop the servers
     if not client.is_built():
         print(f"nothing is measured: {client.LOAD_CLIENT} is missing; `make cpp` builds it")
         return

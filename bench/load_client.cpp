@@ -1,13 +1,13 @@
-// The load that bench/ puts on a WebSocket echo server at 127.0.0.1, by one thread, epoll, and io_uring where the
-// kernel has it: the client has a core as the server does, and must not be the slower of the two.
+// The load of bench/ on a WebSocket echo server at 127.0.0.1. It uses one thread, epoll, and io_uring if the kernel has
+// it: client and server have one core each, and the client must not be the slower of the two.
 //
 //   load_client echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS
-//                                          "begin", "end MESSAGES SECONDS CPU_SECONDS"
+//                                          prints "begin", then "end MESSAGES SECONDS CPU_SECONDS"
 //   load_client idle PORT CONNECTIONS ADDRESSES
-//                                          "ready", waits for the end of stdin, "open COUNT"
+//                                          prints "ready", waits for the end of stdin, prints "open COUNT"
 //
-// Every octet that comes back is compared with what was due, and a reply that is wrong, late or too much ends the run
-// with status 1. It shares no code with the project, so that no mistake can cancel out.
+// Every octet that comes back is compared with the expected one. A wrong, late or surplus reply ends the run with
+// status 1. The client shares no code with the project, so that no bug can cancel out.
 #include <arpa/inet.h>
 #include <liburing.h>
 #include <netinet/in.h>
@@ -37,7 +37,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t small_text_bytes = 20;
-constexpr std::size_t most_text_bytes = 1 << 20;  // what servers take by default
+constexpr std::size_t most_text_bytes = 1 << 20;  // the default limit of the servers
 constexpr std::string_view reply_prefix = "Echo: ";
 constexpr std::size_t most_ring_messages = 128, least_ring_messages = 4, ring_text_bytes = 4 << 20;
 constexpr int stall_s = 10;
@@ -55,8 +55,8 @@ constexpr std::size_t most_connections = 60'000;
     throw std::system_error(static_cast<int>(-result), std::generic_category(), what);
 }
 
-// What is sent and what must come back, each twice in a row: any stretch up to one ring's length is contiguous. The
-// messages are numbered, so that a lost or swapped reply is seen.
+// The frames to send and the expected replies, each twice in a row, so that any range of up to one ring's length is
+// contiguous. The messages are numbered, so that a lost or swapped reply is noticed.
 struct Ring {
     std::size_t messages, frame_bytes, reply_bytes;
     std::string frames, replies;
@@ -99,7 +99,7 @@ struct Call {
     int fd = -1;
     void* data = nullptr;
     std::size_t size = 0;
-    ssize_t result = 0;  // octets, or an error number, negative
+    ssize_t result = 0;  // octets, or a negative error number
 
     void carry_out() {
         result = is_send ? ::send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) : ::recv(fd, data, size, MSG_DONTWAIT);
@@ -107,7 +107,7 @@ struct Call {
     }
 };
 
-// Many calls, none of which waits, in one system call.
+// Runs many nonblocking calls in one system call.
 class Kernel {
 public:
     static constexpr unsigned most_calls = 256;
@@ -150,7 +150,7 @@ private:
 
 struct Connection {
     int fd = -1;
-    std::size_t send_at = 0, receive_at = 0;  // in the rings
+    std::size_t send_at = 0, receive_at = 0;  // positions in the rings
     std::size_t unsent = 0, awaited = 0;      // octets
     bool waits_to_write = false;
 };
@@ -165,7 +165,7 @@ public:
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
     ~Load() {
-        // By a reset: thousands of ports in TIME_WAIT would be missing in the next round.
+        // Close with a reset: otherwise thousands of ports in TIME_WAIT would be unavailable in the next round.
         const linger reset{1, 0};
         for (const Connection& connection : connections_) {
             if (connection.fd < 0) continue;
@@ -175,7 +175,7 @@ public:
         if (epoll_ >= 0) ::close(epoll_);
     }
 
-    // Keeps `in_flight` messages going on every connection.
+    // Keeps `in_flight` messages in flight on every connection.
     void echo(std::size_t in_flight, double warm_up_s, double seconds) {
         if (in_flight == 0 || in_flight > ring_.messages)
             fail("expected 1 to " + std::to_string(ring_.messages) + " messages of that size in flight");
@@ -195,7 +195,7 @@ public:
         std::printf("end %llu %.6f %.6f\n", static_cast<unsigned long long>(messages), took_s, cpu_s() - cpu_before);
     }
 
-    // One message on every connection, then nothing until stdin ends.
+    // Echoes one message on every connection, then sends nothing until stdin ends.
     void idle() {
         for (Connection& connection : connections_) {
             add_messages(connection, 1);
@@ -221,7 +221,7 @@ private:
         return seconds(usage.ru_utime) + seconds(usage.ru_stime);
     }
 
-    // From 127.0.0.`source`; 0: the kernel chooses.
+    // Connects from 127.0.0.`source`; if it is 0, the kernel chooses the address.
     void open(Connection& connection, std::size_t source) {
         connection.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (connection.fd < 0) fail_by_errno("socket");
@@ -258,14 +258,14 @@ private:
             if (count == 0 || head.size() > part.size()) fail("the handshake ended after: " + head);
             head.append(part.data(), static_cast<std::size_t>(count));
         }
-        // The second is the answer to the key above (RFC 6455, 1.3).
+        // The Sec-WebSocket-Accept for the key above (RFC 6455, 1.3).
         if (!head.starts_with("HTTP/1.1 101 ") || head.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos)
             fail("expected the handshake's 101, got: " + head);
     }
 
     void watch(Connection& connection, int operation) {
         epoll_event event{};
-        // What does not fit into the buffer of a read is told again.
+        // Edge-triggered only if one read takes everything; otherwise epoll must report the rest again.
         event.events = EPOLLIN | (has_room_for_all_ ? EPOLLET : 0U) | (connection.waits_to_write ? EPOLLOUT : 0U);
         event.data.ptr = &connection;
         if (::epoll_ctl(epoll_, operation, connection.fd, &event) != 0) fail_by_errno("epoll_ctl");
@@ -300,7 +300,7 @@ private:
         }
     }
 
-    // Gives how many replies are whole now.
+    // Returns how many replies are now complete.
     std::size_t received(Connection& connection, const char* octets, ssize_t result) const {
         if (result == -EAGAIN) return 0;
         if (result < 0) fail_by("recv", result);
@@ -315,7 +315,7 @@ private:
         return whole;
     }
 
-    // Gives how many replies came.
+    // Returns how many replies arrived.
     std::uint64_t run(double seconds) {
         std::uint64_t messages = 0;
         const auto until = Clock::now() + std::chrono::duration<double>(seconds);
@@ -328,7 +328,7 @@ private:
         return messages;
     }
 
-    // Receives from all of them, then sends to all that have something to be sent.
+    // Receives from all ready connections, then sends on all that have something to send.
     std::uint64_t answer(std::span<const epoll_event> ready) {
         std::uint64_t messages = 0;
         const auto connection_of = [](const epoll_event& event) { return static_cast<Connection*>(event.data.ptr); };
@@ -356,7 +356,8 @@ private:
         return messages;
     }
 
-    // Those that have not ended meanwhile. A ping may have come, and is nothing to answer so late.
+    // Counts the connections that the server has not closed. A ping may have arrived; answering it this late is
+    // pointless.
     std::size_t count_open() {
         std::size_t count = 0;
         for (const Connection& connection : connections_) {
@@ -369,11 +370,11 @@ private:
     std::uint16_t port_;
     std::vector<Connection> connections_;
     Ring ring_;
-    // Of a read: all that may be due, as long as that is little.
+    // The size of one read: everything that can be due, up to a maximum.
     static constexpr std::size_t most_buffer_bytes = 128 * 1024;
     std::size_t buffer_bytes_ = std::min(ring_.messages * ring_.reply_bytes, most_buffer_bytes);
     bool has_room_for_all_ = buffer_bytes_ == ring_.messages * ring_.reply_bytes;
-    std::vector<char> buffers_ = std::vector<char>(Kernel::most_calls * buffer_bytes_);  // one for each of a batch
+    std::vector<char> buffers_ = std::vector<char>(Kernel::most_calls * buffer_bytes_);  // one per call of a batch
     std::array<epoll_event, Kernel::most_calls> events_{};
     std::vector<Call> calls_;
     std::vector<Connection*> senders_;

@@ -1,7 +1,7 @@
-"""Who is measured, how each is started on its core, and what the kernel says of its process.
+"""The servers to measure, how each is started on its core, and what the kernel reports about its process.
 
-All serve the echo program at /ws on a loopback port of their own: bench/apps, examples/cpp/echo.cpp, and
-bench/bare_epoll.cpp, which does no more than any of them must. C++ programs are looked for in build/release;
+Each serves the echo program at /ws, on its own loopback port: bench/apps, examples/cpp/echo.cpp, and
+bench/bare_epoll.cpp, which does only what all of them must do. C++ programs are looked up in build/release;
 PROAPI_BUILD_DIR names another build.
 """
 
@@ -40,19 +40,19 @@ NODE = "Node.js + ws"
 
 
 class BenchError(Exception):
-    """A server or the client did not do its part; the text says which and how."""
+    """A server or the client failed. The text says which one and how."""
 
 
 @dataclass(frozen=True)
 class Server:
     name: str
-    command: tuple[str, ...]  # with {port}; in the environment it is PROAPI_PORT
-    missing: str = ""  # what is not installed here
+    command: tuple[str, ...]  # contains {port}; the environment has it as PROAPI_PORT
+    missing: str = ""  # what is not installed
 
 
 @dataclass(frozen=True)
 class Cores:
-    """One for the server and one for the client; None where there is but one for both."""
+    """One core for the server and one for the client. Both are None if only one core is available."""
 
     server: int | None
     client: int | None
@@ -74,8 +74,8 @@ class Running:
         return BenchError("\n    ".join([str(error), *said.splitlines()[-3:]]))
 
     def cpu_s(self) -> float:
-        """User and system time of all its threads: by the scheduler's account, which knows nanoseconds, where there is
-        one."""
+        """Returns the user and system time of all its threads. Reads the scheduler's statistics, which count
+        nanoseconds, if the kernel has them."""
         accounts = list(Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
         if accounts:
             return sum(int(account.read_text().split()[0]) for account in accounts) / 1e9
@@ -86,7 +86,7 @@ class Running:
         return kept_waiting_s(self.pid)
 
     def resident_bytes(self) -> int:
-        """By smaps_rollup: what statm says may lag behind by some pages a core."""
+        """Returns Rss from smaps_rollup. The value in statm may lag behind by some pages per core."""
         for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Rss:"):
                 return int(line.split()[1]) * 1024
@@ -124,7 +124,7 @@ def versions() -> str:
 
 
 def take_cores() -> Cores:
-    """Pins this process, and with it the client, which inherits."""
+    """Pins this process. The client inherits the affinity."""
     available = sorted(os.sched_getaffinity(0))
     if len(available) < 2:
         return Cores(None, None)
@@ -135,11 +135,11 @@ def take_cores() -> Cores:
 
 @contextlib.contextmanager
 def running(server: Server, cores: Cores) -> Iterator[Running]:
-    """Serves on the server's core until the block ends."""
+    """Runs the server on its core until the block ends."""
     port = _free_port()
     command = [part.format(port=port) for part in server.command]
     environment = os.environ | {"PROAPI_HOST": "127.0.0.1", "PROAPI_PORT": str(port)}
-    # Before the program runs, so that threads it starts are pinned as well.
+    # Pin before the program runs, so that the threads it starts are pinned as well.
     pin: Callable[[], None] | None = None
     if cores.server is not None:
         pin = functools.partial(os.sched_setaffinity, 0, {cores.server})
@@ -177,10 +177,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def kept_waiting_s(pid: int) -> float:
-    """How long its first thread could have run while others had its core."""
+    """Returns how long its first thread was ready to run while other programs had its core."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    except FileNotFoundError:  # a kernel that does not count it
+    except FileNotFoundError:  # this kernel does not count it
         return 0.0
 
 

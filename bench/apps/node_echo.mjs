@@ -1,4 +1,4 @@
-// The echo program on Node.js with the `ws` package, which tests/contract installs: node_echo.mjs PORT
+// The echo program on Node.js: node_echo.mjs PORT. It uses the `ws` package that tests/contract installs.
 import { createRequire } from "node:module";
 
 const { WebSocketServer } = createRequire(new URL("../../tests/contract/", import.meta.url))("ws");

@@ -1,4 +1,4 @@
-"""The echo program on ProAPI: `proapi_echo.py [--fast]` at PROAPI_PORT, or `uvicorn proapi_echo:app`."""
+"""The echo program on ProAPI: `proapi_echo.py [--fast]`, which serves at PROAPI_PORT, or `uvicorn proapi_echo:app`."""
 
 import sys
 

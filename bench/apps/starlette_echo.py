@@ -1,4 +1,5 @@
-"""The echo program on Starlette: `uvicorn starlette_echo:app`. The same handler, which here must expect the end."""
+"""The echo program on Starlette: `uvicorn starlette_echo:app`. The same handler, except that it must catch
+WebSocketDisconnect."""
 
 import contextlib
 
