@@ -1,6 +1,6 @@
 // Feeds a Range field and the size of a file to read_byte_range().
-// Oracle: a part lies within the file and is not empty; asked for again by its first and last octet it is the same
-// part; a model that reads the numbers in its own way agrees.
+// Oracle: a part is not empty and lies within the file. A request for its first to last octet returns the same part. A
+// model that reads the numbers in another way computes the same range.
 #include "service/byte_range.hpp"
 
 #include <optional>
@@ -10,9 +10,9 @@
 namespace proapi::fuzz {
 namespace {
 
-__extension__ using Wide = unsigned __int128;  // not of ISO C++
+__extension__ using Wide = unsigned __int128;  // not part of ISO C++
 
-// Digits alone, below 2^64.
+// Reads digits only, below 2^64.
 std::optional<Wide> model_number(std::string_view text) {
     Wide number = 0;
     if (text.empty()) return std::nullopt;
@@ -33,7 +33,7 @@ service::ByteRange model_range(std::string_view field, std::uint64_t size) {
     const auto first = model_number(first_text), last = model_number(last_text);
     if ((!first && !first_text.empty()) || (!last && !last_text.empty()) || (!first && !last)) return whole;
     if (first && last && *last < *first) return whole;
-    // One octet beyond the part.
+    // The end is one past the last octet of the part.
     const Wide begin = first ? *first : size - std::min<Wide>(*last, size);
     const Wide end = first && last ? std::min<Wide>(*last + 1, size) : Wide{size};
     if (begin >= end) return beyond;

@@ -1,8 +1,8 @@
-// Feeds an allowed host, a Host field and an Origin, one line each, to the readers of authorities and origins and to
-// the rules of Host and Origin.
-// Oracle: an authority that is written again is the same; reading an origin twice changes nothing; which host an
-// allowed host lets in is told by a model of a few lines; an origin that was listed passes, one of another host does
-// not.
+// Feeds an allowed host, a Host field and an Origin, one line each, to the parsers of authorities and origins and to
+// the rules for Host and Origin.
+// Oracle: an authority that is serialized and parsed again is the same. Reading an origin twice changes nothing. A
+// model of a few lines admits the same hosts as an allowed host. A listed origin passes, and an origin of another host
+// does not.
 #include "service/host_rule.hpp"
 
 #include "http/request_parser.hpp"
@@ -25,7 +25,7 @@ std::string without_root_dot(std::string name) {
     return name;
 }
 
-// As check_host() is documented: "*", a name, "*.name", or an address with brackets or without.
+// As check_host() is documented: "*", a name, "*.name", or an address with or without brackets.
 bool model_lets_in(std::string_view allowed, const std::string& host) {
     if (allowed == "*") return true;
     std::string name = without_root_dot(in_lower_case(allowed));
@@ -91,7 +91,7 @@ void check_origin(std::string_view text, std::string_view host) {
             "an origin that is listed passes", text);
     }
     if (text.empty()) return;
-    // Another host than the request's own, and not listed.
+    // An origin that is not listed and whose host is not the request's.
     route.allowed_origins = {"https://listed.example"};
     const auto own = http::parse_authority(host);
     const auto scheme_end = text.find("://");

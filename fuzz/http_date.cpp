@@ -1,6 +1,6 @@
 // Feeds a text to parse_date(), and a number of seconds to format_date().
-// Oracle: a date that is written is read as the same second; a date of 29 octets that is read is written as it stood;
-// the C library's calendar writes the same.
+// Oracle: a formatted date is parsed as the same second. A parsed date of 29 octets is formatted as the same text. The
+// C library's calendar formats the same text.
 #include <ctime>
 
 #include "http/response.hpp"

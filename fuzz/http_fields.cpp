@@ -1,6 +1,7 @@
-// Feeds one line to the readers of fields: field lines, lists, parameters, media types; and to what quotes and escapes.
-// Oracle: what was read is read the same once it is written again; any text can stand in quotes. What is quoted for a
-// refusal is bounded UTF-8, what is escaped for the log is printable ASCII.
+// Feeds one line to the parsers of field lines, lists, parameters and media types, and to the functions that quote and
+// escape text.
+// Oracle: a parsed value that is serialized and parsed again is the same. Any text can be quoted. Text quoted in a
+// refusal is UTF-8 of limited length; text escaped for the log is printable ASCII.
 #include "base/utf8.hpp"
 #include "http/headers.hpp"
 #include "http/line.hpp"

@@ -1,6 +1,6 @@
 // Feeds a Content-Type, which is the first line, and a body to parse_form().
-// Oracle: a form that is written again by the rules of the URL and HTML Standards is read as the same form. Names and
-// texts are UTF-8, files are views of the body, limits hold, and a refused form has no parts. A model that looks at
+// Oracle: a form that is serialized by the rules of the URL and HTML Standards is parsed as the same form. Names and
+// texts are UTF-8, files are views of the body, limits hold, and a refused form has no parts. A model that works by
 // lines finds the same parts.
 #include <optional>
 #include <set>
@@ -37,7 +37,7 @@ void check_same_form(const http::Result<http::Form>& again, const http::Form& ex
     }
 }
 
-// Within quotes, as browsers write it. False: no writing stands for this name.
+// Writes the name in quotes, as browsers do. Returns false if no quoted form stands for this name.
 bool write_quoted(std::string_view name, std::string& out) {
     out += '"';
     for (std::size_t i = 0; i < name.size(); ++i) {
@@ -69,7 +69,7 @@ bool write_quoted(std::string_view name, std::string& out) {
 bool write_part(std::string_view name, const http::FormFile* file, std::string_view data, std::string& out) {
     std::string head = "Content-Disposition: form-data; name=";
     if (!write_quoted(name, head)) return false;
-    // Every octet of a filename can be written this way; NUL never gets into one.
+    // This form can express every octet of a filename except NUL, which a filename never contains.
     if (file) head += "; filename*=UTF-8''" + http::percent_encode(file->filename, "");
     head += "\r\n";
     if (file) head.append("Content-Type: ").append(file->content_type).append("\r\n");
@@ -94,11 +94,11 @@ void check_written_multipart(const http::Form& form) {
     check_same_form(http::parse_form("multipart/form-data; boundary=limit", body), form, body);
 }
 
-// What stands between the delimiter lines, heads included; nothing where the last delimiter is missing. It looks at
-// lines, where parse_multipart() searches for the delimiter.
+// Returns the text between the delimiter lines, part heads included, or nothing if the last delimiter is missing. It
+// works line by line, whereas parse_multipart() searches for the delimiter.
 std::optional<std::vector<std::string_view>> model_parts(std::string_view delimiter, std::string_view body) {
     std::vector<std::string_view> parts;
-    std::optional<std::size_t> begin;  // of the part
+    std::optional<std::size_t> begin;  // where the part begins
     for (std::size_t at = 0, end = 0; at <= body.size(); at = end + 2) {
         end = std::min(body.find("\r\n", at), body.size());
         const bool ends_with_crlf = end < body.size();
@@ -108,7 +108,7 @@ std::optional<std::vector<std::string_view>> model_parts(std::string_view delimi
         const bool is_last = line.starts_with("--");
         if (is_last) line.remove_prefix(2);
         if (line.find_first_not_of(" \t") != std::string_view::npos || (!ends_with_crlf && !is_last)) continue;
-        // The CRLF before a delimiter is its own; that of the delimiter before may be the same.
+        // The CRLF before a delimiter belongs to it. For an empty part it is also the end of the delimiter before.
         if (begin) parts.push_back(body.substr(*begin, std::max(at - 2, *begin) - *begin));
         if (is_last) return parts;
         begin = end + 2;
@@ -126,7 +126,7 @@ void check_model_parts(const http::Form& form, std::string_view boundary, std::s
     }
     for (const auto& field : form.fields) got.insert(field.second);
     for (const http::FormFile& file : form.files) got.insert(file.data);
-    // A file field that was left empty is no file.
+    // A file field that was left empty is not a file.
     while (got.size() < expected.size()) got.insert("");
     check(got == expected, "the data of the parts are what stands between the delimiters", body);
 }

@@ -1,7 +1,7 @@
 // Feeds a stream of requests, heads and bodies, to RequestParser and BodyDecoder.
-// Oracle: whole, cut at some places and octet by octet it reads the same: heads, bodies, failure. A head
-// that is written again is read as the same head; a body in chunks of another size as the same body. Limits hold. What
-// came before a request changes nothing.
+// Oracle: fed as a whole, cut at some places, and octet by octet, the result is the same: heads, bodies, failure. A
+// head that is serialized again is parsed as the same head; a body in chunks of another size as the same body. Limits
+// hold. Earlier requests do not affect a later one.
 #include "http/body_decoder.hpp"
 #include "http/request_parser.hpp"
 #include "http/response.hpp"
@@ -35,7 +35,7 @@ std::string written(const http::RequestHead& head) {
     return text + "\r\n";
 }
 
-// Everything that reading made of a head, as text.
+// All results of parsing a head, as text.
 std::string described(const http::RequestHead& head) {
     return written(head) + std::string(head.raw_path()) + " ? " + std::string(head.query()) + " @ " +
            std::string(head.host()) + " framing " + std::to_string(static_cast<int>(head.framing)) + " length " +
@@ -82,7 +82,7 @@ void check_body(const http::RequestHead& head, const std::string& body, const Re
     check_equal(again.take_body(), body, "a body that is written in chunks is the same body");
 }
 
-// A connection's reading side: head, body, head, body, until one is refused.
+// The reading side of a connection: head, body, head, body, until one is refused.
 class RequestReader {
 public:
     explicit RequestReader(const RequestLimits& limits) : limits_(limits), parser_(limits.head) {}
@@ -98,16 +98,16 @@ public:
         }
     }
 
-    // Of everything, or of what came after the last whole request.
+    // What was read so far, or since the last complete request.
     [[nodiscard]] std::string transcript() const { return transcript_from(0, 0); }
     [[nodiscard]] std::string last_transcript() const { return transcript_from(whole_transcript_size_, whole_octets_); }
-    // Octets of the whole requests.
+    // Octets of the complete requests.
     [[nodiscard]] std::size_t whole_octets() const noexcept { return whole_octets_; }
 
 private:
     [[nodiscard]] std::string transcript_from(std::size_t begin, std::size_t octets_before) const {
         const std::string text = transcript_.substr(begin);
-        // After a refusal the connection ends: how much of it was taken matters to nobody.
+        // After a refusal the connection ends, so it does not matter how many octets were taken.
         if (failed_) return text;
         const std::size_t held = decoder_ ? decoder_->buffered_bytes() : parser_.buffered_bytes();
         return text + "taken " + std::to_string(taken_ - octets_before) + " held " + std::to_string(held) +

@@ -1,6 +1,6 @@
 // Feeds the fields of a response, "name:value|name:value", to check_response() and write_response_head().
-// Oracle: what check_response() lets pass is written as one head, whose lines are its fields and no others, with one
-// framing and with one Connection field: no field value becomes a field of its own.
+// Oracle: a response that check_response() accepts is written as one head. Its lines are the response's fields and no
+// others, with one framing and one Connection field, so no field value can become another field.
 #include "http/response.hpp"
 
 #include "http/line.hpp"
@@ -9,7 +9,7 @@
 namespace proapi::fuzz {
 namespace {
 
-// The fields of a written head, which must be one head and nothing more.
+// Returns the fields of a written head. The text must be exactly one head.
 http::Headers read_written_head(std::string_view text, int status) {
     http::Headers fields;
     const std::string first = "HTTP/1.1 " + std::to_string(status) + " " + std::string(http::reason_phrase(status));

@@ -1,6 +1,6 @@
-// Feeds one text to percent decoding, queries, cookies and UTF-8, the latter cut too.
-// Oracle: what is encoded is decoded to the same; pairs that are written again are read as the same pairs; text is
-// valid exactly where making it valid changes nothing, however it is cut.
+// Feeds one text to percent decoding, queries, cookies and UTF-8 validation, the last also in pieces.
+// Oracle: an encoded text is decoded to the same text. Pairs that are serialized again are parsed as the same pairs. A
+// text is valid if and only if making it valid changes nothing, however it is cut.
 #include "base/utf8.hpp"
 #include "http/text.hpp"
 #include "http/url.hpp"
@@ -49,7 +49,7 @@ void check_cookies(std::string_view text) {
     check(http::parse_cookies("name=" + std::string(text)) == expected, "a plain value is kept as it is", text);
 }
 
-// Whether `pieces` are UTF-8, and how many octets were accepted.
+// Returns whether `pieces` are UTF-8, and how many octets were accepted.
 std::pair<bool, std::uint64_t> validate(const std::vector<std::string_view>& pieces) {
     base::Utf8Validator validator;
     for (const std::string_view piece : pieces) {

@@ -1,6 +1,6 @@
 // Feeds one text to parse_ipv4(), parse_ipv6() and is_loopback_name().
-// Oracle: the C library's inet_pton() accepts the same texts, with the same octets; a model that is built on it names
-// the same hosts as this machine.
+// Oracle: the C library's inet_pton() accepts the same texts, with the same octets. A model based on it finds the same
+// loopback names.
 #include "base/ip_address.hpp"
 
 #include <arpa/inet.h>

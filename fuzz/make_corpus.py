@@ -1,7 +1,7 @@
 """Makes the seeds of the fuzz targets from the contract's vectors: ``make_corpus.py FOLDER``.
 
-Writes ``FOLDER/<target>/<name>``. How each target takes its input apart is said in its file: text stands first, and
-numbers and cuts behind it, where ``target.hpp`` reads them from the end.
+Writes ``FOLDER/<target>/<name>``. The file of each target says how it splits its input: text comes first, then the
+numbers and cuts, which ``target.hpp`` reads from the end.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 CONTRACT = Path(__file__).parents[1] / "contract"
-MAX_SEED_BYTES = 2048  # a search wants small inputs; what only a long one shows is the unit tests' to see
+MAX_SEED_BYTES = 2048  # the search wants small inputs; unit tests cover what only a long one shows
 NO_CUTS = b"\0"
 ONE_CUT = b"\0\7\1"  # read from the end: one cut, at octet 7
 EMPTY_FORMS = [("multipart/form-data; boundary=X", b"--X--\r\n")]
@@ -28,7 +28,7 @@ def read_vectors(name: str) -> list[Vector]:
 
 
 def octets(text: Any) -> bytes:
-    """Of ``contract/http``: a string of octets, or pieces of it."""
+    """Decodes a text of ``contract/http``: a string of octets, or a list of pieces."""
     if isinstance(text, str):
         return text.encode("latin-1")
     if isinstance(text, dict):
@@ -37,7 +37,7 @@ def octets(text: Any) -> bytes:
 
 
 def hex_octets(text: Any) -> bytes:
-    """Of ``contract/ws``: hex, or pieces of it."""
+    """Decodes a text of ``contract/ws``: hex, or a list of pieces."""
     if isinstance(text, str):
         return bytes.fromhex(text)
     if isinstance(text, dict):
@@ -46,17 +46,17 @@ def hex_octets(text: Any) -> bytes:
 
 
 def given(*functions: str) -> Iterator[bytes]:
-    """What the named functions of ``decoding.json`` are given."""
+    """Yields the inputs of the named functions in ``decoding.json``."""
     for vector in read_vectors("http/decoding"):
         if vector["function"] in functions and isinstance(vector["given"], str | list):
             try:
                 yield octets(vector["given"])
             except (TypeError, KeyError):
-                continue  # pairs, which are written and not read
+                continue  # a list of pairs: input of a function that encodes
 
 
 def http_request() -> Seeds:
-    end = ONE_CUT + b"\0"  # no limit but the defaults
+    end = ONE_CUT + b"\0"  # the default limits
     for name in ("heads_accepted", "heads_refused"):
         for vector in read_vectors(f"http/{name}"):
             yield octets(vector["bytes"]) + octets(vector.get("rest", "")) + end

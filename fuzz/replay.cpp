@@ -1,5 +1,5 @@
-// Replays stored inputs without libFuzzer: `fuzz_replay TARGET PATH...`, where a path is a file or a folder of files.
-// The name of each input is printed before it runs, so that the last line of a failure names the input that fails.
+// Replays stored inputs without libFuzzer: `fuzz_replay TARGET PATH...`. A path is a file or a folder of files. The
+// name of each input is printed before it runs, so that after a failure the last name printed is the failing input.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that is not there has no inputs: corpora hold only what was found.
+// A missing folder counts as empty: only targets with stored inputs have a corpus.
 std::vector<fs::path> inputs_at(const fs::path& path) {
     if (fs::is_regular_file(path)) return {path};
     std::vector<fs::path> found;

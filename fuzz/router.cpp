@@ -1,6 +1,6 @@
-// Feeds a table of routes, a line "METHOD pattern" each, then an empty line, then requests, "METHOD path" each.
-// Oracle: a search without a tree. Of all routes that fit, the one whose segments, compared one after the other, are
-// the most specific is the match, with the same parameters, in whatever order the routes were added.
+// Feeds a table of routes, one line "METHOD pattern" each, then an empty line, then requests, "METHOD path" each.
+// Oracle: a linear search without a tree. Of all routes that fit, the match is the one whose segments are the most
+// specific, compared from left to right, with the same parameters, in whatever order the routes were added.
 #include "http/router.hpp"
 
 #include <cerrno>
@@ -43,7 +43,7 @@ bool has_shape_of_uuid(std::string_view text) {
                       [](char c, char wanted) { return wanted == '-' ? c == '-' : http::is_hex(c); });
 }
 
-// The smaller, the more specific. Nothing: the segment does not take that text.
+// Returns how specific the segment is for `text`, 0 being the most specific, or nothing if it does not match.
 std::optional<int> rank(const http::Pattern::Segment& segment, const std::string& text) {
     if (!segment.parameter) return segment.literal == text ? std::optional(0) : std::nullopt;
     switch (segment.parameter->converter) {
@@ -83,7 +83,7 @@ std::optional<Fit> fit(const http::Pattern& pattern, const std::vector<std::stri
     return path.size() == pattern.segments.size() ? std::optional(found) : std::nullopt;
 }
 
-// The decoded segments of a path; nothing where it is malformed.
+// Returns the decoded segments of a path, or nothing if the path is malformed.
 std::optional<std::vector<std::string>> segments_of(std::string_view path) {
     std::vector<std::string> segments;
     while (!path.empty()) {

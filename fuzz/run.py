@@ -1,8 +1,8 @@
-"""Searches with every fuzz target, or with those that are named.
+"""Searches with all fuzz targets, or with the named ones.
 
-Inputs that reach new code are kept in ``BUILD/corpus/<target>`` for the next run; ``fuzz/corpus`` and the seeds in
-``BUILD/fuzz/seeds`` are only read. An input that breaks a rule is written to ``BUILD/found/<target>``, its command is
-printed and the exit status is 1.
+Inputs that reach new code are kept in ``BUILD/corpus/<target>`` for the next run. ``fuzz/corpus`` and the seeds in
+``BUILD/fuzz/seeds`` are only read. An input that breaks a rule is written to ``BUILD/found/<target>``, the command that
+repeats it is printed, and the exit status is 1.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent
 MAX_INPUT_BYTES = 4096
-SLOW_INPUT_S = 5  # all parsers are linear: one that takes this long is not
+SLOW_INPUT_S = 5  # all parsers should be linear; an input that takes this long shows that one is not
 MAX_MEMORY_MIB = 2048
 
 
 def search(build: Path, target: str, seconds: int) -> bool:
-    """Whether nothing was found."""
+    """Searches with one target. Returns true if nothing was found."""
     program = build / "fuzz" / f"fuzz_{target}"
     kept, found = build / "corpus" / target, build / "found" / target
     for folder in (kept, found):
@@ -31,7 +31,7 @@ def search(build: Path, target: str, seconds: int) -> bool:
         str(program),
         f"-max_total_time={seconds}",
         f"-max_len={MAX_INPUT_BYTES}",
-        "-len_control=20",  # longer inputs sooner: scripts and tables have many lines
+        "-len_control=20",  # grow inputs sooner: scripts and tables have many lines
         f"-timeout={SLOW_INPUT_S}",
         f"-rss_limit_mb={MAX_MEMORY_MIB}",
         f"-artifact_prefix={found}/",
@@ -62,7 +62,7 @@ def last_number(pattern: str, text: str) -> str:
 
 
 def shown_part(text: str) -> list[str]:
-    """From the broken rule or the sanitizer's first line on; else the end."""
+    """Returns the lines from the broken rule or the sanitizer's first line on, or else the last lines."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
         if "broken rule:" in line or "runtime error:" in line or "ERROR:" in line:

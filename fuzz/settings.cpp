@@ -1,7 +1,7 @@
-// Feeds settings by name, one line each, "name value", four at most.
-// Oracle: what was accepted is listed as it was given, and can be set again from the list to the same settings. What
-// was refused has changed nothing, and the refusal names the setting. Whatever a route may set, the application may
-// set too.
+// Feeds settings by name, one line "name value" each, at most four.
+// Oracle: an accepted setting is listed with the given value, and setting the listed values gives the same settings. A
+// refused setting changes nothing, and the refusal names the setting. Every setting of a route is also one of the
+// application.
 #include "service/settings.hpp"
 
 #include <charconv>
@@ -45,7 +45,7 @@ void check_set_again(const service::Settings& settings) {
           "lists that are set again have the same members");
 }
 
-// A number is kept as it was given, a time to the millisecond.
+// A number is kept as given, a time is rounded to the millisecond.
 void check_set(const service::Settings& settings, std::string_view name, std::string_view value) {
     for (const auto& [listed_name, listed_value] : service::list_settings(settings)) {
         if (listed_name != name) continue;

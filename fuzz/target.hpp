@@ -1,10 +1,10 @@
-// What every fuzz target shares: the input taken apart, pieces that stand in blocks of their own, and checks that
-// abort.
+// Code shared by all fuzz targets: splitting the input, blocks of exact size, and checks that abort.
 //
 //   octets of one input:  text, read from the front  |  numbers and cuts, read from the end
 //
-// A target is one file with one PROAPI_FUZZ_TARGET(name) { ... }, which gets `Input input`. By itself it is a libFuzzer
-// program; with PROAPI_FUZZ_REPLAY all targets are one program, and replay.cpp finds them by name.
+// A target is one file with one PROAPI_FUZZ_TARGET(name) { ... }, whose body has a parameter `Input input`. By default
+// it builds as a libFuzzer program. With PROAPI_FUZZ_REPLAY all targets are one program, and replay.cpp finds them by
+// name.
 #pragma once
 
 #include <algorithm>
@@ -27,13 +27,13 @@ class Input {
 public:
     Input(const std::uint8_t* data, std::size_t size) : text_(base::as_text({data, size})) {}
 
-    // The octets up to the next `end`, off the front, without it.
+    // Takes the octets up to the next `end` off the front. The result does not contain `end`.
     std::string_view take_line(char end = '\n') {
         const std::string_view line = text_.substr(0, text_.find(end));
         text_.remove_prefix(std::min(line.size() + 1, text_.size()));
         return line;
     }
-    // A little-endian number off the end. Octets that are missing count as 0.
+    // Takes a little-endian number off the end. Missing octets count as 0.
     template <std::unsigned_integral Number>
     Number take_number() {
         Number number = 0;
@@ -45,7 +45,7 @@ public:
         return number;
     }
     std::uint8_t take_octet() { return take_number<std::uint8_t>(); }
-    // Where to cut rest(), in rising order: at most seven places, off the end. Call it last.
+    // Takes the places to cut rest() off the end: at most seven, in rising order. Call it last.
     std::vector<std::size_t> take_cuts() {
         std::vector<std::size_t> cuts(take_octet() % 8);
         for (std::size_t& cut : cuts) cut = take_number<std::uint16_t>();
@@ -60,7 +60,7 @@ private:
     std::string_view text_;
 };
 
-// A copy in a heap block of exactly its size, so that AddressSanitizer sees every read beyond it.
+// A copy in a heap block of exactly its size, so that AddressSanitizer detects every read past its end.
 class Block {
 public:
     explicit Block(std::string_view text) : octets_(new std::uint8_t[text.size()]), size_(text.size()) {
@@ -74,7 +74,7 @@ private:
     std::size_t size_;
 };
 
-// `text` cut at `cuts`, which rise.
+// Returns `text` cut at `cuts`, which are in rising order.
 [[nodiscard]] inline std::vector<std::string_view> cut(std::string_view text, const std::vector<std::size_t>& cuts) {
     std::vector<std::string_view> pieces;
     std::size_t begin = 0;
@@ -85,14 +85,14 @@ private:
     pieces.push_back(text.substr(begin));
     return pieces;
 }
-// `text` octet by octet.
+// Returns the single octets of `text`.
 [[nodiscard]] inline std::vector<std::string_view> cut_everywhere(std::string_view text) {
     std::vector<std::string_view> pieces;
     for (std::size_t i = 0; i < text.size(); ++i) pieces.push_back(text.substr(i, 1));
     return pieces;
 }
 
-// Printable ASCII as it is, everything else as \xHH.
+// Returns `text` with everything but printable ASCII, and the backslash, written as \xHH.
 [[nodiscard]] inline std::string shown(std::string_view text) {
     std::string out;
     for (const char c : text) {
@@ -104,7 +104,7 @@ private:
     return out;
 }
 
-// Aborts unless `holds`; `rule` says what must hold, `about` shows the octets in question.
+// Aborts unless `holds`. `rule` says what must hold, `about` is the input in question.
 inline void check(bool holds, const char* rule, std::string_view about = {}) {
     if (holds) return;
     std::fprintf(stderr, "broken rule: %s\n", rule);
@@ -123,7 +123,7 @@ struct Target {
     std::string_view name;
     Run run;
 };
-// Those of this program.
+// The targets of this program.
 [[nodiscard]] inline std::vector<Target>& targets() {
     static std::vector<Target> all;
     return all;

@@ -1,6 +1,7 @@
-// Feeds octets of a peer to ws::Connection, in either role, with small limits and after our own Close too.
-// Oracle: whole, cut and octet by octet, lent or retained, the events and the output are the same. What was told, sent
-// by a peer of the other role, is told again. A frame header that is read and written is the same octets.
+// Feeds a peer's octets to ws::Connection, in either role, with small limits, and also after our own Close.
+// Oracle: fed as a whole, in pieces and octet by octet, with lent or retained input, the events and the output are the
+// same. If a peer of the other role sends the events again, they are reported again. A frame header that is read and
+// written again has the same octets.
 #include "base/utf8.hpp"
 #include "target.hpp"
 #include "ws/connection.hpp"
@@ -8,7 +9,8 @@
 namespace proapi::fuzz {
 namespace {
 
-// After every event the rest of the input is retained and the block is gone; or it is lent until need_data.
+// `lent`: the block stays valid until need_data. `retained`: after every event the connection retains the rest of the
+// input, and the block is destroyed.
 enum class InputMode : std::uint8_t { lent, retained };
 
 struct PeerSession {
@@ -96,7 +98,7 @@ std::string told(const Transcript& transcript) {
     return text + "output " + transcript.output + "\nstate " + transcript.state;
 }
 
-// The same events, from a peer that sends each of them in one frame.
+// Checks that the events are the same if a peer sends each of them in one frame.
 void check_sent_again(const PeerSession& session, Transcript transcript) {
     ws::Connection peer(session.role == ws::Role::server ? ws::Role::client : ws::Role::server, {}, sample_key);
     if (!transcript.events.empty() && transcript.events.back().kind == ws::EventKind::failed)

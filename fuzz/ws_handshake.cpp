@@ -1,7 +1,7 @@
 // Feeds a request to read_handshake(), or a response to check_accept_response().
-// Oracle: of an accepted handshake the answer is accepted by a client with that key and by no other; written again by a
-// client it is accepted again, with the same subprotocols. A client accepts only what has the accept value of its key.
-// Extensions that are read are the same when they are written again.
+// Oracle: the answer to an accepted handshake is accepted by a client with that key and by no other. If a client writes
+// the handshake again, it is accepted again, with the same subprotocols. A client accepts only a response with the
+// accept value of its key. Extensions that are serialized and parsed again are the same.
 #include <set>
 
 #include "http/request_parser.hpp"
@@ -58,7 +58,7 @@ void check_accepted(const http::RequestHead& head, const ws::HandshakeRequest& r
           "no client accepts the answer to another one", answer);
 
     const auto again = read_head(ws::write_handshake_request(head.host(), head.raw_path(), key, names));
-    if (!again) return;  // more subprotocols than a head has room for
+    if (!again) return;  // the subprotocols do not fit into one head
     const auto same = ws::read_handshake(*again);
     check_equal(error_text(same), "", "a handshake that is written again is accepted");
     check(same->key == key && same->subprotocols == request.subprotocols,

@@ -1,7 +1,7 @@
-// Lets a client and a server talk. The input is a script, one line a step: `side` (c, s), what it does, and the
-// payload: t text, b binary, p ping, o pong, x Close, or d: that many octets of what it has sent are delivered. Oracle:
-// each side is told what the other one sent, in order, with a pong for each ping; after both have closed nothing is
-// left over; neither ever fails, since neither breaks a rule.
+// Lets a client and a server talk. The input is a script with one step per line: the side (c, s), the action, and the
+// payload. Actions: t text, b binary, p ping, o pong, x Close; d delivers that many octets of what the side has sent.
+// Oracle: each side is told what the other one sent, in order, with a pong for each ping. After both have closed,
+// nothing is left over. Neither side ever fails, since neither breaks a rule.
 #include <deque>
 #include <utility>
 
@@ -27,8 +27,8 @@ std::uint32_t next_key() {
 struct Side {
     explicit Side(ws::Role role) : connection(role, {}, next_key) {}
     ws::Connection connection;
-    std::deque<SentFrame> sent;  // not told to the other side yet
-    std::string wire;            // not delivered yet
+    std::deque<SentFrame> sent;  // not yet reported to the other side
+    std::string wire;            // not yet delivered
     bool has_closed = false;
 };
 
@@ -64,7 +64,7 @@ void send(Side& side, char kind, std::string_view payload) {
         default:
             return;
     }
-    // After a Close nothing is sent, whatever is asked for.
+    // After a Close nothing is sent, whatever is requested.
     if (side.has_closed) return;
     side.has_closed = kind == 'x';
     side.sent.push_back({kind, kind == 't' || kind == 'b' ? text : short_text});
@@ -85,12 +85,12 @@ char kind_of(const ws::Event& event) {
     }
 }
 
-// Hands over at most `count` octets of what `from` has sent.
+// Delivers at most `count` octets of what `from` has sent.
 void deliver(Side& from, Side& to, std::size_t count) {
     take_wire(from);
     Block block(std::string_view(from.wire).substr(0, count));
     from.wire.erase(0, count);
-    // What `to` answers by itself is sent when it is told.
+    // What `to` answers by itself is sent when the event is reported.
     to.connection.feed(block.bytes());
     for (ws::Event event = to.connection.next_event(); event.kind != ws::EventKind::need_data;
          event = to.connection.next_event()) {
@@ -104,7 +104,7 @@ void deliver(Side& from, Side& to, std::size_t count) {
         if (event.kind == ws::EventKind::ping && !to.has_closed) to.sent.push_back({'o', payload});
         if (event.kind == ws::EventKind::close) {
             check(event.code == 4000, "a close code is told as it was sent", payload);
-            // The echo has the code and no reason.
+            // The echoed Close has the code and no reason.
             if (!std::exchange(to.has_closed, true)) to.sent.push_back({'x', ""});
         }
     }
