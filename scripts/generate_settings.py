@@ -30,8 +30,8 @@ Number = int | float
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of a kind of setting are written: their types in C++ and Python, and numbers in the documentation.
-    How the values of a kind of setting are written: their types in C++ and Python, and numbers in the documentation."""
+    """How the values of a kind of setting are written: their types in C++ and Python, and numbers in the
+    documentation."""
 
     cpp: str
     python: str
