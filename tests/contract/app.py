@@ -1,10 +1,11 @@
-"""The contract application in Python: what the black-box tests talk to, whatever serves it.
+"""The contract application in Python, which the black-box tests talk to, whatever server runs it.
 
     python tests/contract/app.py --port P [--fast] [--workers N] [--limit name=value]...
     uvicorn --app-dir tests/contract app:app
 
-Its C++ twin behaves the same. Where the environment names a file in CAPP_FINALLY_LOG, every WebSocket handler's
-``finally`` appends the line ``PATH ID COMPLETED`` to it: the query's ``id`` or "-", and how many sends have completed.
+contract_app.cpp behaves the same. If the environment variable CAPP_FINALLY_LOG names a file, the ``finally`` of every
+WebSocket handler appends the line ``PATH ID COMPLETED`` to it: the query's ``id`` or "-", and how many sends have
+completed.
 """
 
 import argparse
@@ -34,7 +35,7 @@ Handler = Callable[..., Awaitable[None]]
 
 
 def websocket(path: str) -> Callable[[Handler], Handler]:
-    """A WebSocket route that counts itself and writes the finally log."""
+    """Adds a WebSocket route whose handler counts its connection and writes the finally log."""
 
     def register(handler: Handler) -> Handler:
         @app.websocket(path)
@@ -73,7 +74,7 @@ async def echo(websocket: WebSocketConnection) -> None:
 
 
 async def swallow(websocket: WebSocketConnection, pause_s: float) -> None:
-    """Answers "?" with what it has taken so far."""
+    """Answers "?" with the count, size and SHA-256 of the messages received so far."""
     await websocket.accept()
     count = size = 0
     digest = hashlib.sha256()
@@ -103,7 +104,7 @@ async def slow(websocket: WebSocketConnection) -> None:
 
 @websocket("/afterwards")
 async def afterwards(websocket: WebSocketConnection) -> None:
-    """Has something left to do once the connection has ended."""
+    """Still has work to do after the connection has ended."""
     await websocket.accept()
     await send(websocket, "ready")
     async for _ in websocket:
@@ -262,7 +263,7 @@ async def stats() -> dict[str, Any]:
 
 
 def make_files() -> tempfile.TemporaryDirectory[str]:
-    """Kept as long as the program."""
+    """Returns a temporary folder, which exists as long as the returned object."""
     folder = tempfile.TemporaryDirectory(prefix="capp-")
     Path(folder.name, "big.bin").write_bytes(bytes(range(256)) * (4 * 1024 * 1024 // 256))
     Path(folder.name, "index.html").write_text("<!doctype html><title>ProAPI</title>\n")

@@ -1,8 +1,8 @@
-"""One suite for every front end: fixtures that start the servers, and the table of who is asked what.
+"""One suite for every front end: the fixtures that start the servers, and the choice of front ends for each test.
 
-A test that takes ``server`` (or ``front_end``) runs once for each front end that the table in engine_only.py does not
-excuse. Servers are started when first needed and shared by all tests; one with limits or environment of its own comes
-from ``start_server``. Stopping one checks its exit status and its log.
+A test that takes ``server`` (or ``front_end``) runs once for each front end, except those that engine_only.py excuses.
+Servers are started when first needed, and all tests share them. ``start_server`` starts one for a single test, with its
+own limits or environment. Stopping a server checks its exit status and its log.
 """
 
 import re
@@ -50,14 +50,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     modules = {item.module.__name__ for item in items if isinstance(item, pytest.Function)}
     tests = {f"{i.module.__name__}::{i.function.__name__}" for i in items if isinstance(i, pytest.Function)}
     if any("::" in argument for argument in config.args) or config.getoption("keyword"):
-        return  # a part of a file: keys of the other part match nothing
+        return  # only a part of a file is collected: keys of the other tests match nothing
     unused = {key for key in ENGINE_ONLY.keys() | HYPERCORN if key.partition("::")[0] in modules} - _used_keys - tests
     if unused:
         raise pytest.UsageError(f"engine_only.py: no test is called {sorted(unused)}")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """By the test's name: what runs in processes of its own is told of here alone."""
+    """Counts results by the front end in the test's name. With pytest-xdist, only these reports reach this process."""
     longest_first = sorted(_results, key=len, reverse=True)
     name = next((name for name in longest_first if re.search(rf"[\[-]{name}[\]-]", report.nodeid)), None)
     if name is not None and (report.when == "call" or report.outcome == "failed"):
@@ -101,7 +101,7 @@ def _shared_servers() -> Iterator[dict[str, Server]]:
 
 @pytest.fixture
 def server(front_end: str, _shared_servers: dict[str, Server]) -> Server:
-    """The front end's server, shared: its state is everybody's."""
+    """The front end's shared server. Other tests have used it, so a test must not assume a fresh state."""
     if front_end in _unstartable:
         pytest.fail(f"{front_end} could not be started, see the first error", pytrace=False)
     if front_end not in _shared_servers:
@@ -113,7 +113,8 @@ def server(front_end: str, _shared_servers: dict[str, Server]) -> Server:
 
 @pytest.fixture
 def start_server(front_end: str) -> Iterator[Callable[..., Server]]:
-    """``start_server(limits={...}, env={...})``: one of the test's own, stopped and checked at its end."""
+    """``start_server(limits={...}, env={...})`` starts a server for this test only. It is stopped and checked at the
+    end."""
     servers: list[Server] = []
 
     def start(**details: Any) -> Server:
@@ -132,7 +133,7 @@ def start_server(front_end: str) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def subject(server: Server) -> Iterator[Callable[..., Subject]]:
-    """``subject(...)``: a connection whose handler does what the test says, see driver.py."""
+    """``subject(...)`` opens a connection whose handler does what the test says, see driver.py."""
     subjects: list[Subject] = []
 
     def make(**details: Any) -> Subject:

@@ -1,9 +1,9 @@
-// The contract application in C++: what the black-box tests talk to, whatever serves it.
+// The contract application in C++, which the black-box tests talk to.
 //
 //   contract_app --port P [--host H] [--workers N] [--limit name=value]...
 //
-// Its twin in Python is app.py. Where the environment names a file in CAPP_FINALLY_LOG, every WebSocket handler appends
-// the line "PATH ID COMPLETED" to it however it ends: the query's `id` or "-", and how many sends have completed.
+// app.py behaves the same. If the environment variable CAPP_FINALLY_LOG names a file, every WebSocket handler appends
+// the line "PATH ID COMPLETED" to it, however it ends: the query's `id` or "-", and how many sends have completed.
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ std::atomic<std::uint64_t> pushed = 0, dropped = 0, members = 0, sequence = 0;
 
 // ---- what all handlers share ----------------------------------------------------------------------------------------
 
-// A WebSocket and how many of its sends have completed. Members of a room count for each other, on any thread.
+// A WebSocket and the number of its completed sends. Members of a room count for each other, on any thread.
 struct Session {
     WebSocketConnection websocket;
     std::shared_ptr<std::atomic<std::uint64_t>> completed = std::make_shared<std::atomic<std::uint64_t>>(0);
@@ -44,7 +44,7 @@ struct Session {
     friend auto operator<=>(const Session& a, const Session& b) { return a.websocket <=> b.websocket; }
 };
 
-// Writes the finally log.
+// Appends the line to the finally log when the handler ends.
 class Counted {
 public:
     explicit Counted(Session session) : session_(std::move(session)) {}
@@ -107,7 +107,7 @@ class Sha256 {
 public:
     Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
     void update(std::string_view octets) { EVP_DigestUpdate(context_.get(), octets.data(), octets.size()); }
-    // Of all so far; more may follow.
+    // Returns the digest of the octets so far; more may follow.
     [[nodiscard]] std::string hex() const {
         std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> copy(EVP_MD_CTX_new(), EVP_MD_CTX_free);
         EVP_MD_CTX_copy_ex(copy.get(), context_.get());
@@ -134,8 +134,7 @@ Task<> echo(Session session) {
     while (auto message = co_await session.websocket.next()) co_await send(session, std::move(*message));
 }
 
-// Answers "?" with what it has taken so far.
-// Has something left to do once the connection has ended.
+// Still has work to do after the connection has ended.
 Task<> afterwards(Session session) {
     co_await session.websocket.accept();
     co_await session.websocket.send_text("ready");
@@ -145,6 +144,7 @@ Task<> afterwards(Session session) {
     ++*session.completed;
 }
 
+// Answers "?" with the count, size and SHA-256 of the messages received so far.
 Task<> swallow(Session session) {
     co_await session.websocket.accept();
     const milliseconds pause(number(session.websocket, "ms"));
@@ -187,7 +187,7 @@ Task<> late(Session session) {
         proapi::spawn(answer_late(session, std::move(*message), pause));
 }
 
-// Rooms are of the whole process: with several workers, members live on several threads.
+// Rooms are shared by the whole process: with several workers, the members of a room are on several threads.
 class Rooms {
 public:
     void join(const std::string& room, const Session& session) {
@@ -345,7 +345,7 @@ void register_http(proapi::ProAPI& app) {
     app.get("/stats", []() -> proapi::Task<Json> { co_return stats(); });
 }
 
-// Files to serve, as long as the program runs.
+// The files to serve. They exist as long as the program runs.
 class Files {
 public:
     Files() {

@@ -1,4 +1,4 @@
-"""Serves a documented program, unchanged: python documented.py FILE standard|fast"""
+"""Serves a documented program unchanged: python documented.py FILE standard|fast"""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""The programs of docs/programs.md, as they stand there."""
+"""The programs of docs/programs.md, read from the page."""
 
 import re
 

@@ -1,8 +1,8 @@
-"""A connection whose handler does what a test says: every row of the connection object's contract, from outside.
+"""A connection whose handler does what a test says, to test every row of the connection object's contract from outside.
 
 Three WebSockets belong together. ``peer`` is the connection under test. Its handler takes commands from a second one,
-the control connection, and answers there what each call gave or raised. ``foreign`` takes commands of the same kind and
-carries them out from the handler of another connection.
+the control connection, and answers there with what each call returned or raised. ``foreign`` takes the same commands,
+but carries them out in the handler of another connection.
 """
 
 import itertools
@@ -16,7 +16,7 @@ _numbers = itertools.count()
 
 
 class RemoteError(Exception):
-    """What the call raised in the handler."""
+    """The exception that a call raised in the handler."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer["error"], answer["text"])
@@ -29,25 +29,25 @@ class RemoteError(Exception):
 
 
 class Commands:
-    """A WebSocket over which a handler is told what to call."""
+    """A WebSocket that tells a handler which calls to make."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
         self._answers: dict[int, dict[str, Any]] = {}
 
     def begin(self, call: str, /, **arguments: Any) -> int:
-        """The call runs in a task of its own; ``end`` takes what it gave."""
+        """Starts the call in its own task. ``end`` returns its result."""
         return self._send(call, {**arguments, "in_task": True})
 
     def call(self, call: str, /, **arguments: Any) -> int:
-        """The call runs in the handler itself, which does nothing else meanwhile; ``end`` takes what it gave."""
+        """Starts the call in the handler itself, which does nothing else meanwhile. ``end`` returns its result."""
         return self._send(call, arguments)
 
     def do(self, call: str, /, **arguments: Any) -> Any:
         return self.end(self._send(call, arguments))
 
     def tell(self, call: str, /, **arguments: Any) -> None:
-        """For a call that has no answer: the handler ends by it."""
+        """Starts a call that has no answer, because it ends the handler."""
         self._send(call, arguments)
 
     def end(self, number: int) -> Any:
@@ -60,7 +60,7 @@ class Commands:
         return _value(answer["value"])
 
     def has_come(self, number: int) -> bool:
-        """Among the answers read so far, which come in the order in which calls are completed."""
+        """Whether the answer is among those read so far. Answers arrive in the order in which calls complete."""
         return number in self._answers
 
     def fails(self, call: str, /, **arguments: Any) -> RemoteError:
@@ -78,7 +78,7 @@ class Commands:
 
 
 class Subject(Commands):
-    """``accepted=False``: the handler has been called, and that is all."""
+    """The connection under test. With ``accepted=False`` its handler has been called, but has not accepted."""
 
     def __init__(
         self,
@@ -111,9 +111,9 @@ class Subject(Commands):
 
     @property
     def foreign(self) -> Commands:
-        """Calls from another connection's handler."""
+        """Makes calls from another connection's handler."""
         if self._foreign is None:
-            self.do("state")  # the subject's handler runs: it can be found
+            self.do("state")  # now the subject's handler runs and can be found
             self._foreign = Commands(WebSocket(self.port, f"/features/foreign/{self.name}"))
         return self._foreign
 
@@ -125,7 +125,7 @@ class Subject(Commands):
 
 
 def _hexadecimal(octets: bytes) -> dict[str, str]:
-    """What JSON has no form for."""
+    """Encodes octets, which JSON can't represent."""
     return {"hex": octets.hex()}
 
 

@@ -1,7 +1,8 @@
-"""Where the front ends are documented to differ: the one table of what is not asked of which of them, and why.
+"""The documented differences between front ends: the one table of the tests that some of them are not asked, and why.
 
-Under an ASGI server the application is the same, but HTTP parsing, the handshake, frames, timeouts and limits below the
-application are that server's. A key is a test file or ``file::test``; a key that matches no test is an error.
+Under an ASGI server the application is the same, but that server does the HTTP parsing, the handshake, the frames, and
+the timeouts and limits below the application. A key is a test file or ``file::test``; a key that matches no test is an
+error.
 """
 
 _SOCKETS = "bytes on the wire are the ASGI server's: its HTTP parser, its frames, its limits and timeouts"
@@ -63,7 +64,8 @@ ENGINE_ONLY: dict[str, str] = {
     "test_stats": "connections and what they hold are the ASGI server's",
 }
 
-# Under hypercorn a subset runs: that a second ASGI server works, not that it is a good one (it tells of no close code).
+# Hypercorn runs a subset: enough to show that a second ASGI server works. It does not check Hypercorn itself, which
+# reports no close code.
 HYPERCORN: set[str] = {
     "test_attributes::test_attributes_before_accept_and_after_close",
     "test_clients",

@@ -1,4 +1,4 @@
-// What the contract application serves below /features; see features.py, whose twin this is.
+// The routes that the contract application serves below /features; the C++ twin of features.py.
 #pragma once
 
 #include <proapi/proapi.hpp>

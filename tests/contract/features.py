@@ -1,5 +1,5 @@
-"""What the contract application serves below /features: connections that do what a test says (see driver.py), routes of
-every kind, and HTTP handlers of every kind. Its C++ twins are features_*.cpp.
+"""The routes that the contract application serves below /features: connections that do what a test says (see
+driver.py), routes of every kind, and HTTP handlers of every kind. The C++ twins are features_*.cpp.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ one_file = files / "package.json"
 
 
 class Return(Exception):
-    """The handler is to end."""
+    """Raised to end the handler."""
 
 
 def register_features(app: ProAPI) -> None:
@@ -71,7 +71,7 @@ def register_driven(app: ProAPI) -> None:
 
 
 async def follow(control: WebSocketConnection, subject: WebSocketConnection) -> None:
-    """Carries out on ``subject`` what comes over ``control``."""
+    """Carries out on ``subject`` the commands that arrive over ``control``."""
     tasks: dict[int, asyncio.Task[None]] = {}
     while True:
         command = await control.receive_json()
@@ -80,7 +80,7 @@ async def follow(control: WebSocketConnection, subject: WebSocketConnection) -> 
         if command["call"] == "raise":
             await leave(subject, command["what"])
         elif command["call"] == "cancel":
-            await asyncio.sleep(0)  # it has begun
+            await asyncio.sleep(0)  # let the task begin
             tasks.pop(command["of"]).cancel()
             await answer(control, command, {"value": None})
         elif command.get("in_task"):
@@ -90,7 +90,7 @@ async def follow(control: WebSocketConnection, subject: WebSocketConnection) -> 
 
 
 async def leave(subject: WebSocketConnection, what: str) -> None:
-    """Lets an exception leave the handler."""
+    """Raises the exception that ``what`` names, so that it leaves the handler."""
     if what == "error":
         raise RuntimeError("raised as asked")
     if what == "refusal":
@@ -140,7 +140,7 @@ def given(value: Any) -> Any:
 
 
 def headers_of(command: Command) -> Any:
-    """Pairs of str, and of bytes where the test gives bytes."""
+    """Returns pairs of str, or of bytes if the test sends bytes."""
     pairs = command.get("headers")
     return pairs and [(given(name), given(value)) for name, value in pairs]
 
@@ -173,7 +173,7 @@ async def receive_points(ws: WebSocketConnection, _: Command) -> Any:
 
 
 async def iterate(ws: WebSocketConnection, command: Command) -> list[Any]:
-    """Every message until the loop ends."""
+    """Returns every message until the loop ends."""
     kinds: dict[str, AsyncIterator[Any]] = {
         "any": aiter(ws),
         "text": ws.iter_text(),
@@ -184,7 +184,8 @@ async def iterate(ws: WebSocketConnection, command: Command) -> list[Any]:
 
 
 async def send_many(ws: WebSocketConnection, command: Command) -> int:
-    """How many sends have completed, of ``count``, each of ``size``; ends early when the connection does."""
+    """Sends ``count`` messages of ``size`` characters and returns how many sends have completed. After the end of the
+    connection, a send raises in its own handler and returns False elsewhere."""
     completed = 0
     for index in range(command["count"]):
         completed += await ws.send_text(f"{index} ".ljust(command["size"], "."))
@@ -192,7 +193,8 @@ async def send_many(ws: WebSocketConnection, command: Command) -> int:
 
 
 async def send_unawaited(ws: WebSocketConnection, command: Command) -> int:
-    """Sends without waiting, until the connection has ended or ``count`` are sent; gives how many."""
+    """Sends without awaiting, until the connection has ended or ``count`` messages are sent. Returns how many were
+    sent."""
     for index in range(command["count"]):
         if ws.closed:
             return index
@@ -212,7 +214,7 @@ async def user_data(ws: WebSocketConnection, command: Command) -> dict[str, Any]
 
 
 async def handle(ws: WebSocketConnection, _: Command) -> bool:
-    """Whether the handle compares and hashes."""
+    """Whether the handle compares and hashes as it should."""
     return ws == ws and ws in {ws} and ws in [ws] and ws != next(iter(controls.values())) and hash(ws) == hash(ws)
 
 
@@ -247,7 +249,7 @@ CALLS: dict[str, Any] = {
 
 
 def register_routes(app: ProAPI) -> None:
-    """The same shapes for both kinds of route, in an order that would be wrong if order mattered."""
+    """Adds the same shapes for both kinds of route, in an order that would be wrong if order mattered."""
     shapes = {
         "path": "{rest:path}",
         "plain": "{name}",
@@ -439,7 +441,7 @@ def register_files(app: ProAPI) -> None:
 
 
 def register_blocking(app: ProAPI) -> None:
-    """Handlers that hold threads of the pool until they are let go."""
+    """Adds handlers that block threads of the pool until a request releases them."""
     blocked: set[int] = set()
     may_go = threading.Event()
 

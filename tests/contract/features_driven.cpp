@@ -1,5 +1,5 @@
-// Connections that do what a test says, as in features.py. Exceptions are told under the names that the suite knows.
-// One worker only: what is shared has no lock.
+// Connections that do what a test says, as in features.py. Exceptions are reported under the names that the tests
+// expect. Needs a single worker: the shared state has no lock.
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 
 // ---- values ---------------------------------------------------------------------------------------------------------
 
-// Python's TypeError: what C++ refuses when it is compiled.
+// Stands for Python's TypeError: a mistake that in C++ is a compile error.
 class TypeError : public std::invalid_argument {
 public:
     using std::invalid_argument::invalid_argument;
@@ -66,7 +66,7 @@ std::string text_or(const Json& command, const char* name, const char* fallback)
     return value.is_string() ? value.get<std::string>() : fallback;
 }
 
-// Text, or what is bytes in Python: std::string is both.
+// Returns the octets of a JSON text or of Python bytes: std::string represents both.
 std::string octets_of(const Json& value) {
     if (!is_bytes(value)) return value;
     const proapi::Bytes bytes = bytes_of(value);
@@ -85,7 +85,7 @@ proapi::Headers headers_of(const Json& command) {
 
 std::map<std::string, WebSocketConnection> controls, subjects;
 
-// Keeps a connection where others find it, as long as its handler runs.
+// Lists a connection for other handlers, as long as its own handler runs.
 class Listed {
 public:
     Listed(std::map<std::string, WebSocketConnection>& all, std::string name, WebSocketConnection websocket)
@@ -322,7 +322,7 @@ Task<> carry_out(WebSocketConnection control, WebSocketConnection subject, Json 
     co_await control.send_json(result);
 }
 
-// Lets an exception leave the handler.
+// Throws the exception that `what` names, so that it leaves the handler.
 Task<> leave(WebSocketConnection subject, std::string what) {
     if (what == "error") throw std::runtime_error("raised as asked");
     if (what == "refusal") throw proapi::HTTPException(410, "not today", {{"X-Why", "asked"}});
@@ -333,7 +333,7 @@ Task<> leave(WebSocketConnection subject, std::string what) {
     if (what == "group") co_await proapi::when_all(proapi::wait_for(subject.receive(), std::chrono::hours(1)));
 }
 
-// Carries out on `subject` what comes over `control`.
+// Carries out on `subject` the commands that arrive over `control`.
 Task<> follow(WebSocketConnection control, WebSocketConnection subject) {
     std::map<std::int64_t, proapi::TaskHandle> tasks;
     while (true) {

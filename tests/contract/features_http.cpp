@@ -18,7 +18,7 @@ using proapi::Task;
 
 constexpr const char* one_file = PROAPI_CONTRACT_FILES "/package.json";
 
-// Each octet as the character of that number.
+// Decodes Latin-1: each octet is the character of that number.
 std::string latin_1(std::string_view octets) {
     std::string text;
     for (const char character : octets) {
@@ -137,7 +137,7 @@ void register_files(proapi::ProAPI& app) {
     app.get("/features/no-file/nothing", [] { return proapi::Response::file(PROAPI_CONTRACT_FILES "/nothing"); });
 }
 
-// Handlers that hold threads of the pool until they are let go.
+// Blocks handlers, and with them threads of the pool, until it is opened.
 class Gate {
 public:
     void wait() {

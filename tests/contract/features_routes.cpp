@@ -1,4 +1,4 @@
-// Routes of every kind, as in features.py: each tells which it is and what it was called with.
+// Routes of every kind, as in features.py. Each answers with its name and the parameters it was called with.
 #include <string>
 
 #include "features.hpp"

@@ -1,4 +1,4 @@
-// How features tell what they see, as the values that tests compare: JSON, and messages with a number in them.
+// Turns what the handlers see into values that tests compare: JSON, and numbered messages.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace features {
 [[nodiscard]] proapi::Json grouped(const proapi::Fields& fields, bool lower_case);
 [[nodiscard]] proapi::Json last_values(const proapi::Fields& fields);
 [[nodiscard]] proapi::Json client_of(const proapi::Client& client);
-// The number, a space and dots.
+// The number and a space, filled up with dots to `size`.
 [[nodiscard]] std::string padded(int index, std::size_t size);
 
 }  // namespace features

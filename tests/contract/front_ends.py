@@ -1,4 +1,4 @@
-"""The front ends that the suite runs against, and one running server of each."""
+"""The front ends that the suite runs against, and running servers of them."""
 
 import os
 import re
@@ -19,7 +19,7 @@ BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/check")
 START_S, STOP_S = 20.0, 20.0
 
 PLACE = re.compile(r"https?://(?:\[[^\]]*\]|[^\s:/]+):(\d+)")
-# What no log may hold unless a test has caused it on purpose.
+# Lines that no log may contain, unless a test has caused them on purpose.
 _FAULT = re.compile(
     r"Traceback|Exception ignored|\bERROR\b|\bCRITICAL\b|runtime error|Sanitizer|terminate called"
     r"|never awaited|was destroyed but|never retrieved|leaked|double free|Aborted|Fatal Python"
@@ -30,10 +30,10 @@ _FAULT = re.compile(
 class FrontEnd:
     name: str
     command: Callable[[], list[str]]
-    is_engine: bool  # its sockets are the engine's own
-    # What the process ends with after SIGTERM; uvicorn raises the signal again once it has stopped.
+    is_engine: bool  # whether it uses the engine's own sockets
+    # The exit status after SIGTERM. uvicorn raises the signal again after it has stopped.
     stop_status: int = 0
-    # Lines of the server's own that its log may hold at any time.
+    # Patterns of lines that the server itself may log at any time.
     known_faults: tuple[str, ...] = ()
 
 
@@ -74,7 +74,7 @@ FRONT_ENDS = {
         FrontEnd("python", _app_py(), True),
         FrontEnd("python-fast", _app_py("--fast"), True),
         FrontEnd("python-uvloop", _app_py("--loop", "uvloop"), True),
-        # uvicorn takes a handshake that was answered with an HTTP response for one that was not answered.
+        # If a handshake is answered with an HTTP response, uvicorn logs it as unanswered.
         FrontEnd("asgi", _uvicorn, False, -signal.SIGTERM, ("returned without completing handshake",)),
         FrontEnd("hypercorn", _hypercorn, False),
     )
@@ -82,8 +82,8 @@ FRONT_ENDS = {
 
 
 class Program:
-    """A child process; what it prints, both streams unless ``stderr`` is given, is kept and can be waited for. Its
-    temporary files are in a folder that goes with it, however it ends."""
+    """A child process. Its output is kept and can be waited for: both streams, unless ``stderr`` is given. Its
+    temporary files are in a folder that is deleted however the process ends."""
 
     def __init__(
         self,
@@ -133,7 +133,8 @@ class Program:
         return "\n".join(self.lines)
 
     def wait_for_line(self, pattern: str | re.Pattern[str], within_s: float = 10.0, *, after: int = 0) -> re.Match[str]:
-        """The first line, from number ``after`` on, in which ``pattern`` is found."""
+        """Returns the first match of ``pattern`` in a line from number ``after`` on, and waits for that line if
+        necessary."""
         end, seen = time.monotonic() + within_s, after
         with self._news:
             while True:
@@ -148,7 +149,7 @@ class Program:
         self.process.send_signal(number)
 
     def wait(self, within_s: float = STOP_S) -> int:
-        """The exit status."""
+        """Waits for the end of the process and returns its exit status."""
         status = self.process.wait(within_s)
         self._reader.join(within_s)
         assert not self._reader.is_alive(), f"{self.process.args} has left children behind, which hold its output"
@@ -164,7 +165,7 @@ class Program:
 
 
 class Server(Program):
-    """A front end's contract application on a port of its own."""
+    """A front end's contract application on its own port."""
 
     def __init__(
         self,
@@ -188,11 +189,11 @@ class Server(Program):
             raise
 
     def expect_fault(self, pattern: str) -> None:
-        """A line that the log may hold: a test is about to make a handler fail."""
+        """Allows a log line that matches: a test is about to make a handler fail."""
         self.expected_faults.add(pattern)
 
     def stop(self) -> None:
-        """SIGTERM, and then: the right exit status, and nothing in the log that no test has asked for."""
+        """Sends SIGTERM. Checks the exit status, and that the log contains no fault that no test has asked for."""
         assert self.process.poll() is None, f"{self.front_end.name} has ended by itself:\n{self.log}"
         self.signal(signal.SIGTERM)
         try:
@@ -212,7 +213,8 @@ class Server(Program):
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:
-    """Each faulty line with the lines that belong to it: the indented ones, and a traceback's last."""
+    """Returns each faulty line with the lines that belong to it: the indented ones, and the last line of a
+    traceback."""
     blocks: list[list[str]] = []
     in_block = False
     for line in lines:

@@ -1,7 +1,7 @@
 // A WebSocket client on the npm package ws, driven by one JSON line on stdin:
 //   {"url": ..., "subprotocols": [...], "headers": {...}, "send": [{"text": ...} | {"hex": ...}], "receive": n,
 //    "close": code, "reason": ...}
-// It sends all messages, waits for n, closes, and prints one JSON line of what it has seen.
+// It sends all messages, waits for n, closes, and prints one JSON line with what it has seen.
 import { createInterface } from 'node:readline';
 import WebSocket from 'ws';
 

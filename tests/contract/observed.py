@@ -1,11 +1,11 @@
-"""What a server says of itself while a test looks on."""
+"""Reads what a server reports about itself while a test runs."""
 
 import time
 
 from front_ends import Server
 from raw import http
 
-SOON = 3.0  # more than a time limit of 0.3 s by what a busy machine may add
+SOON = 3.0  # a time limit of 0.3 s, plus the delays of a busy machine
 
 
 def limits_of(server: Server) -> dict[str, float]:

@@ -1,6 +1,6 @@
-"""HTTP/1.1 and RFC 6455 from the client's side, written against the standards with the standard library alone, so that
-no bug can cancel out with one of the server. What a server sends is parsed strictly: whatever it MUST NOT send is an
-AssertionError that shows the bytes. Every read has a deadline.
+"""An HTTP/1.1 and RFC 6455 client, written from the standards with the standard library only, so that no bug can cancel
+out with one of the server. The server's octets are parsed strictly: anything it MUST NOT send raises an AssertionError
+that shows the bytes. Every read has a deadline.
 """
 
 import base64
@@ -37,7 +37,7 @@ class ClosedError(Exception):
 
 
 class EndOfStreamError(Exception):
-    """The stream ended, or was reset, in the middle of what was expected."""
+    """The stream ended or was reset before the expected octets arrived."""
 
 
 # ---- writing --------------------------------------------------------------------------------------------------------
@@ -53,7 +53,8 @@ def frame(
     form: int | None = None,
     claim: int | None = None,
 ) -> bytes:
-    """One frame. ``form``: octets of extended length (0, 2, 8), the shortest if None; ``claim`` lies about it."""
+    """Returns one frame. ``form`` is the number of octets of extended length (0, 2, 8), by default the least possible;
+    ``claim`` is a false payload length."""
     length = len(payload) if claim is None else claim
     if form is None:
         form = 0 if length < 126 else 2 if length < 65536 else 8
@@ -81,7 +82,7 @@ def close_frame(code: int | None = 1000, reason: str | bytes = b"") -> bytes:
 def request(
     method: str, target: str, headers: Headers = (), body: bytes = b"", *, host: str | None = "localhost"
 ) -> bytes:
-    """A request; Content-Length is added where there is a body and no framing is given."""
+    """Returns a request. Content-Length is added if there is a body and ``headers`` specify no framing."""
     fields = [("Host", host), *headers] if host is not None else list(headers)
     names = {name.lower() for name, _ in fields}
     if body and not names & {"content-length", "transfer-encoding"}:
@@ -101,7 +102,7 @@ def upgrade(
     upgrade_field: str | None = "websocket",
     connection: str | None = "Upgrade",
 ) -> bytes:
-    """A handshake; None leaves a field out."""
+    """Returns a handshake. A value of None omits that field."""
     fields = [
         ("Upgrade", upgrade_field),
         ("Connection", connection),
@@ -154,11 +155,11 @@ class Frame:
 
 
 class Peer:
-    """A TCP connection to a server, with what has been read of it and not yet been taken."""
+    """A TCP connection to a server, and the octets that were read from it but not yet consumed."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None, host: str = "127.0.0.1") -> None:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        if receive_buffer is not None:  # before connect(): it decides the window
+        if receive_buffer is not None:  # before connect(), because it decides the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE_S)
         try:
@@ -180,7 +181,7 @@ class Peer:
         self.socket.close()
 
     def reset(self) -> None:
-        """RST instead of FIN."""
+        """Closes with RST instead of FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -189,7 +190,7 @@ class Peer:
         self.socket.sendall(data)
 
     def send_unless_closed(self, data: bytes) -> None:
-        """The server may have refused, and closed, before all of it was sent."""
+        """Sends, although the server may already have refused and closed the connection."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send(data)
 
@@ -197,7 +198,7 @@ class Peer:
         self.socket.shutdown(socket.SHUT_WR)
 
     def fill(self, within_s: float = DEADLINE_S) -> bool:
-        """Reads what is there, at least one octet; False at the end of the stream."""
+        """Reads the available octets, at least one. Returns False at the end of the stream."""
         self.socket.settimeout(max(within_s, 0.001))
         try:
             data = self.socket.recv(256 * 1024)
@@ -220,7 +221,7 @@ class Peer:
         return data
 
     def read_until(self, mark: bytes, within_s: float = DEADLINE_S) -> bytes:
-        """With the mark."""
+        """Returns the octets up to and including the mark."""
         end = time.monotonic() + within_s
         while mark not in self.buffer:
             if not self.fill(end - time.monotonic()):
@@ -228,7 +229,7 @@ class Peer:
         return self.read(self.buffer.index(mark) + len(mark))
 
     def expect_end(self, within_s: float = DEADLINE_S) -> None:
-        """The server's FIN (or RST), and not an octet before it."""
+        """Expects the server's FIN (or RST), and no octet before it."""
         try:
             if not self.buffer and not self.fill(within_s):
                 return
@@ -237,7 +238,7 @@ class Peer:
         raise AssertionError(f"expected the end of the stream, got {shown(self.buffer)}")
 
     def is_quiet(self, for_s: float) -> bool:
-        """Whether nothing comes for a time: to send slowly, and where the time itself is what is tried."""
+        """Whether nothing arrives for that long. For tests that send slowly, and tests of time limits."""
         self.socket.settimeout(for_s)
         try:
             self.buffer += self.socket.recv(65536)
@@ -260,7 +261,7 @@ class Peer:
         return Response(int(match[1]), match[2].decode(), headers)
 
     def read_response(self, method: str = "GET", within_s: float = DEADLINE_S) -> Response:
-        """One response, its body too; interim ones (1xx) are given as they are."""
+        """Returns one response with its body. An interim response (1xx) is also returned."""
         response = self.read_head(within_s)
         lengths, codings = response.getlist("content-length"), response.getlist("transfer-encoding")
         assert len(lengths) + len(codings) <= 1, f"framing is ambiguous: {response}"
@@ -322,7 +323,7 @@ class Peer:
 
 
 class WebSocket(Peer):
-    """An open WebSocket, for well-behaved and for hostile use. Pings are answered and kept in ``pings``."""
+    """An open WebSocket, for well-behaved and for hostile use. It answers pings and keeps them in ``pings``."""
 
     def __init__(
         self,
@@ -335,7 +336,8 @@ class WebSocket(Peer):
         then: bytes = b"",
         wait: bool = True,
     ) -> None:
-        """``then`` goes out in the same segment as the handshake; ``wait``: for the 101, else see ``read_accept``."""
+        """``then`` is sent in the same segment as the handshake. ``wait`` waits for the 101; otherwise call
+        ``read_accept``."""
         super().__init__(port, receive_buffer=receive_buffer)
         offered = ", ".join(subprotocols)
         fields = [*headers, ("Sec-WebSocket-Protocol", offered)] if offered else headers
@@ -366,7 +368,7 @@ class WebSocket(Peer):
             self.send_frame(BINARY, message)
 
     def receive(self, within_s: float = DEADLINE_S) -> str | bytes:
-        """The next message; ClosedError at a Close."""
+        """Returns the next message. Raises ClosedError at a Close."""
         kind, parts = None, b""
         while True:
             got = self.read_frame(within_s)
@@ -392,7 +394,8 @@ class WebSocket(Peer):
         return self.receive()
 
     def expect_close(self, code: int, reason: str | None = None, *, within_s: float = DEADLINE_S) -> str:
-        """Nothing but a Close of exactly this code (1005: an empty one), answered, and then the end of the stream."""
+        """Expects a Close with exactly this code (1005: an empty Close) and no message before it, answers it, and
+        expects the end of the stream. Returns the reason."""
         try:
             message = self.receive(within_s)
         except ClosedError as closed:
@@ -406,7 +409,7 @@ class WebSocket(Peer):
         raise AssertionError(f"expected Close {code}, got the message {shown(message)}")
 
     def finish(self, code: int = 1000, reason: str = "") -> None:
-        """The closing handshake, begun here."""
+        """Performs a closing handshake that this side starts."""
         self.send(close_frame(code, reason))
         self.expect_close(code)
 
@@ -429,14 +432,14 @@ def check_accept(response: Response, key: str = KEY) -> None:
 
 
 def http(port: int, method: str, target: str, headers: Headers = (), body: bytes = b"") -> Response:
-    """One request on a connection of its own."""
+    """Sends one request on its own connection and returns the response."""
     with Peer(port) as peer:
         peer.send_unless_closed(request(method, target, headers, body))
         return peer.read_response(method)
 
 
 def exchange(port: int, data: bytes, method: str = "GET") -> Response:
-    """These octets, and the final response to them."""
+    """Sends these octets and returns the final response to them."""
     with Peer(port) as peer:
         peer.send_unless_closed(data)
         return peer.read_response(method)

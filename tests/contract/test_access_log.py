@@ -1,4 +1,4 @@
-"""The access log, and the fields of every response: what an operator switches on for the whole application."""
+"""The access log, and the fields of every response: settings for the whole application."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def common(start_server: Start) -> Server:
 
 
 def line(server: Server, rest: str) -> str:
-    """The first one in the Common Log Format with this request line, status and size."""
+    """Returns the first line in the Common Log Format with this request line, status and size."""
     return server.wait_for_line(rf"^127\.0\.0\.1 - - {TIME} {rest}$").string
 
 

@@ -1,5 +1,5 @@
-"""The ASGI application in servers as they are deployed: with workers, with start-up and shutdown functions, stopped by
-SIGTERM. How it behaves in them is asked by the rest of the suite.
+"""The ASGI application in servers as they are deployed: with workers, with start-up and shutdown functions, and stopped
+by SIGTERM. The rest of the suite tests how it behaves in them.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from front_ends import PLACE, Program
 from promises import promise
 from raw import WebSocket, http
 
-# Each function notes itself and its process.
+# Each function writes a line with its name and its process.
 PROGRAM = """
 import os
 from contextlib import asynccontextmanager
@@ -68,7 +68,7 @@ HYPERCORN = "hypercorn --bind 127.0.0.1:0 --graceful-timeout 10"
 
 
 def notes(folder: Path) -> dict[int, list[str]]:
-    """Of each process."""
+    """Returns the notes of each process."""
     file, found = folder / "notes", defaultdict[int, list[str]](list)
     for line in file.read_text().splitlines() if file.exists() else ():
         pid, _, what = line.partition(" ")
@@ -77,12 +77,12 @@ def notes(folder: Path) -> dict[int, list[str]]:
 
 
 def meet(port: int, workers: int) -> set[int]:
-    """Who answers, once all have: which of them gets a connection is up to the kernel."""
+    """Returns the processes that answer, after all of them have. The kernel decides which process gets a connection."""
     over_http, over_websocket = set[int](), set[int]()
     until = time.monotonic() + WITHIN_S
     while len(over_http) < workers or len(over_websocket) < workers:
         assert time.monotonic() < until, (over_http, over_websocket)
-        with contextlib.suppress(ConnectionRefusedError):  # uvicorn tells of the port before its workers listen
+        with contextlib.suppress(ConnectionRefusedError):  # uvicorn prints the port before its workers listen
             over_http.add(http(port, "GET", "/pid").json()["pid"])
             with WebSocket(port, "/echo") as websocket:
                 over_websocket.add(websocket.receive_json())
@@ -98,7 +98,7 @@ def meet(port: int, workers: int) -> set[int]:
     [
         pytest.param(UVICORN, 1, -signal.SIGTERM, id="uvicorn"),
         pytest.param(f"{UVICORN} --workers 2", 2, 0, id="uvicorn with workers"),
-        # Hypercorn 0.18 kills its other workers when the first has stopped: what they do then is up to chance.
+        # Hypercorn 0.18 kills its other workers when the first one has stopped, so what they still do is up to chance.
         pytest.param(HYPERCORN, 1, 0, id="hypercorn"),
     ],
 )

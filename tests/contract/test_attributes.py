@@ -1,4 +1,4 @@
-"""What the connection knows of its request, and the object itself."""
+"""What the connection object tells about its request, and the object itself."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Nobody can make the server hold more than its bounds: slow readers, slow handlers, slow consumers."""
+"""No peer can make the server hold more than its limits: slow readers, slow handlers, slow consumers."""
 
 import hashlib
 import random
@@ -19,21 +19,22 @@ New = Callable[..., Subject]
 Start = Callable[..., Server]
 
 SIZE = 1024
-# Generous: what both kernels' buffers may take of a loopback connection with a small receive buffer, and high water.
+# A generous bound: what both kernels can buffer for a loopback connection with a small receive buffer, plus high_water.
 MOST_PUSHED_BYTES = 8 * 1024 * 1024
 
 
-# Nothing tells when the kernel's buffers, here and there, take no more: a send that waits for so long has filled them.
+# Nothing reports that the kernel buffers of both sides are full. A send that blocks for this long has filled them.
 BLOCKED_S = 0.2
 
 
 def look(port: int, name: str) -> int:
-    """A figure of /stats."""
+    """Returns a number of /stats."""
     return int(http(port, "GET", "/stats").json()[name])
 
 
 def settled(port: int, name: str) -> int:
-    """Once it stands still: the same in five looks. That no more happens is no event."""
+    """Returns the number once it has been the same five times in a row: there is no event for "nothing more
+    happens"."""
     between_looks_s = 0.02
     value, looks = -1, 0
     while looks < 5:
@@ -46,7 +47,7 @@ def settled(port: int, name: str) -> int:
 
 @promise("send-water-marks")
 def test_a_sender_waits_for_a_slow_reader(start_server: Start) -> None:
-    """What the handler has sent is bounded while nobody reads, and all of it arrives once somebody does."""
+    """The handler's sends are bounded while the peer does not read. All messages arrive once it reads."""
     server = start_server()
     with WebSocket(server.port, f"/push?n=20000&size={SIZE}", receive_buffer=4096) as websocket:
         pushed = settled(server.port, "pushed")
@@ -91,7 +92,8 @@ def test_a_waiting_sender_of_another_task_is_told_by_what_it_gives(subject: New)
 
 @promise("receive-queue")
 def test_a_slow_handler_pauses_its_peer(server: Server) -> None:
-    """The incoming queue is bounded, so the peer's sends stop to be taken; nothing is lost once the handler goes on."""
+    """The incoming queue is bounded, so the server stops reading from the peer. Nothing is lost once the handler goes
+    on."""
     message = b"x" * (32 * 1024)
     frames = frame(TEXT, message)
     digest, sent = hashlib.sha256(), 0
@@ -133,7 +135,7 @@ def test_small_messages_to_a_slow_handler(server: Server) -> None:
 
 @promise("messages-before-the-end")
 def test_a_paused_peer_that_leaves(subject: New) -> None:
-    """What it has sent before it left is still received, and then the end."""
+    """The handler still receives what the peer sent before it left, and then the end."""
     s = subject()
     s.peer.send(b"".join(frame(TEXT, str(n).encode()) for n in range(100)))
     s.peer.send_frame(8, b"\x03\xe8")
@@ -145,12 +147,12 @@ def test_a_paused_peer_that_leaves(subject: New) -> None:
 
 @promise("wait-closed")
 def test_a_paused_peer_that_is_lost(server: Server, subject: New) -> None:
-    """It has sent more than the handler takes, and is gone: that need not wait until somebody reads."""
+    """The peer has sent more than the handler takes, and then resets. The loss is reported before anyone reads."""
     s = subject()
     waiting = s.begin("wait_closed")
     s.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
     s.peer.socket.settimeout(BLOCKED_S)
-    with pytest.raises(TimeoutError):  # the server has stopped to read
+    with pytest.raises(TimeoutError):  # the server has stopped reading
         while True:
             s.peer.socket.sendall(frame(TEXT, b"x" * 6000))
     descriptors = look(server.port, "fds")
@@ -196,13 +198,13 @@ def test_a_broadcast_drops_only_the_slow_member(server: Server) -> None:
 
 
 def numbered(count: int) -> tuple[bytes, list[bytes]]:
-    """Requests whose answers a handler gives, 7 KB each, and the numbers in them."""
+    """Returns requests with answers of 7 KB each by a handler, and the numbers in these answers."""
     requests = (request("GET", f"/hdr?n=X-Number&v={n}-{'x' * 7000}") for n in range(count))
     return b"".join(requests), [b"%d" % n for n in range(count)]
 
 
 def refused(count: int) -> tuple[bytes, list[bytes]]:
-    """Tiny requests that the server answers by itself, and the statuses."""
+    """Returns tiny requests that the server answers itself, and their statuses."""
     requests = {b"404": request("GET", "/x"), b"405": request("PUT", "/livez")}
     statuses = random.Random(count).choices(list(requests), k=count)
     return b"".join(map(requests.__getitem__, statuses)), statuses
@@ -218,7 +220,7 @@ def refused(count: int) -> tuple[bytes, list[bytes]]:
 def test_answers_that_nobody_reads(
     start_server: Start, pipelined: Callable[[int], tuple[bytes, list[bytes]]], count: int, mark: bytes
 ) -> None:
-    """18 MB of answers to pipelined requests: they are not made before the peer reads, and then it gets them all."""
+    """The answers to pipelined requests, up to 18 MB, are not made until the peer reads. Then it gets all of them."""
     server = start_server()
     end = request("GET", "/livez", [("Connection", "close")])
     with Peer(server.port) as peer:
@@ -232,7 +234,7 @@ def test_answers_that_nobody_reads(
 
 
 def send_until_blocked(peer: Peer, data: memoryview) -> memoryview:
-    """Gives what was not taken."""
+    """Sends until the kernel takes no more. Returns the rest."""
     peer.socket.settimeout(BLOCKED_S)
     try:
         while data:
@@ -243,7 +245,7 @@ def send_until_blocked(peer: Peer, data: memoryview) -> memoryview:
 
 
 def send_and_read_all(peer: Peer, data: memoryview) -> bytes:
-    """Both at once; what came until the end of the stream."""
+    """Sends and reads at the same time. Returns what arrived until the end of the stream."""
     received = bytearray()
     while True:
         readable, writable, _ = select.select([peer.socket], [peer.socket] if data else [], [], DEADLINE_S)
@@ -260,7 +262,7 @@ def send_and_read_all(peer: Peer, data: memoryview) -> bytes:
 
 
 class Pace:
-    """``total`` steps in ``for_s`` seconds."""
+    """Spreads ``total`` steps over ``for_s`` seconds."""
 
     def __init__(self, total: int, for_s: float) -> None:
         self.begin, self.step_s = time.monotonic(), for_s / total
@@ -271,7 +273,7 @@ class Pace:
 
 @promise("close-timeout-begins")
 def test_a_slow_reader_of_the_last_answer(start_server: Start) -> None:
-    """As long as it reads it is waited for: close_timeout begins behind that."""
+    """The server waits as long as the peer reads: close_timeout begins after that."""
     server = start_server(limits={"close_timeout": 0.2})
     with Peer(server.port, receive_buffer=32 * 1024) as peer:
         peer.send(request("GET", "/static/big.bin", [("Connection", "close")]))
@@ -285,7 +287,7 @@ def test_a_slow_reader_of_the_last_answer(start_server: Start) -> None:
 
 @promise("close-timeout-begins")
 def test_a_slow_reader_of_the_last_messages(start_server: Start) -> None:
-    """The same once the handler has closed."""
+    """The same after the handler has returned."""
     server = start_server(limits={"close_timeout": 0.2})
     with WebSocket(server.port, "/push?n=300&size=10000", receive_buffer=32 * 1024) as websocket:
         pace = Pace(300, 1.6)

@@ -1,4 +1,4 @@
-"""Other people's clients: Python's websockets and Node's ws."""
+"""Clients of other projects: Python's websockets and Node's ws."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 
 def node(server: Server, path: str, **task: Any) -> dict[str, Any]:
-    """What node_client.mjs has seen."""
+    """Runs node_client.mjs and returns what it has seen."""
     line = json.dumps({"url": f"ws://127.0.0.1:{server.port}{path}", **task})
     done = subprocess.run(
         ["node", "node_client.mjs"], cwd=HERE, input=line, capture_output=True, text=True, timeout=30, check=False
@@ -49,7 +49,7 @@ def test_websockets_with_fragments(server: Server) -> None:
 
 
 def test_websockets_with_an_offer_of_compression(server: Server) -> None:
-    """The offer may be declined, and the connection works either way."""
+    """The server may decline the offer; the connection works either way."""
     with connect(url(server, "/echo")) as websocket:
         websocket.send("x" * 10_000)
         assert websocket.recv(timeout=10) == "x" * 10_000

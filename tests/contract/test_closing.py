@@ -1,4 +1,4 @@
-"""close(), and what the connection says of its end."""
+"""close(), and what the connection reports about its end."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from raw import WebSocket
 New = Callable[..., Subject]
 Start = Callable[..., Server]
 
-# Together much more than the kernel's buffers take for a peer with a small receive buffer.
+# Together much more than the kernel buffers for a peer with a small receive buffer.
 COUNT, SIZE = 200, 64 * 1024
 
 
@@ -80,7 +80,7 @@ def test_everything_sent_before_close_arrives_first(subject: New) -> None:
 
 
 def begin_to_close(start_server: Start) -> tuple[Subject, int]:
-    """13 MB wait for a peer that does not read, and so does a close()."""
+    """Lets 13 MB wait for a peer that does not read, and starts a close() that waits for them."""
     s = Subject(start_server(limits={"max_buffered": 2 * COUNT * SIZE}).port, receive_buffer=4096)
     assert s.do("send_unawaited", count=COUNT, size=SIZE) == COUNT
     closing = s.begin("close", code=4000)
@@ -98,7 +98,7 @@ def test_close_waits_until_the_kernel_has_it_all(start_server: Start) -> None:
     for index in range(COUNT):
         assert s.peer.receive() == f"{index} ".ljust(SIZE, ".")
         assert s.do("state")["buffered_amount"] == 0 or not s.has_come(closing)
-    assert s.end(closing) is None  # the peer's Close is not waited for
+    assert s.end(closing) is None  # close() does not wait for the peer's Close
     s.peer.expect_close(4000)
     s.disconnect()
 

@@ -16,7 +16,7 @@ New = Callable[..., Subject]
 @promise("many-senders")
 @pytest.mark.parametrize(("tasks", "count"), [(1, 5000), (64, 100), (500, 4)])
 def test_many_senders(server: Server, tasks: int, count: int) -> None:
-    """Every message whole, each sender's in order, none twice, none missing."""
+    """Every message arrives whole and exactly once, and the messages of each task arrive in order."""
     next_of = [0] * tasks
     with WebSocket(server.port, f"/many?tasks={tasks}&n={count}&id=m") as websocket:
         for _ in range(tasks * count):
@@ -84,7 +84,8 @@ def test_a_cancelled_receive_loses_nothing(subject: New) -> None:
 
 @promise("cancelled-send")
 def test_a_cancelled_send_is_neither_lost_nor_doubled(subject: New) -> None:
-    """The peer does not read, so the sender waits; cancelled, its messages are whole, the next ones behind them."""
+    """The peer does not read, so the sender waits. After it is cancelled, the peer gets only complete messages, in
+    order, and then the next message."""
     s = subject(receive_buffer=4096)
     number = s.begin("send_many", count=100_000, size=1000)
     while s.do("state")["buffered_amount"] <= 16 * 1024:  # low water
@@ -162,7 +163,8 @@ def test_many_connections(server: Server) -> None:
 
 
 def test_late_answers_stay_on_their_connection(server: Server) -> None:
-    """A task that answers after its connection has ended must not reach whoever has its descriptor now."""
+    """If a task answers after its connection has ended, the answer must not reach another connection that now has the
+    same descriptor."""
     for number in range(20):
         with WebSocket(server.port, "/late?ms=20") as websocket:
             websocket.send_message(f"lost {number}")

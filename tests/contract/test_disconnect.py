@@ -1,6 +1,7 @@
-"""Handlers that are cancelled when their client leaves, and those that ask: in every mode, and in two ASGI servers.
+"""Handlers that are cancelled when their client leaves, and handlers that ask whether it has: in every mode, and in two
+ASGI servers.
 
-Python only: its programs say what they have seen at /seen.
+Python only. The programs report at /seen what has happened.
 """
 
 import signal
@@ -186,7 +187,7 @@ def started(mode: str, folder: Path) -> Program:
 
 
 def send_close(peer: Peer) -> None:
-    """And nothing else: TCP stays open."""
+    """Sends only a Close; the TCP connection stays open."""
     peer.send(close_frame(4100))
 
 
@@ -203,7 +204,7 @@ def disconnect(peer: Peer) -> None:
 
 
 LEAVINGS = [send_close, end_sending, reset, disconnect]
-# How much is read of a client that has left is an ASGI server's own affair.
+# How much an ASGI server reads from a client that has left is up to that server.
 of_the_engine = pytest.mark.parametrize("served", ["standard", "fast", "uvloop"], indirect=True)
 
 
@@ -224,7 +225,7 @@ def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
 @of_the_engine
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
 def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, leave: Leave) -> None:
-    """More than the server takes in for it."""
+    """The peer sends more than the server takes in for the handler."""
     before = served.seen("watch is cancelled")
     with WebSocket(served.port, "/watch") as websocket:
         assert websocket.receive() == "ready"
@@ -262,7 +263,7 @@ def test_one_whose_client_has_left_before_it_begins(served: Served) -> None:
         peer.send(upgrade("/before") + frame(TEXT, b"early") * 1000)
         peer.end_sending()
         peer.expect_end()
-    # asyncio begins no task that is cancelled before its first step.
+    # asyncio does not start a task that is cancelled before its first step.
     served.wait("before is cancelled", served.seen("before begins"))
 
 
@@ -292,7 +293,8 @@ def test_one_whose_connection_another_closes_is(served: Served) -> None:
 @pytest.mark.parametrize("way", ["iterates", "receives", "sends"])
 @pytest.mark.parametrize("leave", LEAVINGS)
 def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, way: str) -> None:
-    """Its clean-up is not cut short."""
+    """If the call that the handler awaits raises or returns at the end, the handler is not cancelled as well, so its
+    cleanup is not interrupted."""
     before = served.seen(f"saved what it {way}")
     with WebSocket(served.port, f"/saves/{way}") as websocket:
         if way == "sends":
@@ -322,7 +324,7 @@ def test_an_http_handler_is_cancelled(served: Served, leave: Leave, method: str)
         leave(peer)
         served.wait("poll is cancelled", cancelled + 1)
         if leave is end_sending:
-            peer.expect_end()  # it is not answered: nobody can tell whether it reads
+            peer.expect_end()  # no answer: it is unknown whether the client still reads
 
 
 @promise("cancel-http-handler")

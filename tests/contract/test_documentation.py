@@ -1,4 +1,4 @@
-"""The documented programs run as they stand in docs/programs.md, in every mode, and the C++ examples do the same."""
+"""The documented programs run unchanged from docs/programs.md in every mode, and the C++ examples behave the same."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def talk_chat(port: int) -> None:
                 b.finish()
             else:
                 b.reset()
-            # B is gone for good once A's own message is the only answer.
+            # B has left for good once A's own message is the only answer.
             with Peer(port) as peer:
                 peer.send(upgrade("/nowhere"))
                 assert peer.read_head().status == 404
@@ -145,7 +145,7 @@ def test_the_python_examples(name: str, run: Callable[..., tuple[Program, int]])
 
 @promise("documented-programs")
 def test_the_browsers_end(tmp_path: Path, run: Callable[..., tuple[Program, int]]) -> None:
-    """With Node's ws in place of the browser's WebSocket, and another port."""
+    """Runs the browser's script with Node's ws as its WebSocket, and with another port."""
     file = tmp_path / "main.py"
     file.write_text(whole(ECHO))
     program, port = run([sys.executable, str(HERE / "documented.py"), str(file), "fast"])

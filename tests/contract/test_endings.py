@@ -1,4 +1,5 @@
-"""How connections end, and who is told: in the handler an exception, elsewhere nothing that could hurt."""
+"""How connections end, and who is told: the handler gets an exception; other tasks get nothing that could break
+them."""
 
 import json
 import re
@@ -158,7 +159,7 @@ def test_the_handler_returns_without_accept(server: Server, subject: New) -> Non
     response = s.peer.read_response()
     assert response.status == 403
     s.peer.expect_end()
-    if server.front_end.is_engine:  # under another server its own log has the line's level, or not
+    if server.front_end.is_engine:  # under another server, its logging configuration decides whether the line is shown
         server.wait_for_line("refused with 403: the handler .*returned without accept", after=lines)
 
 
@@ -239,7 +240,7 @@ def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, me
 
 @promise("handler-message-error")
 def test_lines_about_peers_faults_are_limited(start_server: Callable[..., Server]) -> None:
-    """Ten a second, and now and then how many there were besides."""
+    """At most ten lines a second are logged, plus an occasional line that counts the rest."""
     server = start_server()
     told = re.compile(r"(\d+) lines .*left out")
     begin, faults = time.monotonic(), 0
@@ -318,7 +319,7 @@ def test_raise_at_open(server: Server) -> None:
 
 @promise("end-drops-in-other-tasks")
 def test_leaving_breaks_nobody_else(server: Server) -> None:
-    """Members leave in every way there is, in the middle of broadcasts; those who stay see every message."""
+    """Members leave in every possible way, in the middle of broadcasts. Those who stay receive every message."""
     stay = [WebSocket(server.port, f"/room/leaving?id=stay{n}") for n in range(4)]
     seen: list[list[str]] = [[] for _ in stay]
     sent = []

@@ -1,5 +1,5 @@
-"""One peer that keeps the server busy does not keep the others waiting. What is asked is the order of things that the
-server does, not how long they take: it is stopped until all the sockets have something to read.
+"""A peer that keeps the server busy does not keep others waiting. The tests check the order in which the server acts,
+not how long it takes: the server is stopped until all sockets have something to read.
 """
 
 import os
@@ -17,7 +17,7 @@ Start = Callable[..., Server]
 
 @contextmanager
 def stopped(server: Server) -> Iterator[None]:
-    """What is sent meanwhile is found at once."""
+    """Stops the server, so that it finds everything sent in the block at once."""
     server.signal(signal.SIGSTOP)
     os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
     yield
@@ -26,7 +26,7 @@ def stopped(server: Server) -> Iterator[None]:
 
 @promise("fairness")
 def test_tiny_messages(start_server: Start) -> None:
-    """A read full of them comes first; another peer's message has its turn in the midst of them."""
+    """A batch of them comes first. Another peer's message gets its turn long before the last of them."""
     server = start_server()
     with WebSocket(server.port, "/room/many") as many, WebSocket(server.port, "/room/one") as one:
         many.send_message("the first")
@@ -41,7 +41,7 @@ def test_tiny_messages(start_server: Start) -> None:
 @promise("fairness")
 @pytest.mark.parametrize("target", ["/livez", "/nowhere"])
 def test_pipelined_requests(start_server: Start, target: str) -> None:
-    """Hundreds in one read; before the last is answered somebody new has got in."""
+    """Hundreds arrive in one read. A new connection gets in before the last one is answered."""
     server = start_server()
     with Peer(server.port) as many, Peer(server.port) as newcomer:
         for peer in (many, newcomer):

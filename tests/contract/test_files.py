@@ -1,4 +1,4 @@
-"""Files: of a directory, and one that a handler gives."""
+"""Files: those of a directory, and one that a handler returns."""
 
 import contextlib
 import errno
@@ -112,7 +112,7 @@ def test_conditions(server: Server) -> None:
 
 @pytest.fixture
 def dot_files(server: Server) -> Iterator[list[str]]:
-    """What is served only where it is asked for."""
+    """Files that are served only with dot_files=True."""
     [root] = server.temporary.glob("capp-*")
     hidden = [".env", ".git/config", ".git/index.html", "sub/.htpasswd", "sub/.cache/data.txt", ".well-known/.env"]
     hidden += ["sub/.well-known/security.txt", ".well-known.txt"]
@@ -141,7 +141,7 @@ def test_dot_files_are_not_there(server: Server, dot_files: list[str]) -> None:
 
 @pytest.fixture
 def root(server: Server) -> Iterator[Path]:
-    """The folder that is served. A secret is beside it, and there are ways out of it."""
+    """The folder that is served, with a secret next to it and links that lead out of it."""
     [root] = server.temporary.glob("capp-*")
     secret, beside, ways = root.parent / "secret.txt", root.parent / f"{root.name}-beside", root / "ways"
     beside.mkdir()
@@ -173,7 +173,8 @@ def root(server: Server) -> Iterator[Path]:
 
 
 def followed(root: Path, path: str) -> Path:
-    """Where one gets who decodes as often as it goes, takes backslashes for slashes and minds nothing."""
+    """Returns the file that a careless server would find: it decodes repeatedly, takes backslashes for slashes, and
+    checks nothing."""
     while (decoded := unquote(path)) != path:
         path = decoded
     path = path.partition("\0")[0].replace("\\", "/")
@@ -241,7 +242,7 @@ def test_a_link_that_stays_inside(server: Server) -> None:
 )
 @pytest.mark.usefixtures("root")
 def test_what_is_no_file(server: Server, name: str) -> None:
-    """Nor may it hold the server, as a FIFO without a writer would."""
+    """It also must not block the server, as a FIFO without a writer would."""
     refuses(server, f"/static/ways/{name}")
 
 
@@ -268,7 +269,7 @@ def test_no_file_of_that_name(server: Server, path: str) -> None:
 
 
 def refuses(server: Server, target: str) -> None:
-    """Neither what is there nor how much of it, and the server goes on."""
+    """The response shows neither the content nor its size, and the server goes on."""
     for method in ("GET", "HEAD"):
         with Peer(server.port) as peer:
             response = peer.ask(method, target)
@@ -296,12 +297,12 @@ def test_a_file_that_is_not_in_the_cache(server: Server, root: Path) -> None:
 
 
 def take_out_of_the_cache(path: Path) -> None:
-    """Where the file system can tell that it has gone. Of another one, such as overlayfs, the server reads by a thread
-    all the same."""
+    """Evicts the file from the kernel's page cache and checks that it is gone, if the file system can tell. For other
+    file systems, such as overlayfs, the server reads in a thread anyway."""
     until = time.monotonic() + 10
     with open(path, "rb") as file:
         while time.monotonic() < until:
-            os.fsync(file.fileno())  # what was not written yet can't be let go
+            os.fsync(file.fileno())  # octets that are not yet written to disk can't be evicted
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             try:
                 os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
@@ -347,7 +348,7 @@ def test_files_while_sync_handlers_hold_every_thread(start_server: Start) -> Non
     server = start_server()
     with contextlib.ExitStack() as held:
         threads = http(server.port, "GET", "/features/blocked").json()["threads"]
-        # One more than there are threads: it waits for one.
+        # One more than there are threads, so that one request waits for a thread.
         holding = [held.enter_context(Peer(server.port)) for _ in range(threads + 1)]
         for peer in holding:
             peer.send(request("GET", "/features/block"))

@@ -1,4 +1,4 @@
-"""Frames as peers must not send them, and as they may: RFC 6455 sections 5 to 8."""
+"""Frames that peers must not send, and frames that they may send: RFC 6455 sections 5 to 8."""
 
 import random
 import time
@@ -11,13 +11,14 @@ from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, ClosedError, WebS
 
 Start = Callable[..., Server]
 
-AT_ONCE_S = 1.5  # far below every time limit of the server's, and what a busy machine may need
+AT_ONCE_S = 1.5  # far below every time limit of the server, but enough for a busy machine
 OPCODES = [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG]
 EURO = "\u20ac".encode()
 
 
 def fails(server: Server, data: bytes, code: int) -> str:
-    """These octets end the connection with exactly this code, and nothing before it but pongs."""
+    """Expects these octets to end the connection with exactly this code, and nothing before it but pongs. Returns the
+    reason."""
     with WebSocket(server.port, "/echo") as websocket:
         websocket.send_unless_closed(data)
         return websocket.expect_close(code)
@@ -72,7 +73,7 @@ def test_lengths_that_are_not_minimal(server: Server, opcode: int, size: int, fo
     [(1 << 63, 1002), ((1 << 63) + 1, 1002), ((1 << 64) - 1, 1002), ((1 << 63) - 1, 1009), ((1 << 20) + 1, 1009)],
 )
 def test_lengths_that_are_too_great(server: Server, claim: int, code: int) -> None:
-    """Known at the header: nothing of the payload has been sent."""
+    """The header is enough: none of the payload has been sent."""
     fails(server, frame(BINARY, form=8, claim=claim), code)
 
 
@@ -188,7 +189,7 @@ def test_what_follows_a_close_is_ignored(server: Server) -> None:
 
 
 def test_a_close_and_the_end_of_the_stream_at_once(server: Server) -> None:
-    """The peer has said all it will: its Close is answered all the same."""
+    """The peer has half-closed its connection, but its Close is still answered."""
     for data in (close_frame(4000), frame(TEXT, b"x", mask=None)):
         for _ in range(10):
             with WebSocket(server.port, "/slow?ms=1") as websocket:
@@ -199,7 +200,7 @@ def test_a_close_and_the_end_of_the_stream_at_once(server: Server) -> None:
 
 
 def test_messages_that_cross_our_close(server: Server) -> None:
-    """Until the peer's Close has come its messages are taken, and lead to nothing."""
+    """Messages that arrive before the peer's Close are read and discarded."""
     with WebSocket(server.port, "/close?code=4000") as websocket:
         assert websocket.read_frame().payload == (4000).to_bytes(2, "big")
         for number in range(50):
@@ -220,7 +221,7 @@ def test_both_close_at_once(server: Server) -> None:
 
 @pytest.mark.parametrize("end", ["FIN", "RST"])
 def test_an_end_without_a_close(start_server: Start, end: str) -> None:
-    """It is seen at once, and told once: nobody else's end is counted by this server."""
+    """The end is noticed at once and counted once. The server is this test's own, so no other connection is counted."""
     server = start_server()
     with WebSocket(server.port, "/echo") as websocket:
         assert websocket.ask("x") == "x"
@@ -262,7 +263,7 @@ def test_text_that_is_not_utf_8(server: Server, text: bytes) -> None:
 @promise("rfc-6455")
 @pytest.mark.parametrize("text", INVALID)
 def test_it_is_found_at_the_first_bad_octet(server: Server, text: bytes) -> None:
-    """Neither the message nor the frame has ended."""
+    """The text is refused although neither the message nor the frame has ended."""
     fails(server, frame(TEXT, text, fin=0, claim=len(text) + 100), 1007)
     fails(server, frame(TEXT, b"x" * 10, fin=0) + frame(CONTINUATION, text, fin=0), 1007)
 

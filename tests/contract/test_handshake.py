@@ -1,4 +1,4 @@
-"""The opening handshake: RFC 6455 section 4, and what must not pass for one."""
+"""The opening handshake: RFC 6455 section 4, and requests that must not pass for one."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,8 @@ def answer(server: Server, data: bytes) -> Response:
 
 
 def refused(server: Server, data: bytes, *statuses: int, ends: bool = True) -> Response:
-    """Never 101; the connection ends, so that what follows is neither frames nor a request."""
+    """Expects a refusal, never 101. The connection ends, so that what follows is read neither as frames nor as a
+    request."""
     with Peer(server.port) as peer:
         peer.send_unless_closed(data)
         response = peer.read_response()
@@ -82,7 +83,7 @@ def test_two_upgrade_fields(server: Server) -> None:
 
 @pytest.mark.parametrize("value", [None, "websocket/13", "websockets", "h2c", "web socket"])
 def test_upgrade_fields_of_other_requests(server: Server, value: str | None) -> None:
-    """An ordinary request, to an address that speaks WebSocket."""
+    """An ordinary request to the address of a WebSocket."""
     response = refused(server, upgrade("/echo", upgrade_field=value), 426, ends=False)
     assert "websocket" in response.tokens("upgrade")
 
@@ -113,7 +114,7 @@ def test_connection_fields_without_upgrade(server: Server, value: str | None) ->
         "dGhlIHNhbXBsZSBub25jZQ=A",
         "!" * 22 + "==",
         "dGhlIHNhbXBsZSBub25j",  # 15 octets
-        "dGhlIHNhbXBsZSBub25jZXM=",  # 17
+        "dGhlIHNhbXBsZSBub25jZXM=",  # 17 octets
         "dGhlIHNhbXBs ZSBub25jZQ==",
         "dGhlIHNhbXBsZSBub25jZQ--",
     ],
@@ -147,7 +148,7 @@ def test_two_versions(server: Server) -> None:
 
 @pytest.mark.parametrize("offer", ["a", "a, b", "unknown", "a,,b", "x" * 100])
 def test_subprotocols_that_nobody_asked_for(server: Server, offer: str) -> None:
-    """Only the application chooses one: never the first that was offered, by default."""
+    """Only the application chooses a subprotocol; the server never picks the first one offered by default."""
     response = answer(server, upgrade("/echo", field("Sec-WebSocket-Protocol", offer)))
     assert (response.status, response.getlist("sec-websocket-protocol")) == (101, [])
 
@@ -239,7 +240,7 @@ def test_the_server_outlives_all_that(server: Server) -> None:
 
 @promise("handshake-of-a-client-that-left")
 def test_behind_a_request_in_work_by_a_client_that_ends_its_side(start_server: Callable[..., Server]) -> None:
-    """Its answer would be a WebSocket for nobody."""
+    """The handshake is refused: its answer would open a WebSocket that nobody uses."""
     server = start_server()
     with Peer(server.port) as peer:
         peer.send(request("POST", "/body?ms=50", body=b"first") + upgrade("/echo"))

@@ -1,5 +1,6 @@
-"""For which hosts a server answers, against DNS rebinding: on loopback only for loopback names and what is listed,
-beyond it for any until some are listed. The same for HTTP requests, whatever they would have got, and for handshakes.
+"""The hosts that a server answers for, as protection against DNS rebinding. On loopback it serves only loopback names
+and listed hosts; elsewhere it serves any host until some are listed. The same rules hold for handshakes and for HTTP
+requests, whatever their response would have been.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ OTHERS = [
 
 
 def statuses(server: Server, host: str, *fields: tuple[str, str], address: str = "127.0.0.1") -> tuple[int, int]:
-    """Of a request and of a handshake."""
+    """Returns the status of a request and of a handshake."""
     found = []
     for octets in (request("GET", "/livez", fields, host=host), upgrade("/echo", fields, host=host)):
         with Peer(server.port, host=address) as peer:
@@ -73,7 +74,7 @@ def test_a_body_is_not_read_into_a_handler(server: Server) -> None:
 
 
 def test_a_handshake_at_a_route_that_lists_its_origin(server: Server) -> None:
-    """The host of a listed origin is the site's; a page of another host is not let in by the list."""
+    """A listed origin admits its own host; it does not admit a page of another host."""
     with Peer(server.port) as peer:
         peer.send(upgrade("/features/limited", [("Origin", "https://app.example.org")], host="app.example.org"))
         assert peer.read_head().status == 101
@@ -84,7 +85,7 @@ def test_a_handshake_at_a_route_that_lists_its_origin(server: Server) -> None:
 
 @promise("hosts")
 def test_what_a_proxy_passes_on(server: Server) -> None:
-    """A page can write X-Forwarded-For into its requests, but not Via; into a handshake it can write neither."""
+    """A page can set X-Forwarded-For in its requests, but not Via; in a handshake it can set neither."""
     assert statuses(server, "chat.example.org", ("Via", "1.1 proxy")) == (200, 101)
     for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-IP"):
         assert statuses(server, "chat.example.org", (name, "for=192.0.2.1")) == (421, 101), name
@@ -108,7 +109,7 @@ def test_http_1_0_needs_no_host(server: Server) -> None:
 
 @promise("hosts")
 def test_absolute_form(server: Server) -> None:
-    """Its authority wins, but an application may read the field."""
+    """Both hosts are checked: the target's authority wins, but an application may read the Host field."""
     for target, host, status in (
         ("http://localhost/livez", "localhost", 200),
         ("http://rebound.example/livez", "localhost", 421),

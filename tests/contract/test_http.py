@@ -1,4 +1,4 @@
-"""HTTP/1.1: what handlers are told, what they may answer, and the protocol around both."""
+"""HTTP/1.1: what handlers are given, what they may answer, and the protocol around both."""
 
 import os
 import socket
@@ -35,8 +35,8 @@ def test_form(server: Server) -> None:
     assert http(server.port, "POST", "/features/form", [("Content-Type", "text/plain")], b"a=1").status == 415
 
 
-# As browsers send FormData (HTML Standard, "multipart/form-data encoding algorithm"): texts, their line ends made CRLF,
-# two files of one name, a Blob, and a file field that was left empty.
+# What browsers send for FormData (HTML Standard, "multipart/form-data encoding algorithm"): texts with their line ends
+# changed to CRLF, two files with one name, a Blob, and a file field that was left empty.
 BOUNDARY = "----WebKitFormBoundaryqE7Zq3Yk0cVb5xTn"
 OCTETS = bytes(range(256))
 FORM_DATA = (
@@ -80,7 +80,7 @@ def test_multipart_form(server: Server) -> None:
 
 @promise("no-field-left-out")
 def test_no_field_of_a_form_is_left_out(server: Server) -> None:
-    """All of 1,000 arrive; of more, none."""
+    """All of 1,000 fields arrive; a form with more is refused."""
     urlencoded = [("Content-Type", "application/x-www-form-urlencoded")]
     fields = [f"f{number}={number}" for number in range(1000)]
     sent = "&".join(fields).encode()
@@ -118,7 +118,7 @@ def test_a_multipart_form_that_is_malformed(server: Server, path: str) -> None:
 
 @promise("forms")
 def test_a_multipart_form_in_pieces(server: Server) -> None:
-    """The body is gathered before it is parsed, wherever it was cut."""
+    """The body is collected before it is parsed, wherever it was cut."""
     head = request("POST", "/features/files", [*MULTIPART, ("Transfer-Encoding", "chunked")])
     with Peer(server.port) as peer:
         peer.send(head)
@@ -317,7 +317,7 @@ def test_http_1_0_closes(server: Server) -> None:
 
 @promise("pipelining")
 def test_pipelining(server: Server) -> None:
-    """More than may be in flight at once; slow ones hold up those behind them, and nothing is out of order."""
+    """More requests than may be in flight at once. A slow one delays those after it, and the answers stay in order."""
     with Peer(server.port) as peer:
         bodies = [str(n).encode() for n in range(100)]
         peer.send(b"".join(request("POST", f"/body?ms={(n % 10 == 3) * 10}", body=b) for n, b in enumerate(bodies)))
@@ -326,7 +326,7 @@ def test_pipelining(server: Server) -> None:
 
 @promise("pipelining")
 def test_an_answer_before_one_that_fails(server: Server) -> None:
-    """Both requests in one segment: the failure of the second takes nothing away from the first."""
+    """Both requests arrive in one segment. The failure of the second does not affect the answer to the first."""
     server.expect_fault("raised as asked")
     with Peer(server.port) as peer:
         peer.send(request("GET", "/livez") + request("GET", "/features/stream?count=1&size=10&fail"))
@@ -346,7 +346,7 @@ def test_a_client_that_ends_its_side(server: Server) -> None:
 
 
 def test_a_body_that_nobody_reads(server: Server) -> None:
-    """It is drained, or the connection closed: never taken for the next request."""
+    """The server drains the body or closes the connection, but never takes the body for the next request."""
     poison = request("GET", "/features/html")
     with Peer(server.port) as peer:
         response = peer.ask("GET", "/livez", body=poison)

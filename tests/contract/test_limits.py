@@ -1,4 +1,4 @@
-"""Every limit: its documented default; of those on sizes and numbers, what happens beyond them."""
+"""The documented default of every limit, and what happens beyond the limits on sizes and numbers."""
 
 import json
 import math
@@ -79,7 +79,7 @@ def test_sizes_of_messages(start_server: Start) -> None:
 
 @promise("limits-of-routes")
 def test_a_route_has_limits_of_its_own(start_server: Start) -> None:
-    """Above the application's here; another route keeps to those."""
+    """The route's limits are above the application's; another route keeps the application's."""
     server = start_server(limits={"max_message_size": 50, "max_fragments": 3, "max_empty_fragments": 1})
     for path, size, fragments, empty in (("/features/limited", 100, 5, 3), ("/echo", 50, 3, 1)):
         first, part = frame(TEXT, b"a", fin=0), frame(CONTINUATION, b"b", fin=0)
@@ -149,7 +149,7 @@ def test_water_marks(start_server: Start) -> None:
 
 @promise("texts-name-the-setting", "slow-consumer")
 def test_pongs_that_nobody_reads(start_server: Start) -> None:
-    """They are output like any other, and bounded like it."""
+    """Pongs are output like any other, with the same limits."""
     server = start_server(limits={"high_water": 4096, "low_water": 1024, "max_buffered": 8192})
     with WebSocket(server.port, "/sink", receive_buffer=4096) as websocket:
         begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""The log may be a pipe whose reader goes away or stops to read: that costs lines, never the server."""
+"""The log may be a pipe whose reader goes away or stops reading. That costs log lines, but never the server."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ Start = Callable[..., Server]
 
 @pytest.fixture
 def pipe() -> Iterator[list[int]]:
-    """Its reading end and its writing end; a test that closes one takes it out."""
+    """The reading end and the writing end. A test that closes one removes it from the list."""
     ends = list(os.pipe())
     yield ends
     for end in ends:
@@ -23,7 +23,7 @@ def pipe() -> Iterator[list[int]]:
 
 
 def write_lines(server: Server, count: int) -> None:
-    """One each, with a traceback in Python."""
+    """Makes the server log ``count`` entries, each with a traceback in Python."""
     for _ in range(count):
         assert http(server.port, "GET", "/features/fail").status == 500
 
@@ -39,7 +39,7 @@ def test_the_reader_of_the_log_is_gone(start_server: Start, pipe: list[int]) -> 
 
 @promise("log-pipe")
 def test_nobody_reads_the_log(start_server: Start, pipe: list[int]) -> None:
-    """Lines that a full pipe does not take are left out, and counted for whoever reads on."""
+    """Lines that do not fit into a full pipe are left out. Their number is logged once there is room again."""
     reader, writer = pipe
     filling = b"." * fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
     os.write(writer, filling)

@@ -14,12 +14,12 @@ from raw import ClosedError, Peer, WebSocket, http, request
 
 Start = Callable[..., Server]
 Run = Callable[..., Program]
-AT_ONCE_S = 3.0  # with what the interpreter's own end takes on a busy machine
+AT_ONCE_S = 3.0  # includes the interpreter's own shutdown on a busy machine
 
 
 @pytest.fixture
 def run(front_end: str) -> Iterator[Run]:
-    """The contract application with these options and nothing else."""
+    """Starts the contract application with only these options."""
     programs: list[Program] = []
 
     def start(*options: str, env: dict[str, str] | None = None) -> Program:
@@ -68,7 +68,7 @@ def test_localhost(run: Run) -> None:
 
 
 def refused(program: Program, *words: str) -> None:
-    """Exit status 1, and one line that says what is wrong."""
+    """Expects exit status 1 and one line with the error."""
     assert program.wait() == 1, program.log
     assert len(program.lines) == 1, program.log
     for word in words:
@@ -125,7 +125,7 @@ def test_the_loop_is_the_one_that_was_asked_for(server: Server) -> None:
 @promise("graceful-stop")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_graceful_stop(start_server: Start, tmp_path: Path, number: int) -> None:
-    """WebSockets close with 1001, requests in work are answered, idle connections end, every finally has run."""
+    """WebSockets close with 1001, requests in progress are answered, idle connections end, every finally has run."""
     log = tmp_path / "finally"
     server = start_server(env={"CAPP_FINALLY_LOG": str(log)})
     websockets = [WebSocket(server.port, f"/echo?id=w{n}") for n in range(5)]
@@ -175,7 +175,7 @@ def test_requests_that_have_begun_are_told_of_the_stop(start_server: Start) -> N
         head.send(b"GET /livez HTTP/1.1\r\nHo")
         body.send(b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
         assert http(server.port, "GET", "/livez").status == 200
-        assert websocket.ask("x") == "x"  # both were read before
+        assert websocket.ask("x") == "x"  # the server has read both requests
         server.signal(signal.SIGTERM)
         for peer in (head, body):
             response = peer.read_response()
@@ -190,7 +190,7 @@ def test_nobody_new_is_let_in(start_server: Start) -> None:
     server = start_server()
     with WebSocket(server.port, "/slow?ms=700") as websocket:
         server.signal(signal.SIGTERM)
-        websocket.expect_close(1001)  # so it has begun to stop
+        websocket.expect_close(1001)  # so the server has begun to stop
         with pytest.raises(ConnectionRefusedError):
             Peer(server.port)
     assert server.wait() == 0
@@ -203,7 +203,7 @@ def test_handlers_that_do_not_end_are_cancelled(start_server: Start, tmp_path: P
         begin = time.monotonic()
         server.signal(signal.SIGTERM)
         with pytest.raises(ClosedError, match="1001"):
-            websocket.receive()  # not answered: the connection stays
+            websocket.receive()  # not answered: the connection stays open
         assert server.wait() == 0, server.log
         assert time.monotonic() - begin < 3
     assert log.read_text() == "/slow stuck 0\n"
@@ -212,7 +212,7 @@ def test_handlers_that_do_not_end_are_cancelled(start_server: Start, tmp_path: P
 
 @promise("stop-waits-for-nobody-idle")
 def test_nobody_waits_for_connections_that_nobody_uses(start_server: Start) -> None:
-    """One is kept for later, one has never said anything, and of one the last answer has been read."""
+    """One connection is kept alive, one has never sent anything, and one has read its last answer."""
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30, "head_timeout": 30})
     with Peer(server.port) as kept, Peer(server.port) as silent, Peer(server.port) as last:
         assert last.ask("GET", "/livez", [("Connection", "close")]).status == 200
@@ -226,7 +226,7 @@ def test_nobody_waits_for_connections_that_nobody_uses(start_server: Start) -> N
 
 @promise("stop-waits-for-nobody-idle")
 def test_streams_without_an_end_end_with_the_stop(start_server: Start) -> None:
-    """They are cut, so that they do not look whole."""
+    """The streams are cut off without the final chunk, so that they do not look complete."""
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
     with Peer(server.port) as endless, Peer(server.port) as quiet:
         endless.send(request("GET", "/features/stream?count=1000000000&size=1000"))
@@ -243,12 +243,12 @@ def test_streams_without_an_end_end_with_the_stop(start_server: Start) -> None:
 
 @promise("stop-waits-for-nobody-idle")
 def test_a_stream_that_begins_while_it_stops_has_half_a_second(start_server: Start) -> None:
-    """What ends by itself until then is whole."""
+    """A stream that ends within that time is complete."""
     server = start_server(limits={"shutdown_timeout": 30, "close_timeout": 30})
     with Peer(server.port) as endless, Peer(server.port) as finite:
         endless.send(request("GET", "/features/stream?count=1&size=10&quiet&after_ms=300"))
         finite.send(request("GET", "/features/stream?count=3&size=10&after_ms=300"))
-        assert http(server.port, "GET", "/livez").status == 200  # both have been read
+        assert http(server.port, "GET", "/livez").status == 200  # both requests have been read
         server.signal(signal.SIGTERM)
         assert server.wait(AT_ONCE_S) == 0, server.log
         endless.read_until(b"0 ........")
@@ -278,7 +278,8 @@ def test_a_stream_that_its_client_does_not_read_ends_with_the_stop(start_server:
 @promise("stop-waits-for-nobody-idle")
 @pytest.mark.parametrize("kind", ["websocket", "request"])
 def test_handlers_whose_client_is_gone_end_with_the_stop(start_server: Start, kind: str) -> None:
-    """They wait for something else, and do not know: nobody would wait for what they do."""
+    """The handlers wait for something else and have not noticed. The stop does not wait for them, because no client is
+    left."""
     server = start_server(limits={"shutdown_timeout": 30})
     if kind == "websocket":
         with WebSocket(server.port, "/slow?ms=60000") as websocket:
@@ -287,7 +288,7 @@ def test_handlers_whose_client_is_gone_end_with_the_stop(start_server: Start, ki
     else:
         with Peer(server.port) as peer:
             peer.send(request("POST", "/body?ms=60000", body=b"in work"))
-            assert http(server.port, "GET", "/livez").status == 200  # the other has been read
+            assert http(server.port, "GET", "/livez").status == 200  # the other request has been read
         server.signal(signal.SIGTERM)
     assert server.wait(AT_ONCE_S) == 0, server.log
     server.check_log()

@@ -34,7 +34,7 @@ def test_accept_with_subprotocol_that_was_not_offered(subject: New) -> None:
     assert error.name == "ValueError"
     for part in ("chat", "superchat", "other"):
         assert part in error.text
-    s.accept(subprotocol="chat")  # nothing has happened yet
+    s.accept(subprotocol="chat")  # the wrong calls have sent nothing
     assert s.peer.response.get("sec-websocket-protocol") == "chat"
 
 
@@ -56,7 +56,7 @@ def test_accept_with_header_that_breaks_the_response(subject: New, header: list[
 
 @promise("accept")
 def test_headers_as_octets(subject: New) -> None:
-    """As ASGI has them; in C++ text is that already."""
+    """ASGI has headers as octets. In C++ std::string is both text and octets."""
     headers = [[b"X-One", b"1"], [b"Set-Cookie", b"a=b"], [b"Set-Cookie", b"c=d"]]
     for call in ("accept", "reject"):
         s = subject(accepted=False)

@@ -1,7 +1,7 @@
-"""Which web pages may open a WebSocket: same origin, local ones while developing, those of allowed_origins.
+"""Which web pages may open a WebSocket: same origin, local pages during development, and those in allowed_origins.
 
-The suite's servers listen on loopback, where the Host rule (test_hosts.py) lets in other hosts than loopback names if a
-proxy passes them on: it says so with ``Via``.
+The suite's servers listen on loopback. There the Host rule (test_hosts.py) admits other hosts than loopback names only
+if a proxy passes them on, which ``Via`` states.
 """
 
 import re
@@ -12,7 +12,7 @@ from front_ends import Server
 from promises import promise
 from raw import Peer, request, upgrade
 
-REFUSED = (400, 403)  # a server may find the handshake itself wrong
+REFUSED = (400, 403)  # a server may also reject the handshake as malformed
 LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 
 
@@ -111,7 +111,7 @@ LOCAL_PAGES = [("localhost:8000", "http://localhost:3000"), ("127.0.0.1:8000", "
 @promise("local-pages")
 @pytest.mark.parametrize(("host", "origin"), LOCAL_PAGES)
 def test_local_pages_where_origins_are_listed(start_server: Callable[..., Server], host: str, origin: str) -> None:
-    """As nginx's default passes it on: Host is the upstream's, and nothing tells of a proxy."""
+    """What nginx passes on by default: Host is the upstream's, and nothing shows that there is a proxy."""
     server = start_server(limits={"allowed_origins": "https://app.example.org"})
     assert status(server, host, [origin]) == 403
     assert status(server, host, ["https://app.example.org"]) == 101
@@ -195,7 +195,7 @@ def test_allowed_origins(start_server: Callable[..., Server]) -> None:
 
 @promise("origins")
 def test_origins_of_other_schemes(start_server: Callable[..., Server]) -> None:
-    """Web views and pages from files: listed whole."""
+    """Origins of web views and of pages from files, which must be listed in full."""
     server = start_server(limits={"allowed_origins": "file://,null,capacitor://localhost,http://localhost:3000"})
     for origin in ("file://", "null", "capacitor://localhost", "http://localhost:3000", "http://localhost:3000/"):
         assert status(server, "localhost", [origin]) == 101, origin
@@ -221,7 +221,7 @@ def test_allowed_origins_of_a_route(server: Server) -> None:
 
 @promise("limits-of-routes")
 def test_a_route_has_allowed_origins_of_its_own(start_server: Callable[..., Server]) -> None:
-    """The application's are not those of a route that names some."""
+    """A route that lists origins does not use those of the application."""
     server = start_server(limits={"allowed_origins": "https://other.example.org"})
     for path, let_in, refused in (
         ("/features/limited", "https://app.example.org", "https://other.example.org"),
@@ -240,7 +240,7 @@ def test_any_origin(start_server: Callable[..., Server]) -> None:
 
 @promise("origins")
 def test_what_follows_a_refused_handshake_is_no_request(start_server: Callable[..., Server]) -> None:
-    """The client, or what stands between, may take the connection for a WebSocket's already."""
+    """The client, or a proxy, may already take the connection for a WebSocket."""
     server = start_server()
     with Peer(server.port) as peer:
         peer.send(upgrade("/echo", [("Origin", "https://evil.test")]) + request("GET", "/livez"))

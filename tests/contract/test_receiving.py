@@ -1,4 +1,4 @@
-"""receive() and its kin, and the loops over messages."""
+"""The receive methods, and the loops over messages."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,5 @@
-"""HTTP requests that are refused: too large, ambiguous, malformed. One answer, and then the end of the connection, so
-that what follows can't be taken for a second request.
+"""HTTP requests that are refused: too large, ambiguous, malformed. Each gets one answer, and then the connection ends,
+so that what follows can't be taken for a second request.
 """
 
 import pytest
@@ -9,7 +9,7 @@ from raw import Peer, http, request
 
 
 def refused(server: Server, data: bytes, *statuses: int) -> None:
-    """One answer with such a status, and then the end: whatever follows is not a second request."""
+    """Expects one answer with one of these statuses, and then the end: what follows is not read as a second request."""
     with Peer(server.port) as peer:
         peer.send_unless_closed(data + request("GET", "/livez"))
         response = peer.read_response()

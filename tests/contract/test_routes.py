@@ -1,4 +1,4 @@
-"""Whom a request is for: precedence, converters, percent-decoding, and the answers where nobody is."""
+"""Which route a request finds: precedence, converters, percent-decoding, and the answers if there is no route."""
 
 import pytest
 from front_ends import Server
@@ -7,7 +7,7 @@ from raw import Peer, Response, WebSocket, http, upgrade
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 
-# What is asked for, below the route's prefix, and the route and the parameters that it finds.
+# The requested path below the route's prefix, and the route and the parameters that it finds.
 FOUND = [
     ("literal", "literal", {}),
     ("liter%61l", "literal", {}),
@@ -95,7 +95,7 @@ def test_a_plain_get_on_a_websocket_route(server: Server) -> None:
 @promise("websocket-handlers-need-a-handshake")
 @pytest.mark.parametrize("method", ["WEBSOCKET", "websocket", "WebSocket"])
 def test_no_method_of_a_request_is_that_of_websocket_routes(server: Server, method: str) -> None:
-    """Such a request would reach the handler past handshake and origin."""
+    """Such a request would bypass the handshake and the origin check on its way to the handler."""
     assert 400 <= http(server.port, method, "/echo").status < 500
     with WebSocket(server.port, "/echo") as websocket:
         assert websocket.ask("still there") == "still there"
@@ -126,7 +126,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 @promise("route-methods")
 @pytest.mark.parametrize("own", METHODS)
 def test_a_handler_for_one_method(server: Server, own: str) -> None:
-    """app.get, app.post and so on; GET's serves HEAD too."""
+    """app.get, app.post and so on. A handler for GET also serves HEAD."""
     answered = {own, "HEAD"} if own == "GET" else {own}
     for method in [*METHODS, "TRACE"]:
         response = http(server.port, method, f"/features/method/{own.lower()}")
@@ -141,7 +141,7 @@ def test_a_handler_for_one_method(server: Server, own: str) -> None:
 @promise("route-methods")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_handler_for_each_method_of_a_path(server: Server, method: str) -> None:
-    """HEAD has its own here, which wins over GET's."""
+    """HEAD has its own handler here, which wins over GET's."""
     response = http(server.port, method, "/features/methods")
     assert (response.status, response.get("x-method")) == (200, method.lower())
 

@@ -1,4 +1,4 @@
-"""send_text(), send_bytes() and send_json(): one message each, of that kind and any size."""
+"""send_text(), send_bytes() and send_json(): each sends one message of its kind, of any size."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the application is told of its own servers: connections, and the octets that they hold."""
+"""What the application can read about its own servers: connections, and the octets that they hold."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def wait_for(server: Server, fits: Callable[[dict[str, Any]], bool]) -> None:
 @promise("statistics")
 def test_connections_by_kind(start_server: Callable[..., Server]) -> None:
     server = start_server()
-    assert stats(server)["conns"] == {"tcp": 1, "http": 1, "ws": 0}  # that of the question
+    assert stats(server)["conns"] == {"tcp": 1, "http": 1, "ws": 0}  # the connection of this request
     with Peer(server.port) as peer, WebSocket(server.port, "/echo") as websocket:
         assert peer.ask("GET", "/livez").status == 200
         assert websocket.ask("x") == "x"
@@ -52,6 +52,6 @@ def test_what_has_begun_and_not_ended(start_server: Callable[..., Server]) -> No
 def test_what_waits_for_its_reader(start_server: Callable[..., Server]) -> None:
     server = start_server()
     with WebSocket(server.port, "/push?n=100000&size=1000", receive_buffer=4096):
-        # Between low and high water, and a message.
+        # Between low_water and high_water plus one message.
         wait_for(server, lambda found: 16 * 1024 < found["send_queued"] < 66 * 1024)
     wait_for(server, lambda found: found["send_queued"] == 0)

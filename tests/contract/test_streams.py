@@ -16,12 +16,12 @@ def open_streams(server: Server) -> int:
 
 
 def begun_streams(server: Server) -> int:
-    """So far."""
+    """Returns the number of streams that have begun so far."""
     return int(http(server.port, "GET", "/features/streams/begun").json())
 
 
 def until_none_is_open(server: Server, begun: int = 0) -> None:
-    """And so many have begun."""
+    """Waits until at least ``begun`` streams have begun and none is open."""
     until = time.monotonic() + WITHIN_S
     while (found := (begun_streams(server), open_streams(server)))[0] < begun or found[1]:
         assert time.monotonic() < until, f"{found[0]} have begun, {found[1]} are open"
@@ -32,7 +32,7 @@ def open_connections(server: Server) -> int:
 
 
 def test_head_of_a_stream_has_no_body_and_holds_nobody(server: Server) -> None:
-    """Without a body there is no backpressure that a generator would have to wait for."""
+    """Without a body there is no backpressure that would hold the generator."""
     response = http(server.port, "HEAD", "/features/stream?count=2000000000&size=100")
     assert (response.status, response.body) == (200, b"")
     response = http(server.port, "HEAD", "/features/stream?count=0&size=0&quiet")
@@ -43,7 +43,7 @@ def test_head_of_a_stream_has_no_body_and_holds_nobody(server: Server) -> None:
 
 @promise("stream-ends-with-its-client")
 def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
-    """Nothing is written that would find it out."""
+    """The server writes nothing, so no failed write reveals the end."""
     for leave in (Peer.disconnect, Peer.reset):
         with Peer(server.port) as peer:
             peer.send(request("GET", "/features/stream?count=1&size=10&quiet"))
@@ -56,7 +56,7 @@ def test_a_quiet_stream_ends_when_its_client_leaves(server: Server) -> None:
 @promise("stream-ends-with-its-client")
 @pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
 def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Callable[[Peer], None]) -> None:
-    """The end comes first, and then there is nothing that would tell it again."""
+    """The end comes before the stream, and nothing reports it again afterwards."""
     begun = begun_streams(server)
     for _ in range(5):
         with Peer(server.port) as peer:
@@ -67,7 +67,7 @@ def test_a_client_that_leaves_before_its_stream_begins(server: Server, leave: Ca
 
 @promise("stream-ends-with-its-client")
 def test_a_client_that_ends_its_side_before_its_stream_begins(server: Server) -> None:
-    """A stream without an end is for those who stay."""
+    """A client that has half-closed gets no endless stream."""
     begun = begun_streams(server)
     with Peer(server.port) as peer:
         peer.send(request("GET", "/features/stream?count=0&size=1&quiet&after_ms=50"))
@@ -78,7 +78,7 @@ def test_a_client_that_ends_its_side_before_its_stream_begins(server: Server) ->
 
 @promise("stream-ends-with-its-client")
 def test_octets_behind_a_stream_do_not_hide_its_clients_end(server: Server) -> None:
-    """The beginning of a next request, which nobody reads as long as the stream goes on."""
+    """They are the beginning of a next request, which the server does not read until the stream ends."""
     with Peer(server.port) as peer:
         peer.send(request("GET", "/features/stream?count=1&size=10&quiet"))
         peer.read_until(b"0 ........")
@@ -91,7 +91,7 @@ def test_octets_behind_a_stream_do_not_hide_its_clients_end(server: Server) -> N
 @promise("stream-ends-with-its-client")
 @pytest.mark.parametrize("leave", [Peer.disconnect, Peer.reset])
 def test_every_connection_is_given_back(start_server: Callable[..., Server], leave: Callable[[Peer], None]) -> None:
-    """Half of the clients have ended their side before; of these the loss alone tells that they are gone."""
+    """Half of the clients have half-closed before, so only the reset or the failed write shows that they are gone."""
     server = start_server()
     peers = [Peer(server.port) for _ in range(6)]
     for number, peer in enumerate(peers):
@@ -102,5 +102,5 @@ def test_every_connection_is_given_back(start_server: Callable[..., Server], lea
         leave(peer)
     until_none_is_open(server, 6)
     until = time.monotonic() + WITHIN_S
-    while (count := open_connections(server)) > 1:  # that of the question
+    while (count := open_connections(server)) > 1:  # the connection of this request
         assert time.monotonic() < until, f"{count} connections are open"

@@ -1,4 +1,4 @@
-"""Every limit on time: what happens when it is over, and who buys none."""
+"""Every time limit: what happens when it is exceeded, and which peers can't extend it."""
 
 import contextlib
 import ctypes
@@ -37,7 +37,7 @@ Start = Callable[..., Server]
 KIB, MIB = 1024, 1024 * 1024
 SHORT = 0.3
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h
-DRIP = 0.02  # between two octets of one who sends them singly
+DRIP = 0.02  # between two octets that are sent one by one
 
 
 @promise("request-timeouts")
@@ -69,11 +69,12 @@ def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
 
 @promise("server-stalls")
 def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> None:
-    """Whole requests come while it is stopped for longer than head_timeout: they are looked at before the clock is."""
+    """Complete requests arrive while the server is stopped for longer than head_timeout. It reads them before it checks
+    the timeouts."""
     head_timeout, stall = 1.5, 1.7
     server = start_server(limits={"head_timeout": head_timeout})
     with contextlib.ExitStack() as held:
-        # More than the kernel tells of at once.
+        # More than one epoll_wait() returns.
         peers = [held.enter_context(Peer(server.port)) for _ in range(600)]
         while http(server.port, "GET", "/stats").json()["conns"]["tcp"] <= len(peers):
             pass
@@ -121,12 +122,12 @@ def test_keep_alive_timeout(start_server: Start) -> None:
 
 @promise("request-timeouts")
 def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start) -> None:
-    """And a second longer: a next request may be on its way."""
+    """And for another second, because a next request may be on its way."""
     server = start_server(limits={"keep_alive_timeout": 1.5})
     with Peer(server.port) as peer:
         response = peer.ask("GET", "/livez")
         assert response.get("keep-alive") == "timeout=1"
-        assert "keep-alive" in response.tokens("connection")  # it is for this hop alone
+        assert "keep-alive" in response.tokens("connection")  # because Keep-Alive is a hop-by-hop field
         begin = time.monotonic()
         peer.expect_end(SOON + 2.5)
         assert time.monotonic() - begin > 1.5
@@ -138,13 +139,13 @@ def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start)
 
 @promise("request-timeouts")
 def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
-    """However slowly it has read that."""
+    """However slowly the peer reads the answer, it is not idle while it does."""
     body = bytes(8 << 20)
     server = start_server(limits={"keep_alive_timeout": SHORT, "max_body_size": len(body)})
     with Peer(server.port, receive_buffer=32 * 1024) as peer:
         begin = time.monotonic()
         peer.send(request("POST", "/body", body=body))
-        while time.monotonic() - begin < SHORT + 2:  # of the timeout, and the second beyond it
+        while time.monotonic() - begin < SHORT + 2:  # the timeout, the extra second, and one second more
             peer.buffer += peer.socket.recv(8192)
             time.sleep(0.005)
         assert len(peer.buffer) < len(body)
@@ -152,12 +153,13 @@ def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
         assert peer.ask("GET", "/livez").status == 200
         begin = time.monotonic()
         peer.expect_end(SOON + 2.5)
-        assert time.monotonic() - begin < 2 * (SHORT + 1)  # which took its time is forgotten
+        assert time.monotonic() - begin < 2 * (SHORT + 1)  # the time it took to read the answer does not count
 
 
 @promise("idle-connections-make-room")
 def test_idle_connections_make_room_for_newcomers(start_server: Start) -> None:
-    """The one that has been idle longest goes; who has never asked, or has a request in work, stays."""
+    """The connection that has been idle longest is closed. A WebSocket, and a connection with a request in progress,
+    stay."""
     server = start_server(limits={"max_connections": 4})
     with (
         WebSocket(server.port, "/echo") as websocket,
@@ -211,7 +213,7 @@ def test_message_timeout(start_server: Start) -> None:
 
 @promise("message-limits")
 def test_pings_buy_an_unfinished_message_no_time(start_server: Start) -> None:
-    """More of them than are handled in a turn."""
+    """More pings than the server handles in one turn."""
     server = start_server(limits={"message_timeout": SHORT})
     with WebSocket(server.port, "/echo") as websocket:
         websocket.send(frame(TEXT, b"x", fin=0))
@@ -242,7 +244,7 @@ def test_a_message_that_ends_in_time(start_server: Start) -> None:
 
 @promise("message-limits")
 def test_messages_without_a_pause_between_them(start_server: Start) -> None:
-    """Each ends in time, though whenever the server looks up another has begun."""
+    """Each message ends in time, but whenever the server looks, another one has begun."""
     server = start_server(limits={"message_timeout": 0.5})
     message = frame(BINARY, bytes(100_000))
     begun, rest = message[:50_000], message[50_000:]
@@ -261,7 +263,7 @@ def test_close_timeout(start_server: Start) -> None:
         begin = time.monotonic()
         with pytest.raises(ClosedError):
             websocket.receive()
-        websocket.expect_end(SOON)  # our Close never comes
+        websocket.expect_end(SOON)  # we never answer the Close
         assert time.monotonic() - begin > SHORT / 2
 
 
@@ -277,7 +279,7 @@ def test_write_timeout(start_server: Start) -> None:
 @promise("silent-peers")
 @pytest.mark.parametrize("connection", ["close", "keep-alive"])
 def test_write_timeout_begins_with_the_write(start_server: Start, connection: str) -> None:
-    """However long nothing else has happened before, and a peer that reads gets all of it."""
+    """However long nothing else has happened before, a peer that reads gets the whole answer."""
     server = start_server(limits={"write_timeout": 1, "close_timeout": 1})
     body = os.urandom(MIB - 1)
     with Peer(server.port, receive_buffer=4096) as peer:
@@ -291,7 +293,7 @@ def test_ping_timeout(start_server: Start) -> None:
     subject = Subject(server.port)
     waiting = subject.begin("wait_closed")
     assert subject.peer.read_frame(SOON).opcode == 9
-    # The control connection answers its pings while it waits; the subject's peer says nothing more.
+    # The control connection answers pings while it waits; the subject's peer sends nothing more.
     assert subject.end(waiting) is None
     state = subject.do("state")
     assert (state["close_code"], state["close_reason"]) == (1006, "ping timeout")
@@ -317,11 +319,12 @@ def test_any_octet_counts_as_life(start_server: Start) -> None:
 
 
 def test_a_network_that_is_gone_is_found_in_time(start_server: Start) -> None:
-    """After the ping's time, not after that and another look at what was delivered before."""
+    """After ping_timeout, without another interval for the data that was delivered before."""
     server = start_server(limits={"ping_interval": 0.5, "ping_timeout": 1})
     with WebSocket(server.port, "/echo") as websocket:
         assert websocket.ask("x" * 1000) == "x" * 1000
-        drop_nothing_but = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0 octets
+        # A BPF program that returns 0, which drops every packet.
+        drop_nothing_but = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
         program = struct.pack("HL", 1, ctypes.addressof(drop_nothing_but))
         websocket.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
         begin = time.monotonic()
@@ -332,12 +335,12 @@ def test_a_network_that_is_gone_is_found_in_time(start_server: Start) -> None:
 
 @promise("silent-peers")
 def test_who_takes_what_was_sent_is_alive(start_server: Start) -> None:
-    """Its pong is behind what the server's kernel still has for it."""
+    """The peer has not yet read the ping, because it is queued behind what the server has sent."""
     message = bytes(4 * MIB)
-    # Once the last of it is in the client's own kernel, only the pong tells: time enough for a slow machine.
+    # Once all octets are in the client's kernel, only the pong shows life. Leave time enough for a slow machine.
     limits = {"ping_interval": SHORT / 2, "ping_timeout": 4 * SHORT, "max_message_size": len(message)}
     server = start_server(limits=limits)
-    # Room for whole segments of the loopback: with less, TCP itself pauses for longer than that.
+    # Room for whole loopback segments: with a smaller buffer, TCP itself pauses for longer than the timeout.
     with WebSocket(server.port, "/echo", receive_buffer=256 * 1024) as websocket:
         begin = time.monotonic()
         websocket.send_message(message)
@@ -368,7 +371,7 @@ def test_a_handler_that_does_not_read_is_not_the_peers_fault(start_server: Start
 
 
 def test_a_peer_that_never_finishes_its_close(start_server: Start) -> None:
-    """It half-closes and keeps the connection: gone within close_timeout."""
+    """The peer half-closes and keeps the connection. The server drops it within close_timeout."""
     server = start_server(limits={"close_timeout": SHORT})
     with Peer(server.port) as peer:
         peer.send(upgrade("/echo") + close_frame(1000))
@@ -382,7 +385,7 @@ def test_a_peer_that_never_finishes_its_close(start_server: Start) -> None:
 
 @promise("closing-handshake-in-background")
 def test_a_peer_that_stays_when_all_is_said(start_server: Start) -> None:
-    """The server has ended its side and the peer keeps its own: gone within close_timeout."""
+    """The server has half-closed, and the peer keeps its side open. The server drops it within close_timeout."""
     server = start_server(limits={"close_timeout": SHORT})
     with Peer(server.port) as answered, Peer(server.port) as refused, WebSocket(server.port, "/echo") as closed_:
         assert answered.ask("GET", "/livez", [("Connection", "close")]).closes

@@ -1,4 +1,4 @@
-"""Clients that leave in the middle of a request's body: nobody else notices, and the log does not either."""
+"""Clients that leave in the middle of a request's body. Other clients do not notice, and nothing is logged."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def test_a_client_that_leaves(start_server: Start, half: bytes, leave: Callable[
         while descriptors(server) > before:
             pass
     goes_on(server)
-    server.stop()  # nothing of it is in the log
+    server.stop()  # checks that nothing was logged
 
 
 @promise("client-leaves-during-upload")
@@ -57,7 +57,7 @@ def test_a_client_that_leaves_while_its_request_before_is_in_work(start_server: 
 
 @promise("client-leaves-during-upload")
 def test_a_client_that_ends_its_side_too_early(server: Server) -> None:
-    """It has said that no more will come: there is nothing to wait for."""
+    """The client has half-closed, so the rest of the body can't arrive and the server does not wait for it."""
     with Peer(server.port) as peer:
         peer.send(HALVES["length"])
         peer.end_sending()

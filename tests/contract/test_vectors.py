@@ -1,4 +1,5 @@
-"""The vectors of contract/ through the extension: whole, cut at every octet, octet by octet, always with one result."""
+"""The vectors of contract/ through the extension: whole, cut at every octet, octet by octet, always with the same
+result."""
 
 import asyncio
 import itertools
@@ -16,9 +17,9 @@ from raw import CLOSE, frame, xor
 
 from proapi import Request, RequestBodyError, UploadFile, _engine
 
-EVERY_CUT = 2048  # inputs up to so many octets are cut at each of them
-SOME_CUTS = 200  # longer ones within so many octets from the start and from the end, and here and there between
-PARTS = 4096  # longer inputs are also cut into random pieces instead of single octets
+EVERY_CUT = 2048  # inputs of up to this many octets are cut at each octet
+SOME_CUTS = 200  # longer ones are cut within this many octets of the start and the end, and at some places between
+PARTS = 4096  # longer inputs are cut into random pieces instead of single octets
 
 Vector = dict[str, Any]
 
@@ -32,7 +33,7 @@ def vectors(folder: str, *names: str) -> list[Any]:
 
 
 def octets(given: Any) -> bytes:
-    """Hex, or pieces of it."""
+    """Decodes hex, or a list of pieces of it."""
     if isinstance(given, str):
         return bytes.fromhex(given)
     return b"".join(
@@ -42,7 +43,7 @@ def octets(given: Any) -> bytes:
 
 
 def characters(given: Any) -> bytes:
-    """One character an octet, or pieces of such text."""
+    """Decodes text with one character per octet, or a list of pieces of it."""
     if isinstance(given, str):
         return given.encode("latin-1")
     return b"".join(
@@ -72,7 +73,7 @@ def cuttings(data: bytes, seed: str) -> Iterator[list[bytes]]:
 
 
 def told(events: list[tuple[str, str, int, bytes]]) -> list[tuple[Any, ...]]:
-    """As the vectors say it: of a failure only the code."""
+    """Returns the events in the form of the vectors: of a failure only the code."""
     return [
         (kind, code) if kind == "failed" else (kind, opcode, code, payload) for kind, opcode, code, payload in events
     ]
@@ -117,7 +118,8 @@ def test_frames(vector: Vector) -> None:
 
 
 def check_output(got: bytes, out: bytes, events: list[tuple[Any, ...]], shown: list[str]) -> None:
-    """A failure is followed by one Close of its code and any reason, unless a Close went before."""
+    """Expects ``out``. After a failure, one Close with its code and any reason must follow, unless a Close was sent
+    before."""
     assert got.startswith(out), shown
     rest = got[len(out) :]
     failures = [code for kind, code, *_ in events if kind == "failed"]
@@ -245,7 +247,7 @@ def open_exchange(
     headers: list[tuple[bytes, bytes]] | None = None,
     body: bytes = b"",
 ) -> _engine.AsgiExchange:
-    """As another server would; ``method`` None: a WebSocket's handshake."""
+    """Opens an exchange as another server would. If ``method`` is None, it is the handshake of a WebSocket."""
     scope: dict[str, Any] = {
         "type": "websocket" if method is None else "http",
         "http_version": "2",
@@ -269,7 +271,7 @@ def response_of(exchange: _engine.AsgiExchange) -> tuple[int, dict[bytes, bytes]
 @pytest.mark.parametrize("order", ["as listed", "reversed"])
 async def test_routes(vector: Vector, order: str) -> None:
     site = _engine.Site()
-    numbers: dict[int, int] = {}  # of the vector's routes, by the site's
+    numbers: dict[int, int] = {}  # the site's number of a route -> its number in the vector
     listed = list(enumerate(vector["routes"]))
     for number, (method, pattern) in listed if order == "as listed" else reversed(listed):
         numbers[site.add_route(method, characters(pattern).decode(), {})] = number
