@@ -1,7 +1,7 @@
-"""A WebSocket client that costs as little as it can, so that one process can be thousands of users.
+"""A WebSocket client that costs as little as possible, so that one process can simulate thousands of users.
 
-Frames to the server carry a masking key of zeros (RFC 6455 section 5.3 asks for masking, and any key is valid), so
-sending is one join of bytes. It answers pings and closes, and believes whatever else the server sends.
+Frames to the server carry a masking key of zeros, so that sending is one join of bytes (RFC 6455 section 5.3 requires
+masking, and any key is valid). The client answers pings and closes, and trusts everything else that the server sends.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ LOST = 1006
 
 
 class Refused(Exception):
-    """The server answered the handshake with another status than 101."""
+    """The server answered the handshake with a status other than 101."""
 
     def __init__(self, status: int, head: bytes) -> None:
         super().__init__(status, head)
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 class Ended(Exception):
-    """The connection has ended; ``code`` is of the server's close frame, 1006 where there was none."""
+    """The connection has ended. ``code`` is that of the server's close frame, or 1006 if there was none."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"ended with {code}")
@@ -34,7 +34,7 @@ class Ended(Exception):
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A whole frame from a client."""
+    """Returns a complete client frame."""
     size = len(payload)
     if size < 126:
         head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
@@ -46,12 +46,13 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class LeanWebSocket(asyncio.Protocol):
-    """One client. ``receive()`` gives payloads in order; with ``keeps_messages`` off, arrivals are only counted."""
+    """One client. ``receive()`` returns payloads in order. With ``keeps_messages`` off, reads are only counted, and no
+    frame is answered."""
 
     def __init__(self, *, keeps_messages: bool = True) -> None:
         self.keeps_messages = keeps_messages
         self.reads = 0
-        """How many times something came in."""
+        """How many times data arrived."""
         self.close_code: int | None = None
         self.ended = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport
@@ -65,7 +66,7 @@ class LeanWebSocket(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, port: int, path: str, *, keeps_messages: bool = True) -> "LeanWebSocket":
-        """Refused: another status than 101. Ended, OSError: the server closed instead."""
+        """Raises Refused if the status is not 101, and Ended or OSError if the server closes the connection instead."""
         loop = asyncio.get_running_loop()
         _, self = await loop.create_connection(lambda: cls(keeps_messages=keeps_messages), "127.0.0.1", port)
         key = base64.b64encode(os.urandom(16)).decode()
@@ -87,7 +88,7 @@ class LeanWebSocket(asyncio.Protocol):
         self._transport.write(octets)
 
     async def receive(self) -> bytes:
-        """The next message. Ended: there is none any more."""
+        """Returns the next message. Raises Ended if there is none any more."""
         while not self._messages:
             if self.ended.done():
                 raise Ended(self.close_code or LOST)
@@ -95,10 +96,10 @@ class LeanWebSocket(asyncio.Protocol):
         return self._messages.popleft()
 
     async def wait_read(self) -> None:
-        """Until something comes in, or the end."""
+        """Waits until data arrives or the connection ends."""
         if self.ended.done():
             return
-        if self._waiter is None or self._waiter.done():  # done: by a cancelled wait
+        if self._waiter is None or self._waiter.done():  # done: left by a cancelled wait
             self._waiter = asyncio.get_running_loop().create_future()
         await self._waiter
 
@@ -106,18 +107,18 @@ class LeanWebSocket(asyncio.Protocol):
         self._transport.write(frame(CLOSE, struct.pack("!H", code)))
 
     async def close(self, code: int = 1000) -> None:
-        """Until the server has ended the connection, which it does after both close frames."""
+        """Sends a close frame and waits until the server, after its own close frame, has ended the connection."""
         self.start_close(code)
         await self.ended
 
     def abort(self) -> None:
-        """RST: no farewell."""
+        """Resets the connection (RST) without a close frame."""
         sock = self._transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def hang_up(self) -> None:
-        """FIN without a close frame."""
+        """Ends the connection (FIN) without a close frame."""
         self._transport.abort()
 
     # ---- asyncio.Protocol ----
@@ -153,7 +154,7 @@ class LeanWebSocket(asyncio.Protocol):
         head = bytes(self._buffer[:end])
         del self._buffer[: end + 4]
         self._in_head = False
-        if self._opened.done():  # cancelled
+        if self._opened.done():  # connect() was cancelled
             return False
         status = int(head[9:12])
         if status != 101:

@@ -1,4 +1,5 @@
-"""The application behind the documented proxies; settings as JSON: ``python proxied_app.py '{"backlog": 10}'``."""
+"""The application behind the documented proxies. Takes settings as JSON: ``python proxied_app.py '{"backlog":
+10}'``."""
 
 import asyncio
 import hashlib
@@ -40,7 +41,7 @@ async def reject(websocket: WebSocketConnection) -> None:
 
 @app.get("/end/{name}")
 async def end(name: str) -> list[Any]:
-    """The code and the reason, once the connection at /ws?name=NAME has ended."""
+    """Waits for the end of the connection at /ws?name=NAME, and returns its code and reason."""
     return await ends[name]
 
 
@@ -51,7 +52,7 @@ async def request(request: Request) -> dict[str, Any]:
 
 @app.get("/accepted")
 async def accepted() -> list[int]:
-    """Connections since the start."""
+    """The number of connections since the start."""
     return [app.counts["accepted"]]
 
 

@@ -1,4 +1,4 @@
-"""The proxies that the documentation configures, started as it says: on a free port, in a folder of their own."""
+"""Starts the proxies that the documentation configures, each as documented, on a free port and in its own folder."""
 
 import os
 import re
@@ -56,14 +56,14 @@ def apache(block: str, folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A program, and how its block of the documentation becomes a whole configuration."""
+    """A proxy program, and how a block of the documentation becomes a complete configuration for it."""
 
     program: str
     package: str
     complete: Config
     arguments: tuple[str, ...]  # {config} and {folder} stand for paths
-    listens: str  # what is in the block, as a pattern
-    at: str  # what takes its place; {port}
+    listens: str  # the listening address in the block, as a pattern
+    at: str  # its replacement, with {port}
 
 
 KINDS = {
@@ -93,7 +93,7 @@ KINDS = {
 @dataclass(frozen=True)
 class Block:
     kind: str
-    place: str  # in which document
+    place: str  # the document that contains it
     text: str
 
     @property
@@ -102,7 +102,7 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """Every configuration of a proxy in the documentation."""
+    """Returns every configuration of a proxy in the documentation."""
     return [
         Block(match[1], f"{path.name}:{match[1]}", match[2])
         for path in DOCUMENTS
@@ -117,14 +117,14 @@ def free_port() -> int:
 
 
 def replaced(pattern: str, by: str, text: str) -> str:
-    """What is not there can't be what was meant."""
+    """Replaces the pattern. Fails if it does not occur, because then the test would not test what it means to."""
     changed, count = re.subn(pattern, lambda _: by, text, flags=re.M)
     assert count > 0, f"{pattern!r} is not in the documentation's configuration:\n{text}"
     return changed
 
 
 class Proxy:
-    """A running one; what it prints is in a file."""
+    """A running proxy. Its output is in a file."""
 
     def __init__(self, block: Block, backend: int, folder: Path) -> None:
         kind = KINDS[block.kind]
@@ -155,7 +155,7 @@ class Proxy:
             except OSError:
                 ended = self._process.poll() is not None
                 assert not ended and time.monotonic() < until, f"it does not listen:\n{self.output}"
-                time.sleep(0.02)  # nothing tells when a program of others begins to listen
+                time.sleep(0.02)  # a proxy does not signal when it begins to listen
             else:
                 return
 
@@ -175,10 +175,10 @@ class Proxy:
 
 @contextmanager
 def proxied(block: Block, backend: int) -> Iterator[Proxy]:
-    """The proxy of this block before the server at ``backend``."""
+    """Runs the proxy of this block in front of the server at ``backend``."""
     with tempfile.TemporaryDirectory(prefix="proxy-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # a proxy's workers are another user's
+        folder.chmod(0o755)  # a proxy's workers run as another user
         proxy = Proxy(block, backend, folder)
         try:
             yield proxy

@@ -1,6 +1,6 @@
-"""The application under the system tests: ``python system_app.py '{"fast": true, "shutdown_timeout": 2}'``.
+"""The application of the system tests: ``python system_app.py '{"fast": true, "shutdown_timeout": 2}'``.
 
-Handlers that report do so over HTTP (``/state``) or in their replies, never by being looked into.
+Tests read the state of its handlers only over HTTP (``/state``) or from their replies.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def give_back(websocket: WebSocketConnection, message: str | bytes) -> Non
 
 
 async def kinds(websocket: WebSocketConnection) -> None:
-    """Text, bytes and JSON in turn."""
+    """Echoes text, bytes and JSON in turn."""
     while True:
         await websocket.send_text(await websocket.receive_text())
         await websocket.send_bytes(await websocket.receive_bytes())
@@ -72,7 +72,7 @@ async def iter_json(websocket: WebSocketConnection) -> None:
 
 
 async def cancelled(websocket: WebSocketConnection) -> None:
-    """Before each message is given back, as many receives as it says are begun in vain."""
+    """Each message is a number. Before it is echoed, that many receives time out."""
     at_once_s = 1e-6
     async for message in websocket.iter_text():
         for _ in range(int(message)):
@@ -85,7 +85,7 @@ async def cancelled(websocket: WebSocketConnection) -> None:
 
 
 async def waiting(websocket: WebSocketConnection) -> None:
-    """Before each message is given back, as many are sent as it says, each of which goes above high water."""
+    """Each message is a number. Before it is echoed, that many messages are sent, each of which exceeds high_water."""
     async for message in websocket.iter_text():
         for _ in range(int(message)):
             sending = websocket.send_bytes(ABOVE_HIGH_WATER)
@@ -101,7 +101,7 @@ WAYS = {way.__name__: way for way in (kinds, receive, loop, iter_text, iter_byte
 
 @app.websocket("/ways/{name}", high_water=HIGH_WATER, low_water=HIGH_WATER // 2)
 async def ways(websocket: WebSocketConnection, name: str) -> None:
-    """Every way to receive and to send, on a connection that ``/state`` looks at meanwhile."""
+    """Every way to receive and to send, on a connection whose references ``/state`` counts."""
     await websocket.accept()
     looked_at["the connection"] = websocket
     await WAYS[name](websocket)
@@ -111,8 +111,8 @@ looked_at: dict[str, Any] = {"None": None, "True": True, "False": False, "WebSoc
 
 
 def references() -> dict[str, int]:
-    """How many there are to what messages have in common: singletons, the connection, its type, those of awaitables,
-    and the futures that tasks are woken with."""
+    """Counts the references to objects that all messages share: singletons, the connection, its type, the types of
+    awaitables, and the futures that wake tasks."""
     types = {each.__name__: each for each in object.__subclasses__() if each.__module__ == "proapi._engine"}
     futures = [each for each in gc.get_objects() if type(each) is asyncio.Future and each.done()]
     return {
@@ -128,7 +128,7 @@ async def checksum(request: Any) -> str:
 
 @app.get("/fork_in_a_thread/{how}")
 def fork_in_a_thread(how: str) -> str:
-    """The child goes back into the thread, which belongs to the parent's server."""
+    """The child returns into a thread of the parent's server."""
     child = os.fork()
     if child == 0:
         if how == "exit":
@@ -146,7 +146,7 @@ def wait_for_the_end() -> None:
 
 @app.get("/terminated_child")
 async def terminated_child() -> str:
-    """Of multiprocessing's, which ends children by SIGTERM and then waits for them."""
+    """A child of multiprocessing, which ends it with SIGTERM and then waits for it."""
     child = multiprocessing.get_context("fork").Process(target=wait_for_the_end)
     child.start()
     child.terminate()
@@ -156,7 +156,7 @@ async def terminated_child() -> str:
 
 @app.get("/kept_child")
 async def kept_child() -> str:
-    """Forked, and there until it is killed; gives its pid."""
+    """Forks a child that lives until it is killed. Returns its pid."""
     child = multiprocessing.get_context("fork").Process(target=wait_for_the_end)
     child.start()
     return str(child.pid)
@@ -169,7 +169,7 @@ async def worker() -> str:
 
 @app.get("/interrupted_child")
 async def interrupted_child() -> str:
-    """A program of its own, which ends by SIGINT where that is not ignored."""
+    """Starts another program, which SIGINT ends unless SIGINT is ignored."""
     child = await asyncio.create_subprocess_exec("sleep", "60")
     child.send_signal(signal.SIGINT)
     return f"the child ended with {await child.wait()}"
@@ -177,7 +177,7 @@ async def interrupted_child() -> str:
 
 @app.websocket("/forks")
 async def forks(websocket: WebSocketConnection) -> None:
-    """Forks at every message; the child goes on as if it served."""
+    """Forks at every message. The child returns from the handler as if it served."""
     await websocket.accept()
     async for _ in websocket:
         child = os.fork()
@@ -189,7 +189,7 @@ async def forks(websocket: WebSocketConnection) -> None:
 
 @app.get("/fork_in_a_callback")
 async def fork_in_a_callback() -> str:
-    """Of the loop, in no handler's task."""
+    """Forks in a callback of the loop, outside of any handler's task."""
     children: asyncio.Queue[int] = asyncio.Queue()
 
     def fork() -> None:
@@ -203,7 +203,7 @@ async def fork_in_a_callback() -> str:
 
 @app.websocket("/fork_before_accept")
 async def fork_before_accept(websocket: WebSocketConnection) -> None:
-    """The child returns and would refuse the handshake."""
+    """The child returns from the handler, and would refuse the handshake."""
     child = os.fork()
     if child == 0:
         return
@@ -214,7 +214,7 @@ async def fork_before_accept(websocket: WebSocketConnection) -> None:
 
 @app.websocket("/fork/{how}")
 async def fork(websocket: WebSocketConnection, how: str) -> None:
-    """The child leaves by an exception, which asyncio takes for the end, or goes on as if it served."""
+    """The child exits by an exception, which ends the asyncio loop, or returns as if it served."""
     await websocket.accept()
     child = os.fork()
     if child == 0:
@@ -229,8 +229,8 @@ async def fork(websocket: WebSocketConnection, how: str) -> None:
 
 @app.websocket("/wait_for/{how}")
 async def wait_for(websocket: WebSocketConnection, how: str) -> None:
-    """Receives with a time limit that the client chooses for each message by what it has sent last (microseconds);
-    answers each message, in order, with the number of cancellations so far."""
+    """Receives with a time limit. Each message of the client sets the limit for the next one, in microseconds. Answers
+    each message, in order, with the number of cancellations so far."""
     await websocket.accept()
     cancelled, limit_s = 0, 0.0
     try:
@@ -243,7 +243,7 @@ async def wait_for(websocket: WebSocketConnection, how: str) -> None:
                         message = await websocket.receive_text()
             except TimeoutError:
                 cancelled += 1
-                # A limit that is over already would never let the loop turn.
+                # With a limit of 0 the loop would never run.
                 limit_s = max(limit_s, 20e-6)
                 continue
             number, microseconds = message.split()
@@ -267,7 +267,7 @@ async def stubborn(websocket: WebSocketConnection) -> None:
 
 @app.websocket("/lingering")
 async def lingering(websocket: WebSocketConnection) -> None:
-    """Knows of its end, and ends only when it is cancelled."""
+    """Sees the end of its connection, but ends only when it is cancelled."""
     await websocket.accept()
     await websocket.send_text("ready")
     async for _ in websocket:

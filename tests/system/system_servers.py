@@ -1,4 +1,5 @@
-"""Programs under test as processes on a free port of the loopback interface, and what the kernel knows of them."""
+"""The programs under test as processes on a free port of the loopback interface, and what the kernel reports about
+them."""
 
 import asyncio
 import os
@@ -22,12 +23,12 @@ _T = TypeVar("_T")
 CONTRACT = ROOT / "tests" / "contract"
 START_S, END_S = 20.0, 20.0
 
-# An address in the line in which a server says where it serves; uvicorn and hypercorn say it on stderr.
+# The address in the line that a server prints when it serves. uvicorn and hypercorn print it on stderr.
 _SERVES = re.compile(r"https?://[^ ]*?:(\d+)")
 
 
 class Process:
-    """A server that has said where it serves; what it prints is kept, and its temporary files go with it."""
+    """A server that has printed its address. Its output is kept, and its temporary files are deleted with it."""
 
     def __init__(self, command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> None:
         environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
@@ -84,14 +85,14 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What it has printed, both streams."""
+        """What it has printed so far on both streams."""
         return self._output.decode(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
 
     def wait(self, timeout_s: float = END_S) -> int:
-        """The exit status, once all its output is there."""
+        """Waits until the process has ended and all its output has been read. Returns the exit status."""
         status = self.popen.wait(timeout_s)
         self._reader.join(END_S)
         return status
@@ -123,13 +124,14 @@ class Process:
 
 
 def package_path() -> str | None:
-    """The source tree's package, where its extension has been built in place; else the installed one serves."""
+    """Returns the path of the source tree's package if its extension was built in place. Otherwise the installed
+    package is used."""
     package = ROOT / "python"
     return str(package) if any(package.glob("proapi/_engine*.so")) else None
 
 
 def python_path() -> str:
-    """PYTHONPATH for a program under test: it imports the package that these tests import."""
+    """Returns the PYTHONPATH for a program under test, so that it imports the same package as these tests."""
     return os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")]))
 
 
@@ -147,14 +149,15 @@ def python(program: Path, *arguments: str) -> list[str | Path]:
 
 
 def built(program: str) -> list[str | Path]:
-    """A C++ program of the build that PROAPI_BUILD_DIR names."""
+    """Returns the command of a C++ program in the build directory that PROAPI_BUILD_DIR names."""
     path = BUILD / program
     assert path.exists(), f"{path} is not built: make check, or name the build's directory in PROAPI_BUILD_DIR"
     return [path]
 
 
 def front_end(name: str) -> list[str | Path]:
-    """The contract application: as python, python-fast, python-uvloop, asgi (uvicorn), hypercorn or cpp."""
+    """Returns the command of the contract application: python, python-fast, python-uvloop, asgi (uvicorn), hypercorn or
+    cpp."""
     app = CONTRACT / "app.py"
     match name:
         case "python":
@@ -172,13 +175,13 @@ def front_end(name: str) -> list[str | Path]:
 
 
 def run(scenario: Coroutine[Any, Any, _T], server: Process, timeout_s: float = 60.0) -> _T:
-    """The scenario's result; where it hangs, what the server was doing is in the error."""
+    """Returns the scenario's result. If it hangs, the error shows what the server was doing."""
     try:
         return asyncio.run(asyncio.wait_for(scenario, timeout_s))
     except TimeoutError:
         status = server.popen.poll()
         doing = "has ended" if status is not None else f"has {server.descriptors()} descriptors, {server.cpu_s()} s CPU"
-        server.popen.send_signal(signal.SIGABRT)  # its faulthandler tells where it is
+        server.popen.send_signal(signal.SIGABRT)  # its faulthandler prints where it is
         server.wait()
         raise AssertionError(f"not over after {timeout_s} s; the server {doing} ({status}):\n{server.output}") from None
 

@@ -1,5 +1,5 @@
-"""Cancelling a receive loses nothing: every message of 100,000 arrives once and in order, while the receives that wait
-for them are given up at all moments, before a message, in the turn of its arrival and after it."""
+"""Cancelling a receive loses nothing: every message arrives once and in order, although the receives that wait for them
+are cancelled before a message, in the turn of its arrival, and after it."""
 
 import asyncio
 import json
@@ -24,13 +24,13 @@ def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
     print(f"seed {seed}")
 
     async def one(server: Process, number: int) -> int:
-        """Gives how many receives were cancelled."""
+        """Returns how many receives were cancelled."""
         rng = random.Random(seed + number)
         client = await LeanWebSocket.connect(server.port, f"/wait_for/{how}")
         sent, answered, cancelled = 0, 0, b"0"
         share = MESSAGES // CONNECTIONS
         while answered < share:
-            # One message whose limit is about the time in which the next one comes; now and then a few at once.
+            # One message with a time limit close to the arrival time of the next one; sometimes several at once.
             for _ in range(1 if rng.random() < 0.8 else rng.randrange(1, 30)):
                 if sent < share:
                     client.send_text(f"{sent} {rng.choice([0, 1, 30, 60, 100, 200, 500, 1000])}")
@@ -58,7 +58,7 @@ def test_asyncio_time_limits_lose_nothing(fast: bool, how: str) -> None:
 @promise("cancelled-receive")
 @pytest.mark.parametrize("name", ["python", "python-fast", "python-uvloop", "asgi", "hypercorn", "cpp"])
 def test_polling_loses_nothing_in_any_front_end(name: str) -> None:
-    """The contract application's /poll gives up every receive after ``ms``, and echoes what came."""
+    """The contract application's /poll cancels every receive after ``ms``, and echoes each message."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
 
@@ -75,7 +75,7 @@ def test_polling_loses_nothing_in_any_front_end(name: str) -> None:
                 assert await client.receive() == b"%d" % answered
                 answered += 1
             if rng.random() < 0.7:
-                # About when the limit is over: the next message races with the cancellation.
+                # About as long as the limit, so that the next message races with the cancellation.
                 jitter_s = rng.random() * 3e-3
                 await asyncio.sleep(jitter_s)
         client.send_text("?")

@@ -1,7 +1,7 @@
-"""Two thousand users in twenty rooms, most of them coming and going all the time, in every manner; a few who stay.
+"""Two thousand users in twenty rooms. Most of them keep coming and going, in every way; a few stay.
 
-Who stays must not notice: no handler of theirs ends, no message among them is lost or comes twice or out of order, and
-when the crowd is gone the server's memory is near where it was after the first crowd.
+Those who stay must not notice: none of their handlers ends, and none of their messages is lost, duplicated or
+reordered. After the crowd has left, the server's memory is about what it was after the first crowd.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from system_servers import ROOT, Process, built, front_end, python, raise_descri
 
 SECONDS = float(os.environ.get("PROAPI_CHURN_SECONDS", "3"))
 ROOMS, USERS, STAYING_IN_ROOM = 20, 2000, 3
-CONNECTING_AT_ONCE = 200  # within the listen backlog
-READS = (0, 1, 2, 5, 20, 50, 100, 200)  # how much of the conversation one hears before leaving
+CONNECTING_AT_ONCE = 200  # fewer than the listen backlog
+READS = (0, 1, 2, 5, 20, 50, 100, 200)  # how many reads a user makes before leaving
 MAX_GROWTH_BYTES = 8 * 1024 * 1024
 
 _SAID = re.compile(rb"s(\d+)n(\d+)")
@@ -36,7 +36,7 @@ PROGRAMS = [
 
 @dataclass
 class Crowd:
-    """What the users of one server share."""
+    """The shared state of all users of one server."""
 
     port: int
     base: str
@@ -51,12 +51,12 @@ class Crowd:
         return f"{self.base}/{room}"
 
     def said(self, number: int, count: int) -> str:
-        """A message that is a JSON text for the one program, and any text for the other."""
+        """Returns a message that is valid JSON for one program, and just text for the other."""
         return f'"s{number}n{count}"'
 
 
 class Staying:
-    """Says the next thing once it has heard its last one, and keeps what the others of its kind say."""
+    """A user who stays. Says the next thing once it has heard its last one, and checks what the others who stay say."""
 
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd, self.number = crowd, number
@@ -73,7 +73,7 @@ class Staying:
         self.said += 1
 
     async def hear(self) -> int:
-        """The next message of one who stays; gives whose it is."""
+        """Waits for the next message of a user who stays. Returns that user's number."""
         while not (found := _SAID.search(await self.client.receive())):
             pass
         whose, count = int(found[1]), int(found[2])
@@ -93,7 +93,7 @@ class Staying:
 
 
 async def come_and_go(crowd: Crowd, number: int) -> None:
-    """Until the crowd leaves."""
+    """Connects and leaves, again and again, until the crowd leaves."""
     rng = random.Random(crowd.seed * 10_000 + number)
     while not crowd.leaving.is_set():
         try:
@@ -107,7 +107,7 @@ async def come_and_go(crowd: Crowd, number: int) -> None:
             client.send_text('"hello"')
         crowd.here += 1
         crowd.peak = max(crowd.peak, crowd.here)
-        # It stays for as long as it takes to hear something that many times.
+        # It stays until it has read that many times.
         for _ in range(rng.choice(READS)):
             if not crowd.leaving.is_set():
                 await client.wait_read()
@@ -116,7 +116,7 @@ async def come_and_go(crowd: Crowd, number: int) -> None:
 
 
 async def be_a_crowd(crowd: Crowd, count: int) -> None:
-    """So many users, all there at once, who then leave together."""
+    """Connects ``count`` users at the same time, who then leave together."""
 
     async def one(number: int) -> LeanWebSocket:
         async with crowd.connecting:
@@ -142,7 +142,7 @@ async def leave(client: LeanWebSocket, rng: random.Random) -> None:
 
 
 async def until_gone(server: Process, sockets: int) -> None:
-    """Until the server has no more descriptors than with those who stay."""
+    """Waits until the server has only the descriptors of those who stay."""
     until = asyncio.get_running_loop().time() + 20
     between_looks_s = 0.01
     while server.descriptors() > sockets:
@@ -157,7 +157,7 @@ async def scenario(server: Process, base: str, seed: int) -> None:
         await user.connect()
     sockets = server.descriptors()
 
-    # The first crowd: what is kept for the next one (arenas, free lists) is kept from here on.
+    # The first crowd: the memory that the server keeps for reuse (arenas, free lists) counts as used from here on.
     await be_a_crowd(crowd, USERS - len(staying))
     await until_gone(server, sockets)
     rss_before = server.rss_bytes()
@@ -171,7 +171,7 @@ async def scenario(server: Process, base: str, seed: int) -> None:
         group.create_task(lead())
         for number in range(USERS - len(staying)):
             group.create_task(come_and_go(crowd, number))
-        # Nobody's chat ends by itself: a lost message, or the end of a connection, shows here at once.
+        # No chat ends by itself before the crowd leaves: a lost message or connection is noticed at once.
         done, _ = await asyncio.wait(chats, timeout=SECONDS * 4 + 60, return_when=asyncio.FIRST_EXCEPTION)
         for chat in done:
             chat.result()

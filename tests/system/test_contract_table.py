@@ -1,6 +1,7 @@
-"""scripts/generate_contract.py --check finds promises, markers and documents that do not fit together, none here.
+"""scripts/generate_contract.py --check finds promises, markers and documents that contradict each other, and finds none
+in this repository.
 
-Most tests write a small repository of their own: two promises, a few tests and the document.
+Most tests write a small repository: two promises, a few tests and the document.
 """
 
 import importlib
@@ -197,7 +198,7 @@ def test_a_marker_that_has_moved(small: Path, file: str, old: str, new: str) -> 
 
 
 def cells(root: Path, promise: str) -> list[str]:
-    """Of that promise's row, without the promise."""
+    """Returns the cells of that promise's row, without the promise itself."""
     assert generate(root) == (0, f"wrote {DOCUMENT}\n")
     [row] = [line for line in (root / DOCUMENT).read_text().splitlines() if line.startswith(f"| {promise}")]
     return [cell.strip() for cell in row.strip("|").split("|")[1:]]
@@ -218,14 +219,14 @@ def test_a_marker_of_a_whole_file(small: Path) -> None:
 
 
 def test_a_marker_of_a_whole_file_of_the_suite(small: Path) -> None:
-    """It asks whom its tests ask."""
+    """The whole file asks the front ends that its tests ask."""
     write(small, "tests/contract/test_all.py", 'pytestmark = promise("runs-once")\n\ndef test_a(server):\n    pass\n')
     tests = "`tests/contract/test_all.py`, `tests/cpp/app/task_test.cpp::Task.RunsOnce`"
     assert cells(small, "A task runs once.") == ["✓", "✓", "✓", "", f"{tests}; twice a day"]
 
 
 def test_which_front_ends_are_asked(small: Path) -> None:
-    """By the longest key; code that is shared is less than a server that is asked."""
+    """The longest key decides. A column with only shared code gets a circle instead of a check mark."""
     replace(small, UNIT, "\nTEST(Task, Other)", "\n// promise: runs-once\nTEST(Task, Other)")
     assert cells(small, "A task runs once.")[:4] == ["✓", "○", "", ""]
     replace(small, ASKED, '": "python"', '": "python asgi hypercorn cpp"')
@@ -328,7 +329,7 @@ def test_which_front_ends_are_asked(small: Path) -> None:
     ],
 )
 def test_what_does_not_fit_together(small: Path, file: str, old: str, new: str, finding: str) -> None:
-    """Is reported in both modes, and then nothing is written."""
+    """Both modes report it and write nothing."""
     replace(small, file, old, new)
     before = (small / DOCUMENT).read_text()
     for options in ([], ["--check"]):
@@ -396,7 +397,7 @@ def pytest_collection_modifyitems(items):
 
 
 def test_the_suite_asks_whom_the_document_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read from the tests is what pytest makes of them."""
+    """The front ends that the script reads from the tests are those for which pytest runs them."""
     write(tmp_path, "asked_plugin.py", PLUGIN.replace("ASKED", str(tmp_path / "asked.json")))
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     subprocess.run(

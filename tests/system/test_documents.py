@@ -1,4 +1,4 @@
-"""The documentation keeps its word: its programs load, its links lead somewhere, its settings are the engine's."""
+"""The documentation is correct: its programs load, its links lead somewhere, and its settings are the engine's."""
 
 import asyncio
 import json
@@ -21,10 +21,10 @@ from proapi.settings import ALIASES, RouteSettings
 TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") for path in folder.glob("*.md"))
 SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
-# Settings that are lists, and the one that is worked out.
+# Settings that are lists, and the one whose default is computed.
 NO_NUMBERS = ("allowed_origins", "allowed_hosts", "max_connections")
 
-# Held by tests/contract/test_documentation.py: its programs share the lines at its top.
+# Tested by tests/contract/test_documentation.py: its programs share the lines at the top of the page.
 PROGRAMS = ROOT / "docs" / "programs.md"
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
@@ -46,7 +46,7 @@ def blocks(language: str) -> Sequence[Any]:
 
 @pytest.mark.parametrize("program", blocks("python"))
 def test_programs_in_python_load(program: str, tmp_path: Path) -> None:
-    """Every route of theirs registers; nothing is served."""
+    """Every route registers; nothing is served."""
     path = tmp_path / "main.py"
     (tmp_path / "public").mkdir()
     namespace = {"__name__": "main", "__file__": str(path)}
@@ -55,7 +55,7 @@ def test_programs_in_python_load(program: str, tmp_path: Path) -> None:
 
 
 def compiler() -> str:
-    """That which the C++ programs were built with."""
+    """The compiler that built the C++ programs."""
     cache = (BUILD / "CMakeCache.txt").read_text()
     found = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.+)$", cache, re.M)
     assert found
@@ -72,7 +72,7 @@ def test_programs_in_cpp_compile(program: str, tmp_path: Path) -> None:
 
 
 def load_from_the_tutorial(mark: str) -> dict[str, Any]:
-    """The program in Python that holds `mark`."""
+    """Loads the Python program that contains `mark`."""
     text = (ROOT / "docs" / "tutorial.md").read_text()
     program = next(match[2] for match in _BLOCK.finditer(text) if match[1] == "python" and mark in match[2])
     namespace: dict[str, Any] = {"__name__": "main"}
@@ -100,7 +100,7 @@ async def test_the_tutorials_dashboard_tells_all_of_its_viewers() -> None:
             async with connect(f"ws://{host}:{port}/load") as other:
                 assert json.loads(await other.recv())["load"] >= 0
                 assert json.loads(await one.recv())["load"] >= 0
-            for _ in range(3):  # one has left, the other is told on
+            for _ in range(3):  # one viewer has left; the other still gets messages
                 await one.recv()
             assert len(namespace["viewers"]) == 1
         server.cancel()
@@ -108,7 +108,7 @@ async def test_the_tutorials_dashboard_tells_all_of_its_viewers() -> None:
     assert namespace["viewers"] == set()
 
 
-# Which test runs the blocks of each language.
+# The test that runs the blocks of each language.
 RUN_BY = {
     "python": "system/test_documents.py",
     "cpp": "contract/test_documentation.py",
@@ -130,7 +130,7 @@ def test_every_kind_of_block_has_its_test() -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Returns the anchors that GitHub makes from the headings."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -150,13 +150,13 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in TEXTS])
 def test_files_that_are_named_exist(path: Path) -> None:
-    """`src/...` and the like in running text."""
+    """Paths such as `src/...` in running text."""
     named = re.findall(r"`((?:src|python|tests|include|examples|contract|scripts)/[\w./-]+)`", path.read_text())
     assert [each for each in named if not (ROOT / each).exists()] == []
 
 
 def number(text: str) -> float:
-    """64 KiB, 65,536, 20 s, 1,024 a second"""
+    """Parses text such as 64 KiB, 65,536, 20 s or 1,024 a second."""
     value, unit = re.match(r"([\d,.]+) ?(\w*)", text).groups()  # type: ignore[union-attr]
     return float(value.replace(",", "")) * SIZES.get(unit, 1)
 

@@ -1,4 +1,5 @@
-"""A handler that forks: the child is a copy that can't serve; whatever it does on its way out, the parent goes on."""
+"""A handler that forks: the child is a copy that can't serve. Whatever the child does before it ends, the parent goes
+on."""
 
 import asyncio
 import http.client
@@ -41,7 +42,7 @@ def test_the_parent_goes_on(fast: bool, how: str) -> None:
 @promise("forked-child-ends")
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_child_takes_nothing_of_what_others_send(fast: bool) -> None:
-    """It comes back in the middle of a batch of reads, which are the parent's."""
+    """The child returns in the middle of a batch of reads, which belong to the parent."""
     bodies = [os.urandom(1 << 20) for _ in range(8)]
 
     def upload(port: int, body: bytes) -> str:
@@ -70,7 +71,7 @@ def test_a_child_takes_nothing_of_what_others_send(fast: bool) -> None:
 @pytest.mark.parametrize(("how", "status"), [("return", 1), ("raise", 1), ("exit", 3)])
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: int) -> None:
-    """Otherwise it would wait in the parent's pool of threads for ever, and the parent for its child."""
+    """Otherwise the child would wait for ever in its copy of the thread pool, and the parent for its child."""
     with serving(python(SYSTEM_APP, json.dumps({"fast": fast}))) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         for _ in range(2):
@@ -82,7 +83,7 @@ def test_a_child_of_a_sync_handlers_thread_ends(fast: bool, how: str, status: in
 @promise("forked-child-ends")
 @pytest.mark.parametrize("options", [{}, {"fast": True}, {"loop": "uvloop"}])
 def test_a_child_that_comes_back_to_the_loop_ends(options: dict[str, object]) -> None:
-    """Wherever that is: it does not wait there for what comes for the parent."""
+    """Wherever the child returns to the loop, it ends instead of waiting for the parent's events."""
 
     async def scenario(server: Process) -> None:
         client = await LeanWebSocket.connect(server.port, "/fork_before_accept")
@@ -111,7 +112,7 @@ def ask(port: int, path: str) -> str:
 @promise("forked-child-has-no-sockets")
 @pytest.mark.parametrize("options", [{}, {"fast": True}, {"loop": "uvloop"}])
 def test_a_child_has_none_of_the_servers_sockets(options: dict[str, object]) -> None:
-    """They would outlive the server: a port that is taken, connections without an end."""
+    """With the sockets, a child that outlives the server would keep its port taken and its connections open."""
     with (
         serving(python(SYSTEM_APP, json.dumps(options))) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=20) as idle,
@@ -131,7 +132,8 @@ def test_a_child_has_none_of_the_servers_sockets(options: dict[str, object]) -> 
 
 @promise("forked-child-has-no-sockets")
 def test_clients_do_not_wait_for_a_worker_that_was_killed() -> None:
-    """Of a port that several share, a socket that a child still had would get its part of them."""
+    """If a child still had a listening socket of a port that several processes share, the kernel would give it
+    connections."""
     with serving(python(SYSTEM_APP, json.dumps({"workers": 2}))) as server:
         child = int(ask(server.port, "/kept_child"))
         try:
@@ -153,7 +155,7 @@ def test_programs_that_a_handler_starts_end_by_sigint(workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("fast", [pytest.param(False, id="standard"), pytest.param(True, id="fast")])
 def test_a_signal_ends_a_forked_child(fast: bool, workers: int) -> None:
-    """It is not the server's wish to stop, which means nothing in the child."""
+    """In the child, the signal is not taken as a request to stop the server."""
     with serving(python(SYSTEM_APP, json.dumps({"fast": fast, "workers": workers}))) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         connection.request("GET", "/terminated_child")

@@ -1,7 +1,8 @@
-"""What an echo costs, counted in instructions of the server: the same on a busy machine as on a quiet one.
+"""The cost of an echo, counted in instructions of the server: the same on a busy machine as on a quiet one.
 
-The counts are those of one build on one processor's paths of the C library; the tolerance is for compilers, versions of
-the interpreter and of libraries. A change that is meant to cost more, or less, changes the table below with it.
+The counts are those of one build, with the C library's code paths for one processor. The tolerance allows for other
+compilers and other versions of the interpreter and libraries. A change that is meant to cost more or less also changes
+the table below.
 """
 
 import os
@@ -24,7 +25,7 @@ TOLERANCE = 0.15
 DUMP_S = 20
 SIZES = (20, 16 * 1024, 256 * 1024)
 MESSAGES = {20: 400, 16 * 1024: 100, 256 * 1024: 20}
-# Instructions a message, by the size of its text; an octet that the C library copies counts as one.
+# Instructions per message, by the size of its text. An octet that the C library copies counts as one.
 EXPECTED = {
     "cpp": {20: 4_000, 16 * 1024: 47_500, 256 * 1024: 697_000},
     "python-fast": {20: 8_250, 16 * 1024: 51_700, 256 * 1024: 885_000},
@@ -32,7 +33,7 @@ EXPECTED = {
 
 
 class Counted:
-    """A server under callgrind, which counts between two calls."""
+    """A server under callgrind, which counts instructions between two calls."""
 
     def __init__(self, command: list[str | Path], folder: Path) -> None:
         self._out = folder / "callgrind.out"
@@ -48,7 +49,7 @@ class Counted:
         assert "OK." in said, said
 
     def count(self, size: int) -> float:
-        """Instructions a message."""
+        """Returns the instructions per message."""
         text = "x" * size
         with WebSocket(self.server.port, "/ws") as client:
 
@@ -57,7 +58,7 @@ class Counted:
                     client.send_message(text)
                     assert client.receive(60) == f"Echo: {text}"
 
-            echo(5)  # what is made once
+            echo(5)  # one-time initialisation is not counted
             self._control("-i", "on")
             echo(MESSAGES[size])
             self._control("-d")
@@ -67,7 +68,7 @@ class Counted:
         return self._total(Path(f"{self._out}.{self._dumps}")) / MESSAGES[size]
 
     def _total(self, dump: Path) -> int:
-        """It is written while we wait: its last line is that of the totals."""
+        """Waits for the dump: callgrind writes the line of totals last."""
         until = time.monotonic() + DUMP_S
         while time.monotonic() < until:
             if dump.exists() and (found := re.search(r"^totals: (\d+)$", dump.read_text(), re.M)):

@@ -15,8 +15,8 @@ from system_servers import SYSTEM_APP, Process, python, serving
 
 MESSAGES = int(os.environ.get("PROAPI_LEAK_MESSAGES", "240000"))  # of the first way
 ROUNDS = 4
-# What each round may change and not be taken for a leak; one in a hundred of what happens would be more. What a round
-# needs for a while, such as timers that were cancelled and are still in asyncio's heap, is in some rounds only.
+# Changes of up to this much in a round are not leaks; one leaked object per hundred operations would be more. Temporary
+# objects, such as cancelled timers that are still in asyncio's heap, exist in some rounds only.
 FEW_BLOCKS, FEW_REFERENCES = 100, 10
 
 SOME_TEXT = (TEXT, b"some text, \xc3\xa4\xc3\xb6\xc3\xbc")
@@ -27,15 +27,15 @@ A_HUNDRED = (TEXT, b"100")
 
 @dataclass(frozen=True)
 class Way:
-    """What is sent, and given back, in one batch, and how often in a round."""
+    """The messages that are sent and echoed in one batch, and the number of batches in a round."""
 
     name: str
     payloads: list[tuple[int, bytes]]
     batches: int
-    more_octets: int = 0  # that come back with a batch
+    more_octets: int = 0  # additional octets that come back with a batch
 
 
-# The names of handlers of system_app.py.
+# The names of handlers in system_app.py.
 WAYS = [
     Way("kinds", [SOME_TEXT, OCTETS, SOME_JSON] * 200, -(-MESSAGES // (600 * ROUNDS))),
     Way("receive", [SOME_TEXT, OCTETS, SOME_JSON] * 200, 100),
@@ -49,8 +49,8 @@ WAYS = [
 
 
 def state_of(server: Process) -> dict[str, Any]:
-    """``blocks`` of memory that the interpreter has handed out: one more for each object that is not let go.
-    ``references`` to what all messages have in common."""
+    """Returns the server's state. ``blocks`` is the number of memory blocks that the interpreter has allocated, one
+    more for each leaked object. ``references`` counts references to objects that all messages share."""
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/state") as response:
         state: dict[str, Any] = json.load(response)
     return state
@@ -89,7 +89,7 @@ class Peer:
 
 
 def least_change(counts: list[int]) -> int:
-    """In a round."""
+    """Returns the least change in a round."""
     return min(abs(after - before) for before, after in pairwise(counts))
 
 
@@ -103,7 +103,7 @@ def test_messages_leave_nothing_behind(way: Way, fast: bool) -> None:
         for turn in range(ROUNDS + 2):
             peer.exchange(way.batches)
             state, rss = state_of(server), server.rss_bytes()
-            if turn > 0:  # what the first round, and the first look, have made stays
+            if turn > 0:  # what the first round and the first request for the state create is not counted
                 states.append(state)
                 memory.append(rss)
         peer.close()
@@ -115,4 +115,4 @@ def test_messages_leave_nothing_behind(way: Way, fast: bool) -> None:
     awaitables = {"ReceiveOperation", "PendingFuture", "CompletedOperation"}
     assert {"None", "the connection", "done futures"} | awaitables <= references.keys()
     leaked = {name: counts for name, counts in references.items() if least_change(counts) > FEW_REFERENCES}
-    assert not leaked  # nor given up too often
+    assert not leaked  # nor are references released too often

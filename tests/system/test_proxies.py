@@ -1,7 +1,7 @@
-"""Every configuration of a proxy in the documentation, word for word, in the proxy itself.
+"""Every configuration of a proxy in the documentation, unchanged, in the proxy itself.
 
-Only where it listens and where the application listens are put in. A proxy that this machine lacks is skipped: Debian
-has all of them, but starts most of them when it installs them, so that scripts/setup.sh leaves that to you.
+Only the addresses of the proxy and of the application are replaced. A proxy that is not installed is skipped.
+scripts/setup.sh does not install them, because Debian starts most of them at installation.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ DEADLINE_S = 20.0
 
 @dataclass(frozen=True)
 class Site:
-    """The application and the proxy before it."""
+    """The application and the proxy in front of it."""
 
     app: Process
     proxy: Proxy
@@ -40,7 +40,7 @@ class Site:
         return f"{name}:{self.proxy.port}"
 
     def connect(self, path: str = "/ws", name: str = SITE, **options: Any) -> connect:
-        """As a browser that is at the site; ``origin`` is its own unless another is given."""
+        """Connects as a browser on a page of the site does. ``origin`` is the site's unless another is given."""
         options = {"origin": f"http://{self.host(name)}", "max_size": None, "compression": None, **options}
         uri = f"ws://{self.host(name)}{path}"
         return connect(uri, host="127.0.0.1", port=self.proxy.port, open_timeout=DEADLINE_S, **options)
@@ -82,7 +82,7 @@ def block(request: pytest.FixtureRequest) -> Block:
 
 @pytest.fixture(scope="module")
 def site(block: Block) -> Iterator[Site]:
-    """With nothing listed."""
+    """A site with no listed hosts or origins."""
     with serving(python(APP)) as app, proxied(block, app.port) as proxy:
         yield Site(app, proxy)
 
@@ -101,7 +101,7 @@ async def refusal(site: Site, **options: Any) -> int:
 
 @pytest.mark.parametrize("name", [SITE, "localhost", "127.0.0.1", "192.0.2.7"])
 async def test_the_sites_own_page_is_let_in(site: Site, name: str) -> None:
-    """On a port of its own, whatever the site is called."""
+    """On its own port, whatever the name of the site."""
     async with asyncio.timeout(DEADLINE_S), site.connect(name=name) as client:
         await echoes(client, "hello")
     assert site.ask("GET", "/accepted", name=name)
@@ -177,7 +177,7 @@ def test_a_stream_comes_part_by_part(site: Site) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.proxy.port, timeout=DEADLINE_S)
     try:
         connection.request("GET", "/stream", headers={"Host": site.host()})
-        response = connection.getresponse()  # no part is written yet
+        response = connection.getresponse()  # no part has been written yet
         for number in range(3):
             site.ask("POST", "/more", b"")
             assert response.read1(100) == b"part %d\n" % number
@@ -192,7 +192,7 @@ def test_bodies(site: Site) -> None:
 
 
 def test_connections_are_kept(site: Site) -> None:
-    """The client's to the proxy, and the proxy's to the application."""
+    """Both the client's connection to the proxy and the proxy's connection to the application."""
     connection = http.client.HTTPConnection("127.0.0.1", site.proxy.port, timeout=DEADLINE_S)
     headers = {"Host": site.host()}
     try:
@@ -201,7 +201,7 @@ def test_connections_are_kept(site: Site) -> None:
         for _ in range(30):
             [last] = json.loads(ask_on(connection, "GET", "/accepted", None, headers))
         assert connection.sock is kept
-        assert last - before <= 3  # Apache may have a process or thread more, with a connection of its own
+        assert last - before <= 3  # Apache may have another process or thread with its own connection
     finally:
         connection.close()
 

@@ -1,4 +1,4 @@
-"""What connections take they give back, and a server without descriptors stays a good neighbour."""
+"""Connections release what they use, and a server that runs out of descriptors still serves the clients that it has."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ def state_of(server: Process) -> dict[str, Any]:
 
 
 async def until_idle(server: Process, descriptors: int = 0) -> dict[str, Any]:
-    """Asks until every handler of an echo has ended, and until no more descriptors are open than before."""
+    """Waits until every echo handler has ended and no more descriptors are open than before."""
     until = asyncio.get_running_loop().time() + 10
     while True:
         state = await asyncio.to_thread(state_of, server)
@@ -39,7 +39,7 @@ async def until_idle(server: Process, descriptors: int = 0) -> dict[str, Any]:
 
 
 async def come_and_go(server: Process, count: int) -> None:
-    """Users in every manner of leaving: with a close frame, by FIN, by RST, in the middle of a message."""
+    """Users who leave in every way: with a close frame, by FIN, by RST, in the middle of a message."""
 
     async def one(number: int) -> None:
         client = await LeanWebSocket.connect(server.port, "/echo")
@@ -68,13 +68,13 @@ async def come_and_go(server: Process, count: int) -> None:
 @pytest.mark.parametrize("fast", MODES)
 def test_descriptors_objects_and_tasks_return(fast: bool) -> None:
     async def scenario(server: Process) -> None:
-        await come_and_go(server, 2 * AT_ONCE)  # what is made once and kept is there now
+        await come_and_go(server, 2 * AT_ONCE)  # now everything that is created once exists
         before, descriptors = await until_idle(server), server.descriptors()
         await come_and_go(server, ROUNDS)
         after = await until_idle(server, descriptors)
         assert after["ended"]["echo"] - before["ended"]["echo"] == ROUNDS
         assert after["tasks"] == before["tasks"]
-        # One object left behind by a connection would be 2,000.
+        # One object left behind per connection would be 2,000.
         assert after["objects"] - before["objects"] < ROUNDS // 20
         assert server.descriptors() <= descriptors
 
@@ -84,7 +84,7 @@ def test_descriptors_objects_and_tasks_return(fast: bool) -> None:
 
 
 async def fill(server: Process) -> list[LeanWebSocket]:
-    """As many connections as there can be."""
+    """Opens as many connections as the server accepts."""
     inside: list[LeanWebSocket] = []
     with contextlib.suppress(Refused, Ended, OSError):
         while len(inside) < 10_000:
@@ -112,7 +112,7 @@ async def echoes(client: LeanWebSocket, text: str) -> None:
 @pytest.mark.parametrize("setting", ["max_connections", "EMFILE"])
 @pytest.mark.parametrize("name", ["standard", "fast", "cpp"])
 def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: str, setting: str) -> None:
-    """Once with the limit that follows from the descriptors, once with one that promises more than there are."""
+    """Once with the limit that follows from the descriptors, once with a limit that exceeds them."""
     limits = {"ping_interval": 60} | ({"max_connections": 100_000} if setting == "EMFILE" else {})
     if name == "cpp":
         command = front_end("cpp")
@@ -127,7 +127,7 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
         waiting = [await status_of_newcomer(server) for _ in range(50)]
         assert set(waiting) <= {503, 0}
         assert 503 in waiting
-        # Some who never speak stand in the queue as well.
+        # Connections that never send anything wait in the queue as well.
         silent = []
         for _ in range(20):
             sock = socket.create_connection(("127.0.0.1", server.port))
@@ -136,7 +136,7 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
         for number, client in enumerate(inside):
             await echoes(client, f"still here {number}")
 
-        # Nothing happens for a second: whatever the server computes in it, it computes for nothing.
+        # Nothing happens for a second, so any CPU time that the server uses is wasted.
         before = server.cpu_s()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(inside[0].receive(), 1)
@@ -146,7 +146,7 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
             sock.close()
         for client in inside[1:]:
             await client.close()
-        # The descriptors are back some turns later.
+        # The server has the descriptors back some turns later.
         while await status_of_newcomer(server) != 101:
             pass
         await echoes(inside[0], "last")
@@ -162,7 +162,8 @@ def test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy(name: 
 
 @promise("no-descriptors")
 def test_workers_in_threads_share_max_connections() -> None:
-    """Whichever of them the kernel gives a connection to, there are as many as the limit says and no more."""
+    """Whichever worker the kernel gives a connection to, the workers together accept exactly as many as the limit
+    says."""
     command = [*front_end("cpp"), "--workers", "4", "--limit", "max_connections=20"]
 
     async def scenario(server: Process) -> None:
@@ -173,7 +174,7 @@ def test_workers_in_threads_share_max_connections() -> None:
         assert 101 not in statuses
         for client in inside[:10]:
             await client.close()
-        # Their places are free some turns later.
+        # Their slots are free some turns later.
         while len(inside) < 30:
             inside += await fill(server)
         assert len(inside) == 30
@@ -186,7 +187,7 @@ def test_workers_in_threads_share_max_connections() -> None:
 
 
 async def until_at_rest(server: Process) -> None:
-    """A quarter of a second in which it computes next to nothing."""
+    """Waits for a quarter of a second in which the server uses almost no CPU."""
     observed_s = 0.25
     until, busy_s = asyncio.get_running_loop().time() + 5, observed_s
     while busy_s > observed_s / 4:
@@ -198,16 +199,17 @@ async def until_at_rest(server: Process) -> None:
 
 @promise("no-descriptors")
 def test_workers_in_threads_without_descriptors_are_not_busy() -> None:
-    """They all run out of them at the same time, and what one keeps in reserve another takes."""
+    """All workers run out of descriptors at the same time, and one worker may take the descriptor that another has
+    freed for its reserve."""
     command = [*front_end("cpp"), "--workers", "4", "--limit", "max_connections=100000"]
 
     async def scenario(server: Process) -> None:
         inside = [await LeanWebSocket.connect(server.port, "/echo") for _ in range(10)]
-        for turn in range(6):  # whether they get into each other's way is up to the scheduler
+        for turn in range(6):  # whether they interfere with each other is up to the scheduler
             with contextlib.ExitStack() as held:
                 server.signal(signal.SIGSTOP)
                 os.waitid(os.P_PID, server.pid, os.WSTOPPED)
-                for _ in range(400):  # the kernel lets them in
+                for _ in range(400):  # the kernel accepts them into the backlog
                     held.enter_context(socket.create_connection(("127.0.0.1", server.port)))
                 server.signal(signal.SIGCONT)
                 await until_at_rest(server)
@@ -226,7 +228,7 @@ def test_workers_in_threads_without_descriptors_are_not_busy() -> None:
 @pytest.mark.parametrize("chunked", [pytest.param(False, id="length"), pytest.param(True, id="chunks")])
 @pytest.mark.parametrize("fast", MODES)
 def test_a_large_body_is_held_once(fast: bool, chunked: bool) -> None:
-    """And a second time only while it becomes the handler's object, or has to grow."""
+    """A second copy may exist only while the body becomes the handler's object, or while the buffer grows."""
     size = 48 << 20
     part = os.urandom(1 << 20)
 

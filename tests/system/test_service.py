@@ -1,4 +1,5 @@
-"""The systemd unit of the tutorial: what it starts, with its environment and limits, serves and stops in its time."""
+"""The systemd unit of the tutorial: the program that it starts, with its environment and limits, serves, and stops
+within the unit's timeout."""
 
 import asyncio
 import configparser
@@ -42,7 +43,7 @@ START_S = 20.0
 
 @pytest.fixture
 def unit(tmp_path: Path) -> str:
-    """As it stands in the tutorial, with a program and a port that are there."""
+    """The unit from the tutorial, with a program and a port that exist."""
     text = (ROOT / "docs" / "tutorial.md").read_text()
     [block] = re.findall(r"^```ini\n(.*?)^```$", text, re.M | re.S)
     (tmp_path / "main.py").write_text(PROGRAM)
@@ -64,14 +65,14 @@ def test_systemd_takes_it(unit: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def started(unit: str) -> Iterator[tuple[subprocess.Popen[bytes], int, configparser.SectionProxy]]:
-    """As systemd starts it: the process, its port, the section of the unit."""
+    """Starts the unit as systemd would. Yields the process, its port, and the section of the unit."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(unit)
     service = parser["Service"]
     assert set(service) == {"ExecStart", "Environment", "LimitNOFILE", "TimeoutStopSec", "Restart"}
     name, _, port = service["Environment"].partition("=")
-    # systemd may give more than this user can.
+    # systemd may set a higher limit than this user can.
     limit = min(int(service["LimitNOFILE"]), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     service["LimitNOFILE"] = str(limit)
     process = subprocess.Popen(
@@ -98,7 +99,7 @@ async def test_it_serves_and_stops_in_its_time(
             try:
                 client = await connect(f"ws://localhost:{port}/ws", host="127.0.0.1")
                 break
-            except ConnectionRefusedError:  # nothing tells systemd either when it begins to listen
+            except ConnectionRefusedError:  # the program does not tell systemd either when it begins to listen
                 assert process.poll() is None
                 await asyncio.sleep(0.02)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -108,7 +109,7 @@ async def test_it_serves_and_stops_in_its_time(
         max_connections = float((await reader.readuntil(b"]")).strip(b"[]"))
         assert 0 < int(service["LimitNOFILE"]) - max_connections < 100
     begin = time.monotonic()
-    os.killpg(process.pid, signal.SIGTERM)  # to all of its processes, as systemd does
+    os.killpg(process.pid, signal.SIGTERM)  # to all processes of the unit, as systemd does
     async with asyncio.timeout(float(service["TimeoutStopSec"])):
         with pytest.raises(ConnectionClosed):
             await client.recv()

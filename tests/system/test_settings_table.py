@@ -1,4 +1,5 @@
-"""scripts/generate_settings.py --check finds what does not follow from contract/settings.json, and nothing here."""
+"""scripts/generate_settings.py --check finds files that do not follow from contract/settings.json, and finds none in
+this repository."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""The end of a server: everybody is told, exit status 0, never longer than ``shutdown_timeout``."""
+"""The stop of a server: every client is told, the exit status is 0, and it never takes longer than
+``shutdown_timeout``."""
 
 import asyncio
 import json
@@ -12,7 +13,7 @@ from promises import promise
 from system_servers import SYSTEM_APP, Process, front_end, python, run, serving
 
 CONNECTIONS = 300
-# What process start, scheduling on a busy machine and the interpreter's own end may add to a time limit.
+# What process start, scheduling on a busy machine and the interpreter's shutdown may add to a time limit.
 SLACK_S = 3.0
 
 MODES = [pytest.param(False, id="standard"), pytest.param(True, id="fast")]
@@ -40,7 +41,7 @@ async def code_of(client: LeanWebSocket) -> int | None:
 def test_everybody_is_told_1001_and_the_status_is_0(name: str, number: signal.Signals) -> None:
     async def scenario(server: Process) -> None:
         clients = await open_all(server, "/echo", CONNECTIONS)
-        # Half of them are in the middle of a conversation, and the last has begun a message.
+        # Half of them are in the middle of a conversation, and the last one has begun a message.
         for client in clients[: CONNECTIONS // 2]:
             client.send_text("hello")
         clients[-1].send_raw(b"\x01\x85\0\0\0\0he")
@@ -120,7 +121,7 @@ def test_a_second_signal_ends_at_once(fast: bool) -> None:
         client = await LeanWebSocket.connect(server.port, "/stubborn")
         assert await client.receive() == b"ready"
         server.signal(signal.SIGTERM)
-        assert await code_of(client) == 1001  # the first has been taken
+        assert await code_of(client) == 1001  # the server has handled the first signal
 
     with serving(python(SYSTEM_APP, options(fast, shutdown_timeout=60))) as server:
         run(scenario(server), server)
@@ -132,7 +133,7 @@ def test_a_second_signal_ends_at_once(fast: bool) -> None:
 
 @pytest.mark.parametrize("fast", MODES)
 def test_with_nobody_there_it_stops_at_once(fast: bool) -> None:
-    """Once when nobody has been there at all, once when everybody has gone."""
+    """Once without any clients, once after all of them have left."""
 
     async def visit(server: Process) -> None:
         for client in await open_all(server, "/echo", 5):

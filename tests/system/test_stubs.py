@@ -1,4 +1,4 @@
-"""The stub of the compiled engine says of WebSocketConnection what the engine itself says."""
+"""The stub of the compiled engine describes WebSocketConnection as the engine itself does."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ from system_servers import package_path
 import proapi
 from proapi import WebSocketConnection
 
-# Classes and functions that applications don't see; nanobind's describe themselves in ways of their own.
+# Classes and functions that applications do not see. nanobind describes its own in a form of its own.
 INTERNAL = r"""
 proapi\._engine\.(AsgiExchange|AsgiService|Engine|Exchange|RequestInfo|Site|WebSocketBridge|WebSocketMachine)(\..*)?
 proapi\._engine\.(answer_handshake|check_accept_response|decode_body|may_hide_non_finite|parse_request|register)
@@ -36,7 +36,7 @@ def test_names_and_signatures(tmp_path: Path) -> None:
 
 
 def docstrings_of_stub() -> dict[str, str]:
-    """By member; of several overloads the first tells."""
+    """Returns the docstring of each member; of several overloads, that of the first."""
     tree = ast.parse(Path(proapi.__file__).with_name("_engine.pyi").read_text())
     (connection,) = (
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "WebSocketConnection"

@@ -1,4 +1,4 @@
-"""The package is typed for those who use it: strict checking passes on an application, and finds its mistakes."""
+"""The package is typed for its users: strict checking passes on an application, and finds its mistakes."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ TYPED_APP = Path(__file__).with_name("typed_app.py")
 
 
 def check(program: Path, cache: Path) -> str:
-    """What mypy says, empty where it is content."""
+    """Returns mypy's output, or "" if it finds nothing."""
     environment = dict(os.environ)
     if package := package_path():
         environment["MYPYPATH"] = package
@@ -33,7 +33,7 @@ def test_strict_checking_passes(cache: Path) -> None:
 
 
 def test_the_application_can_be_imported() -> None:
-    """Its annotations are no fiction: every route registers."""
+    """The annotations also work at run time: every route registers."""
     environment = dict(os.environ, PYTHONPATH=python_path())
     subprocess.run([sys.executable, "-c", "import typed_app"], cwd=TYPED_APP.parent, env=environment, check=True)
 

@@ -1,4 +1,5 @@
-"""scripts/check_tests.py finds C++ sources without a test and tests that nothing builds; here it finds none."""
+"""scripts/check_tests.py finds C++ sources without a test and tests that are never built. It finds none in this
+repository."""
 
 import subprocess
 import sys
@@ -18,7 +19,7 @@ def check(root: Path) -> tuple[int, str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The names of this repository's sources and tests, in files that are empty, and the lists of what is built."""
+    """A tree with empty files named like this repository's sources and tests, and with its CMakeLists.txt files."""
     for pattern in ("src/*/*.cpp", "tests/cpp/*/*.cpp"):
         for file in ROOT.glob(pattern):
             copy = tmp_path / file.relative_to(ROOT)

@@ -1,6 +1,7 @@
-"""An application with types everywhere, written as a user would write it: ``mypy --strict`` must pass on it.
+"""An application that is fully typed, written as a user would write it: ``mypy --strict`` must pass on it.
 
-``assert_type`` says what the package's annotations must give, so that a stub that turns into ``Any`` is an error.
+``assert_type`` states the type that the package's annotations must give, so that a stub that becomes ``Any`` is an
+error.
 """
 
 import asyncio
