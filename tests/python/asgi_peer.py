@@ -1,4 +1,4 @@
-"""An ASGI server with one client, driven by hand."""
+"""An ASGI server with one client, driven by a test."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -10,12 +10,12 @@ Message = MutableMapping[str, Any]
 
 
 class Peer:
-    """The server: it has one connection, and puts and gets its messages."""
+    """An ASGI server with one connection. The test puts the messages for the application and gets its messages."""
 
     def __init__(self, app: ProAPI, scope: Message) -> None:
         self.incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.outgoing: asyncio.Queue[Message] = asyncio.Queue()
-        self.readers: list[asyncio.Task[Any] | None] = []  # who has asked for each message
+        self.readers: list[asyncio.Task[Any] | None] = []  # the task that received each message
         self.task = asyncio.ensure_future(self._run(app, scope))
 
     async def _run(self, app: ProAPI, scope: Message) -> None:

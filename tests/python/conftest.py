@@ -1,4 +1,4 @@
-"""Servers inside the test's own process, on a free port; programs that are ended with the test."""
+"""Servers inside the test's own process, on a free port, and programs that are ended with the test."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ Serve = Callable[[ProAPI], Awaitable[int]]
 
 @asynccontextmanager
 async def serving(app: ProAPI) -> AsyncIterator[int]:
-    """The port of ``app``, which is a guest of the running loop."""
+    """Serves ``app`` in the running loop and yields its port."""
     async with app.serving(port=0) as server:
         yield server.port
 
@@ -31,7 +31,8 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 async def http(port: int, method: str, path: str, *, headers: str = "", body: bytes = b"") -> tuple[int, str, bytes]:
-    """Status (0: none came), head in lower case, and body of one request on a connection of its own."""
+    """Sends one request on its own connection. Returns the status (0 if there was no response), the head in lower case,
+    and the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     length = f"Content-Length: {len(body)}\r\n" if body else ""
     writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}{headers}\r\n".encode())
@@ -48,7 +49,7 @@ async def http(port: int, method: str, path: str, *, headers: str = "", body: by
 
 @pytest.fixture
 def programs() -> Iterator[list[Program]]:
-    """Ended, whatever the test does."""
+    """The programs that a test starts. They are killed at its end, whatever happens."""
     started: list[Program] = []
     yield started
     for program in started:

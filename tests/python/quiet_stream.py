@@ -7,7 +7,7 @@ from proapi import ProAPI, StreamingResponse
 
 
 def quiet_stream() -> tuple[ProAPI, asyncio.Event, asyncio.Event]:
-    """The application, and what tells that its iterator has been opened, and closed."""
+    """Returns the application, and two events that are set when its iterator has been opened and closed."""
     app = ProAPI()
     opened, closed = asyncio.Event(), asyncio.Event()
 

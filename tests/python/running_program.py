@@ -1,4 +1,4 @@
-"""A program that calls ``app.run()``, in a process of its own."""
+"""A program that calls ``app.run()`` in its own process."""
 
 import contextlib
 import os
@@ -85,7 +85,7 @@ class Program:
             return str(answer.read().decode())
 
     def begin(self, path: str) -> socket.socket:
-        """A request of its own, whose handler has been called."""
+        """Sends a request on its own connection and returns once its handler has been called."""
         client = socket.create_connection(("127.0.0.1", self.port))
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert self.process.stdout
@@ -93,19 +93,20 @@ class Program:
         return client
 
     def wait_until_it_stops(self) -> None:
-        """It has had the signal, and lets nobody in any more."""
+        """Waits until the program has handled the signal and refuses new connections."""
         deadline = time.monotonic() + 5
-        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):  # one that waited is reset
+        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):  # a connection in the backlog is reset
             while time.monotonic() < deadline:
                 socket.create_connection(("127.0.0.1", self.port)).close()
             pytest.fail("newcomers are let in 5 s after the signal")
-        # Of several processes the supervisor may be the last to have it. Two of a kind that still pend are one.
+        # With several processes, the supervisor may be the last to get the signal. Two pending signals of one kind
+        # count as one.
         status = Path(f"/proc/{self.process.pid}/status")
         while any(int(pending, 16) for pending in re.findall(r"^S\w+Pnd:\s*(\w+)", status.read_text(), re.M)):
             assert time.monotonic() < deadline
 
     def end(self, timeout_s: float = 10) -> tuple[int, str, str]:
-        """Exit status, the rest of stdout, and stderr."""
+        """Returns the exit status, the rest of stdout, and stderr."""
         try:
             out, err = self.process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:

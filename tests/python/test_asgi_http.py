@@ -1,4 +1,4 @@
-"""The ASGI application and HTTP: what it makes of requests, and what it answers."""
+"""The ASGI application and HTTP: how it reads requests, and what it answers."""
 
 import asyncio
 import contextlib
@@ -129,7 +129,7 @@ async def test_a_foreign_host_is_refused_whatever_is_asked_for(app: ProAPI) -> N
 
 
 async def test_root_path(app: ProAPI) -> None:
-    """Routes are below it; what the client asked for is told whole."""
+    """Routes are below it; request.path and request.url show the complete path of the client's request."""
 
     @app.get("/where/{place}")
     async def where(request: Request, place: str) -> str:
@@ -150,7 +150,7 @@ async def test_no_method_opens_a_websocket(app: ProAPI, method: str) -> None:
 
 
 async def test_a_whole_response_is_one_part(app: ProAPI) -> None:
-    """Middleware takes several for a stream."""
+    """Middleware takes several parts for a stream."""
     peer = Peer(app, scope_of("http", "/none"))
     peer.put("http.request")
     assert (await peer.get())["type"] == "http.response.start"
@@ -182,7 +182,7 @@ async def test_a_stream_whose_server_fails_ends(app: ProAPI) -> None:
 
 
 async def test_statuses_without_a_body_have_none(tmp_path: Path) -> None:
-    """Though the handler gives one: ASGI servers refuse to send it."""
+    """Even if the handler returns a body, because ASGI servers refuse to send it."""
     app = ProAPI()
     (tmp_path / "file").write_bytes(b"octets")
     responses = {
@@ -360,7 +360,8 @@ async def test_a_stream_ends_though_its_client_goes_before_the_first_part() -> N
 
 
 async def test_a_handler_may_call_applications_in_its_own_task() -> None:
-    """Its own and another one, as test clients do; afterwards it is still its own application that serves it."""
+    """It may call its own application and another one, as test clients do. Afterwards it is still served by its own
+    application."""
     inner, outer = ProAPI(), ProAPI()
     told: list[str] = []
 
@@ -400,7 +401,7 @@ async def test_a_handler_may_call_applications_in_its_own_task() -> None:
 
 
 async def test_a_cancellation_that_is_not_its_clients_leaves_the_call() -> None:
-    """A time limit around the application, say: though the client has gone, too."""
+    """For example one from a time limit around the application, even if the client has left as well."""
     app = ProAPI()
     knows = asyncio.Event()
 

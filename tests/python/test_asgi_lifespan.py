@@ -43,7 +43,7 @@ async def test_lifespan_failure() -> None:
 
 
 async def test_handlers_see_what_startup_has_set() -> None:
-    """Behind what the middleware of their own call has."""
+    """The variables of the call itself, such as those that middleware has set, take precedence."""
     app = ProAPI()
     app.on_startup(lambda: variable.set("from startup"))
     app.get("/")(lambda: variable.get())

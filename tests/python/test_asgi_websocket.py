@@ -1,4 +1,4 @@
-"""The ASGI application and WebSocket: handshakes, messages and ends, bounded in both directions."""
+"""The ASGI application and WebSocket: handshakes, messages and ends, with limits in both directions."""
 
 import asyncio
 from typing import Any
@@ -169,7 +169,7 @@ async def test_backpressure() -> None:
             incoming.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
 
     task = asyncio.ensure_future(app(scope_of("websocket", "/"), incoming.get, send))
-    await asyncio.wait_for(ahead.wait(), 5)  # and comes back once a send holds the handler
+    await asyncio.wait_for(ahead.wait(), 5)  # the test goes on once a send holds the handler
     gate.set()
     await asyncio.wait_for(task, 5)
     assert (sent, taken) == (200, 200)
@@ -187,8 +187,8 @@ async def test_incoming_queue_is_bounded() -> None:
     async def late(websocket: WebSocketConnection) -> None:
         nonlocal most_ahead
         await websocket.accept()
-        assert not websocket.closed  # who asks that wants it found out: the server is read for it from now on
-        await full.wait()  # and comes back once nothing more is taken: to take what is there needs no turn of the loop
+        assert not websocket.closed  # reading this starts to receive from the server, because it must notice the end
+        await full.wait()  # goes on once nothing more is taken: taking available messages needs no turn of the loop
         for _ in messages:
             most_ahead = max(most_ahead, taken - len(got))
             got.append(await websocket.receive_text())

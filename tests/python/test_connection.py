@@ -1,4 +1,4 @@
-"""The connection object in rough hands: odd arguments, other threads, cancellation at bad moments, a stalled loop."""
+"""The connection object under rough use: odd arguments, other threads, cancellation at bad moments, a stalled loop."""
 
 import asyncio
 import copy
@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from proapi import ProAPI, WebSocketConnection
 
 WAIT_S = 5
-_MAP_NORESERVE = 0x4000  # Linux; the module knows it from Python 3.13 on
+_MAP_NORESERVE = 0x4000  # Linux; the module has it since Python 3.13
 
 
 def _address(port: int) -> str:
@@ -106,7 +106,7 @@ async def test_it_is_neither_copied_nor_pickled(serve: Serve) -> None:
 @pytest.mark.memory
 async def test_a_message_that_memory_does_not_hold_is_a_memory_error(serve: Serve) -> None:
     """The process and the connection go on."""
-    try:  # half of the address space, none of it touched: no second half is free
+    try:  # half of the address space, never touched, so that there is no room for a second half
         huge = mmap.mmap(-1, 2**46, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
     except (OSError, MemoryError):
         pytest.skip("this machine gives no address space without memory")
@@ -117,7 +117,7 @@ async def test_a_message_that_memory_does_not_hold_is_a_memory_error(serve: Serv
         with pytest.raises(MemoryError):
             await websocket.send_bytes(view)
         view.release()
-        huge.close()  # its buffer was given back
+        huge.close()  # possible because the connection has released its buffer
         await websocket.send_text("after it")
 
     async with connect(_address(await serve(app_of(handler)))) as client:
@@ -125,7 +125,7 @@ async def test_a_message_that_memory_does_not_hold_is_a_memory_error(serve: Serv
 
 
 async def test_a_decoder_may_cancel_the_handler_that_waits(serve: Serve) -> None:
-    """Types run code of their own while a message is decoded: as part of the handler."""
+    """Types run their own code while a message is decoded, as part of the handler."""
     ends: list[Any] = []
     tasks: list[asyncio.Task[Any]] = []
     waits = asyncio.Event()
@@ -195,7 +195,7 @@ _UPGRADE = (
 
 
 async def test_time_in_which_the_handler_does_not_read_is_not_the_peers(serve: Serve) -> None:
-    """message_timeout ends with its message, also where that has filled the queue."""
+    """message_timeout ends with its message, even if that message has filled the queue."""
     received: list[str] = []
     done = asyncio.Event()
     busy_s = 0.8
@@ -212,7 +212,7 @@ async def test_time_in_which_the_handler_does_not_read_is_not_the_peers(serve: S
     await reader.readuntil(b"\r\n\r\n")
     first = _frame(1, b"a")
     writer.write(_frame(0x9, b"") + first[:3])
-    assert await reader.readexactly(2) == b"\x8a\x00"  # so the half of a message behind the ping has been read, too
+    assert await reader.readexactly(2) == b"\x8a\x00"  # so the half of a message after the ping has also been read
     writer.write(first[3:] + _frame(1, b"b") + _frame(1, b"c"))
     await asyncio.wait_for(done.wait(), WAIT_S)
     assert received == ["a", "b", "c"]
@@ -220,7 +220,7 @@ async def test_time_in_which_the_handler_does_not_read_is_not_the_peers(serve: S
 
 
 async def test_a_loop_that_stalls_loses_nobody(serve: Serve) -> None:
-    """Pongs that came meanwhile count, however many there are: one turn does not read them all."""
+    """Pongs that arrived during the stall count, even if there are more than one turn reads."""
     users, ping_s, stall_s = 300, 1, 0.7
     codes: Counter[int | None] = Counter()
 
@@ -245,7 +245,7 @@ async def test_a_loop_that_stalls_loses_nobody(serve: Serve) -> None:
             one.send(_frame(0xA, b""))
         time.sleep(stall_s)
         async with connect(_address(port)) as newcomer:
-            await (await newcomer.ping())  # by then the server has seen to whatever was overdue
+            await (await newcomer.ping())  # by then the server has handled everything that was overdue
             assert not codes
     finally:
         for one in sockets:
@@ -284,7 +284,7 @@ async def test_what_was_received_before_the_stop_is_still_given() -> None:
         client = await connect(_address(port))
         for i in range(6):
             await client.send(str(i))
-        await (await client.ping())  # it was read behind the messages
+        await (await client.ping())  # the server has read it after the messages
     assert client.close_code == 1001
     assert received == list("012345")
 

@@ -1,4 +1,4 @@
-"""What a handler's end means for its peer, and what it is called with."""
+"""How the end of a handler affects its peer, and what the handler is called with."""
 
 import asyncio
 import contextlib
@@ -333,7 +333,7 @@ async def test_http_failures(serve: Serve, caplog: pytest.LogCaptureFixture) -> 
     for path in ("/broken", "/late-stream"):
         status, _, body = await http(port, "GET", path)
         assert status == 200
-        assert not body.endswith(b"0\r\n\r\n")  # no last chunk: it must not look whole
+        assert not body.endswith(b"0\r\n\r\n")  # no last chunk: the body must not look complete
 
 
 @promise("stream-fails-before-first-part")
@@ -469,7 +469,7 @@ async def test_a_handler_that_cannot_be_started_is_answered_for(serve: Serve, mo
 
 @promise("descriptors-after-the-stop")
 async def test_a_server_that_has_stopped_holds_no_descriptor() -> None:
-    """They are given back by the stop, not when a collector comes."""
+    """The stop closes them; they do not wait for the garbage collector."""
     app = ProAPI()
 
     @app.get("/")
@@ -509,7 +509,7 @@ async def test_a_server_that_could_not_start_holds_no_descriptor(what: str) -> N
         if what == "start-up function":
             raise OSError("no database")
 
-    errors = []  # that are kept keep all that led to them
+    errors = []  # an exception that is kept also keeps everything in its traceback
 
     async def fail(port: int) -> None:
         with pytest.raises(OSError, match=r"no database|in use") as info:

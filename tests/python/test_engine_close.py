@@ -1,4 +1,5 @@
-"""``Engine.close()``: whoever is still connected is let go, and handlers that go on find their connections ended."""
+"""``Engine.close()`` disconnects the clients that are still connected. Handlers that go on find their connections
+ended."""
 
 import asyncio
 
@@ -46,7 +47,7 @@ async def test_with_connections() -> None:
     assert connection.closed
     assert connection.user_data == {"name": "kept"}
     connection.close()
-    engine.poll()  # it was asked for before
+    engine.poll()  # the loop had scheduled it before
     engine.close()
     with pytest.raises(RuntimeError, match="the engine is closed"):
         print(engine.counts)

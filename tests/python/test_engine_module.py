@@ -1,4 +1,4 @@
-"""The extension's module owns its state: written once, seen by the collector, and only one of it in a process."""
+"""The extension's module owns its state: set once, visible to the garbage collector, and only once in a process."""
 
 import gc
 import subprocess

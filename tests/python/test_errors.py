@@ -1,4 +1,4 @@
-"""The exceptions' places in the hierarchy, their attributes and texts."""
+"""The hierarchy of the exceptions, their attributes and texts."""
 
 import copy
 import pickle

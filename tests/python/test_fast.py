@@ -1,4 +1,4 @@
-"""In fast mode the engine waits for asyncio, too: everything of asyncio goes on working."""
+"""In fast mode the engine also waits for asyncio's events: everything in asyncio still works."""
 
 import asyncio
 import os
@@ -126,7 +126,7 @@ def test_signals() -> None:
 
 
 def test_plain_signal_handlers_run_while_it_waits() -> None:
-    loop_waits_s = 0.02  # after which it surely does
+    loop_waits_s = 0.02  # after which the loop should be waiting
 
     async def test() -> None:
         loop = asyncio.get_running_loop()
@@ -173,7 +173,7 @@ def test_readers_and_writers() -> None:
 
         loop.add_reader(b.fileno(), lambda: None)
         descriptor = b.fileno()
-        b.close()  # before it is removed: a mistake, but not one to die of
+        b.close()  # before it is removed: a mistake, but one that must not be fatal
         assert loop.remove_reader(descriptor)
         a.close()
 
@@ -191,7 +191,7 @@ def test_a_timer_set_by_a_handler_is_kept() -> None:
             await websocket.send_text("slept")
 
     async def test(port: int) -> None:
-        # The client lives in another thread: on this loop nothing else would end the wait.
+        # The client lives in another thread, because on this loop it would end the wait.
         def client() -> list[Any]:
             async def talk() -> list[Any]:
                 async with connect(f"ws://127.0.0.1:{port}/") as websocket:
@@ -209,7 +209,7 @@ def test_a_timer_set_by_a_handler_is_kept() -> None:
 
 
 def test_cancelled_timers_do_not_pile_up() -> None:
-    """A busy engine's select does not end by itself; asyncio throws timers away between two of them."""
+    """With a busy engine, select() does not end by itself, and asyncio discards timers only between two selects."""
     messages, most = 100_000, 0
     app = ProAPI()
 
@@ -232,7 +232,7 @@ def test_cancelled_timers_do_not_pile_up() -> None:
             )
             peer.sendall(struct.pack("!BBIB", 0x81, 0x81, 0, ord("x")) * messages)
             received = b""
-            while not received.endswith(b"\x88\x02\x03\xe8"):  # Close: it has them all
+            while not received.endswith(b"\x88\x02\x03\xe8"):  # a Close: the server has received all messages
                 part = peer.recv(4096)
                 assert part
                 received += part

@@ -1,4 +1,5 @@
-"""A receive that nobody awaits is told, as Python does of coroutines; whatever ends in another way is not."""
+"""A receive that nobody awaits causes a warning, as a coroutine does in Python. A receive that ends in another way does
+not."""
 
 import asyncio
 import warnings

@@ -1,4 +1,4 @@
-"""JSON in and out: what browsers can read, and no other exception than those documented."""
+"""JSON in and out: output that browsers can read, and no exceptions but the documented ones."""
 
 import datetime
 import enum
@@ -102,7 +102,7 @@ class Bits(enum.IntFlag):
 
 
 class Boxed(enum.Enum):
-    """A member's value is of a subclass."""
+    """The value of a member is of a subclass of float."""
 
     price = Price(1.5)
 
@@ -244,7 +244,7 @@ class Plain: ...
 
 
 class Validating:
-    """As pydantic's models are."""
+    """Has the method of pydantic's models."""
 
     @classmethod
     def model_validate_json(cls, data: bytes) -> "Validating": ...  # type: ignore[empty-body]

@@ -1,4 +1,4 @@
-"""What runs before and after an application serves."""
+"""The functions that run before and after an application serves."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -89,7 +89,7 @@ async def test_handlers_end_before_shutdown_functions_though_the_stop_is_cut_sho
     async with connect(f"ws://127.0.0.1:{await port}/"):
         await started.wait()
         server.cancel()
-        await asyncio.sleep(0)  # it has begun to stop
+        await asyncio.sleep(0)  # the server has begun to stop
         server.cancel()
         await asyncio.wait_for(asyncio.wait({server}), 5)
     assert server.cancelled()

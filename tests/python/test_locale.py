@@ -1,4 +1,4 @@
-"""A program whose locale writes 0,5 (LC_NUMERIC), as those with translated texts set it."""
+"""A program whose locale writes 0,5 (LC_NUMERIC), as programs with translated texts set it."""
 
 import os
 import subprocess
@@ -46,10 +46,10 @@ print(asyncio.run(ask()).decode())
 
 @pytest.fixture(scope="module")
 def locale_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the locale comma.UTF-8, made here: few machines have one installed."""
+    """A folder with the locale comma.UTF-8. It is made here, because few machines have such a locale installed."""
     folder = tmp_path_factory.mktemp("locales")
     command = ["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", str(folder / "comma.UTF-8")]
-    made = subprocess.run(command, capture_output=True, text=True)  # its status tells of warnings, too
+    made = subprocess.run(command, capture_output=True, text=True)  # a nonzero status may only mean warnings
     assert (folder / "comma.UTF-8").is_dir(), f"the package `locales` is missing: {made.stderr}"
     return folder
 

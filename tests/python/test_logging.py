@@ -1,4 +1,4 @@
-"""The program's own logging: whose lines carry what, and what a filter or handler that raises costs."""
+"""The program's own logging: which context the lines carry, and what happens if a filter or handler raises."""
 
 import re
 
@@ -90,7 +90,7 @@ def test_a_filter_that_raises_costs_the_line(options: str, programs: list[Progra
 
 @pytest.mark.parametrize("options", MODES)
 def test_lines_carry_the_variables_of_their_own_handler(options: str, programs: list[Program]) -> None:
-    """Not of another, on whose behalf the loop called the engine."""
+    """Not those of another handler, for which the loop called the engine."""
     program = Program(options, PROGRAM)
     programs.append(program)
     place = program.url.replace("http", "ws")

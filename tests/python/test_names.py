@@ -1,5 +1,5 @@
-"""Names of Starlette and FastAPI are ours, the older names of this package go on working, and habits that ProAPI does
-not have are answered with what to write."""
+"""Names of Starlette and FastAPI also exist here, older names of this package still work, and names that ProAPI does
+not have raise errors that say what to write instead."""
 
 import asyncio
 import copy
@@ -251,7 +251,7 @@ def test_any_other_attribute() -> None:
     app: Any = ProAPI()
     with pytest.raises(AttributeError, match=r"^'ProAPI' object has no attribute 'rout'$") as caught:
         app.rout("/")
-    assert (caught.value.name, caught.value.obj) == ("rout", app)  # what "Did you mean: 'route'?" is made of
+    assert (caught.value.name, caught.value.obj) == ("rout", app)  # the basis of "Did you mean: 'route'?"
 
 
 @promise("habits-are-answered")
@@ -296,7 +296,7 @@ def test_settings(name: str) -> None:
 
 @pytest.mark.parametrize("table", [habits.APP, habits.ROUTE, habits.WEBSOCKET, habits.SETTINGS, habits.REQUEST])
 def test_habits_are_what_does_not_exist(table: dict[str, str]) -> None:
-    """Whoever adds one of them takes it out of its table."""
+    """When one of these names is added, it must be removed from its table."""
     exists = {id(habits.APP): vars(ProAPI), id(habits.REQUEST): vars(Request), id(habits.SETTINGS): ProAPI().limits}
     assert not table.keys() & exists.get(id(table), {}).keys()
     assert list(table) == sorted(table)

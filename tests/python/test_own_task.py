@@ -1,4 +1,4 @@
-"""Whom the end of a connection is raised to: the task of its own handler, and no other."""
+"""The end of a connection is raised in the task of its own handler, and in no other."""
 
 import asyncio
 import socket
@@ -50,7 +50,8 @@ async def next_of(client: ClientConnection) -> Any:
 
 
 class Game:
-    """The first player's handler starts the loop that sends to all players. It works on after its player has left."""
+    """The first player's handler starts the loop that sends to all players. The loop goes on after that player has
+    left."""
 
     def __init__(self) -> None:
         self.app = ProAPI(max_buffered=1024 * 1024)
@@ -119,7 +120,7 @@ def test_a_loop_that_the_first_one_started_goes_on_though_he_does_not_read(run: 
             lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
             await loop.sock_sendall(first, "\r\n".join([*lines, "", ""]).encode())
             async with connect(address_of(port, "/60000")) as other:
-                while not game.first_left.is_set():  # as a slow consumer
+                while not game.first_left.is_set():  # closed as a slow consumer
                     await next_of(other)
                 for _ in range(20):
                     await next_of(other)
@@ -141,7 +142,7 @@ def app_of(handler: Any, **settings: Any) -> ProAPI:
 
 @promise("end-raises-in-own-task")
 async def test_who_is_told(serve: Serve) -> None:
-    """In other tasks of the handler sends are dropped and receives raise, however such a task is started."""
+    """In other tasks of the handler, sends are dropped and receives raise, however the task is started."""
     told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def told_of_a_receive(websocket: WebSocketConnection) -> bool:
@@ -190,7 +191,7 @@ def told_of_nothing(websocket: WebSocketConnection, dropped: "asyncio.Future[boo
 
 @promise("end-raises-in-own-task")
 async def test_a_send_that_waits_within_a_time_limit_is_the_handlers_own(serve: Serve) -> None:
-    """asyncio.wait_for() of Python 3.11 awaits it in another task than called it."""
+    """In Python 3.11, asyncio.wait_for() awaits it in another task than the one that called it."""
     told: asyncio.Queue[str] = asyncio.Queue()
 
     async def handler(websocket: WebSocketConnection) -> None:

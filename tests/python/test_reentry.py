@@ -1,4 +1,4 @@
-"""A loop that is run inside of a handler which it runs: refused, and nobody else's messages are touched."""
+"""Running a loop inside a handler that the same loop runs is refused, and does not affect the messages of others."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ REFUSAL = "a handler has run the event loop inside itself"
 
 
 def run_inside(turns: int) -> None:
-    """As the helpers of interactive shells do it: the callbacks of the running loop, from inside of one of them."""
+    """Runs the callbacks of the running loop from inside one of them, as helpers of interactive shells do."""
     loop: Any = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -50,7 +50,7 @@ def make_app() -> ProAPI:
 
 @promise("nested-loop")
 async def test_standard(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """The loop logs the refusal, once, and the handler goes on with its own messages."""
+    """The loop logs the refusal, at most once per attempt, and the handler goes on with its own messages."""
     port = await serve(make_app())
     async with connect(f"ws://127.0.0.1:{port}/echo") as nesting, connect(f"ws://127.0.0.1:{port}/echo") as other:
         for turn in range(3):
@@ -68,7 +68,7 @@ async def test_standard(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
 
 @promise("nested-loop")
 def test_fast() -> None:
-    """There the loop's own select is refused: it is the handler's exception."""
+    """In fast mode the loop's own select is refused, and the exception is raised in the handler."""
     from test_fast import run_serving
 
     async def test(port: int) -> None:

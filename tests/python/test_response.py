@@ -1,4 +1,4 @@
-"""Responses: what handlers may give back, headers and cookies that can't break the message, streams."""
+"""Responses: what handlers may return, headers and cookies that can't break the message, streams."""
 
 import asyncio
 import math
@@ -174,7 +174,7 @@ def test_what_is_no_time_of_a_cookie(options: dict[str, Any]) -> None:
 
 
 def test_cookies_with_prefixes_can_be_deleted() -> None:
-    """Browsers take no Set-Cookie of such a name without Secure."""
+    """Browsers ignore a Set-Cookie with such a name unless it is Secure."""
     response = Response()
     response.delete_cookie("__Host-a", secure=True, httponly=True, samesite="none")
     assert response.headers[0][1].endswith("Path=/; SameSite=None; Secure; HttpOnly")
@@ -225,7 +225,7 @@ def test_file_names_its_type() -> None:
 
 
 class Recorder:
-    """An exchange that keeps what it is told."""
+    """An exchange that records the calls made to it."""
 
     def __init__(self, parts_wanted: int = 100, method: str = "GET") -> None:
         self.request: Any = SimpleNamespace(method=method)
@@ -289,7 +289,8 @@ async def test_streams_and_closes_the_iterator(is_async: bool, parts_wanted: int
 async def test_a_cancelled_stream_closes_a_sync_iterator_that_still_runs(
     pool_is_closed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once it has given its part, and where it runs: a generator can't be closed from elsewhere."""
+    """The generator is closed after its current part, in the thread that runs it: it can't be closed from another
+    one."""
     runs, may_go_on, closed = threading.Event(), threading.Event(), threading.Event()
     threads: list[str] = []
 
@@ -328,7 +329,7 @@ async def test_what_fails_before_its_first_part_has_not_begun(is_async: bool, me
         yield ""
 
     async def async_parts() -> AsyncIterator[str]:
-        await asyncio.sleep(0)  # as one that asks a database
+        await asyncio.sleep(0)  # waits, as a generator that queries a database would
         raise HTTPException(404, "no such table")
         yield ""
 

@@ -1,4 +1,4 @@
-"""``app.run()`` from outside: what it prints, exit statuses, signals."""
+"""``app.run()`` from outside: its output, exit statuses and signals."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def test_a_signal_stops_gracefully(options: str, number: int, programs: list[Pro
 def test_a_signal_that_does_not_interrupt_the_wait_is_seen(
     options: str, tmp_path: Path, programs: list[Program]
 ) -> None:
-    """Such as one that another thread gets."""
+    """For example, a signal that another thread receives."""
     fifo = tmp_path / "go"
     os.mkfifo(fifo)
     text = f"""
@@ -73,7 +73,7 @@ def test_a_second_signal_ends_at_once(options: str, programs: list[Program]) -> 
 def test_shutdown_never_takes_longer_than_its_timeout(
     options: str, path: str, within_s: float, programs: list[Program]
 ) -> None:
-    """Much longer: asyncio's executor has a second more for what handlers have left in it."""
+    """At most one second longer: asyncio's executor has that time for work that handlers have left in it."""
     program = Program(options)
     programs.append(program)
     with program.begin(path):
@@ -90,7 +90,7 @@ def test_shutdown_never_takes_longer_than_its_timeout(
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)"])
 @pytest.mark.parametrize("path", ["/deaf", "/sleep/30", "/thread/30"])
 def test_sys_exit_in_a_handler_ends_with_its_status(options: str, path: str, programs: list[Program]) -> None:
-    """Whatever the others do."""
+    """Whatever the other handlers do."""
     program = Program(options)
     programs.append(program)
     with program.begin(path), contextlib.suppress(OSError):
@@ -146,7 +146,7 @@ app.run(**eval(sys.argv[1]))
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')"])
 @pytest.mark.parametrize("path", ["/wait_for", "/group"])
 def test_sys_exit_of_what_a_handler_awaits_is_a_stop_like_any(options: str, path: str, programs: list[Program]) -> None:
-    """It leaves the loop twice, and once more with another handler that exits when its connection ends."""
+    """SystemExit leaves the loop twice, and again when another handler exits at the end of its connection."""
     program = Program(options, EXITS)
     programs.append(program)
     with connect(f"ws://127.0.0.1:{program.port}/ws") as other, connect(f"ws://127.0.0.1:{program.port}/leaves"):
@@ -175,7 +175,7 @@ def test_sys_exit_keeps_its_status_where_the_stop_fails(options: str, programs: 
 @promise("signal-during-startup")
 @pytest.mark.parametrize("options", ["dict()", "dict(fast=True)", "dict(loop='uvloop')", "dict(workers=2)"])
 def test_a_signal_that_a_start_up_function_swallows(options: str, programs: list[Program]) -> None:
-    """It takes its cancellation for one more attempt that has failed."""
+    """The function takes its cancellation for another failed attempt."""
     text = """
 import asyncio, sys
 from proapi import ProAPI

@@ -1,4 +1,5 @@
-"""``async with app.serving() as server``: it listens when the block begins, and nobody waits for what can't come."""
+"""``async with app.serving() as server``: the server listens when the block begins, and nothing waits for events that
+can't happen."""
 
 import asyncio
 import logging
@@ -124,7 +125,7 @@ async def test_ipv6() -> None:
 
 @pytest.fixture
 async def server() -> AsyncIterator[RunningServer]:
-    """Its block begins in one task and ends in another."""
+    """The block begins in one task and ends in another."""
     async with app_of().serving(port=0) as server:
         yield server
 
@@ -158,7 +159,7 @@ async def test_a_busy_port() -> None:
             pytest.fail("the block begins though nobody listens")
     with pytest.raises(ValueError, match="port: expected a number from 0 to 65535"):
         app.serving(port=70000)
-    async with app.serving(port=0) as server:  # nothing of the failures is left
+    async with app.serving(port=0) as server:  # the failures have left nothing behind
         assert (await http(server.port, "GET", "/"))[0] == 200
 
 
@@ -244,7 +245,7 @@ async def test_a_server_that_fails_ends_its_block() -> None:
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
-    await asyncio.sleep(0)  # no cancellation is left
+    await asyncio.sleep(0)  # would raise if a cancellation were still pending
 
 
 @promise("serving")

@@ -1,4 +1,5 @@
-"""The engine's settings are those of contract/settings.json: names, defaults, ranges, and which a route may set."""
+"""The engine's settings are those of contract/settings.json: names, defaults, ranges, and which ones a route may
+set."""
 
 import json
 from pathlib import Path
@@ -13,14 +14,14 @@ from proapi.settings import ALIASES, RouteSettings, Settings
 ROWS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "contract" / "settings.json").read_text())
 NUMBERS = [row for row in ROWS if "minimum" in row]
 LISTS = [row for row in ROWS if "minimum" not in row]
-STEP = 0.001  # of a time
+STEP = 0.001  # the resolution of a time
 
 each_number = pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in NUMBERS])
 each_row = pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in ROWS])
 
 
 def refusal(name: str, value: object) -> str:
-    """What is wrong with this value, or ""."""
+    """Returns the error for this value, or "" if it is accepted."""
     settings: Any = {name: value}
     try:
         ProAPI().configure(**settings)
@@ -34,7 +35,7 @@ def test_the_defaults() -> None:
     limits = ProAPI().limits
     defaults = {name: row["default"] for row in NUMBERS for name in (row["name"], *row.get("aliases", []))}
     assert limits.keys() == defaults.keys()
-    assert limits.pop("max_connections") > 0  # worked out from the descriptor limit
+    assert limits.pop("max_connections") > 0  # computed from the descriptor limit
     assert defaults.pop("max_connections") == 0
     assert limits == defaults
 
@@ -52,7 +53,7 @@ def test_beyond_each_bound(row: dict[str, Any]) -> None:
 @promise("settings-are-checked")
 @each_number
 def test_at_each_bound(row: dict[str, Any]) -> None:
-    """A value in the range may still contradict another setting: low_water above high_water."""
+    """A value in the range may still contradict another setting, such as low_water above high_water."""
     for value in (row["minimum"], row["maximum"]):
         text = refusal(row["name"], value)
         assert text == "" or "must not be above" in text
@@ -94,7 +95,7 @@ def test_older_names(alias: str, name: str) -> None:
     wrong: Any = {name: "much"}
     with pytest.raises(ValueError, match=f"{name}: expected a whole number"):
         app.configure(**wrong)
-    assert app.limits[name] == 7  # what was set by the older name
+    assert app.limits[name] == 7  # the value set by the older name
     app.configure(**newer)
     assert (app.limits[alias], app.limits[name]) == (8, 8)
     with pytest.raises(ValueError, match=f"expected {name} or its older name {alias}, got both"):

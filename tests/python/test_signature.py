@@ -1,4 +1,4 @@
-"""Wrong handlers and routes are found when they are registered, with the handler's place and what was expected."""
+"""Wrong handlers and routes are found at registration. The error says where the handler is and what was expected."""
 
 import functools
 import inspect
@@ -443,7 +443,7 @@ async def of_bool(request: Any, id: bool) -> None: ...
         ("/{id:int}", of_int, None),
         ("/{id:int}", of_text, None),
         ("/{id:float}", of_float, None),
-        ("/{id:int}", of_float, None),  # which is what type checkers say
+        ("/{id:int}", of_float, None),  # type checkers accept an int here as well
         ("/{id:uuid}", of_uuid, None),
         ("/{id}", of_str, None),
         ("/{id:path}", lambda id: id, None),

@@ -1,4 +1,4 @@
-"""Tasks that belong to no connection: from where they start, how they end, what of them is logged."""
+"""Tasks that belong to no connection: where they may be started, how they end, and what is logged about them."""
 
 import asyncio
 import gc
@@ -66,7 +66,7 @@ async def test_it_ends_between_handlers_and_shutdown_functions() -> None:
 
 
 def room() -> tuple[ProAPI, list[Any]]:
-    """The first member's handler spawns what tells all."""
+    """Returns an application in which the first member's handler spawns a task that sends to all members."""
     app = ProAPI()
     members: list[WebSocketConnection] = []
     tasks: list[Any] = []
@@ -228,7 +228,7 @@ async def test_where_it_can_not_be_spawned(serve: Serve) -> None:
         assert "expected an event loop that serves" in outcomes[2]
         with pytest.raises(TypeError, match=r"got <function for_ever at .*>: call it"):
             app.spawn(for_ever)  # type: ignore[arg-type]
-        # Beside handlers, in the loop that serves.
+        # In the loop that serves, but outside of handlers.
         spawn = as_coroutine(lambda: app.spawn(for_ever(seen)))
         spawned = await asyncio.create_task(spawn, context=Context())
     assert spawned.cancelled()

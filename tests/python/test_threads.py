@@ -1,4 +1,4 @@
-"""Who holds threads holds up nobody but their own kind: sync handlers, and sync iterators of streams."""
+"""Sync handlers and sync iterators of streams that block threads delay only others of their own kind."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ WAIT_S = 10
 
 
 class Blocking:
-    """An application whose handlers and streams wait in their threads until they may go on."""
+    """An application whose handlers and streams block their threads until they may go on."""
 
     def __init__(self) -> None:
         self.app = ProAPI()
@@ -45,7 +45,8 @@ class Blocking:
 
 
 async def begin(port: int, path: str, blocking: Blocking) -> list["asyncio.Task[tuple[int, str, bytes]]"]:
-    """So many requests that one waits for a thread; once the others have theirs."""
+    """Starts one request more than there are threads. Returns once all threads are blocked, so that one request
+    waits."""
     tasks = [asyncio.create_task(http(port, "GET", path)) for _ in range(MAX_THREADS + 1)]
     for _ in range(MAX_THREADS):
         assert await asyncio.to_thread(blocking.blocked.acquire, timeout=WAIT_S)
@@ -53,7 +54,7 @@ async def begin(port: int, path: str, blocking: Blocking) -> list["asyncio.Task[
 
 
 async def ask_and_leave(port: int, head: str, body: str = "") -> None:
-    """By RST, once the request is in work: who only ends his side may still read."""
+    """Leaves by RST while the request is in progress: a client that only half-closes may still read."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{head}\r\nHost: localhost\r\n\r\n{body}".encode())
     await asyncio.sleep(0.01)
@@ -62,7 +63,7 @@ async def ask_and_leave(port: int, head: str, body: str = "") -> None:
 
 
 async def expect_tasks(count: int) -> None:
-    """Those of the others have ended."""
+    """Waits until at most ``count`` tasks are left."""
     async with asyncio.timeout(WAIT_S):
         while len(asyncio.all_tasks()) > count:
             await asyncio.sleep(0.01)

@@ -23,7 +23,7 @@ def test_two_signals_that_come_as_one_end_the_workers_too(options: str, programs
     with program.begin("/sleep/20"):
         program.process.send_signal(signal.SIGTERM)
         program.process.send_signal(signal.SIGINT)
-        assert program.end()[0] in (130, 143)  # which of the two is seen first is the kernel's affair
+        assert program.end()[0] in (130, 143)  # the kernel decides which of the two is seen first
 
 
 def test_what_ends_a_worker_is_told_and_its_exit_functions_run() -> None:
@@ -40,7 +40,7 @@ app.run(workers=2)
     assert status == 1
     assert "no database\n" in err
     assert "while it stopped" not in err
-    # The supervisor's and that worker's; the other may be told to stop before it has begun.
+    # Those of the supervisor and of that worker. The other worker may be told to stop before it has begun.
     assert (program.first_line + out).count("exit of one") >= 2
 
 
@@ -67,10 +67,10 @@ def test_a_dead_worker_is_replaced(programs: list[Program]) -> None:
 
 @promise("workers-are-replaced")
 def test_workers_that_die_young_are_no_fork_bomb(programs: list[Program]) -> None:
-    """However often they are asked to die, in four seconds they do it seven times at most."""
+    """However often the workers are asked to die, they do so at most seven times in four seconds."""
     program = Program("dict(workers=2)")
     programs.append(program)
-    observed_s, pause_s = 4, 0.02  # the pause is for those who would start workers
+    observed_s, pause_s = 4, 0.02  # the pause leaves time to start workers
     began = time.monotonic()
     while time.monotonic() - began < observed_s:
         with contextlib.suppress(OSError):
@@ -117,7 +117,7 @@ app.run(port=0, workers=2)
 
 
 def test_a_worker_that_fails_to_start_does_not_wait_for_ever_for_another(tmp_path: Path) -> None:
-    """The other one is killed after shutdown_timeout, as in every stop."""
+    """The other worker is killed after shutdown_timeout, as in every stop."""
     result = subprocess.run(
         [sys.executable, "-c", STARTS_BADLY, str(tmp_path / "first"), "0.1"],
         capture_output=True,
@@ -135,8 +135,8 @@ def test_a_signal_ends_a_start_that_has_failed(tmp_path: Path) -> None:
             assert process.stderr
             while not (found := re.match(r"KeyError: (\d+)", process.stderr.readline())):
                 assert process.poll() is None
-            with pytest.raises(ProcessLookupError):  # the supervisor knows of its end
-                for _ in range(500):  # nothing tells when a child has been waited for
+            with pytest.raises(ProcessLookupError):  # the supervisor has noticed the worker's end
+                for _ in range(500):  # there is no event for the wait that reaps a child
                     os.kill(int(found[1]), 0)
                     time.sleep(0.01)
             process.send_signal(signal.SIGINT)
@@ -163,8 +163,9 @@ app.run(port=0, workers=2)
 
 @promise("workers-are-replaced")
 def test_a_workers_own_child_does_not_hold_the_supervisor(tmp_path: Path) -> None:
-    """It has inherited the pipe by which the worker, dead before it served, would have said that it serves."""
-    with (tmp_path / "log").open("w") as log:  # a pipe would be the children's, too
+    """The child has inherited the pipe on which the worker, which died before it served, would have reported that it
+    serves."""
+    with (tmp_path / "log").open("w") as log:  # a file, because the children would inherit a pipe as well
         command = [sys.executable, "-c", FORKS_A_CHILD]
         with subprocess.Popen(command, stderr=log, start_new_session=True) as process:
             try:
@@ -207,7 +208,7 @@ def test_a_worker_that_can_not_be_started_anew_ends_no_other(programs: list[Prog
     deadline = time.monotonic() + 10
     after: set[int] = set()
     while time.monotonic() < deadline and len(after - {gone} | before) < 2:
-        with contextlib.suppress(OSError):  # connections that the dead one had taken in
+        with contextlib.suppress(OSError):  # connections that the dead worker had accepted
             after.add(int(program.get("/pid")))
     assert before < after
     program.process.send_signal(signal.SIGTERM)
@@ -217,7 +218,7 @@ def test_a_worker_that_can_not_be_started_anew_ends_no_other(programs: list[Prog
 
 
 def test_workers_that_stop_run_exit_functions(programs: list[Program]) -> None:
-    # By one write each: what print() writes to a pipe may come in pieces (PYTHONUNBUFFERED), those of others between.
+    # One write() each: with PYTHONUNBUFFERED, print() may write to a pipe in pieces, interleaved with those of others.
     text = "import atexit, os\natexit.register(lambda: os.write(1, b'exit of %d\\n' % os.getpid()))\n" + PROGRAM
     program = Program("dict(workers=2)", text)
     programs.append(program)
@@ -297,7 +298,7 @@ def test_a_workers_end_is_not_that_of_what_the_program_made_before(programs: lis
 
 
 def program_pid(program: Program) -> str:
-    with contextlib.suppress(OSError):  # of a connection that the one that ends had taken in
+    with contextlib.suppress(OSError):  # a connection that the ending worker had accepted
         return program.get("/pid")
     return ""
 
@@ -315,7 +316,7 @@ def test_what_an_exit_function_raises_is_said_and_no_more(programs: list[Program
 
 
 def test_a_signal_that_is_ignored_stays_so(programs: list[Program]) -> None:
-    """As SIGINT is in a job of a shell's background."""
+    """As SIGINT is in a background job of a shell."""
     text = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + GROUP
     program = Program("dict(workers=2)", text, has_own_group=True)
     programs.append(program)
@@ -328,7 +329,7 @@ def test_a_signal_that_is_ignored_stays_so(programs: list[Program]) -> None:
 
 @promise("workers-end-as-programs")
 def test_shutdown_functions_have_the_time_that_they_take(programs: list[Program]) -> None:
-    """Longer than a worker has that does not answer."""
+    """Longer than the time that a worker which does not answer gets."""
     program = Program("dict(workers=2)", POOLS.replace("sys.argv[1:]", "'long'"))
     programs.append(program)
     program.process.send_signal(signal.SIGTERM)
@@ -390,7 +391,8 @@ app.run(**eval(sys.argv[1]))
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("options", ["dict(workers=3)", "dict(workers=3, fast=True)"])
 def test_a_signal_to_the_whole_group_is_one_wish(options: str, number: int, programs: list[Program]) -> None:
-    """As service managers and terminals send it: to the workers, too, which their supervisor tells as well."""
+    """Service managers and terminals also send the signal to the workers, which then get it from the supervisor as
+    well."""
     program = Program(options, GROUP, has_own_group=True)
     programs.append(program)
     assert len({program.get("/pid") for _ in range(100)}) == 3  # all of them serve
@@ -413,7 +415,7 @@ def test_a_second_signal_to_the_whole_group_ends_it_at_once(programs: list[Progr
 
 @promise("second-signal")
 def test_a_second_signal_to_the_supervisor_ends_its_workers_at_once(programs: list[Program]) -> None:
-    """They have had none before: the first has reached them by their lifeline."""
+    """The workers have had no signal before: the first one reached them through their lifeline."""
     program = Program("dict(workers=2, shutdown_timeout=60)")
     programs.append(program)
     with program.begin("/sleep/20"):
