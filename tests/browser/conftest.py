@@ -1,4 +1,4 @@
-"""A real browser, and the programs it looks at: Chromium of the system, driven by Playwright."""
+"""A real browser, the system's Chromium driven by Playwright, and the programs that it visits."""
 
 import shutil
 import sys
@@ -9,7 +9,7 @@ import pytest
 from people import People
 from playwright.sync_api import Browser, sync_playwright
 
-# The processes under test are those of the system tests, and the documentation is read where it is tested.
+# The processes under test are those of the system tests. tests/contract reads the documentation.
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("system", "contract")]
 
 FLAGS = [
@@ -26,7 +26,7 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def start_browser() -> Iterator[Callable[..., Browser]]:
-    """``start_browser("--flag", ...)``"""
+    """``start_browser("--flag", ...)`` starts Chromium with more flags."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert executable, "no Chromium: scripts/setup.sh test installs it"
     with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""Those who look at pages."""
+"""Users who look at pages."""
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -6,7 +6,7 @@ TIMEOUT_MS = 15_000
 
 
 class People:
-    """Opens pages, each in a browser profile of its own, and keeps what went wrong in them."""
+    """Opens pages, each in its own browser profile, and collects the errors that occur in them."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser

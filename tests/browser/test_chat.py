@@ -1,4 +1,4 @@
-"""The chat example as people see it: two browsers, one server, in every way in which it can be served."""
+"""The chat example as its users see it: two browsers and one server, in every way to serve it."""
 
 import json
 import os
@@ -21,10 +21,10 @@ SCREENSHOT = ROOT / "docs" / "images" / "chat.png"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 SIDEWAYS = {**PHONE, "viewport": {"width": 844, "height": 390}}
 
-REMEMBERED = 256  # messages of a room
+REMEMBERED = 256  # the messages that a room remembers
 WHITE_SPACE = "".join(character for character in map(chr, range(sys.maxunicode)) if character.isspace())
 
-# chat.py runs in fast mode by itself; the same application in standard mode is run from outside.
+# chat.py itself runs in fast mode. For standard mode, this runs the same application.
 _STANDARD = f"import runpy; runpy.run_path({str(CHAT)!r})['app'].run()"
 
 Command = list[str | Path]
@@ -51,7 +51,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 
 class Chat:
-    """The server, which can die and come back on the same port."""
+    """The server. It can be killed and restarted on the same port."""
 
     def __init__(self, name: str) -> None:
         self._command = COMMANDS[name]
@@ -95,7 +95,7 @@ def messages(page: Page, name: str) -> Locator:
 
 
 def sent(page: Page) -> Locator:
-    """What one sees as said: one's own messages that were echoed, and the others'."""
+    """The messages that the page shows as sent: the user's own after their echo, and those of others."""
     return page.locator('[data-testid="message"][data-state="sent"] [data-testid="message-text"]')
 
 
@@ -108,7 +108,7 @@ def system_line(page: Page, text: str) -> Locator:
 
 
 class Member:
-    """One who is in a room without a page."""
+    """A member of a room without a page."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -118,14 +118,14 @@ class Member:
         self.connection.send(json.dumps({"type": "message", **fields}))
 
     def receive(self, *types: str) -> dict[str, Any]:
-        """The next of these types, whatever comes before it."""
+        """Returns the next message of one of these types, and skips the others."""
         while True:
             frame: dict[str, Any] = json.loads(self.connection.recv(TIMEOUT_MS / 1000))
             if frame["type"] in types:
                 return frame
 
     def ask(self, **fields: object) -> dict[str, Any]:
-        """Sends, and gives the answer."""
+        """Sends a message and returns the answer."""
         self.send(**fields)
         return self.receive("message", "error")
 
@@ -137,7 +137,8 @@ def member(chat: Chat, room: str, name: str) -> Iterator[Member]:
 
 
 def open_with_a_path_that_dies(people: People, url: str, lost: str) -> tuple[Page, Callable[[], None]]:
-    """The page, and what makes its first connection lose without a trace either what it says or what it is told."""
+    """Returns the page, and a function that makes its first connection silently lose what it sends or what it
+    receives."""
     page = people.open("about:blank")
     connections: list[WebSocketRoute] = []
     dead: list[str] = []
@@ -192,7 +193,7 @@ def test_rooms_do_not_hear_each_other(chat: Chat, people: People) -> None:
     say(grace, "Only cake here")
     expect(messages(grace, "Grace")).to_have_text(["Only cake here"])
 
-    # One goes over to the other, by name.
+    # One user moves to the other's room, by its name.
     grace.get_by_test_id("room-input").fill("engine-room")
     grace.get_by_test_id("room-input").press("Enter")
     be_connected(grace)
@@ -202,7 +203,7 @@ def test_rooms_do_not_hear_each_other(chat: Chat, people: People) -> None:
     expect(messages(grace, "Ada")).to_have_text(["Welcome"])
     expect(messages(ada, "Grace")).to_have_count(0)
 
-    # And on to a third, by its link: the first room sees it leave.
+    # Then she moves to a third room, by its link, and the first room sees her leave.
     grace.locator('[data-testid="room-link"][data-room="coffee"]').click()
     expect(system_line(ada, "Grace left")).to_have_count(1)
     expect(grace.get_by_test_id("user-count")).to_have_text("1 here")
@@ -226,7 +227,8 @@ def test_a_killed_server_comes_back(chat: Chat, people: People) -> None:
     be_connected(grace)
     expect(pending(ada)).to_have_count(0)
     say(ada, "After")
-    # Who came back second may have missed what the first one had waiting; neither message comes twice.
+    # The user who reconnects second may have missed the pending message of the first one. Neither message arrives
+    # twice.
     expect(messages(grace, "Ada").filter(has_text="After")).to_have_count(1)
     expect(messages(ada, "Ada")).to_have_text(["Before", "Meanwhile", "After"])
     say(grace, "Both here")
@@ -239,7 +241,7 @@ def test_a_message_typed_while_the_server_is_away_reaches_the_others(chat: Chat,
     ada = be_connected(people.open(chat.url("lobby", "Ada")))
     chat.kill()
     expect(ada.get_by_test_id("status")).to_have_attribute("data-state", "reconnecting")
-    # She is kept away until somebody is there to hear it.
+    # Ada is kept offline until someone is there to read her message.
     ada.context.set_offline(True)
     say(ada, "Is anybody there?")
     chat.restart()
@@ -256,11 +258,11 @@ def test_a_message_sent_again_is_told_once(chat: Chat) -> None:
             echo = ada.ask(text="Once", ref="r-1")
             assert (echo["text"], echo["echo"], echo["name"]) == ("Once", "r-1", "Ada")
             assert ada.ask(text="Once", ref="r-1") == echo
-        # Over another connection and by another name it is still the same message; in another room it is not.
+        # Over another connection and under another name it is still the same message, but not in another room.
         with member(chat, "lobby", "Augusta") as ada, member(chat, "elsewhere", "Augusta") as other:
             assert ada.ask(text="Once", ref="r-1") == echo
             assert other.ask(text="Once", ref="r-1")["name"] == "Augusta"
-            # Without a ref each is a message of its own.
+            # Without a ref, each is a separate message.
             for _ in range(2):
                 ada.ask(text="Twice")
             heard = [grace.receive("message") for _ in range(3)]
@@ -291,7 +293,7 @@ def test_what_is_no_message(chat: Chat) -> None:
             ada.connection.send(data)
             assert ada.receive("message", "error")["type"] == "error", data
 
-        # White space goes at the ends and stays inside. What only looks like it is text.
+        # White space is removed at the ends and kept inside. Characters that only look like it are text.
         assert ada.ask(text=f"{WHITE_SPACE}a{WHITE_SPACE}b{WHITE_SPACE}")["text"] == f"a{WHITE_SPACE}b"
         assert ada.ask(text="\u200b", ref="r" * 64)["text"] == "\u200b"
         assert ada.ask(text="\N{OGHAM LETTER BEITH}" * 4000)["type"] == "message"
@@ -330,7 +332,7 @@ def visit_another_room(ada: Page) -> str:
 @pytest.mark.parametrize("lost", ["said", "told"])
 @pytest.mark.parametrize("act", [change_name, visit_another_room])
 def test_a_dead_path_loses_nothing(chat: Chat, people: People, act: Callable[[Page], str], lost: str) -> None:
-    """Whoever says something on it and then takes another one has said it, once, to everybody in the room."""
+    """A message sent on it before the user changes to another path reaches everybody in the room exactly once."""
     grace = be_connected(people.open(chat.url("my room", "Grace")))
     ada, kill = open_with_a_path_that_dies(people, chat.url("my room", "Ada"), lost)
     kill()
@@ -376,7 +378,7 @@ def test_on_a_phone(chat: Chat, people: People) -> None:
     say(page, "From the bus")
     expect(messages(other, "Lin")).to_have_text(["From the bus"])
 
-    # Nothing sticks out at the side, and what one types into is in view.
+    # Nothing overflows horizontally, and the input is in view.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.get_by_test_id("composer-input")).to_be_in_viewport(ratio=1)
     expect(page.get_by_test_id("composer-send")).to_be_in_viewport(ratio=1)

@@ -1,7 +1,7 @@
-"""DNS rebinding with a real browser: a page of a foreign site whose name now leads to this machine.
+"""DNS rebinding with a real browser: a page of a foreign site whose name now resolves to this machine.
 
-To the browser the page is the server's own, so that it may read every answer. Nothing that it can do makes the server
-take it for a proxy's.
+For the browser, the page has the server's own origin and may read every answer. Nothing that the page can do makes the
+server take its requests for those of a proxy.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +57,8 @@ def server() -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def resolving_browser(start_browser: Callable[..., Browser]) -> Iterator[Browser]:
-    """It takes the foreign name for 127.0.0.1, and reaches that without asking, as most browsers do."""
+    """A browser that resolves the foreign name to 127.0.0.1 and, like most browsers, connects there without asking the
+    user."""
     browser = start_browser(
         f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1", "--disable-features=LocalNetworkAccessChecks"
     )
@@ -67,7 +68,7 @@ def resolving_browser(start_browser: Callable[..., Browser]) -> Iterator[Browser
 
 @pytest.fixture
 def page(resolving_browser: Browser, server: Process) -> Iterator[Page]:
-    """It has come from its own server; its name is ours from now on."""
+    """A page that was loaded from its own server, and whose name now resolves to ours."""
     page = resolving_browser.new_page()
     place = f"http://{FOREIGN}:{server.port}/"
     page.route(place, lambda route: route.fulfill(body="<title>Foreign</title>", content_type="text/html"))
@@ -91,9 +92,9 @@ def test_its_sockets_are_refused(page: Page) -> None:
 
 
 def test_the_servers_own_page_is_served(page: Page, server: Process) -> None:
-    """So that the others are refused for their host, and for nothing else."""
+    """Shows that the other requests are refused for their host and for no other reason."""
     page.goto(f"http://localhost:{server.port}/request")
     status, _ = page.evaluate(FETCH, OF_PROXIES)
     assert status == 200
-    assert page.evaluate(SOCKET) == 1006  # none of its subprotocols is chosen
+    assert page.evaluate(SOCKET) == 1006  # the server selects none of its subprotocols
     assert page.evaluate(SOCKET.replace(", ['Via', 'X-Forwarded-For']", "")) == "open"

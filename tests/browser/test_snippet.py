@@ -1,4 +1,4 @@
-"""The browser's side of the first example of the documentation, word for word, from pages of several origins."""
+"""The browser code of the first example of the documentation, unchanged, from pages of several origins."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def another_port(tmp_path: Path) -> Iterator[int]:
-    """A web server that has nothing to do with ours, with a page."""
+    """A web server that has nothing to do with ours, with one page."""
     (tmp_path / "index.html").write_text("<!doctype html><title>A page</title>")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path))) as server:
         thread = threading.Thread(target=server.serve_forever)
