@@ -1,7 +1,7 @@
-"""``@promise("close-order")``: the test holds that promise of the contract, contract/promises.json.
+"""``@promise("close-order")`` marks a test that verifies this promise of contract/promises.json.
 
-It changes nothing about how a test runs. ``pytestmark = promise(...)`` is for all tests of a file. docs/contract.md is
-generated from these markers; those of other languages are comments, see scripts/generate_contract.py.
+The marker does not change how the test runs. ``pytestmark = promise(...)`` marks all tests of a file. docs/contract.md
+is generated from these markers; in other languages they are comments, see scripts/generate_contract.py.
 """
 
 import pytest

@@ -1,11 +1,12 @@
-"""Which front ends are asked by the tests that tests/contract does not run once for each front end.
+"""Which front ends a test asks if tests/contract does not run it once for each front end.
 
-scripts/generate_contract.py reads this for docs/contract.md. ``ASKED``: the test talks to a running server of these
-front ends. ``SHARED``: the test calls code that these front ends share, without a server. The front ends have the names
-of tests/contract/front_ends.py.
+scripts/generate_contract.py reads this file for docs/contract.md. ``ASKED``: the test talks to a running server of
+these front ends. ``SHARED``: the test calls code that these front ends share, without a server. The names of the front
+ends are those of tests/contract/front_ends.py.
 
-A key is a folder, a file, or ``file::test``, relative to tests/; the longest key that fits a test decides. A key that
-fits nothing is an error, and so is a test with a promise that no key fits. Data only: nothing is imported here.
+A key is a folder, a file, or ``file::test``, relative to tests/. The longest key that matches a test decides. It is an
+error if a key matches nothing, or if no key matches a test with a promise. The file contains data only: nothing is
+imported here.
 """
 
 _MODES = "python python-uvloop python-fast"
