@@ -1,4 +1,4 @@
-// base/address: the text that logs and `app.run()` show.
+// base/address: addresses as text in logs and in the output of `app.run()`.
 #include "base/address.hpp"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ TEST(Address, PortsReachFrom0To65535) {
     EXPECT_EQ(to_string({"a", 65535}), "a:65535");
 }
 
-// RFC 3986 section 3.2.2: without them the port could not be told from the last group.
+// RFC 3986 section 3.2.2: without brackets the port could not be distinguished from the last group.
 TEST(Address, AnIpv6AddressStandsInBrackets) {
     EXPECT_EQ(to_string({"::1", 8000}), "[::1]:8000");
     EXPECT_EQ(to_string({"2001:db8::7", 443}), "[2001:db8::7]:443");

@@ -75,7 +75,8 @@ TEST(Descriptor, AReleasedOneStaysOpen) {
     EXPECT_FALSE(is_open(fd));
 }
 
-// The kernel gives the lowest free number to whoever opens next: a second close() would close a stranger's.
+// The kernel gives the lowest free number to the next open(), so a second close() would close somebody else's
+// descriptor.
 TEST(Descriptor, ASecondResetLeavesTheNumbersNextOwnerAlone) {
     Descriptor first(open_null());
     const int fd = first.get();

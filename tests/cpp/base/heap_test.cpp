@@ -1,5 +1,5 @@
-// base/heap: what glibc does with memory that is freed, seen by its own figures. The setting is for the whole process
-// and for good: each test looks at it in a process of its own.
+// base/heap: what glibc does with freed memory, measured by its own statistics. The setting is permanent and applies to
+// the whole process, so each test runs in its own process.
 #include "base/heap.hpp"
 
 #include <gtest/gtest.h>
@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::size_t mib = std::size_t{1024} * 1024;
 
-// Whether a block of that size is given back to the kernel when it is freed.
+// Whether free() returns a block of that size to the kernel.
 bool is_given_back(std::size_t size) {
-    void* volatile block = std::malloc(size);  // volatile: or the compiler leaves both calls out
+    void* volatile block = std::malloc(size);  // volatile, so that the compiler keeps both calls
     const struct mallinfo2 used = mallinfo2();
     std::free(block);
     const struct mallinfo2 freed = mallinfo2();
@@ -29,7 +29,7 @@ protected:
         if (mallinfo2().uordblks == 0) GTEST_SKIP() << "a sanitizer has taken malloc's place";
         for (const char* name : {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"})
             ::unsetenv(name);
-        GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process that has run nothing else
+        GTEST_FLAG_SET(death_test_style, "threadsafe");  // runs each check in a new process
     }
 };
 

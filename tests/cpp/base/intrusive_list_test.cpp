@@ -1,4 +1,4 @@
-// base/intrusive_list: order, and that an element leaves its list by itself.
+// base/intrusive_list: order, and elements that remove themselves from their list.
 #include "base/intrusive_list.hpp"
 
 #include <gtest/gtest.h>

@@ -63,7 +63,7 @@ TEST(IntrusivePtr, AReferenceToTheBaseDeletesTheWhole) {
     EXPECT_EQ(alive, 0);
 }
 
-// A raw pointer comes back from C interfaces: the count is in the object, so that it can be held again.
+// C interfaces return raw pointers. The count is in the object, so a raw pointer can be held again.
 TEST(IntrusivePtr, ARawPointerToAHeldObjectSharesItsCount) {
     int alive = 0;
     IntrusivePtr<Counted> first(new Counted(alive));

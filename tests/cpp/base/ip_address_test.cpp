@@ -1,4 +1,4 @@
-// base/ip_address against the C library's inet_pton, which is the judge.
+// base/ip_address, compared with the C library's inet_pton().
 #include "base/ip_address.hpp"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-// base/mask against the RFC's words (section 5.3) and against its example (section 5.7).
+// base/mask, compared with the definition (RFC 6455 section 5.3) and the example (section 5.7).
 #include "base/mask.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ TEST(Mask, AgreesWithTheScalarOneAtEveryLengthOffsetAndAddress) {
     for (std::size_t length = 0; length <= 200; ++length) {
         for (std::size_t offset = 0; offset < 9; ++offset) {
             for (std::size_t address = 0; address < 9; ++address) {
-                // Octets around the piece must stay as they are.
+                // Octets around the piece must not change.
                 const std::vector<std::uint8_t> original = random.octets(address + length + 16);
                 std::vector<std::uint8_t> fast = original;
                 std::vector<std::uint8_t> plain = original;

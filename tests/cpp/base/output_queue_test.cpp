@@ -1,4 +1,4 @@
-// base/output_queue: order, sharing, and that what gather() has shown stays where it is.
+// base/output_queue: order, sharing, and pieces that stay in place after gather() has returned them.
 #include "base/output_queue.hpp"
 
 #include <gtest/gtest.h>
@@ -161,7 +161,7 @@ TEST(OutputQueue, WhatWasPreparedTakesWhatFollows) {
     EXPECT_EQ(contents(queue), "before ");
     queue.append(std::string_view(large).substr(0, 10));
     queue.append(std::string_view(large).substr(10));
-    queue.drop_prepared();  // it is used
+    queue.drop_prepared();  // it is in use
     EXPECT_EQ(contents(queue), "before " + large);
 }
 

@@ -1,4 +1,4 @@
-// A value or an error, and texts with places to fill in.
+// base/result: a value or an error, and error texts with placeholders.
 #include "base/result.hpp"
 
 #include <gtest/gtest.h>

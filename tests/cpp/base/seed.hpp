@@ -1,5 +1,4 @@
-// The random source of a test: another run another seed, printed so that a failure can be seen again with
-// PROAPI_TEST_SEED=<seed>.
+// The random source of a test. Each run uses another seed, which is printed; PROAPI_TEST_SEED=<seed> repeats a failure.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,7 +22,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
-    // One of `low`..`high`, both included.
+    // Returns a number from `low` to `high`, both included.
     std::size_t between(std::size_t low, std::size_t high) {
         return std::uniform_int_distribution<std::size_t>{low, high}(engine_);
     }

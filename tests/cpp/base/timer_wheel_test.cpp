@@ -1,4 +1,4 @@
-// The wheel against a plain sorted list of deadlines, and the rules of its interface.
+// base/timer_wheel, compared with a sorted list of deadlines; and the rules of its interface.
 #include "base/timer_wheel.hpp"
 
 #include <gtest/gtest.h>
@@ -108,7 +108,7 @@ TEST(TimerWheel, AgreesWithASortedListOverRandomHistories) {
     std::vector<int> fired;
     std::vector<std::unique_ptr<Alarm>> alarms;
     for (int id = 0; id < 200; ++id) alarms.push_back(std::make_unique<Alarm>(fired, id));
-    std::map<int, std::uint64_t> running;  // by id
+    std::map<int, std::uint64_t> running;  // deadlines by id
     std::uint64_t now = 0;
     for (int step = 0; step < 20'000; ++step) {
         const int id = static_cast<int>(random() % alarms.size());

@@ -1,5 +1,5 @@
-// base/utf8 against RFC 3629 section 4, written once more here as plainly as possible, and its incremental form
-// against the whole one under random cuts.
+// base/utf8, compared with a plain implementation of RFC 3629 section 4, and its incremental form with the whole one
+// under random cuts.
 #include "base/utf8.hpp"
 
 #include <gtest/gtest.h>
@@ -16,8 +16,8 @@ namespace {
 
 using Octets = std::vector<std::uint8_t>;
 
-// The code point of a sequence judged by value: what RFC 3629 section 3 says, without its table of ranges.
-// Gives the sequence's length; nothing if it is none.
+// Returns the length of the first character, or nothing if it is invalid. Judges the code point by its value (RFC 3629
+// section 3), without a table of ranges.
 std::optional<std::size_t> character_octets(Bytes text) {
     const std::uint8_t lead = text[0];
     const std::size_t size = lead < 0x80 ? 1 : (lead & 0xE0) == 0xC0 ? 2 : (lead & 0xF0) == 0xE0 ? 3 : 4;
@@ -44,7 +44,7 @@ bool is_valid_plainly(Bytes text) {
     return true;
 }
 
-// Whether some valid text begins with `text`: some ending of at most three octets makes it valid.
+// Whether `text` is the beginning of a valid text, that is, whether up to three more octets make it valid.
 bool can_be_completed(Bytes text) {
     Octets longer{text.begin(), text.end()};
     if (is_valid_plainly(longer)) return true;
@@ -59,7 +59,7 @@ bool can_be_completed(Bytes text) {
     return false;
 }
 
-// Random octets that are mostly text, so that failures lie deep.
+// Random octets that are mostly text, so that errors are not at the start.
 Octets random_text(tests::Random& random, std::size_t characters) {
     static const std::array<std::string_view, 10> pieces{
         "a", "z", "é", "ß", "水", "€", "\xed\x9f\xbf", "😀", "\xf4\x8f\xbf\xbf", " "};
@@ -77,7 +77,7 @@ TEST(Utf8, JudgesEverySequenceOfUpToThreeOctets) {
     for (std::uint32_t value = 0; value < 0x1000000; ++value) {
         const std::array<std::uint8_t, 3> text{static_cast<std::uint8_t>(value >> 16),
                                                static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
-        // The third octet matters in steps: its classes are bounded by these.
+        // Only these values of the third octet matter: they bound its classes.
         if ((value & 0x0F) != 0 && (value & 0x0F) != 0x0F) continue;
         Utf8Validator validator;
         const bool fed = validator.feed(text);
