@@ -1,4 +1,4 @@
-// What tests of this layer share: both ways to the kernel, and two ends that are connected.
+// Shared by the tests of this layer: both ways to make system calls, and two connected ends.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 namespace proapi::net {
 
-// As parameters: with the calls of many given to the kernel together (where it has io_uring), and one by one.
+// Test parameters: system calls given to the kernel in batches (if it has io_uring), or one by one.
 inline const auto every_backend = ::testing::Values(IoSubmitter::Backend::automatic, IoSubmitter::Backend::direct);
 inline std::string name_of(const ::testing::TestParamInfo<IoSubmitter::Backend>& backend) {
     return backend.param == IoSubmitter::Backend::direct ? "Direct" : "Automatic";
@@ -28,7 +28,7 @@ struct SocketPair {
     base::Descriptor ours, theirs;
 };
 
-// Two ends of a TCP connection: a socket pair knows neither RST nor acknowledgements.
+// Two ends of a TCP connection. Unlike a socket pair, it has RST and acknowledgements.
 struct TcpPair {
     TcpPair() {
         const base::Descriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
@@ -44,7 +44,7 @@ struct TcpPair {
         EXPECT_EQ(::connect(theirs.get(), generic, length), 0);
         ours = base::Descriptor(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
     }
-    // Closing sends RST.
+    // Closes with RST.
     void reset_theirs() {
         const linger hard{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);

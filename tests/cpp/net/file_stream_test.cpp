@@ -1,5 +1,5 @@
-// Files are read in order, at once where the kernel has them in its cache, and by a thread where it has not: the loop
-// does not wait for a disk.
+// Files are read in order: at once if they are in the kernel's cache, otherwise by a thread, so that the loop never
+// waits for a disk.
 // promise: slow-disks
 #include "net/file_stream.hpp"
 
@@ -21,7 +21,8 @@ namespace {
 using tests::slow_disk;
 
 std::shared_ptr<const base::Descriptor> file_of(std::string_view octets) {
-    char name[] = "/var/tmp/file_stream_test.XXXXXX";  // of a file system that can tell, or the tests say that it can't
+    // Not in /tmp, which may be a tmpfs: there, EOPNOTSUPP means that the file is in memory and needs no thread.
+    char name[] = "/var/tmp/file_stream_test.XXXXXX";
     auto file = std::make_shared<const base::Descriptor>(::mkstemp(name));
     ::unlink(name);
     EXPECT_EQ(::write(file->get(), octets.data(), octets.size()), static_cast<ssize_t>(octets.size()));
@@ -47,14 +48,14 @@ protected:
         later = std::string(base::as_text(read.octets.bytes()));
         error = read.error;
     }
-    // For what a thread reads.
+    // Waits for the result of a thread's read.
     void wait() {
         EXPECT_TRUE(tests::soon([&] {
             reactor->turn(Duration(10));
             return later.has_value();
         }));
     }
-    // What a read gives, now or after some turns; "": the end.
+    // Returns the result of a read, which may take several turns; "" at the end or after an error.
     std::string next(FileStream& stream, std::size_t most_bytes) {
         later.reset();
         error = 0;
@@ -84,14 +85,14 @@ TEST_F(FileStreams, WhatIsInTheCacheComesAtOnce) {
     EXPECT_EQ(next(stream, 4), "2345");
     EXPECT_TRUE(was_at_once);
     EXPECT_EQ(stream.remaining(), 3U);
-    EXPECT_EQ(next(stream, 4), "678");  // no more than was asked for at the start
+    EXPECT_EQ(next(stream, 4), "678");  // no more than was requested at the start
     EXPECT_TRUE(was_at_once);
     EXPECT_EQ(stream.remaining(), 0U);
     EXPECT_EQ(slow_disk.begun(), begun);
 }
 
 TEST_F(FileStreams, TheRestIsReadByAThread) {
-    // Not in the cache; not known, as on file systems that can't tell; an old kernel.
+    // Not in the cache; not known, because the file system can't tell; an old kernel.
     for (const int why : {EAGAIN, EOPNOTSUPP, ENOSYS}) {
         slow_disk.error_at_once = why;
         FileStream stream(*threads, file_of("0123456789"), 0, 10, *this);
@@ -106,7 +107,7 @@ TEST_F(FileStreams, AnEndThatWasNotWaitedForIsNotBelieved) {
     slow_disk.gives_nothing_at_once = true;
     FileStream stream(*threads, file_of("0123"), 0, 8, *this);
     EXPECT_EQ(next(stream, 8), "0123");
-    EXPECT_EQ(next(stream, 8), "");  // it is four octets shorter than was said
+    EXPECT_EQ(next(stream, 8), "");  // the file is four octets shorter than announced
     EXPECT_EQ(error, 0);
     EXPECT_EQ(stream.remaining(), 4U);
 }
@@ -119,7 +120,7 @@ TEST_F(FileStreams, AnErrorIsTold) {
     EXPECT_EQ(stream.remaining(), 4U);
 }
 
-// A filter of system calls, say, knows the usual read and not the one that must not wait.
+// For example, a seccomp filter that allows the ordinary read but not the nonblocking one.
 TEST_F(FileStreams, WhatRefusesToTellDoesNotDecide) {
     for (const int why : {EPERM, EINVAL, EIO}) {
         slow_disk.error_at_once = why;
@@ -155,10 +156,10 @@ TEST_F(FileStreams, TheLoopGoesOnWhileADiskIsSlow) {
     EXPECT_EQ(later, "0123");
 }
 
-// Neither the stream's end nor the threads' waits for a disk that hangs; what it gives at last finds nobody.
+// Neither the end of the stream nor that of the threads waits for a disk that hangs. The late result is discarded.
 TEST_F(FileStreams, EndWhileADiskHangs) {
     slow_disk.hold();
-    std::thread([] {}).join();  // ThreadSanitizer has a thread of its own from the first on
+    std::thread([] {}).join();  // ThreadSanitizer starts its own thread with the first one
     const std::size_t threads_before = threads_of_this_process();
     const int begun = slow_disk.begun(), ended = slow_disk.ended();
     const auto file = file_of("0123");
@@ -177,12 +178,12 @@ TEST_F(FileStreams, EndWhileADiskHangs) {
     EXPECT_FALSE(later);
 }
 
-// More files than there are threads: one that is given up before its turn is let go at once, and not read at all.
+// More reads than threads: if a stream is destroyed before its turn, its file is released at once and never read.
 TEST_F(FileStreams, WhatNobodyWaitsForIsNotRead) {
     slow_disk.hold();
     const int begun = slow_disk.begun();
     const auto file = file_of("0123");
-    constexpr int of_one_device = 2;  // at once
+    constexpr int of_one_device = 2;  // reads at the same time
     {
         std::vector<std::unique_ptr<FileStream>> streams;
         for (int i = 0; i < 10; ++i) {
@@ -199,7 +200,7 @@ TEST_F(FileStreams, WhatNobodyWaitsForIsNotRead) {
     EXPECT_EQ(slow_disk.begun(), begun + of_one_device + 1);
 }
 
-// One file system that hangs does not hold up another one.
+// A file system that hangs does not delay another one.
 TEST_F(FileStreams, AnotherDeviceHasThreadsOfItsOwn) {
     slow_disk.hold();
     const int begun = slow_disk.begun();

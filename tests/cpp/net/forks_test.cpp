@@ -1,4 +1,4 @@
-// What a forked child has of its parent's sockets.
+// net/forks: which of its parent's sockets a forked child has.
 #include "net/forks.hpp"
 
 #include <dirent.h>
@@ -27,7 +27,7 @@ bool is_socket(int descriptor) {
     return ::fstat(descriptor, &found) == 0 && S_ISSOCK(found.st_mode);
 }
 
-// The exit status of a child that calls it.
+// Returns the exit status of a child that runs `call`.
 template <class IoRequest>
 int status_of_child(IoRequest call) {
     const pid_t child = ::fork();
@@ -43,7 +43,7 @@ TEST(Forks, AChildHasNoneOfTheSocketsThatAreKeptFromIt) {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
     keep_from_children(ends[0]);
     const int before = open_descriptors();
-    // Its number stays taken, and nothing else is open.
+    // The child has the descriptor number, but not as a socket, and no additional descriptors.
     EXPECT_EQ(status_of_child([&] { return is_socket(ends[0]) + 2 * is_socket(ends[1]); }), 2);
     EXPECT_EQ(status_of_child([&] { return open_descriptors() - before; }), 0);
     end_keeping(ends[0]);

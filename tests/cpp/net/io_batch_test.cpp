@@ -1,5 +1,5 @@
-// Calls given to the kernel together do what they do one by one; queued calls are told of once, whatever happens
-// between.
+// Calls that are given to the kernel together have the same results as single calls. A queued call is reported once,
+// whatever happens before.
 #include "net/io_batch.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Listeners: what accepted sockets come with, and newcomers when no descriptor is left.
+// Listeners: the options of accepted sockets, and new connections when no descriptor is left.
 #include "net/listener.hpp"
 
 #include <gtest/gtest.h>
@@ -45,7 +45,7 @@ protected:
         EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length), 0);
         return client;
     }
-    // Turns until `done`, each of which waits for an event.
+    // Runs turns until `done`. Each turn waits for an event.
     template <class Done>
     void turn_until(Done done) {
         for (int turns = 0; !done() && turns < 1000; ++turns) reactor.turn(Duration(5000));
@@ -76,7 +76,7 @@ TEST_F(ListenerTest, APeerThatVanishesIsProbedFor) {
     EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), 4);
 }
 
-// No descriptor is left beyond those that are open.
+// Lowers the limit, so that no further descriptor can be opened.
 class WithoutDescriptors {
 public:
     WithoutDescriptors() {
@@ -120,10 +120,11 @@ TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
     EXPECT_EQ(handler.refused, 0);
 }
 
-// As where another process takes it: no more than one is given up for a newcomer.
+// As if another process took the released descriptor: at most one is released for a new connection.
 TEST_F(ListenerTest, WithoutADescriptorThoughOneWasGivenUpTheNewcomerIsTold) {
     const base::Descriptor first = connect();
-    turn_until([&] { return handler.accepts == 1; });  // what the sanitizers need descriptors for has been done
+    // Afterwards the sanitizers have opened the descriptors that they need.
+    turn_until([&] { return handler.accepts == 1; });
     handler.gives_in_vain = true;
     const base::Descriptor client = connect();
     {

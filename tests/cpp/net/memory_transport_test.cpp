@@ -1,5 +1,5 @@
-// How an end in memory can be made to behave: small buffers, short reads and writes, failures. What it has in common
-// with the other transports is in transport_test.cpp.
+// The configurable behaviour of an end in memory: small buffers, short reads and writes, failures. The behaviour that
+// all transports share is tested in transport_test.cpp.
 #include "net/memory_transport.hpp"
 
 #include <gtest/gtest.h>

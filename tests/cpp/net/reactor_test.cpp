@@ -1,4 +1,4 @@
-// The reactor's turn: the order of its parts, posting from other threads, timers, and driven by another loop.
+// The reactor: the order within a turn, functions posted by other threads, timers, and turns driven by another loop.
 #include "net/reactor.hpp"
 
 #include <gtest/gtest.h>
@@ -66,7 +66,7 @@ TEST(Reactor, AnExceptionThatLeavesATurnCostsNobodyElseTheirs) {
     EXPECT_TRUE(reactor.has_work());
     reactor.turn(Duration(0));
     EXPECT_EQ(count, 1);
-    reactor.at_turn_end(counts);  // outside of a turn again
+    reactor.at_turn_end(counts);  // called outside of a turn again
     EXPECT_EQ(asked, 2);
 }
 
@@ -110,7 +110,7 @@ TEST(Reactor, ATurnInsideOfATurnIsRefused) {
     EXPECT_FALSE(reactor.is_in_turn());
 }
 
-// What comes back from a callback in a child ends there, whichever of the turn's parts has called it.
+// A child that returns from a callback ends there, whichever part of the turn has called it.
 class ReactorFork : public ::testing::TestWithParam<const char*> {};
 
 // promise: forked-child-ends

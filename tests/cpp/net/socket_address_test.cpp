@@ -1,4 +1,4 @@
-// The kernel's addresses as text and back, and what names stand for.
+// Socket addresses as text and back, and the resolution of names.
 #include "net/socket_address.hpp"
 
 #include <gtest/gtest.h>
@@ -55,7 +55,7 @@ TEST(SocketAddress, LocalhostIsALoopbackAddress) {
     }));
 }
 
-// A label of more than 63 octets is refused before any name server is asked.
+// A label of more than 63 octets is refused without asking a name server.
 TEST(SocketAddress, AHostThatNamesNothingIsRefusedWithTheReason) {
     const auto found = resolve(std::string(300, 'a'), 80);
     ASSERT_FALSE(found);
@@ -63,7 +63,7 @@ TEST(SocketAddress, AHostThatNamesNothingIsRefusedWithTheReason) {
     EXPECT_STREQ(found.error().category().name(), "getaddrinfo");
 }
 
-// Of a peer over a UNIX socket there is no host to show.
+// A peer over a UNIX socket has no host to show.
 TEST(SocketAddress, AnotherFamilyHasNoAddress) {
     SocketAddress address;
     EXPECT_EQ(address.address(), base::Address{});

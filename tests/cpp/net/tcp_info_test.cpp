@@ -1,4 +1,4 @@
-// What the peer's kernel has acknowledged: the measure of whether a slow client still takes anything.
+// The octets that the peer's kernel has acknowledged, which show whether a slow client still takes anything.
 #include "net/tcp_info.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 namespace proapi::net {
 namespace {
 
-// An acknowledgement may wait for some milliseconds; nothing tells of it.
+// An acknowledgement may be delayed by some milliseconds, and no event reports it.
 void wait_until_delivered(int socket, std::uint64_t count) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (delivered_octets(socket) < count && std::chrono::steady_clock::now() < deadline)

@@ -1,5 +1,5 @@
-// TCP's transport over a socket pair: completed reads and writes, pauses, ends, and fairness between two; with the
-// calls of many given to the kernel together, and one by one.
+// The transport over a TCP connection: completed reads and writes, pauses, ends, and fairness between two, with system
+// calls given to the kernel in batches and one by one.
 #include "net/tcp_transport.hpp"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ protected:
     void peer_sends(std::string_view text) {
         ASSERT_EQ(::write(peer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
     }
-    // Turns until `done`, each of which waits for an event.
+    // Runs turns until `done`. Each turn waits for an event.
     void turn_until(const std::function<bool()>& done) {
         for (int turns = 0; !done(); ++turns) {
             ASSERT_LT(turns, 10'000);
@@ -216,7 +216,7 @@ TEST_P(TcpTransportTest, AHotOneLeavesTheOthersTheirTurn) {
     EXPECT_LE(handler.reads, 3) << "one read of each a turn";
 }
 
-// Two transports that have something to read in one turn: both are read before the first is handed over.
+// Two transports that can read in the same turn: both are read before the data of the first is handed over.
 class TwoTransports : public TcpTransportTest {
 protected:
     TwoTransports() {
@@ -295,7 +295,7 @@ TEST_P(TwoTransports, MoreThanTheBufferHoldsComesWhole) {
     EXPECT_EQ(other_handler.received, big);
 }
 
-// Some transports that write at one turn's end, as connections do.
+// Transports that write at the end of one turn, as connections do.
 struct Writer final : TransportRecorder, TurnEndHook {
     Writer(Reactor& of, base::Descriptor socket) : transport(of, std::move(socket)) { transport.start(*this); }
     void on_turn_end() override {
@@ -369,7 +369,7 @@ TEST_P(ManyTransports, OneThatFailsFailsAlone) {
 
 TEST_P(ManyTransports, OneWhosePeerHasNoRoomWaitsForIt) {
     writers[1]->text = std::string(8 * 1024 * 1024, 'x');
-    all_write();  // a part of it fits
+    all_write();  // only a part of it fits
     ASSERT_EQ(writers[1]->done.size(), 1U);
     ASSERT_GT(writers[1]->done[0].written, 0U);
     all_write();

@@ -1,4 +1,5 @@
-// The pool of threads for what may block: how many jobs run, and what becomes of those that wait when it ends.
+// The pool of threads for blocking jobs: how many jobs run at once, and what happens to waiting jobs when the pool
+// ends.
 #include "net/thread_pool.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@ void wait_until_idle(const ThreadPool& pool) {
     while (pool.busy() > 0) std::this_thread::yield();
 }
 
-// A job that runs until it is let go.
+// A job that runs until it is released.
 class Blocker {
 public:
     explicit Blocker(ThreadPool& pool) {
@@ -50,7 +51,7 @@ private:
 
 TEST(ThreadPool, JobsRunBesideEachOtherUpToItsMaximum) {
     ThreadPool pool(3);
-    std::latch all(3);  // each waits for the others
+    std::latch all(3);  // each job waits for the others
     for (int i = 0; i < 3; ++i) pool.run([&] { all.arrive_and_wait(); });
     all.wait();
     wait_until_idle(pool);
@@ -79,7 +80,7 @@ TEST(ThreadPool, MoreJobsThanThreadsWaitForOne) {
 
 TEST(ThreadPool, JobsBeginInTheirOrder) {
     ThreadPool pool(1);
-    std::vector<int> order;  // of the one thread; read when it is idle
+    std::vector<int> order;  // written by the only thread; read when the pool is idle
     {
         const Blocker blocker(pool);
         for (int i = 0; i < 10; ++i) pool.run([&order, i] { order.push_back(i); });
@@ -122,7 +123,7 @@ TEST(ThreadPool, AClosedPoolRunsNothing) {
     EXPECT_EQ(*held, 0);
 }
 
-// A job may be the last that holds its pool's owner.
+// The last owner of a pool may be one of its own jobs.
 TEST(ThreadPool, AJobOutlivesItsPool) {
     std::promise<void> may_end;
     auto ended = std::make_shared<std::promise<void>>();

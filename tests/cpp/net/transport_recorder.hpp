@@ -1,4 +1,4 @@
-// A transport's handler that writes down what is reported to it.
+// A transport's handler that records the calls made to it.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// What every transport promises, over TCP and in memory: reads, writes, pauses, the half-close, ends and losses.
+// The behaviour that all transports share, tested over TCP and in memory: reads, writes, pauses, the half-close, ends
+// and losses.
 #include "net/transport.hpp"
 
 #include <fcntl.h>
@@ -36,7 +37,7 @@ protected:
         theirs->start(their_handler);
     }
 
-    // Turns until `done`, each of which waits for an event.
+    // Runs turns until `done`. Each turn waits for an event.
     void turn_until(const std::function<bool()>& done) {
         for (int turns = 0; !done(); ++turns) {
             ASSERT_LT(turns, 10'000);
@@ -52,7 +53,7 @@ protected:
         return transport.write({&octets, 1});
     }
     void they_write(std::string_view text) { ASSERT_EQ(write(*theirs, text).written, text.size()); }
-    // Writes until there is no more room; returns how many octets were taken.
+    // Writes until there is no more room. Returns how many octets were taken.
     std::size_t fill(Transport& transport) {
         std::size_t written = 0;
         while (true) {
@@ -103,7 +104,7 @@ TEST_P(TransportTest, APauseLosesNothing) {
 }
 
 TEST_P(TransportTest, ReadsOnceATurn) {
-    reactor.turn(Duration(0));  // the first turn counts as one after a stall, and looks twice
+    reactor.turn(Duration(0));  // the first turn counts as one after a stall, and checks twice
     ours->start_reading();
     std::size_t sent = write(*theirs, much).written;
     while (sent < much.size() || our_handler.received.size() < much.size()) {
