@@ -1,4 +1,4 @@
-// The lines of the access log, in both formats, of requests as they may come.
+// The lines of the access log in both formats, for requests of all kinds.
 #include "service/access_log.hpp"
 
 #include <gtest/gtest.h>

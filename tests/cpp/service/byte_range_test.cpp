@@ -1,4 +1,4 @@
-// Range fields: what each asks of files of several sizes.
+// Range fields, and the range that each of them selects in files of several sizes.
 #include "service/byte_range.hpp"
 
 #include <gtest/gtest.h>

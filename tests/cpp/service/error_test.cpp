@@ -1,4 +1,4 @@
-// The table of what an application may do wrong: kinds and texts.
+// The table of an application's possible errors: kinds and texts.
 #include "service/error.hpp"
 
 #include <gtest/gtest.h>

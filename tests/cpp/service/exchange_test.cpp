@@ -1,4 +1,4 @@
-// One request and its response without a socket: the order of its parts, both ways.
+// A request and its response without a socket: the order of their parts in both directions.
 #include "service/exchange.hpp"
 
 #include <gtest/gtest.h>

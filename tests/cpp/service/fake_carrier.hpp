@@ -1,4 +1,4 @@
-// A carrier of exchanges without a socket: it writes down what it is told, and the test plays the client.
+// A carrier of exchanges without a socket: it records the calls made to it, and the test plays the client.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace proapi::service::test {
 
 class FakeCarrier final : public ExchangeTransport, public WebSocketTransport {
 public:
-    // The exchange of `request`, carried by this.
+    // Returns an exchange of `request` that this carrier carries.
     base::IntrusivePtr<Exchange> open(RequestInfo request, Exchange::Body with = Exchange::Body::none) {
         exchange = base::IntrusivePtr<Exchange>(new Exchange(std::move(request), with, *this, 64, 16));
         return exchange;
@@ -61,7 +61,7 @@ public:
 
     base::IntrusivePtr<Exchange> exchange;
     base::IntrusivePtr<WebSocket> websocket;
-    // What it is told.
+    // What the exchange has told it.
     int status = 0;
     http::Headers headers;
     std::optional<std::uint64_t> content_length, body_limit;
@@ -85,7 +85,7 @@ public:
     return request;
 }
 
-// Time stands still unless the test lets it pass.
+// A clock that stands still unless the test advances it.
 struct FakeClock final : Clock {
     [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept override {
         return std::chrono::steady_clock::time_point(passed);

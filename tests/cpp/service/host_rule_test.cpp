@@ -1,4 +1,5 @@
-// The Host rule, row by row: for which hosts a server answers, by where it listens, what is listed and who asks.
+// The Host rule, row by row: which hosts a server answers for, depending on where it listens, what is listed, and what
+// arrives.
 // promise: hosts
 #include "service/host_rule.hpp"
 
@@ -116,7 +117,7 @@ TEST(HostRule, HostsOfListedOriginsAreServed) {
         EXPECT_TRUE(is_served(host, site, request_from_network)) << host;
 }
 
-// A page can write X-Forwarded-For into a fetch(), never Via; into a WebSocket's handshake neither.
+// A page can set X-Forwarded-For in a fetch(), but never Via; in a WebSocket's handshake it can set neither.
 TEST(HostRule, AProxyIsBelievedWhereNoPageCanHaveWrittenWhatItSays) {
     const auto is_served_with = [](const char* field, const Site& site, Arrival arrival) {
         http::RequestHead head = head_of("site.example");

@@ -1,4 +1,4 @@
-// service/log: what a peer sent can neither forge a line of the log nor reach the terminal that shows it.
+// service/log: a peer's octets can neither forge a line of the log nor control the terminal that shows it.
 #include "service/log.hpp"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ TEST(Log, AnEscapeSequenceDoesNotReachTheTerminal) {
               "\\xc2\\x9b2J");
 }
 
-// A peer that writes an escape itself is told from one that sent the octet.
+// So a peer that sends the text of an escape is distinguished from one that sends the octet.
 TEST(Log, ABackslashIsEscapedToo) {
     EXPECT_EQ(escape_for_log("\\x0a"), "\\x5cx0a");
     EXPECT_NE(escape_for_log("\\x0a"), escape_for_log("\n"));

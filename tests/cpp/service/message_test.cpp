@@ -1,4 +1,4 @@
-// A shared message: the octets of its frame, and what is in it.
+// A shared message: the octets of its frame, and its content.
 #include "service/message.hpp"
 
 #include <gtest/gtest.h>

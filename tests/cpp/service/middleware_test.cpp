@@ -31,7 +31,7 @@ private:
     Lines& lines_;
 };
 
-// Answers by itself, or later.
+// Answers the exchange itself, passes it on, or does so later.
 class Gate final : public Middleware {
 public:
     void open(base::IntrusivePtr<Exchange> exchange, const Next& next) const override {

@@ -1,4 +1,4 @@
-// What observers are told, of requests and of WebSockets, and when.
+// What observers are told about requests and WebSockets, and when.
 #include "service/observer.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ using test::FakeClock;
 using test::request_of;
 using namespace std::chrono_literals;
 
-// One line for each call.
+// Records one line for each call.
 struct Recorder final : Observer {
     void on_request(const RequestRecord& record) noexcept override {
         lines.push_back("request " + record.request.head.target + " on '" + std::string(record.route) + "' " +

@@ -1,4 +1,4 @@
-// The Origin rule, row by row: who passes, who does not, and that the refusal names the setting.
+// The Origin rule, row by row: which origins pass, which do not, and refusals that name the setting.
 #include "service/origin.hpp"
 
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@ using List = std::vector<std::string>;
 
 struct OriginRow {
     const char* host;
-    const char* origin;  // null: none
-    List allowed;        // by the route and, unless said otherwise, by the application
+    const char* origin;  // null: there is none
+    List allowed;        // by the route and, unless of_application says otherwise, by the application
     Verdict verdict;
     Reach reach = Reach::loopback;
     List of_application = {};
@@ -133,7 +133,7 @@ TEST(Origin, TheExceptionForDevelopmentEndsWithWhatIsListed) {
         {"localhost:8000", "http://localhost:8000", site, Verdict::passes},
         {"localhost:8000", "http://localhost:3000", {"http://localhost:3000"}, Verdict::passes},
         {"localhost:8000", "http://localhost:4000", {"http://localhost:3000"}, Verdict::refused},
-        // A route that takes back what the application lists has no exception of its own.
+        // A route that overrides the application's list with an empty one still has no exception for local pages.
         {"localhost:8000", "null", {}, Verdict::refused, Reach::loopback, site},
     });
 }

@@ -1,4 +1,4 @@
-// The words of every refusal: each with a status of its kind, and one line that a person can read.
+// The text of every refusal: a suitable status, and one readable line.
 #include "service/refusals.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// service/request_info: the URL that a client asked for, put together again (RFC 9112 section 3.3).
+// service/request_info: the URL of a request, reconstructed (RFC 9112 section 3.3).
 #include "service/request_info.hpp"
 
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ TEST(RequestInfo, AnIpv6HostKeepsItsBracketsInAUrl) {
     EXPECT_EQ(make_url(asked_for("/", "[::1]:8000"), UrlKind::websocket), "ws://[::1]:8000/");
 }
 
-// RFC 9112 section 3.2.2: the target's own host wins. Its scheme does not: whether it came over TLS is what counts.
+// RFC 9112 section 3.2.2: the target's host takes precedence. Its scheme does not: only TLS decides that.
 TEST(RequestInfo, AnAbsoluteTargetGivesItsHostAndNotItsScheme) {
     EXPECT_EQ(make_url(asked_for("https://other.example/a?b", "chat.example"), UrlKind::http),
               "http://other.example/a?b");

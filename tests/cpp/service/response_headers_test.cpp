@@ -1,4 +1,4 @@
-// Fields for every response.
+// The fields that are added to every response.
 #include "service/response_headers.hpp"
 
 #include <gtest/gtest.h>

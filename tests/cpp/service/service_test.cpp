@@ -1,4 +1,5 @@
-// What every request passes, without a socket: who gets to the application, and who is refused with what.
+// The checks that every request passes, without a socket: which requests reach the application, and how others are
+// refused.
 #include "service/service.hpp"
 
 #include <gtest/gtest.h>
@@ -30,7 +31,7 @@ protected:
     void on_request(base::IntrusivePtr<Exchange> opened) override { request = std::move(opened); }
     void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
 
-    // Opens it, and gives the status of what it was answered with at once; 0: nothing.
+    // Opens the exchange. Returns the status of an immediate answer, or 0 if there is none.
     int open(RequestInfo info, Exchange::Body body = Exchange::Body::none) {
         carrier = FakeCarrier();
         service.open(carrier.open(std::move(info), body));

@@ -1,4 +1,4 @@
-// Settings by name: what is set, what is refused and with which words, and that every limit is finite.
+// Settings by name: accepted and refused values, the texts of refusals, and limits that are all finite.
 #include "service/settings.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
     std::set<std::string> names;
     for (const auto& [name, value] : list_settings(Settings{})) {
         EXPECT_TRUE(std::isfinite(value)) << name;
-        EXPECT_TRUE(value > 0 || name == "max_connections") << name;  // as many as there are descriptors for
+        EXPECT_TRUE(value > 0 || name == "max_connections") << name;  // 0: as many as there are descriptors for
         EXPECT_TRUE(names.insert(name).second) << name << " stands twice";
     }
     EXPECT_GE(names.size(), 25U);
@@ -56,7 +56,7 @@ TEST(Settings, EveryDefaultIsInItsRange) {
     EXPECT_TRUE(defaults.empty()) << defaults.begin()->first << " has no range";
 }
 
-// `http` and `ws` know no settings; their own defaults are for those who use them alone.
+// `http` and `ws` know no settings. Their own defaults are for code that uses these layers alone.
 TEST(Settings, LowerLayersHaveTheSameDefaults) {
     const Settings settings;
     const ws::ConnectionLimits websocket;

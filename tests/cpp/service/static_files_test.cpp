@@ -150,7 +150,7 @@ TEST_F(StaticFilesTest, AnswersOneRangeAndTakesSeveralForTheWhole) {
     EXPECT_EQ(find("a.txt", {{"Range", "bytes=0-0"}, {"If-Range", "\"old\""}}).status, 200);
 }
 
-// RFC 9110 section 13.1: what guards a client against a file that has changed since it last looked.
+// RFC 9110 section 13.1: preconditions protect a client against a file that has changed since its last request.
 TEST_F(StaticFilesTest, AFailedPreconditionIsA412) {
     const StaticFile first = find("a.txt");
     const std::string etag(*first.headers.get("ETag"));
@@ -201,7 +201,7 @@ TEST_F(StaticFilesTest, AFileThatCannotBeOpenedNowIsA503) {
 
 TEST_F(StaticFilesTest, AFileThatMayNotBeReadIsAFaultOfTheServer) {
     ASSERT_EQ(::chmod((root / "a.txt").c_str(), 0), 0);
-    const bool is_root = ::geteuid() == 0;  // who may read everything
+    const bool is_root = ::geteuid() == 0;  // root may read everything
     constexpr uid_t nobody = 65534;
     if (is_root && ::seteuid(nobody) != 0) GTEST_SKIP() << "root can't become anybody else here";
     const StaticFile found = find("a.txt");
@@ -242,7 +242,7 @@ TEST_F(StaticFilesTest, AHandlersOwnTagIsTheOneThatConditionsMean) {
     EXPECT_FALSE(found.headers.contains("Content-Type") || found.headers.contains("Content-Disposition"));
 }
 
-// An error's page: a client that has it cached, or asks for a part of it, must still see the error.
+// An error page: a client that has it cached, or requests a part of it, must still see the error.
 TEST_F(StaticFilesTest, AHandlersFileOfAnotherStatusIsAlwaysWhole) {
     const std::string path = (root / "a.txt").string();
     const http::RequestHead request = head_with({{"If-None-Match", "*"}, {"Range", "bytes=0-0"}});
@@ -265,7 +265,7 @@ TEST_F(StaticFilesTest, AHandlersFileThatIsNotThereIsA404WithoutTheHandlersField
     EXPECT_FALSE(found.headers.contains("X-Own"));
 }
 
-// A mount at the root fits every path: what it does not have may be somebody else's.
+// A mount at the root matches every path. A path that it does not have may belong to another route.
 TEST_F(StaticFilesTest, WhatAMountDoesNotHaveMayBeAWebSocketRoutes) {
     Site site;
     ASSERT_EQ(error_text(site.router.add("GET", "/", 0)), "");

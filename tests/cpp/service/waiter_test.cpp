@@ -1,4 +1,4 @@
-// service/waiter: who is called when what is waited for happens.
+// service/waiter: which waiters are called at an event.
 #include "service/waiter.hpp"
 
 #include <gtest/gtest.h>
@@ -51,7 +51,7 @@ TEST(Waiter, OneThatIsCancelledOrDestroyedIsNotCalled) {
     for (Waiter* waiter :
          {static_cast<Waiter*>(&first), static_cast<Waiter*>(&cancelled), static_cast<Waiter*>(&*destroyed)})
         waiters.add(*waiter);
-    first.then = [&] {  // by another's call
+    first.then = [&] {  // cancelled and destroyed during another waiter's call
         cancelled.cancel_wait();
         destroyed.reset();
     };

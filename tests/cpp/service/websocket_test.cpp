@@ -1,5 +1,5 @@
-// The application's end of a WebSocket over a transport that only records: states, queue, water marks, waiters, and
-// that nothing the application calls ever calls back.
+// The application's end of a WebSocket over a transport that only records: states, queue, water marks, waiters. Nothing
+// that the application calls ever calls back.
 #include "service/websocket.hpp"
 
 #include <gtest/gtest.h>
@@ -241,7 +241,7 @@ TEST_F(WebSocketTest, WhoWaitsForItToBeClosedIsCalledAtTheFirstSignOfIt) {
     transport.buffered = 20;
     websocket->wait_drained(drained);
     transport.buffered = 0;
-    websocket->on_drained();  // it stays, though nobody waits for output any more
+    websocket->on_drained();  // `closed` stays in the list, although nobody waits for output any more
     EXPECT_EQ(drained.rung, 1);
     EXPECT_EQ(closed.rung, 0);
     websocket->on_close(1001, "");
