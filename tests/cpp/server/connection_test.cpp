@@ -1,5 +1,5 @@
-// A connection and its end, with a protocol of the test's over a transport in memory: one write a turn, waiting for
-// room, the phases of the end, the time limits; and each of it with every read and write failing.
+// A connection and its end, with the test's own protocol over a transport in memory: one write per turn, waiting for
+// room, the phases of the end, the time limits; and all of these with every read and write failing.
 #include "server/connection.hpp"
 
 #include <gtest/gtest.h>
@@ -273,7 +273,7 @@ TEST_F(ConnectionTest, TheNextProtocolGoesOnWithTheOutput) {
     connection().abort();
     served.turns();
     EXPECT_EQ(next_report.ends, 1);
-    report().ends = 1;  // for FakeConnection
+    report().ends = 1;  // keeps FakeConnection's destructor from using the connection
 }
 
 TEST_F(ConnectionTest, KnowsWhetherTheTransportIsSecure) {
@@ -286,7 +286,7 @@ TEST_F(ConnectionTest, KnowsWhetherTheTransportIsSecure) {
 
 // ---- every failure ----------------------------------------------------------------------------------------------
 
-// Reads, a write that waits for room, one that goes out at the call, and the end in order.
+// Reads, a write that waits for room, a write that completes at the call, and an orderly end.
 TEST(ConnectionFailures, EachIsTheEndAndToldOnce) {
     for (const net::MemoryBehaviour& behaviour : every_behaviour()) {
         const std::size_t operations = for_each_failure([&](net::MemoryFailure& failure) {

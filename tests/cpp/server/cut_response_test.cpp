@@ -1,5 +1,5 @@
-// A response whose end is the connection's end, and which fails half way: the client must not take it for whole,
-// whatever else happens before its octets have gone.
+// A response that ends with its connection, and that fails half way. The client must not take it for complete, whatever
+// else happens before its octets are sent.
 // promise: cut-response
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t more_than_the_kernel_takes = 32 * 1024 * 1024;
 
-// Begins a response without length, and fails.
+// Starts a response without a length, and fails.
 class Failing final : public service::Application {
 public:
     void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
@@ -30,7 +30,8 @@ class CutResponse : public ::testing::Test {
 protected:
     void ask(int fd) { served.send(fd, "GET /echo/x HTTP/1.0\r\n\r\n"); }
 
-    // Reads to the end: 0 for the stream's end, which is how a whole response would end; else an error number.
+    // Reads to the end. Returns 0 for the end of the stream, which would also end a complete response, or else an
+    // errno.
     int end_of(int fd) {
         std::string part(1 << 20, '\0');
         while (true) {

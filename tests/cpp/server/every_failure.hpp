@@ -1,4 +1,4 @@
-// Scenarios over a transport in memory, repeated with every cut and with every failure.
+// Runs scenarios over a transport in memory, with every cut of the input and with every failure.
 #pragma once
 
 #include <cerrno>
@@ -9,7 +9,7 @@
 
 namespace proapi::server::test {
 
-// Ways in which a server's end is slow: nothing that is said may depend on them.
+// Ways in which the server's transport is slow. No answer may depend on them.
 [[nodiscard]] inline std::vector<net::MemoryBehaviour> every_behaviour() {
     using Writes = net::MemoryBehaviour::Writes;
     return {
@@ -21,7 +21,7 @@ namespace proapi::server::test {
     };
 }
 
-// What a client sends, in parts: after each the server has its turns.
+// What a client sends, in parts. The server runs its turns after each part.
 using Parts = std::vector<std::string>;
 
 struct Outcome {
@@ -29,9 +29,8 @@ struct Outcome {
     std::vector<std::string> requests;
 };
 
-// A client that says all of it, ends its side, reads on to the end, and drops the
-// connection. Then everything has been given back,
-// and each handler has been told of its end once.
+// Runs a client that sends all of it, half-closes, reads to the end, and drops the connection. Afterwards everything
+// must have been released, and each handler must have been told of its end once.
 inline Outcome run_client(const Parts& parts, const net::MemoryBehaviour& behaviour, net::MemoryFailure* failure,
                           const std::function<void(MemoryServer&)>& prepare = {}) {
     MemoryServer served;
@@ -39,7 +38,7 @@ inline Outcome run_client(const Parts& parts, const net::MemoryBehaviour& behavi
     Outcome outcome;
     {
         std::unique_ptr<MemoryClient> client = served.connect(behaviour, failure);
-        // Little fits into its buffer, so that the server's small one matters.
+        // The client's buffer is small as well, so that the server's small one matters.
         if (behaviour.send_buffer_bytes < 1024) client->transport().set_behaviour({.receive_buffer_bytes = 32});
         served.turns();
         for (const std::string& part : parts) {
@@ -70,8 +69,8 @@ inline Outcome run_client(const Parts& parts, const net::MemoryBehaviour& behavi
     return outcome;
 }
 
-// Runs `scenario(failure)` again and again: with the first read or write of the server failing, with the second, and so
-// on, until none is left to fail. Returns how many there are.
+// Runs `scenario(failure)` repeatedly: first with the first read or write of the server failing, then with the second,
+// and so on, until none is left to fail. Returns how many there are.
 template <class Scenario>
 std::size_t for_each_failure(Scenario&& scenario) {
     for (std::size_t operation = 0;; ++operation) {
@@ -82,8 +81,8 @@ std::size_t for_each_failure(Scenario&& scenario) {
     }
 }
 
-// The same client with every behaviour and every failure. What it receives is what `right` says, and where its
-// connection fails, the beginning of that.
+// Runs the same client with every behaviour and every failure. It must receive what `right` says or, if its connection
+// fails, the beginning of that.
 inline void expect_with_every_failure(const Parts& parts, const Outcome& right,
                                       const std::function<void(MemoryServer&)>& prepare = {}) {
     for (const net::MemoryBehaviour& behaviour : every_behaviour()) {
@@ -101,7 +100,7 @@ inline void expect_with_every_failure(const Parts& parts, const Outcome& right,
     }
 }
 
-// The same octets, cut in two at every octet, and octet by octet.
+// Sends the same octets cut in two at every octet, and octet by octet.
 inline void expect_with_every_cut(const std::string& octets, const Outcome& right,
                                   const std::function<void(MemoryServer&)>& prepare = {}) {
     for (std::size_t cut = 1; cut < octets.size(); ++cut) {

@@ -1,5 +1,5 @@
-// Each allocation of a session fails once: that may cost the connection in question, and nobody else anything. The
-// process lives on, and a connection that is served to its end is served right.
+// Each allocation of a session fails once. That may cost the connection in question, but no other. The process goes on,
+// and a later connection is served correctly.
 #include <gtest/gtest.h>
 
 #include <new>
@@ -36,7 +36,7 @@ public:
         static_cast<void>(exchange->respond(200, {{"X-Kind", "echo"}}, exchange->body()));
         exchange->fail();
     }
-    // What front ends do: a handler that has failed leaves a response that fails.
+    // Front ends do the same: if a handler fails, they fail its response.
     void finish_late() {
         try {
             static_cast<void>(exchange_->finish());
@@ -44,16 +44,16 @@ public:
         }
         std::exchange(exchange_, nullptr)->fail();
     }
-    // As a handler would that outlives its connection, at any time.
+    // Sends at any time, like a handler that outlives its connection.
     void send_late() {
         if (websocket_) static_cast<void>(websocket_->send(service::MessageKind::text, base::as_bytes("late")));
     }
-    // At any time, too: refuses the handshake, or closes.
+    // Refuses the handshake or closes the WebSocket, also at any time.
     void end_late() {
         static_cast<void>(accepts ? websocket_->close(ws::close_code::normal, "that is all")
                                   : websocket_->reject(403, "not today", {{"X-Why", "because"}}));
     }
-    // More than the kernel takes: the rest is copied.
+    // Sends more than the kernel takes, so that the rest is copied.
     void send_much(const std::string& much) {
         static_cast<void>(websocket_->send(service::MessageKind::binary, base::as_bytes(much)));
     }
@@ -84,8 +84,8 @@ private:
 
 class FailingMemory : public ::testing::Test {
 protected:
-    // A request, a handshake, messages whole and in pieces, a send of the handler's, a Close, and one without any.
-    // Gives what each connection was answered.
+    // A request, a handshake, messages in one frame and in fragments, a handler's send, and an end with a Close or by
+    // RST. Returns the answers that each connection got.
     std::vector<std::string> scenario() {
         using namespace std::string_literals;
         const std::string request = "POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody";
@@ -153,12 +153,12 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
         std::vector<std::string> answers;
         try {
             answers = scenario();
-        } catch (const std::bad_alloc&) {  // of the test's own
+        } catch (const std::bad_alloc&) {  // an allocation of the test itself
         }
         until_failure = -1;
         turns();
         echo.forget();
-        // Whoever was answered in full was answered right: nothing is lost or twice in the middle.
+        // No answer is longer than the right one. The answer to the fragmented message is right unless it is empty.
         for (std::size_t i = 0; i < answers.size(); ++i)
             if (answers[i].size() > right[i].size() || (i == 3 && !answers[i].empty())) {
                 ASSERT_EQ(answers[i], right[i]) << "allocation " << number << ", answer " << i;
@@ -173,7 +173,7 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
     EXPECT_EQ(scenario(), right);
 }
 
-// The application has begun the end and will not come back to it; the peer says and does nothing.
+// The application has started the end and does not retry; the peer does nothing.
 // promise: failed-allocation
 TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
     for (const bool accepts : {true, false}) {
@@ -205,7 +205,7 @@ TEST_F(FailingMemory, AnEndThatFailsIsAnEnd) {
     }
 }
 
-// Behind one that waits for the end of the turn, too, which goes out with it.
+// Also after a message that waits for the end of the turn, and is then sent with it.
 TEST_F(FailingMemory, ALargeMessageGoesWhollyOrNotAtAll) {
     const std::string much(32 * 1024 * 1024, 'm');
     for (const std::string before : {"", "\x81\x04late"}) {

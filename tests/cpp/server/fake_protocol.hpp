@@ -1,4 +1,4 @@
-// A connection without HTTP: its protocol writes down what it is told, and the test is its application.
+// A connection without HTTP: its protocol records the calls made to it, and the test is its application.
 #pragma once
 
 #include <stdexcept>
@@ -8,11 +8,11 @@
 
 namespace proapi::server::test {
 
-// What became of a protocol, which goes with its connection.
+// The record of a protocol, which is destroyed with its connection.
 struct ProtocolReport {
     std::string received;
     int starts = 0, finishes = 0, read_ends = 0, turn_ends = 0, shutdowns = 0, ends = 0;
-    int written = 0, written_after_waiting = 0;  // calls
+    int written = 0, written_after_waiting = 0;  // numbers of calls
     bool is_destroyed = false;
 };
 
@@ -51,7 +51,7 @@ private:
     base::OutputQueue output_;
 };
 
-// One connection of a server. It counts as one that is refused: the server's counts are not looked at.
+// One connection of a server. It is marked as refused, because the server's counts do not matter here.
 class FakeConnection {
 public:
     explicit FakeConnection(MemoryServer& served, const net::MemoryBehaviour& behaviour = {},
@@ -65,7 +65,7 @@ public:
         fake = protocol.get();
         connection->start(std::move(protocol), {});
     }
-    // It must end before its server does: nothing lists it.
+    // The connection must end before its server, which does not list it.
     ~FakeConnection() {
         if (!is_gone()) connection->abort();
     }
@@ -80,7 +80,7 @@ public:
 
     ProtocolReport report;
     std::unique_ptr<MemoryClient> client;
-    Connection* connection = nullptr;  // dangles when it is gone
+    Connection* connection = nullptr;  // dangles after the connection's end
     FakeProtocol* fake = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// A file as the body of a response, part by part over a connection in memory: as far as the output has room, whatever
-// the transport takes, and to an end that shows if the file is shorter than it was. Slow disks: slow_file_test.cpp.
+// A file as the body of a response, sent in parts over a connection in memory: no more than the output has room for,
+// whatever the transport takes. If the file has become shorter, the end shows it. Slow disks: slow_file_test.cpp.
 #include "server/file_sender.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace proapi::server::test {
 namespace {
 
-// An open file without a name.
+// Returns an open file without a name.
 [[nodiscard]] base::Descriptor file_with(std::string_view content) {
     std::string name = ::testing::TempDir() + "file_sender_test.XXXXXX";
     base::Descriptor file(::mkstemp(name.data()));
@@ -39,7 +39,7 @@ protected:
         fake.fake->at_turn_end = [this] { progress = sender->pump(); };
         fake.connection->flush_soon();
     }
-    // As HttpSession does: each write that makes room asks for more.
+    // Like HttpSession: each write that makes room asks for more.
     [[nodiscard]] bool becomes(FileSender::Progress expected) {
         return served.turn_until([&] {
             if (!fake.is_gone()) fake.connection->flush_soon();
@@ -129,7 +129,7 @@ TEST_F(FileSenderTest, MayGoWhileItsConnectionIsGone) {
 
 // ---- as a response ------------------------------------------------------------------------------------------------
 
-// Each failure gives the file back, and the client sees no more than its beginning.
+// Each failure releases the file, and the client sees no more than its beginning.
 TEST(FileSenderFailures, EachEndsTheResponse) {
     const std::string content = content_of(200'000);
     for (const net::MemoryBehaviour& behaviour :

@@ -11,7 +11,7 @@ namespace {
 
 class HttpSessionTest : public ::testing::Test {
 protected:
-    // What the server answers to these octets.
+    // Returns what the server answers to these octets.
     std::string answer(const std::string& octets) {
         client->forget_received();
         client->send(octets);
@@ -69,7 +69,7 @@ TEST_F(HttpSessionTest, AnswersPipelinedRequestsInOrder) {
     EXPECT_EQ(served.application.requests.size(), 20U);
 }
 
-// Eight each time that the connection's turn ends, which it does twice in a call of turn().
+// Eight requests each time the connection's turn ends, which happens twice in a call of turn().
 TEST_F(HttpSessionTest, ATurnTakesAFewRequests) {
     std::string octets;
     for (int i = 0; i < 40; ++i) octets += request("GET /echo/x");
@@ -246,7 +246,7 @@ TEST_F(HttpSessionTest, AStopAnswersWhatHasBegun) {
 }
 
 TEST_F(HttpSessionTest, HandsTheConnectionOverAtAnUpgrade) {
-    // Its first frame comes with the request.
+    // Its first frame arrives with the request.
     const std::string all = answer(handshake() + frame(0x81, "early"));
     EXPECT_TRUE(all.starts_with("HTTP/1.1 101 ")) << all;
     EXPECT_TRUE(
@@ -306,7 +306,7 @@ TEST(HttpSessionFailures, AHandlerThatWaitsIsToldOnce) {
     EXPECT_GT(operations, 0U);
 }
 
-// The response ends with the connection (HTTP/1.0): a failure must not look like its end.
+// The response ends with the connection (HTTP/1.0), so a failure must not look like its end.
 TEST(HttpSessionFailures, AResponseWithoutALengthEndsByResetOrWhole) {
     const auto streams = [](MemoryServer& served) {
         served.application.answer = [](service::Exchange& exchange) {

@@ -1,4 +1,4 @@
-// Of what peers can cause ten lines a second are written, for each level; the rest is counted.
+// Of the lines that peers can cause, ten per second and level are logged; the rest are counted.
 #include "server/limited_log.hpp"
 
 #include <gtest/gtest.h>

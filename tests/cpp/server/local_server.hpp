@@ -1,5 +1,5 @@
-// A server on the test's own thread, with a WebSocket at /ws and POST and GET at /echo/{name}, and plain sockets to it:
-// nothing happens but in turns().
+// A server on the test's own thread, with a WebSocket at /ws and POST and GET at /echo/{name}, and plain sockets
+// connected to it. Nothing happens outside of turns().
 #pragma once
 
 #include <arpa/inet.h>
@@ -28,7 +28,7 @@ public:
         start();
     }
 
-    // Afresh: what a server keeps from one connection to the next hides what the first one takes.
+    // Starts a new server: a server reuses memory from earlier connections, which would hide allocations.
     void start() {
         server.emplace(reactor, site, application_, log_);
         EXPECT_EQ(error_text(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive)), "");
@@ -46,7 +46,7 @@ public:
         return socket;
     }
 
-    // Turns, of which an exception may end one as it would in a front end's loop.
+    // Runs some turns. An exception ends one of them, as it would in a front end's loop.
     void turns() {
         for (int i = 0; i < 4; ++i) {
             try {
@@ -61,7 +61,7 @@ public:
         turns();
     }
 
-    // What has come; without the date.
+    // Returns what has arrived, without the date.
     static std::string received(int fd) {
         std::string all(100'000, '\0');
         const ssize_t count = ::recv(fd, all.data(), all.size(), MSG_DONTWAIT);

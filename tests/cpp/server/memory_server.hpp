@@ -1,4 +1,4 @@
-// A server without a port: its clients are the other ends of transports in memory, and nothing happens but in turns.
+// A server without a port: its clients are the other ends of transports in memory. Nothing happens outside of turns.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@
 
 namespace proapi::server::test {
 
-// The client's end: it keeps what comes.
+// The client's end. It keeps what arrives.
 class MemoryClient final : private net::TransportHandler {
 public:
     explicit MemoryClient(std::unique_ptr<net::MemoryTransport> transport) : transport_(std::move(transport)) {
@@ -28,14 +28,14 @@ public:
         transport_->start_reading();
     }
 
-    // All of it is taken, unless the connection is lost: the buffers have room for what tests send.
+    // The transport takes all octets unless the connection is lost: its buffers have room for what the tests send.
     void send(std::string_view octets) {
         const base::Bytes bytes = base::as_bytes(octets);
         const net::WriteResult result = transport_->write({&bytes, 1});
         EXPECT_TRUE(result.error != 0 || result.written == octets.size());
     }
     [[nodiscard]] net::MemoryTransport& transport() noexcept { return *transport_; }
-    // What has come, with each Date the same, even if a cut leaves it short.
+    // Returns what has arrived, with each Date the same, even if it is cut off.
     [[nodiscard]] std::string received() const {
         constexpr std::string_view name = "Date: ";
         constexpr std::size_t value_size = 29;
@@ -48,7 +48,7 @@ public:
         return text;
     }
     void forget_received() { received_.clear(); }
-    // The server has ended its side, or the connection is lost (an error number).
+    // Whether the server has ended its side, or the connection is lost (an errno).
     [[nodiscard]] bool has_ended() const noexcept { return end_error_.has_value(); }
     [[nodiscard]] std::optional<int> end_error() const noexcept { return end_error_; }
 
@@ -65,7 +65,7 @@ private:
     std::optional<int> end_error_;
 };
 
-// A handler of one WebSocket: it accepts, echoes, and counts how often it is told of the end.
+// The handler of one WebSocket: accepts, echoes, and counts how often it is told of the end.
 class EchoHandler final : private service::Receiver {
 public:
     explicit EchoHandler(base::IntrusivePtr<service::WebSocket> its_websocket) : websocket(std::move(its_websocket)) {}
@@ -106,7 +106,7 @@ private:
     void on_ready() override { ++ends; }
 };
 
-// Answers requests with their target and body, and echoes messages, unless the test says something else.
+// Answers requests with their target and body, and echoes messages, unless the test says otherwise.
 class TestApplication final : public service::Application {
 public:
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
@@ -152,10 +152,10 @@ public:
     }
     ~MemoryServer() { server.reset(); }
 
-    // Afresh, with the site as it is now.
+    // Starts a new server, with the site as it is now.
     void start() { server.emplace(reactor, site, application, log); }
 
-    // The server's end behaves like that.
+    // `behaviour` and `failure` apply to the server's end.
     [[nodiscard]] std::unique_ptr<MemoryClient> connect(const net::MemoryBehaviour& behaviour = {},
                                                         net::MemoryFailure* failure = nullptr) {
         auto [ours, theirs] = net::MemoryTransport::make_pair(reactor);
@@ -165,7 +165,7 @@ public:
         return std::make_unique<MemoryClient>(std::move(theirs));
     }
 
-    // As long as there is something to do at once.
+    // Runs turns as long as there is work.
     void turns() {
         int left = 100'000;
         do {
@@ -173,7 +173,7 @@ public:
             reactor.turn(net::Duration(0));
         } while (reactor.has_work());
     }
-    // Until `done`, at most some seconds: what is waited for is a time limit of the server.
+    // Runs turns until `done`, for at most ten seconds. For events that a time limit of the server causes.
     [[nodiscard]] bool turn_until(const std::function<bool()>& done) {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
         while (!done()) {
@@ -202,7 +202,7 @@ public:
                    "Sec-WebSocket-Version: 13\r\n");
 }
 
-// A client's frame of less than 126 octets, masked with zeros.
+// Returns a client's frame of less than 126 octets, masked with zeros.
 [[nodiscard]] inline std::string frame(std::uint8_t first_octet, std::string_view payload) {
     std::string octets{static_cast<char>(first_octet), static_cast<char>(0x80 | payload.size()), 0, 0, 0, 0};
     return octets.append(payload);

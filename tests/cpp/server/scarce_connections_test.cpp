@@ -1,4 +1,4 @@
-// Idle connections make room for newcomers, but not those whose next request has come.
+// Idle connections make room for new ones, but not if their next request has arrived.
 // promise: idle-connections-make-room
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ public:
     base::IntrusivePtr<service::Exchange> streaming;
 };
 
-// A connection at its limit, so that the next one finds room only where an idle one goes.
+// A server at its connection limit: a new connection finds room only if an idle one is closed.
 class ScarceConnections : public testing::Test {
 protected:
     ScarceConnections() {
@@ -54,18 +54,18 @@ protected:
 TEST_F(ScarceConnections, WhoseNextRequestHasComeIsNotIdle) {
     ASSERT_TRUE(answer(kept, request).ends_with("answer"));
 
-    // The newcomer's event is the first of the turn.
+    // The event of the new connection is the first of the turn.
     const base::Descriptor newcomer = served.connect();
     ASSERT_EQ(::send(kept.get(), request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
     served.turns();
     EXPECT_TRUE(test::LocalServer::received(kept.get()).ends_with("answer"));
     EXPECT_TRUE(test::LocalServer::received(newcomer.get()).starts_with("HTTP/1.1 503 "));
 
-    // It has been answered: it is idle again, and goes.
+    // After its answer, `kept` is idle again and makes room.
     EXPECT_TRUE(answer_to_newcomer().ends_with("answer"));
 }
 
-// The client has its last octet before the handler says that it was the last.
+// The client has its last octet before the handler ends the response.
 TEST_F(ScarceConnections, OneWhoseResponseEndsWithNothingLeftToWriteIsIdle) {
     ASSERT_TRUE(answer(kept, "GET /echo/later HTTP/1.1\r\nHost: localhost\r\n\r\n").ends_with("answer"));
     EXPECT_TRUE(answer_to_newcomer().starts_with("HTTP/1.1 503 "));

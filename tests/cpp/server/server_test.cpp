@@ -1,5 +1,5 @@
-// A server and its connections over transports in memory: who is let in, who makes room, what is counted, and how all
-// of it stops. Over sockets: scarce_connections_test.cpp, stopping_test.cpp.
+// A server and its connections over transports in memory: which connections it accepts, which ones make room, what it
+// counts, and how it stops. Over sockets: scarce_connections_test.cpp, stopping_test.cpp.
 #include "server/server.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// One message for many connections: each gets the octets that a send of its own would have brought, in its place among
-// others, and whoever does not read costs nobody else anything.
+// One message for many connections: each gets the same octets as from a separate send, in the right order. A peer that
+// does not read does not affect the others.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,7 +13,7 @@
 namespace proapi::server {
 namespace {
 
-// Accepts whoever comes, and keeps them.
+// Accepts and keeps all connections.
 class Members final : public service::Application {
 public:
     void on_websocket(base::IntrusivePtr<service::WebSocket> websocket) override {
@@ -47,7 +47,7 @@ protected:
         EXPECT_TRUE(test::LocalServer::received(socket.get()).starts_with("HTTP/1.1 101 "));
         return socket;
     }
-    // As much as comes of `octets`.
+    // Returns what arrives until it has `octets` octets, or no more comes.
     std::string receive(int fd, std::size_t octets) {
         std::string all;
         for (int i = 0; i < 1000 && all.size() < octets; ++i) {

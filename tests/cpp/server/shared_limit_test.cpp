@@ -1,4 +1,4 @@
-// How many connections and files may be open at once, and what becomes of one more.
+// The limits on open connections and files, and what happens beyond them.
 #include "server/shared_limit.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// A file on a slow disk: its response waits for it, and nobody else does.
+// A file on a slow disk: only its own response waits for it.
 // promise: slow-disks
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ protected:
         served.send(socket.get(), "GET /echo/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
         return test::LocalServer::received(socket.get());
     }
-    // All that comes until so many octets of a body have, or the connection ends.
+    // Reads until `body` octets of the body have arrived or the connection ends. Returns everything, including `all`.
     std::string read_on(int fd, std::string all, std::size_t body) {
         std::string part(100'000, '\0');
         EXPECT_TRUE(tests::soon([&] {
@@ -98,7 +98,7 @@ TEST_F(SlowFiles, HoldNobodyElse) {
     EXPECT_TRUE(test::LocalServer::received(socket.get()).ends_with("answer"));
 }
 
-// What hangs in the kernel keeps its descriptor, and counts; what waits for a thread does not.
+// A read that hangs in the kernel keeps its descriptor, and counts. A read that waits for a thread does not.
 TEST_F(SlowFiles, AreLeftWhenTheirClientLeaves) {
     slow_disk.hold();
     const int begun = slow_disk.begun();
@@ -138,7 +138,7 @@ TEST_F(SlowFiles, ThatGiveNothingWithinWriteTimeoutCutTheirResponse) {
     EXPECT_TRUE(read_on(socket.get(), {}, size).ends_with("\r\n\r\n"));
 }
 
-// Each part has the time for itself.
+// The timeout applies to each part separately.
 TEST_F(SlowFiles, MayTakeLongerThanThatInAll) {
     served.site.settings.write_timeout = service::Duration(400);
     served.start();

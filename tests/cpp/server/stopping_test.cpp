@@ -1,4 +1,4 @@
-// A stop and peers that go on sending: the answer they get is not lost, and nobody waits for them to be done.
+// A stop while peers continue to send: the answer reaches them, and the stop does not wait for them.
 // promise: stop-answers-503
 #include <gtest/gtest.h>
 
@@ -50,7 +50,7 @@ TEST_F(Stopping, WhatIsUnreadDoesNotResetTheAnswer) {
     EXPECT_EQ(::recv(client.get(), &octet, 1, MSG_DONTWAIT), 0) << errno;
 }
 
-// A WebSocket that begins now would be told of the stop by nobody.
+// A WebSocket that opened now would never be told of the stop.
 TEST_F(Stopping, AHandshakeThatWasStillUnreadIsRefused) {
     const base::Descriptor client = served.connect();
     served.turns();

@@ -1,4 +1,4 @@
-// A request's body that is read in parts, over a socket: when the client is asked for it, backpressure, and its end.
+// A request body that is read in parts over a socket: when the server reads from the client, backpressure, and the end.
 #include <gtest/gtest.h>
 
 #include "local_server.hpp"
@@ -9,7 +9,7 @@ namespace {
 
 using service::Exchange;
 
-// Reads as the test says.
+// Reads when the test asks for it.
 class Streaming final : public service::Application, private service::Waiter {
 public:
     void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
@@ -18,7 +18,7 @@ public:
         if (reads_at_once) read();
     }
 
-    // All that is there; goes on by itself when more comes.
+    // Reads all that is there, and continues when more arrives.
     void read() {
         while (true) {
             const auto part = exchange->read_body(max_bytes);

@@ -1,5 +1,5 @@
-// WebSockets over a connection in memory: the handshake, messages, pings, the close handshake and the time limits; each
-// cut at every octet, and each with every read and write failing.
+// WebSockets over a connection in memory: the handshake, messages, pings, the closing handshake and the time limits;
+// each cut at every octet, and each with every read and write failing.
 #include "server/websocket_session.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ const std::string close_1000 = "\x03\xe8";
 
 class WebSocketSessionTest : public ::testing::Test {
 protected:
-    // A server with the settings as they are now, and an open WebSocket.
+    // Starts a server with the current settings, and opens a WebSocket.
     void open(const net::MemoryBehaviour& behaviour = {}) {
         client.reset();
         served.application.echoing.clear();
@@ -175,7 +175,7 @@ TEST_F(WebSocketSessionTest, AClientThatAnswersPingsStays) {
     EXPECT_EQ(served.open(), 1U);
 }
 
-// Its pong is behind what it is still reading.
+// The client has not read the ping yet, because it is still reading earlier output.
 TEST_F(WebSocketSessionTest, AClientThatTakesOutputIsAlive) {
     settings().ping_interval = settings().ping_timeout = service::Duration(20);
     open();
@@ -332,7 +332,7 @@ TEST(WebSocketSessionFailures, AFault) {
     expect_with_every_failure(parts, run_client(parts, {}, nullptr));
 }
 
-// From the handler's side: it closes or rejects, and the client answers nothing.
+// The handler closes or rejects, and the client does not answer.
 TEST(WebSocketSessionFailures, WhatTheHandlerEnds) {
     for (const bool accepts : {true, false}) {
         const std::size_t operations = for_each_failure([&](net::MemoryFailure& failure) {
