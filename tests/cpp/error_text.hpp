@@ -1,4 +1,4 @@
-// What a call failed with, as text: "" if it did not fail. For EXPECT_EQ, which then shows the text.
+// Returns the error of a call as text, or "" if it succeeded. For EXPECT_EQ, which then shows the text.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The program's operator new, replaced: what a thread asks for is counted, and may be refused. Include it in one file
-// of a program.
+// Replaces the program's operator new: allocations are counted per thread, and may fail on request. Include it in one
+// file of a program.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 namespace proapi::tests {
 
 inline thread_local std::size_t allocations = 0, allocated_bytes = 0;
-// Counts down to the allocation that fails; below zero: none does.
+// The number of allocations until one fails. None fails if it is negative.
 inline thread_local long until_failure = -1;
 inline thread_local bool has_failed = false;
-// More at once is refused.
+// A larger allocation fails.
 inline thread_local std::size_t largest_block = std::numeric_limits<std::size_t>::max();
 
 inline void* allocate(std::size_t size) noexcept {

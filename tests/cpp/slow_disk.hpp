@@ -1,5 +1,5 @@
-// The program's reads of files, replaced: nothing is in the kernel's cache but what the test says, and the disk takes
-// as long as it likes. Include it in one file of a program.
+// Replaces the functions with which the program reads files: the test decides what is in the kernel's cache and how
+// long the disk takes. Include it in one file of a program.
 #pragma once
 
 #include <sys/syscall.h>
@@ -21,10 +21,10 @@ namespace proapi::tests {
 
 class SlowDisk {
 public:
-    // What a read that must not wait gives; 0: it reads.
+    // The errno of a read that must not wait; 0: it succeeds.
     std::atomic<int> error_at_once = EAGAIN;
     std::atomic<bool> gives_nothing_at_once = false;
-    // What the others give; 0: they read.
+    // The errno of other reads; 0: they succeed.
     std::atomic<int> error = 0;
 
     void hold() {
@@ -36,7 +36,7 @@ public:
         is_held_ = false;
         news_.notify_all();
     }
-    // How many reads have waited for the disk, those included that are still held.
+    // How many reads have reached the disk, including those that are still held.
     [[nodiscard]] int begun() const noexcept { return begun_; }
     [[nodiscard]] int ended() const noexcept { return ended_; }
     [[nodiscard]] std::thread::id last_thread() const noexcept { return last_thread_; }
@@ -64,7 +64,7 @@ private:
 
 inline SlowDisk slow_disk;
 
-// What other threads do comes true soon, or never.
+// Waits until another thread makes the condition true. Returns false after 20 seconds.
 template <class Condition>
 [[nodiscard]] bool soon(Condition&& condition) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);

@@ -1,4 +1,4 @@
-// What a user's first program does, against an installed copy.
+// A user's first program, built against an installed copy.
 #include <iostream>
 #include <proapi/proapi.hpp>
 

@@ -1,4 +1,4 @@
-// A handler that has forgotten to be a coroutine.
+// A handler that is not a coroutine, because it lacks co_await. It must not compile.
 #include <proapi/proapi.hpp>
 
 void add(proapi::ProAPI& app) {
