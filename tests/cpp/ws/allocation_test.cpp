@@ -1,5 +1,5 @@
-// What the machine takes from the heap: nothing on the hot path, little when idle, and for an unfinished message no
-// more than 1.25 times its octets and 4 KiB.
+// The heap memory that the machine uses: none on the hot path, little when idle, and for an unfinished message at most
+// 1.25 times its octets plus 4 KiB.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -23,7 +23,7 @@ Octets masked_frame(Opcode opcode, base::Bytes payload, bool fin = true) {
     return octets;
 }
 
-// What malloc has given out; 0 where a sanitizer has taken its place.
+// Returns what malloc has allocated, or 0 if a sanitizer has replaced it.
 std::size_t heap_bytes() {
     const struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
@@ -31,7 +31,7 @@ std::size_t heap_bytes() {
 
 class Allocation : public testing::Test {
 protected:
-    // The vector kernel is chosen at its first use in the process, which takes memory once.
+    // The first call in the process chooses the vector kernel, which allocates once.
     void SetUp() override { ASSERT_TRUE(base::is_valid_utf8(Octets(1000, 'x'))); }
 };
 
@@ -71,7 +71,8 @@ TEST_F(Allocation, WholeFramesTakeNothingAndAreNotCopied) {
     EXPECT_TRUE(views) << "a payload lies in the buffer that was fed";
 }
 
-// The queue's list of pieces; the block itself comes from the thread's stock and goes back when it has drained.
+// The allocation is the queue's list of pieces. The block itself comes from the thread's pool and returns to it when it
+// is drained.
 TEST_F(Allocation, EchoingSmallMessagesTakesOneSmallAllocationATurn) {
     Connection connection{Role::server, {}};
     const Octets frame = masked_frame(Opcode::text, base::as_bytes("twenty octets of it."));
@@ -79,7 +80,7 @@ TEST_F(Allocation, EchoingSmallMessagesTakesOneSmallAllocationATurn) {
     for (int i = 0; i < 1000; ++i) {
         Octets input = frame;
         if (i == 1) before = allocations;
-        const std::size_t own = allocations;  // the test's own copy is not the machine's
+        const std::size_t own = allocations;  // does not count the test's own copy
         connection.feed(input);
         const Event event = connection.next_event();
         connection.send_message(event.opcode, event.payload);
@@ -92,7 +93,7 @@ TEST_F(Allocation, EchoingSmallMessagesTakesOneSmallAllocationATurn) {
     EXPECT_GT(allocations, before);
 }
 
-// Feeds `pieces` frames of `size` octets of one message and looks at the heap after each.
+// Feeds `pieces` frames of `size` octets of one message, and checks the heap after each.
 void expect_bounded(std::size_t pieces, std::size_t size) {
     Octets payload(size, 'y');
     Octets first = masked_frame(Opcode::binary, payload, false);

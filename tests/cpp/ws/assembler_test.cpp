@@ -1,4 +1,4 @@
-// ws/assembler: what was gathered, and that it never costs more than its header promises.
+// ws/assembler: the assembled message, and memory that never exceeds what the header promises.
 #include "ws/assembler.hpp"
 
 #include <gtest/gtest.h>

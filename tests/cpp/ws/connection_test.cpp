@@ -1,5 +1,5 @@
-// ws/connection beyond the vectors: both roles talking to each other, every close code, random cuts of random
-// sessions, lent and retained input.
+// ws/connection beyond the vectors: both roles talking to each other, every close code, random cuts of random sessions,
+// lent and retained input.
 #include "ws/connection.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ std::string text_of(const Event& event) {
 
 class Pair : public testing::Test {
 protected:
-    // Moves what `from` has to say into `to`, in a block that lives until the next call.
+    // Moves the output of `from` into `to`, in a block that lives until the next call.
     void deliver(Connection& from, Connection& to) {
         block_ = take_all(from.output());
         to.feed(block_);
@@ -204,7 +204,7 @@ TEST(Connection, EveryCloseCode) {
     }
 }
 
-// A random lawful session: what a client sends and what a server must tell of it.
+// A random valid session: what a client sends, and the events that a server must report.
 struct RandomSession {
     Octets input;
     std::vector<tests::ToldEvent> events;
@@ -267,7 +267,7 @@ TEST(Connection, RandomSessionsUnderRandomCuts) {
     }
 }
 
-// Whatever comes, the machine ends with at most one close or failure, and says the same under any cutting.
+// Whatever arrives, the machine ends with at most one close or failure, and reports the same under any cuts.
 TEST(Connection, RandomOctetsUnderRandomCuts) {
     tests::Random random;
     SCOPED_TRACE(random.seed());

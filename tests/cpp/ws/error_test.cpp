@@ -1,4 +1,4 @@
-// The table of what can be wrong with a connection: close codes, statuses and texts.
+// The table of a connection's possible errors: close codes, statuses and texts.
 #include "ws/error.hpp"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,8 @@ TEST(Error, EveryTextIsOneLineOfVisibleAscii) {
     for (int code = 0; code <= last; ++code) EXPECT_TRUE(http::is_field_value(meaning(code).text)) << code;
 }
 
-// A Close's reason has room for 123 octets (RFC 6455 section 5.5.1): what came must not be what is cut off.
+// The reason of a Close has room for 123 octets (RFC 6455 section 5.5.1). The part that names the peer's input must not
+// be cut off.
 TEST(Error, WhatIsFilledInLiesWithinAReason) {
     for (int code = 0; code < first_request; ++code) {
         const std::string_view text = meaning(code).text;

@@ -1,5 +1,5 @@
-// ws/extension: the grammar of its field, how it is agreed upon, and what a connection then does with payloads, shown
-// by an extension of the tests' own (run_length.hpp).
+// ws/extension: the grammar of its field, the negotiation, and how a connection then treats payloads, tested with an
+// extension of the tests (run_length.hpp).
 #include "ws/extension.hpp"
 
 #include <gtest/gtest.h>
@@ -138,7 +138,7 @@ Extension::Agreement agreement_of(std::string_view offer = "x-test-runs") {
     return std::move(*agreement);
 }
 
-// As the peer of `role` sends it: for a server with a masking key of zeros.
+// Returns a frame as the peer of `role` sends it: to a server with a masking key of zeros.
 Octets frame_to(Role role, std::uint8_t first_octet, const Octets& payload) {
     Octets octets{first_octet, static_cast<std::uint8_t>(payload.size())};
     if (role == Role::server) {
@@ -155,8 +155,8 @@ Octets in_a_row(std::initializer_list<Octets> frames) {
     return all;
 }
 
-// What a connection with the extension reports of `input`: whole, then under any cut in two and octet by octet, which
-// must not change it.
+// Returns what a connection with the extension reports for `input`. Checks that any cut in two, and feeding octet by
+// octet, does not change it.
 std::vector<std::string> reports_of(const Octets& input, Role role = Role::server, std::uint64_t limit = 1 << 20) {
     const auto play = [&](const std::vector<std::size_t>& ends) {
         Connection connection{role, {.max_message_size_bytes = limit}, tests::sample_masking_key};
@@ -203,7 +203,7 @@ TEST(Extension, AMessageWithoutItsBitsIsNotDecoded) {
     EXPECT_EQ(reports_of(input), (Reports{std::string("m0 \0\3a", 6), "m0 aaa", "m0 pq"}));
 }
 
-// RFC 6455 section 5.4: control frames come between the fragments, as they are.
+// RFC 6455 section 5.4: control frames may come between the fragments and are not encoded.
 TEST(Extension, FragmentsAreOnePayloadWithControlFramesBetween) {
     const Octets input = in_a_row({frame_to(Role::server, 0x41, {0}), frame_to(Role::server, 0x89, {'?'}),
                                    frame_to(Role::server, 0x00, {3, 'a', 0}), frame_to(Role::server, 0x00, {}),
@@ -224,7 +224,7 @@ TEST(Extension, ItsBitsAreThoseOfAMessagesFirstFrame) {
     }
 }
 
-// max_message_size counts what comes out, and what goes in does not count.
+// max_message_size limits the decoded message; the size of the encoded one does not count.
 TEST(Extension, AMessageIsBoundedByWhatComesOut) {
     const Reports too_large{"f1009 expected at most 10 octets (max_message_size), got more after decoding"};
     const auto one = [](std::uint8_t count) { return frame_to(Role::server, 0xC2, {0, count, 'x'}); };
@@ -236,7 +236,7 @@ TEST(Extension, AMessageIsBoundedByWhatComesOut) {
         reports_of(in_a_row({frame_to(Role::server, 0x42, {0, 9, 'x', 0, 2}), frame_to(Role::server, 0x80, {'y'})}),
                    Role::server, 10),
         too_large);
-    // 12 octets of 4: less comes out than goes in.
+    // 12 encoded octets become 4: the decoded message is shorter.
     EXPECT_EQ(reports_of(frame_to(Role::server, 0xC1, {0, 1, 'a', 0, 1, 'b', 0, 1, 'c', 0, 1, 'd'}), Role::server, 10),
               Reports{"m0 abcd"});
     EXPECT_EQ(reports_of(frame_to(Role::server, 0x82, Octets(11, 'x')), Role::server, 10),
@@ -270,7 +270,7 @@ TEST(Extension, WhatNoEncoderMakesFailsTheConnection) {
     EXPECT_EQ(reports_of(frame_to(Role::server, 0xC2, {0, 2, 'x', 0})), Reports{expected + "2 octets of the message"});
 }
 
-// RFC 6455 section 8.1, of what comes out.
+// RFC 6455 section 8.1 applies to the decoded text.
 TEST(Extension, TextIsCheckedAfterDecoding) {
     EXPECT_EQ(reports_of(frame_to(Role::server, 0xC1, {0, 1, 0xE2, 0, 1, 0x82, 0, 1, 0xAC})),
               Reports{"m0 \xe2\x82\xac"});
@@ -332,7 +332,7 @@ TEST(Extension, BothRolesUnderstandEachOther) {
     }
 }
 
-// An encoder that has told the peer's decoder something which was then not sent can't go on.
+// The encoder's state may already include a message that was never sent, so the peer's decoder could no longer follow.
 TEST(Extension, AnEncoderThatHasFailedIsNotAskedAgain) {
     struct Failing final : MessageEncoder {
         std::optional<EncodedMessage> encode(Opcode, base::Bytes) override { throw std::bad_alloc{}; }

@@ -1,4 +1,5 @@
-// ws/frame: what is written is read again, and each fault is told at the octet that shows it (RFC 6455 section 5.2).
+// ws/frame: headers that are written are parsed as the same, and each error is reported at the octet that shows it (RFC
+// 6455 section 5.2).
 #include "ws/frame.hpp"
 
 #include <gtest/gtest.h>

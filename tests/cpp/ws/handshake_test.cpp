@@ -1,4 +1,5 @@
-// ws/handshake against contract/ws/handshakes.json, and what it writes against what it reads (RFC 6455 section 4).
+// ws/handshake: the vectors of contract/ws/handshakes.json, and requests and responses that are written and parsed
+// again (RFC 6455 section 4).
 #include "ws/handshake.hpp"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,7 @@ using nlohmann::json;
 
 constexpr std::string_view sample_key = "dGhlIHNhbXBsZSBub25jZQ==";
 
-// What a server makes of a request: a status, and for 101 the response's head, else the refusal's fields.
+// A server's answer to a request: a status, and the head of the response for 101, or the refusal's fields.
 struct Answer {
     int status = 0;  // 0: an ordinary request
     http::Headers headers;
@@ -38,7 +39,7 @@ http::Headers read_fields(std::string_view head) {
     return fields;
 }
 
-// In pieces of `piece_bytes`, the first of `first_bytes`.
+// Feeds the request in pieces: the first of `first_bytes`, the others of `piece_bytes`.
 Answer answer_to(std::string_view request, std::size_t first_bytes, std::size_t piece_bytes) {
     http::RequestParser parser{http::HeadLimits{}};
     for (std::size_t at = 0, size = first_bytes; at < request.size(); at += size, size = piece_bytes)
@@ -112,7 +113,7 @@ TEST(Handshake, ClientVectors) {
         const std::string response = vector.at("response").get<std::string>();
         const std::string fault = error_text(check_accept_response(response, vector.at("key").get<std::string>()));
         EXPECT_EQ(fault.empty(), vector.at("ok").get<bool>()) << fault;
-        // A head that ends too soon is never good.
+        // A head that is cut off is never valid.
         for (std::size_t size = 0; size < response.size(); ++size) {
             ASSERT_NE(error_text(check_accept_response(response.substr(0, size), vector.at("key").get<std::string>())),
                       "")
@@ -155,7 +156,7 @@ TEST(Handshake, RefusalsThatEndTheConnectionSaySo) {
     EXPECT_EQ(bad_key.reason, "expected a Sec-WebSocket-Key of base64 for 16 octets, got \"x\"");
 }
 
-// A head as the parser gives it, which each test below spoils in one place.
+// Returns a valid head, which each test below makes invalid in one place.
 http::RequestHead lawful_head() {
     http::RequestHead head;
     head.method = "GET";
@@ -168,7 +169,7 @@ http::RequestHead lawful_head() {
     return head;
 }
 
-// The status and the words with which a head is refused.
+// Returns the status and the text of the refusal, or "none".
 std::string refusal_of(const http::RequestHead& head) {
     const auto handshake = read_handshake(head);
     if (handshake) return "none";

@@ -1,4 +1,4 @@
-// ws/input: octets come out in their order, whether they are the caller's or copies.
+// ws/input: octets come out in order, whether they are the caller's or copies.
 #include "ws/input.hpp"
 
 #include <gtest/gtest.h>
@@ -68,7 +68,7 @@ TEST(Input, RetainingAppendsToWhatIsRetained) {
     EXPECT_EQ(next_run(input), "first second");
 }
 
-// The last event's payload may be a view of what was read: it lives until the caller says that it may go.
+// The payload of the last event may be a view of what was read. It stays valid until the caller releases it.
 TEST(Input, WhatHasBeenReadStaysUntilItIsReleased) {
     Buffer lent = buffer_of("view");
     Input input;
@@ -103,7 +103,7 @@ TEST(Input, ClearingDropsBoth) {
     EXPECT_EQ(input.retained_octets(), 0U);
 }
 
-// A receiver that never catches up retains before it has read all: what it has read makes room for what comes.
+// A receiver that never catches up retains input before it has read all of it. The octets that it has read make room.
 TEST(Input, OctetsKeepTheirOrderUnderAnySequenceOfSteps) {
     tests::Random random;
     SCOPED_TRACE(random.seed());

@@ -1,5 +1,5 @@
-// ws/receiver: with which words the connection fails, rule by rule; that these rules hold under any cutting is in the
-// vectors. And what it reads between the frames of a message.
+// ws/receiver: the text of the failure for each rule, and what it reads between the frames of a message. The vectors
+// test that the rules hold under any cuts.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -12,7 +12,7 @@ namespace {
 
 using tests::Octets;
 
-// As a client would send it, with a masking key of zeros.
+// Returns a frame as a client would send it, with a masking key of zeros.
 Octets frame(std::uint8_t first_octet, std::string_view payload = "") {
     Octets octets{first_octet, static_cast<std::uint8_t>(0x80 | payload.size()), 0, 0, 0, 0};
     octets.insert(octets.end(), payload.begin(), payload.end());
@@ -25,7 +25,7 @@ Octets joined(std::initializer_list<Octets> frames) {
     return all;
 }
 
-// The code and the words of the failure that ends the session, "none" if nothing does.
+// Returns the code and the text of the failure that ends the session, or "none".
 std::string failure_of(const Octets& input, const ConnectionLimits& limits = {}, Role role = Role::server) {
     const tests::Outcome outcome = tests::replay({role, limits, {}, input}, {}, tests::Handing::lend);
     if (outcome.events.empty() || outcome.events.back().kind != EventKind::failed) return "none";
@@ -97,13 +97,13 @@ TEST(Receiver, FragmentsAreCountedAndEmptyOnesApart) {
               "1008 expected at most 2 fragments in a message (max_fragments), got more");
     EXPECT_EQ(failure_of(joined({frame(0x02), frame(0x00), frame(0x80, "c")}), {.max_empty_fragments = 1}),
               "1008 expected at most 1 empty fragments in a message (max_empty_fragments), got more");
-    // Each message has its own count, and one in a single frame has none.
+    // Each message is counted separately, and a message in one frame is not counted at all.
     const Octets twice = joined({frame(0x02, "a"), frame(0x80, "b"), frame(0x02, "a"), frame(0x80, "b")});
     EXPECT_EQ(failure_of(twice, {.max_fragments = 2}), "none");
     EXPECT_EQ(failure_of(frame(0x82), {.max_fragments = 0, .max_empty_fragments = 0}), "none");
 }
 
-// Section 8.1. Octets are counted from 0, over all fragments.
+// Section 8.1. Octets are counted from 0 across all fragments.
 TEST(Receiver, TextThatIsNotUtf8IsRefusedWithItsPlace) {
     EXPECT_EQ(failure_of(frame(0x81, "ab\xff")), "1007 expected UTF-8 text, got 0xFF at octet 2 of the message");
     EXPECT_EQ(failure_of(joined({frame(0x01, "ab"), frame(0x80, "c\xc0")})),
@@ -132,14 +132,14 @@ TEST(Receiver, ACloseHasACodeAndAReasonOrNothing) {
     EXPECT_EQ(failure_of(frame(0x88)), "none");
 }
 
-// A reason of more than 123 octets would itself break section 5.5.
+// A reason of more than 123 octets would itself violate section 5.5.
 TEST(Receiver, TheLongestReasonsFitIntoAClose) {
     constexpr std::uint64_t limit = (std::uint64_t{1} << 63) - 2;
     const Octets largest{0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0};
     EXPECT_EQ(failure_of(largest, {.max_message_size_bytes = limit}),
               "1009 expected at most 9223372036854775806 octets (max_message_size), got a frame of "
               "9223372036854775807 after 0");
-    // Cut at 123 octets; the last figure is of no use to anyone by then.
+    // Cut off at 123 octets; the limit is in the part that remains.
     const Octets after_a_fragment = joined({frame(0x02, std::string(100, 'a')), largest});
     Octets input = after_a_fragment;
     input[input.size() - largest.size()] = 0x80;

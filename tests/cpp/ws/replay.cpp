@@ -1,5 +1,5 @@
-// How a session is played: blocks of exact size, overwritten on release; see the header for the ways of handing over.
-// Judges nothing: what was told is the caller's to compare.
+// Plays a session from blocks of exact size, which are overwritten when they are released; the header describes the
+// ways of handing over. It judges nothing: the caller compares the result.
 #include "tests/cpp/ws/replay.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace proapi::tests {
 namespace {
 
-// A block of exactly its octets; overwritten when it goes.
+// A block of exactly its octets, which are overwritten when it is destroyed.
 class Block {
 public:
     explicit Block(base::Bytes bytes) : octets_(new std::uint8_t[bytes.size()]), size_(bytes.size()) {

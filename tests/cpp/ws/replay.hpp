@@ -1,6 +1,6 @@
-// Plays octets into a ws::Connection under any cutting and writes down what it said, for vectors and for tests of its
-// own. Each piece stands in a heap block of exactly its size that is overwritten as soon as the machine may no longer
-// look at it, so that reading beyond or too late is seen.
+// Plays octets into a ws::Connection under any cuts and records the result, for the vectors and for other tests. Each
+// piece is in a heap block of exactly its size. The block is overwritten as soon as the machine may no longer read it,
+// so that reads beyond its end or too late are detected.
 #pragma once
 
 #include <cstdint>
@@ -34,21 +34,21 @@ struct Session {
 // How the input is handed over.
 enum class Handing : std::uint8_t {
     lend,            // until need_data
-    retain_between,  // retain_input() after every event, and the block is gone
-    retain_at_once,  // retain_input() after every feed(); events are asked for after every third piece and at the end
+    retain_between,  // retain_input() after every event, then the block is destroyed
+    retain_at_once,  // retain_input() after every feed(); events are read after every third piece and at the end
 };
 
 struct Outcome {
     std::vector<ToldEvent> events;
     Octets output;
-    std::optional<std::size_t> failed_at;  // octets fed when `failed` was told
+    std::optional<std::size_t> failed_at;  // octets fed when `failed` was reported
     friend bool operator==(const Outcome& a, const Outcome& b) { return a.events == b.events && a.output == b.output; }
 };
 
-// The client's masking key in tests, that of RFC 6455 section 5.7.
+// The client's masking key in tests, from RFC 6455 section 5.7.
 std::uint32_t sample_masking_key();
 
-// `cuts`: where the input is cut, in rising order, within it.
+// `cuts` are the places where the input is cut, in rising order.
 Outcome replay(const Session& session, const std::vector<std::size_t>& cuts, Handing handing);
 Octets take_all(base::OutputQueue& output);
 

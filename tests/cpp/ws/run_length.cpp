@@ -1,4 +1,4 @@
-// Runs of octets, and what of the parameters is agreed on; see the header for the format.
+// Encodes and decodes runs of octets, and negotiates the parameters; the header describes the format.
 #include "tests/cpp/ws/run_length.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ struct RunLengthParameters {
     bool is_short = false;
 };
 
-// Nothing: one that is unknown, is there twice or has no such value.
+// Returns nothing if a parameter is unknown, repeated, or has an invalid value.
 std::optional<RunLengthParameters> read_parameters(std::span<const ws::ExtensionParameter> given) {
     RunLengthParameters parameters;
     for (const auto& [name, value] : given) {

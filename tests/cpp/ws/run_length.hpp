@@ -1,10 +1,9 @@
-// An extension of the tests' own, "x-test-runs": a message as runs of one octet each, three octets a run (the length in
-// two, network order, never 0; then the octet), marked by RSV1. So a few octets stand for many, as in
-// permessage-deflate, whatever the cut a decoder has to hold something back, and not every payload is one that an
-// encoder makes.
+// An extension for tests, "x-test-runs". A message is encoded as runs of the same octet and marked by RSV1. A run has
+// three octets: its length in two (network order, never 0), and the octet. So, as with permessage-deflate, a few octets
+// stand for many, a decoder holds octets back at any cut, and some payloads are invalid.
 //
-// Its parameters: "longest=N", of the offer and of the answer, is the longest run that the server may send; "short" has
-// the server answer that it leaves messages of less than 8 octets as they are.
+// Its parameters: "longest=N", in the offer and in the answer, is the longest run that the server may send. "short", in
+// the offer, makes the server answer that it sends messages of less than 8 octets unencoded.
 #pragma once
 
 #include <string>
@@ -22,8 +21,8 @@ public:
 private:
     std::size_t write_run(base::MutableBytes room);
 
-    std::vector<std::uint8_t> partial_;  // of the next run, less than three octets
-    std::size_t run_left_ = 0;           // written when the next run comes, or the end
+    std::vector<std::uint8_t> partial_;  // the beginning of the next run, less than three octets
+    std::size_t run_left_ = 0;           // written when the next run or the end arrives
     std::uint8_t run_octet_ = 0;
 };
 

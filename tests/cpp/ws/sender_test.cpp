@@ -1,4 +1,4 @@
-// ws/sender: the octets of frames in both roles, what a Close ends, and one frame that many connections share.
+// ws/sender: the octets of frames in both roles, nothing after a Close, and one frame that many connections share.
 #include "ws/sender.hpp"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ Octets octets_of(base::Bytes bytes) {
     return {bytes.begin(), bytes.end()};
 }
 
-// RFC 6455 section 5.7: a single-frame unmasked, and a masked text message.
+// RFC 6455 section 5.7: a text message in one frame, unmasked and masked.
 TEST(Sender, TheRfcsExamples) {
     Sender server{Role::server, nullptr};
     server.send_message(Opcode::text, base::as_bytes("Hello"));

@@ -1,5 +1,5 @@
-// Every vector of contract/ws (its format: contract/README.md) replayed whole, cut in two at every octet, and octet by
-// octet, lent and retained, with the same events and the same output each time.
+// Replays every vector of contract/ws (format: contract/README.md) as a whole, cut in two at every octet, and octet by
+// octet, with lent and retained input. Events and output must be the same each time.
 // promise: rfc-6455, client-role
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// Inputs longer than this are cut at their ends and at every 997th octet only.
+// Longer inputs are cut only near their ends and at every 997th octet.
 constexpr std::size_t cut_everywhere_octets = 2048;
 
 Octets from_hex(const std::string& text) {
@@ -42,7 +42,7 @@ struct Vector {
     Session session;
     std::vector<ToldEvent> events;  // a `failed` without its text
     std::optional<std::size_t> failed_at;
-    Octets output;  // without the Close that tells of a failure
+    Octets output;  // without the Close that reports a failure
 };
 
 ToldEvent read_event(const json& value) {
@@ -88,7 +88,7 @@ std::vector<Vector> read_file(const std::string& name) {
     return vectors;
 }
 
-// What a failure adds to the output: one Close with its code and its text, unless ours is out already.
+// Returns what a failure adds to the output: one Close with its code and its text, unless a Close was sent before.
 Octets close_after_failure(const Session& session, const ToldEvent& failure) {
     if (session.close_first) return {};
     ws::Connection other{session.role, {}, sample_masking_key};
@@ -119,7 +119,8 @@ std::vector<std::size_t> every_octet(std::size_t size) {
 
 class VectorFile : public testing::TestWithParam<const char*> {
 protected:
-    // Calls `check(vector)` for each vector of the file, naming it in failures; stops at the first that fails.
+    // Calls `check(vector)` for each vector of the file. Failures name the vector. Stops at the first vector that
+    // fails.
     template <class Check>
     void for_each_vector(Check check) {
         const std::vector<Vector> vectors = read_file(GetParam());
