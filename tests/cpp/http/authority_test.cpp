@@ -1,4 +1,4 @@
-// Host and port of a request, and which names mean this machine: the vectors, and every octet.
+// Host and port of a request, and the names of this machine: the vectors, and every octet.
 #include <gtest/gtest.h>
 
 #include "http/url.hpp"
@@ -29,7 +29,7 @@ TEST(Authority, LoopbackVectors) {
     }
 }
 
-// RFC 3986 section 3.2.2: unreserved and sub-delims; the comma is refused, since lists of hosts smuggle requests.
+// RFC 3986 section 3.2.2: unreserved and sub-delims. The comma is refused, because lists of hosts can smuggle requests.
 TEST(Authority, AHostHasNoOctetThatCouldEndIt) {
     constexpr std::string_view punctuation = "-._~!$&'()*+;=";
     for (int octet = 0; octet < 256; ++octet) {

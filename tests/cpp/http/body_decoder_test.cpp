@@ -1,4 +1,4 @@
-// Request bodies: every vector whole, cut in two at every octet, and octet by octet, with equal results.
+// Request bodies: every vector as a whole, cut in two at every octet, and octet by octet, with equal results.
 #include "http/body_decoder.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +75,7 @@ TEST(BodyDecoder, Vectors) {
             EXPECT_TRUE(whole.body == vectors::octets(vector.at("body"))) << vectors::shown(whole.body);
             EXPECT_EQ(whole.taken, bytes.size() - rest.size());
         } else {
-            EXPECT_TRUE(is_field_value(whole.body)) << whole.body;  // the reason
+            EXPECT_TRUE(is_field_value(whole.body)) << whole.body;  // the text of the refusal
         }
         EXPECT_EQ(decoder.feed(base::as_bytes("more")), 0U);
         expect_equal_however_cut(head, body_limits_of(vector), bytes, whole);

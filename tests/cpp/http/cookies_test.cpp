@@ -1,4 +1,4 @@
-// The Cookie field: the vectors, and what a value may hold.
+// The Cookie field: the vectors, and what a value may contain.
 #include <gtest/gtest.h>
 
 #include "http/url.hpp"

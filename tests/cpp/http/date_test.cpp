@@ -1,4 +1,4 @@
-// HTTP dates: the vectors, and every day of four centuries written and read back.
+// HTTP dates: the vectors, and every day of four centuries formatted and parsed again.
 #include <gtest/gtest.h>
 
 #include "http/response.hpp"

@@ -1,4 +1,4 @@
-// The table of what can be wrong, and the errors that are made of it.
+// The table of possible errors, and the errors made from it.
 #include "http/error.hpp"
 
 #include <gtest/gtest.h>

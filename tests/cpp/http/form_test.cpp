@@ -1,4 +1,4 @@
-// Forms: the vectors, and what holds for bodies that are cut anywhere.
+// Forms: the vectors, and bodies that are cut off anywhere.
 #include <gtest/gtest.h>
 
 #include "http/form.hpp"
@@ -42,7 +42,7 @@ TEST(Form, Vectors) {
     }
 }
 
-// In memory of their own, for the sanitizers.
+// Each body is in its own block, so that the sanitizers detect reads beyond its end.
 TEST(Form, BodiesThatAreCutAnywhere) {
     for (const Json& vector : vectors::load("forms.json")) {
         SCOPED_TRACE(vector.at("name").get<std::string>());

@@ -1,4 +1,4 @@
-// Header fields: lookup in any case, order, replacement, lists; and the grammar of names and values over all octets.
+// Header fields: lookup in any case, order, replacement, lists; and the grammar of names and values for all octets.
 #include "http/headers.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Line ends, field lines and their limits: what is refused, and with which words.
+// Line ends, field lines and their limits, and the texts of refusals.
 #include "http/line.hpp"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,8 @@
 namespace proapi::http {
 namespace {
 
-// The limit holds for the line without its CRLF. A CR that has come may be the line end's: it is not counted yet.
+// The limit applies to the line without its CRLF. A CR at the end is not counted yet, because it may be that of the
+// line end.
 TEST(Line, ExceedsItsLimitAtTheOctetThatPassesIt) {
     EXPECT_FALSE(exceeds("", 0));
     EXPECT_FALSE(exceeds("\r", 0));
@@ -70,7 +71,8 @@ TEST(Line, AFieldWithoutAColonIsRefused) {
     expect_refusal("Host", words);
 }
 
-// RFC 9112 section 5.1: a proxy that takes "Content-Length : 5" and a server that does not see different messages.
+// RFC 9112 section 5.1: a proxy that accepts "Content-Length : 5" and a server that does not would see different
+// messages.
 TEST(Line, WhiteSpaceBeforeTheColonIsRefused) {
     constexpr std::string_view words =
         "expected a token before the colon of a field line, got other characters or none";

@@ -1,6 +1,6 @@
-// Work grows with the input and not with its square, however it is cut: counted in octets searched and allocated, so
-// that the result is the same on a busy machine. Four times the input may cost up to six times the work; a parser that
-// begins again at each piece would cost sixteen.
+// The work grows linearly with the input, not with its square, however it is cut. It is counted in octets searched and
+// allocated, so that the result is the same on a busy machine. Four times the input may cost up to six times the work;
+// a parser that starts again at each piece would cost sixteen times.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -101,7 +101,7 @@ TEST(LinearTime, AHeadCutIntoOctetsIsSearchedOnce) {
     const std::string head = "GET / HTTP/1.1\r\nHost: h\r\n" + repeat("Some-Name: some value\r\n", 15'000) + "\r\n";
     reset_work();
     parse_head(head, 1);
-    // Once for LF, once for a bare CR, once for the colon, and the short rest of each line.
+    // One search for LF, one for a bare CR, one for the colon, and the short rest of each line.
     EXPECT_LE(work_done().searched_bytes, 4 * head.size());
     EXPECT_LE(work_done().allocated_bytes, 64 * head.size());
 }

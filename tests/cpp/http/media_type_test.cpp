@@ -1,4 +1,4 @@
-// Media types by file name: the vectors, and what holds for every ending that browsers are served.
+// Media types by file name: the vectors, and rules for every extension that browsers are served.
 #include <gtest/gtest.h>
 
 #include "http/response.hpp"
@@ -16,7 +16,7 @@ TEST(MediaType, Vectors) {
     }
 }
 
-// Without a charset a browser guesses, and its guess for a file without a byte order mark is not UTF-8.
+// Without a charset a browser guesses, and for a file without a byte order mark it does not guess UTF-8.
 TEST(MediaType, TextIsUtf8) {
     for (const char* ending : {"html", "htm", "css", "js", "mjs", "txt", "md", "csv", "ics", "vtt"}) {
         const std::string_view type = guess_content_type("file." + std::string(ending));
@@ -33,7 +33,7 @@ TEST(MediaType, OnlyTextHasACharset) {
     }
 }
 
-// Chromium compiles WebAssembly while it arrives, and starts modules and workers, with these types only.
+// Chromium compiles WebAssembly during its transfer, and starts modules and workers, only with these types.
 TEST(MediaType, WhatBrowsersRunHasTheTypeThatTheyInsistOn) {
     EXPECT_EQ(guess_content_type("worker.mjs"), "text/javascript; charset=utf-8");
     EXPECT_EQ(guess_content_type("chat.wasm"), "application/wasm");

@@ -1,5 +1,5 @@
-// Bodies of multipart/form-data: where parts begin and end, their limits, and what refusals say. What names, types and
-// encodings of parts mean is in the vectors (form_test).
+// Bodies of multipart/form-data: where parts begin and end, their limits, and the texts of refusals. The vectors
+// (form_test) test the meaning of names, types and encodings.
 #include "http/multipart.hpp"
 
 #include <gtest/gtest.h>
@@ -16,14 +16,14 @@ std::string error_of(std::string_view body) {
     return error_text(form);
 }
 
-// Names and values of a body that must be well formed.
+// Returns the fields of a body that must be well formed.
 Pairs fields_of(std::string_view body) {
     const auto form = parse_multipart("X", body);
     EXPECT_EQ(error_text(form), "") << body;
     return form ? form->fields : Pairs{};
 }
 
-// RFC 2046 section 5.1.1: the CRLF before a delimiter is the delimiter's, one more is the data's.
+// RFC 2046 section 5.1.1: the CRLF before a delimiter belongs to the delimiter; another one before it is data.
 TEST(Multipart, TheLineEndBeforeADelimiterIsNotData) {
     EXPECT_EQ(fields_of("--X\r\n" + named_a + "1\r\n--X--"), (Pairs{{"a", "1"}}));
     EXPECT_EQ(fields_of("--X\r\n" + named_a + "1\r\n\r\n--X--"), (Pairs{{"a", "1\r\n"}}));
@@ -35,7 +35,7 @@ TEST(Multipart, WhatStandsBeforeTheFirstAndAfterTheLastDelimiterIsIgnored) {
     EXPECT_EQ(fields_of("--X--"), Pairs{});
 }
 
-// The same section: without data, the CRLF of the empty line after the head may be the delimiter's.
+// The same section: if a part has no data, the CRLF of the empty line after its head may be that of the delimiter.
 TEST(Multipart, APartWithoutDataNeedsNoEmptyLineOfItsOwn) {
     EXPECT_EQ(fields_of("--X\r\nContent-Disposition: form-data; name=a\r\n\r\n--X--"), (Pairs{{"a", ""}}));
     EXPECT_EQ(error_of("--X\r\nContent-Disposition: form-data; name=a\r\n--X--"),
@@ -47,7 +47,7 @@ TEST(Multipart, SpacesAndTabsMayFollowADelimiter) {
     EXPECT_EQ(fields_of("--X\r\n" + named_a + "1\r\n--X-- \t"), (Pairs{{"a", "1"}}));
 }
 
-// Whatever a file holds, it must not end its own part.
+// Whatever a file contains, it must not end its own part.
 TEST(Multipart, DataThatOnlyResemblesADelimiterIsData) {
     for (const std::string data : {"--X", "\r\n--Xa", "\r\n-X", "\r\n--x", "\n--X\n", "\r\n--X\n", "\r--X\r",
                                    "\r\n--X--a", "\r\n--", "\r\n--X-\r\n"})
@@ -119,7 +119,7 @@ TEST(Multipart, AHeadHasAtMost4096Octets) {
               "part 1: expected fields of at most 4096 octets, got more");
 }
 
-// Its name may be the longest that can be told from a delimiter.
+// The longest allowed boundary, of hyphens, with data that is also a hyphen.
 TEST(Multipart, ABoundaryOf70CharactersIsFound) {
     const std::string boundary(70, '-');
     const auto form = parse_multipart(boundary, "--" + boundary + "\r\n" + named_a + "-\r\n--" + boundary + "--");

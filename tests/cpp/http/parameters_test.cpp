@@ -1,4 +1,4 @@
-// Parameters of a field's value: quoted and plain ones, and what is wrong with malformed ones.
+// Parameters of a field's value, quoted and plain, and the errors in malformed ones.
 #include "http/parameters.hpp"
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 namespace proapi::http {
 namespace {
 
-// "name=value", a quoted value in quotes, one after the other.
+// Returns the value and each "name=value", separated by "|". A value that was quoted is shown in quotes.
 std::string described(const ParameterizedValue& parsed) {
     std::string text(parsed.value);
     for (const Parameter& one : parsed.parameters) {
@@ -56,7 +56,7 @@ TEST(Parameters, EachIsGivenAsOftenAsItComes) {
     expect_parameters("a; b=1; B=2; b=1", "a|b=1|B=2|b=1");
 }
 
-// The value before them is there all the same: a malformed boundary does not make text/plain of a form.
+// The value before the parameters is still returned: a malformed boundary does not turn a form into text/plain.
 void expect_error(std::string_view text, std::string_view words) {
     const ParameterizedValue parsed = parse_parameters(text);
     EXPECT_EQ(error_text(parsed.error), words) << text;

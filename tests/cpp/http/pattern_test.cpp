@@ -1,4 +1,4 @@
-// Route patterns: the vectors, and what their refusals say to whoever wrote the route.
+// Route patterns: the vectors, and the texts of refusals for the author of a route.
 #include <gtest/gtest.h>
 
 #include "http/router.hpp"

@@ -1,5 +1,5 @@
-// Request heads: every vector whole, cut in two at every octet, and octet by octet, with equal results; and what the
-// vectors cannot say: reuse after a head, silence after a refusal, and what an idle parser tells.
+// Request heads: every vector as a whole, cut in two at every octet, and octet by octet, with equal results. Also what
+// the vectors can't express: reuse after a head, no input after a refusal, and the state of an idle parser.
 #include "http/request_parser.hpp"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ std::string_view name_of(BodyFraming framing) {
     return "?";
 }
 
-// All of a head in one text, to be compared and shown.
+// Returns everything about a head as one text, to compare and to show.
 std::string describe(const RequestHead& head) {
     std::string text = head.method + "|" + head.target + "|" + std::string{head.raw_path()} + "|" +
                        std::string{head.query()} + "|1." + std::to_string(head.minor_version) + "|" +
@@ -47,7 +47,7 @@ std::string describe(const RequestHead& head) {
     return text;
 }
 
-// What came of feeding: the state, the refusal, the head and how much was taken.
+// Returns the result of feeding: the state, the refusal, the head and how many octets were taken.
 std::string outcome(RequestParser& parser, std::size_t taken) {
     switch (parser.state()) {
         case ParseState::need_data:
@@ -103,7 +103,7 @@ TEST(RequestParser, AcceptsVectors) {
         SCOPED_TRACE(vector.at("name").get<std::string>() + ": " + vectors::shown(bytes));
         const std::string rest = vector.contains("rest") ? vectors::octets(vector.at("rest")) : "";
         RequestParser parser{make_head_limits(vector)};
-        // The parser serves a connection's every request: the second must come out as the first.
+        // A connection uses one parser for all its requests: the second result must equal the first.
         for (int turn = 0; turn < 2; ++turn) {
             const std::size_t taken = parser.feed(base::as_bytes(bytes + rest));
             ASSERT_EQ(parser.state(), ParseState::complete) << error_text(parser.error());
@@ -127,7 +127,7 @@ TEST(RequestParser, RefusesVectors) {
         const auto [status, text] = http::describe(parser.error());
         EXPECT_EQ(status, vector.at("status").get<int>());
         EXPECT_FALSE(text.empty());
-        // Nothing of the peer's that could break a log line.
+        // The text contains nothing from the peer that could break a log line.
         EXPECT_TRUE(is_field_value(text)) << text;
         EXPECT_EQ(parser.feed(base::as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), 0U);
         EXPECT_EQ(parser.state(), ParseState::failed);
@@ -186,8 +186,8 @@ TEST(RequestParser, RefusesAtTheOctetThatPassesALimit) {
     EXPECT_EQ(http::describe(head.error()).status, 431);
 }
 
-// One octet replaced by each of the 256 at each place: never anything but a head, a refusal, or a need for more, and
-// the same however the input is cut.
+// Replaces one octet by each of the 256 values at each place. The result is always a head, a refusal or a need for
+// more, and the same however the input is cut.
 TEST(RequestParser, SurvivesEveryOctetAtEveryPlace) {
     const std::string bytes = "POST /a?b HTTP/1.1\r\nHost: h:1\r\nContent-Length: 3\r\n\r\n";
     for (std::size_t at = 0; at < bytes.size(); ++at) {

@@ -1,4 +1,4 @@
-// The forms of a request target, taken apart and checked.
+// The forms of a request target, split and checked.
 #include "http/request_target.hpp"
 
 #include <gtest/gtest.h>
@@ -73,7 +73,7 @@ TEST(RequestTarget, TheAsteriskIsForOptionsOnly) {
             << method;
 }
 
-// Authority-form is a proxy's (CONNECT), other schemes are other servers'.
+// Authority-form is for proxies (CONNECT); other schemes are for other servers.
 TEST(RequestTarget, AnotherFormIsRefused) {
     for (const char* target : {"", "a", "a:80", "example.com/", "?a", "**", "ftp://a/", "ws://a/",
                                "javascript:alert(1)", "http:/a", "http:a", "://a", " http://a"}) {

@@ -1,4 +1,4 @@
-// What a request's head says of whom and what it asks for; how heads are parsed is request_parser_test's.
+// What a request's head says about the host and the resource. request_parser_test tests how heads are parsed.
 #include "http/request.hpp"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(Request, WithoutAHostFieldTheHostIsEmpty) {
     EXPECT_EQ(head_with("/", "").host(), "");
 }
 
-// The views are of the head itself: a copy must not refer to the original.
+// The views refer to the head itself, so those of a copy must not refer to the original.
 TEST(Request, ACopyHasItsOwnText) {
     RequestHead copy;
     {

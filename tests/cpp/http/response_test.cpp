@@ -1,5 +1,5 @@
-// Response heads: exact octets for every kind of body and client, and nothing of an application's that could break
-// them, over all 256 values of an octet and all pairs.
+// Response heads: exact octets for every kind of body and client. No value of an application can break a head, tested
+// with all 256 octets and all pairs of them.
 #include "http/response.hpp"
 
 #include <gtest/gtest.h>
@@ -132,7 +132,8 @@ TEST(Response, ChecksEveryOctetOfNamesAndValues) {
     EXPECT_FALSE(check_response(200, {{"", "a"}}).has_value());
 }
 
-// Every pair of octets as a value: what passes the check is one line on the wire that reads back as it was.
+// Every pair of octets as a value: if the check accepts it, it is one line on the wire that is parsed as the same
+// value.
 TEST(Response, NoPairOfOctetsBreaksOutOfItsLine) {
     for (int first = 0; first < 256; ++first) {
         for (int second = 0; second < 256; ++second) {

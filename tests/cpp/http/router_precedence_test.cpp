@@ -1,6 +1,6 @@
-// Route precedence against an oracle that knows no tree: of all routes that fit, the one whose segments, compared one
-// after the other, are the most specific. Random tables, random paths, random orders of registration; the seed is fixed
-// and shown.
+// Route precedence, compared with a linear search: of all routes that fit, the match is the one whose segments are the
+// most specific, compared from left to right. Random tables, random paths, random orders of registration; the seed is
+// fixed and shown.
 // promise: route-precedence
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ struct Route {
     std::string method, pattern;
 };
 
-// Rank of a segment: the smaller, the more specific; negative: it does not fit.
+// Returns how specific the segment is for `text`, 0 being the most specific, or a negative number if it does not fit.
 int rank(const std::string& segment, const std::string& text) {
     const bool number =
         !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -38,7 +38,7 @@ std::vector<std::string> split(const std::string& path) {
     return segments;
 }
 
-// The ranks of a fitting route's segments, or nothing.
+// Returns the ranks of the segments of a route that fits, or nothing.
 std::optional<std::vector<int>> ranks(const std::string& pattern, const std::string& path) {
     const auto wanted = split(pattern);
     const auto given = split(path);

@@ -1,4 +1,4 @@
-// Route tables: the vectors, each table registered in many orders with equal results.
+// Route tables: the vectors, with each table registered in many orders and equal results.
 #include "http/router.hpp"
 
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@
 namespace proapi::http {
 namespace {
 
-// RFC 9110 section 15, RFC 6585, RFC 7725, RFC 8470: those that the engine itself sends, and renamed ones.
+// RFC 9110 section 15, RFC 6585, RFC 7725, RFC 8470: codes that the engine sends, and codes that were renamed.
 TEST(Status, PhrasesAreThoseOfTheRegistry) {
     const std::map<int, std::string_view> phrases{
         {100, "Continue"},

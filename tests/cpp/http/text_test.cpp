@@ -1,4 +1,4 @@
-// Kinds of characters over all octets; text trimmed, and quoted as refusals show it.
+// Classes of characters for all octets; text trimmed, and quoted for refusals.
 #include "http/text.hpp"
 
 #include <gtest/gtest.h>
@@ -46,7 +46,7 @@ TEST(Text, WhatIsQuotedIsCutAtItsLimitAndSaysSo) {
     EXPECT_EQ(http::quoted(std::string(201, 'x')), '"' + std::string(200, 'x') + "...\"");
 }
 
-// It becomes part of a JSON answer, of a Python str, of a line in the log: each needs valid text.
+// The quoted text becomes part of a JSON answer, a Python str and a log line, and each of these needs valid text.
 TEST(Text, WhatIsQuotedIsUtf8WhateverCameAndWhereverItIsCut) {
     EXPECT_EQ(quoted("\xe2\x82\xac"), "\"\xe2\x82\xac\"");
     EXPECT_EQ(quoted("a\xff"), "\"a\xef\xbf\xbd\"");

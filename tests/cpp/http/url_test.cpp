@@ -1,4 +1,4 @@
-// Percent and form decoding, and UTF-8 made valid: the vectors, and what holds for all octets.
+// Percent and form decoding, and the repair of UTF-8: the vectors, and rules for all octets.
 #include "http/url.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@ namespace {
 using vectors::Json;
 using vectors::octets;
 
-// A function that is added to the vectors and to no test would never be looked at.
+// Without this test, a function that occurs in the vectors but in no test would go unnoticed.
 TEST(Url, EveryFunctionOfTheDecodingVectorsIsReplayed) {
     std::set<std::string> functions;
     for (const Json& vector : vectors::load("decoding.json")) functions.insert(vector.at("function"));
@@ -79,7 +79,8 @@ TEST(Url, PercentEncodingComesBackForEveryPairOfOctets) {
     }
 }
 
-// RFC 3986 section 2.3: escaping them would make another URL of the same meaning, which caches and logs tell apart.
+// RFC 3986 section 2.3: escaping them would make a different URL with the same meaning, which caches and logs
+// distinguish.
 TEST(Url, UnreservedCharactersAreNeverEscaped) {
     constexpr std::string_view unreserved = "ABCXYZabcxyz0123456789-._~";
     EXPECT_EQ(percent_encode(unreserved, ""), unreserved);
@@ -98,7 +99,7 @@ TEST(Url, EscapesOfEveryOctet) {
     }
 }
 
-// Every sequence of three octets becomes valid, and what was valid stays.
+// Every seventh sequence of three octets: replacing a second time changes nothing.
 TEST(Url, ReplacedUtf8IsValidAndStable) {
     for (unsigned number = 0; number < 1U << 24; number += 7) {
         const std::string text{static_cast<char>(number >> 16), static_cast<char>(number >> 8),

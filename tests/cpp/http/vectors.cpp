@@ -1,4 +1,4 @@
-// Reading contract/http: JSON whose strings stand for octets, one character up to U+00FF an octet.
+// Reads contract/http: JSON whose strings represent octets, one character up to U+00FF per octet.
 #include "vectors.hpp"
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 namespace proapi::http::vectors {
 namespace {
 
-// A larger vector is cut at so many of its first and last octets, and at so many places between them. Under the
-// sanitizers, whose builds are debug builds, a cut takes ten times as long.
+// A larger vector is cut at this many of its first and last octets, and at this many places between them. With
+// sanitizers, which use debug builds, a cut takes ten times as long.
 #ifdef NDEBUG
 constexpr std::size_t cut_everywhere_bytes = 20'000, end_cuts = 100, places_between = 500;
 #else

@@ -1,5 +1,5 @@
-// The vectors of contract/http, and the cuts that each of them is replayed with. The format is described in
-// contract/README.md.
+// The vectors of contract/http, and the cuts with which each of them is replayed. contract/README.md describes the
+// format.
 #pragma once
 
 #include <cstddef>
@@ -17,29 +17,30 @@ namespace proapi::http::vectors {
 
 using Json = nlohmann::json;
 
-// The array of vectors in contract/http/<file>; throws where it cannot be read.
+// Returns the array of vectors in contract/http/<file>. Throws if the file can't be read.
 [[nodiscard]] Json load(const std::string& file);
 
-// Those of decoding.json for that function; throws if there is none.
+// Returns the vectors of decoding.json for that function. Throws if there are none.
 [[nodiscard]] Json decoding(std::string_view function);
 
-// As patterns.json and routes.json call it.
+// Returns the name that patterns.json and routes.json use.
 [[nodiscard]] std::string_view name_of(Converter converter);
 
-// The octets a string of the vectors stands for, pieces put together.
+// Returns the octets that a string of the vectors, or a list of pieces, represents.
 [[nodiscard]] std::string octets(const Json& text);
 
-// A list of pairs of strings.
+// Reads a list of pairs of strings.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> pairs(const Json& list);
 
-// Where to cut `size_bytes` octets in two: everywhere, and for very long ones near the ends and at 500 places between.
+// Returns where to cut `size_bytes` octets in two: everywhere or, if there are many, near the ends and at some places
+// between.
 [[nodiscard]] std::vector<std::size_t> cuts(std::size_t size_bytes);
 
-// Octets as a failure message can show them: printable, and cut short in the middle.
+// Returns octets as a failure message can show them: printable, and shortened in the middle.
 [[nodiscard]] std::string shown(std::string_view text);
 
-// Feeds `text` to anything with feed() and state(), in two or in many pieces, as a socket might; gives how much it
-// took.
+// Feeds `text` to anything with feed() and state(), in two or in many pieces, as a socket might. Returns how many
+// octets it took.
 template <class Machine>
 std::size_t feed_in_two(Machine& machine, std::string_view text, std::size_t cut) {
     std::size_t taken = machine.feed(base::as_bytes(text.substr(0, cut)));

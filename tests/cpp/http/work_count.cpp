@@ -1,4 +1,4 @@
-// The counters: a memchr and an operator new that note what they were asked for. One thread; nothing else changes.
+// Replaces memchr and operator new by versions that count what they are asked for, per thread.
 #include "work_count.hpp"
 
 #include <cstddef>
@@ -22,7 +22,7 @@ Work work_done() noexcept {
 
 }  // namespace proapi::http
 
-// The linker's --wrap fixes these names.
+// The linker's --wrap requires these names.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" void* __real_memchr(const void* text, int octet, std::size_t size);
 extern "C" void* __wrap_memchr(const void* text, int octet, std::size_t size);

@@ -1,5 +1,5 @@
-// Work counted without a clock: octets that memchr looked at and octets that were allocated, since the last reset.
-// The test program is linked with --wrap=memchr and has its own operator new.
+// Counts work without a clock: the octets that memchr examined and the octets that were allocated since the last reset.
+// The test program is linked with --wrap=memchr and replaces operator new.
 #pragma once
 
 #include <cstdint>
