@@ -1,5 +1,5 @@
-// A WebSocket and HTTP client for tests, with nothing of the engine in it: blocking sockets on loopback, one frame a
-// message, and a deadline on everything. And the harness that runs a coroutine where handlers run.
+// A WebSocket and HTTP client for tests, independent of the engine: blocking sockets on loopback, one frame per
+// message, and a deadline on everything. Also the harness that runs a coroutine where handlers run.
 #pragma once
 
 #include <cstdint>

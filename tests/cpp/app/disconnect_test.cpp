@@ -1,5 +1,5 @@
-// cancel_on_disconnect and is_disconnected(): how a handler learns that its client is gone while it waits for something
-// else.
+// cancel_on_disconnect and is_disconnected(): how a handler learns that its client has left while it waits for
+// something else.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 

@@ -1,4 +1,4 @@
-// Awaitables that are not the library's: what they give, and whose context runs before and after.
+// Awaitables of other libraries: their results, and the context in which the handler runs before and after.
 // promise: cpp-foreign-awaitables
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// sleep, wait_for, when_all, when_any: results, timeouts, failures, and who is cancelled.
+// sleep, wait_for, when_all, when_any: results, timeouts, failures, and what is cancelled.
 #include <gtest/gtest.h>
 
 #include <cmath>

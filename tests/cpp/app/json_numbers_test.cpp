@@ -1,4 +1,4 @@
-// A typed value holds the numbers of the JSON it is made of as they are, or says which one it does not hold.
+// A typed value holds the numbers of its JSON unchanged, or the error names the number that it can't hold.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,5 +1,5 @@
-// What a handler's result, a stream or a kept file refers to is still there when it is sent or read. The sanitizers see
-// what these tests do not.
+// Everything that a handler's result, a stream or a kept file refers to is still alive when it is sent or read. The
+// sanitizers find what these tests do not see.
 // promise: cpp-lifetimes
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// A program whose locale writes 0,5 (LC_NUMERIC), as those with translated texts set it: numbers are read and written
-// as before, in settings, paths and JSON.
+// A program whose locale writes 0,5 (LC_NUMERIC), as programs with translated texts set it: numbers in settings, paths
+// and JSON are read and written as before.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 

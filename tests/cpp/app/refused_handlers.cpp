@@ -1,4 +1,5 @@
-// Handlers that must not compile, each with the words that say why; without REFUSED their twins, which must. Never run.
+// Handlers that must not compile, each with the text of its error. Without REFUSED, their twins, which must compile.
+// The program is never run.
 // promise: cpp-path-parameters, cpp-lifetimes
 #include <proapi/proapi.hpp>
 

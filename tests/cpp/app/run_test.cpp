@@ -1,4 +1,4 @@
-// run(): what it prints, the signals that stop it, and its exit status.
+// run(): its output, the signals that stop it, and its exit status.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>

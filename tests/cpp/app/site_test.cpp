@@ -1,4 +1,5 @@
-// Routes, handlers and settings that can't work are refused when they are registered, naming file and line.
+// Routes, handlers and settings that can't work are refused when they are registered. The error names the file and the
+// line.
 #include <gtest/gtest.h>
 
 #include "client.hpp"

@@ -1,4 +1,4 @@
-// Task: when it runs, what it gives, how exceptions travel, how long values live.
+// Task: when it runs, its results, how exceptions propagate, how long values live.
 #include <gtest/gtest.h>
 
 #include "client.hpp"
