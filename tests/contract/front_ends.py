@@ -152,7 +152,7 @@ class Program:
         """Waits for the end of the process and returns its exit status."""
         status = self.process.wait(within_s)
         self._reader.join(within_s)
-        assert not self._reader.is_alive(), f"{self.process.args} has left children behind, which hold its output"
+        assert not self._reader.is_alive(), f"{self.process.args} has left children that hold its output"
         assert self.process.stdout
         self.process.stdout.close()
         self._temporary.cleanup()
@@ -178,7 +178,7 @@ class Server(Program):
         self.front_end = FRONT_ENDS[name]
         command = [*self.front_end.command(), *options]
         for limit, value in (limits or {}).items():
-            assert self.front_end.is_engine, f"{name} takes no limits: put the test into the table engine_only"
+            assert self.front_end.is_engine, f"{name} takes no limits: add the test to engine_only.py"
             command += ["--limit", f"{limit}={value}"]
         super().__init__(command, env, stderr=stderr)
         self.expected_faults = set(self.front_end.known_faults)
@@ -194,7 +194,7 @@ class Server(Program):
 
     def stop(self) -> None:
         """Sends SIGTERM. Checks the exit status, and that the log contains no fault that no test has asked for."""
-        assert self.process.poll() is None, f"{self.front_end.name} has ended by itself:\n{self.log}"
+        assert self.process.poll() is None, f"{self.front_end.name} ended by itself:\n{self.log}"
         self.signal(signal.SIGTERM)
         try:
             status = self.wait()
@@ -206,7 +206,7 @@ class Server(Program):
 
     def check_log(self) -> None:
         faults = [block for block in _blocks(self.lines) if not self._is_expected(block)]
-        assert not faults, f"{self.front_end.name} has logged:\n" + "\n\n".join("\n".join(block) for block in faults)
+        assert not faults, f"{self.front_end.name} logged:\n" + "\n\n".join("\n".join(block) for block in faults)
 
     def _is_expected(self, block: list[str]) -> bool:
         return any(re.search(pattern, line) for line in block for pattern in self.expected_faults)

@@ -132,7 +132,7 @@ class Response:
 
     def get(self, name: str, default: str = "") -> str:
         values = self.getlist(name)
-        assert len(values) <= 1, f"{name} is there {len(values)} times: {self}"
+        assert len(values) <= 1, f"{name} occurs {len(values)} times: {self}"
         return values[0] if values else default
 
     def tokens(self, name: str) -> list[str]:
@@ -207,7 +207,9 @@ class Peer:
             self.ended = True
             raise EndOfStreamError(f"reset by the server; unread so far: {shown(self.buffer)}") from None
         except TimeoutError:
-            raise AssertionError(f"nothing came within {within_s:.1f} s; unread so far: {shown(self.buffer)}") from None
+            raise AssertionError(
+                f"nothing arrived within {within_s:.1f} s; unread so far: {shown(self.buffer)}"
+            ) from None
         self.buffer += data
         self.ended = not data
         return bool(data)
@@ -288,7 +290,7 @@ class Peer:
         body = bytearray()
         while True:
             line = self.read_until(b"\r\n", within_s)
-            assert re.fullmatch(rb"[0-9A-Fa-f]+\r\n", line), f"not a chunk's size: {line!r}"
+            assert re.fullmatch(rb"[0-9A-Fa-f]+\r\n", line), f"not a chunk size: {line!r}"
             size = int(line, 16)
             if size == 0:
                 end = self.read(2, within_s)

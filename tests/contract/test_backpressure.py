@@ -110,7 +110,7 @@ def test_a_slow_handler_pauses_its_peer(server: Server) -> None:
                     blocked += 1
             digest.update(message)
             sent += 1
-        assert blocked, "13 MB were taken at once"
+        assert blocked, "the server took 13 MB without a pause"
         websocket.send_message("?")
         assert websocket.receive_json(30) == {
             "count": sent,
@@ -249,7 +249,7 @@ def send_and_read_all(peer: Peer, data: memoryview) -> bytes:
     received = bytearray()
     while True:
         readable, writable, _ = select.select([peer.socket], [peer.socket] if data else [], [], DEADLINE_S)
-        assert readable or writable, f"{len(received)} octets came, {len(data)} are still to be sent"
+        assert readable or writable, f"{len(received)} octets arrived, {len(data)} are still to be sent"
         if writable:
             data = data[peer.socket.send(data[: 64 * 1024]) :]
         if readable:

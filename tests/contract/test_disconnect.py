@@ -161,7 +161,7 @@ class Served:
     def wait(self, what: str, count: int) -> None:
         until = time.monotonic() + WITHIN_S
         while (seen := self.seen(what)) < count:
-            assert time.monotonic() < until, f"{what!r}: {seen} times and not {count}\n{self.program.log}"
+            assert time.monotonic() < until, f"{what!r}: expected {count} times, got {seen}\n{self.program.log}"
         assert seen == count
 
     def stop(self) -> None:

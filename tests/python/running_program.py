@@ -98,7 +98,7 @@ class Program:
         with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):  # a connection in the backlog is reset
             while time.monotonic() < deadline:
                 socket.create_connection(("127.0.0.1", self.port)).close()
-            pytest.fail("newcomers are let in 5 s after the signal")
+            pytest.fail("new connections are still accepted 5 s after the signal")
         # With several processes, the supervisor may be the last to get the signal. Two pending signals of one kind
         # count as one.
         status = Path(f"/proc/{self.process.pid}/status")

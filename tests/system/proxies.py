@@ -154,7 +154,7 @@ class Proxy:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:
                 ended = self._process.poll() is not None
-                assert not ended and time.monotonic() < until, f"it does not listen:\n{self.output}"
+                assert not ended and time.monotonic() < until, f"the proxy does not listen:\n{self.output}"
                 time.sleep(0.02)  # a proxy does not signal when it begins to listen
             else:
                 return

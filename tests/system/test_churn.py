@@ -146,7 +146,9 @@ async def until_gone(server: Process, sockets: int) -> None:
     until = asyncio.get_running_loop().time() + 20
     between_looks_s = 0.01
     while server.descriptors() > sockets:
-        assert asyncio.get_running_loop().time() < until, f"{server.descriptors()} descriptors instead of {sockets}"
+        assert asyncio.get_running_loop().time() < until, (
+            f"expected at most {sockets} descriptors, got {server.descriptors()}"
+        )
         await asyncio.sleep(between_looks_s)
 
 

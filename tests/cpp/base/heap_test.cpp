@@ -26,7 +26,7 @@ bool is_given_back(std::size_t size) {
 class Heap : public testing::Test {
 protected:
     void SetUp() override {
-        if (mallinfo2().uordblks == 0) GTEST_SKIP() << "a sanitizer has taken malloc's place";
+        if (mallinfo2().uordblks == 0) GTEST_SKIP() << "a sanitizer has replaced malloc";
         for (const char* name : {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"})
             ::unsetenv(name);
         GTEST_FLAG_SET(death_test_style, "threadsafe");  // runs each check in a new process

@@ -47,7 +47,7 @@ TEST(IntrusivePtr, AssignmentDropsWhatWasHeld) {
     EXPECT_EQ(alive_before, 0);
     const IntrusivePtr<Counted>& same = held;
     held = same;
-    EXPECT_EQ(alive, 1) << "assigned to itself";
+    EXPECT_EQ(alive, 1) << "after an assignment to itself";
     held = nullptr;
     EXPECT_EQ(alive, 0);
 }

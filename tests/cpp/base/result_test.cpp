@@ -51,14 +51,14 @@ TEST(Result, ValuesAndErrorsThatCanOnlyBeMovedAreMovedOut) {
     Result<void, std::unique_ptr<int>> failed = std::make_unique<int>(6);
     const std::unique_ptr<int> error = std::move(failed).error();
     EXPECT_EQ(*error, 6);
-    EXPECT_FALSE(failed) << "it has failed all the same";
+    EXPECT_FALSE(failed) << "it still holds an error";
 }
 
 TEST(FillIn, PutsEachValueIntoTheNextPlace) {
     EXPECT_EQ(fill_in("nothing", {}), "nothing");
     EXPECT_EQ(fill_in("{} and {}", {"one", "two"}), "one and two");
     EXPECT_EQ(fill_in("{{}:path}", {"rest"}), "{rest:path}");
-    EXPECT_EQ(fill_in("{}{}", {"{}", "x"}), "{}x") << "a value is not filled in";
+    EXPECT_EQ(fill_in("{}{}", {"{}", "x"}), "{}x") << "placeholders in a value stay";
 }
 
 TEST(FillIn, PlacesAndValuesWithoutACounterpartAreLeft) {

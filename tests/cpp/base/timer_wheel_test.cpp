@@ -129,7 +129,7 @@ TEST(TimerWheel, AgreesWithASortedListOverRandomHistories) {
                 fired.clear();
                 wheel.advance(now);
                 for (const int one : fired) {
-                    ASSERT_TRUE(running.contains(one)) << "fired without running";
+                    ASSERT_TRUE(running.contains(one)) << "fired without being started";
                     ASSERT_LE(running[one], now) << "fired early";
                     running.erase(one);
                 }

@@ -113,7 +113,7 @@ TEST(Utf8, FailsAtTheFirstBadOctetInsideASequence) {
     EXPECT_FALSE(validator.feed(beyond));
     EXPECT_TRUE(validator.has_failed());
     EXPECT_EQ(validator.accepted_octets(), 1U);
-    EXPECT_FALSE(validator.feed(as_bytes("a"))) << "a failure stays";
+    EXPECT_FALSE(validator.feed(as_bytes("a"))) << "a failure must be permanent";
     validator.reset();
     EXPECT_TRUE(validator.feed(as_bytes("a")));
     EXPECT_EQ(validator.accepted_octets(), 1U);

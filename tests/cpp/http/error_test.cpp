@@ -26,7 +26,7 @@ TEST(Error, AStatusIsAClientsMistakeOrWhatThisServerLacksOrNone) {
         const int status = describe(static_cast<ErrorCode>(code)).status;
         EXPECT_TRUE(status == 0 || (status >= 400 && status < 500) || status == 501 || status == 505) << code;
         const bool is_applications = code >= static_cast<int>(ErrorCode::no_leading_slash);
-        EXPECT_EQ(status == 0, is_applications) << "no client is answered for a mistake of the application: " << code;
+        EXPECT_EQ(status == 0, is_applications) << "an application's mistake has no status for a client: " << code;
     }
 }
 

@@ -102,7 +102,7 @@ TEST(Parameters, OfAnExtensionMayHaveNoValueAndAreNeverEmpty) {
 TEST(Parameters, EscapesOfAQuotedValueAreTakenOut) {
     EXPECT_EQ(without_escapes(R"(a\"b\\c)"), "a\"b\\c");
     EXPECT_EQ(without_escapes(""), "");
-    EXPECT_EQ(without_escapes("a\\"), "a\\") << "nothing is behind the last one";
+    EXPECT_EQ(without_escapes("a\\"), "a\\") << "nothing follows the last backslash";
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ TEST_P(Calls, WhatAnExceptionLeavesOverIsToldOnceAndNothingIsCarriedOutAgain) {
     }
     recorders[1].after = [] { throw std::runtime_error("a caller"); };
     EXPECT_THROW(complete(), std::runtime_error);
-    EXPECT_TRUE(queue.is_full()) << "until those are told";
+    EXPECT_TRUE(queue.is_full()) << "full until the calls are reported";
     recorders[1].after = nullptr;
     complete();
     for (const Recorder& recorder : recorders) EXPECT_EQ(recorder.results, std::vector<ssize_t>{1});

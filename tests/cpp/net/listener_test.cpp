@@ -115,7 +115,7 @@ TEST_F(ListenerTest, WithoutADescriptorTheNewcomerGetsTheOneThatIsGivenUp) {
         const WithoutDescriptors none;
         turn_until([&] { return handler.accepts == 2; });
         std::array<char, 1> end{};
-        EXPECT_EQ(::recv(first.get(), end.data(), end.size(), 0), 0) << "the first was given up";
+        EXPECT_EQ(::recv(first.get(), end.data(), end.size(), 0), 0) << "the first connection was closed";
     }
     EXPECT_EQ(handler.refused, 0);
 }

@@ -146,7 +146,7 @@ TEST_F(MemoryTransportTest, FailsAtTheWriteThatWasAskedFor) {
     EXPECT_FALSE(failure.has_come);
     EXPECT_EQ(write(*ours, "b").error, EHOSTUNREACH);
     EXPECT_TRUE(failure.has_come);
-    EXPECT_EQ(our_handler.ends, 0) << "reported from a turn only";
+    EXPECT_EQ(our_handler.ends, 0) << "only a turn reports";
     theirs->start_reading();
     turns();
     EXPECT_EQ(our_handler.end_error, EHOSTUNREACH);

@@ -46,9 +46,9 @@ TEST(Reactor, AWakeEndsTheWaitUnderWayOrTheNextOne) {
     reactor.turn(Duration(0));
     EXPECT_FALSE(is_readable(reactor.descriptor(), 0));
     reactor.wake();
-    EXPECT_TRUE(is_readable(reactor.descriptor(), 0)) << "a loop that drives it is told";
+    EXPECT_TRUE(is_readable(reactor.descriptor(), 0)) << "a driving loop is woken";
     reactor.turn(std::nullopt);
-    EXPECT_FALSE(is_readable(reactor.descriptor(), 0)) << "once";
+    EXPECT_FALSE(is_readable(reactor.descriptor(), 0)) << "woken only once";
     std::thread other([&] { reactor.wake(); });
     reactor.turn(std::nullopt);
     other.join();
@@ -140,7 +140,7 @@ TEST_P(ReactorFork, AChildThatComesBackIsEnded) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 1) << "77, 78: it went on";
+    EXPECT_EQ(WEXITSTATUS(status), 1) << "status 77 or 78: the child went on";
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, ReactorFork, ::testing::Values("posted", "hook", "timer"),
@@ -207,7 +207,7 @@ TEST(Reactor, TellsADrivingLoopOfWorkQueuedOutsideOfATurn) {
     reactor.at_turn_end(first);
     EXPECT_EQ(told, 1);
     reactor.finish_turn();
-    EXPECT_EQ(told, 1) << "a hook queued inside a turn is the turn's own business";
+    EXPECT_EQ(told, 1) << "a hook queued inside a turn must not wake the loop";
     EXPECT_TRUE(reactor.has_work());
 }
 

@@ -35,7 +35,7 @@ TEST(SocketAddress, APortKeepsTheOrderOfItsOctets) {
         const SocketAddress after = before.with_port(0xABCD);
         EXPECT_EQ(after.address(), (base::Address{host, 0xABCD}));
         EXPECT_EQ(after.length, before.length);
-        EXPECT_EQ(before.address().port, 1) << "the original is left alone";
+        EXPECT_EQ(before.address().port, 1) << "the original must not change";
     }
 }
 

@@ -213,7 +213,7 @@ TEST_P(TcpTransportTest, AHotOneLeavesTheOthersTheirTurn) {
     peer_sends(flood);
     ASSERT_EQ(::write(quiet_peer.get(), "q", 1), 1);
     turn_until([&] { return quiet_handler.reads > 0; });
-    EXPECT_LE(handler.reads, 3) << "one read of each a turn";
+    EXPECT_LE(handler.reads, 3) << "one read of each transport per turn";
 }
 
 // Two transports that can read in the same turn: both are read before the data of the first is handed over.

@@ -70,7 +70,7 @@ TEST(ThreadPool, MoreJobsThanThreadsWaitForOne) {
                 threads.insert(std::this_thread::get_id());
                 done.count_down();
             });
-        EXPECT_EQ(pool.busy(), 22U) << "two run, twenty wait";
+        EXPECT_EQ(pool.busy(), 22U) << "two jobs run, twenty wait";
         EXPECT_FALSE(done.try_wait());
     }
     done.wait();
@@ -108,8 +108,8 @@ TEST(ThreadPool, ClosingDropsTheJobsThatWait) {
     held.reset();
     EXPECT_FALSE(watched.expired());
     pool.close();
-    EXPECT_TRUE(watched.expired()) << "what a dropped job held is let go";
-    EXPECT_EQ(pool.busy(), 1U) << "what runs goes on";
+    EXPECT_TRUE(watched.expired()) << "a dropped job must release what it holds";
+    EXPECT_EQ(pool.busy(), 1U) << "a running job goes on";
     blocker.end();
     wait_until_idle(pool);
 }

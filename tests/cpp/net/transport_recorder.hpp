@@ -19,7 +19,7 @@ struct TransportRecorder : TransportHandler {
     }
     void on_peer_finished() override {
         ++finishes;
-        EXPECT_EQ(ends, 0) << "told before the end of reading";
+        EXPECT_EQ(ends, 0) << "must be reported before the end of reading";
         if (on_finish) on_finish();
     }
     void on_read_end(int error) override {

@@ -77,7 +77,7 @@ TEST_P(TransportTest, ReadsWhatComesBeforeAndAfterItStarts) {
     ours->start_reading();
     turn_until([&] { return our_handler.received == "early "; });
     they_write("late");
-    EXPECT_EQ(our_handler.received, "early ") << "reported from a turn only";
+    EXPECT_EQ(our_handler.received, "early ") << "only a turn reports";
     turn_until([&] { return our_handler.received == "early late"; });
     EXPECT_FALSE(ours->has_unread_octets());
 }
@@ -129,7 +129,7 @@ TEST_P(TransportTest, AWriteWithoutRoomIsPendingUntilThereIsSome) {
     ASSERT_GT(written, 0U);
     EXPECT_TRUE(ours->is_writing());
     const base::Bytes octets = base::as_bytes("x");
-    EXPECT_EQ(ours->write_at_once({&octets, 1}), 0U) << "another write is under way";
+    EXPECT_EQ(ours->write_at_once({&octets, 1}), 0U) << "another write is pending";
     turn_twice();
     EXPECT_EQ(our_handler.written, 0U);
     theirs->start_reading();

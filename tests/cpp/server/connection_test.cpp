@@ -53,7 +53,7 @@ TEST_F(ConnectionTest, WritesOnceATurn) {
     EXPECT_EQ(client().received(), "");
     served.turns();
     EXPECT_EQ(client().received(), "one two three");
-    EXPECT_EQ(report().written, 1) << "however many parts the transport takes";
+    EXPECT_EQ(report().written, 1) << "reported once, however many parts the transport takes";
 }
 
 TEST_F(ConnectionTest, WritesWhatTurnEndsPutOut) {
@@ -95,7 +95,7 @@ TEST_F(ConnectionTest, SendsAtOnceBehindWhatIsQueued) {
     open();
     fake->write("queued ");
     connection().send_at_once(base::as_bytes("head "), base::as_bytes("body"));
-    EXPECT_TRUE(fake->fake->output().empty()) << "it has gone at the call";
+    EXPECT_TRUE(fake->fake->output().empty()) << "it was written at the call";
     served.turns();
     EXPECT_EQ(client().received(), "queued head body");
     EXPECT_EQ(report().written, 1);
@@ -150,8 +150,8 @@ TEST_F(ConnectionTest, FinishWritesAndThenEndsItsSide) {
     EXPECT_EQ(client().end_error(), 0);
     client().send("too late");
     served.turns();
-    EXPECT_EQ(report().received, "") << "it is dropped";
-    EXPECT_EQ(client().end_error(), 0) << "and resets nothing";
+    EXPECT_EQ(report().received, "") << "octets after the end are dropped";
+    EXPECT_EQ(client().end_error(), 0) << "and cause no reset";
     EXPECT_FALSE(fake->is_gone());
     client().transport().shutdown_write();
     served.turns();
@@ -179,7 +179,7 @@ TEST_F(ConnectionTest, FinishWaitsForAPeerThatTakesItSlowly) {
     connection().finish();
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
     while (std::chrono::steady_clock::now() < end) served.reactor.turn(net::Duration(5));
-    EXPECT_FALSE(fake->is_gone()) << "close_timeout begins when the peer has everything";
+    EXPECT_FALSE(fake->is_gone()) << "close_timeout begins only after the peer has everything";
     client().transport().set_behaviour({});
     EXPECT_TRUE(becomes_gone());
     served.turns();
@@ -238,7 +238,7 @@ TEST_F(ConnectionTest, AbortIsTheEndAtOnce) {
     connection().abort();
     connection().abort();
     EXPECT_EQ(report().ends, 1);
-    EXPECT_FALSE(report().is_destroyed) << "not while somebody may still use it";
+    EXPECT_FALSE(report().is_destroyed) << "a caller may still use it";
     served.turns();
     EXPECT_TRUE(report().is_destroyed);
     EXPECT_EQ(client().received(), "");
@@ -264,7 +264,7 @@ TEST_F(ConnectionTest, TheNextProtocolGoesOnWithTheOutput) {
     connection().start(std::move(next), {reinterpret_cast<std::uint8_t*>(leftover.data()), leftover.size()});
     EXPECT_EQ(next_report.starts, 1);
     EXPECT_EQ(next_report.received, "leftover");
-    EXPECT_FALSE(report().is_destroyed) << "it may be what calls";
+    EXPECT_FALSE(report().is_destroyed) << "the old protocol may be the caller";
     protocol.output().append("new");
     served.turns();
     EXPECT_TRUE(report().is_destroyed);

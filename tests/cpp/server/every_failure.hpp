@@ -50,7 +50,7 @@ inline Outcome run_client(const Parts& parts, const net::MemoryBehaviour& behavi
         outcome.received = client->received();
         if (failure && failure->has_come) {
             EXPECT_EQ(client->end_error(), ECONNRESET);
-            EXPECT_EQ(served.open(), 0U) << "the failure is the connection's end";
+            EXPECT_EQ(served.open(), 0U) << "a failure ends the connection";
         }
         client->transport().close(net::Transport::CloseMode::reset);
     }

@@ -42,7 +42,7 @@ TEST_F(HttpSessionTest, ClosesWhenItIsAskedTo) {
     const std::string all = answer(request("GET /echo/one", "Connection: close\r\n"));
     EXPECT_TRUE(all.ends_with("/echo/one ")) << all;
     EXPECT_EQ(client->end_error(), 0);
-    EXPECT_EQ(served.open(), 1U) << "until the client has ended its side";
+    EXPECT_EQ(served.open(), 1U) << "the connection stays until the client has ended its side";
     client->transport().shutdown_write();
     served.turns();
     EXPECT_EQ(served.open(), 0U);
@@ -168,7 +168,7 @@ TEST_F(HttpSessionTest, AStreamEndsWithItsClient) {
 TEST_F(HttpSessionTest, RefusesWhatIsNoRequestAndEnds) {
     const std::string all = answer("GARBAGE\r\n\r\n" + request("GET /echo/x"));
     EXPECT_TRUE(all.starts_with("HTTP/1.1 400 ")) << all;
-    EXPECT_EQ(all.find("200"), std::string::npos) << "what follows can't be understood";
+    EXPECT_EQ(all.find("200"), std::string::npos) << "the octets after it can't be parsed";
     EXPECT_EQ(client->end_error(), 0);
 }
 

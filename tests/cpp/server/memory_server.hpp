@@ -169,7 +169,7 @@ public:
     void turns() {
         int left = 100'000;
         do {
-            ASSERT_GT(--left, 0) << "it never comes to rest";
+            ASSERT_GT(--left, 0) << "the server always has more work";
             reactor.turn(net::Duration(0));
         } while (reactor.has_work());
     }

@@ -50,7 +50,7 @@ TEST_F(ServerTest, OneTooManyGetsA503) {
     EXPECT_EQ(counts().refused, 1U);
     EXPECT_EQ(counts().open, 1U);
     EXPECT_TRUE(served.log.has("connection refused with 503"));
-    EXPECT_TRUE(answer(*first, get).ends_with("/echo/x ")) << "the others are not harmed";
+    EXPECT_TRUE(answer(*first, get).ends_with("/echo/x ")) << "the other connections are unharmed";
 }
 
 TEST_F(ServerTest, OfVeryManyTheRestGetsWhatOneWriteSends) {
@@ -129,7 +129,7 @@ TEST_F(ServerTest, StopsOnceTheLastConnectionIsGone) {
     served.server->stop([&] { ++stopped; });
     served.server->stop([&] { stopped += 100; });
     EXPECT_TRUE(served.server->is_stopping());
-    EXPECT_EQ(stopped, 0) << "from a later turn";
+    EXPECT_EQ(stopped, 0) << "reported in a later turn";
     served.turns();
     EXPECT_EQ(idle->end_error(), 0);
     idle->transport().shutdown_write();

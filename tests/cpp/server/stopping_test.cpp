@@ -44,7 +44,7 @@ TEST_F(Stopping, WhatIsUnreadDoesNotResetTheAnswer) {
     stop();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     while (!has_stopped && std::chrono::steady_clock::now() < end) served.reactor.turn(service::Duration(20));
-    EXPECT_TRUE(has_stopped) << "it says nothing more, and has everything";
+    EXPECT_TRUE(has_stopped) << "the client sends nothing more and has everything";
     EXPECT_TRUE(test::LocalServer::received(client.get()).starts_with("HTTP/1.1 503 "));
     char octet = 0;
     EXPECT_EQ(::recv(client.get(), &octet, 1, MSG_DONTWAIT), 0) << errno;

@@ -161,7 +161,7 @@ TEST_F(StreamedBody, AnAnswerBeforeItsEndEndsTheConnection) {
     server.turns();
     EXPECT_NE(LocalServer::received(client.get()).find("enough"), std::string::npos);
     server.send(client.get(), head("Content-Length: 0\r\n"));
-    EXPECT_EQ(application.body, "begun") << "what follows is no request";
+    EXPECT_EQ(application.body, "begun") << "the octets after it are not a request";
 }
 
 TEST_F(StreamedBody, AClientThatLeavesIsToldToTheReader) {

@@ -190,7 +190,7 @@ TEST_F(WebSocketSessionTest, AClientThatTakesOutputIsAlive) {
         served.reactor.turn(net::Duration(5));
         ASSERT_EQ(served.open(), 1U);
     }
-    EXPECT_TRUE(served.turn_until([&] { return served.open() == 0; })) << "it takes nothing more";
+    EXPECT_TRUE(served.turn_until([&] { return served.open() == 0; })) << "the client reads nothing more";
 }
 
 TEST_F(WebSocketSessionTest, AMessageHasItsTime) {
@@ -235,7 +235,7 @@ TEST_F(WebSocketSessionTest, ALargeMessageGoesOutAtTheCall) {
     const std::string large(100'000, 'x');
     EXPECT_TRUE(websocket().send(service::MessageKind::text, base::as_bytes("before")));
     EXPECT_EQ(*websocket().send(service::MessageKind::binary, base::as_bytes(large)), service::SendOutcome::sent);
-    EXPECT_EQ(served.server->load().send_queued_bytes, 0U) << "all of it has gone";
+    EXPECT_EQ(served.server->load().send_queued_bytes, 0U) << "everything was sent at the call";
     served.turns();
     EXPECT_EQ(client->received(),
               "\x81\x06"

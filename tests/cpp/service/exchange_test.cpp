@@ -122,7 +122,7 @@ TEST_F(ExchangeTest, ARefusalIsALineOfText) {
     EXPECT_EQ(carrier.headers.get("Retry-After"), "1");
     EXPECT_EQ(carrier.headers.get("Content-Type"), "text/plain; charset=utf-8");
     exchange->refuse(Refusal::not_found);
-    EXPECT_EQ(carrier.status, 503) << "there is one response";
+    EXPECT_EQ(carrier.status, 503) << "the first response stays";
 }
 
 TEST_F(ExchangeTest, AFileEndsTheResponse) {
@@ -224,7 +224,7 @@ TEST_F(ExchangeTest, ABodyThatFailsIsToldToItsReaderAfterWhatCameBefore) {
     EXPECT_TRUE(exchange->read_body(100));
     exchange->on_body("begun");
     exchange->on_body_failed({400, "no chunk"});
-    EXPECT_EQ(carrier.status, 0) << "the handler answers";
+    EXPECT_EQ(carrier.status, 0) << "the handler will answer";
     EXPECT_EQ(*exchange->read_body(100), "begun");
     EXPECT_EQ(exchange->read_body(100).error().text, "no chunk");
     EXPECT_EQ(exchange->body_refusal()->status, 400);

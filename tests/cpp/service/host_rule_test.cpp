@@ -84,7 +84,8 @@ TEST(HostRule, OnANetworkAnyHostIsServedUntilSomeAreListed) {
         const Site site = listing("good.example");
         EXPECT_TRUE(is_served("good.example:8000", site, arrival));
         EXPECT_FALSE(is_served("anything.example", site, arrival));
-        EXPECT_FALSE(is_served("localhost", site, arrival)) << "not the network's name for it";
+        EXPECT_FALSE(is_served("localhost", site, arrival))
+            << "a loopback name is not the network's name for the server";
     }
 }
 
@@ -107,7 +108,7 @@ TEST(HostRule, HostsOfListedOriginsAreServed) {
     for (const char* host : {"good.example", "good.example:9", "port.example", "[2001:db8::1]"})
         EXPECT_TRUE(is_served(host, site, of_request)) << host;
     for (const char* host : {"other.example", "null", "."}) EXPECT_FALSE(is_served(host, site, of_request)) << host;
-    EXPECT_FALSE(is_served("other.example", listing("", "*"), of_request)) << "pages of any origin, not any host";
+    EXPECT_FALSE(is_served("other.example", listing("", "*"), of_request)) << "any origin does not mean any host";
 
     ASSERT_EQ(error_text(set_setting(site.routes.emplace_back().settings, "allowed_origins", "https://route.example")),
               "");
@@ -132,7 +133,7 @@ TEST(HostRule, AProxyIsBelievedWhereNoPageCanHaveWrittenWhatItSays) {
     }
     EXPECT_FALSE(is_served_with("X-Via", {}, of_handshake));
     for (const Arrival arrival : {of_request, of_handshake, request_from_network, handshake_from_network})
-        EXPECT_FALSE(is_served_with("Via", listing("other.example"), arrival)) << "what is listed is meant";
+        EXPECT_FALSE(is_served_with("Via", listing("other.example"), arrival)) << "the list takes precedence";
 }
 
 TEST(HostRule, HttpOneZeroNeedsNoHost) {

@@ -38,7 +38,7 @@ TEST(Log, ALongTextIsCutAndSaysSo) {
     EXPECT_EQ(escape_for_log(std::string(257, 'a')), std::string(256, 'a') + "...");
     EXPECT_EQ(escape_for_log("abc", 3), "abc");
     EXPECT_EQ(escape_for_log("abcd", 3), "abc...");
-    EXPECT_EQ(escape_for_log("\n\n", 1), "\\x0a...") << "octets of the text are counted, not of its escapes";
+    EXPECT_EQ(escape_for_log("\n\n", 1), "\\x0a...") << "the limit counts octets of the text, not of its escapes";
     EXPECT_EQ(escape_for_log("a", 0), "...");
     EXPECT_EQ(escape_for_log("", 0), "");
 }

@@ -13,7 +13,7 @@ TEST(SharedMessage, IsOneUnmaskedFrameThatHoldsThePayload) {
     EXPECT_EQ(base::as_text(text.frame().bytes()), "\x81\x05Hello");
     EXPECT_EQ(text.view().kind, MessageKind::text);
     EXPECT_EQ(base::as_text(text.view().payload), "Hello");
-    EXPECT_EQ(text.view().payload.data(), text.frame().bytes().data() + 2) << "not a copy of it";
+    EXPECT_EQ(text.view().payload.data(), text.frame().bytes().data() + 2) << "the payload must not be a copy";
 
     const SharedMessage empty(MessageKind::binary, {});
     EXPECT_EQ(base::as_text(empty.frame().bytes()), std::string_view("\x82\x00", 2));

@@ -98,7 +98,8 @@ TEST_F(MiddlewareTest, TheEnginesOwnRefusalsPassToo) {
     EXPECT_EQ(carrier.headers.get("X-Passed"), "one");
     service.open_malformed(carrier.open({.head = {}, .match = {}, .client = {}}), {400, "no request"});
     EXPECT_EQ(carrier.headers.get("X-Passed"), "one");
-    EXPECT_EQ(lines, (Lines{"one in", "one out 404", "one out 400"})) << "what is no request is not opened";
+    EXPECT_EQ(lines, (Lines{"one in", "one out 404", "one out 400"}))
+        << "an invalid request is not passed to middleware";
 }
 
 TEST_F(MiddlewareTest, OneThatAnswersKeepsTheRequestFromTheRest) {

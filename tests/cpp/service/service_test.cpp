@@ -145,7 +145,7 @@ TEST_F(ServiceTest, AHandshakeIsCheckedUnlessAnotherServerHasDoneIt) {
     RequestInfo info = request_of("GET", "/ws");
     info.kind = RequestKind::handshake;
     EXPECT_EQ(open(std::move(info)), 400);
-    EXPECT_TRUE(carrier.ends_connection) << "what follows may be frames";
+    EXPECT_TRUE(carrier.ends_connection) << "the next octets may be frames";
     EXPECT_FALSE(websocket);
     RequestInfo checked = request_of("GET", "/ws");
     checked.kind = RequestKind::checked_handshake;
@@ -157,7 +157,7 @@ TEST_F(ServiceTest, AHandshakeWhereNoWebSocketIsServed) {
     RequestInfo info = handshake();
     info.head.target = "/hello/you";
     EXPECT_EQ(open(std::move(info)), 0);
-    EXPECT_TRUE(request) << "a request that may be upgraded, but is not";
+    EXPECT_TRUE(request) << "a request that offers an upgrade is served without it";
     RequestInfo checked = request_of("GET", "/hello/you");
     checked.kind = RequestKind::checked_handshake;
     EXPECT_EQ(open(std::move(checked)), 404);
@@ -192,7 +192,7 @@ TEST_F(ServiceTest, AfterAStopHandshakesAreRefused) {
     EXPECT_EQ(open(handshake()), 503);
     EXPECT_EQ(carrier.headers.get("Retry-After"), "1");
     EXPECT_FALSE(websocket);
-    EXPECT_EQ(open(request_of("GET", "/hello/you")), 0) << "requests that have come are answered";
+    EXPECT_EQ(open(request_of("GET", "/hello/you")), 0) << "requests that have arrived are answered";
 }
 
 TEST_F(ServiceTest, AFileThatIsNotThereIsRefused) {

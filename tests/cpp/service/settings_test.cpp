@@ -24,7 +24,7 @@ TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
     for (const auto& [name, value] : list_settings(Settings{})) {
         EXPECT_TRUE(std::isfinite(value)) << name;
         EXPECT_TRUE(value > 0 || name == "max_connections") << name;  // 0: as many as there are descriptors for
-        EXPECT_TRUE(names.insert(name).second) << name << " stands twice";
+        EXPECT_TRUE(names.insert(name).second) << name << " occurs twice";
     }
     EXPECT_GE(names.size(), 25U);
 }
@@ -135,7 +135,7 @@ TEST(Settings, OriginsAreAList) {
     const std::string wrong = error_text(set_setting(settings, "allowed_origins", "*, https://a.example/page"));
     EXPECT_NE(wrong.find("allowed_origins: expected '*'"), std::string::npos) << wrong;
     EXPECT_NE(wrong.find("got 'https://a.example/page'"), std::string::npos) << wrong;
-    EXPECT_EQ(settings.allowed_origins.size(), 2U) << "as before";
+    EXPECT_EQ(settings.allowed_origins.size(), 2U) << "a refused value changes nothing";
 }
 
 TEST(Settings, OriginsAreKeptAsBrowsersWriteThem) {
@@ -154,7 +154,7 @@ TEST(Settings, HostsAreAList) {
     const std::string wrong = error_text(set_setting(settings, "allowed_hosts", "c.example, https://a.example"));
     EXPECT_NE(wrong.find("allowed_hosts: expected '*'"), std::string::npos) << wrong;
     EXPECT_NE(wrong.find("got 'https://a.example'"), std::string::npos) << wrong;
-    EXPECT_EQ(settings.allowed_hosts.size(), 3U) << "as before";
+    EXPECT_EQ(settings.allowed_hosts.size(), 3U) << "a refused value changes nothing";
     EXPECT_EQ(error_text(set_setting(settings, "allowed_hosts", "")), "");
     EXPECT_TRUE(settings.allowed_hosts.empty());
 }

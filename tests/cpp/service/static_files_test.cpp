@@ -100,7 +100,8 @@ TEST_F(StaticFilesTest, HidesDotFiles) {
     for (const char* path : {"a.txt", "a.txt.", "a.b.c", ".well-known/a.txt", ".well-known/", "sub/"})
         EXPECT_EQ(find(path, {}, DotFiles::hidden).status, 200) << path;
     fs::create_symlink(".env", root / "environment");
-    EXPECT_EQ(find("environment", {}, DotFiles::hidden).status, 200) << "the request's path decides";
+    EXPECT_EQ(find("environment", {}, DotFiles::hidden).status, 200)
+        << "the path of the request decides, not the target of the link";
 }
 
 TEST_F(StaticFilesTest, AnswersConditions) {
@@ -160,14 +161,14 @@ TEST_F(StaticFilesTest, AFailedPreconditionIsA412) {
     EXPECT_EQ(find("a.txt", {{"If-Match", "\"x\", " + etag}}).status, 200);
     EXPECT_EQ(find("a.txt", {{"If-Match", "*"}}).status, 200);
     EXPECT_EQ(find("a.txt", {{"If-Match", "\"x\""}}).status, 412);
-    EXPECT_EQ(find("a.txt", {{"If-Match", "W/" + etag}}).status, 412) << "it is compared strongly";
+    EXPECT_EQ(find("a.txt", {{"If-Match", "W/" + etag}}).status, 412) << "If-Match uses strong comparison";
     EXPECT_EQ(find("a.txt", {{"If-Unmodified-Since", modified}}).status, 200);
     EXPECT_EQ(find("a.txt", {{"If-Unmodified-Since", long_ago}}).status, 412);
-    EXPECT_EQ(find("a.txt", {{"If-Unmodified-Since", "yesterday"}}).status, 200) << "no date: ignored";
+    EXPECT_EQ(find("a.txt", {{"If-Unmodified-Since", "yesterday"}}).status, 200) << "an invalid date is ignored";
     EXPECT_EQ(find("a.txt", {{"If-Match", etag}, {"If-Unmodified-Since", long_ago}}).status, 200)
-        << "the tag says more than the date";
+        << "If-None-Match takes precedence over the date";
     EXPECT_EQ(find("a.txt", {{"If-Match", "\"x\""}, {"If-None-Match", etag}}).status, 412)
-        << "section 13.2.2: it is judged first";
+        << "section 13.2.2: it is evaluated first";
 }
 
 TEST_F(StaticFilesTest, ConditionsAndRangesAreThoseOfGetAndConditionsOfHead) {
@@ -203,14 +204,14 @@ TEST_F(StaticFilesTest, AFileThatMayNotBeReadIsAFaultOfTheServer) {
     ASSERT_EQ(::chmod((root / "a.txt").c_str(), 0), 0);
     const bool is_root = ::geteuid() == 0;  // root may read everything
     constexpr uid_t nobody = 65534;
-    if (is_root && ::seteuid(nobody) != 0) GTEST_SKIP() << "root can't become anybody else here";
+    if (is_root && ::seteuid(nobody) != 0) GTEST_SKIP() << "root can't become another user here";
     const StaticFile found = find("a.txt");
     if (is_root) {
         ASSERT_EQ(::seteuid(0), 0);
     }
     EXPECT_EQ(found.status, 500);
     EXPECT_EQ(found.error, EACCES);
-    EXPECT_EQ(found.text, "Internal Server Error\n") << "the client learns nothing of it";
+    EXPECT_EQ(found.text, "Internal Server Error\n") << "the client must not learn the reason";
 }
 
 TEST_F(StaticFilesTest, ADirectoryIsCheckedBeforeItIsServed) {

@@ -38,7 +38,7 @@ TEST(Waiter, OneThatWaitsAgainIsCalledTheNextTime) {
     waiter.then = [&] { waiters.add(waiter); };
     waiters.add(waiter);
     waiters.wake();
-    EXPECT_EQ(waiter.calls, 1) << "or it would be called for ever";
+    EXPECT_EQ(waiter.calls, 1) << "a wake calls each waiter only once";
     EXPECT_FALSE(waiters.empty());
     waiters.wake();
     EXPECT_EQ(waiter.calls, 2);

@@ -163,7 +163,7 @@ TEST_F(WebSocketTest, AFullQueueWantsNoMoreAndResumesWhenThereIsRoom) {
     EXPECT_EQ(transport.resumed, 1);
     EXPECT_TRUE(websocket->wants_messages());
     deliver(std::string(200, 'x'));
-    EXPECT_FALSE(websocket->wants_messages()) << "octets count too";
+    EXPECT_FALSE(websocket->wants_messages()) << "the octets count as well";
 }
 
 TEST_F(WebSocketTest, TwoReceiversAtOnceAreAStateError) {
@@ -197,10 +197,10 @@ TEST_F(WebSocketTest, WhatWasReceivedBeforeTheServersOwnCloseIsStillGivenUnlessT
     deliver("too late");
     EXPECT_EQ(receive_now(), "one");
     ASSERT_TRUE(websocket->close(1000, {}));
-    EXPECT_EQ(receive_now(), "two") << "it was closed already";
+    EXPECT_EQ(receive_now(), "two") << "received before the close";
     EXPECT_NE(receive_now().find("1001"), std::string::npos);
     EXPECT_EQ(transport.log.back(), "close 1001 the server is stopping");
-    EXPECT_TRUE(transport.faults.empty()) << "a stop is nobody's fault";
+    EXPECT_TRUE(transport.faults.empty()) << "a stop is not the peer's fault";
 }
 
 // promise: messages-before-own-end
@@ -227,7 +227,7 @@ TEST_F(WebSocketTest, NothingTheApplicationCallsCallsBack) {
     websocket->notify();
     EXPECT_EQ(mailbox.ends, 1);
     EXPECT_EQ(drained.rung, 1);
-    EXPECT_EQ(closed.rung, 0) << "the transport still lives";
+    EXPECT_EQ(closed.rung, 0) << "the transport still exists";
     websocket->on_end();
     EXPECT_EQ(flushed.rung, 1);
     EXPECT_EQ(closed.rung, 1);

@@ -68,7 +68,7 @@ TEST_F(Allocation, WholeFramesTakeNothingAndAreNotCopied) {
     EXPECT_EQ(allocations, before);
     EXPECT_EQ(heap_bytes(), heap_before);
     EXPECT_EQ(messages, 16);
-    EXPECT_TRUE(views) << "a payload lies in the buffer that was fed";
+    EXPECT_TRUE(views) << "a payload must be a view of the buffer that was fed";
 }
 
 // The allocation is the queue's list of pieces. The block itself comes from the thread's pool and returns to it when it
@@ -113,7 +113,7 @@ void expect_bounded(std::size_t pieces, std::size_t size) {
 }
 
 TEST_F(Allocation, AnUnfinishedMessageIsBounded) {
-    if (heap_bytes() == 0) GTEST_SKIP() << "malloc's figures are not there under a sanitizer";
+    if (heap_bytes() == 0) GTEST_SKIP() << "a sanitizer has replaced malloc";
     ASSERT_NO_FATAL_FAILURE(expect_bounded(65536, 1));
     ASSERT_NO_FATAL_FAILURE(expect_bounded(20000, 64));
     ASSERT_NO_FATAL_FAILURE(expect_bounded(300, 60000));

@@ -69,7 +69,7 @@ TEST_F(Pair, AnAnswerMayReuseTheEventsOctets) {
     deliver(client, server);
     const Event event = server.next_event();
     server.send_ping(event.payload);
-    EXPECT_EQ(text_of(event), "echo") << "sending leaves the view alone";
+    EXPECT_EQ(text_of(event), "echo") << "sending must not change the view";
     EXPECT_EQ(server.next_event().kind, EventKind::pong);
 }
 
@@ -161,7 +161,7 @@ TEST_F(Pair, AMessageIsInProgressFromItsFirstToItsLastOctet) {
         Octets octet{value};
         server.feed(octet);
         static_cast<void>(server.next_event());
-        EXPECT_FALSE(server.message_in_progress()) << "a ping is no message";
+        EXPECT_FALSE(server.message_in_progress()) << "a ping is not a message";
     }
 }
 

@@ -40,10 +40,10 @@ TEST(ExtensionField, IsAListOfNamesWithParameters) {
     EXPECT_EQ(parsed({"mux; max-channels=4; flow-control, deflate-stream"}),
               "mux|max-channels=4|flow-control deflate-stream");
     EXPECT_EQ(parsed({"private-extension"}), "private-extension");
-    EXPECT_EQ(parsed({"foo", "bar; baz=2"}), "foo bar|baz=2") << "one list in two fields";
-    EXPECT_EQ(parsed({" a ;\tb = \"c\""}), "malformed") << "no white space around an equals sign";
+    EXPECT_EQ(parsed({"foo", "bar; baz=2"}), "foo bar|baz=2") << "two fields form one list";
+    EXPECT_EQ(parsed({" a ;\tb = \"c\""}), "malformed") << "white space around an equals sign";
     EXPECT_EQ(parsed({R"(a; b="c"; d="\e\f", g)"}), "a|b=c|d=ef g");
-    EXPECT_EQ(parsed({"a, , b,"}), "a b") << "null elements do not count";
+    EXPECT_EQ(parsed({"a, , b,"}), "a b") << "empty list elements are ignored";
     EXPECT_EQ(parsed({}), "");
 }
 
@@ -52,7 +52,7 @@ TEST(ExtensionField, WhatIsMalformedIsRefused) {
          {"", ",", "a b", ";a", "a;", "a;;b", "a; b=", "a; =b", "a; b=c d", "a; b=\"\"", "a; b=\"c d\"", "a; b=\"c,d\"",
           "a; b=\"c", "a; b=\"c\\\"", "\"a\"", "a=b", "a; b=\"c\"d", "a\xc3\xa4"})
         EXPECT_EQ(parsed({text}), "malformed") << text;
-    EXPECT_EQ(parsed({"a", ""}), "malformed") << "each field has an element";
+    EXPECT_EQ(parsed({"a", ""}), "malformed") << "a field without an element";
 }
 
 // ---- the handshake ----
@@ -94,8 +94,8 @@ TEST(ExtensionHandshake, AMalformedOfferIsRefusedByWhoeverHasAnExtension) {
     EXPECT_EQ(refused.error().text,
               "expected extensions with parameters in Sec-WebSocket-Extensions, got \"x-test-runs; longest=\"");
     EXPECT_FALSE(accept_extension(head, extension));
-    EXPECT_TRUE(read_handshake(head)) << "without one the field is not read";
-    EXPECT_TRUE(read_handshake(head_with({"other; a=b"}), &extension)) << "what is unknown is declined";
+    EXPECT_TRUE(read_handshake(head)) << "without an extension the field is not read";
+    EXPECT_TRUE(read_handshake(head_with({"other; a=b"}), &extension)) << "an unknown extension is declined";
 }
 
 std::string fault_of(std::string_view answer, const Extension* offered) {
@@ -173,7 +173,8 @@ std::vector<std::string> reports_of(const Octets& input, Role role = Role::serve
                 const char kind = "?mgpcf"[static_cast<std::size_t>(event.kind)];
                 reports.push_back(kind + std::to_string(event.code) + " " + std::string(base::as_text(event.payload)));
             }
-            EXPECT_LE(connection.buffered_input_bytes(), limit + 128) << "held of a message that may be too large";
+            EXPECT_LE(connection.buffered_input_bytes(), limit + 128)
+                << "too much is held for a message that may be too large";
         }
         return reports;
     };
@@ -280,7 +281,7 @@ TEST(Extension, TextIsCheckedAfterDecoding) {
               Reports{"f1007 expected UTF-8 text, got 2 octets that end inside a character"});
     EXPECT_EQ(reports_of(frame_to(Role::server, 0xC1, {0, 1, 0xFF, 0xFF, 0xFF, 'x'}), Role::server, 10),
               Reports{"f1007 expected UTF-8 text, got 0xFF at octet 0 of the message"})
-        << "what comes first decides";
+        << "the first error decides";
     EXPECT_EQ(reports_of(frame_to(Role::server, 0xC1, {0, 10, 'x', 0, 1, 0xFF}), Role::server, 10),
               Reports{"f1009 expected at most 10 octets (max_message_size), got more after decoding"});
 }
@@ -293,7 +294,7 @@ TEST(Extension, MessagesAreEncodedAndControlFramesAreNot) {
     server.send_ping(base::as_bytes("aaa"));
     EXPECT_EQ(take_all(server.output()), (Octets{0x89, 3, 'a', 'a', 'a'}));
     server.send_framed(frame_message(Opcode::text, base::as_bytes("aaa")));
-    EXPECT_EQ(take_all(server.output()), (Octets{0x81, 3, 'a', 'a', 'a'})) << "a shared frame goes as it is";
+    EXPECT_EQ(take_all(server.output()), (Octets{0x81, 3, 'a', 'a', 'a'})) << "a shared frame is sent unencoded";
     server.send_close(1000, "aaa");
     EXPECT_EQ(take_all(server.output()), (Octets{0x88, 5, 0x03, 0xE8, 'a', 'a', 'a'}));
     server.send_message(Opcode::text, base::as_bytes("late"));

@@ -101,7 +101,8 @@ TEST(FrameHeader, FaultsAreToldAtTheOctetThatShowsThem) {
         EXPECT_EQ(read_frame_header(octets, header, header_bytes), fault.status);
         Octets longer = fault.octets;
         longer.resize(max_frame_header_bytes, 0);
-        EXPECT_EQ(read_frame_header(longer, header, header_bytes), fault.status) << "whatever follows";
+        EXPECT_EQ(read_frame_header(longer, header, header_bytes), fault.status)
+            << "the octets after it must not matter";
     }
 }
 

@@ -89,7 +89,7 @@ TEST(Receiver, AMessageThatIsTooLargeFailsAtItsHeader) {
     EXPECT_EQ(failure_of(joined({frame(0x02, "ab"), {0x80, 0x82, 0, 0, 0, 0}}), limits),
               "1009 expected at most 3 octets (max_message_size), got a frame of 2 after 2");
     EXPECT_EQ(failure_of(joined({frame(0x02, "ab"), frame(0x80, "c")}), limits), "none");
-    EXPECT_EQ(failure_of(frame(0x89, "a longer ping"), limits), "none") << "the limit is one of messages";
+    EXPECT_EQ(failure_of(frame(0x89, "a longer ping"), limits), "none") << "the limit applies only to messages";
 }
 
 TEST(Receiver, FragmentsAreCountedAndEmptyOnesApart) {
@@ -113,7 +113,7 @@ TEST(Receiver, TextThatIsNotUtf8IsRefusedWithItsPlace) {
     EXPECT_EQ(failure_of(joined({frame(0x01, "\xe2"), frame(0x80, "\x82")})),
               "1007 expected UTF-8 text, got 2 octets that end inside a character");
     EXPECT_EQ(failure_of(joined({frame(0x01, "\xe2"), frame(0x80, "\x82\xac")})), "none");
-    EXPECT_EQ(failure_of(frame(0x82, "\xff")), "none") << "binary";
+    EXPECT_EQ(failure_of(frame(0x82, "\xff")), "none") << "binary data need not be UTF-8";
 }
 
 // Sections 5.5.1 and 7.4.
@@ -185,7 +185,7 @@ TEST(Receiver, WhatIsStillToComeOfAMessagesFrameIsKnown) {
     ping.pop_back();
     connection.feed(ping);
     EXPECT_EQ(connection.next_event().kind, EventKind::need_data);
-    EXPECT_EQ(connection.expected_payload_bytes(), 0U) << "of a control frame nothing is counted";
+    EXPECT_EQ(connection.expected_payload_bytes(), 0U) << "control frames are not counted";
 }
 
 }  // namespace

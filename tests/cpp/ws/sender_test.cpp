@@ -112,7 +112,7 @@ TEST(Sender, ASharedFrameHasTheOctetsOfAMessage) {
             sender->send_framed(frame);
             EXPECT_EQ(take_all(sender->output()), expected) << size;
         }
-        EXPECT_EQ(octets_of(frame.bytes()), expected) << "nobody changes it";
+        EXPECT_EQ(octets_of(frame.bytes()), expected) << "a shared frame must not change";
     }
 }
 

@@ -162,8 +162,9 @@ TEST_P(VectorFile, OctetByOctet) {
         const std::vector<std::size_t> cuts = every_octet(vector.session.input.size());
         const Outcome outcome = replay(vector.session, cuts, Handing::lend);
         ASSERT_NO_FATAL_FAILURE(expect_as_written(vector, outcome));
-        ASSERT_EQ(outcome, replay(vector.session, {}, Handing::lend)) << "texts of failures must not depend on the cut";
-        ASSERT_EQ(outcome.failed_at, vector.failed_at) << "a failure is told at the octet that shows it";
+        ASSERT_EQ(outcome, replay(vector.session, {}, Handing::lend))
+            << "the text of a failure must not depend on the cut";
+        ASSERT_EQ(outcome.failed_at, vector.failed_at) << "a failure must be reported at the octet that shows it";
         ASSERT_EQ(replay(vector.session, cuts, Handing::retain_between), outcome);
         ASSERT_EQ(replay(vector.session, cuts, Handing::retain_at_once), outcome);
     });
