@@ -14,10 +14,10 @@ _ITSELF = "run() is about the engine's own server"
 ENGINE_ONLY: dict[str, str] = {
     "test_access_log": _LOG,
     "test_backpressure::test_a_paused_peer_that_is_lost": _SOCKETS,
+    "test_backpressure::test_a_peer_that_stops_reading_at_the_end_is_dropped": _LIMITS_BY_OPTION,
     "test_backpressure::test_a_slow_reader_of_the_last_answer": _LIMITS_BY_OPTION,
     "test_backpressure::test_a_slow_reader_of_the_last_messages": _LIMITS_BY_OPTION,
     "test_backpressure::test_answers_that_nobody_reads": _SOCKETS,
-    "test_backpressure::test_who_reads_nothing_of_the_last_is_dropped": _LIMITS_BY_OPTION,
     "test_closing::test_close_that_waits_ends_with_the_connection": _LIMITS_BY_OPTION,
     "test_closing::test_close_waits_until_the_kernel_has_it_all": _LIMITS_BY_OPTION,
     "test_endings::test_lines_about_peers_faults_are_limited": _LOG,

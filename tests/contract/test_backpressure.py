@@ -298,7 +298,7 @@ def test_a_slow_reader_of_the_last_messages(start_server: Start) -> None:
 
 
 @promise("close-timeout-begins")
-def test_who_reads_nothing_of_the_last_is_dropped(start_server: Start) -> None:
+def test_a_peer_that_stops_reading_at_the_end_is_dropped(start_server: Start) -> None:
     server = start_server(limits={"close_timeout": 0.3, "write_timeout": 0.3})
     with (
         WebSocket(server.port, "/push?n=20&size=10000", receive_buffer=4096),

@@ -224,7 +224,7 @@ def test_a_websocket_handler_is_cancelled(served: Served, leave: Leave) -> None:
 @promise("cancel-websocket-handler")
 @of_the_engine
 @pytest.mark.parametrize("leave", LEAVINGS[1:])
-def test_one_that_reads_nothing_of_what_comes_before_the_end(served: Served, leave: Leave) -> None:
+def test_a_handler_that_reads_nothing_before_the_end(served: Served, leave: Leave) -> None:
     """The peer sends more than the server takes in for the handler."""
     before = served.seen("watch is cancelled")
     with WebSocket(served.port, "/watch") as websocket:
@@ -258,7 +258,7 @@ def expect_that_it_is_cancelled_before_accept(served: Served, early: bytes) -> N
 
 @promise("cancel-websocket-handler")
 @of_the_engine
-def test_one_whose_client_has_left_before_it_begins(served: Served) -> None:
+def test_a_handler_whose_client_left_before_it_begins(served: Served) -> None:
     with Peer(served.port) as peer:
         peer.send(upgrade("/before") + frame(TEXT, b"early") * 1000)
         peer.end_sending()
@@ -283,7 +283,7 @@ def test_a_handler_that_closes_itself_is_not_cancelled(served: Served) -> None:
 
 
 @promise("cancel-websocket-handler")
-def test_one_whose_connection_another_closes_is(served: Served) -> None:
+def test_a_handler_whose_connection_another_closes_is_cancelled(served: Served) -> None:
     with WebSocket(served.port, "/kicked") as websocket:
         websocket.expect_close(4003)
         served.wait("kicked is cancelled", 1)
@@ -292,7 +292,7 @@ def test_one_whose_connection_another_closes_is(served: Served) -> None:
 @promise("cancel-not-twice")
 @pytest.mark.parametrize("way", ["iterates", "receives", "sends"])
 @pytest.mark.parametrize("leave", LEAVINGS)
-def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, way: str) -> None:
+def test_a_handler_that_its_await_has_told_is_not_cancelled(served: Served, leave: Leave, way: str) -> None:
     """If the call that the handler awaits raises or returns at the end, the handler is not cancelled as well, so its
     cleanup is not interrupted."""
     before = served.seen(f"saved what it {way}")
@@ -304,7 +304,7 @@ def test_one_that_what_it_awaits_has_told_is_not(served: Served, leave: Leave, w
 
 
 @promise("cancel-not-own-close")
-def test_others_are_not(served: Served) -> None:
+def test_handlers_without_the_option_are_not_cancelled(served: Served) -> None:
     with WebSocket(served.port, "/plain"):
         pass
     served.wait("plain is told", 1)

@@ -335,7 +335,7 @@ def test_a_part_of_one_file(server: Server) -> None:
 
 
 @pytest.mark.parametrize("what", ["directory", "nothing"])
-def test_a_file_that_is_none(server: Server, what: str) -> None:
+def test_a_file_that_can_not_be_sent(server: Server, what: str) -> None:
     with Peer(server.port) as peer:
         response = peer.ask("GET", f"/features/no-file/{what}")
         assert response.status == 404

@@ -262,7 +262,7 @@ def test_text_that_is_not_utf_8(server: Server, text: bytes) -> None:
 
 @promise("rfc-6455")
 @pytest.mark.parametrize("text", INVALID)
-def test_it_is_found_at_the_first_bad_octet(server: Server, text: bytes) -> None:
+def test_invalid_utf_8_is_found_at_its_first_octet(server: Server, text: bytes) -> None:
     """The text is refused although neither the message nor the frame has ended."""
     fails(server, frame(TEXT, text, fin=0, claim=len(text) + 100), 1007)
     fails(server, frame(TEXT, b"x" * 10, fin=0) + frame(CONTINUATION, text, fin=0), 1007)

@@ -57,7 +57,7 @@ def test_http_1_0(server: Server) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "a,b", "user@host", "host/path", "host:port", "host:99999", "a b", "[::1"])
-def test_hosts_that_are_none(server: Server, host: str) -> None:
+def test_invalid_hosts(server: Server, host: str) -> None:
     refused(server, upgrade("/echo", host=host), 400)
 
 
@@ -119,7 +119,7 @@ def test_connection_fields_without_upgrade(server: Server, value: str | None) ->
         "dGhlIHNhbXBsZSBub25jZQ--",
     ],
 )
-def test_keys_that_are_none(server: Server, key: str | None) -> None:
+def test_invalid_keys(server: Server, key: str | None) -> None:
     refused(server, upgrade("/echo", key=key), 400)
 
 
@@ -154,7 +154,7 @@ def test_subprotocols_that_nobody_asked_for(server: Server, offer: str) -> None:
 
 
 @pytest.mark.parametrize("offer", ["a b", "a, a", "a;b", "(a)", '"a"', "a/b"])
-def test_subprotocols_that_are_none(server: Server, offer: str) -> None:
+def test_invalid_subprotocols(server: Server, offer: str) -> None:
     refused(server, upgrade("/echo", field("Sec-WebSocket-Protocol", offer)), 400)
 
 
@@ -239,7 +239,7 @@ def test_the_server_outlives_all_that(server: Server) -> None:
 
 
 @promise("handshake-of-a-client-that-left")
-def test_behind_a_request_in_work_by_a_client_that_ends_its_side(start_server: Callable[..., Server]) -> None:
+def test_a_handshake_of_a_client_that_has_half_closed(start_server: Callable[..., Server]) -> None:
     """The handshake is refused: its answer would open a WebSocket that nobody uses."""
     server = start_server()
     with Peer(server.port) as peer:

@@ -43,7 +43,7 @@ def test_loopback_names_are_served(server: Server, host: str) -> None:
 
 @promise("hosts")
 @pytest.mark.parametrize("host", OTHERS)
-def test_other_names_are_not(server: Server, host: str) -> None:
+def test_other_names_are_refused(server: Server, host: str) -> None:
     assert statuses(server, host) == (421, 421)
     assert statuses(server, host, ("Origin", f"http://{host}")) == (421, 421)
 
@@ -62,7 +62,7 @@ def test_other_names_are_not(server: Server, host: str) -> None:
         ("GET", "/features/stream"),
     ],
 )
-def test_whatever_is_asked_for(server: Server, method: str, target: str) -> None:
+def test_a_foreign_host_is_refused_whatever_is_requested(server: Server, method: str, target: str) -> None:
     response = exchange(server.port, request(method, target, host=FOREIGN), method)
     assert response.status == 421
     if method != "HEAD":

@@ -84,7 +84,7 @@ def test_a_busy_port(run: Run) -> None:
         refused(run("--port", str(port)), str(port), "in use")
 
 
-def test_a_host_that_is_none(run: Run) -> None:
+def test_a_host_that_does_not_resolve(run: Run) -> None:
     refused(run("--host", "no.such.host.invalid", "--port", "0"), "no.such.host.invalid")
 
 
@@ -296,7 +296,7 @@ def test_handlers_whose_client_is_gone_end_with_the_stop(start_server: Start, ki
 
 
 @promise("stop-waits-for-nobody-idle")
-def test_who_knows_of_the_end_has_time_for_what_is_left_to_do(start_server: Start, tmp_path: Path) -> None:
+def test_a_handler_that_knows_of_the_end_has_time_to_finish(start_server: Start, tmp_path: Path) -> None:
     log = tmp_path / "finally"
     server = start_server(limits={"shutdown_timeout": 30}, env={"CAPP_FINALLY_LOG": str(log)})
     with WebSocket(server.port, "/afterwards?ms=1000&id=saved") as websocket:

@@ -138,7 +138,7 @@ def test_an_idle_connection_is_kept_for_as_long_as_was_said(start_server: Start)
 
 
 @promise("request-timeouts")
-def test_idle_is_who_has_the_whole_answer(start_server: Start) -> None:
+def test_a_connection_is_idle_once_its_answer_is_read(start_server: Start) -> None:
     """However slowly the peer reads the answer, it is not idle while it does."""
     body = bytes(8 << 20)
     server = start_server(limits={"keep_alive_timeout": SHORT, "max_body_size": len(body)})
@@ -334,7 +334,7 @@ def test_a_network_that_is_gone_is_found_in_time(start_server: Start) -> None:
 
 
 @promise("silent-peers")
-def test_who_takes_what_was_sent_is_alive(start_server: Start) -> None:
+def test_a_peer_that_reads_is_alive(start_server: Start) -> None:
     """The peer has not yet read the ping, because it is queued behind what the server has sent."""
     message = bytes(4 * MIB)
     # Once all octets are in the client's kernel, only the pong shows life. Leave time enough for a slow machine.

@@ -76,7 +76,7 @@ async def test_headers_may_be_octets(serve: Serve) -> None:
         assert client.response and client.response.headers.get_all("X-A") == ["1", "2"]
 
 
-async def test_what_it_gives_are_coroutines(serve: Serve) -> None:
+async def test_its_calls_can_become_tasks(serve: Serve) -> None:
     async def handler(websocket: WebSocketConnection) -> None:
         await asyncio.create_task(websocket.accept())
         text = asyncio.create_task(websocket.receive_text())
@@ -350,7 +350,7 @@ async def test_awaitables_that_are_done_may_be_driven_by_hand(serve: Serve) -> N
         assert await client.recv() == "hello"
 
 
-async def test_a_wait_is_one_tasks(serve: Serve) -> None:
+async def test_a_wait_belongs_to_one_task(serve: Serve) -> None:
     told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     async def handler(websocket: WebSocketConnection) -> None:

@@ -417,7 +417,7 @@ async def test_what_can_not_refuse_a_handshake_is_a_failure(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-async def test_to_refuse_one_who_has_left_is_no_failure(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+async def test_refusing_a_client_that_has_left_is_no_failure(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     app = ProAPI()
     begun, refused = asyncio.Event(), asyncio.Event()
 

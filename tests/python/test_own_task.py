@@ -141,7 +141,7 @@ def app_of(handler: Any, **settings: Any) -> ProAPI:
 
 
 @promise("end-raises-in-own-task")
-async def test_who_is_told(serve: Serve) -> None:
+async def test_which_tasks_are_told(serve: Serve) -> None:
     """In other tasks of the handler, sends are dropped and receives raise, however the task is started."""
     told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -366,7 +366,7 @@ async def test_a_stream_without_parts(is_async: bool, method: str) -> None:
     assert (exchange.started, exchange.finished, exchange.parts) == (True, True, [])
 
 
-async def test_of_a_stream_head_takes_the_first_part_alone() -> None:
+async def test_head_of_a_stream_takes_only_its_first_part() -> None:
     taken: list[int] = []
 
     def parts() -> Iterator[str]:
@@ -383,7 +383,7 @@ async def test_of_a_stream_head_takes_the_first_part_alone() -> None:
     assert exchange.finished
 
 
-async def test_of_a_quiet_stream_head_is_answered_and_closes_it() -> None:
+async def test_head_of_a_quiet_stream_is_answered_and_closes_it() -> None:
     closed = False
 
     async def parts() -> AsyncIterator[str]:

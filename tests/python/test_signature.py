@@ -203,7 +203,7 @@ def test_a_parameter_with_a_default_is_refused_with_what_to_write_instead(handle
 
 
 @promise("other-parameters-refused")
-def test_so_is_one_of_a_websocket() -> None:
+def test_a_websocket_parameter_with_a_default_is_refused_too() -> None:
     async def annotated(ws: WebSocketConnection, token: str | None = None) -> None: ...
     async def plain(ws: Any, token=None) -> None: ...  # type: ignore[no-untyped-def]
     async def keyword(ws: Any, *, token: str = "") -> None: ...

@@ -114,7 +114,7 @@ async def test_it_outlives_the_connection_whose_handler_spawned_it() -> None:
 
 
 @promise("spawn")
-def test_it_does_in_fast_mode() -> None:
+def test_it_outlives_that_connection_in_fast_mode() -> None:
     app, tasks = room()
     run_serving(app, outlives_the_first)
     assert tasks[0].cancelled()
@@ -133,7 +133,7 @@ async def test_it_is_kept_alive(serve: Serve) -> None:
 
 
 @promise("spawn-failure-is-logged")
-async def test_what_it_fails_by_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+async def test_its_failure_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     app = ProAPI()
 
     async def count_players() -> None:
@@ -147,7 +147,7 @@ async def test_what_it_fails_by_is_logged(serve: Serve, caplog: pytest.LogCaptur
 
     port = await serve(app)
     assert (await http_over_sockets(port, "GET", "/"))[2] == b"goes on"
-    names = ["test_what_it_fails_by_is_logged.<locals>.count_players", "counter"]
+    names = ["test_its_failure_is_logged.<locals>.count_players", "counter"]
     assert [record.getMessage() for record in caplog.records] == [f"the task {n} of app.spawn failed" for n in names]
     assert all(record.exc_info and record.levelno == logging.ERROR for record in caplog.records)
 

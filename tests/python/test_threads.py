@@ -120,7 +120,7 @@ async def test_under_an_asgi_server() -> None:
 
 
 @promise("sync-handler-of-a-gone-client")
-async def test_who_leaves_before_a_thread_is_free_leaves_nothing(serve: Serve) -> None:
+async def test_a_client_that_leaves_before_a_thread_is_free_leaves_nothing(serve: Serve) -> None:
     blocking = Blocking()
     begun = 0
 

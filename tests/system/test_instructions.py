@@ -95,7 +95,7 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_an_echo_costs_what_it_did(counted: tuple[str, Counted], size: int) -> None:
+def test_an_echo_costs_what_the_table_says(counted: tuple[str, Counted], size: int) -> None:
     name, server = counted
     instructions = server.count(size)
     expected = EXPECTED[name][size]

@@ -121,7 +121,7 @@ async def test_the_site_can_be_listed(block: Block, settings: dict[str, list[str
 
 
 @pytest.mark.parametrize("name", [SITE, "localhost"])
-async def test_other_pages_are_not(site: Site, name: str) -> None:
+async def test_other_pages_are_refused(site: Site, name: str) -> None:
     port = site.proxy.port
     for origin in ("https://evil.example", f"http://{SITE}.evil.example:{port}", f"http://{name}:{port + 1}", "null"):
         assert await refusal(site, name=name, origin=origin) == 403, origin

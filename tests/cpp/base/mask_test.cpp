@@ -66,7 +66,7 @@ TEST(Mask, PiecesGiveWhatTheWholeGives) {
     }
 }
 
-TEST(Mask, TwiceIsNothing) {
+TEST(Mask, TwiceRestoresTheOriginal) {
     tests::Random random;
     const std::vector<std::uint8_t> original = random.octets(1000);
     std::vector<std::uint8_t> twice = original;

@@ -37,7 +37,7 @@ TEST(Parameters, WhiteSpaceIsAllowedAroundSemicolonsOnly) {
     EXPECT_NE(error_text(parse_parameters("a; b= c").error), "");
 }
 
-TEST(Parameters, AnEmptyParameterIsNone) {
+TEST(Parameters, AnEmptyParameterIsIgnored) {
     expect_parameters("", "");
     expect_parameters("a", "a");
     expect_parameters("a;", "a");

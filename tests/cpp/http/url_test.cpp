@@ -100,7 +100,7 @@ TEST(Url, EscapesOfEveryOctet) {
 }
 
 // Every seventh sequence of three octets: replacing a second time changes nothing.
-TEST(Url, ReplacedUtf8IsValidAndStable) {
+TEST(Url, ReplacingInvalidUtf8TwiceChangesNothing) {
     for (unsigned number = 0; number < 1U << 24; number += 7) {
         const std::string text{static_cast<char>(number >> 16), static_cast<char>(number >> 8),
                                static_cast<char>(number)};

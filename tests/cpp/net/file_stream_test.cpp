@@ -121,7 +121,7 @@ TEST_F(FileStreams, AnErrorIsTold) {
 }
 
 // For example, a seccomp filter that allows the ordinary read but not the nonblocking one.
-TEST_F(FileStreams, WhatRefusesToTellDoesNotDecide) {
+TEST_F(FileStreams, AnErrorOfTheNonblockingReadDoesNotDecide) {
     for (const int why : {EPERM, EINVAL, EIO}) {
         slow_disk.error_at_once = why;
         FileStream stream(*threads, file_of("0123"), 0, 4, *this);

@@ -41,7 +41,7 @@ TEST(AccessLog, CommonLogFormat) {
               R"(127.0.0.1 - - [30/Nov/2026:10:00:00 +0000] "GET /hello/you?a=b HTTP/1.1" 200 12)");
 }
 
-TEST(AccessLog, WhatThereIsNoneOfIsADash) {
+TEST(AccessLog, AMissingValueIsADash) {
     EXPECT_EQ(common(request_of("GET", "/"), 0, 0),
               R"(127.0.0.1 - - [30/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" - -)");
     EXPECT_EQ(common({.head = {}, .match = {}, .client = {}}, 400, 3),

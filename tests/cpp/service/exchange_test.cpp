@@ -134,7 +134,7 @@ TEST_F(ExchangeTest, AFileEndsTheResponse) {
     EXPECT_TRUE(exchange->is_finished());
 }
 
-TEST_F(ExchangeTest, OfAFileNothingIsReadForHead) {
+TEST_F(ExchangeTest, NothingOfAFileIsReadForHead) {
     const auto exchange = carrier.open(request_of("HEAD", "/"));
     EXPECT_TRUE(exchange->respond_with_file(200, {}, {base::Descriptor(), 0, 5}));
     EXPECT_FALSE(carrier.file);

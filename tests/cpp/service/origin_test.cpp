@@ -199,7 +199,7 @@ TEST(Origin, AsBrowsersWriteIt) {
         EXPECT_FALSE(read_origin(text)) << text;
 }
 
-TEST(Origin, TwoOriginsAreNone) {
+TEST(Origin, TwoOriginsAreRefused) {
     const OriginRow row{"good.example", "https://evil.example", {"*"}, Verdict::refused};
     http::RequestHead head = head_of(row);
     head.headers.add("Origin", "https://good.example");

@@ -264,7 +264,7 @@ TEST(Extension, WhatADecoderWritesIsWithinTheRoomThatItIsGiven) {
     EXPECT_EQ(decoder.finish(room).written, 1U);
 }
 
-TEST(Extension, WhatNoEncoderMakesFailsTheConnection) {
+TEST(Extension, AnInvalidPayloadFailsTheConnection) {
     const std::string expected =
         "f1007 expected a payload as the negotiated extension encodes it, got something else after ";
     EXPECT_EQ(reports_of(frame_to(Role::server, 0xC2, {0, 0, 'x'})), Reports{expected + "0 octets of the message"});
