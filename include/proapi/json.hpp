@@ -61,9 +61,10 @@ struct ConvertedJson {
 // Json::exception.
 template <class T>
 [[nodiscard]] ConvertedJson<T> convert_json(const Json& value) {
-    static_assert(!holds_views<T>,
-                  "the message is destroyed before T is used: expected a type that holds its text, such as std::string, not "
-                  "std::string_view, a pointer or a reference");
+    static_assert(
+        !holds_views<T>,
+        "the message is destroyed before T is used: expected a type that holds its text, such as std::string, not "
+        "std::string_view, a pointer or a reference");
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
         if (!value.is_number_integer() && (value.is_number() || value.is_boolean())) {
             return {T(), value.dump()};

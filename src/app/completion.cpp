@@ -45,7 +45,8 @@ bool CompletionState::check_ready() {
     if (!worker_->is_current())
         throw std::logic_error("co_await of a Completion: expected the thread that it was made on, got another one");
     const std::lock_guard lock(mutex_);
-    if (is_taken_) throw std::logic_error("co_await of a Completion: expected the first await of its result, got another");
+    if (is_taken_)
+        throw std::logic_error("co_await of a Completion: expected the first await of its result, got another");
     if (waiting_) throw std::logic_error("co_await of a Completion: another task is waiting for it already");
     return is_set_;
 }

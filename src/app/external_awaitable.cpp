@@ -77,7 +77,8 @@ ExternalWait::~ExternalWait() {
 
 bool ExternalWait::start(Operation& operation) {
     Worker* worker = Worker::current();
-    if (!worker) throw std::logic_error("co_await of another library's awaitable: expected a handler or a task that it started");
+    if (!worker)
+        throw std::logic_error("co_await of another library's awaitable: expected a handler or a task that it started");
     worker_ = worker->shared_from_this();
     resumer_ = make_resumer(*this).coroutine;
     operation_ = &operation;

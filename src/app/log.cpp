@@ -20,7 +20,8 @@ private:
         spdlog::memory_buf_t line;
         formatter_->format(message, line);
         if (left_out_ > 0) {
-            const std::string told = "proapi: " + std::to_string(left_out_) + " log lines were dropped: nobody read standard error\n";
+            const std::string told =
+                "proapi: " + std::to_string(left_out_) + " log lines were dropped: nobody read standard error\n";
             if (!write({told.data(), told.size()})) return static_cast<void>(++left_out_);
             left_out_ = 0;
         }

@@ -51,7 +51,8 @@ public:
         write_end_ = base::Descriptor(ends[1]);
         if (running_process.exchange(::getpid()) == ::getpid())
             throw std::runtime_error(
-                "run(): expected one run() at a time in a process, got another while it serves; start() can serve beside it");
+                "run(): expected one run() at a time in a process, got another while it serves; start() can serve "
+                "beside it");
         wake_pipe = ends[1];
         signals_seen = 0;
         serving_process = ::getpid();

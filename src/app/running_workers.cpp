@@ -50,17 +50,25 @@ constexpr int max_workers = 1024;
     return static_cast<std::uint16_t>(port);
 }
 
-// If this program shares a port, another program may already share it. Listening exclusively for a moment detects that.
-void check_port_is_free(const std::shared_ptr<Site>& site, const std::string& host, std::uint16_t port) {
-    if (port == 0) return;
+// Whether the port can be listened on by this process alone: for a moment, it does.
+[[nodiscard]] base::Result<void, server::ListenError> listen_alone(const Site& site, const std::string& host,
+                                                                   std::uint16_t port) {
     struct NoApplication final : service::Application {
         void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
         void on_request(base::IntrusivePtr<service::Exchange>) override {}
     } none;
     EngineLog log;
     net::Reactor reactor;
-    server::Server probe(reactor, site->routes(), none, log);
-    const auto listening = probe.listen(host, port, net::Listener::PortSharing::exclusive);
+    server::Server probe(reactor, site.routes(), none, log);
+    return probe.listen(host, port, net::Listener::PortSharing::exclusive);
+}
+
+// A shared port may be shared with another program, so the port is first opened without sharing. This happens in a
+// thread of its own: the kernel ends an io_uring some time later, and interrupts what its thread waits for then
+// (EINTR).
+void check_port_is_free(const Site& site, const std::string& host, std::uint16_t port) {
+    if (port == 0) return;
+    const auto listening = std::async(std::launch::async, [&] { return listen_alone(site, host, port); }).get();
     if (!listening) throw std::runtime_error(listening.error().text);
 }
 

@@ -45,7 +45,7 @@ public:
             if (!websocket.is_closed()) fail(state, cancelled_by_another);  // else the client has left
         } catch (const WebSocketMessageError& failure) {
             const bool is_kind = failure.close_code() == ws::close_code::unsupported_data;
-            end(state, is_kind ? service::HandlerEnd::wrong_kind : service::HandlerEnd::wrong_content, failure.what());
+            end(state, is_kind ? service::HandlerEnd::wrong_kind : service::HandlerEnd::wrong_content, describe(error));
         } catch (const HTTPException& refusal) {
             if (!refuse(state.websocket(), refusal)) fail(state, describe(error));
         } catch (...) {

@@ -184,7 +184,8 @@ private:
 
     [[noreturn]] static void refuse_reentry() {
         throw std::runtime_error(
-            "expected the event loop to run its handlers one after the other, but a handler has run the event loop inside "
+            "expected the event loop to run its handlers one after the other, but a handler has run the event loop "
+            "inside "
             "itself: await what it waits for, or run it in a thread (asyncio.to_thread)");
     }
 

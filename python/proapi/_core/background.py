@@ -97,8 +97,8 @@ def spawn(
     if not here:
         coroutine.close()
         raise RuntimeError(
-            "app.spawn: expected an event loop that serves the application, got one that does not serve, or no longer does:"
-            f" {_WHERE}"
+            "app.spawn: expected an event loop that serves the application, got one that does not serve, or no longer"
+            f" does: {_WHERE}"
         )
     tasks = preferred if preferred is not None and preferred in here else here[-1]
     return tasks.start(coroutine, name)

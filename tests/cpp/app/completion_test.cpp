@@ -188,7 +188,8 @@ TEST(Completion, RefusesWhatCantWork) {
         Completion<int> once;
         once.set_value(1);
         EXPECT_EQ(co_await once, 1);
-        EXPECT_EQ(co_await failure_of(once), "co_await of a Completion: expected the first await of its result, got another");
+        EXPECT_EQ(co_await failure_of(once),
+                  "co_await of a Completion: expected the first await of its result, got another");
         Completion<int> shared;
         const TaskHandle waiting =
             spawn([](Completion<int> same) -> Task<> { static_cast<void>(co_await same); }, shared);

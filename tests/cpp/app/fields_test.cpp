@@ -64,7 +64,7 @@ TEST(Fields, AMissingOneIsA400ThatNamesWhatIsThere) {
         return "none";
     };
     EXPECT_EQ(refusal(Params({{"a", "1"}, {"b", "2"}}), "A"), "400 expected a field named 'A', got a, b");
-    EXPECT_EQ(refusal(Params(), "a"), "400 expected a field named 'a', got none at all");
+    EXPECT_EQ(refusal(Params(), "a"), "400 expected a field named 'a', got no fields");
     EXPECT_EQ(refusal(Headers{{"X-A", "1"}}, "X-B"), "400 expected a field named 'X-B', got X-A");
     EXPECT_THROW(static_cast<void>(Params()["a"]), HTTPException);
 }

@@ -57,7 +57,7 @@ TEST(HttpTask, AFailureIsLoggedWithItsRouteAndARefusalIsNot) {
     }
     const std::string log = testing::internal::GetCapturedStderr();
     EXPECT_TRUE(contains(log, "GET /a/{x}: the handler failed: on\\x0apurpose\n")) << log;
-    EXPECT_TRUE(contains(log, "POST /odd: the handler failed: an exception that is no std::exception\n")) << log;
+    EXPECT_TRUE(contains(log, "POST /odd: the handler failed: an exception that is not a std::exception\n")) << log;
     EXPECT_FALSE(contains(log, "no such room")) << log;
 }
 

@@ -37,8 +37,8 @@ TEST(Log, AnExceptionIsDescribedByItsText) {
     EXPECT_EQ(describe_thrown([] { throw std::runtime_error("no such table"); }), "no such table");
     EXPECT_EQ(describe_thrown([] { throw std::runtime_error("a\nb\x1b\xff"); }), "a\\x0ab\\x1b\\xff");
     EXPECT_EQ(describe_thrown([] { throw HasNoText(); }), "an exception without a text");
-    EXPECT_EQ(describe_thrown([] { throw 5; }), "an exception that is no std::exception");
-    EXPECT_EQ(describe_thrown([] { throw Cancelled(); }), "an exception that is no std::exception");
+    EXPECT_EQ(describe_thrown([] { throw 5; }), "an exception that is not a std::exception");
+    EXPECT_EQ(describe_thrown([] { throw Cancelled(); }), "an exception that is not a std::exception");
     const std::string all = describe_thrown([] { throw std::runtime_error(std::string(1024, 'x')); });
     EXPECT_EQ(all, std::string(1024, 'x'));
     const std::string cut = describe_thrown([] { throw std::runtime_error(std::string(100'000, 'x')); });
@@ -130,7 +130,7 @@ TEST(Log, AFullPipeIsNotWaitedForAndWhatWasLeftOutIsCounted) {
     EXPECT_EQ(filled.find("lost"), std::string::npos);
     detail::logger().info("after");
     const std::string text = pipe.read();
-    EXPECT_TRUE(text.starts_with("proapi: 3 log lines were left out: nobody read\n")) << text;
+    EXPECT_TRUE(text.starts_with("proapi: 3 log lines were dropped: nobody read standard error\n")) << text;
     EXPECT_TRUE(text.ends_with("after\n")) << text;
     detail::logger().info("again");
     EXPECT_EQ(pipe.read().find("left out"), std::string::npos);
@@ -157,7 +157,7 @@ TEST(Log, WhereTheReaderHasGoneALineIsLeftOut) {
     testing::internal::CaptureStderr();
     detail::logger().info("to somebody");
     const std::string text = testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(text.starts_with("proapi: 1 log lines were left out: nobody read\n")) << text;
+    EXPECT_TRUE(text.starts_with("proapi: 1 log lines were dropped: nobody read standard error\n")) << text;
     EXPECT_TRUE(text.ends_with("to somebody\n")) << text;
 }
 

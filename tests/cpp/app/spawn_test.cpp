@@ -124,7 +124,7 @@ TEST(Spawn, ACallableThatThrowsIsAFailureOfTheTask) {
 
 TEST(Spawn, OutsideOfAHandlerIsRefused) {
     EXPECT_EQ(test::error_of([] { spawn(spawn_and_fail()); }),
-              "spawn(): expected to be called in a handler or a task of one");
+              "spawn(): expected to be called in a handler or a task that it started");
 }
 
 // promise: cpp-moved-from
@@ -179,7 +179,7 @@ TEST(Spawn, AFailureIsLogged) {
         throw 5;
         co_return;
     });
-    EXPECT_NE(odd.find("a spawned task failed: an exception that is no std::exception"), std::string::npos) << odd;
+    EXPECT_NE(odd.find("a spawned task failed: an exception that is not a std::exception"), std::string::npos) << odd;
 }
 
 TEST(Spawn, ItsCancellationAndAConnectionsEndAreNone) {

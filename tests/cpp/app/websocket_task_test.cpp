@@ -73,11 +73,12 @@ TEST(WebSocketTask, TheLogSaysHowAHandlerEndedWithItsRoute) {
     }
     const std::string log = testing::internal::GetCapturedStderr();
     const std::string route = "websocket /{what}: ";
-    EXPECT_TRUE(logs(log, route + "refused with 403: the handler returned without accept()")) << log;
+    EXPECT_TRUE(logs(log, "/refuse: refused with 403: the handler websocket /{what} returned without accept()")) << log;
     EXPECT_TRUE(logs(log, route + "the handler failed: too early")) << log;
     EXPECT_TRUE(logs(log, route + "the handler failed: on\\x0apurpose")) << log;
-    EXPECT_TRUE(logs(log, route + "closed with 1003: receive_text(): expected a text message, got a binary one; "
-                                  "receive() takes both"))
+    EXPECT_TRUE(logs(log,
+                     "/text: closed 127.0.0.1 with 1003: receive_text(): expected a text message, got a binary one; "
+                     "receive() takes both"))
         << log;
     EXPECT_EQ(log.find("no such room"), std::string::npos) << log;
     EXPECT_EQ(log.find("going away"), std::string::npos) << log;

@@ -298,7 +298,7 @@ TEST(Worker, CountsWhatItsThreadHasDoneAndDoes) {
 
 TEST(Worker, HasNoStatisticsElsewhere) {
     EXPECT_EQ(test::error_of([] { static_cast<void>(statistics()); }),
-              "statistics(): expected to be called in a handler or a task of one");
+              "statistics(): expected to be called in a handler or a task that it started");
 }
 
 TEST(Worker, GoesOnAfterAnExceptionInItsLoop) {
@@ -316,7 +316,7 @@ TEST(Worker, GoesOnAfterAnExceptionInItsLoop) {
     EXPECT_EQ(posted.get_future().wait_for(10s), std::future_status::ready);
     EXPECT_EQ(test::get_body(test::request(server.port(), "GET", "/again")), "still here");
     const std::string log = testing::internal::GetCapturedStderr();
-    EXPECT_NE(log.find("the server goes on after an error: on purpose"), std::string::npos) << log;
+    EXPECT_NE(log.find("the server continues after an error: on purpose"), std::string::npos) << log;
 }
 
 TEST(Worker, AfterItsEndNothingIsPostedAndWhatIsLetGoIsLetGoInTurn) {
