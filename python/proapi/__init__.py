@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from ._core import habits
 from ._core.binding import Site, WebSocketConnection, version
 from ._serving.running import RunningServer
 from .app import ProAPI
@@ -36,6 +38,12 @@ not guess content types, let other sites frame the page, or reveal its address o
 
 WebSocket = WebSocketConnection
 """Starlette's name for ``WebSocketConnection``."""
+
+if not TYPE_CHECKING:  # a type checker would accept any name
+
+    def __getattr__(name: str) -> None:
+        habits.refuse_import(name)
+
 
 __all__ = [
     "SECURITY_HEADERS",

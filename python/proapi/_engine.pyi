@@ -3,10 +3,11 @@
 from abc import ABCMeta
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
-from typing import Any, Literal, Never, TypeVar, final, overload
+from typing import Any, Literal, Never, TypeVar, Unpack, final, overload
 
 from .app import ProAPI
 from .datastructures import Client, Headers, QueryParams, State
+from .errors import OlderStatus
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -287,16 +288,18 @@ class WebSocketConnection:
         """
     def reject(
         self,
-        status: int = 403,
+        status_code: int = 403,
         body: str | bytes = b"",
         headers: _HeadersArgument | None = None,
+        **older: Unpack[OlderStatus],
     ) -> _Begun[None]:
         """Refuses the handshake with an ordinary HTTP response.
 
         Args:
-            status: 300 to 599.
+            status_code: 300 to 599.
             body: str or bytes.
             headers: A mapping or pairs to send with the response.
+            **older: ``status``, the older name of ``status_code``.
 
         Raises:
             ValueError: The status is out of range, or HTTP does not allow a header.

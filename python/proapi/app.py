@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack
 
 from ._core import background, habits
 from ._core.binding import serving
+from ._core.route_table import RouteTable, refuse_function_as_path
 from ._serving import run
 from ._serving.lifespan import Lifespan, require_function
 from ._serving.options import AccessLogFormat, read_options
@@ -16,7 +17,7 @@ from ._serving.running import Serving
 from ._serving.server import Addresses, Server
 from .asgi import AsgiFront, Receive, Scope, Send
 from .datastructures import State
-from .routing import RouteTable, refuse_function_as_path
+from .routing import Route, StaticRoute, WebSocketRoute
 from .settings import RouteSettings, Settings
 
 _H = TypeVar("_H", bound=Callable[..., Any])
@@ -52,7 +53,7 @@ class ProAPI:
             ValueError: A setting does not exist or is out of range, or a response can't have one of the fields.
             TypeError: ``lifespan`` is not callable.
         """
-        self.routes = RouteTable()
+        self._routes = RouteTable()
         self.state = State()
         """The application's own attributes, such as ``app.state.database = database``. Each worker has its own."""
         self.lifespan = Lifespan(self, lifespan)
@@ -61,7 +62,7 @@ class ProAPI:
         self._asgi: AsgiFront | None = None
         self.configure(**settings)
         if response_headers:
-            self.routes.site.add_response_headers(list(response_headers.items()))
+            self._routes.site.add_response_headers(list(response_headers.items()))
 
     if not TYPE_CHECKING:  # a type checker would accept any name
 
@@ -69,6 +70,11 @@ class ProAPI:
             habits.refuse_attribute(self, name, habits.APP)
 
     # ---- settings and lifespan ----
+
+    @property
+    def routes(self) -> list[Route | WebSocketRoute | StaticRoute]:
+        """The routes, in the order in which they were added. A copy: changing the list changes no route."""
+        return list(self._routes.routes)
 
     def configure(self, **settings: Unpack[Settings]) -> None:
         """Sets application-wide limits by name.
@@ -80,12 +86,12 @@ class ProAPI:
             ValueError: A setting does not exist, is out of range or contradicts another. No setting has changed then.
         """
         habits.refuse_settings(settings)
-        self.routes.configure(settings)
+        self._routes.configure(settings)
 
     @property
     def limits(self) -> dict[str, float]:
         """Every limit in effect, by name; times in seconds."""
-        return self.routes.site.effective_settings()
+        return self._routes.site.effective_settings()
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -188,7 +194,7 @@ class ProAPI:
         habits.refuse_keywords("websocket", settings, habits.WEBSOCKET)
 
         def register(handler: _H) -> _H:
-            self.routes.add_websocket(path, handler, settings, cancel_on_disconnect=cancel_on_disconnect)
+            self._routes.add_websocket(path, handler, settings, cancel_on_disconnect=cancel_on_disconnect)
             return handler
 
         return register
@@ -268,7 +274,7 @@ class ProAPI:
 
     def _route(self, path: str, methods: list[str], *, cancel_on_disconnect: bool) -> Callable[[_H], _H]:
         def register(handler: _H) -> _H:
-            self.routes.add(methods, path, handler, cancel_on_disconnect=cancel_on_disconnect)
+            self._routes.add(methods, path, handler, cancel_on_disconnect=cancel_on_disconnect)
             return handler
 
         return register
@@ -285,7 +291,7 @@ class ProAPI:
         Raises:
             RouteError: The path or the directory is not valid, or the path has a handler already.
         """
-        self.routes.add_files(path, directory, dot_files=dot_files)
+        self._routes.add_files(path, directory, dot_files=dot_files)
 
     # ---- serving ----
 

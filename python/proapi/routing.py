@@ -1,199 +1,41 @@
-"""The routes of an application: the engine numbers and matches them; this table maps each number to its handler."""
+"""What ``ProAPI.routes`` lists: one entry for each route, in the order in which they were added."""
 
-import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from ._core.binding import Site
-from ._core.signature import Handler, find_name, find_place, is_async
-from .errors import RouteError
-from .settings import ALIASES, setting_text
 
-_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An HTTP route."""
 
-
-class RouteTable:
-    """Routes and settings over one engine ``Site``.
-
-    ``handlers[n]`` (None: files) and ``settings[n]`` belong to the engine's route n.
-    """
-
-    def __init__(self) -> None:
-        self.site = Site()
-        self.handlers: list[Handler | None] = []
-        self.settings: list[Mapping[str, object]] = []
-        self.servers_running = 0
-        self._texts: dict[str, str] = {}
-        self._places: list[str] = []
-
-    def add_websocket(
-        self,
-        path: str,
-        function: Callable[..., Any],
-        settings: Mapping[str, object],
-        *,
-        cancel_on_disconnect: bool = False,
-    ) -> None:
-        """Adds a WebSocket route.
-
-        Args:
-            path: The path, with its parameters.
-            function: The handler.
-            settings: The route's own limits.
-            cancel_on_disconnect: Whether to cancel the handler when its client leaves.
-
-        Raises:
-            RouteError: The route can't be added. The text names the handler's file and line.
-        """
-        self._add(None, path, function, settings, cancel_on_disconnect=cancel_on_disconnect)
-
-    def add(
-        self, methods: Iterable[str], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool = False
-    ) -> None:
-        """Adds an HTTP route for each of the methods, or for none if it raises.
-
-        Args:
-            methods: One or more methods, in any case.
-            path: As for ``add_websocket``.
-            function: As for ``add_websocket``.
-            cancel_on_disconnect: As for ``add_websocket``.
-
-        Raises:
-            RouteError: As for ``add_websocket``.
-        """
-        self._add(list(methods), path, function, {}, cancel_on_disconnect=cancel_on_disconnect)
-
-    def _add(
-        self,
-        methods: list[str] | None,
-        path: str,
-        function: Callable[..., Any],
-        settings: Mapping[str, object],
-        *,
-        cancel_on_disconnect: bool,
-    ) -> None:
-        """Adds a WebSocket route if ``methods`` is None, else an HTTP route for each method."""
-        place = find_place(function) if callable(function) else "<no function>"
-        self._refuse_late(f"{place}: ")
-        what = "websocket" if methods is None else " and ".join(map(str, methods))
-        try:
-            wanted = [None] if methods is None else _checked(methods)
-            handler = self._check(wanted, path, function, cancel_on_disconnect=cancel_on_disconnect)
-            texts = {name: setting_text(name, value) for name, value in settings.items()}
-            for method in wanted:
-                number = self.site.add_route(method, path, texts)
-                self._append(number, handler, settings, f"{handler.name} at {place}")
-        except (ValueError, TypeError) as error:
-            raise RouteError(f"{place}: {what} {path!r}: {error}") from None
-
-    def add_files(self, path: str, directory: str | os.PathLike[str], *, dot_files: bool) -> None:
-        """Serves the files below ``directory`` at and below ``path``.
-
-        Args:
-            path: A path without parameters.
-            directory: The directory; relative to the current one.
-            dot_files: Whether to serve names that begin with a dot.
-
-        Raises:
-            RouteError: The path or the directory is not valid, or the path has a handler already.
-        """
-        self._refuse_late(f"static {path!r}: ")
-        folder = os.path.abspath(directory)
-        base = path if path.endswith("/") else path + "/"
-        patterns = (base, base + "{path:path}")
-        try:
-            if parameters := self.site.parse_pattern(base):
-                raise ValueError(f"expected a path without parameters, got {parameters}")
-            for pattern in patterns:
-                self._refuse_duplicate("GET", pattern)
-            for pattern in patterns:
-                number = self.site.add_files(pattern, folder, dot_files=dot_files)
-                self._append(number, None, {}, f"the files of {folder}")
-        except ValueError as error:
-            raise RouteError(f"static {path!r}: {error}") from None
-
-    def configure(self, settings: Mapping[str, object]) -> None:
-        """Sets application-wide settings.
-
-        Args:
-            settings: Values by name.
-
-        Raises:
-            ValueError: A setting is not valid; no setting has changed then.
-        """
-        texts = {name: setting_text(name, value) for name, value in settings.items()}
-        for alias, name in ALIASES.items():
-            if alias in texts and name in texts:
-                raise ValueError(f"expected {name} or its older name {alias}, got both")
-        by_name = {ALIASES.get(name, name): text for name, text in texts.items()}
-        before = {**_default_texts(), **self._texts}
-        try:
-            for name, text in texts.items():
-                self.site.set(name, text)
-            self.site.check_settings()
-        except ValueError:
-            for name in by_name.keys() & before.keys():
-                self.site.set(name, before[name])
-            raise
-        self._texts.update(by_name)
-
-    def _refuse_late(self, what: str) -> None:
-        if self.servers_running:
-            raise RouteError(f"{what}expected every route to be added before the application serves")
-
-    def _append(self, number: int, handler: Handler | None, settings: Mapping[str, object], place: str) -> None:
-        assert number == len(self.handlers)
-        self.handlers.append(handler)
-        self.settings.append(settings)
-        self._places.append(place)
-
-    def _check(
-        self, methods: Sequence[str | None], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool
-    ) -> Handler:
-        if not callable(function):
-            raise TypeError(f"expected a function, got {function!r}")
-        is_websocket = None in methods
-        if not isinstance(path, str):
-            raise TypeError(f"expected a path, got {path!r}")
-        if is_websocket and not is_async(function):
-            raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which is not async")
-        handler = Handler(
-            function,
-            dict(self.site.parse_pattern(path)),
-            needs_connection=is_websocket,
-            cancel_on_disconnect=cancel_on_disconnect,
-        )
-        for method in methods:
-            self._refuse_duplicate(method, path)
-        return handler
-
-    def _refuse_duplicate(self, method: str | None, path: str) -> None:
-        if (first := self.site.find_route(method, path)) is not None:
-            place = self._places[first]
-            raise ValueError(f"expected one handler for each path and method, but this has one already: {place}")
+    path: str
+    """As it was registered: ``/items/{id:int}``."""
+    endpoint: Callable[..., Any]
+    """The handler."""
+    name: str
+    """The handler's name, as logs show it."""
+    methods: frozenset[str]
+    """In capitals. GET brings HEAD, which is answered as GET without its body."""
 
 
-def refuse_function_as_path(decorator: str, path: object) -> None:
-    """Raises RouteError if ``path`` is the handler: the decorator was written without parentheses."""
-    if callable(path):
-        raise RouteError(
-            f"{find_place(path)}: {decorator}: expected a path, got the function {find_name(path)}; write"
-            f' @app.{decorator}("/...")'
-        )
+@dataclass(frozen=True, slots=True)
+class WebSocketRoute:
+    """A WebSocket route."""
+
+    path: str
+    """As for ``Route``."""
+    endpoint: Callable[..., Any]
+    """The handler."""
+    name: str
+    """The handler's name, as logs show it."""
 
 
-def _checked(methods: list[str]) -> list[str]:
-    """Returns the methods in upper case, each once. Raises ValueError if there are none or one is not a token."""
-    if not methods:
-        raise ValueError("expected at least one HTTP method, got none")
-    for method in methods:
-        if not isinstance(method, str) or not _METHOD.fullmatch(method):
-            raise ValueError(f"expected an HTTP method, got {method!r}")
-    return list(dict.fromkeys(method.upper() for method in methods))
+@dataclass(frozen=True, slots=True)
+class StaticRoute:
+    """A directory whose files are served at and below a path."""
 
-
-def _default_texts() -> dict[str, str]:
-    defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
-    # The engine computes max_connections; the other two are not numbers.
-    return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}
+    path: str
+    """As it was registered: ``/assets``."""
+    directory: str
+    """The absolute path of the directory."""

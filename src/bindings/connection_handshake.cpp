@@ -32,11 +32,16 @@ PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywo
 }
 
 PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords) {
-    static const char* const names[] = {"status", "body", "headers", nullptr};
-    PyObject *status_argument = nullptr, *body = nullptr, *header_argument = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO:reject", const_cast<char**>(names), &status_argument,
-                                     &body, &header_argument))
+    static const char* const names[] = {"status_code", "body", "headers", "status", nullptr};  // the last: an older name
+    PyObject *status_argument = nullptr, *older_status = nullptr, *body = nullptr, *header_argument = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO$O:reject", const_cast<char**>(names), &status_argument,
+                                     &body, &header_argument, &older_status))
         return nullptr;
+    if (status_argument && older_status) {
+        PyErr_SetString(PyExc_TypeError, "reject: expected status_code or its older name status, got both");
+        return nullptr;
+    }
+    if (older_status) status_argument = older_status;
     int status = 403;
     if (status_argument && !read_int(status_argument, status)) return nullptr;
     std::string_view text;

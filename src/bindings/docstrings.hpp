@@ -27,15 +27,16 @@ Raises:
     ValueError: The client did not offer the subprotocol, or the handshake can't carry a header.
     WebSocketStateError: accept() was called before.
     WebSocketDisconnect: The handshake was refused, or the peer has disconnected.)";
-inline constexpr const char* reject = R"(reject($self, status=403, body=b'', headers=None)
+inline constexpr const char* reject = R"(reject($self, status_code=403, body=b'', headers=None, **older)
 --
 
 Refuses the handshake with an ordinary HTTP response.
 
 Args:
-    status: 300 to 599.
+    status_code: 300 to 599.
     body: str or bytes.
     headers: A mapping or pairs to send with the response.
+    **older: ``status``, the older name of ``status_code``.
 
 Raises:
     ValueError: The status is out of range, or HTTP does not allow a header.

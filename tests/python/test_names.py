@@ -10,6 +10,7 @@ import pytest
 from conftest import Serve
 from promises import promise
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 import proapi
 from proapi import (
@@ -245,6 +246,58 @@ def test_attributes_of_a_request(name: str) -> None:
     with pytest.raises(AttributeError) as caught:
         getattr(request, name)
     assert str(caught.value) == f"'Request' object has no attribute {name!r}: {habits.REQUEST[name]}"
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("name", habits.CONNECTION)
+async def test_attributes_of_a_connection(serve: Serve, name: str) -> None:
+    app = ProAPI()
+    seen: list[Any] = []
+
+    @app.websocket("/")
+    async def handler(websocket: Any) -> None:
+        seen.append(hasattr(websocket, name))
+        try:
+            getattr(websocket, name)
+        except AttributeError as error:
+            seen.append(str(error))
+        await websocket.accept()
+
+    async with connect(f"ws://127.0.0.1:{await serve(app)}/"):
+        pass
+    assert seen == [False, f"'WebSocketConnection' object has no attribute {name!r}: {habits.CONNECTION[name]}"]
+
+
+@promise("habits-are-answered")
+@pytest.mark.parametrize("name", habits.MODULE)
+def test_names_of_the_package(name: str) -> None:
+    with pytest.raises(ImportError) as caught:
+        exec(f"from proapi import {name}")
+    assert str(caught.value) == f"cannot import name {name!r} from 'proapi': {habits.MODULE[name]}"
+
+
+def test_any_other_name_of_the_package() -> None:
+    assert not hasattr(proapi, "Proapi")
+    with pytest.raises(ImportError, match="cannot import name 'Proapi' from 'proapi'"):
+        exec("from proapi import Proapi")
+
+
+@promise("familiar-names")
+async def test_a_rejection_has_a_status_code(serve: Serve) -> None:
+    app = ProAPI()
+
+    @app.websocket("/{name}")
+    async def handler(websocket: WebSocket, name: str) -> None:
+        if name == "both":
+            with pytest.raises(TypeError, match="expected status_code or its older name status, got both"):
+                await websocket.reject(status_code=410, status=411)
+        await websocket.reject(**{"status" if name == "older" else "status_code": 410})
+
+    port = await serve(app)
+    for name in ("new", "older", "both"):
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(f"ws://127.0.0.1:{port}/{name}")
+        assert caught.value.response.status_code == 410
 
 
 def test_any_other_attribute() -> None:

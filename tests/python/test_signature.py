@@ -262,8 +262,8 @@ def test_what_may_have_a_default() -> None:
     for handler in (annotated, of_the_usual_name):
         app = ProAPI()
         app.get("/")(handler)
-        assert app.routes.handlers[-1] is not None
-        assert app.routes.handlers[-1].call("the request", {}) == "got the request"
+        assert app._routes.handlers[-1] is not None
+        assert app._routes.handlers[-1].call("the request", {}) == "got the request"
     assert "'req' is not in the path" in refused(lambda app: app.get("/")(in_text))
 
 
@@ -283,8 +283,8 @@ def test_values_are_bound_by_partial() -> None:
     bound = functools.partial(page, number=7)
     for path, handler in enumerate((bound, decorate(bound), functools.partial(decorate(bound), number=7))):
         app.get(f"/{path}")(handler)
-        assert app.routes.handlers[-1] is not None
-        assert app.routes.handlers[-1].call("the request", {}) == "the request 7"
+        assert app._routes.handlers[-1] is not None
+        assert app._routes.handlers[-1].call("the request", {}) == "the request 7"
 
 
 @promise("arguments-by-name")
@@ -371,7 +371,7 @@ def test_what_is_refused_leaves_nothing_behind() -> None:
     refused_by(app, lambda app: app.static("/files", "."))
     app.get("/files/")(lambda: "the index")
     app.configure(high_water=100_000)
-    assert len(app.routes.handlers) == 6
+    assert len(app._routes.handlers) == 6
 
 
 def test_a_route_has_a_method() -> None:
@@ -482,7 +482,7 @@ def test_an_annotation_that_no_converter_gives(handler: Any) -> None:
     ],
 )
 def test_origins(origins: Any, taken: list[str]) -> None:
-    assert ProAPI(allowed_origins=origins).routes.site.allowed_origins() == taken
+    assert ProAPI(allowed_origins=origins)._routes.site.allowed_origins() == taken
 
 
 @pytest.mark.parametrize(
@@ -528,7 +528,7 @@ def test_an_item_of_origins_is_one(item: Any) -> None:
     ],
 )
 def test_hosts(hosts: Any, taken: list[str]) -> None:
-    assert ProAPI(allowed_hosts=hosts).routes.site.allowed_hosts() == taken
+    assert ProAPI(allowed_hosts=hosts)._routes.site.allowed_hosts() == taken
 
 
 @pytest.mark.parametrize(
@@ -571,7 +571,7 @@ def test_origins_are_a_list(origins: Any) -> None:
 def test_configure_sets_all_or_nothing(wrong: Any) -> None:
     some: Any = {"allowed_origins": "https://a.example", "allowed_hosts": "a.example"}
     for app in (ProAPI(), ProAPI(max_body_size=7, ping_interval=1, max_connections=9, **some)):
-        before = app.limits, app.routes.site.allowed_origins(), app.routes.site.allowed_hosts()
+        before = app.limits, app._routes.site.allowed_origins(), app._routes.site.allowed_hosts()
         with pytest.raises(ValueError, match=r"expected|must not be|not a setting"):
             app.configure(
                 max_body_size=9,
@@ -580,7 +580,7 @@ def test_configure_sets_all_or_nothing(wrong: Any) -> None:
                 allowed_hosts="*",
                 **{"allowed_origins": "*", "close_timeout": 9, **wrong},
             )
-        assert (app.limits, app.routes.site.allowed_origins(), app.routes.site.allowed_hosts()) == before
+        assert (app.limits, app._routes.site.allowed_origins(), app._routes.site.allowed_hosts()) == before
         app.configure(max_body_size=11)
         assert app.limits["max_body_size"] == 11
 

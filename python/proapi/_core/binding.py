@@ -20,7 +20,7 @@ from .._engine import (
 )
 from ..datastructures import Client, Headers, QueryParams, State
 from ..errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
-from . import json
+from . import habits, json
 
 if TYPE_CHECKING:
     from .dispatch import Dispatcher
@@ -80,3 +80,4 @@ _engine.register(
     is_own_task=_is_own_task,
     done_future=_make_done_future(),
 )
+habits.answer(WebSocketConnection, habits.CONNECTION)

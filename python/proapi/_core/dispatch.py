@@ -33,7 +33,7 @@ class Dispatcher:
 
     def __init__(self, app: "ProAPI") -> None:
         self._app = app
-        self._handlers = app.routes.handlers
+        self._handlers = app._routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
         self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
         self._abandoned: set[asyncio.Task[Any]] = set()  # as of the last call of cancel_abandoned()

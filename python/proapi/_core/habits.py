@@ -120,6 +120,66 @@ REQUEST: dict[str, str] = {
     "view_args": "write request.path_params",
 }
 
+_STATE = "write websocket.accepted and websocket.closed"
+
+CONNECTION: dict[str, str] = {
+    "application_state": _STATE,
+    "auth": REQUEST["auth"],
+    "base_url": "write websocket.url or websocket.headers",
+    "client_state": _STATE,
+    "ping": "ProAPI sends pings itself: see the settings ping_interval and ping_timeout",
+    "recv": "write await websocket.receive(), receive_text() or receive_bytes()",
+    "remote_address": "write websocket.client",
+    "scope": "write websocket.headers, path, path_params, query_params, client or url",
+    "send": "write await websocket.send_text(), send_bytes() or send_json()",
+    "send_denial_response": "write await websocket.reject(status_code, body, headers)",
+    "session": "ProAPI has no sessions: write websocket.cookies",
+    "url_for": REQUEST["url_for"],
+    "user": REQUEST["user"],
+}
+
+MODULE: dict[str, str] = {
+    "APIRouter": _NO_ROUTERS,
+    "BackgroundTasks": "write app.spawn(coroutine) in the handler",
+    "Blueprint": _NO_ROUTERS,
+    "Depends": _NO_DEPENDENCIES,
+    "FastAPI": "write from proapi import ProAPI",
+    "Flask": "write from proapi import ProAPI",
+    "Header": "write request.headers in the handler",
+    "Middleware": _NO_MIDDLEWARE,
+    "Query": "write request.query_params in the handler",
+    "Security": _NO_DEPENDENCIES,
+    "Starlette": "write from proapi import ProAPI",
+    "StaticFiles": "write app.static(path, directory)",
+    "TestClient": "write async with app.serving(port=0) as server, and connect to server.url",
+    "WebSocketState": _STATE,
+}
+
+
+class Missing:
+    """An attribute that a class written in C does not have, and that answers with what to write instead."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        self._text = text
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        text = f"{owner.__name__!r} object has no attribute {self._name!r}: {self._text}"
+        raise AttributeError(text, name=self._name, obj=instance)
+
+
+def answer(owner: type, habits: dict[str, str]) -> None:
+    """Lets ``owner`` answer to the names of the habits. Costs nothing for the names that it has."""
+    for name, text in habits.items():
+        setattr(owner, name, Missing(name, text))
+
+
+def refuse_import(name: str) -> NoReturn:
+    """Raises ImportError for a habit, with what to write instead; AttributeError for any other name."""
+    if name in MODULE:
+        raise ImportError(f"cannot import name {name!r} from 'proapi': {MODULE[name]}", name="proapi")
+    raise AttributeError(f"module 'proapi' has no attribute {name!r}")
+
 
 def refuse_attribute(owner: object, name: str, habits: dict[str, str]) -> NoReturn:
     """Raises AttributeError as Python does, followed by what to write instead if the name is a habit."""

@@ -47,7 +47,7 @@ class Server:
         self._dispatcher = Dispatcher(app)
         self._stop_deadline: float | None = None
         self.engine = Engine(
-            app.routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log
+            app._routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log
         )
         if access_log is not None and access_logger.isEnabledFor(logging.INFO):
             self.engine.log_access(access_log, lambda line: access_logger.info("%s", line))
@@ -114,7 +114,7 @@ class Server:
         self._dispatcher.start()
         self._dispatcher.background.keep_context()
         self._app.servers.add(self)
-        self._app.routes.servers_running += 1
+        self._app._routes.servers_running += 1
         if not drives_loop:
             self._join(loop)
         try:
@@ -145,7 +145,7 @@ class Server:
             self._dispatcher.close()
             await self._abort()
             self._app.servers.discard(self)
-            self._app.routes.servers_running -= 1
+            self._app._routes.servers_running -= 1
             if not drives_loop:
                 self._leave(loop)
                 self.engine.close()

@@ -32,7 +32,7 @@ class AsgiFront:
         self.dispatcher = Dispatcher(app)
         self.dispatcher.start()
         self.dispatcher.background.open()
-        self.service = AsgiService(app.routes.site, self.dispatcher.peer_faults.write)
+        self.service = AsgiService(app._routes.site, self.dispatcher.peer_faults.write)
         self.files = ThreadPool(_FILE_THREADS)
         self.pumps = Pumps(self.loop)
         self._set_by_startup: dict[ContextVar[Any], Any] = {}
