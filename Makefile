@@ -22,7 +22,7 @@ python_sources := pyproject.toml $(shell find python -type f -name '*.py*' -not 
 launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all build bench bench-quick fuzz fuzz-quick fuzz-build lint tidy format generate wheel clean \
+.PHONY: help demo test test-all build bench bench-quick fuzz fuzz-quick fuzz-build lint tidy tidy-changed format generate wheel clean \
     python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long \
     coverage
 
@@ -72,6 +72,10 @@ build/release/build.ninja: Makefile CMakePresets.json | $(STAMPS)/system-test
 
 build/check/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
 	$(call configure,check,$(with_python))
+
+# For the compiler's flags of each source: nothing is built here.
+build/tidy/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
+	$(call configure,tidy)
 
 build/asan/build.ninja: Makefile CMakePresets.json | $(STAMPS)/python-test
 	$(call configure,asan,$(with_python) -DPROAPI_BUILD_BENCH=OFF)
@@ -124,7 +128,7 @@ unit_tests = ctest --test-dir build/$(1) --timeout 300 -j $(JOBS) --output-on-fa
     { grep -v -e ' Passed ' -e ' Start ' build/ctest-$(1).log; \
       $(PYTHON) scripts/failed.py ctest ctest --test-dir build/$(1) --output-on-failure; }
 
-test: lint test-cpp test-python test-contract test-browser
+test: lint tidy-changed test-cpp test-python test-contract test-browser
 
 # The unit tests are built once, with AddressSanitizer and UBSan.
 test-cpp: build/asan/build.ninja
@@ -143,7 +147,7 @@ test-browser: check
 # Minutes each: the build with link-time optimization; every front end under AddressSanitizer and UBSan, except tests
 # that take away memory or descriptors which the sanitizers need, or that measure them; ThreadSanitizer; another
 # compiler; coverage; long runs with many connections.
-test-all: test test-release test-asan test-tsan test-clang coverage test-long fuzz-quick wheel
+test-all: test tidy test-release test-asan test-tsan test-clang coverage test-long fuzz-quick wheel
 
 test-release: build/release/build.ninja check
 	cmake --build build/release -j $(JOBS)
@@ -208,15 +212,19 @@ lint: $(STAMPS)/python-test
 	.venv/bin/ruff check python tests examples bench contract fuzz scripts
 	.venv/bin/ruff format --check python tests examples bench contract fuzz scripts
 	.venv/bin/mypy
+	@git ls-files '*.cpp' '*.hpp' | xargs .venv/bin/clang-format --dry-run -Werror || \
+	    { echo 'expected C++ files as clang-format writes them: run `make format`' >&2; exit 1; }
 
-# Takes minutes; needs clang-tidy-19.
-tidy: cpp
-	git ls-files 'src/base/*.cpp' 'src/net/*.cpp' 'src/http/*.cpp' 'src/ws/*.cpp' 'src/service/*.cpp' 'src/server/*.cpp' 'src/app/*.cpp' | \
-	    xargs -n 4 -P $(JOBS) clang-tidy-19 -p build/release --quiet
+# The sources that the last commit has changed take seconds; all of them take minutes.
+tidy-changed: build/tidy/build.ninja
+	$(PYTHON) scripts/tidy.py build/tidy --jobs $(JOBS)
+
+tidy: build/tidy/build.ninja
+	$(PYTHON) scripts/tidy.py build/tidy --all --jobs $(JOBS)
 
 format: $(STAMPS)/python-test
 	.venv/bin/ruff format python tests examples bench contract fuzz scripts
-	git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+	git ls-files '*.cpp' '*.hpp' | xargs .venv/bin/clang-format -i
 
 # Writes the files that follow from contract/settings.json, contract/promises.json and the markers of the tests.
 generate:

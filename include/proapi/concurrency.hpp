@@ -92,7 +92,7 @@ public:
     void await_resume() const;
 
     void on_cancel() override;
-    void let_go() noexcept override;
+    void prepare_cancel() noexcept override;
     void on_timeout();
     [[nodiscard]] std::coroutine_handle<> on_child_done(ChildBase& child) noexcept;
 

@@ -30,7 +30,7 @@ public:
     void cancel();
     // Announces that cancel() follows soon: the pending operation now gives up what another task may want, such as its
     // place as receiver.
-    void let_go() noexcept;
+    void prepare_cancel() noexcept;
     // `waiting` does nothing but wait for this context. When this context learns that its connection has ended,
     // `waiting` counts as informed too.
     void follow(Context* waiting) noexcept { followed_ = waiting; }
@@ -86,15 +86,15 @@ public:
     void complete();
     // Called when the context is cancelled while the coroutine waits.
     virtual void on_cancel();
-    // Called when a cancellation follows soon: see Context::let_go().
-    virtual void let_go() noexcept {}
+    // Called when a cancellation follows soon: see Context::prepare_cancel().
+    virtual void prepare_cancel() noexcept {}
 
 protected:
     // Call before waiting. Throws Cancelled if the context was cancelled in the meantime.
     void check_cancelled();
     void suspend(std::coroutine_handle<> waiting) noexcept;
     // For operations that can't be cancelled: cancels the next operation instead.
-    void put_off_cancel() noexcept {
+    void defer_cancel() noexcept {
         if (context_) context_->cancel_requested_ = true;
     }
     // Call after waiting. Throws Cancelled if the wait ended by cancellation.

@@ -138,7 +138,7 @@ public:
         // other library is done with it.
         if constexpr (!std::is_lvalue_reference_v<Awaitable> && !TypedExternalWait<Awaitable>::is_kept &&
                       std::is_same_v<decltype(get_awaiter(std::declval<Awaitable>())), Awaitable&&>)
-            return put_off_cancel();
+            return defer_cancel();
         std::exchange(external_, nullptr)->release();
         Operation::on_cancel();
     }

@@ -91,7 +91,7 @@ public:
             static_assert(!std::is_reference_v<Awaitable> && !std::is_const_v<Awaitable>,
                           "a task is awaited once, which uses it up: co_await std::move(task)");
             awaitable.set_context(context_);
-            return std::move(awaitable).operator co_await();
+            return std::forward<Awaitable>(awaitable).operator co_await();
         } else if constexpr (requires { awaitable.set_context(context_); }) {
             awaitable.set_context(context_);
             return AwaiterRef<std::remove_reference_t<Awaitable>>{awaitable};

@@ -112,13 +112,13 @@ private:
 // Waits for the next message, which is built directly from the octets that were read. Acts when it is awaited.
 class ReceiveOperation : public Operation {
 public:
-    explicit ReceiveOperation(const ConnectionRef& state) noexcept : state_(state) {}
+    explicit ReceiveOperation(ConnectionRef state) noexcept : state_(std::move(state)) {}
     ReceiveOperation(ReceiveOperation&& other) noexcept;
     ~ReceiveOperation() override;
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> waiting) noexcept;
     void on_cancel() override;
-    void let_go() noexcept override;
+    void prepare_cancel() noexcept override;
 
     // For the connection: the place for the message, and the call after storing it.
     [[nodiscard]] Message& message() noexcept { return message_; }

@@ -34,8 +34,8 @@ void Context::cancel() {
     }
 }
 
-void Context::let_go() noexcept {
-    if (pending_) pending_->let_go();
+void Context::prepare_cancel() noexcept {
+    if (pending_) pending_->prepare_cancel();
 }
 
 Context::Scope::Scope(Context* context) noexcept : previous_(std::exchange(current_context, context)) {}

@@ -2,6 +2,7 @@
 
 #include <mutex>
 #include <stdexcept>
+#include <type_traits>
 
 #include "app/worker.hpp"
 
@@ -24,9 +25,9 @@ public:
     }
 
 private:
-    // Never destroyed: threads of other libraries may use it after main().
     static std::mutex& mutex() noexcept {
-        static auto& shared = *new std::mutex;
+        static constinit std::mutex shared;
+        static_assert(std::is_trivially_destructible_v<std::mutex>, "threads of other libraries use it after main()");
         return shared;
     }
     static ExternalWait*& first() noexcept {

@@ -82,10 +82,10 @@ void JoinOperation::on_cancel() {
     resume_if_over();
 }
 
-void JoinOperation::let_go() noexcept {
+void JoinOperation::prepare_cancel() noexcept {
     if (stopping_) return;  // the cancellation that follows does not reach the children
     for (ChildBase* child : children_)
-        if (child->is_running()) child->context().let_go();
+        if (child->is_running()) child->context().prepare_cancel();
 }
 
 void JoinOperation::on_timeout() {

@@ -207,7 +207,7 @@ template <class Project>
 // otherwise returns all elements.
 [[nodiscard]] Elements find_merged(const Json& given, const Json& made) {
     if (given.size() > made.size()) {
-        Elements elements = without_repeated(given, [](const Json& each) -> const Json& { return each; });
+        Elements elements = without_repeated(given, std::identity());
         if (elements.size() == made.size()) return elements;
         if (std::all_of(given.begin(), given.end(), is_pair) && std::all_of(made.begin(), made.end(), is_pair)) {
             elements = without_repeated(given, [](const Json& each) -> const Json& { return each[0]; });

@@ -34,13 +34,13 @@ namespace detail {
 namespace {
 
 template <class T>
-T require(service::Result<T> result) {
+T require(const service::Result<T>& result) {
     if (!result) {
         const service::Error& error = result.error();
         if (error.kind() == service::ErrorKind::value) throw std::invalid_argument(error.text);
         throw std::logic_error(error.text);
     }
-    if constexpr (!std::is_void_v<T>) return *std::move(result);
+    if constexpr (!std::is_void_v<T>) return *result;
 }
 
 [[nodiscard]] bool is_text_without_charset(std::string_view media_type) {

@@ -79,7 +79,7 @@ detail::SpawnState& TaskHandle::state(const char* call) const {
 void TaskHandle::cancel() const {
     const detail::SpawnState& spawned = state("TaskHandle::cancel()");
     if (!spawned.task || std::exchange(state_->is_being_cancelled, true)) return;
-    spawned.task->context().let_go();
+    spawned.task->context().prepare_cancel();
     spawned.worker->post([state = state_] {
         state->is_being_cancelled = false;
         if (state->task) state->task->context().cancel();

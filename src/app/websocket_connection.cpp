@@ -148,12 +148,12 @@ void ReceiveOperation::await_suspend(std::coroutine_handle<> waiting) noexcept {
 }
 
 // After this, another receive may wait for the next message.
-void ReceiveOperation::let_go() noexcept {
+void ReceiveOperation::prepare_cancel() noexcept {
     state_->cancel_receive(*this);
 }
 
 void ReceiveOperation::on_cancel() {
-    let_go();
+    prepare_cancel();
     Operation::on_cancel();
 }
 

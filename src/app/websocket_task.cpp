@@ -71,7 +71,7 @@ private:
         logger().error("{}: the handler failed: {}", get_name(state), error);
         end(state, service::HandlerEnd::failed);
     }
-    // False: the connection is accepted already, or the exception's response can't refuse a handshake.
+    // False: the connection is already accepted, or the exception's response can't refuse a handshake.
     static bool refuse(service::WebSocket& websocket, const HTTPException& refusal) {
         if (websocket.is_accepted()) return false;
         if (websocket.is_closed()) return true;  // the client no longer waits for it

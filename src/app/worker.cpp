@@ -132,7 +132,7 @@ void Worker::run(const ListenAddress& address, std::promise<std::uint16_t>& list
     reactor_.reset();
     if (port) {
         std::unique_lock lock(post_mutex_);
-        let_go_in_turn(lock);
+        release_in_turn(lock);
     }
     worker_of_thread = nullptr;
     site_.reset();
@@ -246,31 +246,31 @@ void Worker::finish() {
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;
-        is_letting_go_ = true;  // until the server and the tasks posted in time, which hold the same objects, are gone
+        is_releasing_ = true;  // until the server and the tasks posted in time, which hold the same objects, are gone
     }
     last_turn();
     // If an exception has cut a turn short, the posted tasks run in the next one.
     for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
 }
 
-void Worker::let_go_late(std::function<void()> let_go) {
+void Worker::release_late(std::function<void()> release) {
     std::unique_lock lock(post_mutex_);
-    late_.push_back(std::move(let_go));
-    if (std::exchange(is_letting_go_, true)) return;
-    let_go_in_turn(lock);
+    late_.push_back(std::move(release));
+    if (std::exchange(is_releasing_, true)) return;
+    release_in_turn(lock);
 }
 
-void Worker::let_go_in_turn(std::unique_lock<std::mutex>& lock) {
+void Worker::release_in_turn(std::unique_lock<std::mutex>& lock) {
     while (!late_.empty()) {
         {
-            const std::function<void()> let_go = std::move(late_.front());
+            const std::function<void()> release = std::move(late_.front());
             late_.pop_front();
             lock.unlock();
-            let_go();
+            release();
         }
         lock.lock();
     }
-    is_letting_go_ = false;
+    is_releasing_ = false;
 }
 
 void Worker::serve() {

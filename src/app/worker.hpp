@@ -86,11 +86,11 @@ public:
 
     // Runs `task` on the worker's thread. Returns false if that thread has ended. Any thread.
     bool post(std::function<void()> task);
-    // Call it if post() has returned false. Calls `let_go`, which drops an object of the thread that has ended. Such
+    // Call it if post() has returned false. Calls `release`, which drops an object of the thread that has ended. Such
     // objects are not thread-safe, so they are dropped one at a time, and after the last task that was posted in time:
-    // within this call, or by a thread that is already dropping others. No lock is held during `let_go`, because the
+    // within this call, or by a thread that is already dropping others. No lock is held during `release`, because the
     // object may own objects of another server. Any thread.
-    void let_go_late(std::function<void()> let_go);
+    void release_late(std::function<void()> release);
 
     [[nodiscard]] net::Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] const Site& site() const noexcept { return *site_; }
@@ -127,7 +127,7 @@ private:
     void last_turn();
     void finish();
     // Drops the objects in `late_`, one at a time. No other thread may be doing so.
-    void let_go_in_turn(std::unique_lock<std::mutex>& lock);
+    void release_in_turn(std::unique_lock<std::mutex>& lock);
 
     std::shared_ptr<const Site> site_;  // reset when the thread ends: handlers may hold objects that hold this worker
     std::shared_ptr<server::SharedLimit> limit_;
@@ -145,7 +145,7 @@ private:
     bool stopping_ = false, connections_gone_ = false;
     std::mutex post_mutex_;
     bool takes_posts_ = false;
-    bool is_letting_go_ = false;  // a thread is working on `late_`
+    bool is_releasing_ = false;  // a thread is working on `late_`
     std::deque<std::function<void()>> late_;
 };
 
@@ -165,8 +165,8 @@ public:
         // The reference count is not atomic: only the object's own thread may change it or, after that thread has
         // ended, one thread at a time.
         auto box = std::make_shared<base::IntrusivePtr<T>>(std::move(object_));
-        auto let_go = [box] { box->reset(); };
-        if (!worker_->post(let_go)) worker_->let_go_late(let_go);
+        auto release = [box] { box->reset(); };
+        if (!worker_->post(release)) worker_->release_late(release);
     }
 
     T* operator->() const noexcept { return object_.get(); }

@@ -322,7 +322,7 @@ private:
                         {names_.code, nb::int_(code)},
                         {names_.reason, take(to_str(reason))}}));
     }
-    void tell_fault(std::uint16_t, std::string_view) override {}  // the other server has a log of its own
+    void log_fault(std::uint16_t, std::string_view) override {}  // the other server has a log of its own
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered_bytes_; }
     void resume_reading() override { ask_for_pump(); }
     void schedule_notify() override { ask_for_pump(); }

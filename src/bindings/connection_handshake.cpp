@@ -32,7 +32,8 @@ PyObject* connection_accept(PyObject* self, PyObject* arguments, PyObject* keywo
 }
 
 PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywords) {
-    static const char* const names[] = {"status_code", "body", "headers", "status", nullptr};  // the last: an older name
+    static const char* const names[] = {"status_code", "body", "headers", "status",
+                                        nullptr};  // the last: an older name
     PyObject *status_argument = nullptr, *older_status = nullptr, *body = nullptr, *header_argument = Py_None;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OOO$O:reject", const_cast<char**>(names), &status_argument,
                                      &body, &header_argument, &older_status))

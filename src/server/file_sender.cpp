@@ -48,8 +48,7 @@ FileSender::Progress FileSender::pump() {
 
 void FileSender::take(const net::FileRead& read) {
     if (read.error != 0)
-        connection_.server().log_limited(service::LogLevel::error,
-                                         "a file's sending was cut: " + base::error_text(read.error));
+        connection_.server().log_limited(service::LogLevel::error, "a file was cut: " + base::error_text(read.error));
     has_failed_ = read.octets.empty();
     if (!has_failed_) connection_.protocol()->output().append(read.octets);
     connection_.flush_soon();

@@ -295,9 +295,9 @@ void HttpSession::finish_response() {
 }
 
 // No working disk takes that long.
-void HttpSession::give_file_up() {
+void HttpSession::abandon_file() {
     connection_.server().log_limited(service::LogLevel::error,
-                                     "a file's sending was cut: it gave nothing within write_timeout");
+                                     "a file was cut: nothing of it could be read within write_timeout");
     abort_response();
 }
 
@@ -438,7 +438,7 @@ void HttpSession::on_end() {
 void HttpSession::on_time() {
     if (phase_ == Phase::idle) return end_idleness();
     if (phase_ == Phase::head) return refuse_head(describe(service::Refusal::head_timeout));
-    if (phase_ == Phase::responding) return file_ ? give_file_up() : cut_stream();
+    if (phase_ == Phase::responding) return file_ ? abandon_file() : cut_stream();
     if (phase_ != Phase::body) return;
     // Each body_grace is judged separately: a burst does not make up for silence.
     const std::uint64_t now = connection_.server().reactor().now_ms();

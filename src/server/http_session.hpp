@@ -75,7 +75,7 @@ private:
     void cut_stream();
     void append_chunk(base::Bytes bytes);
     void pump_file();
-    void give_file_up();
+    void abandon_file();
     void pass_over_empty_line();
     void await_next_request();
     void look_for_idleness();

@@ -112,7 +112,7 @@ void WebSocketSession::begin_end(Work&& work) {
     end_failed_ = false;
 }
 
-void WebSocketSession::tell_fault(std::uint16_t code, std::string_view reason) {
+void WebSocketSession::log_fault(std::uint16_t code, std::string_view reason) {
     connection_.server().log_peer_fault(websocket_->request().client, code, reason);
 }
 
@@ -179,7 +179,7 @@ void WebSocketSession::handle(const ws::Event& event) {
             phase_ = Phase::finished;
             if (!was_ours) connection_.server().count_close(event.code);
             const std::string reason(base::as_text(event.payload));
-            if (event.kind == ws::EventKind::failed) tell_fault(event.code, reason);
+            if (event.kind == ws::EventKind::failed) log_fault(event.code, reason);
             websocket_->on_close(event.code, reason);
             connection_.flush_soon();
             return;
@@ -245,7 +245,7 @@ void WebSocketSession::on_end() {
 void WebSocketSession::lose(std::string_view reason) {
     connection_.server().count_close(ws::close_code::abnormal_closure);
     phase_ = Phase::finished;
-    tell_fault(ws::close_code::abnormal_closure, reason);
+    log_fault(ws::close_code::abnormal_closure, reason);
     websocket_->on_close(ws::close_code::abnormal_closure, reason);
     connection_.abort();
 }

@@ -37,7 +37,7 @@ private:
     void send(service::MessageKind kind, base::Bytes payload) override;
     void send_shared(const service::SharedMessage& message) override;
     void close(std::uint16_t code, std::string_view reason) override;
-    void tell_fault(std::uint16_t code, std::string_view reason) override;
+    void log_fault(std::uint16_t code, std::string_view reason) override;
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return machine_.output().size_bytes(); }
     void resume_reading() override;
     void schedule_notify() override;

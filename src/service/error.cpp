@@ -14,7 +14,7 @@ struct Row {
 // In the order of ErrorCode.
 constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::disconnected, {ErrorKind::disconnect, "the connection has ended with code {}"}},
-    {ErrorCode::already_accepted, {ErrorKind::state, "{}: the connection is accepted already"}},
+    {ErrorCode::already_accepted, {ErrorKind::state, "{}: the connection is already accepted"}},
     {ErrorCode::sent_before_accept, {ErrorKind::state, "send: call accept() first"}},
     {ErrorCode::received_before_accept, {ErrorKind::state, "receive: call accept() first"}},
     {ErrorCode::another_receiver,
@@ -31,9 +31,10 @@ constexpr auto meanings = std::to_array<Row>({
      {ErrorKind::value, "close(): expected a reason of at most 123 octets of UTF-8, got {}"}},
     {ErrorCode::close_reason_not_utf8, {ErrorKind::value, "close(): the reason is not valid UTF-8"}},
 
-    {ErrorCode::client_has_gone, {ErrorKind::disconnect, "the client has gone before its request's body was whole"}},
+    {ErrorCode::client_has_gone,
+     {ErrorKind::disconnect, "the client disconnected before its request's body was complete"}},
     {ErrorCode::body_failed, {ErrorKind::value, "{}"}},
-    {ErrorCode::response_already_started, {ErrorKind::state, "the response has been started already"}},
+    {ErrorCode::response_already_started, {ErrorKind::state, "the response has already started"}},
     {ErrorCode::bad_response, {ErrorKind::value, "{}"}},
     {ErrorCode::no_open_response, {ErrorKind::state, "the response is not open"}},
     {ErrorCode::body_out_of_place,
@@ -45,7 +46,7 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::foreign_host, {ErrorKind::value, "host '{}' refused: add it to allowed_hosts to serve it"}},
     {ErrorCode::foreign_host_on_loopback,
      {ErrorKind::value,
-      "host '{}' refused: the server listens on loopback only, where another name may be a page's way in (DNS "
+      "host '{}' refused: the server listens on loopback only, where a web page could reach it by another name (DNS "
       "rebinding); add it to allowed_hosts to serve it"}},
 
     {ErrorCode::unknown_setting, {ErrorKind::value, "'{}' is not a setting{}"}},
@@ -67,7 +68,7 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::not_a_directory, {ErrorKind::value, "expected a directory, got '{}'"}},
     {ErrorCode::no_openat2,
      {ErrorKind::value,
-      "files are served by the system call openat2 (Linux 5.6), which this kernel, or what confines this process "
+      "files are served by the system call openat2 (Linux 5.6), which this kernel, or a sandbox of this process "
       "(seccomp), refuses"}},
 });
 

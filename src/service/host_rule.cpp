@@ -54,7 +54,7 @@ namespace {
 // Whether no page can have made the browser send this request, so that it comes from a proxy or from a client other
 // than a browser. A page's fetch() can write X-Forwarded-For, but not Via (a forbidden request-header name of the Fetch
 // standard). For a WebSocket a page can write nothing but subprotocols.
-[[nodiscard]] bool is_no_page(const RequestInfo& request) noexcept {
+[[nodiscard]] bool cannot_be_page(const RequestInfo& request) noexcept {
     const http::Headers& headers = request.head.headers;
     return headers.contains("Via") || (request.kind != RequestKind::http && is_forwarded(headers));
 }
@@ -65,7 +65,7 @@ namespace {
     const std::string_view host = without_root(authority->host);
     if (host.empty()) return false;
     if (request.reach == Reach::loopback && http::is_loopback_name(host)) return true;
-    if (site.settings.allowed_hosts.empty() && is_no_page(request)) return true;
+    if (site.settings.allowed_hosts.empty() && cannot_be_page(request)) return true;
     return is_listed(site, host);
 }
 

@@ -87,7 +87,7 @@ std::string describe_refused_origin(const http::RequestHead& head) {
     for (const std::string_view origin : head.headers.getlist("origin"))
         origins += (origins.empty() ? "'" : ", '") + escape_for_log(origin) + "'";
     return "origin " + origins + " refused for host '" + escape_for_log(head.host()) +
-           "': add it to allowed_origins to let it in";
+           "': add it to allowed_origins to allow it";
 }
 
 std::string describe_development(const http::RequestHead& head) {

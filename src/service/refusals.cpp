@@ -9,7 +9,7 @@ RefusalText describe(Refusal refusal) noexcept {
         case Refusal::plain_port:
             return {400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."};
         case Refusal::client_does_not_wait:
-            return {400, "The client ended its side before its handshake was answered: expected it to wait."};
+            return {400, "The client closed its side before its handshake was answered: expected it to wait."};
         case Refusal::foreign_origin:
             return {403, "This origin may not connect."};
         case Refusal::not_found:

@@ -116,7 +116,7 @@ void WebSocket::send_close(std::uint16_t code, std::string_view reason) {
 void WebSocket::fail(std::uint16_t code, std::string_view reason) {
     if (closed_) return;
     send_close(code, reason);
-    if (code != ws::close_code::going_away) transport_->tell_fault(code, reason);
+    if (code != ws::close_code::going_away) transport_->log_fault(code, reason);
 }
 
 Error WebSocket::make_disconnect_error() const {

@@ -48,7 +48,7 @@ public:
     virtual void send_shared(const SharedMessage& message) = 0;
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     // Logs that a fault of the peer has ended the connection.
-    virtual void tell_fault(std::uint16_t code, std::string_view reason) = 0;
+    virtual void log_fault(std::uint16_t code, std::string_view reason) = 0;
     [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
     // The incoming queue has room again.
     virtual void resume_reading() = 0;

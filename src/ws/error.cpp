@@ -16,7 +16,7 @@ struct Row {
 // In the order of ErrorCode.
 constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::continuation_without_message,
-     {close_code::protocol_error, "expected a new message, got a continuation frame without one begun"}},
+     {close_code::protocol_error, "expected a new message, got a continuation frame, but no message has begun"}},
     {ErrorCode::message_within_message,
      {close_code::protocol_error,
       "expected a continuation of the unfinished message, got a new data frame of opcode {}"}},
@@ -73,7 +73,7 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::not_one_key, {400, "expected one Sec-WebSocket-Key, got {}"}},
     {ErrorCode::bad_key, {400, "expected a Sec-WebSocket-Key of base64 for 16 octets, got {}"}},
     {ErrorCode::bad_subprotocol, {400, "expected tokens in Sec-WebSocket-Protocol, got {}"}},
-    {ErrorCode::subprotocol_twice, {400, "expected each name in Sec-WebSocket-Protocol once, got twice {}"}},
+    {ErrorCode::subprotocol_twice, {400, "expected each name in Sec-WebSocket-Protocol once, got {} twice"}},
     {ErrorCode::bad_extensions, {400, "expected extensions with parameters in Sec-WebSocket-Extensions, got {}"}},
 
     {ErrorCode::no_response_line_end, {0, "expected a response head, got no line end"}},

@@ -252,7 +252,7 @@ def _make_response(error: HTTPException) -> Response:
 def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
     """Refuses the handshake with the exception's response, if the client still waits for one.
 
-    False: the connection is accepted already, or the response can't refuse a handshake.
+    False: the connection is already accepted, or the response can't refuse a handshake.
     """
     if connection.accepted:
         return False

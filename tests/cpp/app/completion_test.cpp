@@ -26,7 +26,7 @@ public:
             callback();
         });
     }
-    void let_go() { gate_.set_value(); }
+    void release() { gate_.set_value(); }
 
 private:
     std::promise<void> gate_;
@@ -40,7 +40,7 @@ TEST(Completion, GoesOnOnItsOwnThread) {
         Library library;
         const Completion<std::string> answer;
         library.call([answer] { EXPECT_TRUE(answer.set_value("from another thread")); });
-        library.let_go();
+        library.release();
         EXPECT_EQ(co_await answer, "from another thread");
         EXPECT_EQ(std::this_thread::get_id(), home);
         const Completion<> done;
@@ -57,7 +57,7 @@ TEST(Completion, ThrowsWhatWasSet) {
         Library library;
         const Completion<int> answer;
         library.call([answer] { answer.set_exception(std::make_exception_ptr(std::out_of_range("no such key"))); });
-        library.let_go();
+        library.release();
         std::string text;
         try {
             static_cast<void>(co_await answer);
@@ -105,7 +105,7 @@ TEST(Completion, TimesOutAndCanBeAwaitedAgain) {
             timed_out = true;
         }
         EXPECT_TRUE(timed_out);
-        library.let_go();
+        library.release();
         EXPECT_EQ(co_await wait_for(answer, 10s), 7);
     });
 }
@@ -144,7 +144,7 @@ TEST(Completion, WhatComesLateDoesNoHarm) {
         test::Client client(server.port(), "/");
         EXPECT_EQ(client.read_text(), "waiting");
     }
-    library.let_go();
+    library.release();
 }
 
 TEST(Completion, SetWhileItIsCancelled) {

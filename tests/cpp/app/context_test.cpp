@@ -26,10 +26,10 @@ public:
     }
     void await_suspend(std::coroutine_handle<> waiting) { suspend(waiting); }
     void await_resume() const { throw_if_cancelled(); }
-    void let_go() noexcept override { ++let_go_calls; }
+    void prepare_cancel() noexcept override { ++prepare_calls; }
     [[nodiscard]] bool is_waited_for() const noexcept { return is_waiting(); }
 
-    int let_go_calls = 0;
+    int prepare_calls = 0;
 };
 
 // A task with a context of its own, as a handler is.
@@ -214,7 +214,7 @@ TEST(Context, AnOperationThatIsDestroyedIsForgotten) {
     line.start();
     line.take_away();
     line.context().cancel();
-    line.context().let_go();
+    line.context().prepare_cancel();
     EXPECT_FALSE(line.is_done());
 }
 
@@ -222,16 +222,16 @@ TEST(Context, LetGoIsForWhatIsWaitedForNow) {
     std::string log;
     Gate first, second;
     Line line(pass({&first, &second}, &log));
-    line.context().let_go();
+    line.context().prepare_cancel();
     line.start();
-    EXPECT_EQ(first.let_go_calls, 0);
-    line.context().let_go();
-    EXPECT_EQ(first.let_go_calls, 1);
+    EXPECT_EQ(first.prepare_calls, 0);
+    line.context().prepare_cancel();
+    EXPECT_EQ(first.prepare_calls, 1);
     EXPECT_EQ(log, "");  // it waits on
     first.complete();
-    line.context().let_go();
-    EXPECT_EQ(first.let_go_calls, 1);
-    EXPECT_EQ(second.let_go_calls, 1);
+    line.context().prepare_cancel();
+    EXPECT_EQ(first.prepare_calls, 1);
+    EXPECT_EQ(second.prepare_calls, 1);
     second.complete();
 }
 

@@ -164,7 +164,7 @@ public:
         for (std::thread& thread : threads_) thread.join();
         threads_.clear();
     }
-    void let_go() { gate_.set_value(); }
+    void release() { gate_.set_value(); }
 
     struct Wait {
         Threads& threads;
@@ -191,14 +191,14 @@ TEST(ExternalOperation, ResumedOnAnotherThreadItGoesOnOnItsOwn) {
     run_in_handler([]() -> Task<> {
         const auto home = std::this_thread::get_id();
         const detail::Context* mine = detail::Context::current();
-        for (const bool is_let_go_first : {true, false}) {
+        for (const bool is_release_first : {true, false}) {
             Threads threads;
-            if (is_let_go_first) threads.let_go();
-            if (!is_let_go_first)
+            if (is_release_first) threads.release();
+            if (!is_release_first)
                 spawn(
                     [](Threads* all) -> Task<> {
                         co_await sleep(1ms);
-                        all->let_go();
+                        all->release();
                     },
                     &threads);
             std::string value = co_await threads();
@@ -222,7 +222,7 @@ TEST(ExternalOperation, WaitForTimesOutAndWhatComesLateDoesNoHarm) {
             }
         }
         EXPECT_EQ(timeouts, 3);
-        threads.let_go();
+        threads.release();
         threads.join();  // they come late, while the server goes on
         co_await sleep(1ms);
     });
@@ -245,7 +245,7 @@ TEST(ExternalOperation, WhatCannotBeMovedIsWaitedForBeforeItIsCancelled) {
         task.cancel();
         co_await sleep(1ms);
         EXPECT_FALSE(task.is_done());
-        threads.let_go();
+        threads.release();
         while (!task.is_done()) co_await sleep(1ms);
         EXPECT_EQ(value, std::string(100, 'v'));
     });
@@ -264,7 +264,7 @@ TEST(ExternalOperation, WhatComesWhenTheServerHasGoneDoesNoHarm) {
         const RunningServer server = app.start({.port = 0});
         waits.get_future().wait();
     }
-    threads.let_go();
+    threads.release();
 }
 
 // Whichever comes first.
@@ -273,7 +273,7 @@ TEST(ExternalOperation, ResumedWhileItTimesOut) {
         int in_time = 0, too_late = 0;
         for (int i = 0; i < 200; ++i) {
             Threads threads;
-            threads.let_go();
+            threads.release();
             try {
                 static_cast<void>(co_await wait_for(threads(), std::chrono::milliseconds(i % 2)));
                 ++in_time;

@@ -334,9 +334,9 @@ TEST(Worker, AfterItsEndNothingIsPostedAndWhatIsLetGoIsLetGoInTurn) {
     bool was_called = false;
     EXPECT_FALSE(worker->post([&] { was_called = true; }));
     std::string order;
-    worker->let_go_late([&] {
+    worker->release_late([&] {
         order += "first ";
-        worker->let_go_late([&] { order += "third "; });  // not within the first
+        worker->release_late([&] { order += "third "; });  // not within the first
         order += "second ";
     });
     EXPECT_EQ(order, "first second third ");

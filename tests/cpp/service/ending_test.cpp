@@ -23,7 +23,7 @@ struct OneConnection final : WebSocketTransport {
     void close(std::uint16_t code, std::string_view reason) override {
         end = std::to_string(code) + " " + std::string(reason);
     }
-    void tell_fault(std::uint16_t, std::string_view) override {}
+    void log_fault(std::uint16_t, std::string_view) override {}
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return 0; }
     void resume_reading() override {}
     void schedule_notify() override {}

@@ -31,7 +31,7 @@ TEST(Error, IsMadeOfItsCodeAndWhatCame) {
     const Error error = make_error(ErrorCode::already_accepted, {"accept()"});
     EXPECT_EQ(error.code, ErrorCode::already_accepted);
     EXPECT_EQ(error.kind(), ErrorKind::state);
-    EXPECT_EQ(error.text, "accept(): the connection is accepted already");
+    EXPECT_EQ(error.text, "accept(): the connection is already accepted");
 }
 
 }  // namespace

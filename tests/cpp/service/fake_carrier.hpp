@@ -55,7 +55,7 @@ public:
     void send(MessageKind, base::Bytes) override {}
     void send_shared(const SharedMessage&) override {}
     void close(std::uint16_t, std::string_view) override {}
-    void tell_fault(std::uint16_t, std::string_view) override {}
+    void log_fault(std::uint16_t, std::string_view) override {}
     void resume_reading() override {}
     void schedule_notify() override {}
 

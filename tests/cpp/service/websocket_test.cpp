@@ -29,7 +29,7 @@ struct RecordingTransport final : WebSocketTransport {
     void close(std::uint16_t code, std::string_view reason) override {
         log.push_back("close " + std::to_string(code) + " " + std::string(reason));
     }
-    void tell_fault(std::uint16_t code, std::string_view reason) override {
+    void log_fault(std::uint16_t code, std::string_view reason) override {
         faults.push_back(std::to_string(code) + " " + std::string(reason));
     }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered; }

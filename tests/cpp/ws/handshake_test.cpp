@@ -209,7 +209,7 @@ TEST(Handshake, RefusalsSayWhatWasExpectedAndWhatCame) {
     EXPECT_EQ(refusal_with("Sec-WebSocket-Protocol", {"chat", "a b"}),
               "400 expected tokens in Sec-WebSocket-Protocol, got \"a b\"");
     EXPECT_EQ(refusal_with("Sec-WebSocket-Protocol", {"chat, x", "chat"}),
-              "400 expected each name in Sec-WebSocket-Protocol once, got twice \"chat\"");
+              "400 expected each name in Sec-WebSocket-Protocol once, got \"chat\" twice");
 }
 
 TEST(Handshake, AKeyIsBase64Of16Octets) {

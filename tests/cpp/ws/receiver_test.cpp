@@ -58,11 +58,12 @@ TEST(Receiver, MaskingDependsOnTheRole) {
 
 // Section 5.4.
 TEST(Receiver, MessagesDoNotInterleave) {
-    EXPECT_EQ(failure_of(frame(0x80)), "1002 expected a new message, got a continuation frame without one begun");
+    EXPECT_EQ(failure_of(frame(0x80)),
+              "1002 expected a new message, got a continuation frame, but no message has begun");
     EXPECT_EQ(failure_of(joined({frame(0x01), frame(0x82)})),
               "1002 expected a continuation of the unfinished message, got a new data frame of opcode 2");
     EXPECT_EQ(failure_of(joined({frame(0x81), frame(0x80)})),
-              "1002 expected a new message, got a continuation frame without one begun");
+              "1002 expected a new message, got a continuation frame, but no message has begun");
 }
 
 // Section 5.5.
