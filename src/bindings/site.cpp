@@ -67,6 +67,54 @@ std::vector<std::pair<std::string, std::string>> parse_pattern(const std::string
     return parameters;
 }
 
+[[nodiscard]] std::string_view route_method(const std::optional<std::string>& method) {
+    return method ? std::string_view(*method) : http::websocket_method;
+}
+
+std::size_t add_handler_route(SiteObject& self, const std::optional<std::string>& method, const std::string& pattern,
+                              const nb::mapping& settings) {
+    if (method && !http::is_token(*method))
+        throw nb::value_error(("expected an HTTP method, got '" + *method + "'").c_str());
+    service::Route route;
+    route.kind = method ? service::Route::Kind::http : service::Route::Kind::websocket;
+    SettingMap map;
+    for (const nb::handle pair : settings.items()) map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
+    return add_route(self, route_method(method), pattern, map, std::move(route));
+}
+
+std::size_t add_files(SiteObject& self, const std::string& pattern, const std::string& directory, bool dot_files) {
+    require(service::check_directory(directory));
+    service::Route route;
+    route.kind = service::Route::Kind::files;
+    route.directory = directory;
+    route.dot_files = dot_files ? service::DotFiles::served : service::DotFiles::hidden;
+    return add_route(self, "GET", pattern, {}, std::move(route));
+}
+
+std::optional<std::size_t> find_route(const SiteObject& self, const std::optional<std::string>& method,
+                                      const std::string& pattern) {
+    return self.site.router.find(route_method(method), pattern);
+}
+
+void add_response_headers(SiteObject& self, const HeaderPairs& pairs) {
+    http::Headers fields = to_headers(pairs);
+    if (const auto checked = service::ResponseHeaders::check(fields); !checked)
+        raise(http::with_context("response_headers", checked.error()));
+    self.site.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
+}
+
+HeaderPairs security_headers() {
+    HeaderPairs pairs;
+    for (const auto& [name, value] : service::security_headers()) pairs.emplace_back(name, value);
+    return pairs;
+}
+
+nb::dict effective_settings(const SiteObject& self) {
+    nb::dict settings;
+    for (const auto& [name, value] : server::effective_settings(self.site.settings)) settings[name.c_str()] = value;
+    return settings;
+}
+
 }  // namespace
 
 void add_site(nb::module_& module) {
@@ -74,62 +122,14 @@ void add_site(nb::module_& module) {
         .def(nb::init<>())
         .def("set", set_setting, nb::arg("name"), nb::arg("value"))
         .def("check_settings", &SiteObject::check_settings)
-        .def("effective_settings",
-             [](const SiteObject& self) {
-                 nb::dict settings;
-                 for (const auto& [name, value] : server::effective_settings(self.site.settings))
-                     settings[name.c_str()] = value;
-                 return settings;
-             })
+        .def("effective_settings", effective_settings)
         .def("allowed_origins", [](const SiteObject& self) { return self.site.settings.allowed_origins; })
         .def("allowed_hosts", [](const SiteObject& self) { return self.site.settings.allowed_hosts; })
-        .def(
-            "add_route",
-            [](SiteObject& self, const std::optional<std::string>& method, const std::string& pattern,
-               const nb::mapping& settings) {
-                if (method && !http::is_token(*method))
-                    throw nb::value_error(("expected an HTTP method, got '" + *method + "'").c_str());
-                service::Route route;
-                route.kind = method ? service::Route::Kind::http : service::Route::Kind::websocket;
-                SettingMap map;
-                for (const nb::handle pair : settings.items())
-                    map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
-                return add_route(self, method ? std::string_view(*method) : http::websocket_method, pattern, map,
-                                 std::move(route));
-            },
-            nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
-        .def(
-            "add_files",
-            [](SiteObject& self, const std::string& pattern, const std::string& directory, bool dot_files) {
-                require(service::check_directory(directory));
-                service::Route route;
-                route.kind = service::Route::Kind::files;
-                route.directory = directory;
-                route.dot_files = dot_files ? service::DotFiles::served : service::DotFiles::hidden;
-                return add_route(self, "GET", pattern, {}, std::move(route));
-            },
-            nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
-        .def(
-            "add_response_headers",
-            [](SiteObject& self, const HeaderPairs& pairs) {
-                http::Headers fields = to_headers(pairs);
-                if (const auto checked = service::ResponseHeaders::check(fields); !checked)
-                    raise(http::with_context("response_headers", checked.error()));
-                self.site.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
-            },
-            nb::arg("fields"))
-        .def_static("security_headers",
-                    [] {
-                        HeaderPairs pairs;
-                        for (const auto& [name, value] : service::security_headers()) pairs.emplace_back(name, value);
-                        return pairs;
-                    })
-        .def(
-            "find_route",
-            [](const SiteObject& self, const std::optional<std::string>& method, const std::string& pattern) {
-                return self.site.router.find(method ? std::string_view(*method) : http::websocket_method, pattern);
-            },
-            nb::arg("method").none(), nb::arg("pattern"))
+        .def("add_route", add_handler_route, nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
+        .def("add_files", add_files, nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
+        .def("add_response_headers", add_response_headers, nb::arg("fields"))
+        .def_static("security_headers", security_headers)
+        .def("find_route", find_route, nb::arg("method").none(), nb::arg("pattern"))
         .def_static("parse_pattern", parse_pattern);
 }
 
