@@ -9,10 +9,7 @@
 #pragma once
 
 #include <cassert>
-#include <initializer_list>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -70,17 +67,5 @@ public:
 private:
     std::optional<E> error_;
 };
-
-// Returns `text` with each "{}" replaced by the next of `values`. A "{}" without a value stays.
-[[nodiscard]] inline std::string fill_in(std::string_view text, std::initializer_list<std::string_view> values) {
-    std::string filled;
-    for (const std::string_view value : values) {
-        const std::size_t at = text.find("{}");
-        if (at == std::string_view::npos) break;
-        filled.append(text.substr(0, at)).append(value);
-        text.remove_prefix(at + 2);
-    }
-    return filled.append(text);
-}
 
 }  // namespace proapi::base

@@ -1,16 +1,14 @@
 #include "http/error.hpp"
 
-#include <algorithm>
 #include <array>
 #include <utility>
+
+#include "base/error_table.hpp"
 
 namespace proapi::http {
 namespace {
 
-struct Row {
-    ErrorCode code;
-    ErrorMeaning meaning;
-};
+using Row = base::ErrorRow<ErrorCode, ErrorMeaning>;
 
 // In the order of ErrorCode.
 constexpr auto meanings = std::to_array<Row>({
@@ -115,10 +113,7 @@ constexpr auto meanings = std::to_array<Row>({
       "at an end"}},
 });
 
-static_assert(std::ranges::all_of(meanings,
-                                  [](const Row& row) { return &meanings[static_cast<std::size_t>(row.code)] == &row; }),
-              "expected one row for each ErrorCode, in their order");
-static_assert(meanings.back().code == ErrorCode::bad_header_value, "expected a row for the last ErrorCode");
+static_assert(base::has_a_row_for_each(meanings, ErrorCode::bad_header_value));
 
 }  // namespace
 

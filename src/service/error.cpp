@@ -1,15 +1,13 @@
 #include "service/error.hpp"
 
-#include <algorithm>
 #include <array>
+
+#include "base/error_table.hpp"
 
 namespace proapi::service {
 namespace {
 
-struct Row {
-    ErrorCode code;
-    ErrorMeaning meaning;
-};
+using Row = base::ErrorRow<ErrorCode, ErrorMeaning>;
 
 // In the order of ErrorCode.
 constexpr auto meanings = std::to_array<Row>({
@@ -72,10 +70,7 @@ constexpr auto meanings = std::to_array<Row>({
       "(seccomp), refuses"}},
 });
 
-static_assert(std::ranges::all_of(meanings,
-                                  [](const Row& row) { return &meanings[static_cast<std::size_t>(row.code)] == &row; }),
-              "expected one row for each ErrorCode, in their order");
-static_assert(meanings.back().code == ErrorCode::no_openat2, "expected a row for the last ErrorCode");
+static_assert(base::has_a_row_for_each(meanings, ErrorCode::no_openat2));
 
 }  // namespace
 

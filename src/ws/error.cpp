@@ -1,17 +1,14 @@
 #include "ws/error.hpp"
 
-#include <algorithm>
 #include <array>
 
+#include "base/error_table.hpp"
 #include "ws/close_code.hpp"
 
 namespace proapi::ws {
 namespace {
 
-struct Row {
-    ErrorCode error;
-    ErrorMeaning meaning;
-};
+using Row = base::ErrorRow<ErrorCode, ErrorMeaning>;
 
 // In the order of ErrorCode.
 constexpr auto meanings = std::to_array<Row>({
@@ -89,12 +86,7 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::bad_chosen_subprotocol, {0, "expected at most one subprotocol, got {}"}},
 });
 
-static_assert(std::ranges::all_of(meanings,
-                                  [](const Row& row) {
-                                      return &meanings[static_cast<std::size_t>(row.error)] == &row;
-                                  }),
-              "expected one row for each ErrorCode, in their order");
-static_assert(meanings.back().error == ErrorCode::bad_chosen_subprotocol, "expected a row for the last ErrorCode");
+static_assert(base::has_a_row_for_each(meanings, ErrorCode::bad_chosen_subprotocol));
 
 }  // namespace
 

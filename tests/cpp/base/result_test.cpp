@@ -1,4 +1,4 @@
-// base/result: a value or an error, and error texts with placeholders.
+// base/result: a value or an error, and which of the two there is.
 #include "base/result.hpp"
 
 #include <gtest/gtest.h>
@@ -52,19 +52,6 @@ TEST(Result, ValuesAndErrorsThatCanOnlyBeMovedAreMovedOut) {
     const std::unique_ptr<int> error = std::move(failed).error();
     EXPECT_EQ(*error, 6);
     EXPECT_FALSE(failed) << "it still holds an error";
-}
-
-TEST(FillIn, PutsEachValueIntoTheNextPlace) {
-    EXPECT_EQ(fill_in("nothing", {}), "nothing");
-    EXPECT_EQ(fill_in("{} and {}", {"one", "two"}), "one and two");
-    EXPECT_EQ(fill_in("{{}:path}", {"rest"}), "{rest:path}");
-    EXPECT_EQ(fill_in("{}{}", {"{}", "x"}), "{}x") << "placeholders in a value stay";
-}
-
-TEST(FillIn, PlacesAndValuesWithoutACounterpartAreLeft) {
-    EXPECT_EQ(fill_in("{} and {}", {"one"}), "one and {}");
-    EXPECT_EQ(fill_in("only {}", {"one", "two"}), "only one");
-    EXPECT_EQ(fill_in("", {"one"}), "");
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ extern "C" void* __wrap_memchr(const void* text, int octet, std::size_t size) {
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
-void* operator new(std::size_t size) {
+[[gnu::noinline]] void* operator new(std::size_t size) {
     work.allocated_bytes += size;
     ++work.allocations;
     if (void* const block = std::malloc(size > 0 ? size : 1)) return block;
