@@ -82,7 +82,7 @@ private:
     explicit RunningServer(std::unique_ptr<detail::RunningWorkers> serving) noexcept;
     [[nodiscard]] detail::RunningWorkers& serving() const;
 
-    std::unique_ptr<detail::RunningWorkers> serving_;
+    std::unique_ptr<detail::RunningWorkers> workers_;
 };
 
 // Register routes and settings from one thread, while the application does not run. Registering something that can't

@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Pairs = list[tuple[str, str]]
 _HeadersArgument = Mapping[str, str] | Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
-_HandlerEnd = Literal["returned", "wrong_kind", "wrong_content", "stopped", "failed"]
+_HandlerEnd = Literal["returned", "disconnected", "wrong_kind", "wrong_content", "stopped", "failed"]
 
 class _Begun(Coroutine[Any, Any, _T_co], metaclass=ABCMeta):
     """The result of a call that acts at once and need not be awaited.

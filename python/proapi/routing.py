@@ -16,7 +16,7 @@ class Route:
     name: str
     """The handler's name, as logs show it."""
     methods: frozenset[str]
-    """In capitals. GET brings HEAD, which is answered as GET without its body."""
+    """In capitals, as they were registered. GET also answers HEAD, unless HEAD has a route of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@
 
 namespace proapi {
 
-RunningServer::RunningServer(std::unique_ptr<detail::RunningWorkers> serving) noexcept : serving_(std::move(serving)) {}
+RunningServer::RunningServer(std::unique_ptr<detail::RunningWorkers> workers) noexcept : workers_(std::move(workers)) {}
 RunningServer::RunningServer(RunningServer&&) noexcept = default;
 RunningServer& RunningServer::operator=(RunningServer&&) noexcept = default;
 RunningServer::~RunningServer() = default;
 
 detail::RunningWorkers& RunningServer::serving() const {
-    if (!serving_) throw std::logic_error("expected a RunningServer, got one that was moved from");
-    return *serving_;
+    if (!workers_) throw std::logic_error("expected a RunningServer, got one that was moved from");
+    return *workers_;
 }
 
 std::uint16_t RunningServer::port() const {

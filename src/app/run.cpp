@@ -100,7 +100,7 @@ std::size_t ProAPI::serve_until_signal(const RunOptions& options) {
     signals.wait();
     server.stop();
     server.wait();
-    const std::size_t busy = server.serving_->busy_threads();
+    const std::size_t busy = server.workers_->busy_threads();
     if (busy > 0) detail::logger().warn("{} sync handlers did not end within shutdown_timeout: left", busy);
     return busy;
 }

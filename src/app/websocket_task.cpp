@@ -3,7 +3,6 @@
 #include "app/connection_state.hpp"
 #include "app/http_task.hpp"
 #include "service/ending.hpp"
-#include "service/refusals.hpp"
 
 namespace proapi::detail {
 
@@ -39,13 +38,16 @@ public:
             if (error) std::rethrow_exception(error);
             end(state, service::HandlerEnd::returned);
         } catch (const WebSocketDisconnect&) {
-            end(state, service::HandlerEnd::returned);
+            end(state, service::HandlerEnd::disconnected);
         } catch (const Cancelled&) {
             if (state.worker().is_stopping()) return end(state, service::HandlerEnd::stopped);
             if (!websocket.is_closed()) fail(state, cancelled_by_another);  // else the client has left
         } catch (const WebSocketMessageError& failure) {
+            if (!websocket.is_accepted()) return fail(state, describe(error));
             const bool is_kind = failure.close_code() == ws::close_code::unsupported_data;
-            end(state, is_kind ? service::HandlerEnd::wrong_kind : service::HandlerEnd::wrong_content, describe(error));
+            const char* const text = failure.what();  // a class of the application's may have none
+            end(state, is_kind ? service::HandlerEnd::wrong_kind : service::HandlerEnd::wrong_content,
+                text ? text : "");
         } catch (const HTTPException& refusal) {
             if (!refuse(state.websocket(), refusal)) fail(state, describe(error));
         } catch (...) {
@@ -63,8 +65,8 @@ private:
     [[nodiscard]] const Context& handler() const noexcept override { return context(); }
     void on_end(const std::exception_ptr& error) noexcept override { end(*context().owner_ref(), error); }
 
-    static void end(ConnectionState& state, service::HandlerEnd end, std::string_view error = {}) {
-        if (const auto line = service::end_websocket(state.websocket(), end, get_name(state), error))
+    static void end(ConnectionState& state, service::HandlerEnd how, std::string_view error = {}) {
+        if (const auto line = service::end_websocket(state.websocket(), how, "of " + get_name(state), error))
             state.worker().log_limited(service::LogLevel::info, *line);
     }
     static void fail(ConnectionState& state, std::string_view error) {
@@ -93,10 +95,7 @@ void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket>
     } catch (...) {  // thrown by a handler that is not itself a coroutine
         return WebSocketTask::end(*state, std::current_exception());
     }
-    if (!task) {
-        const auto [status, text] = service::describe(service::Refusal::not_found);
-        return static_cast<void>(websocket->reject(status, std::string(text) + "\n", {}));
-    }
+    if (!task) return websocket->refuse(service::Refusal::not_found);
     // The task deletes itself when it ends.
     auto* running = new WebSocketTask(worker, state, std::move(*task));
     if (entry.options.cancel_on_disconnect) running->cancel_on_disconnect();

@@ -287,7 +287,7 @@ void Worker::last_turn() {
     try {
         reactor_->turn(net::Duration(0));
     } catch (const std::exception& error) {
-        logger().error("error error while stopping: {}", error.what());
+        logger().error("error while stopping: {}", error.what());
     }
 }
 

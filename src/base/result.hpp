@@ -10,6 +10,7 @@
 
 #include <cassert>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -18,6 +19,8 @@ namespace proapi::base {
 // It is a mistake to ask a failed call for its value, or a successful call for its error. Assertions check for it.
 template <class T, class E>
 class [[nodiscard]] Result {
+    static_assert(!std::is_same_v<T, E>, "expected a value and an error of different types");
+
 public:
     // Implicit, so that a function may return either.
     Result(T value) : either_(std::in_place_index<0>, std::move(value)) {}

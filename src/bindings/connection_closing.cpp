@@ -40,6 +40,16 @@ PyObject* return_when_ended(PyObject* self) {
     Py_RETURN_NONE;
 }
 
+// Text of the application's for the log: whatever is not UTF-8 in it is escaped. Throws what Python raises.
+[[nodiscard]] nb::object to_utf8(PyObject* text) {
+    nb::object octets = nb::steal(PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace"));
+    if (!octets.is_valid()) throw nb::python_error();
+    return octets;
+}
+[[nodiscard]] std::string_view view(const nb::object& octets) {
+    return {PyBytes_AS_STRING(octets.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(octets.ptr()))};
+}
+
 constexpr WaitCondition wait_for_flush{is_unflushed, enlist_flushed, return_none, loop_of_connection};
 constexpr WaitCondition wait_for_end{has_not_ended, enlist_closed, return_when_ended, loop_of_connection};
 
@@ -112,21 +122,21 @@ PyObject* connection_wait_closed(PyObject* self, PyObject*) {
 }
 
 PyObject* connection_end(PyObject* self, PyObject* arguments) {
-    static constexpr std::array<std::pair<std::string_view, service::HandlerEnd>, 5> ends{{
+    static constexpr std::array<std::pair<std::string_view, service::HandlerEnd>, 6> ends{{
         {"returned", service::HandlerEnd::returned},
+        {"disconnected", service::HandlerEnd::disconnected},
         {"wrong_kind", service::HandlerEnd::wrong_kind},
         {"wrong_content", service::HandlerEnd::wrong_content},
         {"stopped", service::HandlerEnd::stopped},
         {"failed", service::HandlerEnd::failed},
     }};
-    const char *end = nullptr, *handler = nullptr;
-    PyObject* error = nullptr;
-    if (!PyArg_ParseTuple(arguments, "ssU:_end", &end, &handler, &error)) return nullptr;
+    const char* end = nullptr;
+    PyObject *handler = nullptr, *error = nullptr;
+    if (!PyArg_ParseTuple(arguments, "sUU:_end", &end, &handler, &error)) return nullptr;
     const auto* const found = std::ranges::find(ends, std::string_view(end), &decltype(ends)::value_type::first);
-    std::string_view text;
-    if (!read_str(error, "_end: error", text)) return nullptr;
     if (found == ends.end()) return PyErr_Format(PyExc_ValueError, "_end: unknown end '%s'", end);
-    const auto line = service::end_websocket(get_websocket(self), found->second, handler, text);
+    const nb::object handler_text = to_utf8(handler), error_text = to_utf8(error);
+    const auto line = service::end_websocket(get_websocket(self), found->second, view(handler_text), view(error_text));
     return line ? to_str(*line) : Py_NewRef(Py_None);
 }
 

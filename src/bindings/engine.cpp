@@ -233,7 +233,7 @@ private:
         const std::size_t route = websocket->request().match.route;
         // No handler runs, so nothing else would respond.
         if (!call(on_websocket_, take(make_connection(module_state(), websocket, loop().ptr())), route))
-            static_cast<void>(websocket->reject(500, "Internal Server Error\n", {}));
+            websocket->refuse(service::Refusal::internal_error);
     }
 
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {

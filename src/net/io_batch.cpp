@@ -34,55 +34,55 @@ void IoSubmitter::Close::operator()(io_uring* ring) const noexcept {
     delete ring;
 }
 
-void IoSubmitter::submit_alone(IoRequest& call) noexcept {
-    call.result = call.kind == IoRequest::Kind::receive ? ::recv(call.fd, call.data, call.size, flags)
-                                                        : ::send(call.fd, call.data, call.size, flags);
-    if (call.result < 0) call.result = -errno;
+void IoSubmitter::submit_alone(IoRequest& request) noexcept {
+    request.result = request.kind == IoRequest::Kind::receive ? ::recv(request.fd, request.data, request.size, flags)
+                                                              : ::send(request.fd, request.data, request.size, flags);
+    if (request.result < 0) request.result = -errno;
 }
 
 IoSubmitter::IoSubmitter(Backend backend) noexcept {
     if (backend == Backend::direct || is_switched_off()) return;
     watch_forks();
     auto ring = std::unique_ptr<io_uring>(new (std::nothrow) io_uring{});
-    // A call that fails does not stop the calls after it (Linux 5.18).
+    // A call that fails does not stop the requests after it (Linux 5.18).
     if (!ring || ::io_uring_queue_init(IoBatch::capacity, ring.get(), IORING_SETUP_SUBMIT_ALL) != 0) return;
     ring_ = {ring.release(), Close()};
-    // Otherwise the kernel would carry out what a child writes into the ring's memory as calls of this process.
+    // Otherwise the kernel would carry out what a child writes into the ring's memory as requests of this process.
     if (::io_uring_ring_dontfork(ring_.get()) != 0) ring_.reset();
 }
 
 IoSubmitter::~IoSubmitter() = default;
 
-void IoSubmitter::submit(std::span<IoRequest> calls) noexcept {
-    if (ring_ && calls.size() >= worth_a_ring) return enqueue(calls);
-    for (IoRequest& call : calls) submit_alone(call);
+void IoSubmitter::submit(std::span<IoRequest> requests) noexcept {
+    if (ring_ && requests.size() >= worth_a_ring) return enqueue(requests);
+    for (IoRequest& request : requests) submit_alone(request);
 }
 
-// Takes at most IoBatch::capacity calls. With MSG_DONTWAIT each call is done before the submission returns.
-void IoSubmitter::enqueue(std::span<IoRequest> calls) noexcept {
-    for (IoRequest& call : calls) {
+// Takes at most IoBatch::capacity requests. With MSG_DONTWAIT each call is done before the submission returns.
+void IoSubmitter::enqueue(std::span<IoRequest> requests) noexcept {
+    for (IoRequest& request : requests) {
         io_uring_sqe* entry = ::io_uring_get_sqe(ring_.get());
-        if (call.kind == IoRequest::Kind::receive) {
-            ::io_uring_prep_recv(entry, call.fd, call.data, call.size, flags);
+        if (request.kind == IoRequest::Kind::receive) {
+            ::io_uring_prep_recv(entry, request.fd, request.data, request.size, flags);
         } else {
-            ::io_uring_prep_send(entry, call.fd, call.data, call.size, flags);
+            ::io_uring_prep_send(entry, request.fd, request.data, request.size, flags);
         }
-        ::io_uring_sqe_set_data(entry, &call);
+        ::io_uring_sqe_set_data(entry, &request);
     }
     int error = std::min(::io_uring_submit(ring_.get()), 0);
-    std::size_t left = calls.size() - reap();
+    std::size_t left = requests.size() - reap();
     while (left > 0 && (error == 0 || error == -EINTR)) {
         error = std::min(::io_uring_submit_and_wait(ring_.get(), 1), 0);
         left -= reap();
     }
     if (left == 0) return;
-    // The kernel has no memory for the ring, or now forbids it. It has not taken the last calls; the ring is not used
-    // again.
+    // The kernel has no memory for the ring, or now forbids it. It has not taken the last requests; the ring is not
+    // used again.
     ring_.reset();
-    for (IoRequest& call : calls.last(left)) submit_alone(call);
+    for (IoRequest& request : requests.last(left)) submit_alone(request);
 }
 
-// Returns the number of calls that are done.
+// Returns the number of requests that are done.
 std::size_t IoSubmitter::reap() noexcept {
     unsigned head = 0, count = 0;
     io_uring_cqe* done = nullptr;

@@ -1,5 +1,5 @@
 // Many recv() and send() calls at a time: in one system call if the kernel has io_uring, otherwise one by one. No call
-// waits (one that would returns EAGAIN), and none stays in progress: a ring's calls are done when submit() returns,
+// waits (one that would returns EAGAIN), and none stays in progress: a ring's requests are done when submit() returns,
 // like direct ones, so the kernel never uses a buffer after that.
 #pragma once
 
@@ -30,13 +30,13 @@ class IoHandler {
 public:
     // The call is done. Received octets are in the reactor's buffer, valid until this returns; sent octets are the
     // handler's own.
-    virtual void on_io_done(const IoRequest& call) = 0;
+    virtual void on_io_done(const IoRequest& request) = 0;
 
 protected:
     ~IoHandler() = default;
 };
 
-// Submits calls to the kernel. Used by one thread at a time.
+// Submits requests to the kernel. Used by one thread at a time.
 class IoSubmitter {
 public:
     // `automatic`: io_uring, unless the kernel refuses it or the environment sets PROAPI_IO_URING=off.
@@ -46,11 +46,11 @@ public:
     IoSubmitter(const IoSubmitter&) = delete;
     IoSubmitter& operator=(const IoSubmitter&) = delete;
 
-    // Whether calls are submitted to the kernel together.
+    // Whether requests are submitted to the kernel together.
     [[nodiscard]] bool is_batching() const noexcept { return ring_ != nullptr; }
-    void submit(std::span<IoRequest> calls) noexcept;
+    void submit(std::span<IoRequest> requests) noexcept;
     // Uses one system call for this call alone.
-    static void submit_alone(IoRequest& call) noexcept;
+    static void submit_alone(IoRequest& request) noexcept;
 
 private:
     struct Close {
@@ -58,7 +58,7 @@ private:
         unsigned forks;  // at the creation of the ring
         void operator()(io_uring* ring) const noexcept;
     };
-    void enqueue(std::span<IoRequest> calls) noexcept;
+    void enqueue(std::span<IoRequest> requests) noexcept;
     [[nodiscard]] std::size_t reap() noexcept;
 
     std::unique_ptr<io_uring, Close> ring_;
@@ -72,12 +72,13 @@ public:
     [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
     // Whether complete() must be called before the next add().
     [[nodiscard]] bool is_full() const noexcept { return count_ == capacity || is_submitted_; }
-    void add(IoHandler& handler, const IoRequest& call) noexcept {
+    void add(IoHandler& handler, const IoRequest& request) noexcept {
         handlers_[count_] = &handler;
-        requests_[count_++] = call;
+        requests_[count_++] = request;
     }
-    // Carries out the calls, each receiving into its share of `buffer`, at most `most_bytes`; then reports each to its
-    // handler and calls `after_each` after each report. If a handler throws, the next complete() reports the rest.
+    // Carries out the requests, each receiving into its share of `buffer`, at most `most_bytes`; then reports each to
+    // its handler and requests `after_each` after each report. If a handler throws, the next complete() reports the
+    // rest.
     template <class AfterEach>
     void complete(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes, AfterEach&& after_each) {
         if (count_ == 0) return;
@@ -90,8 +91,8 @@ public:
         count_ = reported_ = 0;
         is_submitted_ = false;
     }
-    // The same, but carries out the calls one after another, each into the whole of `buffer`, which then stays in the
-    // processor's cache.
+    // The same, but carries out the requests one after another, each into the whole of `buffer`, which then stays in
+    // the processor's cache.
     template <class AfterEach>
     void complete_one_by_one(std::span<std::uint8_t> buffer, AfterEach&& after_each) {
         while (reported_ < count_) {

@@ -117,23 +117,23 @@ void TcpTransport::receive() noexcept {
     }
 }
 
-void TcpTransport::on_io_done(const IoRequest& call) {
-    if (call.kind == IoRequest::Kind::receive) return on_received(call);
-    handler().on_write_done(written(call.result));
+void TcpTransport::on_io_done(const IoRequest& request) {
+    if (request.kind == IoRequest::Kind::receive) return on_received(request);
+    handler().on_write_done(written(request.result));
 }
 
-void TcpTransport::on_received(const IoRequest& call) {
-    if (call.result > 0) {
-        const auto size = static_cast<std::size_t>(call.result);
+void TcpTransport::on_received(const IoRequest& request) {
+    if (request.result > 0) {
+        const auto size = static_cast<std::size_t>(request.result);
         // A read that leaves room in the buffer has emptied the socket: the next octets make a new edge. The edge of an
         // end of stream has already passed, so another read has to find it.
-        if (reading_ && (size == call.size || has_peer_finished())) reactor_.read_later(*this);
-        handler().on_read({call.data, size});
+        if (reading_ && (size == request.size || has_peer_finished())) reactor_.read_later(*this);
+        handler().on_read({request.data, size});
         // A handler that stops reading at the last octets still learns of the end: no further event will report it.
         if (has_peer_finished() && !reading_ && socket_ && !has_unread_octets()) report_read_end(take_socket_error());
-    } else if (call.result == 0) {
+    } else if (request.result == 0) {
         report_read_end(0);
-    } else if (const auto error = static_cast<int>(-call.result); !is_temporary(error)) {
+    } else if (const auto error = static_cast<int>(-request.result); !is_temporary(error)) {
         report_read_end(error);
     } else if (error == EINTR && reading_) {
         reactor_.read_later(*this);

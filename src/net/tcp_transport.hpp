@@ -31,9 +31,9 @@ public:
 private:
     void on_ready(std::uint32_t events) override;
     void read_again() override;
-    void on_io_done(const IoRequest& call) override;
+    void on_io_done(const IoRequest& request) override;
     void receive() noexcept;
-    void on_received(const IoRequest& call);
+    void on_received(const IoRequest& request);
     [[nodiscard]] int take_socket_error() noexcept;
     [[nodiscard]] WriteResult written(ssize_t result) noexcept;
 

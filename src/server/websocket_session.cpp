@@ -229,7 +229,7 @@ void WebSocketSession::on_turn_end() {
 
 void WebSocketSession::on_shutdown() {
     if (phase_ == Phase::connecting) {
-        static_cast<void>(websocket_->reject(503, "The server is stopping.\n", {{"Retry-After", "1"}}));
+        websocket_->refuse(service::Refusal::stopping, {{"Retry-After", "1"}});
     } else {
         websocket_->fail(ws::close_code::going_away, "the server is stopping");
     }
@@ -256,8 +256,7 @@ void WebSocketSession::on_time() {
             connection_.server().log_limited(service::LogLevel::warning,
                                              "503 " + service::escape_for_log(websocket_->request().head.raw_path()) +
                                                  ": the handler did not accept within accept_timeout");
-            static_cast<void>(websocket_->reject(503, "The handler did not accept within accept_timeout.\n", {}));
-            return;
+            return websocket_->refuse(service::Refusal::accept_timeout);
         case Phase::open: {
             const std::uint64_t now = now_ms();
             watch_message(now);

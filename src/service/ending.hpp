@@ -2,11 +2,14 @@
 // ends only say how the handler ended, and log the exceptions that they can't foresee.
 //
 //   a WebSocket's handler ...             accepted      before accept()    log
-//   returned, or a disconnect ended it    close 1000    403                INFO, if it never called accept()
-//   got a message of the wrong kind       close 1003                       INFO
-//   got a message of the wrong content    close 1007                       INFO
-//   was cancelled by the server's stop    close 1001    403
+//   returned                              close 1000    403                INFO, if it never called accept()
+//   ended by a disconnect                 close 1000    403
+//   got a message of the wrong kind       close 1003    -                  INFO
+//   got a message of the wrong content    close 1007    -                  INFO
+//   was cancelled by the server's stop    close 1001    503
 //   raised any other exception            close 1011    500                by the front end
+//
+// No message comes before accept(): an exception that says so is one of the handler's own, and counts as any other.
 //
 //   a request's handler ...               no response yet    response started and not finished
 //   was cancelled by the server's stop    503                the connection is cut
@@ -23,7 +26,7 @@ namespace proapi::service {
 class Exchange;
 class WebSocket;
 
-enum class HandlerEnd : std::uint8_t { returned, wrong_kind, wrong_content, stopped, failed };
+enum class HandlerEnd : std::uint8_t { returned, disconnected, wrong_kind, wrong_content, stopped, failed };
 
 // Ends the connection as the table says, unless it is closed already. `handler` and `error` are for the log: the name
 // of the handler, and why a message was refused. Returns the line to log at INFO, if there is one. A peer can cause it

@@ -94,6 +94,11 @@ Result<void> WebSocket::reject(int status, std::string_view body, const http::He
     return {};
 }
 
+void WebSocket::refuse(Refusal refusal, const http::Headers& headers) {
+    const auto [status, text] = describe(refusal);
+    static_cast<void>(reject(status, std::string(text) + "\n", headers));
+}
+
 Result<void> WebSocket::close(std::uint16_t code, std::string_view reason) {
     if (!ws::is_sendable_close_code(code)) return make_error(ErrorCode::bad_close_code, {std::to_string(code)});
     if (reason.size() > ws::max_close_reason_bytes)

@@ -23,6 +23,7 @@
 #include "service/message.hpp"
 #include "service/middleware.hpp"
 #include "service/observer.hpp"
+#include "service/refusals.hpp"
 #include "service/request_info.hpp"
 #include "service/settings.hpp"
 #include "service/waiter.hpp"
@@ -74,6 +75,8 @@ public:
     [[nodiscard]] const RequestInfo& request() const noexcept { return request_; }
     [[nodiscard]] Result<void> accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
     [[nodiscard]] Result<void> reject(int status, std::string_view body, const http::Headers& headers);
+    // Rejects with one of the engine's own refusals. Does nothing after accept(), and once it is closed.
+    void refuse(Refusal refusal, const http::Headers& headers = {});
     // The application wants no more messages: the queued ones are dropped.
     [[nodiscard]] Result<void> close(std::uint16_t code, std::string_view reason);
 

@@ -4,6 +4,7 @@
 #include "ws/receiver.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <concepts>
 #include <cstring>
@@ -54,7 +55,9 @@ public:
     template <class Value, class... Values>
     void fill_in(std::string_view text, const Value& value, const Values&... values) noexcept {
         const std::size_t mark = text.find("{}");
+        assert(mark != std::string_view::npos);  // ErrorCode's text has a place for each value
         add(text.substr(0, mark));
+        if (mark == std::string_view::npos) return;
         add(value);
         fill_in(text.substr(mark + 2), values...);
     }

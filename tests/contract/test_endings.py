@@ -214,7 +214,10 @@ def test_an_http_exception_that_refuses_nothing_is_a_failure(server: Server, sub
 
 
 PEER_FAULTS = [("wrong kind", b"bytes", 1003), ("not JSON", "{", 1007)]
-REASONS = {1003: "this kind of message is not expected here", 1007: "the message is not the JSON expected here"}
+REASONS = {
+    1003: "this kind of message is not expected here",
+    1007: "the content of the message is not what is expected here",
+}
 
 
 @promise("handler-message-error")

@@ -156,12 +156,37 @@ async def test_end_of_a_handler(
     assert bool([record for record in caplog.records if record.exc_info]) == (level == logging.ERROR)
 
 
-@pytest.mark.parametrize(("end", "status"), [(returns, 403), (fails, 500), (disconnects, 403), (closes, 403)])
-async def test_end_of_a_handler_before_accept(end: Any, status: int, serve: Serve) -> None:
+async def raises_a_message_error(websocket: WebSocketConnection) -> None:
+    raise WebSocketMessageError("bad \udc80 text\nforged", close_code=1007)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "level"),
+    [
+        (returns, 403, logging.INFO),
+        (fails, 500, logging.ERROR),
+        (disconnects, 403, None),
+        (closes, 403, None),
+        (raises_a_message_error, 500, logging.ERROR),
+    ],
+)
+async def test_end_of_a_handler_before_accept(
+    end: Any, status: int, level: int | None, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "proapi")
     port = await serve(app_that(end))
     with pytest.raises(InvalidStatus) as caught:
         await end_of(port, "/before")
     assert caught.value.response.status_code == status
+    assert [record.levelno for record in caplog.records] == ([] if level is None else [level])
+
+
+async def test_a_message_error_of_ones_own_may_have_any_text(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "proapi")
+    port = await serve(app_that(raises_a_message_error))
+    assert (await end_of(port, "/")) == (1007, "the content of the message is not what is expected here")
+    (record,) = caplog.records
+    assert record.getMessage() == r"/: closed 127.0.0.1 with 1007: bad \x5cudc80 text\x0aforged".replace("\\\\", "\\")
 
 
 async def test_message_error_has_the_message_and_the_connection_stays(serve: Serve) -> None:

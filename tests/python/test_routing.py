@@ -22,7 +22,7 @@ def test_each_route_is_listed_as_it_was_added(tmp_path: Path) -> None:
     app.websocket("/chat/{room}")(chat)
     app.static("/assets", tmp_path)
     assert app.routes == [
-        Route("/hello", hello, "hello", frozenset({"GET", "HEAD"})),
+        Route("/hello", hello, "hello", frozenset({"GET"})),
         Route("/any", hello, "hello", frozenset({"PUT", "DELETE"})),
         WebSocketRoute("/chat/{room}", chat, "chat"),
         StaticRoute("/assets", str(tmp_path)),

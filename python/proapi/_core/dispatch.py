@@ -138,7 +138,7 @@ class Dispatcher:
         try:
             self._end_websocket(task, connection, handler)
         finally:
-            if not connection.closed:  # a log filter has raised
+            if not connection.closed:  # for example, a log filter has raised
                 connection._end("failed", handler.name, "")
 
     def _end_websocket(self, task: asyncio.Task[Any], connection: WebSocketConnection, handler: Handler) -> None:
@@ -147,11 +147,12 @@ class Dispatcher:
                 logger.warning("%s: the handler %s was cancelled", escape(connection.path), handler.name)
             connection._end("stopped" if self.stopping else "failed", handler.name, "")
             return
-        error = _relevant(task.exception())
+        raised = task.exception()
+        error = _relevant(raised)
         line = None
         if error is None:
-            line = connection._end("returned", handler.name, "")
-        elif isinstance(error, WebSocketMessageError):
+            line = connection._end("returned" if raised is None else "disconnected", handler.name, "")
+        elif isinstance(error, WebSocketMessageError) and connection.accepted:
             is_kind = error.close_code == _WRONG_KIND
             line = connection._end("wrong_kind" if is_kind else "wrong_content", handler.name, str(error))
         elif not (isinstance(error, HTTPException) and _refuse(connection, error)):

@@ -171,6 +171,7 @@ class Missing:
 def answer(owner: type, habits: dict[str, str]) -> None:
     """Lets ``owner`` answer to the names of the habits. Costs nothing for the names that it has."""
     for name, text in habits.items():
+        assert not hasattr(owner, name), name
         setattr(owner, name, Missing(name, text))
 
 

@@ -71,7 +71,7 @@ def escape(text: str) -> str:
     return shown + ("..." if len(text) > _MAX_TEXT else "")
 
 
-class _PoliteHandler(logging.StreamHandler[TextIO]):
+class _NonBlockingHandler(logging.StreamHandler[TextIO]):
     """Writes to stderr, but leaves a line out if stderr is a full pipe.
 
     A reader that stops reading loses lines, but does not block the server.
@@ -115,14 +115,14 @@ def configure() -> None:
     """Sets up logging to stderr, with the time, unless the program has set up logging."""
     if logging.getLogger().handlers or _logger.handlers:
         return
-    handler = _PoliteHandler()
+    handler = _NonBlockingHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     _logger.addHandler(handler)
     if _logger.level == logging.NOTSET:
         _logger.setLevel(logging.INFO)
     _logger.propagate = False
     if not _access_logger.handlers:  # access lines have their own time, for tools that read them
-        access_handler = _PoliteHandler()
+        access_handler = _NonBlockingHandler()
         access_handler.setFormatter(logging.Formatter("%(message)s"))
         _access_logger.addHandler(access_handler)
         _access_logger.propagate = False

@@ -89,7 +89,7 @@ class RouteTable:
             if methods is None:
                 self.routes.append(WebSocketRoute(path, function, handler.name))
             else:
-                self.routes.append(Route(path, function, handler.name, _served(wanted)))
+                self.routes.append(Route(path, function, handler.name, frozenset(method for method in wanted if method is not None)))
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
@@ -197,12 +197,6 @@ def _checked(methods: list[str]) -> list[str]:
         if not isinstance(method, str) or not _METHOD.fullmatch(method):
             raise ValueError(f"expected an HTTP method, got {method!r}")
     return list(dict.fromkeys(method.upper() for method in methods))
-
-
-def _served(methods: Iterable[str | None]) -> frozenset[str]:
-    """Adds HEAD, which the engine answers as GET without the body (RFC 9110 section 9.3.2)."""
-    served = frozenset(method for method in methods if method is not None)
-    return served | {"HEAD"} if "GET" in served else served
 
 
 def _default_texts() -> dict[str, str]:

@@ -73,7 +73,8 @@ TEST(WebSocketTask, TheLogSaysHowAHandlerEndedWithItsRoute) {
     }
     const std::string log = testing::internal::GetCapturedStderr();
     const std::string route = "websocket /{what}: ";
-    EXPECT_TRUE(logs(log, "/refuse: refused with 403: the handler websocket /{what} returned without accept()")) << log;
+    EXPECT_TRUE(logs(log, "/refuse: refused with 403: the handler of websocket /{what} returned without accept()"))
+        << log;
     EXPECT_TRUE(logs(log, route + "the handler failed: too early")) << log;
     EXPECT_TRUE(logs(log, route + "the handler failed: on\\x0apurpose")) << log;
     EXPECT_TRUE(logs(log,

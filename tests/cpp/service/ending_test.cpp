@@ -11,8 +11,10 @@ namespace {
 
 // Keeps the last thing that the client gets.
 struct OneConnection final : WebSocketTransport {
-    explicit OneConnection(std::string_view target = "/chat/1") {
-        websocket = base::IntrusivePtr<WebSocket>(new WebSocket(test::request_of("GET", target), settings, *this));
+    explicit OneConnection(std::string_view target = "/chat/1", std::string host = "127.0.0.1") {
+        RequestInfo request = test::request_of("GET", target);
+        request.client.host = std::move(host);
+        websocket = base::IntrusivePtr<WebSocket>(new WebSocket(std::move(request), settings, *this));
     }
     void accept(std::string_view, const http::Headers&) override {}
     void reject(int status, std::string_view body, const http::Headers&) override {
@@ -39,9 +41,11 @@ struct EndRow {
 };
 const EndRow end_rows[] = {
     {HandlerEnd::returned, "1000 ", "403 "},
-    {HandlerEnd::wrong_kind, "1003 this kind of message is not expected here", "403 "},
-    {HandlerEnd::wrong_content, "1007 the message is not the JSON expected here", "403 "},
-    {HandlerEnd::stopped, "1001 the server is stopping", "403 "},
+    {HandlerEnd::disconnected, "1000 ", "403 "},
+    {HandlerEnd::wrong_kind, "1003 this kind of message is not expected here", "500 Internal Server Error\n"},
+    {HandlerEnd::wrong_content, "1007 the content of the message is not what is expected here",
+     "500 Internal Server Error\n"},
+    {HandlerEnd::stopped, "1001 the server is stopping", "503 The server is stopping.\n"},
     {HandlerEnd::failed, "1011 internal error", "500 Internal Server Error\n"},
 };
 
@@ -64,8 +68,7 @@ TEST(EndWebSocket, LeavesAnEndThatIsThereAlready) {
         static_cast<void>(end_websocket(*closed.websocket, row.end, "chat"));
         EXPECT_EQ(closed.end, "4000 mine");
         gone.websocket->on_end();
-        EXPECT_EQ(end_websocket(*gone.websocket, row.end, "chat").has_value(),
-                  row.end == HandlerEnd::wrong_kind || row.end == HandlerEnd::wrong_content);
+        EXPECT_FALSE(end_websocket(*gone.websocket, row.end, "chat"));
         EXPECT_EQ(gone.end, "");
     }
 }
@@ -75,7 +78,17 @@ TEST(EndWebSocket, AClientsMistakeIsALineForTheLog) {
     ASSERT_TRUE(one.websocket->accept(std::nullopt, {}));
     EXPECT_EQ(end_websocket(*one.websocket, HandlerEnd::wrong_content, "chat", "expected JSON\nforged"),
               "/chat/1: closed 127.0.0.1 with 1007: expected JSON\\x0aforged");
+    OneConnection forged;
+    ASSERT_TRUE(forged.websocket->accept(std::nullopt, {}));
+    forged.websocket->on_close(1001, "");
+    EXPECT_TRUE(end_websocket(*forged.websocket, HandlerEnd::wrong_kind, "chat", std::string(2000, 'x'))
+                    ->ends_with(std::string(1024, 'x') + "..."))
+        << "bounded, though it is closed already";
     OneConnection without_accept("/chat/1%0A?token=secret");
+    OneConnection odd_client("/", "9.9.9.9\nERROR");
+    ASSERT_TRUE(odd_client.websocket->accept(std::nullopt, {}));
+    EXPECT_EQ(end_websocket(*odd_client.websocket, HandlerEnd::wrong_kind, "chat", "x"),
+              "/: closed 9.9.9.9\\x0aERROR with 1003: x");
     EXPECT_EQ(end_websocket(*without_accept.websocket, HandlerEnd::returned, "chat"),
               "/chat/1%0A: refused with 403: the handler chat returned without accept()");
     for (const HandlerEnd end : {HandlerEnd::returned, HandlerEnd::stopped, HandlerEnd::failed}) {
