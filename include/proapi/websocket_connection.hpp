@@ -230,7 +230,7 @@ public:
     // 1007-1014 and 3000-4999 and a reason of at most 123 octets of UTF-8; for anything else throws
     // std::invalid_argument, and the connection stays open. A second call does nothing. Before accept() it answers with
     // HTTP 403. Any thread; on a thread other than the connection's it takes effect soon.
-    detail::CloseOperation close(std::uint16_t code = 1000, std::string_view reason = {}) const;
+    detail::CloseOperation close(int code = 1000, std::string_view reason = {}) const;
 
     // Returns the next message. Each call throws WebSocketDisconnect once the connection has ended and no message is
     // left, WebSocketMessageError for a message of another kind (the next call returns the next message), and

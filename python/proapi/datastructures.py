@@ -13,6 +13,7 @@ from .errors import MissingFieldError
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
+_MOST_SHOWN = 200
 
 
 class Client(NamedTuple):
@@ -20,6 +21,13 @@ class Client(NamedTuple):
 
     host: str
     port: int
+
+
+def _shown(names: str) -> str:
+    """Returns the names that a client has sent as an error text shows them: one line of bounded length."""
+    cut = names[:_MOST_SHOWN]
+    shown = cut if cut.isprintable() else ascii(cut)[1:-1]
+    return shown + ("..." if len(names) > _MOST_SHOWN else "")
 
 
 class _MultiMapping(Mapping[str, _T]):
@@ -40,7 +48,7 @@ class _MultiMapping(Mapping[str, _T]):
         try:
             return self._last[self._key(name)]
         except KeyError:
-            got = ", ".join(self._last) or "no fields"
+            got = _shown(", ".join(self._last)) or "no fields"
             raise MissingFieldError(f"expected a field named {name!r}, got {got}") from None
 
     @overload

@@ -130,7 +130,7 @@ void ConnectionState::note_end_seen(Context& context) const noexcept {
     if (disconnect_waiter_ && disconnect_waiter_->handler().has_seen_end()) disconnect_waiter_->cancel_wait();
 }
 
-bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
+bool ConnectionState::close(int code, std::string_view reason) {
     if (is_on_own_thread()) {
         const bool was_closed = websocket_->is_closed();
         require(websocket_->close(code, reason));
@@ -138,13 +138,7 @@ bool ConnectionState::close(std::uint16_t code, std::string_view reason) {
         return true;
     }
     // Invalid arguments throw here, in the caller; the close itself runs on the connection's thread.
-    if (!ws::is_sendable_close_code(code) || reason.size() > ws::max_close_reason_bytes ||
-        !base::is_valid_utf8(base::as_bytes(reason)))
-        throw std::invalid_argument(
-            "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999 and a reason of at most 123 octets of "
-            "UTF-8, "
-            "got " +
-            std::to_string(code) + " and " + std::to_string(reason.size()) + " octets");
+    require(service::WebSocket::check_close(code, reason));
     worker().post([state = ConnectionRef(this), code, text = std::string(reason)] {
         static_cast<void>(state->websocket_->close(code, text));
     });

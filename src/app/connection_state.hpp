@@ -58,7 +58,7 @@ public:
     void overflow();
     // Returns false on any other thread than the connection's: the close is forwarded, and there is nothing to wait
     // for.
-    bool close(std::uint16_t code, std::string_view reason);
+    bool close(int code, std::string_view reason);
 
     // Returns whether a message was available.
     [[nodiscard]] bool try_receive(Message& message) const;

@@ -1,11 +1,28 @@
 #include "proapi/fields.hpp"
 
+#include <algorithm>
 #include <ranges>
 
 #include "http/headers.hpp"
+#include "http/url.hpp"
 #include "proapi/errors.hpp"
+#include "service/log.hpp"
 
 namespace proapi {
+
+namespace {
+
+constexpr std::size_t most_shown_octets = 200;
+
+// The names that a client has sent as an error text shows them: one line of bounded length.
+[[nodiscard]] std::string shown(std::string_view names) {
+    const bool has_control = std::ranges::any_of(names, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (has_control) return service::escape_for_log(names, most_shown_octets);
+    return http::replace_invalid_utf8(names.substr(0, most_shown_octets)) +
+           (names.size() > most_shown_octets ? "..." : "");
+}
+
+}  // namespace
 
 bool Fields::is_same(std::string_view a, std::string_view b) const noexcept {
     return rule_ == Case::sensitive ? a == b : http::equals_ignoring_case(a, b);
@@ -34,9 +51,12 @@ std::string Fields::get(std::string_view name, std::string_view fallback) const 
 const std::string& Fields::operator[](std::string_view name) const& {
     if (const Field* field = find(name)) return field->second;
     std::string names;
-    for (const auto& [known, value] : fields_) names += (names.empty() ? "" : ", ") + known;
+    for (const auto& [known, value] : fields_) {
+        names += (names.empty() ? "" : ", ") + known;
+        if (names.size() > most_shown_octets) break;
+    }
     throw HTTPException(
-        400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "no fields" : names));
+        400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "no fields" : shown(names)));
 }
 
 std::string Fields::operator[](std::string_view name) const&& {

@@ -214,7 +214,7 @@ detail::Done WebSocketConnection::reject(int status, std::string_view body, cons
     return {};
 }
 
-detail::CloseOperation WebSocketConnection::close(std::uint16_t code, std::string_view reason) const {
+detail::CloseOperation WebSocketConnection::close(int code, std::string_view reason) const {
     return detail::CloseOperation(ref("close()")->close(code, reason) ? state_ : detail::ConnectionRef());
 }
 

@@ -105,12 +105,12 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
     std::string_view text;
     if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
     service::WebSocket& websocket = get_websocket(self);
-    if (code < 0 || code > 0xffff) {
+    if (code < 0 || code > 0xffff) {  // whatever size the integer has, it is shown as it was given
         PyErr_Format(PyExc_ValueError, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got %R",
                      code_argument);
         return nullptr;
     }
-    if (const auto done = websocket.close(static_cast<std::uint16_t>(code), text); !done)
+    if (const auto done = websocket.close(code, text); !done)
         return raise_error(find_module_state(self), done.error(), &websocket);
     if (!forget_disconnect_of_own(as_connection(self))) return nullptr;
     return websocket.buffered_amount() > 0 ? make_wait(find_module_state(self), self, wait_for_flush)

@@ -48,6 +48,8 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     std::string_view text;
     if (body && PyBytes_Check(body)) {
         text = {PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))};
+    } else if (body && !PyUnicode_Check(body)) {
+        return PyErr_Format(PyExc_TypeError, "reject: body: expected str or bytes, got %.200s", Py_TYPE(body)->tp_name);
     } else if (body && !read_str(body, "reject: body", text)) {
         return nullptr;
     }

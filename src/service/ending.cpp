@@ -69,10 +69,10 @@ std::optional<std::string> refuse_handshake(WebSocket& websocket, HandlerEnd end
 
 std::optional<std::string> end_websocket(WebSocket& websocket, HandlerEnd end, std::string_view handler,
                                          std::string_view error) {
-    if (!websocket.is_accepted())
-        return websocket.is_closed() ? std::nullopt : refuse_handshake(websocket, end, handler);
+    if (websocket.is_closed()) return std::nullopt;
+    if (!websocket.is_accepted()) return refuse_handshake(websocket, end, handler);
     const auto [code, reason] = find_close(end);
-    static_cast<void>(websocket.close(code, reason));  // does nothing if it is closed already
+    static_cast<void>(websocket.close(code, reason));
     const bool is_message = end == HandlerEnd::wrong_kind || end == HandlerEnd::wrong_content;
     return is_message ? std::optional(make_message_line(websocket, code, error)) : std::nullopt;
 }

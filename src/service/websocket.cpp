@@ -99,16 +99,22 @@ void WebSocket::refuse(Refusal refusal, const http::Headers& headers) {
     static_cast<void>(reject(status, std::string(text) + "\n", headers));
 }
 
-Result<void> WebSocket::close(std::uint16_t code, std::string_view reason) {
-    if (!ws::is_sendable_close_code(code)) return make_error(ErrorCode::bad_close_code, {std::to_string(code)});
+Result<void> WebSocket::check_close(int code, std::string_view reason) {
+    if (code < 0 || !ws::is_sendable_close_code(static_cast<std::uint32_t>(code)))
+        return make_error(ErrorCode::bad_close_code, {std::to_string(code)});
     if (reason.size() > ws::max_close_reason_bytes)
         return make_error(ErrorCode::close_reason_too_long, {std::to_string(reason.size())});
     if (!base::is_valid_utf8(base::as_bytes(reason))) return make_error(ErrorCode::close_reason_not_utf8);
+    return {};
+}
+
+Result<void> WebSocket::close(int code, std::string_view reason) {
+    if (auto checked = check_close(code, reason); !checked) return checked;
     if (closed_) return {};
     if (!accepted_) return reject(403, "", {});
     queue_.reset();
     queued_bytes_ = 0;
-    send_close(code, reason);
+    send_close(static_cast<std::uint16_t>(code), reason);
     return {};
 }
 

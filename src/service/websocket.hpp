@@ -78,7 +78,9 @@ public:
     // Rejects with one of the engine's own refusals. Does nothing after accept(), and once it is closed.
     void refuse(Refusal refusal, const http::Headers& headers = {});
     // The application wants no more messages: the queued ones are dropped.
-    [[nodiscard]] Result<void> close(std::uint16_t code, std::string_view reason);
+    [[nodiscard]] Result<void> close(int code, std::string_view reason);
+    // Whether close() may have these arguments. Any thread.
+    [[nodiscard]] static Result<void> check_close(int code, std::string_view reason);
 
     [[nodiscard]] Result<SendOutcome> send(MessageKind kind, base::Bytes payload);
     // Sends a message that many connections send. Transports that write frames themselves share its octets.

@@ -74,6 +74,10 @@ def test_a_name_that_is_missing() -> None:
         FormData([("a", "1"), ("b", "2")])["c"]
     assert isinstance(missing.value, KeyError)
     assert isinstance(missing.value, HTTPException)
+    with pytest.raises(MissingFieldError, match=f"got {'k' * 200}\\.\\.\\.$"):
+        QueryParams({"k" * 900_000: "1"})["c"]
+    with pytest.raises(MissingFieldError, match=r"got b\\r\\nc, \\xe9$"):
+        QueryParams({"b\r\nc": "1", "\xe9": "2"})["c"]
     with pytest.raises(MissingFieldError, match="got no fields"):
         QueryParams()["c"]
     assert QueryParams().get("c") is None

@@ -157,6 +157,10 @@ async def test_end_of_a_handler(
 
 
 async def raises_a_message_error(websocket: WebSocketConnection) -> None:
+    raise WebSocketMessageError("bad text", close_code=1007)
+
+
+async def raises_an_odd_message_error(websocket: WebSocketConnection) -> None:
     raise WebSocketMessageError("bad \udc80 text\nforged", close_code=1007)
 
 
@@ -183,7 +187,7 @@ async def test_end_of_a_handler_before_accept(
 
 async def test_a_message_error_of_ones_own_may_have_any_text(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "proapi")
-    port = await serve(app_that(raises_a_message_error))
+    port = await serve(app_that(raises_an_odd_message_error))
     assert (await end_of(port, "/")) == (1007, "the content of the message is not what is expected here")
     (record,) = caplog.records
     assert record.getMessage() == r"/: closed 127.0.0.1 with 1007: bad \x5cudc80 text\x0aforged".replace("\\\\", "\\")

@@ -124,7 +124,7 @@ _STATE = "write websocket.accepted and websocket.closed"
 
 CONNECTION: dict[str, str] = {
     "application_state": _STATE,
-    "auth": REQUEST["auth"],
+    "auth": "ProAPI has no authentication: look at websocket.headers, and keep the user in websocket.state",
     "base_url": "write websocket.url or websocket.headers",
     "client_state": _STATE,
     "ping": "ProAPI sends pings itself: see the settings ping_interval and ping_timeout",
@@ -135,7 +135,7 @@ CONNECTION: dict[str, str] = {
     "send_denial_response": "write await websocket.reject(status_code, body, headers)",
     "session": "ProAPI has no sessions: write websocket.cookies",
     "url_for": REQUEST["url_for"],
-    "user": REQUEST["user"],
+    "user": "ProAPI has no authentication: keep the user in websocket.state",
 }
 
 MODULE: dict[str, str] = {

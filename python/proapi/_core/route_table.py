@@ -1,5 +1,6 @@
 """The routes of an application: the engine numbers and matches them; this table maps each number to its handler."""
 
+import inspect
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -89,7 +90,8 @@ class RouteTable:
             if methods is None:
                 self.routes.append(WebSocketRoute(path, function, handler.name))
             else:
-                self.routes.append(Route(path, function, handler.name, frozenset(method for method in wanted if method is not None)))
+                served = frozenset(method for method in wanted if method is not None)
+                self.routes.append(Route(path, function, handler.name, served))
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
@@ -163,7 +165,8 @@ class RouteTable:
         if not isinstance(path, str):
             raise TypeError(f"expected a path, got {path!r}")
         if is_websocket and not is_async(function):
-            raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which is not async")
+            why = "is a generator: it has a yield" if inspect.isasyncgenfunction(function) else "is not async"
+            raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which {why}")
         handler = Handler(
             function,
             dict(self.site.parse_pattern(path)),

@@ -65,6 +65,11 @@ TEST(Fields, AMissingOneIsA400ThatNamesWhatIsThere) {
     };
     EXPECT_EQ(refusal(Params({{"a", "1"}, {"b", "2"}}), "A"), "400 expected a field named 'A', got a, b");
     EXPECT_EQ(refusal(Params(), "a"), "400 expected a field named 'a', got no fields");
+    EXPECT_EQ(refusal(Params(std::vector<Params::Field>{{"b\r\nc", ""}}), "a"),
+              "400 expected a field named 'a', got b\\x0d\\x0ac");
+    Params large;
+    large.add(std::string(900'000, 'k'), "");
+    EXPECT_EQ(refusal(large, "a"), "400 expected a field named 'a', got " + std::string(200, 'k') + "...");
     EXPECT_EQ(refusal(Headers{{"X-A", "1"}}, "X-B"), "400 expected a field named 'X-B', got X-A");
     EXPECT_THROW(static_cast<void>(Params()["a"]), HTTPException);
 }
