@@ -35,7 +35,7 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::fragment_in_target, {400, "expected no fragment in the request target, got \"#\""}},
     {ErrorCode::asterisk_without_options, {400, "expected \"*\" as request target with OPTIONS only"}},
     {ErrorCode::bad_target_form,
-     {400, "expected a request target that begins with \"/\", \"http://\" or \"https://\""}},
+     {400, R"(expected a request target that begins with "/", "http://" or "https://")"}},
     {ErrorCode::bad_target_authority,
      {400, "expected host or host:port in the request target, without user information"}},
 
