@@ -123,8 +123,8 @@ void WaitForEndOperation::await_resume() const {
 
 // ---- receiving --------------------------------------------------------------------------------------------------
 
-ReceiveOperation::ReceiveOperation(ReceiveOperation&& other) noexcept
-    : Operation(std::move(other)), state_(std::move(other.state_)) {}
+// Of the base there is nothing to move before it is awaited.
+ReceiveOperation::ReceiveOperation(ReceiveOperation&& other) noexcept : state_(std::move(other.state_)) {}
 
 ReceiveOperation::~ReceiveOperation() {
     if (is_waiting()) state_->cancel_receive(*this);

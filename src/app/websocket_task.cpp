@@ -83,7 +83,7 @@ private:
 
 }  // namespace
 
-void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket> websocket) {
+void start_websocket_task(Worker& worker, const base::IntrusivePtr<service::WebSocket>& websocket) {
     const http::Match& match = websocket->request().match;
     const Site::Entry& entry = worker.site().entry(match.route);
     const ConnectionRef state(new ConnectionState(worker.shared_from_this(), websocket));

@@ -6,6 +6,6 @@
 
 namespace proapi::detail {
 
-void start_websocket_task(Worker& worker, base::IntrusivePtr<service::WebSocket> websocket);
+void start_websocket_task(Worker& worker, const base::IntrusivePtr<service::WebSocket>& websocket);
 
 }  // namespace proapi::detail

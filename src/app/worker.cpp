@@ -88,7 +88,7 @@ void Worker::remove(ConnectionState& state) noexcept {
 // ---- requests ---------------------------------------------------------------------------------------------------
 
 void Worker::on_websocket(base::IntrusivePtr<service::WebSocket> websocket) {
-    start_websocket_task(*this, std::move(websocket));
+    start_websocket_task(*this, websocket);
 }
 
 void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
