@@ -34,8 +34,7 @@ constexpr auto meanings = std::to_array<Row>({
      {400, "expected visible ASCII in the request target, got a control or non-ASCII character"}},
     {ErrorCode::fragment_in_target, {400, "expected no fragment in the request target, got \"#\""}},
     {ErrorCode::asterisk_without_options, {400, "expected \"*\" as request target with OPTIONS only"}},
-    {ErrorCode::bad_target_form,
-     {400, R"(expected a request target that begins with "/", "http://" or "https://")"}},
+    {ErrorCode::bad_target_form, {400, R"(expected a request target that begins with "/", "http://" or "https://")"}},
     {ErrorCode::bad_target_authority,
      {400, "expected host or host:port in the request target, without user information"}},
 

@@ -81,6 +81,7 @@ std::error_code Server::add_listener(const net::SocketAddress& address, net::Lis
 
 std::vector<base::Address> Server::addresses() const {
     std::vector<base::Address> all;
+    all.reserve(listeners_.size());
     for (const auto& listener : listeners_) all.push_back(listener->address());
     return all;
 }

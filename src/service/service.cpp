@@ -61,6 +61,8 @@ void Service::on_body_collected(Exchange& exchange) {
     application_.on_request(base::IntrusivePtr<Exchange>(&exchange));
 }
 
+// The reference keeps the exchange: its session may drop its own while it is refused.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText refusal) {
     begin(*exchange);
     exchange->end_connection();
