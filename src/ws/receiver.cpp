@@ -4,11 +4,8 @@
 #include "ws/receiver.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <charconv>
-#include <concepts>
 #include <cstring>
-#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/mask.hpp"
@@ -27,57 +24,18 @@ constexpr unsigned number(Opcode opcode) noexcept {
 }
 
 // An octet as error texts show it: 0xC0.
-struct Hexadecimal {
-    std::uint8_t octet;
-};
-
-// A text in a buffer of fixed size; what does not fit is cut off.
-class LimitedText {
-public:
-    explicit LimitedText(std::span<std::uint8_t> room) noexcept : room_(room) {}
-
-    void add(std::string_view text) noexcept {
-        const std::size_t count = std::min(text.size(), room_.size() - size_);
-        std::memcpy(room_.data() + size_, text.data(), count);
-        size_ += count;
-    }
-    void add(std::unsigned_integral auto value) noexcept {
-        std::array<char, 20> digits;
-        const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-        add(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
-    }
-    void add(Hexadecimal value) noexcept {
-        constexpr std::string_view digits = "0123456789ABCDEF";
-        const std::array<char, 4> text{'0', 'x', digits[value.octet >> 4], digits[value.octet & 0xF]};
-        add(std::string_view(text.data(), text.size()));
-    }
-    // Adds `text` with each "{}" replaced by the next of the values.
-    template <class Value, class... Values>
-    void fill_in(std::string_view text, const Value& value, const Values&... values) noexcept {
-        const std::size_t mark = text.find("{}");
-        assert(mark != std::string_view::npos);  // ErrorCode's text has a place for each value
-        add(text.substr(0, mark));
-        if (mark == std::string_view::npos) return;
-        add(value);
-        fill_in(text.substr(mark + 2), values...);
-    }
-    void fill_in(std::string_view text) noexcept { add(text); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-private:
-    std::span<std::uint8_t> room_;
-    std::size_t size_ = 0;
-};
+std::string hexadecimal(std::uint8_t octet) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    return {'0', 'x', digits[octet >> 4], digits[octet & 0xF]};
+}
 
 }  // namespace
 
-template <class... Values>
-bool Receiver::fail(ErrorCode error, const Values&... values) {
-    const auto [code, text] = describe(error);
-    LimitedText reason(std::span<std::uint8_t>(hold()).first(max_close_reason_bytes));
-    reason.fill_in(text, values...);
-    failure_code_ = code;
-    failure_size_ = static_cast<std::uint8_t>(reason.size());
+bool Receiver::fail(ErrorCode error, std::initializer_list<std::string_view> values) {
+    const std::string reason = make_error(error, values).text;
+    failure_size_ = static_cast<std::uint8_t>(std::min(reason.size(), max_close_reason_bytes));
+    std::memcpy(hold().data(), reason.data(), failure_size_);
+    failure_code_ = describe(error).code;
     phase_ = Phase::failed;
     held_size_ = 0;
     assembler_.release();
@@ -176,16 +134,17 @@ bool Receiver::check_first_octet(std::uint8_t octet) {
     // Section 5.4: a message is one data frame followed by continuations, and messages don't interleave.
     if (opcode == Opcode::continuation && !in_message) return fail(ErrorCode::continuation_without_message);
     if ((opcode == Opcode::text || opcode == Opcode::binary) && in_message)
-        return fail(ErrorCode::message_within_message, number(opcode));
+        return fail(ErrorCode::message_within_message, {std::to_string(number(opcode))});
     return true;
 }
 
 // Section 5.2: a nonzero RSV bit that no extension defines fails the connection.
 bool Receiver::check_rsv(std::uint8_t rsv, Opcode opcode) {
-    if (!decoder_) return fail(ErrorCode::rsv_without_extension, unsigned{rsv});
+    if (!decoder_) return fail(ErrorCode::rsv_without_extension, {std::to_string(rsv)});
     const bool begins_message = opcode == Opcode::text || opcode == Opcode::binary;
     if (begins_message && rsv == decoder_->rsv_bits()) return true;
-    return fail(ErrorCode::wrong_rsv, unsigned{decoder_->rsv_bits()}, unsigned{rsv}, number(opcode));
+    return fail(ErrorCode::wrong_rsv,
+                {std::to_string(decoder_->rsv_bits()), std::to_string(rsv), std::to_string(number(opcode))});
 }
 
 bool Receiver::check_masked(bool masked) {
@@ -197,8 +156,9 @@ bool Receiver::check_masked(bool masked) {
 // Checks in the order of the octets, so that the result does not depend on how the input is cut.
 bool Receiver::check_header_status(HeaderStatus status, Bytes octets) {
     const unsigned opcode = octets[0] & 0x0FU;
-    if (status == HeaderStatus::reserved_opcode) return fail(ErrorCode::reserved_opcode, opcode);
-    if (status == HeaderStatus::fragmented_control) return fail(ErrorCode::fragmented_control, opcode);
+    if (status == HeaderStatus::reserved_opcode) return fail(ErrorCode::reserved_opcode, {std::to_string(opcode)});
+    if (status == HeaderStatus::fragmented_control)
+        return fail(ErrorCode::fragmented_control, {std::to_string(opcode)});
     if (octets.size() >= 2 && !check_masked((octets[1] & 0x80) != 0)) return false;
     if (opcode == number(Opcode::close) && octets.size() >= 2 && (octets[1] & 0x7F) == 1) {
         // Section 5.5.1: the body, if any, begins with a 2-octet code.
@@ -223,7 +183,8 @@ bool Receiver::check_size(const FrameHeader& header) {
     if (header.payload_length <= room) return true;
     // For an encoded message the decoded octets count; gather_decoded() checks them.
     if (message_encoded_ || header.rsv != 0) return true;
-    return fail(ErrorCode::message_too_big, limits_.max_message_size_bytes, header.payload_length, assembler_.size());
+    return fail(ErrorCode::message_too_big, {std::to_string(limits_.max_message_size_bytes),
+                                             std::to_string(header.payload_length), std::to_string(assembler_.size())});
 }
 
 bool Receiver::check_fragments(const FrameHeader& header) {
@@ -232,9 +193,10 @@ bool Receiver::check_fragments(const FrameHeader& header) {
     if (is_control(header.opcode) || (is_first && header.fin)) return true;
     const std::uint64_t count = (is_first ? 0 : std::uint64_t{fragments_}) + 1;
     const std::uint64_t empty = (is_first ? 0 : std::uint64_t{empty_fragments_}) + (header.payload_length == 0 ? 1 : 0);
-    if (count > limits_.max_fragments) return fail(ErrorCode::too_many_fragments, limits_.max_fragments);
+    if (count > limits_.max_fragments)
+        return fail(ErrorCode::too_many_fragments, {std::to_string(limits_.max_fragments)});
     if (empty > limits_.max_empty_fragments)
-        return fail(ErrorCode::too_many_empty_fragments, limits_.max_empty_fragments);
+        return fail(ErrorCode::too_many_empty_fragments, {std::to_string(limits_.max_empty_fragments)});
     fragments_ = static_cast<std::uint32_t>(count);
     empty_fragments_ = static_cast<std::uint32_t>(empty);
     return true;
@@ -337,8 +299,10 @@ bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
     const std::uint64_t room = limits_.max_message_size_bytes - gathered;
     const Bytes fitting = piece.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), room)));
     if (message_opcode_ == Opcode::text && !utf8_.feed(fitting)) return fail_text(fitting, gathered);
-    if (fitting.size() < piece.size()) return fail(ErrorCode::decoded_message_too_big, limits_.max_message_size_bytes);
-    if (status == DecodeStatus::invalid) return fail(ErrorCode::bad_encoding, gathered + piece.size());
+    if (fitting.size() < piece.size())
+        return fail(ErrorCode::decoded_message_too_big, {std::to_string(limits_.max_message_size_bytes)});
+    if (status == DecodeStatus::invalid)
+        return fail(ErrorCode::bad_encoding, {std::to_string(gathered + piece.size())});
     assembler_.append(piece, limits_.max_message_size_bytes);
     return true;
 }
@@ -348,9 +312,9 @@ bool Receiver::fail_text(Bytes piece, std::uint64_t piece_begin) {
     if (!utf8_.has_failed() && utf8_.accepted_octets() == piece_begin) static_cast<void>(utf8_.feed(piece));
     const std::uint64_t position = utf8_.accepted_octets();
     // Section 8.1: text that is not UTF-8 fails the connection; section 7.4.1 assigns 1007 to it.
-    if (!utf8_.has_failed()) return fail(ErrorCode::text_ends_in_character, position);
-    const Hexadecimal octet{piece[static_cast<std::size_t>(position - piece_begin)]};
-    return fail(ErrorCode::text_not_utf8, octet, position);
+    if (!utf8_.has_failed()) return fail(ErrorCode::text_ends_in_character, {std::to_string(position)});
+    const std::uint8_t octet = piece[static_cast<std::size_t>(position - piece_begin)];
+    return fail(ErrorCode::text_not_utf8, {hexadecimal(octet), std::to_string(position)});
 }
 
 Event Receiver::read_control() {
@@ -375,13 +339,14 @@ bool Receiver::check_close(Bytes payload, bool whole) {
     if (payload.size() < 2) return true;
     const unsigned code = unsigned{payload[0]} << 8 | payload[1];
     // Section 7.4: codes below 1000, reserved codes, and codes that are never on the wire are protocol errors.
-    if (!is_sendable_close_code(code)) return fail(ErrorCode::bad_close_code, code);
+    if (!is_sendable_close_code(code)) return fail(ErrorCode::bad_close_code, {std::to_string(code)});
     base::Utf8Validator reason;
     if (!reason.feed(payload.subspan(2))) {
         const auto position = static_cast<std::size_t>(reason.accepted_octets());
-        return fail(ErrorCode::reason_not_utf8, Hexadecimal{payload[2 + position]}, position);
+        return fail(ErrorCode::reason_not_utf8, {hexadecimal(payload[2 + position]), std::to_string(position)});
     }
-    if (whole && !reason.is_complete()) return fail(ErrorCode::reason_ends_in_character, payload.size() - 2);
+    if (whole && !reason.is_complete())
+        return fail(ErrorCode::reason_ends_in_character, {std::to_string(payload.size() - 2)});
     return true;
 }
 

@@ -104,8 +104,7 @@ private:
     bool fail_text(base::Bytes piece, std::uint64_t piece_begin);
     // Fails the connection (section 7.1.7). `values` fill in the error's text, of which at most 123 octets are kept.
     // Returns false, as the checks do.
-    template <class... Values>
-    bool fail(ErrorCode error, const Values&... values);
+    bool fail(ErrorCode error, std::initializer_list<std::string_view> values = {});
 
     // Holds a partial header, a partial control payload, or finally the reason why the connection failed. Null while
     // there is nothing to hold.
