@@ -32,8 +32,8 @@ private:
         if (!error) return;
         try {
             std::rethrow_exception(error);
-        } catch (const Cancelled&) {
-        } catch (const WebSocketDisconnect&) {  // the task ends because its connection has ended
+        } catch (const Cancelled&) {            // ignored: its handle or the server's stop has cancelled it
+        } catch (const WebSocketDisconnect&) {  // ignored: the task ends because its connection has ended
         } catch (...) {
             logger().error("a spawned task failed: {}", describe(error));
         }
@@ -52,7 +52,7 @@ private:
         if (!error) return;
         try {
             std::rethrow_exception(error);
-        } catch (const Cancelled&) {
+        } catch (const Cancelled&) {  // ignored: the server's stop has cancelled it
         } catch (...) {
             logger().error("background task {} failed: {}", name_, describe(error));
         }

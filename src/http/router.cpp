@@ -25,9 +25,8 @@ constexpr std::array precedence{Converter::integer, Converter::floating, Convert
 
 bool is_integer(std::string_view text) noexcept {
     std::int64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    return error == std::errc{} && stop == end;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && stop == text.data() + text.size();
 }
 
 // '-'? digits ( '.' digits )?, finite as a double.

@@ -44,11 +44,11 @@ void Connection::flush_soon() noexcept {
 void Connection::drop(const char* why) noexcept {
     try {
         abort();
-    } catch (...) {  // the connection is closed; its protocol was informed as far as memory allowed
+    } catch (...) {  // ignored: the connection is closed; its protocol was informed as far as memory allowed
     }
     try {
         server_.log_limited(service::LogLevel::error, std::string("a connection was dropped: ") + why);
-    } catch (...) {  // no memory for the log line either
+    } catch (...) {  // ignored: no memory for the log line either
     }
 }
 

@@ -219,7 +219,7 @@ std::string_view Server::date() {
 void Server::count_close(std::uint16_t code) noexcept {
     try {
         ++counts_.closed[code];
-    } catch (const std::bad_alloc&) {  // the connection ends, counted or not
+    } catch (const std::bad_alloc&) {  // ignored: the connection ends, counted or not
     }
 }
 

@@ -122,11 +122,10 @@ private:
 
 }  // namespace
 
-// If memory runs out, the line is left out.
 void AccessLog::write(const auto& make_line) noexcept {
     try {
         write_(make_line());
-    } catch (const std::bad_alloc&) {
+    } catch (const std::bad_alloc&) {  // ignored: the line is left out
     }
 }
 
