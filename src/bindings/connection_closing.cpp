@@ -105,10 +105,9 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
     std::string_view text;
     if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
     service::WebSocket& websocket = get_websocket(self);
-    if (code < 0 || code > 0xffff) {  // whatever size the integer has, it is shown as it was given
-        PyErr_Format(PyExc_ValueError, "close(): expected a code of 1000-1003, 1007-1014 or 3000-4999, got %R",
-                     code_argument);
-        return nullptr;
+    if (code < 0 || code > 0xffff) {  // read_int() cuts large numbers, which the error shows as they were given
+        const nb::object given = to_utf8(nb::str(nb::handle(code_argument)).ptr());
+        return raise_error(find_module_state(self), make_error(service::ErrorCode::bad_close_code, {view(given)}));
     }
     if (const auto done = websocket.close(code, text); !done)
         return raise_error(find_module_state(self), done.error(), &websocket);

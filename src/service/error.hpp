@@ -78,11 +78,4 @@ struct Error {
 template <class T>
 using Result = base::Result<T, Error>;
 
-// The outcome of a send that may have to wait.
-enum class SendOutcome : std::uint8_t {
-    sent,   // sent, and the buffer is not above high water
-    full,   // sent, but the sender should now wait until the buffer drains
-    ended,  // not sent: the connection has ended
-};
-
 }  // namespace proapi::service

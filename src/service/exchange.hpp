@@ -20,6 +20,7 @@
 #include "service/observer.hpp"
 #include "service/refusals.hpp"
 #include "service/request_info.hpp"
+#include "service/send_outcome.hpp"
 #include "service/waiter.hpp"
 
 namespace proapi::service {

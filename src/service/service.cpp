@@ -61,12 +61,11 @@ void Service::on_body_collected(Exchange& exchange) {
     application_.on_request(base::IntrusivePtr<Exchange>(&exchange));
 }
 
-// The reference keeps the exchange: its session may drop its own while it is refused.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText refusal) {
-    begin(*exchange);
-    exchange->end_connection();
-    exchange->refuse(refusal.status, refusal.text);
+    const base::IntrusivePtr<Exchange> kept = std::move(exchange);  // its session may drop its own while it is refused
+    begin(*kept);
+    kept->end_connection();
+    kept->refuse(refusal.status, refusal.text);
 }
 
 // The octets after a refused handshake may be frames; they must not be read as a request.

@@ -25,6 +25,7 @@
 #include "service/observer.hpp"
 #include "service/refusals.hpp"
 #include "service/request_info.hpp"
+#include "service/send_outcome.hpp"
 #include "service/settings.hpp"
 #include "service/waiter.hpp"
 #include "ws/close_code.hpp"
