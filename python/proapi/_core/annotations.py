@@ -90,6 +90,11 @@ def _classes_in_text(text: str) -> Sequence[type] | None:
     return tuple(classes) or None
 
 
+def find_call(function: Callable[..., Any]) -> Any:
+    """Returns what runs when an object is called: the function ``__call__`` of its class. None: it is not callable."""
+    return inspect.getattr_static(type(function), "__call__", None)
+
+
 def _find_globals(function: Any) -> dict[str, Any]:
     while True:
         if isinstance(function, functools.partial):
@@ -99,5 +104,5 @@ def _find_globals(function: Any) -> dict[str, Any]:
         else:
             break
     if not hasattr(function, "__globals__"):  # an object with a method __call__
-        function = getattr(type(function), "__call__", None)  # noqa: B004 (for its globals)
+        function = find_call(function)
     return getattr(inspect.unwrap(function), "__globals__", {}) if function is not None else {}

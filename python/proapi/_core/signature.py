@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from ..request import Request
-from .annotations import admitted_classes, find_annotations
+from .annotations import admitted_classes, find_annotations, find_call
 from .binding import WebSocketConnection
 
 _CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
@@ -67,7 +67,7 @@ class Handler:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether the function is ``async def``; also for partials, methods and objects with an ``async def __call__``."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_find_call(function))
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(find_call(function))
 
 
 def find_name(function: Callable[..., Any]) -> str:
@@ -82,7 +82,7 @@ def find_place(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", None) or getattr(_find_call(function), "__code__", None)
+    code = getattr(function, "__code__", None) or getattr(find_call(function), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else f"<{find_name(function)}>"
 
 
@@ -212,10 +212,6 @@ def _check_connection(annotation: Any, name: str, *, needs_connection: bool) -> 
     else:
         hint = value if needs_connection else f"a body is await request.json({body}), {value}"
     raise ValueError(f"expected {wanted.__name__} as annotation of {name!r}, got {got}: {hint}")
-
-
-def _find_call(function: Callable[..., Any]) -> object:
-    return getattr(type(function), "__call__", None)  # noqa: B004 (for its code)
 
 
 def _listed(names: Sequence[str]) -> str:
