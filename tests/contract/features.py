@@ -19,6 +19,7 @@ from proapi import (
     Response,
     StreamingResponse,
     WebSocketConnection,
+    WebSocketMessageError,
 )
 from proapi._core.threads import MAX_THREADS
 
@@ -80,11 +81,11 @@ async def follow(control: WebSocketConnection, subject: WebSocketConnection) -> 
         if command["call"] == "raise":
             await leave(subject, command["what"])
         elif command["call"] == "cancel":
-            await asyncio.sleep(0)  # let the task begin
             tasks.pop(command["of"]).cancel()
             await answer(control, command, {"value": None})
         elif command.get("in_task"):
             tasks[command["id"]] = asyncio.create_task(carry_out(control, subject, command))
+            await asyncio.sleep(0)  # it begins before the next command, even if that has already arrived
         else:
             await carry_out(control, subject, command)
 
@@ -101,6 +102,8 @@ async def leave(subject: WebSocketConnection, what: str) -> None:
         subject.query_params["missing"]
     elif what == "wrong kind":
         await subject.receive_text()
+    elif what == "own message error":
+        raise WebSocketMessageError("raised as asked", close_code=1007)
     elif what == "not JSON":
         await subject.receive_json()
     elif what == "group":

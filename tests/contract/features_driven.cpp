@@ -330,6 +330,8 @@ Task<> leave(WebSocketConnection subject, std::string what) {
     if (what == "missing") static_cast<void>(subject.query_params()["missing"]);
     if (what == "wrong kind") co_await subject.receive_text();
     if (what == "not JSON") co_await subject.receive_json();
+    if (what == "own message error")
+        throw proapi::WebSocketMessageError(proapi::WebSocketMessageError::Fault::content, "raised as asked", {});
     if (what == "group") co_await proapi::when_all(proapi::wait_for(subject.receive(), std::chrono::hours(1)));
 }
 

@@ -230,6 +230,23 @@ def test_the_peers_fault_leaves_the_handler(subject: New, what: str, message: st
 
 
 @promise("handler-message-error")
+def test_a_message_error_of_the_handlers_own(subject: New) -> None:
+    s = subject()
+    s.tell("raise", what="own message error")
+    s.peer.expect_close(1007, REASONS[1007])
+
+
+@promise("handler-fails")
+def test_a_message_error_before_accept_is_a_failure(server: Server, subject: New) -> None:
+    """No message comes before accept(), so the client is not at fault."""
+    server.expect_fault("raised as asked")
+    s = subject(accepted=False)
+    s.tell("raise", what="own message error")
+    assert s.peer.read_response().status == 500
+    s.peer.expect_end()
+
+
+@promise("handler-message-error")
 @pytest.mark.parametrize(("what", "message", "code"), PEER_FAULTS)
 def test_the_peers_fault_is_one_line(server: Server, subject: New, what: str, message: str | bytes, code: int) -> None:
     s = subject()

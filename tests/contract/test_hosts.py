@@ -69,7 +69,7 @@ def test_a_foreign_host_is_refused_whatever_is_requested(server: Server, method:
         assert b"allowed_hosts" in response.body
 
 
-def test_a_body_is_not_read_into_a_handler(server: Server) -> None:
+def test_a_request_with_a_body_is_refused_too(server: Server) -> None:
     assert exchange(server.port, request("POST", "/body", (), b"x" * 1000, host=FOREIGN)).status == 421
 
 
