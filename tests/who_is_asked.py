@@ -94,6 +94,7 @@ SHARED: dict[str, str] = {
     "python/test_json.py": _PYTHON,
     "python/test_names.py": _PYTHON,
     "python/test_response.py": _PYTHON,
+    "python/test_setting_values.py": _PYTHON,
     "python/test_settings.py": _PYTHON,
     "python/test_signature.py": _PYTHON,
     "python/test_spawn.py::test_under_an_asgi_server": _ASGI,

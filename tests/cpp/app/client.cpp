@@ -183,6 +183,14 @@ std::string error_on_another_thread(const std::function<void()>& call) {
     return text;
 }
 
+void add_waiting_handler(ProAPI& app, std::promise<WebSocketConnection>& opened) {
+    app.websocket("/", [&opened](WebSocketConnection websocket) -> Task<> {
+        co_await websocket.accept();
+        opened.set_value(websocket);
+        co_await websocket.receive_text();
+    });
+}
+
 void run_in_handler(std::function<Task<>()> body) {
     ProAPI app;
     std::exception_ptr thrown;

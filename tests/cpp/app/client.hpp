@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <proapi/proapi.hpp>
 #include <string>
 #include <string_view>
@@ -65,6 +66,9 @@ private:
 [[nodiscard]] std::string error_of(const std::function<void()>& call);
 // The same, called on a thread of its own.
 [[nodiscard]] std::string error_on_another_thread(const std::function<void()>& call);
+
+// Adds a WebSocket at "/" whose handler accepts, sets `opened` to its connection and waits for a message.
+void add_waiting_handler(ProAPI& app, std::promise<WebSocketConnection>& opened);
 
 // Runs `body` in a handler of a server of its own, and rethrows what leaves it.
 void run_in_handler(std::function<Task<>()> body);

@@ -204,7 +204,7 @@ TEST(Completion, RefusesWhatCantWork) {
     });
 }
 
-// Between the two questions of who waits for it: whether it is set, and who is to be told.
+// Set after the check whether it is set, and before the waiting task has been registered.
 TEST(Completion, SetJustBeforeItIsWaitedForItIsNotWaitedFor) {
     run_in_handler([]() -> Task<> {
         const Completion<int> answer;

@@ -314,11 +314,7 @@ TEST(BufferedAmount, AProducerPacesItself) {
     ProAPI app;
     app.setting("max_buffered", "2000000");
     std::promise<WebSocketConnection> opened;
-    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.accept();
-        opened.set_value(websocket);
-        co_await websocket.receive_text();
-    });
+    test::add_waiting_handler(app, opened);
     const RunningServer server = app.start({.port = 0});
     Client client(server.port(), "/");
     const WebSocketConnection websocket = opened.get_future().get();

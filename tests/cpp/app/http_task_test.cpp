@@ -159,7 +159,7 @@ TEST(HttpTask, CancelOnDisconnectEndsWithTheHandlerAndNotWithItsStream) {
     EXPECT_EQ(outcome.get_future().get(), "cancelled");
 }
 
-// Its answer is for nobody.
+// Nobody reads its answer.
 TEST(HttpTask, AStopDoesNotWaitForAHandlerWhoseClientHasLeft) {
     ProAPI app;
     app.setting("shutdown_timeout", "60");

@@ -23,11 +23,7 @@ using test::Client;
 TEST(RemoteSend, SendFromOthers) {
     ProAPI app;
     std::promise<WebSocketConnection> opened;
-    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.accept();
-        opened.set_value(websocket);
-        co_await websocket.receive_text();
-    });
+    test::add_waiting_handler(app, opened);
     const RunningServer server = app.start({.port = 0});
     Client client(server.port(), "/");
     {
@@ -187,11 +183,7 @@ TEST(RemoteSend, ManyWorkersStopWithSendsUnderWay) {
 TEST(RemoteSend, OnAThreadOfNoServerNothingIsWaitedFor) {
     ProAPI app;
     std::promise<WebSocketConnection> opened;
-    app.websocket("/", [&](WebSocketConnection websocket) -> Task<> {
-        co_await websocket.accept();
-        opened.set_value(websocket);
-        co_await websocket.receive_text();
-    });
+    test::add_waiting_handler(app, opened);
     const RunningServer server = app.start({.port = 0});
     Client client(server.port(), "/");
     const WebSocketConnection websocket = opened.get_future().get();

@@ -158,7 +158,7 @@ TEST(ThreadCall, ThrowsWhatLeftTheCall) {
     });
 }
 
-// It can't be interrupted: who waits goes on without it, and what it gives is for nobody.
+// A thread can't be interrupted: the waiting task continues without it, and its result is dropped.
 TEST(ThreadCall, OneThatIsCancelledGoesOnByItself) {
     std::promise<void> gate;
     const auto held = std::make_shared<int>(5);

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "base/utf8.hpp"
 #include "vectors.hpp"
 
 namespace proapi::http {
@@ -100,11 +101,12 @@ TEST(Url, EscapesOfEveryOctet) {
 }
 
 // Every seventh sequence of three octets: replacing a second time changes nothing.
-TEST(Url, ReplacingInvalidUtf8TwiceChangesNothing) {
+TEST(Url, ReplacedInvalidUtf8IsValidAndStaysAsItIs) {
     for (unsigned number = 0; number < 1U << 24; number += 7) {
         const std::string text{static_cast<char>(number >> 16), static_cast<char>(number >> 8),
                                static_cast<char>(number)};
         const std::string valid = replace_invalid_utf8(text);
+        ASSERT_TRUE(base::is_valid_utf8(base::as_bytes(valid))) << number;
         ASSERT_EQ(replace_invalid_utf8(valid), valid) << number;
         ASSERT_GE(valid.size(), 3U);
     }

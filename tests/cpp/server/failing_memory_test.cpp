@@ -158,9 +158,9 @@ TEST_F(FailingMemory, CostsOneConnectionAtTheMost) {
         until_failure = -1;
         turns();
         echo.forget();
-        // No answer is longer than the right one. The answer to the fragmented message is right unless it is empty.
+        // Each answer is right or shorter. The answer to the fragmented message is right or empty.
         for (std::size_t i = 0; i < answers.size(); ++i)
-            if (answers[i].size() > right[i].size() || (i == 3 && !answers[i].empty())) {
+            if (answers[i].size() >= right[i].size() || (i == 3 && !answers[i].empty())) {
                 ASSERT_EQ(answers[i], right[i]) << "allocation " << number << ", answer " << i;
             }
         ASSERT_EQ(served.server->counts().open, 0U) << "allocation " << number;

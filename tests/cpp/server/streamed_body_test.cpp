@@ -160,7 +160,7 @@ TEST_F(StreamedBody, AnAnswerBeforeItsEndEndsTheConnection) {
     EXPECT_TRUE(application.exchange->respond(200, {}, "enough"));
     server.turns();
     EXPECT_NE(LocalServer::received(client.get()).find("enough"), std::string::npos);
-    server.send(client.get(), head("Content-Length: 0\r\n"));
+    server.send(client.get(), head("Content-Length: 4\r\n") + "next");
     EXPECT_EQ(application.body, "begun") << "the octets after it are not a request";
 }
 
