@@ -144,7 +144,8 @@ public:
         friend class base::IntrusiveList<Reader, Reader>;
     };
     void watch(int fd, Watcher& watcher, std::uint32_t events);
-    // After this, neither past events of the descriptor nor results of calls on it reach the watcher or the handler.
+    // After this the watcher gets no more events of the descriptor, and the handler no more results of requests on it,
+    // even of those that have already happened.
     void unwatch(int fd, const Watcher& watcher, const IoHandler& handler) noexcept;
     void unwatch(int fd, const Watcher& watcher) noexcept;
     // Schedules another read of that stream in the next turn, because its share of this turn is used up.
