@@ -157,6 +157,11 @@ def server_refuses() -> list[Vector]:
     vectors += [refused(f"key: {name}", "4.2.1", 400, {"Sec-WebSocket-Key": key}) for name, key in keys.items()]
     for version in ("0", "7", "8", "12", "14", "013", "13, 8", "8, 13", "13.0", "+13", "1 3", "", "abc", "255", "256"):
         vectors.append(refused(f'version "{version}"', "4.4", 426, {"Sec-WebSocket-Version": version}))
+    extensions = {"nothing": "", "two words": "a b", "no parameter": "a;", "no value": "a; b=", "a value": 'a; b="c d"'}
+    vectors += [
+        refused(f"extensions: {name}", "9.1", 400, {"Sec-WebSocket-Extensions": value})
+        for name, value in extensions.items()
+    ]
     vectors += [
         refused("no version", "4.4", 426, {"Sec-WebSocket-Version": None}),
         refused("version twice", "4.4", 426, {"Sec-WebSocket-Version": ["13", "13"]}),

@@ -99,8 +99,7 @@ bool is_upgrade_request(const http::RequestHead& head) noexcept {
     return head.headers.has_token("Upgrade", "websocket");
 }
 
-base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head,
-                                                              const Extension* extension) {
+base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head) {
     if (auto checked = check_handshake_fields(head); !checked) return std::move(checked).error();
     // Section 4.2.2 item 4 (/version/) and 4.4. Checked before the key, since a client of an old draft may have no key
     // at all.
@@ -122,11 +121,9 @@ base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::Reques
     const auto invalid = std::find_if_not(names.begin(), names.end(), http::is_token);
     if (invalid != names.end()) return refuse(ErrorCode::bad_subprotocol, {quoted(*invalid)});
     if (const auto twice = find_duplicate(names)) return refuse(ErrorCode::subprotocol_twice, {quoted(*twice)});
-    if (extension != nullptr) {
-        // Section 9.1: a field that breaks the grammar fails the handshake.
-        const auto offers = head.headers.getlist(extensions_field);
-        if (!offers.empty() && !parse_extensions(offers)) return refuse(ErrorCode::bad_extensions, {quoted(offers[0])});
-    }
+    // Section 9.1: a field that breaks the grammar fails the handshake, whether or not an extension is wanted.
+    const auto offers = head.headers.getlist(extensions_field);
+    if (!offers.empty() && !parse_extensions(offers)) return refuse(ErrorCode::bad_extensions, {quoted(offers[0])});
     return HandshakeRequest{keys[0], std::move(names)};
 }
 

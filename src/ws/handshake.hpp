@@ -1,6 +1,6 @@
 // The opening handshake: every check that a server must make (RFC 6455 section 4.2), the subprotocols, the extension
 // (section 9.1) and the 101 response; also a client's request and its check of the response (section 4.1), for tests
-// and tools. A server without an extension does not parse the client's offers.
+// and tools.
 #pragma once
 
 #include <optional>
@@ -33,9 +33,8 @@ struct HandshakeRequest {
 [[nodiscard]] bool is_upgrade_request(const http::RequestHead& head) noexcept;
 
 // Checks everything of section 4.2.1: method GET, HTTP/1.1, Host, Upgrade, Connection, key, version, no body; and the
-// grammar of Sec-WebSocket-Extensions if there is an `extension`.
-[[nodiscard]] base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head,
-                                                                            const Extension* extension = nullptr);
+// grammar of the offered subprotocols and extensions.
+[[nodiscard]] base::Result<HandshakeRequest, HandshakeError> read_handshake(const http::RequestHead& head);
 
 // For a request that read_handshake() has accepted: its Sec-WebSocket-Key, and the subprotocols that it offers.
 [[nodiscard]] std::string_view find_key(const http::RequestHead& head) noexcept;

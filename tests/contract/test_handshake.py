@@ -164,6 +164,13 @@ def test_unknown_extensions_are_ignored(server: Server, offer: str) -> None:
     assert (response.status, response.getlist("sec-websocket-extensions")) == (101, [])
 
 
+@promise("bad-handshakes")
+@pytest.mark.parametrize("offer", ["", ",", "a b", "a;", "a; b=", "a; b=(c)", 'a; b="c d"', 'a; b="c', "a/b"])
+def test_malformed_extensions(server: Server, offer: str) -> None:
+    """RFC 6455 section 9.1."""
+    refused(server, upgrade("/echo", field("Sec-WebSocket-Extensions", offer)), 400)
+
+
 @pytest.mark.parametrize(
     ("target", "statuses"),
     [
