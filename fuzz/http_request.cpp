@@ -3,8 +3,8 @@
 // head that is serialized again is parsed as the same head; a body in chunks of another size as the same body. Limits
 // hold. Earlier requests do not affect a later one.
 #include "http/body_decoder.hpp"
+#include "http/body_encoder.hpp"
 #include "http/request_parser.hpp"
-#include "http/response.hpp"
 #include "target.hpp"
 
 namespace proapi::fuzz {

@@ -4,7 +4,6 @@
 #include "http/response.hpp"
 
 #include <array>
-#include <charconv>
 
 namespace proapi::http {
 namespace {
@@ -92,15 +91,6 @@ std::string write_response_head(const ResponseHead& head, std::string_view date)
         append_field(out, "Keep-Alive", "timeout=" + std::to_string(seconds));
     out.append("\r\n");
     return out;
-}
-
-std::string chunk_prefix(std::size_t size_bytes) {
-    std::array<char, 2 * sizeof size_bytes> digits{};
-    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), size_bytes, 16);
-    static_cast<void>(error);  // every size fits
-    std::string prefix{digits.data(), end};
-    prefix.append("\r\n");
-    return prefix;
 }
 
 }  // namespace proapi::http

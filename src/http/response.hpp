@@ -1,4 +1,4 @@
-// Writes response heads (RFC 9112 section 4, RFC 9110 section 15) and the chunks of a streamed body.
+// Writes response heads (RFC 9112 section 4, RFC 9110 section 15).
 #pragma once
 
 #include <chrono>
@@ -44,11 +44,6 @@ struct ResponseHead {
 [[nodiscard]] constexpr bool streams_in_chunks(const ResponseHead& head) noexcept {
     return !head.content_length && head.minor_version >= 1;
 }
-// Returns "1a\r\n", for example: the prefix of a chunk of that size (> 0). "\r\n" follows the chunk; "0\r\n\r\n" ends
-// the body.
-[[nodiscard]] std::string chunk_prefix(std::size_t size_bytes);
-inline constexpr std::string_view chunk_suffix = "\r\n";
-inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 // Writes seconds since the epoch as IMF-fixdate (RFC 9110 section 5.6.7). parse_date() accepts all three forms and
 // returns nullopt if the text is invalid.

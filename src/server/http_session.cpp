@@ -1,8 +1,5 @@
 #include "server/http_session.hpp"
 
-#include <algorithm>
-
-#include "http/response.hpp"
 #include "server/file_sender.hpp"
 #include "server/server.hpp"
 #include "server/websocket_session.hpp"
@@ -227,29 +224,15 @@ void HttpSession::write_head(const service::ResponseStart& start) {
                                   .keep_alive = keep_alive_,
                                   .minor_version = minor_version,
                                   .keep_alive_timeout = settings().keep_alive_timeout};
-    in_chunks_ = start.has_body && http::streams_in_chunks(head);
-    until_close_ = start.has_body && !start.content_length && !in_chunks_;
-    if (stopping_ && (in_chunks_ || until_close_)) start_timer(last_stream_time);
+    encoder_ = start.has_body ? http::BodyEncoder(head) : http::BodyEncoder();
+    if (stopping_ && encoder_.is_endless()) start_timer(last_stream_time);
     output_.append(http::write_response_head(head, connection_.server().date()));
     connection_.flush_soon();
 }
 
 void HttpSession::write_body(base::Bytes bytes) {
-    if (in_chunks_) {
-        append_chunk(bytes);
-    } else {
-        output_.append(bytes);
-    }
+    encoder_.write(bytes, output_);
     connection_.flush_soon();
-}
-
-// Appends the chunk in one piece: if the allocation fails, the output contains nothing of it.
-void HttpSession::append_chunk(base::Bytes bytes) {
-    const std::string prefix = http::chunk_prefix(bytes.size());
-    std::uint8_t* place = output_.append_uninitialized(prefix.size() + bytes.size() + http::chunk_suffix.size());
-    place = std::ranges::copy(prefix, place).out;
-    place = std::ranges::copy(bytes, place).out;
-    std::ranges::copy(http::chunk_suffix, place);
 }
 
 bool HttpSession::take_file() {
@@ -283,8 +266,8 @@ void HttpSession::finish_response() {
     file_.reset();
     has_served_ = true;
     if (std::exchange(body_, std::nullopt)) timer_.cancel();  // answered before the body was whole
-    if (in_chunks_) output_.append(http::last_chunk);
-    in_chunks_ = false;
+    encoder_.finish(output_);
+    encoder_ = {};
     if (keep_alive_) {
         phase_ = Phase::idle;
         await_next_request();
@@ -306,7 +289,7 @@ void HttpSession::abandon_file() {
 void HttpSession::abort_response() {
     file_.reset();
     phase_ = Phase::finished;
-    is_cut_ = until_close_;
+    is_cut_ = encoder_.ends_with_connection();
     connection_.flush_soon();
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "http/body_decoder.hpp"
+#include "http/body_encoder.hpp"
 #include "http/request_parser.hpp"
 #include "server/connection.hpp"
 #include "service/exchange.hpp"
@@ -73,7 +74,6 @@ private:
     void pause_body();
     void take_waiting();
     void cut_stream();
-    void append_chunk(base::Bytes bytes);
     void pump_file();
     void abandon_file();
     void pass_over_empty_line();
@@ -91,6 +91,7 @@ private:
     base::Address client_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;
+    http::BodyEncoder encoder_;  // of the response in work
     base::OutputQueue output_;
     std::string waiting_;                             // octets after the request in work, or of its body
     base::MutableBytes leftover_;                     // while a head is handed over: the octets after it
@@ -100,9 +101,8 @@ private:
     std::uint64_t body_began_ms_ = 0, body_received_ = 0;
     std::size_t undelivered_ = 0;  // of an answer, when idleness was last checked
     Phase phase_ = Phase::idle;
-    bool keep_alive_ = true, in_chunks_ = false, body_unread_ = false;
-    bool until_close_ = false;  // the end of the response is the end of the connection
-    bool is_cut_ = false;       // the connection ends by RST once the earlier output is written
+    bool keep_alive_ = true, body_unread_ = false;
+    bool is_cut_ = false;  // the connection ends by RST once the earlier output is written
     bool stopping_ = false, is_cut_by_stop_ = false, has_served_ = false;
     std::uint8_t taken_this_turn_ = 0;
 };

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "http/body_decoder.hpp"
+#include "http/body_encoder.hpp"
 #include "http/form.hpp"
-#include "http/response.hpp"
 #include "http/router.hpp"
 #include "http/url.hpp"
 #include "tests/cpp/error_text.hpp"

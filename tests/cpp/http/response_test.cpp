@@ -156,13 +156,6 @@ TEST(Response, ErrorsNeverShowWhatWouldBreakALine) {
     EXPECT_TRUE(is_field_value(error)) << error;
 }
 
-TEST(Response, ChunkPrefixes) {
-    EXPECT_EQ(chunk_prefix(1), "1\r\n");
-    EXPECT_EQ(chunk_prefix(26), "1a\r\n");
-    EXPECT_EQ(chunk_prefix(65536), "10000\r\n");
-    EXPECT_EQ(chunk_prefix(SIZE_MAX), "ffffffffffffffff\r\n");
-}
-
 TEST(Response, AConnectionThatIsKeptSaysForHowLong) {
     using std::chrono::milliseconds;
     ResponseHead head{.headers = {}, .content_length = 0, .keep_alive_timeout = milliseconds(75'900)};
