@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -27,8 +28,19 @@ def report(error: BaseException) -> int:
             return error.code or 0
         print(error.code, file=sys.stderr)
         return 1
-    sys.excepthook(type(error), error, error.__traceback__)
+    _print_exception(error)
     return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _print_exception(error: BaseException) -> None:
+    """Calls ``sys.excepthook``, or prints what the interpreter's own prints.
+
+    The interpreter's hook writes a traceback in many pieces, which those of other workers would be mixed with.
+    """
+    if sys.excepthook is sys.__excepthook__:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 def flush_output() -> None:
@@ -56,7 +68,7 @@ def finish_process(status: int) -> NoReturn:
                 end()
             except BaseException as error:  # reported and otherwise ignored, as by the interpreter
                 with contextlib.suppress(Exception):
-                    sys.excepthook(type(error), error, error.__traceback__)
+                    _print_exception(error)
     finally:
         end_process(status)
 
