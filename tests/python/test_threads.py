@@ -9,12 +9,14 @@ import weakref
 from collections.abc import Iterator
 from typing import cast
 
+import pytest
 from asgi_peer import Peer, scope_of
 from conftest import Serve, http
 from promises import promise
 from running_program import Program
 
 from proapi import ProAPI, StreamingResponse
+from proapi._core.thread_iterator import ThreadIterator
 from proapi._core.threads import MAX_THREADS, ThreadPool
 
 WAIT_S = 10
@@ -156,6 +158,18 @@ async def test_streams_that_have_not_begun_need_no_thread_to_end(serve: Serve) -
     finally:
         blocking.may_go_on.set()
     await asyncio.gather(*tasks)
+
+
+async def test_an_iterator_that_fails_as_if_it_were_at_its_end_fails() -> None:
+    class Failing(Iterator[str]):
+        def __next__(self) -> str:
+            raise StopAsyncIteration
+
+    pool = ThreadPool()
+    with pytest.raises(RuntimeError, match=r"^StopAsyncIteration left a sync iterator$"):
+        async for _ in ThreadIterator(Failing(), pool):
+            pass
+    pool.close()
 
 
 async def test_a_call_that_is_cancelled_lets_go_of_its_arguments() -> None:

@@ -25,7 +25,10 @@ class ThreadIterator(AsyncIterator[_T]):
 
     async def __anext__(self) -> _T:
         self._call = self._pool.submit(next, self._parts, _END)
-        part = await asyncio.wrap_future(self._call)
+        try:
+            part = await asyncio.wrap_future(self._call)
+        except StopAsyncIteration as error:  # here it would mean the end of the items
+            raise RuntimeError("StopAsyncIteration left a sync iterator") from error
         if part is _END:
             raise StopAsyncIteration
         return cast("_T", part)
