@@ -42,7 +42,7 @@ WebSocket = WebSocketConnection
 if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> None:
-        habits.refuse_import(name)
+        habits.refuse_module_attribute(name)
 
 
 __all__ = [

@@ -5,11 +5,20 @@
 
 namespace proapi::bindings {
 
+namespace {
+
+// Sets TypeError.
+void refuse_type(PyObject* object, const char* what, const char* expected) {
+    const PyAsyncMethods* const async = Py_TYPE(object)->tp_as_async;
+    PyErr_Format(PyExc_TypeError, "%s: expected %s, got %.200s%s", what, expected, Py_TYPE(object)->tp_name,
+                 async && async->am_await ? "; is an await missing?" : "");
+}
+
+}  // namespace
+
 bool read_str(PyObject* object, const char* what, std::string_view& out) {
     if (!PyUnicode_Check(object)) {
-        const PyAsyncMethods* const async = Py_TYPE(object)->tp_as_async;
-        PyErr_Format(PyExc_TypeError, "%s: expected str, got %.200s%s", what, Py_TYPE(object)->tp_name,
-                     async && async->am_await ? "; is an await missing?" : "");
+        refuse_type(object, what, "str");
         return false;
     }
     Py_ssize_t size = 0;
@@ -19,7 +28,11 @@ bool read_str(PyObject* object, const char* what, std::string_view& out) {
     return true;
 }
 
-bool read_int(PyObject* object, int& out) {
+bool read_int(PyObject* object, const char* what, int& out) {
+    if (!PyIndex_Check(object)) {
+        refuse_type(object, what, "int");
+        return false;
+    }
     // A null exception type: PyNumber_AsSsize_t() clamps instead of raising OverflowError.
     const Py_ssize_t number = PyNumber_AsSsize_t(object, nullptr);
     if (number == -1 && PyErr_Occurred()) return false;

@@ -16,9 +16,9 @@ namespace proapi::bindings {
 // `what` names the argument in the error. The view lives as long as `object`. Returns false with TypeError set
 // ("reason: expected str, got int"), or UnicodeEncodeError for a str with lone surrogates.
 [[nodiscard]] bool read_str(PyObject* object, const char* what, std::string_view& out);
-// Reads any int; one that does not fit becomes the nearest that does. Returns false with TypeError set if `object` is
-// not an int.
-[[nodiscard]] bool read_int(PyObject* object, int& out);
+// Reads any int; one that does not fit becomes the nearest that does. Returns false with TypeError set ("close: code:
+// expected int, got str").
+[[nodiscard]] bool read_int(PyObject* object, const char* what, int& out);
 // Appends the headers of a mapping or of a sequence of pairs, of str or ASCII bytes; None has none. Returns false with
 // an exception set.
 [[nodiscard]] bool read_headers(PyObject* object, http::Headers& out);

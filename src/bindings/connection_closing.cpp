@@ -101,7 +101,7 @@ PyObject* connection_close(PyObject* self, PyObject* arguments, PyObject* keywor
                                      &reason))
         return nullptr;
     int code = ws::close_code::normal;
-    if (code_argument && !read_int(code_argument, code)) return nullptr;
+    if (code_argument && !read_int(code_argument, "close: code", code)) return nullptr;
     std::string_view text;
     if (reason != Py_None && !read_str(reason, "close: reason", text)) return nullptr;
     service::WebSocket& websocket = get_websocket(self);

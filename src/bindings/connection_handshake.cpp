@@ -44,7 +44,7 @@ PyObject* connection_reject(PyObject* self, PyObject* arguments, PyObject* keywo
     }
     if (older_status) status_argument = older_status;
     int status = 403;
-    if (status_argument && !read_int(status_argument, status)) return nullptr;
+    if (status_argument && !read_int(status_argument, "reject: status_code", status)) return nullptr;
     std::string_view text;
     if (body && PyBytes_Check(body)) {
         text = {PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))};

@@ -274,6 +274,10 @@ def test_names_of_the_package(name: str) -> None:
     with pytest.raises(ImportError) as caught:
         exec(f"from proapi import {name}")
     assert str(caught.value) == f"cannot import name {name!r} from 'proapi': {habits.MODULE[name]}"
+    assert not hasattr(proapi, name)
+    with pytest.raises(AttributeError) as missing:
+        getattr(proapi, name)
+    assert str(missing.value) == f"module 'proapi' has no attribute {name!r}: {habits.MODULE[name]}"
 
 
 def test_any_other_name_of_the_package() -> None:
@@ -291,6 +295,11 @@ async def test_a_rejection_has_a_status_code(serve: Serve) -> None:
         if name == "both":
             with pytest.raises(TypeError, match="expected status_code or its older name status, got both"):
                 await websocket.reject(status_code=410, status=411)
+        wrong: Any = "410"
+        with pytest.raises(TypeError, match=r"^reject: status_code: expected int, got str$"):
+            await websocket.reject(wrong)
+        with pytest.raises(TypeError, match=r"^close: code: expected int, got str$"):
+            await websocket.close(wrong)
         await websocket.reject(**{"status" if name == "older" else "status_code": 410})
 
     port = await serve(app)

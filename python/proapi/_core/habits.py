@@ -3,6 +3,7 @@
 Only data, and the errors that quote it.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -175,11 +176,19 @@ def answer(owner: type, habits: dict[str, str]) -> None:
         setattr(owner, name, Missing(name, text))
 
 
-def refuse_import(name: str) -> NoReturn:
-    """Raises ImportError for a habit, with what to write instead; AttributeError for any other name."""
-    if name in MODULE:
+def refuse_module_attribute(name: str) -> NoReturn:
+    """Raises AttributeError as Python does, followed by what to write instead if the name is a habit.
+
+    To be called by ``__getattr__`` of the package. ``from proapi import name`` replaces the text of an AttributeError
+    by its own, so there a habit is an ImportError.
+    """
+    text = f"module 'proapi' has no attribute {name!r}"
+    if name not in MODULE:
+        raise AttributeError(text, name=name, obj=sys.modules["proapi"])
+    # The import statement first asks here, from importlib; the frame in between is __getattr__'s.
+    if sys._getframe(2).f_globals.get("__name__") == "importlib._bootstrap":
         raise ImportError(f"cannot import name {name!r} from 'proapi': {MODULE[name]}", name="proapi")
-    raise AttributeError(f"module 'proapi' has no attribute {name!r}")
+    raise AttributeError(f"{text}: {MODULE[name]}", name=name, obj=sys.modules["proapi"])
 
 
 def refuse_attribute(owner: object, name: str, habits: dict[str, str]) -> NoReturn:
