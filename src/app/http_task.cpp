@@ -3,6 +3,7 @@
 #include "app/request_state.hpp"
 #include "app/response_writer.hpp"
 #include "service/ending.hpp"
+#include "service/log.hpp"
 
 namespace proapi::detail {
 
@@ -16,6 +17,12 @@ void refuse(service::Exchange& exchange, const HTTPException& error) {
     http::Headers headers = refusal_headers(error);
     if (!headers.contains("content-type")) headers.add("Content-Type", std::string(text_type));
     static_cast<void>(exchange.respond(error.status_code(), headers, make_body(error)));
+}
+
+void log_failure(const service::Exchange& exchange, const Site::Entry& entry, std::string_view error) {
+    const http::RequestHead& head = exchange.request().head;
+    logger().error("{} {}: the handler of {} failed: {}", head.method, service::escape_for_log(head.raw_path()),
+                   entry.name, error);
 }
 
 // No exception leaves this coroutine: each becomes a response.
@@ -43,11 +50,11 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         if (worker->is_stopping()) {
             end_request(*exchange, service::HandlerEnd::stopped);
         } else {
-            if (!exchange->has_ended()) logger().error("{}: the handler failed: {}", entry->name, cancelled_by_another);
+            if (!exchange->has_ended()) log_failure(*exchange, *entry, cancelled_by_another);
             end_request(*exchange, service::HandlerEnd::failed);
         }
     } catch (...) {
-        logger().error("{}: the handler failed: {}", entry->name, describe(std::current_exception()));
+        log_failure(*exchange, *entry, describe(std::current_exception()));
         end_request(*exchange, service::HandlerEnd::failed);
     }
 }

@@ -5,17 +5,23 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "service/log.hpp"
+#include "http/url.hpp"
 
 namespace proapi {
 
 namespace {
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-constexpr std::size_t most_digits_shown = 64;
+constexpr std::size_t max_shown_digits = 64, max_error_octets = 512;
 
 [[nodiscard]] std::invalid_argument too_deep() {
     return std::invalid_argument("expected JSON nested at most " + std::to_string(max_json_depth) + " deep, got more");
+}
+
+// The text of an error of nlohmann's, which quotes what it read. As UTF-8, since clients get it too; whoever logs it
+// escapes it.
+[[nodiscard]] std::string shown(const Json::exception& error) {
+    return http::replace_invalid_utf8(std::string_view(error.what()).substr(0, max_error_octets));
 }
 
 // Rejects values that nlohmann's writer would accept silently: it writes NaN and Infinity as null, the result of a
@@ -49,8 +55,8 @@ template <class T>
     const bool is_whole = number.find_first_of(".eE") == std::string_view::npos;
     if (is_whole && (number[0] == '-' ? overflows<std::int64_t>(number) : overflows<std::uint64_t>(number)))
         throw std::invalid_argument("expected JSON with integers from -2^63 to 2^64 - 1, got " +
-                                    std::string(number.substr(0, most_digits_shown)) +
-                                    (size > most_digits_shown ? "..." : "") + "; text holds any number");
+                                    std::string(number.substr(0, max_shown_digits)) +
+                                    (size > max_shown_digits ? "..." : "") + "; text holds any number");
     return size;
 }
 
@@ -83,7 +89,7 @@ std::string write_json(const Json& value) {
     try {
         return value.dump();
     } catch (const Json::exception& error) {
-        throw std::invalid_argument("expected JSON, got " + service::escape_for_log(error.what(), 512));
+        throw std::invalid_argument("expected JSON, got " + shown(error));
     }
 }
 
@@ -96,7 +102,7 @@ Json parse_json(std::string_view text) {
     try {
         return Json::parse(text.begin(), text.end());
     } catch (const Json::exception& error) {
-        throw std::invalid_argument("invalid JSON: " + service::escape_for_log(error.what(), 512));
+        throw std::invalid_argument("invalid JSON: " + shown(error));
     }
 }
 

@@ -3,6 +3,7 @@
 #include "app/connection_state.hpp"
 #include "app/http_task.hpp"
 #include "service/ending.hpp"
+#include "service/log.hpp"
 
 namespace proapi::detail {
 
@@ -70,7 +71,8 @@ private:
             state.worker().log_limited(service::LogLevel::info, *line);
     }
     static void fail(ConnectionState& state, std::string_view error) {
-        logger().error("{}: the handler failed: {}", get_name(state), error);
+        const std::string_view path = state.websocket().request().head.raw_path();
+        logger().error("{}: the handler of {} failed: {}", service::escape_for_log(path), get_name(state), error);
         end(state, service::HandlerEnd::failed);
     }
     // False: the connection is already accepted, or the exception's response can't refuse a handshake.

@@ -52,14 +52,14 @@ constexpr auto meanings = std::to_array<Row>({
 
     {ErrorCode::body_too_long, {413, "the request body is longer than max_body_size"}},
     {ErrorCode::no_chunk_end, {400, "expected CRLF after the data of a chunk, got something else"}},
-    {ErrorCode::chunk_line_too_long, {400, "a chunk line is longer than max_chunk_line_bytes"}},
+    {ErrorCode::chunk_line_too_long, {400, "the size and extensions of a chunk take too many octets"}},
     {ErrorCode::chunk_size_too_long, {400, "expected at most 16 digits as chunk size, got more"}},
     {ErrorCode::bad_chunk_size, {400, "expected hexadecimal digits as chunk size, got something else"}},
     {ErrorCode::bad_chunk_extension,
      {400, "expected chunk extensions or the line's end after the chunk size, got something else"}},
     {ErrorCode::chunk_extensions_too_long, {400, "the chunk extensions are longer than the data allows for"}},
-    {ErrorCode::trailer_too_long, {431, "the trailer section is longer than max_trailer_bytes"}},
-    {ErrorCode::too_many_trailer_fields, {431, "the trailer section has more fields than max_trailer_fields"}},
+    {ErrorCode::trailer_too_long, {431, "the trailer section has too many octets"}},
+    {ErrorCode::too_many_trailer_fields, {431, "the trailer section has too many fields"}},
 
     {ErrorCode::bad_parameter_name, {400, "expected a token as the name of a parameter, got something else"}},
     {ErrorCode::parameter_without_value, {400, "expected name=value, got a parameter without an equals sign"}},

@@ -56,8 +56,10 @@ TEST(HttpTask, AFailureIsLoggedWithItsRouteAndARefusalIsNot) {
         EXPECT_EQ(status_of(request(server.port(), "GET", "/refused")), 404);
     }
     const std::string log = testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(contains(log, "GET /a/{x}: the handler failed: on\\x0apurpose\n")) << log;
-    EXPECT_TRUE(contains(log, "POST /odd: the handler failed: an exception that is not a std::exception\n")) << log;
+    EXPECT_TRUE(contains(log, "GET /a/1: the handler of GET /a/{x} failed: on\\x0apurpose\n")) << log;
+    EXPECT_TRUE(
+        contains(log, "POST /odd: the handler of POST /odd failed: an exception that is not a std::exception\n"))
+        << log;
     EXPECT_FALSE(contains(log, "no such room")) << log;
 }
 
@@ -123,8 +125,9 @@ TEST(HttpTask, CancelledIsA503WhileTheServerStopsAndElseAFailure) {
     EXPECT_EQ(get_body(stopped), "The server is stopping.\n");
     server.wait();
     const std::string log = testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(contains(log, "GET /told: the handler failed: it was told of another task's cancellation")) << log;
-    EXPECT_FALSE(contains(log, "GET /stopped: the handler failed")) << log;
+    EXPECT_TRUE(contains(log, "GET /told: the handler of GET /told failed: it was told of another task's cancellation"))
+        << log;
+    EXPECT_FALSE(contains(log, "GET /stopped: the handler of")) << log;
 }
 
 // From then on it is the stream that ends with its client, and it is told once: its clean-up is not cut short.

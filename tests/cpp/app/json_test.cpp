@@ -24,6 +24,19 @@ TEST(Json, RefusesWhatBrowsersCantParse) {
         EXPECT_THROW(static_cast<void>(parse_json(text)), std::invalid_argument) << text;
 }
 
+// Clients get the text, and whoever logs it escapes it.
+TEST(Json, TheTextOfAnErrorIsUtf8AndNotEscaped) {
+    try {
+        static_cast<void>(parse_json("[\"caf\xc3\xa9\xff\"]"));
+        FAIL();
+    } catch (const std::invalid_argument& error) {
+        const std::string text = error.what();
+        EXPECT_TRUE(text.starts_with("invalid JSON: ")) << text;
+        EXPECT_NE(text.find("caf\xc3\xa9\xef\xbf\xbd"), std::string::npos) << text;
+        EXPECT_EQ(text.find('\\'), std::string::npos) << text;
+    }
+}
+
 // promise: json-whole-numbers
 TEST(Json, WholeNumbersAreExactOrRefused) {
     for (const char* number : {"0", "-0", "-1", "9007199254740993", "9223372036854775807", "9223372036854775808",

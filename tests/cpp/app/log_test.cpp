@@ -220,7 +220,7 @@ void log_to_the_applications_own() {
         const RunningServer server = app.start({.port = 0, .access_log = AccessLog::common});
         static_cast<void>(test::request(server.port(), "GET", "/"));
     }
-    if (lines.str() != "own: GET /: the handler failed: on purpose\n") ::_exit(4);
+    if (lines.str() != "own: GET /: the handler of GET / failed: on purpose\n") ::_exit(4);
     if (!accesses.str().starts_with("access: 127.0.0.1 - - [")) ::_exit(5);
     ::_exit(3);
 }

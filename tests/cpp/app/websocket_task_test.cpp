@@ -72,11 +72,11 @@ TEST(WebSocketTask, TheLogSaysHowAHandlerEndedWithItsRoute) {
         EXPECT_EQ(text.read_close(), 1003);
     }
     const std::string log = testing::internal::GetCapturedStderr();
-    const std::string route = "websocket /{what}: ";
+    const std::string failed = ": the handler of websocket /{what} failed: ";
     EXPECT_TRUE(logs(log, "/refuse: refused with 403: the handler of websocket /{what} returned without accept()"))
         << log;
-    EXPECT_TRUE(logs(log, route + "the handler failed: too early")) << log;
-    EXPECT_TRUE(logs(log, route + "the handler failed: on\\x0apurpose")) << log;
+    EXPECT_TRUE(logs(log, "/fail-early" + failed + "too early")) << log;
+    EXPECT_TRUE(logs(log, "/fail" + failed + "on\\x0apurpose")) << log;
     EXPECT_TRUE(logs(log,
                      "/text: closed 127.0.0.1 with 1003: receive_text(): expected a text message, got a binary one; "
                      "receive() takes both"))
@@ -186,10 +186,12 @@ TEST(WebSocketTask, CancelledIsTheServersStopOrAFailure) {
     EXPECT_NE(stopped.status(), 500);
     server.wait();
     const std::string log = testing::internal::GetCapturedStderr();
-    EXPECT_NE(log.find("websocket /told/{when}: the handler failed: it was told of another task's cancellation"),
-              std::string::npos)
+    EXPECT_NE(
+        log.find(
+            "/told/late: the handler of websocket /told/{when} failed: it was told of another task's cancellation"),
+        std::string::npos)
         << log;
-    EXPECT_EQ(log.find("/stopped: the handler failed"), std::string::npos) << log;
+    EXPECT_EQ(log.find("/stopped: the handler of"), std::string::npos) << log;
 }
 
 // It waits for something else than its connection, and does not know of its end.
