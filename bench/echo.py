@@ -9,7 +9,8 @@ median over the rounds of their ratio within one round. The output shows medians
 rounds, and each target next to its measured value.
 
 The bare epoll program shows what epoll, recv and send cost without a server around them; with one message in flight, no
-server on epoll is faster. The cost of large messages is given as a multiple of its cost. This is not a test: a missed
+server on epoll is faster. The cost of large messages is given as a multiple of its cost. Under uvicorn, an echo and a
+GET cost what uvicorn and the application need; these costs are compared with Starlette's. This is not a test: a missed
 target is reported, and the exit status is 0.
 """
 
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from operator import ge, le
 
 import client
+import hello
 import idle
 from client import Echoed
 from servers import (
@@ -32,6 +34,7 @@ from servers import (
     FLOOR,
     STANDARD,
     STARLETTE,
+    UNDER_UVICORN,
     BenchError,
     Cores,
     Running,
@@ -57,6 +60,7 @@ class Load:
 SMALL = (Load(64, 1, 20), Load(64, 32, 20))
 LARGE = (Load(64, 1, 16 * 1024), Load(1, 1, 16 * 1024), Load(16, 1, 256 * 1024), Load(1, 1, 256 * 1024))
 WARM_UP_S = 0.05
+GET_CONNECTIONS = 64
 IDLE_CONNECTIONS = 10_000
 BASELINE = STARLETTE
 OURS = (FAST, STANDARD, CPP)
@@ -64,6 +68,7 @@ BUSY = 0.9  # a server that used less of its core than this did not get enough w
 DISTURBED = 0.03  # report it if other programs took more of the time than this
 
 Results = dict[tuple[str, Load], list[Echoed]]  # one Echoed per round
+Gets = dict[str, list[Echoed]]
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,22 @@ def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: floa
     return results
 
 
+def measure_gets(servers: list[Server], cores: Cores, rounds: int, seconds: float) -> Gets:
+    """Measures the servers under uvicorn."""
+    results: Gets = {}
+    compared = [server for server in servers if server.name in (STARLETTE, UNDER_UVICORN)]
+    try:
+        with contextlib.ExitStack() as stack:
+            up = [(server.name, stack.enter_context(running(server, cores))) for server in compared]
+            for _ in range(rounds):
+                for name, process in random.sample(up, len(up)):
+                    measured = hello.hello(process, connections=GET_CONNECTIONS, warm_up_s=WARM_UP_S, seconds=seconds)
+                    results.setdefault(name, []).append(measured)
+    except (BenchError, OSError) as error:
+        leave_out("GET under uvicorn", str(error))
+    return results
+
+
 def measure_idle(servers: list[Server], cores: Cores, connections: int) -> dict[str, float]:
     found = {}
     for server in servers:
@@ -150,10 +171,10 @@ def ratio(results: Results, name: str, other: str, load: Load) -> float | None:
     return statistics.median(found) if found else None
 
 
-def cost(results: Results, name: str, load: Load) -> float | None:
-    """Returns the server CPU per message as a multiple of the bare epoll program's."""
-    pairs = zip(results.get((name, load), []), results.get((FLOOR, load), []), strict=False)
-    found = [own.cpu_s_a_message / least.cpu_s_a_message for own, least in pairs if least.cpu_s_a_message > 0]
+def cost(own: list[Echoed], other: list[Echoed]) -> float | None:
+    """Returns the server CPU per message as a multiple of the other server's."""
+    pairs = zip(own, other, strict=False)
+    found = [one.cpu_s_a_message / two.cpu_s_a_message for one, two in pairs if two.cpu_s_a_message > 0]
     return statistics.median(found) if found else None
 
 
@@ -197,7 +218,10 @@ def disturbed(results: Results) -> float:
     return sum(echoed.kept_waiting_s for echoed in everything) / seconds if seconds else 0.0
 
 
-def targets(results: Results, idle_bytes: dict[str, float], connections: int) -> Iterator[Target]:
+def targets(results: Results, gets: Gets, idle_bytes: dict[str, float], connections: int) -> Iterator[Target]:
+    def cost_of(name: str, load: Load, other: str) -> float | None:
+        return cost(results.get((name, load), []), results.get((other, load), []))
+
     baseline = f"times {BASELINE}"
     yield Target(f"fast mode, 1 in flight, {baseline}", 4.5, "x", ratio(results, FAST, BASELINE, SMALL[0]))
     yield Target(f"fast mode, 32 in flight, {baseline}", 14, "x", ratio(results, FAST, BASELINE, SMALL[1]))
@@ -206,7 +230,13 @@ def targets(results: Results, idle_bytes: dict[str, float], connections: int) ->
         yield Target(f"standard mode, {load.in_flight} in flight, of fast mode", 0.75, "x", measured)
     for name, limit in ((CPP, 1.4), (FAST, 1.9)):
         for load in LARGE:
-            yield Target(f"CPU of {load}, {name}", limit, "x", cost(results, name, load), at_least=False)
+            yield Target(f"CPU of {load}, {name}", limit, "x", cost_of(name, load, FLOOR), at_least=False)
+    for load in SMALL:
+        measured = cost_of(UNDER_UVICORN, load, STARLETTE)
+        what = f"CPU under uvicorn of Starlette's, {load.in_flight} in flight"
+        yield Target(what, 1.0, "x", measured, at_least=False)
+    measured = cost(gets.get(UNDER_UVICORN, []), gets.get(STARLETTE, []))
+    yield Target("CPU under uvicorn of Starlette's, GET", 1.0, "x", measured, at_least=False)
     for name, limit in ((FAST, 6), (STANDARD, 6), (CPP, 1.5)):
         bytes_each = idle_bytes.get(name)
         measured = None if bytes_each is None else bytes_each / 1024
@@ -231,7 +261,7 @@ def main() -> None:
     for server in candidates():
         if server.missing:
             leave_out(server.name, server.missing)
-        elif not arguments.quick or server.name in (*OURS, BASELINE, FLOOR):
+        elif not arguments.quick or server.name in (*OURS, BASELINE, UNDER_UVICORN, FLOOR):
             servers.append(server)
     cores = take_cores()
     print(cores, versions(), sep="\n", flush=True)
@@ -247,10 +277,17 @@ def main() -> None:
     if cores.server is not None and (share := disturbed(results)) > DISTURBED:
         print(f"\nother programs had these cores for {share:.0%} of the time: measure again on a quiet machine")
 
+    gets = measure_gets(servers, cores, rounds, seconds)
+    if gets:
+        print(f"\nserver CPU of a GET, {GET_CONNECTIONS} connections")
+        for name, found in gets.items():
+            a_request = sum(each.server_cpu_s for each in found) / sum(each.messages for each in found)
+            print(f"{name:<26}{a_request * 1e6:>7.2f} us")
+
     connections = idle.allow_connections(arguments.idle)
     if connections < arguments.idle:
         print(f"\nthe descriptor limit allows {connections:,} idle connections instead of {arguments.idle:,}")
-    not_measured = (FLOOR, BASELINE) if arguments.quick else (FLOOR,)
+    not_measured = (FLOOR, BASELINE, UNDER_UVICORN) if arguments.quick else (FLOOR,)
     measured = [server for server in servers if server.name not in not_measured]
     idle_bytes = measure_idle(measured, cores, connections) if connections > 0 else {}
     if idle_bytes:
@@ -259,7 +296,7 @@ def main() -> None:
             print(f"{name:<26}{bytes_each / 1024:>7.2f} KiB")
 
     print("\ntargets")
-    for target in targets(results, idle_bytes, connections):
+    for target in targets(results, gets, idle_bytes, connections):
         print(target.row())
 
 

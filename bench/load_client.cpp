@@ -37,12 +37,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t small_text_bytes = 20;
-constexpr std::size_t most_text_bytes = 1 << 20;  // the default limit of the servers
+constexpr std::size_t max_text_bytes = 1 << 20;  // the default limit of the servers
 constexpr std::string_view reply_prefix = "Echo: ";
-constexpr std::size_t most_ring_messages = 128, least_ring_messages = 4, ring_text_bytes = 4 << 20;
+constexpr std::size_t max_ring_messages = 128, min_ring_messages = 4, ring_text_bytes = 4 << 20;
 constexpr int stall_s = 10;
 constexpr unsigned longest_run_s = 300;
-constexpr std::size_t most_connections = 60'000;
+constexpr std::size_t max_connections = 60'000;
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error(what);
@@ -62,7 +62,7 @@ struct Ring {
     std::string frames, replies;
 
     explicit Ring(std::size_t text_bytes)
-        : messages(std::clamp(ring_text_bytes / text_bytes, least_ring_messages, most_ring_messages)) {
+        : messages(std::clamp(ring_text_bytes / text_bytes, min_ring_messages, max_ring_messages)) {
         for (std::size_t i = 0; i < 2 * messages; ++i) add(i % messages, text_bytes);
         frame_bytes = frames.size() / (2 * messages);
         reply_bytes = replies.size() / (2 * messages);
@@ -110,9 +110,9 @@ struct Call {
 // Runs many nonblocking calls in one system call.
 class Kernel {
 public:
-    static constexpr unsigned most_calls = 256;
+    static constexpr unsigned max_calls = 256;
 
-    Kernel() : has_ring_(::io_uring_queue_init(most_calls, &ring_, IORING_SETUP_SUBMIT_ALL) == 0) {}
+    Kernel() : has_ring_(::io_uring_queue_init(max_calls, &ring_, IORING_SETUP_SUBMIT_ALL) == 0) {}
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;
     ~Kernel() {
@@ -159,7 +159,7 @@ class Load {
 public:
     Load(std::uint16_t port, std::size_t connections, std::size_t text_bytes, unsigned addresses)
         : port_(port), connections_(connections), ring_(text_bytes) {
-        if (connections == 0 || connections > most_connections) fail("expected 1 to 60000 connections");
+        if (connections == 0 || connections > max_connections) fail("expected 1 to 60000 connections");
         for (std::size_t i = 0; i < connections; ++i) open(connections_[i], addresses > 1 ? 1 + i % addresses : 0);
     }
     Load(const Load&) = delete;
@@ -371,11 +371,11 @@ private:
     std::vector<Connection> connections_;
     Ring ring_;
     // The size of one read: everything that can be due, up to a maximum.
-    static constexpr std::size_t most_buffer_bytes = 128 * 1024;
-    std::size_t buffer_bytes_ = std::min(ring_.messages * ring_.reply_bytes, most_buffer_bytes);
+    static constexpr std::size_t max_buffer_bytes = 128 * 1024;
+    std::size_t buffer_bytes_ = std::min(ring_.messages * ring_.reply_bytes, max_buffer_bytes);
     bool has_room_for_all_ = buffer_bytes_ == ring_.messages * ring_.reply_bytes;
-    std::vector<char> buffers_ = std::vector<char>(Kernel::most_calls * buffer_bytes_);  // one per call of a batch
-    std::array<epoll_event, Kernel::most_calls> events_{};
+    std::vector<char> buffers_ = std::vector<char>(Kernel::max_calls * buffer_bytes_);  // one per call of a batch
+    std::array<epoll_event, Kernel::max_calls> events_{};
     std::vector<Call> calls_;
     std::vector<Connection*> senders_;
     Kernel kernel_;
@@ -398,7 +398,7 @@ int main(int argc, char** argv) try {
     const auto port = static_cast<std::uint16_t>(std::stoul(argv[2]));
     if (mode == "echo") {
         const std::size_t text_bytes = std::stoul(argv[5]);
-        if (text_bytes < small_text_bytes || text_bytes + reply_prefix.size() > most_text_bytes)
+        if (text_bytes < small_text_bytes || text_bytes + reply_prefix.size() > max_text_bytes)
             fail("expected texts of 20 to 1,048,570 octets");
         Load(port, std::stoul(argv[3]), text_bytes, 1)
             .echo(std::stoul(argv[4]), std::stod(argv[6]), std::stod(argv[7]));

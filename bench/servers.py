@@ -1,8 +1,8 @@
 """The servers to measure, how each is started on its core, and what the kernel reports about its process.
 
-Each serves the echo program at /ws, on its own loopback port: bench/apps, examples/cpp/echo.cpp, and
-bench/bare_epoll.cpp, which does only what all of them must do. C++ programs are looked up in build/release;
-PROAPI_BUILD_DIR names another build.
+Each serves the echo program at /ws, and those under uvicorn a greeting at /, on its own loopback port: bench/apps,
+examples/cpp/echo.cpp, and bench/bare_epoll.cpp, which does only what all of them must do. C++ programs are looked up in
+build/release; PROAPI_BUILD_DIR names another build.
 """
 
 import contextlib
@@ -177,9 +177,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def kept_waiting_s(pid: int) -> float:
-    """Returns how long its first thread was ready to run while other programs had its core."""
+    """Returns how long its first thread was ready to run while other programs had its core. 0: the caller."""
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+        return int(Path(f"/proc/{pid or 'self'}/schedstat").read_text().split()[1]) / 1e9
     except FileNotFoundError:  # this kernel does not count it
         return 0.0
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from proapi import ProAPI, WebSocketConnection
+from proapi import PlainTextResponse, ProAPI, Request, WebSocketConnection
 
 app = ProAPI()
 
@@ -13,6 +13,11 @@ async def websocket_handler(websocket: WebSocketConnection) -> None:
     while True:
         message = await websocket.receive_text()
         await websocket.send_text(f"Echo: {message}")
+
+
+@app.get("/")
+async def hello(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("Hello")
 
 
 if __name__ == "__main__":

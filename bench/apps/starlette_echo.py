@@ -4,7 +4,9 @@ WebSocketDisconnect."""
 import contextlib
 
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
@@ -16,4 +18,8 @@ async def websocket_handler(websocket: WebSocket) -> None:
             await websocket.send_text(f"Echo: {message}")
 
 
-app = Starlette(routes=[WebSocketRoute("/ws", websocket_handler)])
+async def hello(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("Hello")
+
+
+app = Starlette(routes=[WebSocketRoute("/ws", websocket_handler), Route("/", hello)])

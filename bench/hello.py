@@ -1,0 +1,57 @@
+"""The load of an HTTP server: one GET in flight on each of some connections that are kept.
+
+The client is written in Python and slower than the servers. So only the server's CPU time per request is measured.
+"""
+
+import select
+import socket
+import time
+
+from client import Echoed
+from servers import BenchError, Running, kept_waiting_s
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+BODY = b"Hello"
+RESPONSE_BYTES = 4096
+STALL_S = 10
+
+
+def hello(server: Running, *, connections: int, warm_up_s: float, seconds: float) -> Echoed:
+    """Checks the status and the end of each response."""
+    sockets = {}
+    with select.epoll() as epoll:
+        try:
+            for _ in range(connections):
+                connected = socket.create_connection(("127.0.0.1", server.port), STALL_S)
+                sockets[connected.fileno()] = connected
+                epoll.register(connected, select.EPOLLIN)
+            for each in sockets.values():
+                each.send(REQUEST)
+            _answer(epoll, sockets, warm_up_s)
+            before, waited_before = server.cpu_s(), server.kept_waiting_s() + kept_waiting_s(0)
+            began, client_before = time.monotonic(), time.process_time()
+            requests = _answer(epoll, sockets, seconds)
+            took_s, client_cpu_s = time.monotonic() - began, time.process_time() - client_before
+            server_cpu_s = server.cpu_s() - before
+            waited_s = server.kept_waiting_s() + kept_waiting_s(0) - waited_before
+        finally:
+            for each in sockets.values():
+                each.close()
+    return Echoed(requests, took_s, server_cpu_s, client_cpu_s, waited_s)
+
+
+def _answer(epoll: select.epoll, sockets: dict[int, socket.socket], seconds: float) -> int:
+    """Sends another request for each response; returns how many responses came."""
+    requests = 0
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        ready = epoll.poll(STALL_S)
+        if not ready:
+            raise BenchError(f"no response within {STALL_S} s")
+        for fd, _ in ready:
+            response = sockets[fd].recv(RESPONSE_BYTES)
+            if not response.startswith(b"HTTP/1.1 200 ") or not response.endswith(b"\r\n\r\n" + BODY):
+                raise BenchError(f"expected a 200 with {BODY!r} in one segment, got {response[:200]!r}")
+            sockets[fd].send(REQUEST)
+        requests += len(ready)
+    return requests
