@@ -50,7 +50,7 @@ std::unordered_map<std::string, std::any>& ConnectionState::state(const char* ca
 }
 
 void ConnectionState::raise_disconnect() const {
-    if (is_on_own_thread()) note_end_seen();
+    if (is_on_own_thread()) mark_end_seen_by_caller();
     throw WebSocketDisconnect(websocket_->close_code().value_or(ws::close_code::abnormal_closure),
                               websocket_->close_reason());
 }
@@ -119,12 +119,12 @@ void ConnectionState::note_own_end() const noexcept {
     if (disconnect_waiter_ && context && context->owner() == this) disconnect_waiter_->cancel_wait();
 }
 
-void ConnectionState::note_end_seen() const noexcept {
+void ConnectionState::mark_end_seen_by_caller() const noexcept {
     websocket_->mark_end_seen();
-    if (Context* const context = Context::current()) note_end_seen(*context);
+    if (Context* const context = Context::current()) mark_end_seen_by_caller(*context);
 }
 
-void ConnectionState::note_end_seen(Context& context) const noexcept {
+void ConnectionState::mark_end_seen_by_caller(Context& context) const noexcept {
     if (context.owner() != this) return;
     context.mark_end_seen();
     if (disconnect_waiter_ && disconnect_waiter_->handler().has_seen_end()) disconnect_waiter_->cancel_wait();

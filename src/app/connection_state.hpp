@@ -71,8 +71,8 @@ public:
     // This side has ended the connection. If the connection's own handler did, it need not be notified.
     void note_own_end() const noexcept;
     // Records that the current context, or `context`, has been informed of the end.
-    void note_end_seen() const noexcept;
-    void note_end_seen(Context& context) const noexcept;
+    void mark_end_seen_by_caller() const noexcept;
+    void mark_end_seen_by_caller(Context& context) const noexcept;
 
     // Throws the exception of an error: WebSocketStateError, std::invalid_argument or WebSocketDisconnect.
     [[noreturn]] void raise(const service::Error& error) const;

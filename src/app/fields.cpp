@@ -12,14 +12,14 @@ namespace proapi {
 
 namespace {
 
-constexpr std::size_t most_shown_octets = 200;
+constexpr std::size_t max_shown_octets = 200;
 
 // The names that a client has sent as an error text shows them: one line of bounded length.
 [[nodiscard]] std::string shown(std::string_view names) {
     const bool has_control = std::ranges::any_of(names, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (has_control) return service::escape_for_log(names, most_shown_octets);
-    return http::replace_invalid_utf8(names.substr(0, most_shown_octets)) +
-           (names.size() > most_shown_octets ? "..." : "");
+    if (has_control) return service::escape_for_log(names, max_shown_octets);
+    return http::replace_invalid_utf8(names.substr(0, max_shown_octets)) +
+           (names.size() > max_shown_octets ? "..." : "");
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ const std::string& Fields::operator[](std::string_view name) const& {
     std::string names;
     for (const auto& [known, value] : fields_) {
         names += (names.empty() ? "" : ", ") + known;
-        if (names.size() > most_shown_octets) break;
+        if (names.size() > max_shown_octets) break;
     }
     throw HTTPException(
         400, "expected a field named '" + std::string(name) + "', got " + (names.empty() ? "no fields" : shown(names)));

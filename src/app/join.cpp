@@ -58,7 +58,7 @@ std::coroutine_handle<> JoinOperation::on_child_done(ChildBase& child) noexcept 
 void JoinOperation::await_resume() const {
     const auto has_seen_end = [](ChildBase* child) { return child->context().has_seen_end(); };
     if (context() && context()->owner() && std::any_of(children_.begin(), children_.end(), has_seen_end))
-        context()->owner_ref()->note_end_seen(*context());
+        context()->owner_ref()->mark_end_seen_by_caller(*context());
     throw_if_cancelled();
 }
 

@@ -91,7 +91,7 @@ public:
         context_ = context;
     }
     // Records that the current context has been informed of the client's end.
-    void note_end_seen() const noexcept {
+    void mark_end_seen_by_caller() const noexcept {
         Context* const told = Context::current();
         if (!disconnect_waiter_ || !told) return;
         told->mark_end_seen();
@@ -124,18 +124,18 @@ public:
     bool await_suspend(std::coroutine_handle<> awaiting) {
         if (!TaskAccess::run_until_it_waits(task_, awaiting)) return false;
         state_.open();
-        is_given_up_ = !state_.exchange().has_body();
-        return !is_given_up_;
+        is_abandoned_ = !state_.exchange().has_body();
+        return !is_abandoned_;
     }
     void await_resume() {
-        if (!is_given_up_) TaskAccess::take(task_);
+        if (!is_abandoned_) TaskAccess::take(task_);
     }
     void set_context(Context*) const noexcept {}  // set by the constructor
 
 private:
     Task<> task_;
     StreamState& state_;
-    bool is_given_up_ = false;
+    bool is_abandoned_ = false;
 };
 
 Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
@@ -203,7 +203,7 @@ void WriteOperation::await_suspend(std::coroutine_handle<> waiting) {
 bool WriteOperation::await_resume() const {
     throw_if_cancelled();
     const bool is_there = !has_ended_ && !state_->exchange().has_ended();
-    if (!is_there) state_->note_end_seen();
+    if (!is_there) state_->mark_end_seen_by_caller();
     return is_there;
 }
 

@@ -118,7 +118,7 @@ void WaitForEndOperation::await_suspend(std::coroutine_handle<> waiting) {
 
 void WaitForEndOperation::await_resume() const {
     throw_if_cancelled();
-    state_->note_end_seen();
+    state_->mark_end_seen_by_caller();
 }
 
 // ---- receiving --------------------------------------------------------------------------------------------------

@@ -19,11 +19,11 @@ namespace {
 
 thread_local Worker* worker_of_thread = nullptr;
 
-constexpr std::size_t most_names = 5;
+constexpr std::size_t max_names = 5;
 // While stopping: the interval between checks for handlers whose client has left.
-constexpr std::chrono::milliseconds abandoned_look{250};
-constexpr unsigned most_dropped_at_once = 100;
-constexpr int most_last_turns = 1000;
+constexpr std::chrono::milliseconds abandoned_check_interval{250};
+constexpr unsigned max_dropped_per_turn = 100;
+constexpr int max_last_turns = 1000;
 
 }  // namespace
 
@@ -158,7 +158,7 @@ bool Worker::count_dropped() noexcept {
     ++dropped_;
     // The clock is read once per turn: a task that does not let the loop turn always sees the same time.
     if (std::exchange(drop_turn_ms_, reactor_->now_ms()) != reactor_->now_ms()) dropped_in_turn_ = 0;
-    return ++dropped_in_turn_ % most_dropped_at_once == 0;
+    return ++dropped_in_turn_ % max_dropped_per_turn == 0;
 }
 
 void Worker::begin_stop() {
@@ -166,7 +166,7 @@ void Worker::begin_stop() {
     shutdown_timer_.emplace([](void* self) { static_cast<Worker*>(self)->reactor_->stop(); }, this);
     reactor_->start_timer(*shutdown_timer_, site_->routes().settings.shutdown_timeout);
     abandoned_timer_.emplace([](void* self) { static_cast<Worker*>(self)->cancel_abandoned_handlers(); }, this);
-    reactor_->start_timer(*abandoned_timer_, abandoned_look);
+    reactor_->start_timer(*abandoned_timer_, abandoned_check_interval);
     spawned_tasks_timer_.emplace([](void* self) { static_cast<Worker*>(self)->cancel_spawned_tasks(); }, this);
     server_->stop([this] {
         connections_gone_ = true;
@@ -195,7 +195,7 @@ void Worker::cancel_spawned_tasks() {
 // Cancels handlers that work for a client that has left. A handler that knows of its client's end, or whose client
 // still waits, has until shutdown_timeout.
 void Worker::cancel_abandoned_handlers() {
-    reactor_->start_timer(*abandoned_timer_, abandoned_look);
+    reactor_->start_timer(*abandoned_timer_, abandoned_check_interval);
     visit_tasks([](WorkerTask& task) { task.cancel_if_abandoned(); });
 }
 
@@ -220,11 +220,11 @@ std::string Worker::name_handlers() {
         return std::tuple(b.second, a.first) < std::tuple(a.second, b.first);
     });
     std::string text;
-    for (const auto& [name, count] : most | std::views::take(most_names)) {
+    for (const auto& [name, count] : most | std::views::take(max_names)) {
         if (!text.empty()) text += ", ";
         text.append(name).append(" (").append(std::to_string(count)).append(")");
     }
-    return most.size() > most_names ? text + ", ..." : text;
+    return most.size() > max_names ? text + ", ..." : text;
 }
 
 // Cancels the tasks that are left after shutdown_timeout; finish() destroys those that still do not end.
@@ -250,7 +250,7 @@ void Worker::finish() {
     }
     last_turn();
     // If an exception has cut a turn short, the posted tasks run in the next one.
-    for (int i = 0; i < most_last_turns && reactor_->has_work(); ++i) last_turn();
+    for (int i = 0; i < max_last_turns && reactor_->has_work(); ++i) last_turn();
 }
 
 void Worker::release_late(std::function<void()> release) {

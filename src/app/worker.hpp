@@ -99,7 +99,7 @@ public:
     // Any thread.
     [[nodiscard]] net::ThreadPool& pool() const noexcept { return *pool_; }
     [[nodiscard]] Statistics statistics();
-    // Counts a send to a connection that has ended. Returns true once per most_dropped_at_once such sends in one turn:
+    // Counts a send to a connection that has ended. Returns true once per max_dropped_per_turn such sends in one turn:
     // the sender must then wait for the next turn, so that other tasks can run.
     bool count_dropped() noexcept;
     // Logs a line that peers can cause at will, at a limited rate.

@@ -10,8 +10,8 @@ namespace proapi::base {
 
 namespace {
 
-constexpr int most_from_heap_bytes = 4 * 1024 * 1024;
-constexpr int most_kept_bytes = 16 * 1024 * 1024;
+constexpr int max_from_heap_bytes = 4 * 1024 * 1024;
+constexpr int max_kept_bytes = 16 * 1024 * 1024;
 
 [[nodiscard]] bool has_own_settings() noexcept {
     for (const char* name : {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"})
@@ -22,7 +22,7 @@ constexpr int most_kept_bytes = 16 * 1024 * 1024;
 bool set_thresholds() noexcept {
 #ifdef __GLIBC__
     if (has_own_settings()) return false;
-    return ::mallopt(M_MMAP_THRESHOLD, most_from_heap_bytes) == 1 && ::mallopt(M_TRIM_THRESHOLD, most_kept_bytes) == 1;
+    return ::mallopt(M_MMAP_THRESHOLD, max_from_heap_bytes) == 1 && ::mallopt(M_TRIM_THRESHOLD, max_kept_bytes) == 1;
 #else
     return false;
 #endif

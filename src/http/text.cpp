@@ -4,8 +4,8 @@
 
 namespace proapi::http {
 
-std::string quoted(std::string_view text, std::size_t most_octets) {
-    return '"' + replace_invalid_utf8(text.substr(0, most_octets)) + (text.size() > most_octets ? "...\"" : "\"");
+std::string quoted(std::string_view text, std::size_t max_octets) {
+    return '"' + replace_invalid_utf8(text.substr(0, max_octets)) + (text.size() > max_octets ? "...\"" : "\"");
 }
 
 }  // namespace proapi::http

@@ -42,6 +42,6 @@ constexpr void skip_space(std::string_view& text) noexcept {
 }
 
 // Quotes received text for a refusal: in quotes, as valid UTF-8, shortened.
-[[nodiscard]] std::string quoted(std::string_view text, std::size_t most_octets = 200);
+[[nodiscard]] std::string quoted(std::string_view text, std::size_t max_octets = 200);
 
 }  // namespace proapi::http

@@ -19,7 +19,7 @@ namespace proapi::net {
 
 namespace {
 
-constexpr std::size_t most_threads = 4, most_of_a_device = most_threads / 2;
+constexpr std::size_t max_threads = 4, max_threads_per_device = max_threads / 2;
 constexpr std::chrono::milliseconds memory_wait{10};
 
 // Never 0.
@@ -86,7 +86,7 @@ public:
     // Returns false if no thread can be started.
     [[nodiscard]] bool add(ThreadPool& pool, const std::shared_ptr<Read>& read) {
         const std::lock_guard lock(mutex_);
-        if (threads_ < most_threads) {
+        if (threads_ < max_threads) {
             try {
                 pool.run([self = shared_from_this()] { self->serve(); });
                 ++threads_;
@@ -135,7 +135,8 @@ private:
     [[nodiscard]] std::shared_ptr<Read> next() noexcept {
         std::shared_ptr<Read> found;
         waiting_.for_each([&](Read& read) {
-            if (!found && std::ranges::count(devices_, read.device_) < static_cast<std::ptrdiff_t>(most_of_a_device))
+            if (!found &&
+                std::ranges::count(devices_, read.device_) < static_cast<std::ptrdiff_t>(max_threads_per_device))
                 found = read.in_queue_;
         });
         if (found) {
@@ -166,11 +167,11 @@ private:
     std::mutex mutex_;
     Reactor* reactor_;  // null after leave()
     base::IntrusiveList<Read, Read> waiting_;
-    std::array<dev_t, most_threads> devices_{};  // of the reads in progress; 0: a free place
-    std::size_t threads_ = 0;                    // threads in serve()
+    std::array<dev_t, max_threads> devices_{};  // of the reads in progress; 0: a free place
+    std::size_t threads_ = 0;                   // threads in serve()
 };
 
-FileThreads::FileThreads(Reactor& reactor) : queue_(std::make_shared<Queue>(reactor)), pool_(most_threads) {}
+FileThreads::FileThreads(Reactor& reactor) : queue_(std::make_shared<Queue>(reactor)), pool_(max_threads) {}
 
 FileThreads::~FileThreads() {
     pool_.close();
@@ -185,8 +186,8 @@ FileStream::~FileStream() {
     if (read_) threads_.queue_->forget(*read_);
 }
 
-std::optional<FileRead> FileStream::read(std::size_t most_bytes) {
-    const auto next = std::make_shared<Read>(*this, std::min<std::uint64_t>(most_bytes, remaining_));
+std::optional<FileRead> FileStream::read(std::size_t max_bytes) {
+    const auto next = std::make_shared<Read>(*this, std::min<std::uint64_t>(max_bytes, remaining_));
     if (try_at_once(*next)) return take(*next);
     next->device_ = find_device(file_->get());
     if (threads_.queue_->add(threads_.pool_, next)) {

@@ -57,10 +57,10 @@ public:
     FileStream(const FileStream&) = delete;
     FileStream& operator=(const FileStream&) = delete;
 
-    // Returns the next octets, at most `most_bytes` and at most remaining(), or std::nullopt if they are not available
+    // Returns the next octets, at most `max_bytes` and at most remaining(), or std::nullopt if they are not available
     // at once: on_file_read() delivers them. Not allowed while is_reading(). If no thread can be started, this call
     // waits for the octets. Throws std::bad_alloc.
-    [[nodiscard]] std::optional<FileRead> read(std::size_t most_bytes);
+    [[nodiscard]] std::optional<FileRead> read(std::size_t max_bytes);
     [[nodiscard]] bool is_reading() const noexcept { return read_ != nullptr; }
     // Octets that have not been read yet.
     [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }

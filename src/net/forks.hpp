@@ -18,9 +18,9 @@ extern volatile unsigned fork_count;
 void watch_forks() noexcept;
 // Registers an open socket: children that are forked from now on have no copy of it, so that it ends with this process.
 // Any thread.
-void keep_from_children(int socket) noexcept;
+void set_close_on_fork(int socket) noexcept;
 // Call before the socket is closed.
-void end_keeping(int socket) noexcept;
+void clear_close_on_fork(int socket) noexcept;
 // Ends a forked child that has returned from a handler: writes one line to stderr and exits with status 1, without
 // flushing or destroying anything.
 [[noreturn]] void end_forked_child() noexcept;

@@ -94,10 +94,10 @@ std::size_t IoSubmitter::reap() noexcept {
     return count;
 }
 
-void IoBatch::submit(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept {
+void IoBatch::submit(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t max_bytes) noexcept {
     if (!buffer.empty()) {
         const std::size_t share_bytes =
-            std::min(buffer.size() / count_ / cache_line_bytes * cache_line_bytes, most_bytes);
+            std::min(buffer.size() / count_ / cache_line_bytes * cache_line_bytes, max_bytes);
         for (std::size_t i = 0; i < count_; ++i) {
             requests_[i].data = buffer.data() + i * share_bytes;
             requests_[i].size = share_bytes;

@@ -76,13 +76,13 @@ public:
         handlers_[count_] = &handler;
         requests_[count_++] = request;
     }
-    // Carries out the requests, each receiving into its share of `buffer`, at most `most_bytes`; then reports each to
+    // Carries out the requests, each receiving into its share of `buffer`, at most `max_bytes`; then reports each to
     // its handler and requests `after_each` after each report. If a handler throws, the next complete() reports the
     // rest.
     template <class AfterEach>
-    void complete(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes, AfterEach&& after_each) {
+    void complete(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t max_bytes, AfterEach&& after_each) {
         if (count_ == 0) return;
-        if (!is_submitted_) submit(ring, buffer, most_bytes);
+        if (!is_submitted_) submit(ring, buffer, max_bytes);
         while (reported_ < count_) {
             const std::size_t next = reported_++;
             if (handlers_[next]) handlers_[next]->on_io_done(requests_[next]);
@@ -110,7 +110,7 @@ public:
     void forget(const IoHandler& handler) noexcept;
 
 private:
-    void submit(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t most_bytes) noexcept;
+    void submit(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t max_bytes) noexcept;
 
     std::array<IoHandler*, capacity> handlers_;  // null if forgotten
     std::array<IoRequest, capacity> requests_;

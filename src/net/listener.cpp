@@ -14,7 +14,7 @@ namespace proapi::net {
 namespace {
 
 constexpr Duration pause_time{100};
-constexpr int most_drained = 16;  // reads
+constexpr int max_drained_reads = 16;  // reads
 
 // A peer that is silent for a minute is probed, four times. TCP_USER_TIMEOUT, if set, may end the connection earlier.
 constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_probes = 4;
@@ -30,7 +30,7 @@ void refuse(base::Descriptor socket, std::string_view last_words) noexcept {
     ::shutdown(socket.get(), SHUT_WR);
     // Closing a socket with unread octets would send RST, which would discard the last words.
     std::array<char, 4096> drained;
-    for (int reads = 0; reads < most_drained && count > 0; ++reads)
+    for (int reads = 0; reads < max_drained_reads && count > 0; ++reads)
         count = ::recv(socket.get(), drained.data(), drained.size(), 0);
 }
 
@@ -58,12 +58,12 @@ Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing s
         base::throw_errno("bind");
     if (::listen(socket_.get(), backlog) != 0) base::throw_errno("listen");
     reactor_.watch(socket_.get(), *this, EPOLLIN);
-    keep_from_children(socket_.get());
+    set_close_on_fork(socket_.get());
 }
 
 Listener::~Listener() {
     reactor_.unwatch(socket_.get(), *this);
-    end_keeping(socket_.get());
+    clear_close_on_fork(socket_.get());
 }
 
 base::Address Listener::address() const {

@@ -21,8 +21,8 @@ MemoryTransport::~MemoryTransport() {
 
 void MemoryTransport::set_behaviour(const MemoryBehaviour& behaviour) noexcept {
     behaviour_ = behaviour;
-    look_soon();
-    if (peer_) peer_->look_soon();  // there may be room for what it writes
+    report_soon();
+    if (peer_) peer_->report_soon();  // there may be room for what it writes
 }
 
 bool MemoryTransport::is_failing() noexcept {
@@ -34,13 +34,13 @@ bool MemoryTransport::is_failing() noexcept {
 
 void MemoryTransport::start(TransportHandler& handler) {
     set_handler(handler);
-    look_soon();  // the peer may have done something already
+    report_soon();  // the peer may have done something already
 }
 
 void MemoryTransport::start_reading() {
     if (reading_ || has_read_ended() || !is_open_) return;
     reading_ = true;
-    look_soon();
+    report_soon();
 }
 
 void MemoryTransport::stop_reading() noexcept {
@@ -66,25 +66,25 @@ std::size_t MemoryTransport::room() const noexcept {
     return ours - std::min(ours, taken - at_peer);
 }
 
-// ---- looking ------------------------------------------------------------------------------------------------------
+// ---- reporting ------------------------------------------------------------------------------------------------------
 
-void MemoryTransport::look_soon() noexcept {
-    if (!is_open_ || !has_started() || std::exchange(looks_soon_, true)) return;
+void MemoryTransport::report_soon() noexcept {
+    if (!is_open_ || !has_started() || std::exchange(reports_soon_, true)) return;
     reactor_.read_later(*this);
     if (!reactor_.is_in_turn()) reactor_.wake();  // a loop that drives the reactor waits for its descriptor
 }
 
 void MemoryTransport::read_again() {
-    looks_soon_ = false;
+    reports_soon_ = false;
     try {
-        look();
+        report();
     } catch (...) {  // out of memory: the rest is reported later
-        look_soon();
+        report_soon();
         throw;
     }
 }
 
-void MemoryTransport::look() {
+void MemoryTransport::report() {
     if (lost_ != 0 || has_fin_arrived()) report_peer_finished();
     if (is_open_ && write_ == WriteResult::State::pending) {
         const WriteResult result = write_now({&pending_, 1});
@@ -124,8 +124,8 @@ void MemoryTransport::read_once() {
         taken += piece.size();
         incoming_.consume(piece.size());
     }
-    if (peer_) peer_->look_soon();  // there is room for what it writes
-    if (has_unread_octets() || has_fin_arrived() || lost_ != 0) look_soon();
+    if (peer_) peer_->report_soon();  // there is room for what it writes
+    if (has_unread_octets() || has_fin_arrived() || lost_ != 0) report_soon();
     handler().on_read({reinterpret_cast<std::uint8_t*>(part.data()), part.size()});
 }
 
@@ -182,14 +182,14 @@ WriteResult MemoryTransport::put(std::span<const base::Bytes> pieces) noexcept {
         left -= taken;
     }
     written_octets_ += size;
-    peer_->look_soon();
+    peer_->report_soon();
     return {.written = size};
 }
 
 void MemoryTransport::shutdown_write() noexcept {
     if (!is_open_ || std::exchange(has_shut_down_, true) || !peer_) return;
     peer_->has_peer_shut_down_ = true;
-    peer_->look_soon();
+    peer_->report_soon();
 }
 
 // ---- the end ------------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ void MemoryTransport::lose(int error) noexcept {
     lost_ = error;
     incoming_.clear();
     undeliverable_octets_ = 0;
-    look_soon();
+    report_soon();
 }
 
 // The peer can still read the octets that were delivered to it.
@@ -209,7 +209,7 @@ void MemoryTransport::reset_peer() noexcept {
     peer->peer_ = nullptr;
     peer->undeliverable_octets_ = peer->incoming_.size_bytes() - peer->arrived_octets();
     peer->lost_ = ECONNRESET;
-    peer->look_soon();
+    peer->report_soon();
 }
 
 void MemoryTransport::close(CloseMode mode) noexcept {
@@ -222,7 +222,7 @@ void MemoryTransport::close(CloseMode mode) noexcept {
     if (MemoryTransport* const peer = std::exchange(peer_, nullptr)) {
         peer->peer_ = nullptr;
         peer->has_peer_shut_down_ = true;
-        peer->look_soon();
+        peer->report_soon();
     }
     incoming_.clear();
     undeliverable_octets_ = 0;

@@ -77,9 +77,9 @@ private:
     explicit MemoryTransport(Reactor& reactor) noexcept : reactor_(reactor) {}
     void read_again() override;
     void on_turn_end() override;
-    // Reports what has happened since the last look. Called only from turns, once per turn.
-    void look();
-    void look_soon() noexcept;
+    // Reports what has happened since the last report. Called only from turns, once per turn.
+    void report();
+    void report_soon() noexcept;
     void read_once();
     [[nodiscard]] WriteResult write_now(std::span<const base::Bytes> pieces) noexcept;
     [[nodiscard]] WriteResult put(std::span<const base::Bytes> pieces) noexcept;
@@ -101,7 +101,7 @@ private:
     MemoryFailure* failure_ = nullptr;
     int lost_ = 0;  // the error by which the connection was lost
     bool is_open_ = true;
-    bool looks_soon_ = false, has_reported_loss_ = false;
+    bool reports_soon_ = false, has_reported_loss_ = false;
     bool has_shut_down_ = false, has_peer_shut_down_ = false;  // the peer's FIN follows incoming_
 };
 

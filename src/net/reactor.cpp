@@ -126,13 +126,13 @@ bool Reactor::has_work() const noexcept {
            !reads_.is_empty() || !large_reads_.is_empty() || !sends_.is_empty();
 }
 
-// A part of a turn. If an exception (out of memory) ends it early, the next turn handles the rest.
-class Reactor::Part {
+// One phase of a turn. If an exception (out of memory) ends it early, the next turn handles the rest.
+class Reactor::TurnPhase {
 public:
-    explicit Part(Reactor& reactor) noexcept : reactor_(reactor), outer_(std::exchange(reactor.in_turn_, true)) {}
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
-    ~Part() {
+    explicit TurnPhase(Reactor& reactor) noexcept : reactor_(reactor), outer_(std::exchange(reactor.in_turn_, true)) {}
+    TurnPhase(const TurnPhase&) = delete;
+    TurnPhase& operator=(const TurnPhase&) = delete;
+    ~TurnPhase() {
         reactor_.in_turn_ = outer_;
         reactor_.in_hooks_ = false;
         reactor_.turn_end_hooks_.splice(hooks);
@@ -159,13 +159,13 @@ void Reactor::turn(std::optional<Duration> timeout) {
     read_clock();
     const bool stalled = now_ms_ > std::exchange(last_turn_ms_, now_ms_) + stall_ms;
     {
-        Part part(*this);
+        TurnPhase phase(*this);
         // Streams that had more to read than their share come after the others, once per turn each.
-        part.reads.splice(deferred_reads_);
+        phase.reads.splice(deferred_reads_);
         complete_reads();  // left over by an exception
         dispatch();
         if (stalled) catch_up();
-        for (std::size_t i = 1; Reader* reader = part.reads.pop_front(); ++i) {
+        for (std::size_t i = 1; Reader* reader = phase.reads.pop_front(); ++i) {
             reader->read_again();
             check_fork();
             if (i % full_reads == 0) complete_reads();
@@ -181,11 +181,11 @@ void Reactor::turn(std::optional<Duration> timeout) {
 void Reactor::finish_turn() {
     if (turn_end_hooks_.empty() && sends_.is_empty()) return;
     read_clock();  // deadlines of the writes below begin now, however long or long ago the turn was
-    Part part(*this);
-    part.hooks.splice(turn_end_hooks_);
+    TurnPhase phase(*this);
+    phase.hooks.splice(turn_end_hooks_);
     complete_sends();  // left over by an exception
     in_hooks_ = true;
-    while (TurnEndHook* hook = part.hooks.pop_front()) {
+    while (TurnEndHook* hook = phase.hooks.pop_front()) {
         hook->on_turn_end();
         check_fork();
         if (sends_.is_full()) complete_sends();
@@ -271,7 +271,7 @@ void Reactor::dispatch() {
 
 void Reactor::complete_reads() {
     const std::span buffer(read_buffer_.get(), read_buffer_bytes);
-    reads_.complete(ring_, buffer, most_read_bytes, [this] { check_fork(); });
+    reads_.complete(ring_, buffer, batched_read_bytes, [this] { check_fork(); });
     large_reads_.complete_one_by_one(buffer, [this] { check_fork(); });
 }
 

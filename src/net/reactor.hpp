@@ -178,10 +178,10 @@ private:
     void read_clock() noexcept;
 
     static constexpr std::size_t max_events = 256;
-    static constexpr std::size_t most_read_bytes = 64 * 1024;
-    static constexpr std::size_t full_reads = 4;  // this many reads at once may each take most_read_bytes
+    static constexpr std::size_t batched_read_bytes = 64 * 1024;
+    static constexpr std::size_t full_reads = 4;  // this many reads at once may each take batched_read_bytes
     // A little more than that, so that a message of 256 KiB arrives whole, with its head and the next one's.
-    static constexpr std::size_t read_buffer_bytes = full_reads * most_read_bytes + 16 * 1024;
+    static constexpr std::size_t read_buffer_bytes = full_reads * batched_read_bytes + 16 * 1024;
 
     const unsigned forks_;  // at the creation of the reactor
     base::Descriptor epoll_, wake_, guest_timer_;
@@ -189,7 +189,7 @@ private:
     IoBatch reads_, large_reads_, sends_;
     std::unique_ptr<std::uint8_t[]> read_buffer_;
     struct Batch;
-    class Part;
+    class TurnPhase;
     std::unique_ptr<Batch> batch_;
     base::TimerWheel timers_;
     std::uint64_t now_ms_ = 0, last_turn_ms_ = 0;

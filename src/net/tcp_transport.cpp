@@ -41,7 +41,7 @@ TcpTransport::TcpTransport(Reactor& reactor, base::Descriptor socket) noexcept
     : socket_(std::move(socket)), reactor_(reactor) {
     const int one = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    keep_from_children(socket_.get());
+    set_close_on_fork(socket_.get());
 }
 
 void TcpTransport::start(TransportHandler& handler) {
@@ -61,7 +61,7 @@ void TcpTransport::close(CloseMode mode) noexcept {
         const linger hard{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
-    end_keeping(socket_.get());
+    clear_close_on_fork(socket_.get());
     socket_.reset();
     reading_ = false;
     write_ = WriteResult::State::done;

@@ -9,8 +9,8 @@ namespace proapi::server {
 
 namespace {
 
-constexpr int end_looks = 8;  // per close_timeout
-constexpr service::Duration stopping_look{20};
+constexpr int end_checks = 8;  // per close_timeout
+constexpr service::Duration stopping_check_interval{20};
 constexpr service::Duration little_patience{500};
 
 }  // namespace
@@ -197,9 +197,10 @@ void Connection::watch_end() {
         return abort(undelivered > 0 ? net::Transport::CloseMode::reset : net::Transport::CloseMode::orderly);
     const bool was_silent = !std::exchange(has_heard_, false);
     if (is_over && was_silent) return abort(net::Transport::CloseMode::orderly);
-    const service::Duration look = server_.is_stopping() ? stopping_look : settings.close_timeout / end_looks;
+    const service::Duration interval =
+        server_.is_stopping() ? stopping_check_interval : settings.close_timeout / end_checks;
     server_.reactor().start_timer(end.timer,
-                                  std::min(std::max(look, service::Duration(1)), service::Duration(due - now)));
+                                  std::min(std::max(interval, service::Duration(1)), service::Duration(due - now)));
 }
 
 std::size_t Connection::undelivered_octets() const noexcept {

@@ -140,7 +140,7 @@ private:
             : timer([](void* self) { static_cast<Connection*>(self)->on_deadline(); }, &connection) {}
         base::Timer timer;
         std::uint64_t last_progress_ms = 0;
-        std::size_t undelivered = 0;  // at the last look
+        std::size_t undelivered = 0;  // at the last check
     };
     void on_deadline();
     [[nodiscard]] Deadline& deadline();
@@ -156,7 +156,7 @@ private:
     const bool is_refused_;
     Patience patience_ = Patience::usual;
     bool expects_end_ = false;
-    bool has_heard_ = false;    // while lingering: octets have arrived since the last look
+    bool has_heard_ = false;    // while lingering: octets have arrived since the last check
     bool has_written_ = false;  // the protocol has not been informed yet
 };
 

@@ -15,7 +15,7 @@ namespace proapi::server {
 namespace {
 
 // How many connections beyond the limit are answered gracefully at a time; any more get only what one write sends.
-constexpr std::uint64_t most_refusing = 16;
+constexpr std::uint64_t max_refusing = 16;
 
 constexpr std::string_view too_many =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -95,7 +95,7 @@ bool Server::take_slot() {
 
 void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) {
     const bool has_slot = take_slot();
-    if (!has_slot && refusing_ >= most_refusing) return net::refuse(std::move(socket), too_many);
+    if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), too_many);
     try {
         open(std::make_unique<net::TcpTransport>(reactor_, std::move(socket)), peer.address(), has_slot);
     } catch (const std::exception& error) {  // out of memory, or the kernel can't watch more sockets
@@ -106,7 +106,7 @@ void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) 
 void Server::add(std::unique_ptr<net::Transport> transport, base::Address client) {
     if (stopping_) return;
     const bool has_slot = take_slot();
-    if (!has_slot && refusing_ >= most_refusing) {
+    if (!has_slot && refusing_ >= max_refusing) {
         const base::Bytes last_words = base::as_bytes(too_many);
         static_cast<void>(transport->write_at_once({&last_words, 1}));
         return;

@@ -11,7 +11,7 @@ namespace proapi::service {
 
 namespace {
 
-constexpr std::size_t most_of_target = 2048;  // octets of a request's target that a line shows
+constexpr std::size_t max_target_octets = 2048;  // octets of a request's target that a line shows
 
 [[nodiscard]] std::int64_t to_seconds(std::chrono::system_clock::time_point time) noexcept {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -43,7 +43,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target th
 // Escapes quotes, which would end the field.
 [[nodiscard]] std::string quoted(std::string_view text) {
     std::string out = "\"";
-    for (const char c : escape_for_log(text, most_of_target))
+    for (const char c : escape_for_log(text, max_target_octets))
         if (c == '"') {
             out += "\\x22";
         } else {
@@ -56,7 +56,7 @@ constexpr std::size_t most_of_target = 2048;  // octets of a request's target th
 [[nodiscard]] std::string json_text(std::string_view text) {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
-    for (const char c : text.substr(0, most_of_target)) {
+    for (const char c : text.substr(0, max_target_octets)) {
         const auto octet = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {
             out += {'\\', c};

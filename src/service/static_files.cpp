@@ -15,7 +15,7 @@ namespace proapi::service {
 
 namespace {
 
-constexpr int most_tries = 16;  // of an open(), if something is renamed meanwhile
+constexpr int max_tries = 16;  // of an open(), if something is renamed meanwhile
 
 [[nodiscard]] StaticFile refuse(Refusal refusal) {
     const auto [status, text] = describe(refusal);
@@ -59,7 +59,7 @@ constexpr int most_tries = 16;  // of an open(), if something is renamed meanwhi
     how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
     long fd = -1;
-    for (int tries = 0; tries < most_tries && fd < 0 && (tries == 0 || errno == EAGAIN || errno == EINTR); ++tries)
+    for (int tries = 0; tries < max_tries && fd < 0 && (tries == 0 || errno == EAGAIN || errno == EINTR); ++tries)
         fd = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how);
     return base::Descriptor(static_cast<int>(fd));
 }

@@ -56,10 +56,10 @@ protected:
         }));
     }
     // Returns the result of a read, which may take several turns; "" at the end or after an error.
-    std::string next(FileStream& stream, std::size_t most_bytes) {
+    std::string next(FileStream& stream, std::size_t max_bytes) {
         later.reset();
         error = 0;
-        if (const auto read = stream.read(most_bytes)) {
+        if (const auto read = stream.read(max_bytes)) {
             was_at_once = true;
             error = read->error;
             return std::string(base::as_text(read->octets.bytes()));

@@ -41,12 +41,12 @@ TEST(Forks, AChildHasNoneOfTheSocketsThatAreKeptFromIt) {
     watch_forks();
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
-    keep_from_children(ends[0]);
+    set_close_on_fork(ends[0]);
     const int before = open_descriptors();
     // The child has the descriptor number, but not as a socket, and no additional descriptors.
     EXPECT_EQ(status_of_child([&] { return is_socket(ends[0]) + 2 * is_socket(ends[1]); }), 2);
     EXPECT_EQ(status_of_child([&] { return open_descriptors() - before; }), 0);
-    end_keeping(ends[0]);
+    clear_close_on_fork(ends[0]);
     EXPECT_EQ(status_of_child([&] { return is_socket(ends[0]) + 2 * is_socket(ends[1]); }), 3);
     ::close(ends[0]);
     ::close(ends[1]);
