@@ -51,9 +51,20 @@ inline constexpr bool holds_views<std::tuple<Elements...>> = (holds_views<Elemen
 template <class T>
 concept FixedSize = requires { std::tuple_size<T>::value; };
 
+// The type that JSON is converted to. A class that names it reports a wrong one where that class is used, with every
+// compiler.
+template <class T>
+struct JsonTarget {
+    static_assert(
+        !holds_views<T>,
+        "the message is destroyed before T is used: expected a type that holds its text, such as std::string, not "
+        "std::string_view, a pointer or a reference");
+    using type = T;
+};
+
 template <class T>
 struct ConvertedJson {
-    T value;
+    typename JsonTarget<T>::type value;
     std::optional<std::string> altered_number;  // a number that T can't hold unchanged; `value` is then not used
 };
 
@@ -61,10 +72,6 @@ struct ConvertedJson {
 // Json::exception.
 template <class T>
 [[nodiscard]] ConvertedJson<T> convert_json(const Json& value) {
-    static_assert(
-        !holds_views<T>,
-        "the message is destroyed before T is used: expected a type that holds its text, such as std::string, not "
-        "std::string_view, a pointer or a reference");
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
         if (!value.is_number_integer() && (value.is_number() || value.is_boolean())) {
             return {T(), value.dump()};

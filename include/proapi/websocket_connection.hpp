@@ -166,7 +166,7 @@ template <class T>
 class ReceiveJsonOperation : public ReceiveOperation {
 public:
     using ReceiveOperation::ReceiveOperation;
-    T await_resume() {
+    typename JsonTarget<T>::type await_resume() {
         Json value = take_json();
         if constexpr (std::is_same_v<T, Json>) {
             return value;
