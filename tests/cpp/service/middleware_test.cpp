@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "tests/cpp/error_text.hpp"
 #include "tests/cpp/service/fake_carrier.hpp"
 
