@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,35 @@ def settings() -> Seeds:
     yield b"allowed_hosts a, *.b, ::1\nmax_fields 5\nmax_fields 0\nmax_feilds 1\nshutdown_timeout 0\nbacklog +1.5"
 
 
+def ws_deflate() -> Seeds:
+    offers = (
+        "",
+        "; client_max_window_bits",
+        "; server_max_window_bits=9; client_max_window_bits=10",
+        "; server_no_context_takeover; client_no_context_takeover",
+    )
+    for number, offer in enumerate(offers):
+        yield f"permessage-deflate{offer}\nHello\n{'item ' * 50}\nHello\n".encode() + bytes([number])
+
+
+def ws_inflate() -> Seeds:
+    """RFC 7692 section 7.2.3, and payloads of zlib."""
+    end = NO_CUTS + b"\x40"
+    for takeover in (b"\0", b"\1"):
+        for payload in (
+            "f248cdc9c90700",
+            "000500faff48656c6c6f00",
+            "f348cdc9c9070000",
+            "f24805000000ffffcac9c90700",
+            "f348cdc9c90700f20011000000",
+        ):
+            yield bytes.fromhex(payload) + end + takeover
+        yield bytes.fromhex("f248cdc9c90700") + b"|\n" + bytes.fromhex("f200110000") + end + takeover
+        compressor = zlib.compressobj(wbits=-15)
+        message = compressor.compress(b"item 1, item 2, " * 40) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        yield message[:-4] + end + takeover
+
+
 def ws_connection() -> Seeds:
     limits = {"max_message_size": 2, "max_fragments": 4, "max_empty_fragments": 8}
     for name in ("close_codes", "control", "fragments", "frames", "sizes", "utf8"):
@@ -170,7 +200,8 @@ def ws_handshake() -> Seeds:
 def main() -> None:
     folder = Path(sys.argv[1])
     for make in (byte_range, host_rule, http_date, http_fields, http_form, http_request, http_response, http_url,
-                 ip_address, router, settings, ws_connection, ws_handshake, ws_pair):  # fmt: skip
+                 ip_address, router, settings, ws_connection, ws_deflate, ws_handshake, ws_inflate,
+                 ws_pair):  # fmt: skip
         target = folder / make.__name__
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)

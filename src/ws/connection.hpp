@@ -23,20 +23,23 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     // Installs what the handshake has agreed on. Call it before anything is read or sent.
-    void use_extension(Extension::Agreement agreement) noexcept {
-        sender_.use(std::move(agreement.encoder));
+    void use_extension(Extension::Agreement agreement) {
         receiver_.use(std::move(agreement.decoder));
+        sender_.use(std::move(agreement.encoder));
     }
 
     // As in Receiver.
     void feed(base::MutableBytes bytes) noexcept { receiver_.feed(bytes); }
     void retain_input() { receiver_.retain_input(); }
     [[nodiscard]] bool has_input() const noexcept { return receiver_.has_input(); }
+    void limit_decoding(std::size_t octets) noexcept { receiver_.limit_decoding(octets); }
     // Returns the next event in what was fed. output() already contains the answer that it requires.
     [[nodiscard]] Event next_event();
 
     // As in Sender: each appends one frame to output(), or nothing once a Close has been sent.
-    void send_message(Opcode opcode, base::Bytes payload) { sender_.send_message(opcode, payload); }
+    void send_message(Opcode opcode, base::Bytes payload, Encoding encoding = Encoding::negotiated) {
+        sender_.send_message(opcode, payload, encoding);
+    }
     [[nodiscard]] bool has_encoder() const noexcept { return sender_.has_encoder(); }
     void send_framed(const base::Slice& frame) { sender_.send_framed(frame); }
     [[nodiscard]] std::size_t write_message_head(Opcode opcode, std::size_t payload_bytes,

@@ -53,7 +53,7 @@ public:
 };
 
 struct EncodedMessage {
-    std::vector<std::uint8_t> payload;
+    base::Bytes payload;        // valid until the thread's next call of an encoder
     std::uint8_t rsv_bits = 0;  // equal to rsv_bits() of the peer's decoder
 };
 
@@ -61,8 +61,8 @@ struct EncodedMessage {
 class MessageEncoder {
 public:
     virtual ~MessageEncoder() = default;
-    // Returns nullopt to send the message unchanged, without RSV bits. Throws std::bad_alloc; no message is encoded
-    // afterwards.
+    // Returns nullopt to send the message unchanged, without RSV bits. Not called for every message: the application
+    // may send one unchanged. Throws std::bad_alloc; no message is encoded afterwards.
     [[nodiscard]] virtual std::optional<EncodedMessage> encode(Opcode opcode, base::Bytes message) = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/mask.hpp"
 
@@ -17,7 +18,13 @@ using base::Bytes;
 using base::MutableBytes;
 
 // How much a decoder may write at once; the limit on a message is checked after each step.
-constexpr std::size_t decode_room_bytes = 4096;
+constexpr std::size_t decode_room_bytes = 64 * 1024;
+
+// A thread's room for what decoders write, until the next call.
+[[nodiscard]] MutableBytes decode_room() {
+    thread_local const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(decode_room_bytes);
+    return {room.get(), decode_room_bytes};
+}
 
 constexpr unsigned number(Opcode opcode) noexcept {
     return static_cast<unsigned>(opcode);
@@ -39,7 +46,7 @@ bool Receiver::fail(ErrorCode error, std::initializer_list<std::string_view> val
     phase_ = Phase::failed;
     held_size_ = 0;
     assembler_.release();
-    decoder_.reset();
+    decoding_.reset();
     return false;
 }
 
@@ -65,12 +72,13 @@ Event Receiver::next_event() {
         input_.clear();
         return {};
     }
-    while (!input_.empty()) {
+    while (!input_.empty() || decoder_waits()) {
         if (phase_ == Phase::payload || read_header()) {
             const Event event = read_payload();
             if (event.kind != EventKind::need_data) return event;
         }
         if (has_failed()) return report_failure();
+        if (decoder_waits()) break;
     }
     return {};
 }
@@ -140,11 +148,11 @@ bool Receiver::check_first_octet(std::uint8_t octet) {
 
 // Section 5.2: a nonzero RSV bit that no extension defines fails the connection.
 bool Receiver::check_rsv(std::uint8_t rsv, Opcode opcode) {
-    if (!decoder_) return fail(ErrorCode::rsv_without_extension, {std::to_string(rsv)});
+    if (!decoding_) return fail(ErrorCode::rsv_without_extension, {std::to_string(rsv)});
     const bool begins_message = opcode == Opcode::text || opcode == Opcode::binary;
-    if (begins_message && rsv == decoder_->rsv_bits()) return true;
-    return fail(ErrorCode::wrong_rsv,
-                {std::to_string(decoder_->rsv_bits()), std::to_string(rsv), std::to_string(number(opcode))});
+    const std::uint8_t expected = decoding_->decoder->rsv_bits();
+    if (begins_message && rsv == expected) return true;
+    return fail(ErrorCode::wrong_rsv, {std::to_string(expected), std::to_string(rsv), std::to_string(number(opcode))});
 }
 
 bool Receiver::check_masked(bool masked) {
@@ -230,9 +238,9 @@ MutableBytes Receiver::take_payload() noexcept {
 }
 
 Event Receiver::read_data() {
-    const Bytes piece = take_payload();
     if (message_encoded_) [[unlikely]]
-        return read_encoded(piece);
+        return read_encoded();
+    const Bytes piece = take_payload();
     const std::uint64_t piece_begin = assembler_.size();
     const bool ends_frame = payload_left_ == 0;
     const bool ends_message = ends_frame && frame_fin_;
@@ -260,51 +268,86 @@ Event Receiver::report_message(Bytes payload) noexcept {
     return event;
 }
 
-Event Receiver::read_encoded(Bytes piece) {
-    const bool ends_frame = payload_left_ == 0;
-    const bool ends_message = ends_frame && frame_fin_;
-    if (!decode(piece) || (ends_message && !finish_decoding())) return {};
-    if (ends_frame) phase_ = Phase::header;
-    if (!ends_message) return {};
-    message_encoded_ = false;
-    return report_message(assembler_.bytes());
-}
-
-bool Receiver::decode(Bytes payload) {
-    std::array<std::uint8_t, decode_room_bytes> room;
-    Decoded decoded{DecodeStatus::need_room};
-    while (decoded.status == DecodeStatus::need_room) {
-        decoded = decoder_->decode(payload, room);
-        if (!gather_decoded(decoded.status, Bytes(room).first(decoded.written))) return false;
-        payload = payload.subspan(decoded.taken);
+// Decodes into the thread's room as long as it lasts, and gathers only what has to wait there: a message that arrives
+// whole and fits is reported as a view into the room.
+Event Receiver::read_encoded() {
+    Decoding& decoding = *decoding_;
+    const MutableBytes room = decode_room();
+    std::size_t filled = 0;
+    decoding.waits = decoding.octets_left == 0;
+    while (decoding.octets_left > 0) {
+        const MutableBytes space = room.subspan(filled, std::min(room.size() - filled, decoding.octets_left));
+        const bool is_end = decoding.has_all;
+        const Decoded decoded = decode(space);
+        if (!check_decoded(decoded.status, Bytes(space).first(decoded.written), assembler_.size() + filled)) return {};
+        filled += decoded.written;
+        decoding.octets_left -= decoded.written;
+        if (decoded.status == DecodeStatus::done) {
+            if (is_end) return report_decoded(Bytes(room).first(filled));
+            if (payload_left_ > 0) break;
+            if (!frame_fin_) {
+                phase_ = Phase::header;
+                break;
+            }
+            decoding.has_all = true;
+        } else if (filled == room.size()) {
+            assembler_.append(room, limits_.max_message_size_bytes);
+            filled = 0;
+        }
+        decoding.waits = decoding.octets_left == 0;
     }
-    return true;
+    if (filled > 0) assembler_.append(Bytes(room).first(filled), limits_.max_message_size_bytes);
+    return {};
 }
 
-bool Receiver::finish_decoding() {
-    std::array<std::uint8_t, decode_room_bytes> room;
-    Decoded decoded{DecodeStatus::need_room};
-    while (decoded.status == DecodeStatus::need_room) {
-        decoded = decoder_->finish(room);
-        if (!gather_decoded(decoded.status, Bytes(room).first(decoded.written))) return false;
-    }
-    if (message_opcode_ != Opcode::text || utf8_.is_complete()) return true;
-    return fail_text({}, assembler_.size());
+Decoded Receiver::decode(MutableBytes room) {
+    MessageDecoder& decoder = *decoding_->decoder;
+    if (decoding_->has_all) return decoder.finish(room);
+    const Decoded decoded = decoder.decode(unmask_payload(), room);
+    advance_payload(decoded.taken);
+    return decoded;
 }
 
-// Takes what a decoder has written, as if octet by octet: checks the text up to the limit, then the limit, so that the
-// result does not depend on how the input is cut.
-bool Receiver::gather_decoded(DecodeStatus status, Bytes piece) {
-    const std::uint64_t gathered = assembler_.size();
-    const std::uint64_t room = limits_.max_message_size_bytes - gathered;
+// Returns the available part of the frame's payload, unmasked, of which the decoder may take less.
+Bytes Receiver::unmask_payload() noexcept {
+    const MutableBytes available = input_.current();
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, available.size()));
+    const std::size_t unmasked = std::exchange(decoding_->unmasked, count);
+    if (role_ == Role::server && count > unmasked)
+        base::apply_mask(available.first(count).subspan(unmasked), masking_key_, (mask_offset_ + unmasked) % 4);
+    return available.first(count);
+}
+
+void Receiver::advance_payload(std::size_t count) noexcept {
+    mask_offset_ = static_cast<std::uint8_t>((mask_offset_ + count) % 4);
+    payload_left_ -= count;
+    decoding_->unmasked -= count;
+    input_.advance(count);
+}
+
+// Checks what a decoder has written, as if octet by octet: the text up to the limit, then the limit, so that the result
+// does not depend on how the input is cut.
+bool Receiver::check_decoded(DecodeStatus status, Bytes piece, std::uint64_t piece_begin) {
+    const std::uint64_t room = limits_.max_message_size_bytes - piece_begin;
     const Bytes fitting = piece.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), room)));
-    if (message_opcode_ == Opcode::text && !utf8_.feed(fitting)) return fail_text(fitting, gathered);
+    if (message_opcode_ == Opcode::text && !utf8_.feed(fitting)) return fail_text(fitting, piece_begin);
     if (fitting.size() < piece.size())
         return fail(ErrorCode::decoded_message_too_big, {std::to_string(limits_.max_message_size_bytes)});
     if (status == DecodeStatus::invalid)
-        return fail(ErrorCode::bad_encoding, {std::to_string(gathered + piece.size())});
-    assembler_.append(piece, limits_.max_message_size_bytes);
+        return fail(ErrorCode::bad_encoding, {std::to_string(piece_begin + piece.size())});
     return true;
+}
+
+Event Receiver::report_decoded(Bytes end_of_message) {
+    const std::uint64_t size = assembler_.size() + end_of_message.size();
+    if (message_opcode_ == Opcode::text && !utf8_.is_complete()) {
+        fail_text({}, size);
+        return {};
+    }
+    if (!assembler_.empty()) assembler_.append(end_of_message, size);
+    decoding_->has_all = message_encoded_ = false;
+    phase_ = Phase::header;
+    return report_message(assembler_.empty() ? end_of_message : assembler_.bytes());
 }
 
 bool Receiver::fail_text(Bytes piece, std::uint64_t piece_begin) {
@@ -357,7 +400,7 @@ Event Receiver::report_control(Bytes payload) {
 
 Event Receiver::report_close(Bytes payload) {
     phase_ = Phase::closed;
-    decoder_.reset();
+    decoding_.reset();
     assembler_.release();  // an unfinished message will never be complete
     // Section 7.1.5: a Close without a code.
     if (payload.empty()) return {EventKind::close, Opcode::close, close_code::no_status_received, {}};

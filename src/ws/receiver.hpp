@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "base/utf8.hpp"
@@ -48,19 +49,26 @@ public:
     Receiver(Role role, const ConnectionLimits& limits) noexcept : limits_(limits), role_(role) {}
 
     // Decodes messages that are marked with the decoder's RSV bits from now on. Call it before the first octet is read.
-    void use(std::unique_ptr<MessageDecoder> decoder) noexcept { decoder_ = std::move(decoder); }
+    void use(std::unique_ptr<MessageDecoder> decoder) {
+        if (decoder) decoding_ = std::make_unique<Decoding>(Decoding{.decoder = std::move(decoder)});
+    }
 
     // Lends `bytes`, which are unmasked in place. The caller keeps them until next_event() has returned need_data, or
     // until retain_input(). Everything fed earlier must have been consumed or retained.
     void feed(base::MutableBytes bytes) noexcept;
     // Returns the next event in what was fed. Throws std::bad_alloc.
     [[nodiscard]] Event next_event();
+    // Bounds the decoded octets of the next calls of next_event() together. Beyond it, next_event() returns need_data
+    // while has_input() is true: a few octets may stand for very many, and other connections wait. No bound at first.
+    void limit_decoding(std::size_t octets) noexcept {
+        if (decoding_) decoding_->octets_left = octets;
+    }
     // Copies the lent octets that no event has reported yet, so that the caller may reuse its buffer. They are the next
     // to be read.
     void retain_input();
 
-    // Whether there are octets that next_event() has not read.
-    [[nodiscard]] bool has_input() const noexcept { return !is_draining() && !input_.empty(); }
+    // Whether there are octets that next_event() has not read, or not decoded.
+    [[nodiscard]] bool has_input() const noexcept { return !is_draining() && (!input_.empty() || decoder_waits()); }
     [[nodiscard]] bool close_received() const noexcept { return phase_ == Phase::closed; }
     [[nodiscard]] bool has_failed() const noexcept { return phase_ == Phase::failed; }
     // Whether a message has begun and not ended: between its first and its last octet.
@@ -74,6 +82,7 @@ private:
     // Frees the memory behind the last event's view.
     void release_reported() noexcept;
     [[nodiscard]] bool is_draining() const noexcept { return phase_ >= Phase::closed; }
+    [[nodiscard]] bool decoder_waits() const noexcept { return decoding_ && decoding_->waits; }
 
     // Returns whether a payload can be read now. If not, the header needs more octets, or the connection has failed.
     [[nodiscard]] bool read_header();
@@ -81,7 +90,7 @@ private:
     [[nodiscard]] Event read_payload() { return is_control(frame_opcode_) ? read_control() : read_data(); }
     [[nodiscard]] Event read_control();
     [[nodiscard]] Event read_data();
-    [[nodiscard]] Event read_encoded(base::Bytes piece);
+    [[nodiscard]] Event read_encoded();
 
     // Each returns whether the peer has kept the rules. If not, the connection has failed.
     [[nodiscard]] bool check_first_octet(std::uint8_t octet);
@@ -94,9 +103,11 @@ private:
 
     void begin_frame(const FrameHeader& header) noexcept;
     [[nodiscard]] base::MutableBytes take_payload() noexcept;
-    [[nodiscard]] bool decode(base::Bytes payload);
-    [[nodiscard]] bool finish_decoding();
-    [[nodiscard]] bool gather_decoded(DecodeStatus status, base::Bytes piece);
+    [[nodiscard]] base::Bytes unmask_payload() noexcept;
+    void advance_payload(std::size_t count) noexcept;
+    [[nodiscard]] Decoded decode(base::MutableBytes room);
+    [[nodiscard]] bool check_decoded(DecodeStatus status, base::Bytes piece, std::uint64_t piece_begin);
+    [[nodiscard]] Event report_decoded(base::Bytes end_of_message);
     [[nodiscard]] Event report_message(base::Bytes payload) noexcept;
     [[nodiscard]] Event report_control(base::Bytes payload);
     [[nodiscard]] Event report_close(base::Bytes payload);
@@ -114,10 +125,19 @@ private:
         return *held_;
     }
 
+    // The payload of an encoded message on its way through the decoder.
+    struct Decoding {
+        std::unique_ptr<MessageDecoder> decoder;
+        std::size_t octets_left = std::numeric_limits<std::size_t>::max();  // that may be decoded now
+        std::size_t unmasked = 0;  // octets of the payload that are unmasked, and that the decoder has not taken
+        bool has_all = false;      // the decoder has taken the whole payload
+        bool waits = false;        // until more may be decoded
+    };
+
     enum class Phase : std::uint8_t { header, payload, closed, failed };
 
     ConnectionLimits limits_;
-    std::unique_ptr<MessageDecoder> decoder_;  // null: no extension was agreed on
+    std::unique_ptr<Decoding> decoding_;  // null: no extension was agreed on
     Input input_;
     Assembler assembler_;
     base::Utf8Validator utf8_;  // of a text message that arrives in pieces

@@ -18,6 +18,9 @@ namespace proapi::ws {
 // The source of a client's masking keys, the first octet in the highest bits (RFC 6455 section 5.3: unpredictable).
 using MaskingKeySource = std::uint32_t (*)();
 
+// Whether a message passes through the encoder of the negotiated extension, if there is one.
+enum class Encoding : std::uint8_t { negotiated, none };
+
 class Sender {
 public:
     // A client must pass a source of keys; a server never uses it.
@@ -29,8 +32,8 @@ public:
 
     // Each appends one frame to output(), or nothing once a Close has been sent. If it throws std::bad_alloc, it has
     // sent nothing.
-    void send_message(Opcode opcode, base::Bytes payload) {
-        if (encoder_) [[unlikely]]
+    void send_message(Opcode opcode, base::Bytes payload, Encoding encoding = Encoding::negotiated) {
+        if (encoder_ && encoding == Encoding::negotiated) [[unlikely]]
             return send_encoded(opcode, payload);
         send_frame(opcode, payload, 0);
     }
@@ -42,8 +45,8 @@ public:
     // an empty Close. A second call does nothing.
     void send_close(std::uint16_t code, base::Bytes reason);
 
-    // Writes the head of a message's frame, for a server without an encoder that sends head and payload itself. Returns
-    // the number of octets written, or 0 if a Close has been sent and nothing may follow.
+    // Writes the head of a frame for a message that no encoder sees, for a server that sends head and payload itself.
+    // Returns the number of octets written, or 0 if a Close has been sent and nothing may follow.
     [[nodiscard]] std::size_t write_message_head(Opcode opcode, std::size_t payload_bytes,
                                                  std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept;
 

@@ -76,14 +76,14 @@ ws::Decoded RunLengthDecoder::finish(base::MutableBytes room) {
 
 std::optional<ws::EncodedMessage> RunLengthEncoder::encode(ws::Opcode, base::Bytes message) {
     if (message.size() < shortest_message_) return std::nullopt;
-    ws::EncodedMessage encoded{{}, ws::rsv1};
+    payload_.clear();
     for (std::size_t begin = 0, end = 0; begin < message.size(); begin = end) {
         while (end < message.size() && end - begin < longest_ && message[end] == message[begin]) ++end;
         const std::size_t length = end - begin;
-        encoded.payload.insert(encoded.payload.end(), {static_cast<std::uint8_t>(length >> 8),
-                                                       static_cast<std::uint8_t>(length & 0xFF), message[begin]});
+        payload_.insert(payload_.end(), {static_cast<std::uint8_t>(length >> 8),
+                                         static_cast<std::uint8_t>(length & 0xFF), message[begin]});
     }
-    return encoded;
+    return ws::EncodedMessage{payload_, ws::rsv1};
 }
 
 std::optional<ws::Extension::Agreement> RunLengthExtension::accept(

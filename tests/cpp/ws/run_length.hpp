@@ -34,6 +34,7 @@ public:
 
 private:
     std::size_t longest_, shortest_message_;
+    std::vector<std::uint8_t> payload_;
 };
 
 class RunLengthExtension final : public ws::Extension {

@@ -1,0 +1,21 @@
+// Decodes the payloads of permessage-deflate (RFC 7692 section 7.2.2).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "ws/compression_memory.hpp"
+#include "ws/deflate_parameters.hpp"
+#include "ws/extension.hpp"
+
+namespace proapi::ws {
+
+// `peer` is the peer's compressor. With a takeover the decoder keeps the peer's window from its first message on, about
+// 2^window_bits octets and 7 KiB. Without, it holds memory only while a message is being decoded, and messages share
+// the memory of their thread. `memory` is kept as long as the decoder.
+[[nodiscard]] std::unique_ptr<MessageDecoder> make_inflater(const DeflateContext& peer, MemoryReservation memory = {});
+
+// The memory that such a decoder keeps, in octets.
+[[nodiscard]] std::size_t inflater_memory(const DeflateContext& peer) noexcept;
+
+}  // namespace proapi::ws
