@@ -35,10 +35,14 @@ class Kind:
 
     cpp: str
     python: str
-    write_default: Callable[[Number], str]
-    write_bound: Callable[[Number], str]
+    write_default: Callable[[Any], str]
+    write_bound: Callable[[Number], str] | None = None  # None: the values are not numbers
     beyond: str = "Beyond it"
-    section: str = ""  # the section of docs/reference.md that describes a list
+    # If the values are not numbers:
+    default: Any = None
+    values: str = ""  # in the documentation
+    section: str = ""  # of docs/reference.md, which describes them
+    cpp_default: str = ""
 
 
 def write_count(value: Number) -> str:
@@ -65,8 +69,20 @@ def write_time_bound(value: Number) -> str:
     return "0" if value == 0 else "a day" if value == 86400 else write_seconds(value)
 
 
-def write_none(_: Number) -> str:
+def write_none(_: Any) -> str:
     return "none"
+
+
+def list_kind(section: str) -> Kind:
+    return Kind(
+        "std::vector<std::string>",
+        "str | Iterable[str]",
+        write_none,
+        beyond="Others",
+        default=[],
+        values='list, or `"*"`',
+        section=section,
+    )
 
 
 KINDS = {
@@ -76,11 +92,17 @@ KINDS = {
         "std::uint64_t", "int", lambda value: f"{value:,} a second", write_count, beyond="Below it"
     ),
     "seconds": Kind("std::chrono::milliseconds", "Seconds", write_seconds, write_time_bound),
-    "origins": Kind(
-        "std::vector<std::string>", "str | Iterable[str]", write_none, write_none, beyond="Others", section="origins"
-    ),
-    "hosts": Kind(
-        "std::vector<std::string>", "str | Iterable[str]", write_none, write_none, beyond="Others", section="hosts"
+    "origins": list_kind("origins"),
+    "hosts": list_kind("hosts"),
+    "compression": Kind(
+        "Compression",
+        'Literal["shared", "dedicated"] | None',
+        write_none,
+        beyond="Otherwise",
+        default="none",
+        values='none, `"shared"` or `"dedicated"`',
+        section="compression",
+        cpp_default="Compression::none",
     ),
 }
 
@@ -92,7 +114,7 @@ class Setting:
     name: str
     scope: str  # "route": a route may have its own value; or "server"
     kind: str
-    default: Any  # a number, or [] for a list
+    default: Any  # a number, [] for a list, or the kind's default
     description: str
     beyond: str  # what happens; contains close_code or status if there is one
     minimum: Number = 0
@@ -103,8 +125,8 @@ class Setting:
     aliases: Sequence[str] = ()  # older names, which are still accepted
 
     @property
-    def is_list(self) -> bool:
-        return bool(KINDS[self.kind].section)
+    def is_number(self) -> bool:
+        return KINDS[self.kind].write_bound is not None
 
     @property
     def default_text(self) -> str:
@@ -113,14 +135,15 @@ class Setting:
 
     @property
     def range_text(self) -> str:
-        if self.is_list:
-            return 'list, or `"*"`'
-        return " to ".join(KINDS[self.kind].write_bound(bound) for bound in (self.minimum, self.maximum))
+        write_bound = KINDS[self.kind].write_bound
+        if write_bound is None:
+            return KINDS[self.kind].values
+        return " to ".join(write_bound(bound) for bound in (self.minimum, self.maximum))
 
     @property
     def comment(self) -> tuple[str, str]:
         """The comment in C++ and Python: two lines, not wrapped, in ASCII."""
-        bounds = "" if self.is_list else f" Range {self.range_text}."
+        bounds = f" Range {self.range_text}." if self.is_number else ""
         numbers = f"Default {self.default_text}.{bounds}"
         for sign, ascii_text in (("²⁰", "^20"), ("³⁰", "^30"), ("·", " * ")):
             numbers = numbers.replace(sign, ascii_text)
@@ -167,8 +190,8 @@ def check_row(row: dict[str, Any]) -> str:
         return f"expected keys of {sorted(KEYS)}, got {sorted(unknown)}"
     if row.get("kind") not in KINDS:
         return f"kind: expected one of {', '.join(KINDS)}; got {row.get('kind')!r}"
-    is_list = bool(KINDS[row["kind"]].section)
-    required = REQUIRED | (set() if is_list else {"minimum", "maximum"})
+    is_number = KINDS[row["kind"]].write_bound is not None
+    required = REQUIRED | ({"minimum", "maximum"} if is_number else set())
     if missing := required - row.keys():
         return f"expected a value for each of {sorted(required)}, but {sorted(missing)} is missing"
     for name in list_names(row):
@@ -176,7 +199,7 @@ def check_row(row: dict[str, Any]) -> str:
             return "name: expected snake_case"
     if row["scope"] not in ("route", "server"):
         return f"scope: expected route or server, got {row['scope']!r}"
-    return check_texts(row) or (check_list(row) if is_list else check_numbers(row))
+    return check_texts(row) or (check_numbers(row) if is_number else check_other(row))
 
 
 def check_texts(row: dict[str, Any]) -> str:
@@ -188,10 +211,11 @@ def check_texts(row: dict[str, Any]) -> str:
     return ""
 
 
-def check_list(row: dict[str, Any]) -> str:
-    if row["default"] != []:
-        return f"default: expected [] for a list, got {row['default']}"
-    return "expected no range for a list" if {"minimum", "maximum"} & row.keys() else ""
+def check_other(row: dict[str, Any]) -> str:
+    kind = KINDS[row["kind"]]
+    if row["default"] != kind.default:
+        return f"default: expected {kind.default} for the kind {row['kind']}, got {row['default']}"
+    return f"expected no range for the kind {row['kind']}" if {"minimum", "maximum"} & row.keys() else ""
 
 
 def check_numbers(row: dict[str, Any]) -> str:
@@ -221,8 +245,8 @@ def cpp_number(value: Number) -> str:
 
 def cpp_member(setting: Setting) -> str:
     kind = KINDS[setting.kind]
-    if setting.is_list:
-        return f"{kind.cpp} {setting.name};"
+    if not setting.is_number:
+        return f"{kind.cpp} {setting.name}" + (f" = {kind.cpp_default};" if kind.cpp_default else ";")
     if setting.kind == "seconds":
         return f"{kind.cpp} {setting.name}{{{cpp_number(round(setting.default * 1000))}}};"
     return f"{kind.cpp} {setting.name} = {cpp_number(setting.default)};"
@@ -242,7 +266,7 @@ def cpp_struct(head: str, settings: Sequence[Setting]) -> Iterator[str]:
 def cpp_ranges(name: str, struct: str, settings: Sequence[Setting]) -> Iterator[str]:
     yield f"inline constexpr std::array {name}{{"
     for setting in settings:
-        if not setting.is_list:
+        if setting.is_number:
             bounds = f"{cpp_number(setting.minimum)}, {cpp_number(setting.maximum)}"
             yield f'    Limit{{"{setting.name}", &{struct}::{setting.name}, {bounds}}},'
     yield "};"
@@ -251,6 +275,7 @@ def cpp_ranges(name: str, struct: str, settings: Sequence[Setting]) -> Iterator[
 def write_defaults(settings: Sequence[Setting]) -> Iterator[str]:
     yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
     yield from ("#pragma once", "", "#include <chrono>", "#include <cstdint>", "#include <string>", "#include <vector>")
+    yield from ("", '#include "service/compression.hpp"')
     yield from ("", "namespace proapi::service {", "", "// The settings that a WebSocket route may set for itself.")
     yield from cpp_struct("struct WebSocketSettings", [each for each in settings if each.scope == "route"])
     yield from (
@@ -318,7 +343,7 @@ def write_reference(settings: Sequence[Setting]) -> Iterator[str]:
     yield from ("", "| setting | default | range | route | what it limits | beyond it |", "|---|---|---|---|---|---|")
     for each in settings:
         route = " yes " if each.scope == "route" else " "
-        beyond = f"[{each.beyond}](#{KINDS[each.kind].section})" if each.is_list else each.beyond
+        beyond = f"[{each.beyond}](#{KINDS[each.kind].section})" if KINDS[each.kind].section else each.beyond
         cells = f"`{each.name}` | {each.default_text} | {each.range_text} |{route}| {each.description} | {beyond}"
         yield f"| {cells} |"
     yield ""

@@ -39,6 +39,12 @@ namespace proapi {
 // Whether JSON is sent as a text or a binary message.
 enum class JsonMode : std::uint8_t { text, binary };
 
+struct SendOptions {
+    // false: the message is not compressed, whatever the route's `compression` is. For secrets: what compresses well
+    // reveals by its size what it repeats.
+    bool compress = true;
+};
+
 namespace detail {
 
 // An operation that was complete when the call returned. Awaiting it is allowed and never waits.
@@ -272,9 +278,10 @@ public:
     // buffer beyond max_buffered, which closes the connection with 1008. An awaited send returns whether the connection
     // took the message. They throw std::invalid_argument for text that is not UTF-8 and for JSON that can't be written
     // (see write_json), and WebSocketStateError before accept(). Any thread.
-    detail::SendOperation send_text(std::string_view text) const;
-    detail::SendOperation send_bytes(std::span<const std::byte> bytes) const;
-    detail::SendOperation send_json(const Json& value, JsonMode mode = JsonMode::text) const;
+    detail::SendOperation send_text(std::string_view text, const SendOptions& options = {}) const;
+    detail::SendOperation send_bytes(std::span<const std::byte> bytes, const SendOptions& options = {}) const;
+    detail::SendOperation send_json(const Json& value, JsonMode mode = JsonMode::text,
+                                    const SendOptions& options = {}) const;
 
     // Accessors of the request: valid before accept() and after the end. Any thread.
     [[nodiscard]] const std::string& path() const;  // decoded

@@ -366,13 +366,15 @@ class WebSocketConnection:
     def receive_json(self, type: type[_T]) -> Coroutine[Any, Any, _T]: ...
     @overload
     def receive_json(self, type: Any) -> Coroutine[Any, Any, Any]: ...
-    def send_text(self, data: str) -> _Begun[bool]:
+    def send_text(self, data: str, *, compress: bool = True) -> _Begun[bool]:
         """Sends one text message.
 
         Awaiting it waits while more than ``high_water`` octets are buffered, until ``low_water`` is reached.
 
         Args:
             data: A str.
+            compress: False to send the message uncompressed, whatever the route's ``compression`` is. For secrets: the
+                size of a compressed message reveals what it repeats.
 
         Returns:
             True; False if the connection had ended and the sender is not the task of the connection's own handler.
@@ -382,18 +384,20 @@ class WebSocketConnection:
             WebSocketStateError: accept() was not called yet.
             WebSocketDisconnect: The connection has ended, and the sender is the task of its own handler.
         """
-    def send_bytes(self, data: bytes | bytearray | memoryview) -> _Begun[bool]:
+    def send_bytes(self, data: bytes | bytearray | memoryview, *, compress: bool = True) -> _Begun[bool]:
         """Sends one binary message. Waits, returns and raises as send_text().
 
         Args:
             data: bytes, a bytearray or a memoryview.
+            compress: As for send_text().
         """
-    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text") -> _Begun[bool]:
+    def send_json(self, data: Any, mode: Literal["text", "binary"] = "text", *, compress: bool = True) -> _Begun[bool]:
         """Sends a value as one message of compact UTF-8 JSON. Waits and returns as send_text().
 
         Args:
             data: What msgspec encodes, such as dataclasses and msgspec structures.
             mode: Whether to send a 'text' or a 'binary' message.
+            compress: As for send_text().
 
         Raises:
             ValueError: NaN, Infinity, a circular value or another mode.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 Seconds = float | timedelta
 
@@ -55,6 +55,14 @@ class RouteSettings(TypedDict, total=False):
     ping_timeout: Seconds
     """How long after a ping a peer may neither send anything nor take anything that was sent to it.
     Default 20 s. Range 10 ms to a day. Beyond it: connection lost, 1006, "ping timeout"."""
+
+    compression: Literal["shared", "dedicated"] | None
+    """How messages are compressed (permessage-deflate) for clients that support it.
+    Default none. Otherwise: other clients get them as they are."""
+
+    compression_threshold: int
+    """Size from which a message is compressed, if `compression` says so.
+    Default 1 KiB. Range 0 to 1 GiB. Beyond it: compressed."""
 
     allowed_origins: str | Iterable[str]
     """Origins of web pages that may open a WebSocket, in addition to the server's own.
@@ -127,6 +135,10 @@ class Settings(RouteSettings, total=False):
     """Connections that the kernel holds until they are accepted.
     Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides."""
 
+    compression_memory: int
+    """Memory that the connections with `compression="dedicated"` use together to compress and decompress.
+    Default 64 MiB. Range 0 to 1,024 GiB. Beyond it: new connections compress as with "shared"."""
+
     allowed_hosts: str | Iterable[str]
     """Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
     Default none. Others: 421."""
@@ -154,7 +166,8 @@ def setting_text(name: str, value: object) -> str:
 
     Args:
         name: The setting's name.
-        value: A number, a timedelta, or for a list of origins or hosts a str or an iterable of str.
+        value: A number, a timedelta, for a list of origins or hosts a str or an iterable of str, or for ``compression``
+            None or a str.
 
     Raises:
         ValueError: The value is not a list although the setting needs one, or an item can't be one.
@@ -163,6 +176,8 @@ def setting_text(name: str, value: object) -> str:
         return ",".join(_list_items(name, kind, value))
     if isinstance(value, timedelta):
         return repr(value.total_seconds())
+    if name == "compression" and value is None:
+        return "none"
     return str(value)
 
 

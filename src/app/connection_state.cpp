@@ -76,7 +76,7 @@ void ConnectionState::accept(std::optional<std::string_view> subprotocol, const 
     accepted_.store(true, std::memory_order_release);
 }
 
-SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes payload) {
+SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) {
     if (kind == service::MessageKind::text && !base::is_valid_utf8(payload))
         throw std::invalid_argument("send_text(): expected UTF-8, got other octets; send_bytes() takes any");
     if (!is_on_own_thread()) {
@@ -85,10 +85,10 @@ SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes paylo
             return SendOperation(new SendOperation::Unfinished(ConnectionRef(this), sender && sender->count_dropped()));
         }
         if (!accepted_.load(std::memory_order_acquire)) throw WebSocketStateError("send: call accept() first");
-        return SendOperation(
-            new SendOperation::Unfinished(ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload)));
+        return SendOperation(new SendOperation::Unfinished(
+            ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload, encoding)));
     }
-    const auto sent = websocket_->send(kind, payload);
+    const auto sent = websocket_->send(kind, payload, encoding);
     if (!sent) [[unlikely]]
         raise(sent.error());
     if (*sent == service::SendOutcome::sent) [[likely]]

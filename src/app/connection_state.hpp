@@ -45,7 +45,7 @@ public:
     [[nodiscard]] std::unordered_map<std::string, std::any>& state(const char* call);
 
     void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
-    [[nodiscard]] SendOperation send(service::MessageKind kind, base::Bytes payload);
+    [[nodiscard]] SendOperation send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding);
     // Octets that other threads have sent and that have not reached the connection's thread. They count as buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return max_buffered_; }

@@ -11,20 +11,24 @@ namespace {
 
 }  // namespace
 
-RemoteSend::RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload)
-    : target_(std::move(target)), origin_(current_worker()), kind_(kind), data_(base::as_text(payload)) {}
+RemoteSend::RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload, ws::Encoding encoding)
+    : target_(std::move(target)),
+      origin_(current_worker()),
+      kind_(kind),
+      encoding_(encoding),
+      data_(base::as_text(payload)) {}
 
 std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, service::MessageKind kind,
-                                              base::Bytes payload) {
+                                              base::Bytes payload, ws::Encoding encoding) {
     // Bounded like the outgoing buffer: a single message may always exceed the limit.
     std::atomic<std::size_t>& on_its_way = target->remote_bytes();
     if (on_its_way.load(std::memory_order_relaxed) > target->max_buffered()) {
         target->overflow();
-        auto dropped = std::make_shared<RemoteSend>(target, kind, base::Bytes());
+        auto dropped = std::make_shared<RemoteSend>(target, kind, base::Bytes(), encoding);
         dropped->done_ = true;
         return dropped;
     }
-    auto operation = std::make_shared<RemoteSend>(target, kind, payload);
+    auto operation = std::make_shared<RemoteSend>(target, kind, payload, encoding);
     on_its_way.fetch_add(payload.size(), std::memory_order_relaxed);
     const bool posted = target->worker().post([operation] { operation->send(); });
     if (!posted) {  // that thread has ended, and the connection with it
@@ -35,7 +39,7 @@ std::shared_ptr<RemoteSend> RemoteSend::start(const ConnectionRef& target, servi
 }
 
 void RemoteSend::send() {
-    const auto sent = target_->websocket().send(kind_, base::as_bytes(data_));
+    const auto sent = target_->websocket().send(kind_, base::as_bytes(data_), encoding_);
     target_->note_buffered();
     target_->remote_bytes().fetch_sub(data_.size(), std::memory_order_release);
     data_ = {};

@@ -13,8 +13,8 @@ class RemoteSend final : public std::enable_shared_from_this<RemoteSend>, privat
 public:
     // Copies `payload`. Called on any thread but the connection's.
     [[nodiscard]] static std::shared_ptr<RemoteSend> start(const ConnectionRef& target, service::MessageKind kind,
-                                                           base::Bytes payload);
-    RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload);
+                                                           base::Bytes payload, ws::Encoding encoding);
+    RemoteSend(ConnectionRef target, service::MessageKind kind, base::Bytes payload, ws::Encoding encoding);
 
     // On the thread that started the send.
     [[nodiscard]] bool is_done() const noexcept { return done_; }
@@ -29,6 +29,7 @@ private:
     const ConnectionRef target_;
     const std::shared_ptr<Worker> origin_;  // null: the sending thread has no worker, so no task waits
     const service::MessageKind kind_;
+    const ws::Encoding encoding_;
     std::string data_;
     std::shared_ptr<RemoteSend> self_;  // keeps this object alive until the buffer has drained
     // Used on the starting thread only.

@@ -14,6 +14,10 @@ namespace {
     return fields;
 }
 
+[[nodiscard]] ws::Encoding get_encoding(const SendOptions& options) noexcept {
+    return options.compress ? ws::Encoding::negotiated : ws::Encoding::none;
+}
+
 }  // namespace
 
 namespace detail {
@@ -218,20 +222,23 @@ detail::CloseOperation WebSocketConnection::close(int code, std::string_view rea
     return detail::CloseOperation(ref("close()")->close(code, reason) ? state_ : detail::ConnectionRef());
 }
 
-detail::SendOperation WebSocketConnection::send_text(std::string_view text) const {
-    return ref("send_text()")->send(service::MessageKind::text, base::as_bytes(text));
+detail::SendOperation WebSocketConnection::send_text(std::string_view text, const SendOptions& options) const {
+    return ref("send_text()")->send(service::MessageKind::text, base::as_bytes(text), get_encoding(options));
 }
 
-detail::SendOperation WebSocketConnection::send_bytes(std::span<const std::byte> bytes) const {
+detail::SendOperation WebSocketConnection::send_bytes(std::span<const std::byte> bytes,
+                                                      const SendOptions& options) const {
     return ref("send_bytes()")
-        ->send(service::MessageKind::binary, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+        ->send(service::MessageKind::binary, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+               get_encoding(options));
 }
 
-detail::SendOperation WebSocketConnection::send_json(const Json& value, JsonMode mode) const {
+detail::SendOperation WebSocketConnection::send_json(const Json& value, JsonMode mode,
+                                                     const SendOptions& options) const {
     detail::ConnectionState& state = *ref("send_json()");
     const std::string text = write_json(value);
     return state.send(mode == JsonMode::text ? service::MessageKind::text : service::MessageKind::binary,
-                      base::as_bytes(text));
+                      base::as_bytes(text), get_encoding(options));
 }
 
 const std::string& WebSocketConnection::path() const {

@@ -234,7 +234,8 @@ private:
 
     // ---- sending ----
 
-    void send(service::MessageKind kind, base::Bytes payload) override {
+    // The server decides what is compressed.
+    void send(service::MessageKind kind, base::Bytes payload, ws::Encoding) override {
         if (end_) return;  // the handler is about to be told of the end
         const std::string_view data = base::as_text(payload);
         const bool is_text = kind == service::MessageKind::text;
@@ -251,7 +252,7 @@ private:
 
     // The server makes the frames, so each connection passes it the message again.
     void send_shared(const service::SharedMessage& message) override {
-        send(message.view().kind, message.view().payload);
+        send(message.view().kind, message.view().payload, ws::Encoding::none);
     }
 
     [[nodiscard]] bool is_share_used_up(std::size_t bytes) noexcept {

@@ -51,9 +51,9 @@ PyObject* drop_send(PyObject* self) {
 
 // The end of a connection is raised only in the task of its own handler; sends of other tasks are dropped. The task is
 // looked up here, not when the send is awaited: asyncio.wait_for() of Python 3.11 awaits in another task.
-PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload) {
+PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) {
     service::WebSocket& websocket = get_websocket(self);
-    const auto sent = websocket.send(kind, payload);
+    const auto sent = websocket.send(kind, payload, encoding);
     if (!sent) [[unlikely]]
         return raise_error(find_module_state(self), sent.error(), &websocket);
     if (*sent == service::SendOutcome::sent) [[likely]] {
@@ -70,22 +70,47 @@ PyObject* send_or_throw(PyObject* self, service::MessageKind kind, base::Bytes p
 // Does not throw: its callers have references and buffers to release.
 constexpr auto send = guarded<send_or_throw>;
 
-// Returns the one argument, positional or as `data`, borrowed; null with an exception set.
-PyObject* only_argument(PyObject* const* arguments, Py_ssize_t count, PyObject* keywords, const char* name) {
+struct SendArguments {
+    PyObject* data = nullptr;  // borrowed
+    ws::Encoding encoding = ws::Encoding::negotiated;
+};
+
+// Returns whether `value` is true; -1 with an exception set.
+int read_compress(PyObject* value, SendArguments& out) {
+    const int is_true = PyObject_IsTrue(value);
+    if (is_true == 0) out.encoding = ws::Encoding::none;
+    return is_true;
+}
+
+// Reads `data`, positional or by name, and `compress`, by name. Returns false with an exception set.
+bool read_send_arguments(PyObject* const* arguments, Py_ssize_t count, PyObject* keywords, const char* name,
+                         SendArguments& out) {
+    if (count == 1) out.data = arguments[0];
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
-    if (count + named == 1 &&
-        (named == 0 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), "data") == 0))
-        return arguments[0];
-    PyErr_Format(PyExc_TypeError, "%s: expected one argument, data, got %zd", name, count + named);
-    return nullptr;
+    bool is_good = count <= 1;
+    for (Py_ssize_t i = 0; is_good && i < named; ++i) {
+        PyObject* const key = PyTuple_GET_ITEM(keywords, i);
+        PyObject* const value = arguments[count + i];
+        if (PyUnicode_CompareWithASCIIString(key, "compress") == 0) {
+            if (read_compress(value, out) < 0) return false;
+        } else if (PyUnicode_CompareWithASCIIString(key, "data") == 0 && !out.data) {
+            out.data = value;
+        } else {
+            is_good = false;
+        }
+    }
+    if (is_good && out.data) return true;
+    PyErr_Format(PyExc_TypeError, "%s: expected one argument, data, besides compress=; got %zd", name, count + named);
+    return false;
 }
 
 // Returns null with an exception set; a BufferError if the octets are not contiguous.
-PyObject* send_buffer(PyObject* self, PyObject* data) {
+PyObject* send_buffer(PyObject* self, PyObject* data, ws::Encoding encoding) {
     Py_buffer buffer;
     if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) return nullptr;
-    PyObject* result = send(self, service::MessageKind::binary,
-                            {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+    PyObject* result =
+        send(self, service::MessageKind::binary,
+             {static_cast<const std::uint8_t*>(buffer.buf), static_cast<std::size_t>(buffer.len)}, encoding);
     PyBuffer_Release(&buffer);
     return result;
 }
@@ -98,36 +123,38 @@ std::shared_ptr<int> count_of_dropped_sends() {
 }
 
 PyObject* connection_send_text(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
-    PyObject* data = only_argument(arguments, count, keywords, "send_text");
-    if (!data) return nullptr;
+    SendArguments given;
+    if (!read_send_arguments(arguments, count, keywords, "send_text", given)) return nullptr;
     std::string_view text;
-    if (!read_str(data, "send_text", text)) return nullptr;
-    return send(self, service::MessageKind::text, base::as_bytes(text));
+    if (!read_str(given.data, "send_text", text)) return nullptr;
+    return send(self, service::MessageKind::text, base::as_bytes(text), given.encoding);
 }
 
 PyObject* connection_send_bytes(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
-    PyObject* data = only_argument(arguments, count, keywords, "send_bytes");
-    if (!data) return nullptr;
-    if (!PyObject_CheckBuffer(data)) {
+    SendArguments given;
+    if (!read_send_arguments(arguments, count, keywords, "send_bytes", given)) return nullptr;
+    if (!PyObject_CheckBuffer(given.data)) {
         PyErr_Format(PyExc_TypeError, "send_bytes: expected bytes, bytearray or memoryview, got %.200s",
-                     Py_TYPE(data)->tp_name);
+                     Py_TYPE(given.data)->tp_name);
         return nullptr;
     }
-    PyObject* result = send_buffer(self, data);
+    PyObject* result = send_buffer(self, given.data, given.encoding);
     if (result || !PyErr_ExceptionMatches(PyExc_BufferError)) return result;
     PyErr_Clear();
-    PyObject* gathered = PyBytes_FromObject(data);  // for example, a memoryview of every second octet
+    PyObject* gathered = PyBytes_FromObject(given.data);  // for example, a memoryview of every second octet
     if (!gathered) return nullptr;
-    result = send_buffer(self, gathered);
+    result = send_buffer(self, gathered, given.encoding);
     Py_DECREF(gathered);
     return result;
 }
 
 PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* keywords) {
-    static const char* const names[] = {"data", "mode", nullptr};
+    static const char* const names[] = {"data", "mode", "compress", nullptr};
     PyObject* data = nullptr;
     const char* mode = "text";
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|s:send_json", const_cast<char**>(names), &data, &mode))
+    int compress = 1;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|s$p:send_json", const_cast<char**>(names), &data, &mode,
+                                     &compress))
         return nullptr;
     const std::string_view wanted(mode);
     if (wanted != "text" && wanted != "binary") {
@@ -141,7 +168,8 @@ PyObject* connection_send_json(PyObject* self, PyObject* arguments, PyObject* ke
     Py_ssize_t size = 0;
     if (PyBytes_AsStringAndSize(encoded, &octets, &size) == 0)
         result = send(self, wanted == "text" ? service::MessageKind::text : service::MessageKind::binary,
-                      base::as_bytes({octets, static_cast<std::size_t>(size)}));
+                      base::as_bytes({octets, static_cast<std::size_t>(size)}),
+                      compress ? ws::Encoding::negotiated : ws::Encoding::none);
     Py_DECREF(encoded);
     return result;
 }

@@ -135,7 +135,7 @@ Raises:
 
 // ---- sending ----------------------------------------------------------------------------------------------------
 
-inline constexpr const char* send_text = R"(send_text($self, data)
+inline constexpr const char* send_text = R"(send_text($self, data, *, compress=True)
 --
 
 Sends one text message.
@@ -144,6 +144,8 @@ Awaiting it waits while more than ``high_water`` octets are buffered, until ``lo
 
 Args:
     data: A str.
+    compress: False to send the message uncompressed, whatever the route's ``compression`` is. For secrets: the
+        size of a compressed message reveals what it repeats.
 
 Returns:
     True; False if the connection had ended and the sender is not the task of the connection's own handler.
@@ -152,14 +154,15 @@ Raises:
     TypeError: ``data`` is of another type; nothing is sent.
     WebSocketStateError: accept() was not called yet.
     WebSocketDisconnect: The connection has ended, and the sender is the task of its own handler.)";
-inline constexpr const char* send_bytes = R"(send_bytes($self, data)
+inline constexpr const char* send_bytes = R"(send_bytes($self, data, *, compress=True)
 --
 
 Sends one binary message. Waits, returns and raises as send_text().
 
 Args:
-    data: bytes, a bytearray or a memoryview.)";
-inline constexpr const char* send_json = R"(send_json($self, data, mode='text')
+    data: bytes, a bytearray or a memoryview.
+    compress: As for send_text().)";
+inline constexpr const char* send_json = R"(send_json($self, data, mode='text', *, compress=True)
 --
 
 Sends a value as one message of compact UTF-8 JSON. Waits and returns as send_text().
@@ -167,6 +170,7 @@ Sends a value as one message of compact UTF-8 JSON. Waits and returns as send_te
 Args:
     data: What msgspec encodes, such as dataclasses and msgspec structures.
     mode: Whether to send a 'text' or a 'binary' message.
+    compress: As for send_text().
 
 Raises:
     ValueError: NaN, Infinity, a circular value or another mode.

@@ -33,7 +33,8 @@ std::vector<std::pair<std::string, double>> effective_settings(const service::Se
 SharedLimit::SharedLimit(const service::Settings& settings, std::size_t reactors)
     : max_connections_(effective_max_connections(settings, reactors)),
       // If max_connections exceeds the descriptor limit, trust the setting.
-      max_descriptors_(std::max(max_connections_, effective_max_connections(service::Settings{}, reactors))) {}
+      max_descriptors_(std::max(max_connections_, effective_max_connections(service::Settings{}, reactors))),
+      compression_memory_(settings.compression_memory) {}
 
 bool SharedLimit::take_connection() noexcept {
     const std::uint64_t others = connections_.fetch_add(1, std::memory_order_relaxed);

@@ -1,4 +1,5 @@
-// How many connections and files may be open at once.
+// What the servers of one process share: how many connections and files may be open at once, and the memory for
+// compression.
 #pragma once
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "service/settings.hpp"
+#include "ws/compression_memory.hpp"
 
 namespace proapi::server {
 
@@ -16,7 +18,7 @@ namespace proapi::server {
 // Returns service::list_settings() with that value of max_connections.
 [[nodiscard]] std::vector<std::pair<std::string, double>> effective_settings(const service::Settings& settings);
 
-// The descriptors that the servers of one process share. A file that is being sent uses one, like a connection.
+// Descriptors: a file that is being sent uses one, like a connection.
 class SharedLimit {
 public:
     explicit SharedLimit(const service::Settings& settings, std::size_t reactors = 1);
@@ -29,9 +31,13 @@ public:
     // "1000 connections (max_connections is 1000) and 24 files are open"
     [[nodiscard]] std::string describe() const;
 
+    // Of connections with compression=dedicated.
+    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
+
 private:
     std::uint64_t max_connections_, max_descriptors_;
     std::atomic<std::uint64_t> connections_ = 0, files_ = 0;
+    ws::CompressionMemory compression_memory_;
 };
 
 }  // namespace proapi::server

@@ -6,6 +6,7 @@
 #include "http/response.hpp"
 #include "server/server.hpp"
 #include "ws/handshake.hpp"
+#include "ws/permessage_deflate.hpp"
 
 namespace proapi::server {
 
@@ -19,6 +20,13 @@ namespace {
 // How many events of one peer a turn handles, so that a peer that fills a read with tiny messages does not delay the
 // others.
 constexpr int events_a_turn = 64;
+
+// How much a turn decompresses for one peer; a few octets may stand for a thousand times as many.
+constexpr std::size_t decoded_octets_a_turn = 256 * 1024;
+
+// Windows of 4 KiB: with larger ones a connection takes much more memory, and most messages hardly become shorter.
+constexpr ws::DeflateContext dedicated_context{.takeover = true, .window_bits = 12};
+constexpr ws::DeflateContext shared_context{.takeover = false};
 
 // From this size on, copying a message costs more than a system call of its own.
 constexpr std::size_t large_message_bytes = 16 * 1024;
@@ -51,12 +59,28 @@ void WebSocketSession::on_start(base::MutableBytes leftover) {
 }
 
 void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
-    machine_.output().append(ws::write_accept_response(ws::find_key(websocket_->request().head), subprotocol, headers));
+    const std::string extensions = negotiate_compression();
+    machine_.output().append(
+        ws::write_accept_response(ws::find_key(websocket_->request().head), subprotocol, headers, extensions));
     phase_ = Phase::open;
     last_heard_ms_ = now_ms();
     connection_.server().reactor().start_timer(timer_, std::min(settings_.ping_interval, settings_.message_timeout));
     paused_ = true;
     resume_reading();
+}
+
+// Returns the answer to the client's offers; empty: none is accepted.
+std::string WebSocketSession::negotiate_compression() {
+    if (settings_.compression == service::Compression::none) return {};
+    const bool is_dedicated = settings_.compression == service::Compression::dedicated;
+    const ws::PermessageDeflate extension({.context = is_dedicated ? dedicated_context : shared_context,
+                                           .threshold_bytes = settings_.compression_threshold,
+                                           .memory = &connection_.server().limit()->compression_memory()});
+    auto agreement = ws::accept_extension(websocket_->request().head, extension);
+    if (!agreement) return {};
+    std::string answer = std::move(agreement->answer);
+    machine_.use_extension(std::move(*agreement));
+    return answer;
 }
 
 void WebSocketSession::reject(int status, std::string_view body, const http::Headers& headers) {
@@ -70,10 +94,11 @@ void WebSocketSession::reject(int status, std::string_view body, const http::Hea
     schedule_notify();
 }
 
-void WebSocketSession::send(service::MessageKind kind, base::Bytes payload) {
+void WebSocketSession::send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) {
     const ws::Opcode opcode = kind == service::MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
-    if (payload.size() >= large_message_bytes && !machine_.has_encoder()) return send_large(opcode, payload);
-    machine_.send_message(opcode, payload);
+    const bool is_encoded = encoding == ws::Encoding::negotiated && machine_.has_encoder();
+    if (payload.size() >= large_message_bytes && !is_encoded) return send_large(opcode, payload);
+    machine_.send_message(opcode, payload, encoding);
     connection_.flush_soon();
 }
 
@@ -137,9 +162,11 @@ void WebSocketSession::on_read(base::MutableBytes bytes) {
 }
 
 void WebSocketSession::take_events() {
+    machine_.limit_decoding(decoded_octets_a_turn);
+    bool is_share_used = false;
     for (int taken = 0; phase_ == Phase::open || phase_ == Phase::closing; ++taken) {
         const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
-        if (is_full || taken == events_a_turn) {
+        if (is_full || is_share_used || taken == events_a_turn) {
             paused_ = true;
             if (is_full) message_began_ms_ = 0;  // while nothing is read, message_timeout does not run
             connection_.stop_reading();
@@ -147,7 +174,8 @@ void WebSocketSession::take_events() {
             return;
         }
         const ws::Event event = machine_.next_event();
-        if (event.kind == ws::EventKind::need_data) break;
+        is_share_used = event.kind == ws::EventKind::need_data && machine_.has_input();
+        if (event.kind == ws::EventKind::need_data && !is_share_used) break;
         handle(event);
     }
     if (machine_.message_in_progress()) {

@@ -34,7 +34,7 @@ private:
     // WebSocketTransport
     void accept(std::string_view subprotocol, const http::Headers& headers) override;
     void reject(int status, std::string_view body, const http::Headers& headers) override;
-    void send(service::MessageKind kind, base::Bytes payload) override;
+    void send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) override;
     void send_shared(const service::SharedMessage& message) override;
     void close(std::uint16_t code, std::string_view reason) override;
     void log_fault(std::uint16_t code, std::string_view reason) override;
@@ -43,6 +43,7 @@ private:
     void schedule_notify() override;
     void watch_client() override { connection_.flush_soon(); }
 
+    [[nodiscard]] std::string negotiate_compression();
     template <class Work>
     void begin_end(Work&& work);
     void send_large(ws::Opcode opcode, base::Bytes payload);

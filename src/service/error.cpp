@@ -60,6 +60,7 @@ constexpr auto meanings = std::to_array<Row>({
      {ErrorKind::value,
       "{}: expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or '*.example.org'; "
       "got '{}'"}},
+    {ErrorCode::bad_compression, {ErrorKind::value, "{}: expected none, 'shared' or 'dedicated', got '{}'"}},
     {ErrorCode::low_water_above_high_water, {ErrorKind::value, "low_water ({}) must not be above high_water ({})"}},
     {ErrorCode::high_water_above_max_buffered,
      {ErrorKind::value, "high_water ({}) must not be above max_buffered ({})"}},

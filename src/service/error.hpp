@@ -54,6 +54,7 @@ enum class ErrorCode : std::uint8_t {
     not_a_whole_number_in_range,
     bad_origin,
     bad_host,
+    bad_compression,
     low_water_above_high_water,
     high_water_above_max_buffered,
     not_a_directory,

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "http/headers.hpp"
 #include "service/host_rule.hpp"
@@ -16,7 +17,8 @@ namespace proapi::service {
 
 namespace {
 
-constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts";
+constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts",
+                           compression_name = "compression";
 
 // Formats independently of the program's locale (LC_NUMERIC) and its decimal point. read_number() parses the same form.
 [[nodiscard]] std::string number_text(double value) {
@@ -81,6 +83,15 @@ Result<void> set_hosts(Settings& settings, std::string_view value) {
     return {};
 }
 
+Result<void> set_compression(WebSocketSettings& settings, std::string_view value) {
+    static constexpr std::array<std::pair<std::string_view, Compression>, 3> modes{
+        {{"none", Compression::none}, {"shared", Compression::shared}, {"dedicated", Compression::dedicated}}};
+    const auto mode = std::ranges::find(modes, value, &std::pair<std::string_view, Compression>::first);
+    if (mode == modes.end()) return make_error(ErrorCode::bad_compression, {compression_name, value});
+    settings.compression = mode->second;
+    return {};
+}
+
 [[nodiscard]] double as_number(std::uint64_t count) noexcept {
     return static_cast<double>(count);
 }
@@ -126,6 +137,7 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
     for (const SettingAlias& each : setting_aliases) look_at(each.alias);
     look_at(origins_name);
     look_at(hosts_name);
+    look_at(compression_name);
     return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
 }
 
@@ -133,6 +145,7 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
 
 Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
     if (name == origins_name) return set_origins(settings, value);
+    if (name == compression_name) return set_compression(settings, value);
     if (auto set = set_in(route_limits, settings, name, value)) return *std::move(set);
     const bool is_server_wide = name == hosts_name || std::ranges::find(server_limits, name_in_table(name),
                                                                         &Limit<Settings>::name) != server_limits.end();

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "service/compression.hpp"
+
 namespace proapi::service {
 
 // The settings that a WebSocket route may set for itself.
@@ -53,6 +55,14 @@ struct WebSocketSettings {
     // How long after a ping a peer may neither send anything nor take anything that was sent to it.
     // Default 20 s. Range 10 ms to a day. Beyond it: connection lost, 1006, "ping timeout".
     std::chrono::milliseconds ping_timeout{20'000};
+
+    // How messages are compressed (permessage-deflate) for clients that support it.
+    // Default none. Otherwise: other clients get them as they are.
+    Compression compression = Compression::none;
+
+    // Size from which a message is compressed, if `compression` says so.
+    // Default 1 KiB. Range 0 to 1 GiB. Beyond it: compressed.
+    std::uint64_t compression_threshold = 1024;
 
     // Origins of web pages that may open a WebSocket, in addition to the server's own.
     // Default none. Others: 403.
@@ -120,6 +130,10 @@ struct Settings : WebSocketSettings {
     // Connections that the kernel holds until they are accepted.
     // Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides.
     std::uint64_t backlog = 1024;
+
+    // Memory that the connections with `compression="dedicated"` use together to compress and decompress.
+    // Default 64 MiB. Range 0 to 1,024 GiB. Beyond it: new connections compress as with "shared".
+    std::uint64_t compression_memory = 67'108'864;
 
     // Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
     // Default none. Others: 421.

@@ -20,6 +20,7 @@ inline constexpr std::array route_limits{
     Limit{"max_buffered", &WebSocketSettings::max_buffered, 1, 4'294'967'296},
     Limit{"ping_interval", &WebSocketSettings::ping_interval, 0.01, 86'400},
     Limit{"ping_timeout", &WebSocketSettings::ping_timeout, 0.01, 86'400},
+    Limit{"compression_threshold", &WebSocketSettings::compression_threshold, 0, 1'073'741'824},
 };
 
 inline constexpr std::array server_limits{
@@ -37,6 +38,7 @@ inline constexpr std::array server_limits{
     Limit{"shutdown_timeout", &Settings::shutdown_timeout, 0, 86'400},
     Limit{"max_connections", &Settings::max_connections, 0, 10'485'760},
     Limit{"backlog", &Settings::backlog, 1, 65'535},
+    Limit{"compression_memory", &Settings::compression_memory, 0, 1'099'511'627'776},
 };
 
 // Older names, which are still accepted, and the settings that they stand for.

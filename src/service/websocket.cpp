@@ -154,8 +154,8 @@ Result<SendOutcome> WebSocket::send_by(Write&& write, std::size_t bytes) {
     return transport_->buffered_amount() > settings_->high_water ? SendOutcome::full : SendOutcome::sent;
 }
 
-Result<SendOutcome> WebSocket::send(MessageKind kind, base::Bytes payload) {
-    return send_by([&] { transport_->send(kind, payload); }, payload.size());
+Result<SendOutcome> WebSocket::send(MessageKind kind, base::Bytes payload, ws::Encoding encoding) {
+    return send_by([&] { transport_->send(kind, payload, encoding); }, payload.size());
 }
 
 Result<SendOutcome> WebSocket::send_shared(const SharedMessage& message) {

@@ -29,6 +29,7 @@
 #include "service/settings.hpp"
 #include "service/waiter.hpp"
 #include "ws/close_code.hpp"
+#include "ws/sender.hpp"
 
 namespace proapi::service {
 
@@ -46,7 +47,7 @@ class WebSocketTransport {
 public:
     virtual void accept(std::string_view subprotocol, const http::Headers& headers) = 0;
     virtual void reject(int status, std::string_view body, const http::Headers& headers) = 0;
-    virtual void send(MessageKind kind, base::Bytes payload) = 0;
+    virtual void send(MessageKind kind, base::Bytes payload, ws::Encoding encoding) = 0;
     virtual void send_shared(const SharedMessage& message) = 0;
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     // Logs that a fault of the peer has ended the connection.
@@ -83,7 +84,9 @@ public:
     // Whether close() may have these arguments. Any thread.
     [[nodiscard]] static Result<void> check_close(int code, std::string_view reason);
 
-    [[nodiscard]] Result<SendOutcome> send(MessageKind kind, base::Bytes payload);
+    // `encoding` none: the message is not compressed, whatever the connection has negotiated.
+    [[nodiscard]] Result<SendOutcome> send(MessageKind kind, base::Bytes payload,
+                                           ws::Encoding encoding = ws::Encoding::negotiated);
     // Sends a message that many connections send. Transports that write frames themselves share its octets.
     [[nodiscard]] Result<SendOutcome> send_shared(const SharedMessage& message);
     [[nodiscard]] bool is_above_low_water() const noexcept;

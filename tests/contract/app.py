@@ -286,13 +286,16 @@ def main() -> None:
     parser.add_argument("--limit", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--access-log", choices=["common", "json"])
     parser.add_argument("--tls", action="store_true")
-    parser.add_argument("--pmd", action="store_true")
+    parser.add_argument("--pmd", action="store_const", const="shared", dest="compression")
+    parser.add_argument("--pmd-dedicated", action="store_const", const="dedicated", dest="compression")
     parser.add_argument("--broker", metavar="URL")
     given = parser.parse_args()
-    for name in ("tls", "pmd", "broker"):
+    for name in ("tls", "broker"):
         if getattr(given, name):
             sys.exit(f"capp: --{name} is not there yet")
     limits = dict(limit.partition("=")[::2] for limit in given.limit)
+    if given.compression:
+        app.configure(compression=given.compression, compression_threshold=0)
     app.run(
         given.host,
         given.port,

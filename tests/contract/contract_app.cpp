@@ -404,8 +404,12 @@ proapi::RunOptions read_options(proapi::ProAPI& app, const std::vector<std::stri
     proapi::RunOptions options;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const std::string& option = arguments[i];
-        if (option == "--tls" || option == "--pmd" || option == "--broker")
-            throw std::invalid_argument(option + " is not there yet");
+        if (option == "--tls" || option == "--broker") throw std::invalid_argument(option + " is not there yet");
+        if (option == "--pmd" || option == "--pmd-dedicated") {
+            app.setting("compression", option == "--pmd" ? "shared" : "dedicated");
+            app.setting("compression_threshold", "0");
+            continue;
+        }
         if (option == "--fast") {
             options.fast = true;
             continue;

@@ -138,6 +138,10 @@ def shown(value: Any) -> Any:
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
+def options(command: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: command[name] for name in names if name in command}
+
+
 def given(value: Any) -> Any:
     return bytes.fromhex(value["hex"]) if isinstance(value, dict) and value.keys() == {"hex"} else value
 
@@ -237,11 +241,11 @@ CALLS: dict[str, Any] = {
     "receive_points": receive_points,
     "receive_within": receive_within,
     "iterate": iterate,
-    "send_text": lambda ws, c: ws.send_text(given(c["data"])),
-    "send_bytes": lambda ws, c: ws.send_bytes(given(c["data"])),
+    "send_text": lambda ws, c: ws.send_text(given(c["data"]), **options(c, "compress")),
+    "send_bytes": lambda ws, c: ws.send_bytes(given(c["data"]), **options(c, "compress")),
     "send_view": lambda ws, c: ws.send_bytes(memoryview(bytearray(given(c["data"])))),
     "send_surrogate": lambda ws, _: ws.send_text("\ud800"),
-    "send_json": lambda ws, c: ws.send_json(c["data"], **({"mode": c["mode"]} if "mode" in c else {})),
+    "send_json": lambda ws, c: ws.send_json(c["data"], **options(c, "mode", "compress")),
     "send_number": lambda ws, c: ws.send_json([{"x": getattr(math, c["name"])}]),
     "send_many": send_many,
     "send_unawaited": send_unawaited,
@@ -279,6 +283,12 @@ def register_routes(app: ProAPI) -> None:
         allowed_origins=["https://app.example.org", "null"],
     )
     async def limited(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        async for message in websocket.iter_text():
+            await websocket.send_text(message)
+
+    @app.websocket("/features/compressed", compression="shared")
+    async def compressed(websocket: WebSocketConnection) -> None:
         await websocket.accept()
         async for message in websocket.iter_text():
             await websocket.send_text(message)

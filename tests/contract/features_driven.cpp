@@ -257,7 +257,8 @@ Task<Json> receive(WebSocketConnection ws, Json command) {
 Task<Json> send(WebSocketConnection ws, Json command) {
     const std::string call = command["call"];
     const Json data = command.value("data", Json());
-    if (call == "send_text") co_return co_await ws.send_text(text_of(data));
+    const proapi::SendOptions options{.compress = command.value("compress", true)};
+    if (call == "send_text") co_return co_await ws.send_text(text_of(data), options);
     if (call == "send_surrogate") co_return co_await ws.send_text("\xED\xA0\x80");
     if (call == "send_number") {
         const bool is_nan = command["name"] == "nan";
@@ -267,10 +268,10 @@ Task<Json> send(WebSocketConnection ws, Json command) {
     }
     if (call == "send_json") {
         const bool binary = text_or(command, "mode", "text") == "binary";
-        co_return co_await ws.send_json(data, binary ? proapi::JsonMode::binary : proapi::JsonMode::text);
+        co_return co_await ws.send_json(data, binary ? proapi::JsonMode::binary : proapi::JsonMode::text, options);
     }
     const proapi::Bytes bytes = bytes_of(data);
-    co_return co_await ws.send_bytes(bytes);
+    co_return co_await ws.send_bytes(bytes, options);
 }
 
 Task<Json> handle(WebSocketConnection ws, Json) {

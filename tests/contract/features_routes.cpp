@@ -66,6 +66,7 @@ void register_routes(proapi::ProAPI& app) {
                    {"max_fragments", "5"},
                    {"max_empty_fragments", "3"},
                    {"allowed_origins", "https://app.example.org,null"}});
+    app.websocket("/features/compressed", echo_text, {{"compression", "shared"}});
 
     app.get("/features/method/get", [] { return answer_of("get"); });
     app.post("/features/method/post", [] { return answer_of("post"); });

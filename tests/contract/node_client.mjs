@@ -1,6 +1,6 @@
 // A WebSocket client on the npm package ws, driven by one JSON line on stdin:
 //   {"url": ..., "subprotocols": [...], "headers": {...}, "send": [{"text": ...} | {"hex": ...}], "receive": n,
-//    "close": code, "reason": ...}
+//    "close": code, "reason": ..., "deflate": true}
 // It sends all messages, waits for n, closes, and prints one JSON line with what it has seen.
 import { createInterface } from 'node:readline';
 import WebSocket from 'ws';
@@ -12,13 +12,17 @@ const [line] = await new Promise((resolve) => {
 const task = JSON.parse(line);
 const seen = { messages: [], pings: 0, subprotocol: null, close: null, error: null };
 
-const socket = new WebSocket(task.url, task.subprotocols ?? [], { headers: task.headers, perMessageDeflate: false });
+const socket = new WebSocket(task.url, task.subprotocols ?? [], {
+  headers: task.headers,
+  perMessageDeflate: task.deflate ? { threshold: 0 } : false,
+});
 const finish = () => {
   if (seen.messages.length === task.receive && task.close) socket.close(task.close, task.reason);
 };
 
 socket.on('open', () => {
   seen.subprotocol = socket.protocol;
+  seen.extensions = socket.extensions;
   for (const message of task.send ?? []) {
     socket.send('text' in message ? message.text : Buffer.from(message.hex, 'hex'));
   }

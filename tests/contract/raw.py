@@ -152,6 +152,7 @@ class Frame:
     fin: bool
     opcode: int
     payload: bytes
+    rsv: int = 0
 
 
 class Peer:
@@ -305,9 +306,9 @@ class Peer:
 
     # ---- WebSocket ----
 
-    def read_frame(self, within_s: float = DEADLINE_S) -> Frame:
+    def read_frame(self, within_s: float = DEADLINE_S, *, rsv: tuple[int, ...] = (0,)) -> Frame:
         first, second = self.read(2, within_s)
-        assert first & 0x70 == 0, f"RSV bits in {first:#04x}"
+        assert first >> 4 & 7 in rsv, f"RSV bits in {first:#04x}"
         assert second & 0x80 == 0, f"a masked frame: {first:#04x} {second:#04x}"
         opcode, length = first & 0x0F, second
         assert opcode in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG), f"opcode {opcode}"
@@ -321,7 +322,7 @@ class Peer:
         if opcode >= CLOSE:
             assert fin, f"a fragmented control frame, opcode {opcode}"
             assert length <= 125, f"a control frame of {length} octets"
-        return Frame(fin, opcode, self.read(length, within_s))
+        return Frame(fin, opcode, self.read(length, within_s), first >> 4 & 7)
 
 
 class WebSocket(Peer):

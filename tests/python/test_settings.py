@@ -13,7 +13,7 @@ from proapi.settings import ALIASES, RouteSettings, Settings
 
 ROWS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "contract" / "settings.json").read_text())
 NUMBERS = [row for row in ROWS if "minimum" in row]
-LISTS = [row for row in ROWS if "minimum" not in row]
+LISTS = [row for row in ROWS if row["default"] == []]
 STEP = 0.001  # the resolution of a time
 
 each_number = pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in NUMBERS])
@@ -77,6 +77,13 @@ def test_which_a_route_may_set(row: dict[str, Any]) -> None:
 def test_lists(row: dict[str, Any]) -> None:
     assert refusal(row["name"], ["*"]) == ""
     assert f"{row['name']}: expected '*'" in refusal(row["name"], ["a b"])
+
+
+def test_compression() -> None:
+    for value in (None, "none", "shared", "dedicated"):
+        assert refusal("compression", value) == ""
+    for wrong in (True, "on", "Shared", 1, ""):
+        assert refusal("compression", wrong) == f"compression: expected none, 'shared' or 'dedicated', got '{wrong}'"
 
 
 def test_the_typed_dicts_have_them_all_in_order() -> None:

@@ -20,7 +20,7 @@ struct OneConnection final : WebSocketTransport {
     void reject(int status, std::string_view body, const http::Headers&) override {
         end = std::to_string(status) + " " + std::string(body);
     }
-    void send(MessageKind, base::Bytes) override {}
+    void send(MessageKind, base::Bytes, ws::Encoding) override {}
     void send_shared(const SharedMessage&) override {}
     void close(std::uint16_t code, std::string_view reason) override {
         end = std::to_string(code) + " " + std::string(reason);

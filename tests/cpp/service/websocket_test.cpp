@@ -18,7 +18,7 @@ struct RecordingTransport final : WebSocketTransport {
     void reject(int status, std::string_view body, const http::Headers&) override {
         log.push_back("reject " + std::to_string(status) + " " + std::string(body));
     }
-    void send(MessageKind kind, base::Bytes payload) override {
+    void send(MessageKind kind, base::Bytes payload, ws::Encoding) override {
         buffered += payload.size();
         log.push_back((kind == MessageKind::text ? "text " : "binary ") + std::string(base::as_text(payload)));
     }
