@@ -33,7 +33,7 @@ public:
 
     void forget() noexcept {
         static_cast<void>(::inflateReset(&stream_));
-        is_after_final_block_ = false;
+        is_after_block_ = is_after_final_block_ = false;
     }
     // Reads from `in` and writes to `room`, until one of them is used up.
     [[nodiscard]] Decoded inflate(base::Bytes in, base::MutableBytes room) {
@@ -45,8 +45,8 @@ public:
         if (status == DecodeStatus::done && stream_.avail_out == 0) status = DecodeStatus::need_room;
         return {status, in.size() - stream_.avail_in, room.size() - stream_.avail_out};
     }
-    // Whether the last octet read has ended a block, or a final one.
-    [[nodiscard]] bool is_after_block() const noexcept { return (stream_.data_type & after_block) != 0; }
+    // Whether the last octet read has ended a block.
+    [[nodiscard]] bool is_after_block() const noexcept { return is_after_block_ || is_after_final_block_; }
     [[nodiscard]] bool is_after_final_block() const noexcept { return is_after_final_block_; }
 
 private:
@@ -55,6 +55,8 @@ private:
             if (stream_.avail_in > 0) is_after_final_block_ = false;
             switch (::inflate(&stream_, Z_SYNC_FLUSH)) {
                 case Z_OK:
+                    is_after_block_ = (stream_.data_type & after_block) != 0;
+                    return DecodeStatus::done;
                 case Z_BUF_ERROR:  // nothing to read or no room
                     return DecodeStatus::done;
                 case Z_STREAM_END:
@@ -79,7 +81,7 @@ private:
     }
 
     z_stream stream_{};
-    bool is_after_final_block_ = false;
+    bool is_after_block_ = false, is_after_final_block_ = false;
 };
 
 // Streams with the largest window, for decoders that keep none between messages.

@@ -88,9 +88,16 @@ TEST(Inflater, LegalOddities) {
         << "which refers to what came before it";
     EXPECT_EQ(decode_everyhow("\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00"sv), "HelloHello")
         << "two final blocks";
+    EXPECT_EQ(decode_everyhow("\xf3\x48\xcd\xc9\xc9\x07\x00\x01"sv), "Hello") << "of which the second is empty";
     EXPECT_EQ(decode_everyhow("\x00\x00\x00\xff\xff\x00\x00\x00\xff\xff\xf2\x48\xcd\xc9\xc9\x07\x00"sv), "Hello")
         << "empty blocks first";
     EXPECT_EQ(decode_everyhow("\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\x00"sv), "Hello") << "the tail was sent";
+}
+
+// Four octets are missing, and the tail that is added has four.
+TEST(Inflater, AStoredBlockThatTheTailCompletes) {
+    EXPECT_EQ(decode_everyhow("\x00\x05\x00\xfa\xff\xff"sv), "\xff\x00\x00\xff\xff"sv);
+    EXPECT_EQ(decode_everyhow("\x01\x05\x00\xfa\xff\xff"sv), "\xff\x00\x00\xff\xff"sv);
 }
 
 TEST(Inflater, ATakeoverSurvivesAFinalBlock) {
@@ -108,7 +115,7 @@ TEST(Inflater, Garbage) {
     EXPECT_EQ(decode_everyhow("\x00\x05\x00\xfa\xff\x48\x65"sv), "invalid") << "it ends within a stored block";
     EXPECT_EQ(decode_everyhow("\xf2\x48\xcd\xc9\xc9\x07\x00\x01"sv), "invalid") << "and after one";
     EXPECT_EQ(decode_everyhow("\xf2\x00\x11\x00\x00"sv), "invalid") << "it refers to what never came";
-    EXPECT_EQ(decode_everyhow("\xf3\x48\xcd\xc9\xc9\x07\x00\x01"sv), "invalid") << "garbage after a final block";
+    EXPECT_EQ(decode_everyhow("\xf3\x48\xcd\xc9\xc9\x07\x00\x07"sv), "invalid") << "garbage after a final block";
 }
 
 // The window of an agreed size is enough, and its memory.
