@@ -251,7 +251,7 @@ private:
     }
 
     // The server makes the frames, so each connection passes it the message again.
-    void send_shared(const service::SharedMessage& message) override {
+    void send_shared(service::SharedMessage& message) override {
         send(message.view().kind, message.view().payload, ws::Encoding::none);
     }
 

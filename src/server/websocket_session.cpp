@@ -104,8 +104,8 @@ void WebSocketSession::send(service::MessageKind kind, base::Bytes payload, ws::
 
 // Unlike send_large(), this does not write a large message at once: a shared one can wait without a copy, and at the
 // end of the turn one request to the kernel serves all connections that share it.
-void WebSocketSession::send_shared(const service::SharedMessage& message) {
-    machine_.send_framed(message.frame());
+void WebSocketSession::send_shared(service::SharedMessage& message) {
+    machine_.send_shared(message.frame());
     connection_.flush_soon();
 }
 

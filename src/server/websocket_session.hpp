@@ -35,7 +35,7 @@ private:
     void accept(std::string_view subprotocol, const http::Headers& headers) override;
     void reject(int status, std::string_view body, const http::Headers& headers) override;
     void send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) override;
-    void send_shared(const service::SharedMessage& message) override;
+    void send_shared(service::SharedMessage& message) override;
     void close(std::uint16_t code, std::string_view reason) override;
     void log_fault(std::uint16_t code, std::string_view reason) override;
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return machine_.output().size_bytes(); }

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "base/slice.hpp"
+#include "base/bytes.hpp"
+#include "ws/shared_frame.hpp"
 
 namespace proapi::service {
 
@@ -21,22 +22,22 @@ struct Message {
     [[nodiscard]] MessageView view() const noexcept { return {kind, base::as_bytes(data)}; }
 };
 
-// Framed once for all connections that send it. Connections of any thread share its octets, which never change. Text is
-// valid UTF-8.
+// A message that many connections send. Text is valid UTF-8. One thread at a time; a copy shares the octets.
 class SharedMessage {
 public:
     // Copies `payload`. Throws std::bad_alloc.
-    SharedMessage(MessageKind kind, base::Bytes payload);
+    SharedMessage(MessageKind kind, base::Bytes payload)
+        : frame_(kind == MessageKind::text ? ws::Opcode::text : ws::Opcode::binary, payload) {}
 
-    // The frame as a server sends it (RFC 6455 section 5.6), for transports that write frames themselves.
-    [[nodiscard]] const base::Slice& frame() const noexcept { return frame_; }
-    // The message itself, for other transports. The view lives as long as a copy of frame().
-    [[nodiscard]] MessageView view() const noexcept { return {kind_, frame_.bytes().last(payload_bytes_)}; }
+    // For transports that write frames themselves.
+    [[nodiscard]] ws::SharedFrame& frame() noexcept { return frame_; }
+    // For other transports. The view lives as long as the message.
+    [[nodiscard]] MessageView view() const noexcept {
+        return {frame_.opcode() == ws::Opcode::text ? MessageKind::text : MessageKind::binary, frame_.payload()};
+    }
 
 private:
-    base::Slice frame_;
-    std::size_t payload_bytes_;
-    MessageKind kind_;
+    ws::SharedFrame frame_;
 };
 
 }  // namespace proapi::service

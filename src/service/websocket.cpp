@@ -158,7 +158,7 @@ Result<SendOutcome> WebSocket::send(MessageKind kind, base::Bytes payload, ws::E
     return send_by([&] { transport_->send(kind, payload, encoding); }, payload.size());
 }
 
-Result<SendOutcome> WebSocket::send_shared(const SharedMessage& message) {
+Result<SendOutcome> WebSocket::send_shared(SharedMessage& message) {
     return send_by([&] { transport_->send_shared(message); }, message.view().payload.size());
 }
 

@@ -48,7 +48,7 @@ public:
     virtual void accept(std::string_view subprotocol, const http::Headers& headers) = 0;
     virtual void reject(int status, std::string_view body, const http::Headers& headers) = 0;
     virtual void send(MessageKind kind, base::Bytes payload, ws::Encoding encoding) = 0;
-    virtual void send_shared(const SharedMessage& message) = 0;
+    virtual void send_shared(SharedMessage& message) = 0;
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     // Logs that a fault of the peer has ended the connection.
     virtual void log_fault(std::uint16_t code, std::string_view reason) = 0;
@@ -88,7 +88,7 @@ public:
     [[nodiscard]] Result<SendOutcome> send(MessageKind kind, base::Bytes payload,
                                            ws::Encoding encoding = ws::Encoding::negotiated);
     // Sends a message that many connections send. Transports that write frames themselves share its octets.
-    [[nodiscard]] Result<SendOutcome> send_shared(const SharedMessage& message);
+    [[nodiscard]] Result<SendOutcome> send_shared(SharedMessage& message);
     [[nodiscard]] bool is_above_low_water() const noexcept;
     [[nodiscard]] std::uint64_t max_buffered() const noexcept { return settings_->max_buffered; }
     void wait_drained(Waiter& waiter) { output_waiters().drain.add(waiter); }

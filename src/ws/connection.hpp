@@ -41,7 +41,7 @@ public:
         sender_.send_message(opcode, payload, encoding);
     }
     [[nodiscard]] bool has_encoder() const noexcept { return sender_.has_encoder(); }
-    void send_framed(const base::Slice& frame) { sender_.send_framed(frame); }
+    void send_shared(SharedFrame& frame) { sender_.send_shared(frame); }
     [[nodiscard]] std::size_t write_message_head(Opcode opcode, std::size_t payload_bytes,
                                                  std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept {
         return sender_.write_message_head(opcode, payload_bytes, head);

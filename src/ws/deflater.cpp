@@ -80,6 +80,7 @@ public:
         if (stream.avail_out == 0) return std::nullopt;
         return make_message(stream.total_out);
     }
+    [[nodiscard]] std::uint64_t variant() const noexcept override { return threshold_bytes_ << 8 | window_bits_; }
 
 private:
     const std::uint64_t threshold_bytes_;

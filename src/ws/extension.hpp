@@ -64,6 +64,9 @@ public:
     // Returns nullopt to send the message unchanged, without RSV bits. Not called for every message: the application
     // may send one unchanged. Throws std::bad_alloc; no message is encoded afterwards.
     [[nodiscard]] virtual std::optional<EncodedMessage> encode(Opcode opcode, base::Bytes message) = 0;
+    // Encoders of one extension with the same variant encode a message alike, whatever they have encoded before. 0:
+    // this one depends on earlier messages.
+    [[nodiscard]] virtual std::uint64_t variant() const noexcept { return 0; }
 };
 
 // "name" or "name=value" after an extension's name. The value has no quotes and escapes, and is a token.

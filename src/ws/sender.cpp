@@ -50,9 +50,12 @@ void Sender::send_encoded(Opcode opcode, base::Bytes message) {
     encoder_ = std::move(encoder);
 }
 
-void Sender::send_framed(const base::Slice& frame) {
+void Sender::send_shared(SharedFrame& frame) {
     assert(role_ == Role::server && "a client masks each frame with a key of its own");
-    if (!close_sent_) output_.append(frame);
+    if (close_sent_) return;
+    if (!encoder_) return output_.append(frame.plain());
+    if (encoder_->variant() != 0) return output_.append(frame.encoded(*encoder_));
+    send_encoded(frame.opcode(), frame.payload());
 }
 
 void Sender::send_close(std::uint16_t code, base::Bytes reason) {
@@ -78,20 +81,6 @@ std::size_t Sender::write_message_head(Opcode opcode, std::size_t payload_bytes,
     header.opcode = opcode;
     header.payload_length = payload_bytes;
     return write_frame_header(header, head.data());
-}
-
-base::Slice frame_message(Opcode opcode, base::Bytes payload) {
-    FrameHeader header;
-    header.opcode = opcode;
-    header.payload_length = payload.size();
-    std::array<std::uint8_t, max_frame_header_bytes> head;
-    const std::size_t head_size = write_frame_header(header, head.data());
-    const std::size_t size = head_size + payload.size();
-    auto block = std::make_shared_for_overwrite<std::uint8_t[]>(size);
-    std::memcpy(block.get(), head.data(), head_size);
-    if (!payload.empty()) std::memcpy(block.get() + head_size, payload.data(), payload.size());
-    const base::Bytes view{block.get(), size};
-    return base::Slice{std::move(block), view};
 }
 
 }  // namespace proapi::ws

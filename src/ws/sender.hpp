@@ -12,6 +12,7 @@
 #include "ws/close_code.hpp"
 #include "ws/extension.hpp"
 #include "ws/frame.hpp"
+#include "ws/shared_frame.hpp"
 
 namespace proapi::ws {
 
@@ -38,9 +39,8 @@ public:
         send_frame(opcode, payload, 0);
     }
     void send_control(Opcode opcode, base::Bytes payload) { send_frame(opcode, payload, 0); }  // at most 125 octets
-    // Server only: appends a frame that frame_message() has made; a large one is shared, not copied. No encoder changes
-    // it, as its RSV bits show.
-    void send_framed(const base::Slice& frame);
+    // Server only: appends a frame that other connections send too; the octets of a large one are shared, not copied.
+    void send_shared(SharedFrame& frame);
     // The caller has checked the code and the reason (is_sendable_close_code, max_close_reason_bytes). Code 1005 sends
     // an empty Close. A second call does nothing.
     void send_close(std::uint16_t code, base::Bytes reason);
@@ -65,8 +65,5 @@ private:
     Role role_;
     bool close_sent_ = false;
 };
-
-// Frames one message for all connections to which a server sends it: one unmasked frame (RFC 6455 section 5.6).
-[[nodiscard]] base::Slice frame_message(Opcode opcode, base::Bytes payload);
 
 }  // namespace proapi::ws

@@ -23,7 +23,7 @@ public:
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
         static_cast<void>(exchange->respond(404, {}, ""));
     }
-    void send_shared(const service::SharedMessage& message) {
+    void send_shared(service::SharedMessage message) {
         for (const auto& member : all) {
             const auto sent = member->send_shared(message);
             ASSERT_EQ(error_text(sent), "");

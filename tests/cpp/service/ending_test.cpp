@@ -21,7 +21,7 @@ struct OneConnection final : WebSocketTransport {
         end = std::to_string(status) + " " + std::string(body);
     }
     void send(MessageKind, base::Bytes, ws::Encoding) override {}
-    void send_shared(const SharedMessage&) override {}
+    void send_shared(SharedMessage&) override {}
     void close(std::uint16_t code, std::string_view reason) override {
         end = std::to_string(code) + " " + std::string(reason);
     }

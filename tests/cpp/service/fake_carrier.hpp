@@ -53,7 +53,7 @@ public:
     void accept(std::string_view, const http::Headers&) override {}
     void reject(int rejected_with, std::string_view, const http::Headers&) override { status = rejected_with; }
     void send(MessageKind, base::Bytes, ws::Encoding) override {}
-    void send_shared(const SharedMessage&) override {}
+    void send_shared(SharedMessage&) override {}
     void close(std::uint16_t, std::string_view) override {}
     void log_fault(std::uint16_t, std::string_view) override {}
     void resume_reading() override {}

@@ -9,14 +9,14 @@ namespace proapi::service {
 namespace {
 
 TEST(SharedMessage, IsOneUnmaskedFrameThatHoldsThePayload) {
-    const SharedMessage text(MessageKind::text, base::as_bytes("Hello"));
-    EXPECT_EQ(base::as_text(text.frame().bytes()), "\x81\x05Hello");
+    SharedMessage text(MessageKind::text, base::as_bytes("Hello"));
+    EXPECT_EQ(base::as_text(text.frame().plain().bytes()), "\x81\x05Hello");
     EXPECT_EQ(text.view().kind, MessageKind::text);
     EXPECT_EQ(base::as_text(text.view().payload), "Hello");
-    EXPECT_EQ(text.view().payload.data(), text.frame().bytes().data() + 2) << "the payload must not be a copy";
+    EXPECT_EQ(text.view().payload.data(), text.frame().plain().bytes().data() + 2) << "the payload must not be a copy";
 
-    const SharedMessage empty(MessageKind::binary, {});
-    EXPECT_EQ(base::as_text(empty.frame().bytes()), std::string_view("\x82\x00", 2));
+    SharedMessage empty(MessageKind::binary, {});
+    EXPECT_EQ(base::as_text(empty.frame().plain().bytes()), std::string_view("\x82\x00", 2));
     EXPECT_EQ(empty.view().kind, MessageKind::binary);
     EXPECT_TRUE(empty.view().payload.empty());
 }
@@ -24,8 +24,8 @@ TEST(SharedMessage, IsOneUnmaskedFrameThatHoldsThePayload) {
 TEST(SharedMessage, KeepsItsOctetsForWhoeverHasTheFrame) {
     base::Slice frame;
     {
-        const SharedMessage large(MessageKind::binary, std::vector<std::uint8_t>(70'000, 'b'));
-        frame = large.frame();
+        SharedMessage large(MessageKind::binary, std::vector<std::uint8_t>(70'000, 'b'));
+        frame = large.frame().plain();
         EXPECT_EQ(large.view().payload.size(), 70'000U);
     }
     EXPECT_EQ(frame.size(), 70'010U);

@@ -22,8 +22,8 @@ struct RecordingTransport final : WebSocketTransport {
         buffered += payload.size();
         log.push_back((kind == MessageKind::text ? "text " : "binary ") + std::string(base::as_text(payload)));
     }
-    void send_shared(const SharedMessage& message) override {
-        buffered += message.frame().size();
+    void send_shared(SharedMessage& message) override {
+        buffered += message.frame().plain().size();
         log.push_back("shared " + std::string(base::as_text(message.view().payload)));
     }
     void close(std::uint16_t code, std::string_view reason) override {
@@ -74,7 +74,8 @@ protected:
         return *sent;
     }
     SendOutcome send_shared(std::string_view text) {
-        const auto sent = websocket->send_shared({MessageKind::text, base::as_bytes(text)});
+        SharedMessage message(MessageKind::text, base::as_bytes(text));
+        const auto sent = websocket->send_shared(message);
         EXPECT_EQ(error_text(sent), "");
         return *sent;
     }
@@ -281,7 +282,8 @@ TEST_F(WebSocketTest, ASlowConsumerIsClosedWith1008) {
 }
 
 TEST_F(WebSocketTest, ASharedMessageKeepsTheRulesOfASend) {
-    EXPECT_EQ(websocket->send_shared({MessageKind::text, {}}).error().kind(), ErrorKind::state);
+    SharedMessage early(MessageKind::text, {});
+    EXPECT_EQ(websocket->send_shared(early).error().kind(), ErrorKind::state);
     accept();
     EXPECT_EQ(send_shared("01234567"), SendOutcome::sent);
     EXPECT_EQ(send_shared("x"), SendOutcome::full) << "high_water";

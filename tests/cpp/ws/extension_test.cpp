@@ -291,8 +291,11 @@ TEST(Extension, MessagesAreEncodedAndControlFramesAreNot) {
     EXPECT_EQ(take_all(server.output()), (Octets{0xC1, 9, 0, 2, 'a', 0, 1, 'a', 0, 1, 'b'}));
     server.send_ping(base::as_bytes("aaa"));
     EXPECT_EQ(take_all(server.output()), (Octets{0x89, 3, 'a', 'a', 'a'}));
-    server.send_framed(frame_message(Opcode::text, base::as_bytes("aaa")));
-    EXPECT_EQ(take_all(server.output()), (Octets{0x81, 3, 'a', 'a', 'a'})) << "a shared frame is sent unencoded";
+    SharedFrame shared(Opcode::text, base::as_bytes("aaa"));
+    server.send_shared(shared);
+    EXPECT_EQ(take_all(server.output()), (Octets{0xC1, 6, 0, 2, 'a', 0, 1, 'a'}));
+    server.send_message(Opcode::text, base::as_bytes("aaa"), Encoding::none);
+    EXPECT_EQ(take_all(server.output()), (Octets{0x81, 3, 'a', 'a', 'a'}));
     server.send_close(1000, "aaa");
     EXPECT_EQ(take_all(server.output()), (Octets{0x88, 5, 0x03, 0xE8, 'a', 'a', 'a'}));
     server.send_message(Opcode::text, base::as_bytes("late"));

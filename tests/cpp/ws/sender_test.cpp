@@ -67,7 +67,8 @@ TEST(Sender, NothingFollowsAClose) {
         sender.send_close(close_code::going_away, {});
         sender.send_message(Opcode::text, base::as_bytes("late"));
         sender.send_control(Opcode::pong, {});
-        if (is_server) sender.send_framed(frame_message(Opcode::text, base::as_bytes("late")));
+        SharedFrame late(Opcode::text, base::as_bytes("late"));
+        if (is_server) sender.send_shared(late);
         EXPECT_TRUE(sender.output().empty());
     }
 }
@@ -104,15 +105,15 @@ TEST(Sender, AMessagesHeadAndItsPayloadMayBeSentApart) {
 TEST(Sender, ASharedFrameHasTheOctetsOfAMessage) {
     for (const std::size_t size : {0U, 5U, 126U, 1020U, 1024U, 70000U}) {
         const Octets payload(size, 's');
-        const base::Slice frame = frame_message(Opcode::binary, payload);
+        SharedFrame frame(Opcode::binary, payload);
         Sender one{Role::server, nullptr}, another{Role::server, nullptr}, alone{Role::server, nullptr};
         alone.send_message(Opcode::binary, payload);
         const Octets expected = take_all(alone.output());
         for (Sender* const sender : {&one, &another}) {
-            sender->send_framed(frame);
+            sender->send_shared(frame);
             EXPECT_EQ(take_all(sender->output()), expected) << size;
         }
-        EXPECT_EQ(octets_of(frame.bytes()), expected) << "a shared frame must not change";
+        EXPECT_EQ(octets_of(frame.plain().bytes()), expected) << "a shared frame must not change";
     }
 }
 
@@ -120,11 +121,11 @@ TEST(Sender, ALargeSharedFrameIsNotCopiedAndOutlivesWhoMadeIt) {
     Sender one{Role::server, nullptr}, another{Role::server, nullptr};
     const std::uint8_t* octets = nullptr;
     {
-        const base::Slice frame = frame_message(Opcode::text, Octets(50000, 'b'));
-        octets = frame.bytes().data();
+        SharedFrame frame(Opcode::text, Octets(50000, 'b'));
+        octets = frame.plain().bytes().data();
         for (Sender* const sender : {&one, &another}) {
             sender->send_message(Opcode::text, base::as_bytes("before"));
-            sender->send_framed(frame);
+            sender->send_shared(frame);
             sender->send_message(Opcode::text, base::as_bytes("after"));
         }
     }
