@@ -6,6 +6,7 @@
 #   make test-cpp, test-python, test-contract, test-browser, lint: parts of make test
 #   make coverage   the lines of the C++ layers that their own unit tests run; fails below 95 %
 #   make fuzz       searches for inputs that break a parser's rules   (SECONDS=60 per target); fuzz-quick: half a minute
+#   make autobahn   runs the Autobahn test suite and writes docs/conformance.md; takes hours
 #   make bench, bench-quick, tidy, format, generate, wheel, clean
 #   make help       prints this list
 
@@ -24,7 +25,7 @@ launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-all build bench bench-quick fuzz fuzz-quick fuzz-build lint tidy tidy-changed format generate wheel clean \
     python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long \
-    coverage
+    coverage autobahn autobahn-quick
 
 # ---- set-up ----
 
@@ -147,7 +148,7 @@ test-browser: check
 # Minutes each: the build with link-time optimization; every front end under AddressSanitizer and UBSan, except tests
 # that take away memory or descriptors which the sanitizers need, or that measure them; ThreadSanitizer; another
 # compiler; coverage; long runs with many connections.
-test-all: test tidy test-release test-asan test-tsan test-clang coverage test-long fuzz-quick wheel
+test-all: test tidy test-release test-asan test-tsan test-clang coverage test-long autobahn-quick fuzz-quick wheel
 
 test-release: build/release/build.ninja check
 	cmake --build build/release -j $(JOBS)
@@ -180,6 +181,19 @@ coverage: build/coverage/build.ninja $(STAMPS)/venv
 test-long: check
 	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 PROAPI_LEAK_MESSAGES=1000000 $(checked) -q \
 	    tests/system/test_churn.py tests/system/test_cancellation.py tests/system/test_leaks.py
+
+# The Autobahn test suite is unpacked in build/autobahn; nothing is installed.
+autobahn_suite := PROAPI_BUILD_DIR=build/check PYTHONPATH=$(CURDIR)/build/check/package $(PYTHON) scripts/autobahn.py
+
+build/autobahn/complete: scripts/autobahn_setup.sh
+	scripts/autobahn_setup.sh build/autobahn
+
+autobahn: check build/autobahn/complete
+	$(autobahn_suite)
+
+autobahn-quick: check build/autobahn/complete
+	$(autobahn_suite) "C++" "Python, fast" "Python, standard" $(foreach section,1 2 3 4 5 6 7 9 10,--cases "$(section).*")
+	$(autobahn_suite) "C++, shared" "Python, fast, dedicated" --cases "12.1.*"
 
 # An input that breaks a rule is kept in build/fuzz/found, and the command that repeats it is printed. Inputs that reach
 # new code are kept in build/fuzz/corpus, where the next search starts.
