@@ -153,6 +153,7 @@ void Reactor::turn(std::optional<Duration> timeout) {
             "this process was forked from the server and can't continue to serve; use exec or os._exit");
     if (in_turn_) throw std::logic_error("the loop was run inside a handler that it is running");
     current_reactor = this;
+    ++turn_number_;
     foreign_events_.clear();
     finish_turn();
     wait(timeout);

@@ -91,6 +91,8 @@ public:
     void arm_guest_timer();
 
     // Monotonic time in milliseconds, read once per turn.
+    // Another one in each turn; not 0 within the first.
+    [[nodiscard]] std::uint32_t turn_number() const noexcept { return turn_number_; }
     [[nodiscard]] std::uint64_t now_ms() const noexcept { return now_ms_; }
     void start_timer(base::Timer& timer, Duration delay) noexcept;
     void at_turn_end(TurnEndHook& hook) noexcept;
@@ -193,6 +195,7 @@ private:
     std::unique_ptr<Batch> batch_;
     base::TimerWheel timers_;
     std::uint64_t now_ms_ = 0, last_turn_ms_ = 0;
+    std::uint32_t turn_number_ = 0;
     std::optional<std::uint64_t> guest_deadline_ms_;
     base::IntrusiveList<TurnEndHook, TurnEndHook> turn_end_hooks_;
     base::IntrusiveList<Reader, Reader> deferred_reads_;

@@ -19,9 +19,10 @@ namespace {
 
 // How many events of one peer a turn handles, so that a peer that fills a read with tiny messages does not delay the
 // others.
-constexpr int events_a_turn = 64;
+constexpr std::uint8_t events_a_turn = 64;
 
-// How much a turn decompresses for one peer; a few octets may stand for a thousand times as many.
+// How much a turn decompresses for one peer, see ws::Receiver::limit_decoding(): a few octets may stand for a thousand
+// times as many.
 constexpr std::size_t decoded_octets_a_turn = 256 * 1024;
 
 // Windows of 4 KiB: with larger ones a connection takes much more memory, and most messages hardly become shorter.
@@ -96,7 +97,7 @@ void WebSocketSession::reject(int status, std::string_view body, const http::Hea
 
 void WebSocketSession::send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) {
     const ws::Opcode opcode = kind == service::MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
-    const bool is_encoded = encoding == ws::Encoding::negotiated && machine_.has_encoder();
+    const bool is_encoded = encoding == ws::Encoding::negotiated && machine_.encodes(payload.size());
     if (payload.size() >= large_message_bytes && !is_encoded) return send_large(opcode, payload);
     machine_.send_message(opcode, payload, encoding);
     connection_.flush_soon();
@@ -162,11 +163,16 @@ void WebSocketSession::on_read(base::MutableBytes bytes) {
 }
 
 void WebSocketSession::take_events() {
-    machine_.limit_decoding(decoded_octets_a_turn);
+    if (const std::uint32_t turn = connection_.server().reactor().turn_number(); share_of_turn_ != turn) {
+        share_of_turn_ = turn;
+        events_left_ = events_a_turn;
+        machine_.limit_decoding(decoded_octets_a_turn);
+    }
     bool is_share_used = false;
-    for (int taken = 0; phase_ == Phase::open || phase_ == Phase::closing; ++taken) {
+    while (phase_ == Phase::open || phase_ == Phase::closing) {
         const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
-        if (is_full || is_share_used || taken == events_a_turn) {
+        is_share_used = is_share_used || events_left_ == 0;
+        if (is_full || is_share_used) {
             paused_ = true;
             if (is_full) message_began_ms_ = 0;  // while nothing is read, message_timeout does not run
             connection_.stop_reading();
@@ -176,6 +182,7 @@ void WebSocketSession::take_events() {
         const ws::Event event = machine_.next_event();
         is_share_used = event.kind == ws::EventKind::need_data && machine_.has_input();
         if (event.kind == ws::EventKind::need_data && !is_share_used) break;
+        --events_left_;
         handle(event);
     }
     if (machine_.message_in_progress()) {

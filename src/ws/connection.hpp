@@ -40,7 +40,7 @@ public:
     void send_message(Opcode opcode, base::Bytes payload, Encoding encoding = Encoding::negotiated) {
         sender_.send_message(opcode, payload, encoding);
     }
-    [[nodiscard]] bool has_encoder() const noexcept { return sender_.has_encoder(); }
+    [[nodiscard]] bool encodes(std::size_t message_bytes) const noexcept { return sender_.encodes(message_bytes); }
     void send_shared(SharedFrame& frame) { sender_.send_shared(frame); }
     [[nodiscard]] std::size_t write_message_head(Opcode opcode, std::size_t payload_bytes,
                                                  std::span<std::uint8_t, max_frame_header_bytes> head) const noexcept {

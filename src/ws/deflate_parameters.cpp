@@ -74,10 +74,11 @@ std::string write_deflate_parameters(const DeflateParameters& parameters) {
     return text;
 }
 
-std::optional<DeflateAgreement> accept_deflate_offer(const DeflateParameters& offer, const DeflateContext& wanted) {
-    if (offer.server_max_window_bits == min_window_bits) return std::nullopt;
+DeflateAgreement accept_deflate_offer(const DeflateParameters& offer, const DeflateContext& wanted) {
     DeflateParameters answer;
-    answer.server_no_context_takeover = offer.server_no_context_takeover || !wanted.takeover;
+    // zlib has no compressor with a window of 2^8 octets, so there is no takeover then.
+    answer.server_no_context_takeover =
+        offer.server_no_context_takeover || !wanted.takeover || offer.server_max_window_bits == min_window_bits;
     // Section 7.1.1.2: the answer may ask for it even if the offer does not mention it.
     answer.client_no_context_takeover = offer.client_no_context_takeover || !wanted.takeover;
     // Section 7.1.2.1: what the client asks for must be confirmed; a smaller window of this end's own needs no words.

@@ -45,9 +45,7 @@ struct DeflateAgreement {
 };
 
 // Server: accepts an offer. `wanted` is what this end would choose for both directions; an offer can only ask for less.
-// Returns nullopt to decline: zlib has no compressor with a window of 2^8 octets.
-[[nodiscard]] std::optional<DeflateAgreement> accept_deflate_offer(const DeflateParameters& offer,
-                                                                   const DeflateContext& wanted);
+[[nodiscard]] DeflateAgreement accept_deflate_offer(const DeflateParameters& offer, const DeflateContext& wanted);
 // Client: checks the answer to its offer. Returns nullopt if the offer does not allow the answer.
 [[nodiscard]] std::optional<DeflateAgreement> confirm_deflate_answer(const DeflateParameters& answer,
                                                                      const DeflateParameters& offer);

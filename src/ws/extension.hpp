@@ -62,8 +62,13 @@ class MessageEncoder {
 public:
     virtual ~MessageEncoder() = default;
     // Returns nullopt to send the message unchanged, without RSV bits. Not called for every message: the application
-    // may send one unchanged. Throws std::bad_alloc; no message is encoded afterwards.
+    // may send one unchanged. Throws std::bad_alloc; the connection then encodes no more messages.
     [[nodiscard]] virtual std::optional<EncodedMessage> encode(Opcode opcode, base::Bytes message) = 0;
+    // Whether encode() may change a message of that size.
+    [[nodiscard]] virtual bool takes(std::size_t message_bytes) const noexcept {
+        static_cast<void>(message_bytes);
+        return true;
+    }
     // Encoders of one extension with the same variant encode a message alike, whatever they have encoded before. 0:
     // this one depends on earlier messages.
     [[nodiscard]] virtual std::uint64_t variant() const noexcept { return 0; }

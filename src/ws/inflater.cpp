@@ -11,14 +11,12 @@
 #include <memory>
 #include <new>
 #include <utility>
-#include <vector>
 
 namespace proapi::ws {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> tail{0x00, 0x00, 0xFF, 0xFF};
 constexpr std::size_t state_bytes = 7 * 1024;  // of a z_stream, besides the window
-constexpr std::size_t max_stock = 4;           // streams of a thread that wait for the next message
 constexpr int after_block = 128;               // in z_stream::data_type, see zlib.h
 
 class InflateStream {
@@ -70,13 +68,10 @@ private:
             }
         }
     }
-    // Begins another deflate stream with the window of this one.
-    void continue_after_final_block() {
-        std::array<Bytef, 1U << max_window_bits> window;
-        auto size = static_cast<uInt>(window.size());
-        static_cast<void>(::inflateGetDictionary(&stream_, window.data(), &size));
-        static_cast<void>(::inflateReset(&stream_));
-        if (size > 0) static_cast<void>(::inflateSetDictionary(&stream_, window.data(), size));
+    // Begins another deflate stream with the window of this one. zlib.h declares the function without describing it;
+    // copying the window out and in again would cost a peer two octets, and this thread microseconds.
+    void continue_after_final_block() noexcept {
+        static_cast<void>(::inflateResetKeep(&stream_));
         is_after_final_block_ = true;
     }
 
@@ -85,20 +80,24 @@ private:
 };
 
 // Streams with the largest window, for decoders that keep none between messages.
-thread_local std::vector<std::unique_ptr<InflateStream>> stock;
+class Stock {
+public:
+    [[nodiscard]] std::unique_ptr<InflateStream> take() {
+        if (count_ == 0) return std::make_unique<InflateStream>(max_window_bits);
+        return std::move(streams_[--count_]);
+    }
+    void give_back(std::unique_ptr<InflateStream> stream) noexcept {
+        if (count_ == streams_.size()) return;
+        stream->forget();
+        streams_[count_++] = std::move(stream);
+    }
 
-[[nodiscard]] std::unique_ptr<InflateStream> take_from_stock() {
-    if (stock.empty()) return std::make_unique<InflateStream>(max_window_bits);
-    std::unique_ptr<InflateStream> stream = std::move(stock.back());
-    stock.pop_back();
-    return stream;
-}
+private:
+    std::array<std::unique_ptr<InflateStream>, 4> streams_;
+    std::size_t count_ = 0;
+};
 
-void give_to_stock(std::unique_ptr<InflateStream> stream) {
-    if (stock.size() == max_stock) return;
-    stream->forget();
-    stock.push_back(std::move(stream));
-}
+thread_local Stock stock;
 
 class Inflater final : public MessageDecoder {
 public:
@@ -109,7 +108,7 @@ public:
     [[nodiscard]] Decoded decode(base::Bytes payload, base::MutableBytes room) override {
         if (payload.empty() && !has_begun_) return {};
         has_begun_ = true;
-        if (!stream_) stream_ = peer_.takeover ? std::make_unique<InflateStream>(peer_.window_bits) : take_from_stock();
+        if (!stream_) stream_ = peer_.takeover ? std::make_unique<InflateStream>(peer_.window_bits) : stock.take();
         return stream_->inflate(payload, room);
     }
 
@@ -125,10 +124,10 @@ public:
     }
 
 private:
-    [[nodiscard]] Decoded end_message(Decoded decoded) {
+    [[nodiscard]] Decoded end_message(Decoded decoded) noexcept {
         has_begun_ = false;
         tail_read_ = 0;
-        if (stream_ && !peer_.takeover) give_to_stock(std::move(stream_));
+        if (stream_ && !peer_.takeover) stock.give_back(std::move(stream_));
         return decoded;
     }
 

@@ -12,7 +12,10 @@ namespace proapi::ws {
 
 // `peer` is the peer's compressor. With a takeover the decoder keeps the peer's window from its first message on, about
 // 2^window_bits octets and 7 KiB. Without, it holds memory only while a message is being decoded, and messages share
-// the memory of their thread. `memory` is kept as long as the decoder.
+// the memory of their thread. A reference beyond a window smaller than 2^15 octets is invalid, except to octets that
+// the same call of decode() has written, which zlib does not refuse.
+//
+// `memory` is kept as long as the decoder.
 [[nodiscard]] std::unique_ptr<MessageDecoder> make_inflater(const DeflateContext& peer, MemoryReservation memory = {});
 
 // The memory that such a decoder keeps, in octets.

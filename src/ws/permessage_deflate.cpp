@@ -32,11 +32,10 @@ std::string PermessageDeflate::offer() const {
 std::optional<Extension::Agreement> PermessageDeflate::accept(std::span<const ExtensionParameter> offered) const {
     const auto offer = read_deflate_parameters(offered, DeflateSide::offer);
     if (!offer) return std::nullopt;
-    const auto agreed = accept_deflate_offer(*offer, options_.context);
-    if (!agreed) return std::nullopt;
-    if (auto agreement = make_agreement(*agreed, agreed->server, agreed->client)) return agreement;
-    const auto smaller = accept_deflate_offer(*offer, {.takeover = false});
-    return make_agreement(*smaller, smaller->server, smaller->client);
+    const DeflateAgreement agreed = accept_deflate_offer(*offer, options_.context);
+    if (auto agreement = make_agreement(agreed, agreed.server, agreed.client)) return agreement;
+    const DeflateAgreement smaller = accept_deflate_offer(*offer, {.takeover = false});
+    return make_agreement(smaller, smaller.server, smaller.client);
 }
 
 std::optional<Extension::Agreement> PermessageDeflate::confirm(std::span<const ExtensionParameter> answered) const {

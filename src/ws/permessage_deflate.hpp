@@ -15,7 +15,8 @@ public:
         // What this end chooses for both directions, unless the peer asks for less.
         DeflateContext context;
         std::uint64_t threshold_bytes = 1024;  // shorter messages are sent as they are
-        // Outlives the connections. A connection for which too little is left works without a takeover. Null: no bound.
+        // Outlives the connections. If too little is left for a takeover, a server accepts without one, and a client
+        // fails the connection. Null: no bound.
         CompressionMemory* memory = nullptr;
     };
     explicit PermessageDeflate(const Options& options) noexcept : options_(options) {}

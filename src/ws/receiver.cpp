@@ -17,6 +17,9 @@ namespace {
 using base::Bytes;
 using base::MutableBytes;
 
+// How many octets that a decoder writes cost as much time as the most expensive octet that it reads, about.
+constexpr std::size_t input_weight = 16;
+
 // How much a decoder may write at once; the limit on a message is checked after each step.
 constexpr std::size_t decode_room_bytes = 64 * 1024;
 
@@ -189,7 +192,7 @@ bool Receiver::check_size(const FrameHeader& header) {
     // No sum here can overflow: the gathered octets never exceed the limit.
     const std::uint64_t room = limits_.max_message_size_bytes - assembler_.size();
     if (header.payload_length <= room) return true;
-    // For an encoded message the decoded octets count; gather_decoded() checks them.
+    // For an encoded message the decoded octets count; check_decoded() checks them.
     if (message_encoded_ || header.rsv != 0) return true;
     return fail(ErrorCode::message_too_big, {std::to_string(limits_.max_message_size_bytes),
                                              std::to_string(header.payload_length), std::to_string(assembler_.size())});
@@ -276,20 +279,21 @@ Event Receiver::read_encoded() {
     std::size_t filled = 0;
     decoding.waits = decoding.octets_left == 0;
     while (decoding.octets_left > 0) {
-        const MutableBytes space = room.subspan(filled, std::min(room.size() - filled, decoding.octets_left));
+        const MutableBytes space = limit_room(room, filled);
         const bool is_end = decoding.has_all;
         const Decoded decoded = decode(space);
         if (!check_decoded(decoded.status, Bytes(space).first(decoded.written), assembler_.size() + filled)) return {};
         filled += decoded.written;
-        decoding.octets_left -= decoded.written;
+        const std::size_t used = decoded.written + (is_end ? 0 : decoded.taken * input_weight);
+        decoding.octets_left -= std::min(decoding.octets_left, used);
         if (decoded.status == DecodeStatus::done) {
             if (is_end) return report_decoded(Bytes(room).first(filled));
-            if (payload_left_ > 0) break;
-            if (!frame_fin_) {
+            if (payload_left_ > 0 && input_.empty()) break;
+            if (payload_left_ == 0 && !frame_fin_) {
                 phase_ = Phase::header;
                 break;
             }
-            decoding.has_all = true;
+            decoding.has_all = payload_left_ == 0;
         } else if (filled == room.size()) {
             assembler_.append(room, limits_.max_message_size_bytes);
             filled = 0;
@@ -300,10 +304,19 @@ Event Receiver::read_encoded() {
     return {};
 }
 
+// Returns what a decoder may write next: at most one octet more than the message may have.
+MutableBytes Receiver::limit_room(MutableBytes room, std::size_t filled) const noexcept {
+    const std::uint64_t message_left = limits_.max_message_size_bytes - (assembler_.size() + filled);
+    const std::size_t count = std::min(room.size() - filled, decoding_->octets_left);
+    return room.subspan(filled, static_cast<std::size_t>(std::min<std::uint64_t>(count, message_left + 1)));
+}
+
 Decoded Receiver::decode(MutableBytes room) {
     MessageDecoder& decoder = *decoding_->decoder;
     if (decoding_->has_all) return decoder.finish(room);
-    const Decoded decoded = decoder.decode(unmask_payload(), room);
+    const Bytes payload = unmask_payload();
+    const std::size_t share = decoding_->octets_left / input_weight + 1;
+    const Decoded decoded = decoder.decode(payload.first(std::min(payload.size(), share)), room);
     advance_payload(decoded.taken);
     return decoded;
 }

@@ -29,7 +29,7 @@ struct ConnectionLimits {
 };
 
 enum class EventKind : std::uint8_t {
-    need_data,  // nothing more to report until the next feed()
+    need_data,  // nothing more to report until the next feed(); or until more may be decoded, if there is input
     message,    // opcode text or binary, with the whole payload; text is valid UTF-8
     ping,
     pong,
@@ -41,7 +41,9 @@ struct Event {
     EventKind kind = EventKind::need_data;
     Opcode opcode = Opcode::continuation;
     std::uint16_t code = 0;
-    base::Bytes payload;  // a view, valid until the next call of a non-const member
+    // A view, valid until the next call of a non-const member, of a decoded message until that of any Receiver of the
+    // thread.
+    base::Bytes payload;
 };
 
 class Receiver {
@@ -53,13 +55,14 @@ public:
         if (decoder) decoding_ = std::make_unique<Decoding>(Decoding{.decoder = std::move(decoder)});
     }
 
-    // Lends `bytes`, which are unmasked in place. The caller keeps them until next_event() has returned need_data, or
-    // until retain_input(). Everything fed earlier must have been consumed or retained.
+    // Lends `bytes`, which are unmasked in place. The caller keeps them until next_event() has returned need_data and
+    // has_input() is false, or until retain_input(). Everything fed earlier must have been consumed or retained.
     void feed(base::MutableBytes bytes) noexcept;
     // Returns the next event in what was fed. Throws std::bad_alloc.
     [[nodiscard]] Event next_event();
-    // Bounds the decoded octets of the next calls of next_event() together. Beyond it, next_event() returns need_data
-    // while has_input() is true: a few octets may stand for very many, and other connections wait. No bound at first.
+    // Bounds what the next calls of next_event() decode together: `octets` that decoders write, of which each octet
+    // that they read uses up 16. Beyond it next_event() returns need_data while has_input() is true. A few octets may
+    // stand for very many, or cost much time and write nothing, and other connections wait. No bound at first.
     void limit_decoding(std::size_t octets) noexcept {
         if (decoding_) decoding_->octets_left = octets;
     }
@@ -104,6 +107,7 @@ private:
     void begin_frame(const FrameHeader& header) noexcept;
     [[nodiscard]] base::MutableBytes take_payload() noexcept;
     [[nodiscard]] base::Bytes unmask_payload() noexcept;
+    [[nodiscard]] base::MutableBytes limit_room(base::MutableBytes room, std::size_t filled) const noexcept;
     void advance_payload(std::size_t count) noexcept;
     [[nodiscard]] Decoded decode(base::MutableBytes room);
     [[nodiscard]] bool check_decoded(DecodeStatus status, base::Bytes piece, std::uint64_t piece_begin);

@@ -29,7 +29,10 @@ public:
 
     // Passes messages through `encoder` from now on. Call it before the first one is sent.
     void use(std::unique_ptr<MessageEncoder> encoder) noexcept { encoder_ = std::move(encoder); }
-    [[nodiscard]] bool has_encoder() const noexcept { return encoder_ != nullptr; }
+    // Whether a message of that size may be sent changed.
+    [[nodiscard]] bool encodes(std::size_t message_bytes) const noexcept {
+        return encoder_ && encoder_->takes(message_bytes);
+    }
 
     // Each appends one frame to output(), or nothing once a Close has been sent. If it throws std::bad_alloc, it has
     // sent nothing.

@@ -342,7 +342,7 @@ TEST(Extension, AnEncoderThatHasFailedIsNotAskedAgain) {
     Connection server{Role::server, {}};
     server.use_extension({{}, std::make_unique<Failing>(), nullptr});
     EXPECT_THROW(server.send_message(Opcode::text, base::as_bytes("a")), std::bad_alloc);
-    EXPECT_FALSE(server.has_encoder());
+    EXPECT_FALSE(server.encodes(1));
     server.send_message(Opcode::text, base::as_bytes("b"));
     EXPECT_EQ(take_all(server.output()), (Octets{0x81, 1, 'b'}));
 }

@@ -80,13 +80,13 @@ TEST(SharedFrame, EachConnectionWithATakeoverEncodesItItself) {
     const DeflateContext context{.takeover = true};
     int count = 0;
     for (int member = 0; member < 2; ++member) {
-        Sender shared{Role::server, nullptr}, alone{Role::server, nullptr};
-        shared.use(std::make_unique<CountingEncoder>(count, make_deflater(context, 0)));
+        Sender together{Role::server, nullptr}, alone{Role::server, nullptr};
+        together.use(std::make_unique<CountingEncoder>(count, make_deflater(context, 0)));
         alone.use(make_deflater(context, 0));
         for (int round = 0; round <= member; ++round) {
-            shared.send_shared(frame);
+            together.send_shared(frame);
             alone.send_message(Opcode::text, payload);
-            EXPECT_EQ(take_all(shared.output()), take_all(alone.output()));
+            EXPECT_EQ(take_all(together.output()), take_all(alone.output()));
         }
     }
     EXPECT_EQ(count, 3);
