@@ -22,7 +22,7 @@ TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") f
 SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 # Settings that are lists, and the one whose default is computed.
-NO_NUMBERS = ("allowed_origins", "allowed_hosts", "max_connections")
+NO_NUMBERS = ("allowed_origins", "allowed_hosts", "compression", "max_connections")
 
 # Tested by tests/contract/test_documentation.py: its programs share the lines at the top of the page.
 PROGRAMS = ROOT / "docs" / "programs.md"
