@@ -19,6 +19,7 @@ STALL_S = 10
 def hello(server: Running, *, connections: int, warm_up_s: float, seconds: float) -> Echoed:
     """Checks the status and the end of each response."""
     sockets = {}
+    partial: dict[int, bytes] = {}
     with select.epoll() as epoll:
         try:
             for _ in range(connections):
@@ -27,10 +28,10 @@ def hello(server: Running, *, connections: int, warm_up_s: float, seconds: float
                 epoll.register(connected, select.EPOLLIN)
             for each in sockets.values():
                 each.send(REQUEST)
-            _answer(epoll, sockets, warm_up_s)
+            _answer(epoll, sockets, partial, warm_up_s)
             before, waited_before = server.cpu_s(), server.kept_waiting_s() + kept_waiting_s(0)
             began, client_before = time.monotonic(), time.process_time()
-            requests = _answer(epoll, sockets, seconds)
+            requests = _answer(epoll, sockets, partial, seconds)
             took_s, client_cpu_s = time.monotonic() - began, time.process_time() - client_before
             server_cpu_s = server.cpu_s() - before
             waited_s = server.kept_waiting_s() + kept_waiting_s(0) - waited_before
@@ -40,10 +41,9 @@ def hello(server: Running, *, connections: int, warm_up_s: float, seconds: float
     return Echoed(requests, took_s, server_cpu_s, client_cpu_s, waited_s)
 
 
-def _answer(epoll: select.epoll, sockets: dict[int, socket.socket], seconds: float) -> int:
-    """Sends another request for each response; returns how many responses came."""
+def _answer(epoll: select.epoll, sockets: dict[int, socket.socket], partial: dict[int, bytes], seconds: float) -> int:
+    """Sends another request for each response; returns how many came. `partial` keeps the beginnings of responses."""
     requests = 0
-    partial: dict[int, bytes] = {}
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         ready = epoll.poll(STALL_S)
