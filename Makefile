@@ -189,7 +189,7 @@ build/autobahn/complete: scripts/autobahn_setup.sh
 	scripts/autobahn_setup.sh build/autobahn
 
 autobahn: check build/autobahn/complete
-	$(autobahn_suite)
+	$(autobahn_suite) --write
 
 autobahn-quick: check build/autobahn/complete
 	$(autobahn_suite) "C++" "Python, fast" "Python, standard" $(foreach section,1 2 3 4 5 6 7 9 10,--cases "$(section).*")

@@ -1,7 +1,7 @@
-"""Runs the Autobahn test suite against the contract application: ``autobahn.py [--cases PATTERN]... [MODE]...``.
+"""Runs the Autobahn test suite against the contract application: ``autobahn.py [--cases PATTERN | --write] [MODE]...``.
 
-For each mode a server is started, asked all cases as `wstest` does, and stopped. The results are printed and, unless
-cases were chosen, written into docs/conformance.md. The exit status is 1 unless every case is OK or informational.
+For each mode a server is started, asked all cases by `wstest`, and stopped. The results are printed and, with
+``--write``, written into docs/conformance.md. The exit status is 1 unless every case is OK or informational.
 
 `wstest` exits with 0 whatever happens, so only its report counts. It is unpacked by scripts/autobahn_setup.sh.
 """
@@ -166,7 +166,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the Autobahn test suite.")
     parser.add_argument("modes", nargs="*", metavar="MODE", help=f"of {', '.join(MODES)}; all of them")
     parser.add_argument("--cases", action="append", metavar="PATTERN", help='such as "1.*"; all of them')
+    parser.add_argument("--write", action="store_true", help=f"write the table of {DOCUMENT}")
     given = parser.parse_args()
+    if given.write and given.cases:
+        parser.error("--write: expected all cases")
     if unknown := set(given.modes) - MODES.keys():
         parser.error(f"expected modes of {', '.join(MODES)}; got {', '.join(unknown)}")
     results: dict[str, Results] = {}
@@ -186,7 +189,7 @@ def main() -> int:
         if not given.cases and len(found) != ALL_CASES:
             status = 1
             print(f"  expected {ALL_CASES} cases, got {len(found)}")
-    if not given.cases and not given.modes:
+    if given.write:
         text = generated.put_between(BEGIN, END, table(results), DOCUMENT, generated.read(ROOT, DOCUMENT))
         generated.write(ROOT, DOCUMENT, text)
     return status
