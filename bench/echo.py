@@ -139,6 +139,7 @@ def measure_gets(servers: list[Server], cores: Cores, rounds: int, seconds: floa
                     results.setdefault(name, []).append(measured)
     except (BenchError, OSError) as error:
         leave_out("GET under uvicorn", str(error))
+        return {}
     return results
 
 

@@ -3,7 +3,7 @@
 // same. If a peer of the other role sends the events again, they are reported again. A frame header that is read and
 // written again has the same octets.
 #include "base/utf8.hpp"
-#include "target.hpp"
+#include "wire.hpp"
 #include "ws/connection.hpp"
 
 namespace proapi::fuzz {
@@ -29,17 +29,6 @@ struct ToldEvent {
 
 std::uint32_t sample_key() {
     return 0x37fa213d;
-}
-
-std::string take_output(ws::Connection& connection) {
-    std::string all;
-    while (!connection.output().empty()) {
-        base::Bytes piece;
-        check(connection.output().gather({&piece, 1}) == 1, "output that is not empty has a piece");
-        all += base::as_text(piece);
-        connection.output().consume(piece.size());
-    }
-    return all;
 }
 
 void check_event(const ws::Event& event) {
@@ -82,7 +71,7 @@ Transcript play(const PeerSession& session, const std::vector<std::string_view>&
         }
         check(!connection.has_input(), "need_data comes once everything has been read");
     }
-    transcript.output = take_output(connection);
+    transcript.output = take_wire(connection.output());
     transcript.state = std::to_string(connection.close_sent()) + std::to_string(connection.close_received()) +
                        std::to_string(connection.has_failed()) + std::to_string(connection.message_in_progress()) +
                        " " + std::to_string(connection.expected_payload_bytes()) + " " +
@@ -110,7 +99,7 @@ void check_sent_again(const PeerSession& session, Transcript transcript) {
         if (event.kind == ws::EventKind::pong) peer.send_pong(payload);
         if (event.kind == ws::EventKind::close) peer.send_close(event.code, event.payload);
     }
-    const std::string sent = take_output(peer);
+    const std::string sent = take_wire(peer.output());
     const Transcript again = play(session, {sent}, InputMode::lent);
     check(again.events == transcript.events, "what one role sends is what the other one tells", told(again));
 }

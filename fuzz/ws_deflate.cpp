@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-#include "target.hpp"
+#include "wire.hpp"
 #include "ws/connection.hpp"
 #include "ws/deflater.hpp"
 #include "ws/inflater.hpp"
@@ -13,11 +13,6 @@
 
 namespace proapi::fuzz {
 namespace {
-
-std::uint32_t next_masking_key() {
-    static std::uint32_t key = 1;
-    return key = key * 1'664'525 + 1'013'904'223;
-}
 
 std::optional<ws::DeflateParameters> read(std::string_view field, ws::DeflateSide side) {
     const std::array<std::string_view, 1> values{field};
@@ -28,14 +23,7 @@ std::optional<ws::DeflateParameters> read(std::string_view field, ws::DeflateSid
 
 void pass(ws::Connection& from, ws::Connection& to, std::string_view message) {
     from.send_message(ws::Opcode::binary, base::as_bytes(message));
-    std::string wire;
-    while (!from.output().empty()) {
-        base::Bytes piece;
-        check(from.output().gather({&piece, 1}) == 1, "output that is not empty has a piece");
-        wire += base::as_text(piece);
-        from.output().consume(piece.size());
-    }
-    Block block(wire);
+    Block block(take_wire(from.output()));
     to.feed(block.bytes());
     const ws::Event event = to.next_event();
     check(event.kind == ws::EventKind::message, "a message arrives", base::as_text(event.payload));

@@ -7,7 +7,7 @@
 
 #include "base/utf8.hpp"
 #include "http/url.hpp"
-#include "target.hpp"
+#include "wire.hpp"
 #include "ws/connection.hpp"
 
 namespace proapi::fuzz {
@@ -19,27 +19,13 @@ struct SentFrame {
     friend bool operator==(const SentFrame&, const SentFrame&) = default;
 };
 
-std::uint32_t next_key() {
-    static std::uint32_t key = 1;
-    return key = key * 1'664'525 + 1'013'904'223;
-}
-
 struct Side {
-    explicit Side(ws::Role role) : connection(role, {}, next_key) {}
+    explicit Side(ws::Role role) : connection(role, {}, next_masking_key) {}
     ws::Connection connection;
     std::deque<SentFrame> sent;  // not yet reported to the other side
     std::string wire;            // not yet delivered
     bool has_closed = false;
 };
-
-void take_wire(Side& side) {
-    while (!side.connection.output().empty()) {
-        base::Bytes piece;
-        check(side.connection.output().gather({&piece, 1}) == 1, "output that is not empty has a piece");
-        side.wire += base::as_text(piece);
-        side.connection.output().consume(piece.size());
-    }
-}
 
 void send(Side& side, char kind, std::string_view payload) {
     const std::string text = http::replace_invalid_utf8(payload);
@@ -87,7 +73,7 @@ char kind_of(const ws::Event& event) {
 
 // Delivers at most `count` octets of what `from` has sent.
 void deliver(Side& from, Side& to, std::size_t count) {
-    take_wire(from);
+    from.wire += take_wire(from.connection.output());
     Block block(std::string_view(from.wire).substr(0, count));
     from.wire.erase(0, count);
     // What `to` answers by itself is sent when the event is reported.

@@ -139,6 +139,11 @@ def worse(behaviour: str, close: str) -> str:
     return close if behaviour in GOOD and close not in GOOD else behaviour
 
 
+def is_inapplicable(case: str, mode: Mode) -> bool:
+    """Whether the case is about compression, which the mode does not negotiate; the suite then asks nothing."""
+    return section_of(case) in ("12", "13") and not any(option.startswith("--pmd") for option in mode.options)
+
+
 def section_of(case: str) -> str:
     return case.partition(".")[0]
 
@@ -180,10 +185,8 @@ def main() -> int:
         print(
             f"{name}: {len(found)} cases: " + ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())), flush=True
         )
-        # Without compression the cases of sections 12 and 13 are not implemented, which the suite says itself.
-        allowed = GOOD if "--pmd" in " ".join(MODES[name].options) else GOOD | {"UNIMPLEMENTED"}
         for case, result in found.items():
-            if result not in allowed:
+            if result not in GOOD and not (result == "UNIMPLEMENTED" and is_inapplicable(case, MODES[name])):
                 status = 1
                 print(f"  {case}: {result}")
         if not given.cases and len(found) != ALL_CASES:

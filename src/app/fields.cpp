@@ -4,7 +4,7 @@
 #include <ranges>
 
 #include "http/headers.hpp"
-#include "http/url.hpp"
+#include "http/text.hpp"
 #include "proapi/errors.hpp"
 #include "service/log.hpp"
 
@@ -18,8 +18,7 @@ constexpr std::size_t max_shown_octets = 200;
 [[nodiscard]] std::string shown(std::string_view names) {
     const bool has_control = std::ranges::any_of(names, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     if (has_control) return service::escape_for_log(names, max_shown_octets);
-    return http::replace_invalid_utf8(names.substr(0, max_shown_octets)) +
-           (names.size() > max_shown_octets ? "..." : "");
+    return http::shortened(names, max_shown_octets);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "http/url.hpp"
+#include "http/text.hpp"
 
 namespace proapi {
 
@@ -21,7 +21,7 @@ constexpr std::size_t max_shown_digits = 64, max_error_octets = 512;
 // The text of an error of nlohmann's, which quotes what it read. As UTF-8, since clients get it too; whoever logs it
 // escapes it.
 [[nodiscard]] std::string shown(const Json::exception& error) {
-    return http::replace_invalid_utf8(std::string_view(error.what()).substr(0, max_error_octets));
+    return http::shortened(error.what(), max_error_octets);
 }
 
 // Rejects values that nlohmann's writer would accept silently: it writes NaN and Infinity as null, the result of a

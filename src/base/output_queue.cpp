@@ -1,30 +1,22 @@
 #include "base/output_queue.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+
+#include "base/stock.hpp"
 
 namespace proapi::base {
 
 namespace {
 
-// Blocks that queues of this thread have returned, for the next queue that needs one.
-class BlockStock {
-public:
-    [[nodiscard]] std::unique_ptr<std::uint8_t[]> take() {
-        if (count_ > 0) return std::move(blocks_[--count_]);
-        return std::make_unique_for_overwrite<std::uint8_t[]>(OutputQueue::block_size_bytes);
-    }
-    void give_back(std::unique_ptr<std::uint8_t[]> block) noexcept {
-        if (count_ < blocks_.size()) blocks_[count_++] = std::move(block);
-    }
+using Block = std::unique_ptr<std::uint8_t[]>;
 
-private:
-    std::array<std::unique_ptr<std::uint8_t[]>, 64> blocks_;
-    std::size_t count_ = 0;
-};
+// Blocks that queues of this thread have returned.
+thread_local Stock<Block, 64> stock;
 
-thread_local BlockStock stock;
+[[nodiscard]] Block take_block() {
+    return stock.take([] { return std::make_unique_for_overwrite<std::uint8_t[]>(OutputQueue::block_size_bytes); });
+}
 
 }  // namespace
 
@@ -44,7 +36,7 @@ void OutputQueue::prepare(std::size_t count) {
     if (!pieces_.empty() && pieces_.back().block && pieces_.back().capacity - pieces_.back().end >= count) return;
     Piece piece;
     piece.capacity = std::max(block_size_bytes, count);
-    piece.block = count <= block_size_bytes ? stock.take() : std::make_unique_for_overwrite<std::uint8_t[]>(count);
+    piece.block = count <= block_size_bytes ? take_block() : std::make_unique_for_overwrite<std::uint8_t[]>(count);
     pieces_.push_back(std::move(piece));
 }
 

@@ -41,6 +41,8 @@ constexpr void skip_space(std::string_view& text) noexcept {
     return trim_end(text);
 }
 
+// Received text as valid UTF-8: at most `max_octets` of it, then "...".
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t max_octets);
 // Quotes received text for a refusal: in quotes, as valid UTF-8, shortened.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t max_octets = 200);
 

@@ -77,7 +77,7 @@ public:
         requests_[count_++] = request;
     }
     // Carries out the requests, each receiving into its share of `buffer`, at most `max_bytes`; then reports each to
-    // its handler and requests `after_each` after each report. If a handler throws, the next complete() reports the
+    // its handler and calls `after_each` after each report. If a handler throws, the next complete() reports the
     // rest.
     template <class AfterEach>
     void complete(IoSubmitter& ring, std::span<std::uint8_t> buffer, std::size_t max_bytes, AfterEach&& after_each) {

@@ -97,8 +97,8 @@ void WebSocketSession::reject(int status, std::string_view body, const http::Hea
 
 void WebSocketSession::send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding) {
     const ws::Opcode opcode = kind == service::MessageKind::text ? ws::Opcode::text : ws::Opcode::binary;
-    const bool is_encoded = encoding == ws::Encoding::negotiated && machine_.encodes(payload.size());
-    if (payload.size() >= large_message_bytes && !is_encoded) return send_large(opcode, payload);
+    if (payload.size() >= large_message_bytes && (encoding == ws::Encoding::none || !machine_.encodes(payload.size())))
+        return send_large(opcode, payload);
     machine_.send_message(opcode, payload, encoding);
     connection_.flush_soon();
 }
@@ -168,11 +168,9 @@ void WebSocketSession::take_events() {
         events_left_ = events_a_turn;
         machine_.limit_decoding(decoded_octets_a_turn);
     }
-    bool is_share_used = false;
     while (phase_ == Phase::open || phase_ == Phase::closing) {
         const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
-        is_share_used = is_share_used || events_left_ == 0;
-        if (is_full || is_share_used) {
+        if (is_full || events_left_ == 0) {
             paused_ = true;
             if (is_full) message_began_ms_ = 0;  // while nothing is read, message_timeout does not run
             connection_.stop_reading();
@@ -180,10 +178,13 @@ void WebSocketSession::take_events() {
             return;
         }
         const ws::Event event = machine_.next_event();
-        is_share_used = event.kind == ws::EventKind::need_data && machine_.has_input();
-        if (event.kind == ws::EventKind::need_data && !is_share_used) break;
-        --events_left_;
-        handle(event);
+        if (event.kind == ws::EventKind::need_data) {
+            if (!machine_.has_input()) break;
+            events_left_ = 0;  // the share of decoding is used up
+        } else {
+            --events_left_;
+            handle(event);
+        }
     }
     if (machine_.message_in_progress()) {
         if (message_began_ms_ == 0) message_began_ms_ = now_ms();

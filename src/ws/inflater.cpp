@@ -12,6 +12,8 @@
 #include <new>
 #include <utility>
 
+#include "base/stock.hpp"
+
 namespace proapi::ws {
 namespace {
 
@@ -80,24 +82,7 @@ private:
 };
 
 // Streams with the largest window, for decoders that keep none between messages.
-class Stock {
-public:
-    [[nodiscard]] std::unique_ptr<InflateStream> take() {
-        if (count_ == 0) return std::make_unique<InflateStream>(max_window_bits);
-        return std::move(streams_[--count_]);
-    }
-    void give_back(std::unique_ptr<InflateStream> stream) noexcept {
-        if (count_ == streams_.size()) return;
-        stream->forget();
-        streams_[count_++] = std::move(stream);
-    }
-
-private:
-    std::array<std::unique_ptr<InflateStream>, 4> streams_;
-    std::size_t count_ = 0;
-};
-
-thread_local Stock stock;
+thread_local base::Stock<std::unique_ptr<InflateStream>, 4> stock;
 
 class Inflater final : public MessageDecoder {
 public:
@@ -108,7 +93,10 @@ public:
     [[nodiscard]] Decoded decode(base::Bytes payload, base::MutableBytes room) override {
         if (payload.empty() && !has_begun_) return {};
         has_begun_ = true;
-        if (!stream_) stream_ = peer_.takeover ? std::make_unique<InflateStream>(peer_.window_bits) : stock.take();
+        if (!stream_) {
+            stream_ = peer_.takeover ? make_stream(peer_.window_bits)
+                                     : stock.take([] { return make_stream(max_window_bits); });
+        }
         return stream_->inflate(payload, room);
     }
 
@@ -127,11 +115,18 @@ private:
     [[nodiscard]] Decoded end_message(Decoded decoded) noexcept {
         has_begun_ = false;
         tail_read_ = 0;
-        if (stream_ && !peer_.takeover) stock.give_back(std::move(stream_));
+        if (stream_ && !peer_.takeover) {
+            stream_->forget();
+            stock.give_back(std::move(stream_));
+        }
         return decoded;
     }
 
     MemoryReservation memory_;
+    [[nodiscard]] static std::unique_ptr<InflateStream> make_stream(std::uint8_t window_bits) {
+        return std::make_unique<InflateStream>(window_bits);
+    }
+
     const DeflateContext peer_;
     std::unique_ptr<InflateStream> stream_;
     std::size_t tail_read_ = 0;

@@ -27,6 +27,17 @@ def test_send_kinds(subject: New) -> None:
     assert s.peer.receive() == b"[]"
 
 
+@promise("compression-off")
+def test_compress_false_is_taken_where_nothing_is_compressed(subject: New) -> None:
+    s = subject()
+    for call, data in (("send_text", "text"), ("send_bytes", b"bytes")):
+        for compress in (False, True):
+            assert s.do(call, data=data, compress=compress) is True
+            assert s.peer.receive() == data
+    assert s.do("send_json", data=[1], mode="text", compress=False) is True
+    assert s.peer.receive() == "[1]"
+
+
 @promise("send-kinds")
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 65537, 1024 * 1024])
 def test_sizes(server: Server, size: int) -> None:

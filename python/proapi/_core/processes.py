@@ -38,7 +38,8 @@ def _print_exception(error: BaseException) -> None:
     The interpreter's hook writes a traceback in many pieces, which those of other workers would be mixed with.
     """
     if sys.excepthook is sys.__excepthook__:
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        with contextlib.suppress(Exception):  # stderr may be None, closed, or take nothing, as in flush_output()
+            sys.stderr.write("".join(traceback.format_exception(error)))
     else:
         sys.excepthook(type(error), error, error.__traceback__)
 

@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <optional>
 #include <string>
 
 #include "http/body_decoder.hpp"
+#include "tests/cpp/base/take_all.hpp"
 
 namespace proapi::http {
 namespace {
@@ -16,11 +16,7 @@ ResponseHead head_with(std::optional<std::uint64_t> length, int minor_version) {
 }
 
 std::string take(base::OutputQueue& output) {
-    std::array<base::Bytes, 16> pieces;
-    std::string text;
-    for (std::size_t i = 0, count = output.gather(pieces); i < count; ++i) text += base::as_text(pieces[i]);
-    output.consume(text.size());
-    return text;
+    return std::string(base::as_text(tests::take_all(output)));
 }
 
 std::string write(const BodyEncoder& encoder, std::initializer_list<std::string_view> parts) {
@@ -69,8 +65,7 @@ TEST(BodyEncoder, TheDecoderReadsItsChunks) {
         body += part;
     }
     encoder.finish(output);
-    std::string text;
-    while (!output.empty()) text += take(output);
+    const std::string text = take(output);
     BodyDecoder decoder(head, {.max_body_bytes = body.size()});
     EXPECT_EQ(decoder.feed(base::as_bytes(text)), text.size());
     EXPECT_EQ(decoder.state(), ParseState::complete);

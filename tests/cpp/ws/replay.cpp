@@ -57,17 +57,6 @@ std::ostream& operator<<(std::ostream& out, const ToldEvent& event) {
                 event.payload.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(event.payload.size(), 64))});
 }
 
-Octets take_all(base::OutputQueue& output) {
-    Octets all;
-    while (!output.empty()) {
-        base::Bytes piece;
-        if (output.gather({&piece, 1}) == 0) break;
-        all.insert(all.end(), piece.begin(), piece.end());
-        output.consume(piece.size());
-    }
-    return all;
-}
-
 Outcome replay(const Session& session, const std::vector<std::size_t>& cuts, Handing handing) {
     ws::Connection connection{session.role, session.limits, sample_masking_key};
     if (session.close_first) connection.send_close(session.close_first->first, session.close_first->second);

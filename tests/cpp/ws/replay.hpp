@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/cpp/base/take_all.hpp"
 #include "ws/connection.hpp"
 
 namespace proapi::tests {
@@ -50,6 +51,5 @@ std::uint32_t sample_masking_key();
 
 // `cuts` are the places where the input is cut, in rising order.
 Outcome replay(const Session& session, const std::vector<std::size_t>& cuts, Handing handing);
-Octets take_all(base::OutputQueue& output);
 
 }  // namespace proapi::tests
