@@ -90,9 +90,9 @@ public:
     // For a loop that waits on descriptor(): makes it readable at the next timer's deadline.
     void arm_guest_timer();
 
-    // Monotonic time in milliseconds, read once per turn.
     // Another one in each turn; not 0 within the first.
     [[nodiscard]] std::uint32_t turn_number() const noexcept { return turn_number_; }
+    // Monotonic time in milliseconds, read once per turn.
     [[nodiscard]] std::uint64_t now_ms() const noexcept { return now_ms_; }
     void start_timer(base::Timer& timer, Duration delay) noexcept;
     void at_turn_end(TurnEndHook& hook) noexcept;
@@ -166,6 +166,12 @@ public:
     // over. Returns false if no hooks are running or too many want to send; the caller may then send alone.
     [[nodiscard]] bool send_together(IoHandler& handler, int fd, base::Bytes octets) noexcept;
 
+    static constexpr std::size_t batched_read_bytes = 64 * 1024;
+    static constexpr std::size_t full_reads = 4;  // this many reads at once may each take batched_read_bytes
+    // The most that one read takes. A little more than the above, so that a message of 256 KiB arrives whole, with its
+    // head and the next one's.
+    static constexpr std::size_t read_buffer_bytes = full_reads * batched_read_bytes + 16 * 1024;
+
 private:
     void wait(std::optional<Duration> timeout);
     // Collects events that are ready into the batch. Returns false if a signal interrupted the call.
@@ -180,10 +186,6 @@ private:
     void read_clock() noexcept;
 
     static constexpr std::size_t max_events = 256;
-    static constexpr std::size_t batched_read_bytes = 64 * 1024;
-    static constexpr std::size_t full_reads = 4;  // this many reads at once may each take batched_read_bytes
-    // A little more than that, so that a message of 256 KiB arrives whole, with its head and the next one's.
-    static constexpr std::size_t read_buffer_bytes = full_reads * batched_read_bytes + 16 * 1024;
 
     const unsigned forks_;  // at the creation of the reactor
     base::Descriptor epoll_, wake_, guest_timer_;

@@ -3,26 +3,18 @@
 //
 //   TcpTransport     a connected socket
 //   MemoryTransport  one of two ends in this process, without a descriptor
+//   TlsTransport     TLS over another transport
 //
-// A transport may be layered on another one. TLS would be such a transport, between `server::Connection` and the
-// socket:
-//
-//   class TlsTransport final : public Transport, private TransportHandler { std::unique_ptr<Transport> lower_; ... };
-//
-// - It starts `lower_` with itself as the handler: `lower_` reports ciphertext, and `handler()` receives plain octets.
-//   The handler may close the transport during any report: check is_open() after each.
-// - The terms mean the same on both sides, each for its own octets. write() returns how many plain octets were taken,
-//   even if their ciphertext still waits for `lower_`; has_unread_octets() includes plain octets that are decrypted and
-//   not yet reported; undelivered_octets() includes ciphertext that `lower_` has not taken.
-// - shutdown_write() sends close_notify, then ends the side of `lower_`. A FIN without a close_notify before it is an
-//   end with an error (RFC 8446 section 6.1), so that a truncated message is not taken for a complete one.
-// - is_secure() returns true. Until the handshake is complete nothing is reported, and writes are pending.
-// - A listener's owner wraps each accepted socket: Server::add(std::make_unique<TlsTransport>(std::move(tcp), ...)).
+// Where one transport lies on another, the terms mean the same on both sides, each for its own octets: write() reports
+// plain octets once the lower one has taken their ciphertext, undelivered_octets() includes what waits between the two.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "net/reactor.hpp"
@@ -90,7 +82,8 @@ public:
     // write may start. It may be done at once, in full or in part.
     [[nodiscard]] virtual WriteResult write(std::span<const base::Bytes> pieces) = 0;
     // Writes what is taken of `pieces` at once, unless another write is in progress. Returns the number of octets; the
-    // next write() reports an error, if there is one.
+    // next write() reports an error, if there is one. Octets that were not taken must be the next to be written: a
+    // transport may have begun with them.
     [[nodiscard]] virtual std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept = 0;
     [[nodiscard]] bool is_writing() const noexcept { return write_ != WriteResult::State::done; }
     // Tells the peer that nothing more follows (FIN). Reading continues.
@@ -110,8 +103,16 @@ public:
     virtual void close(CloseMode mode) noexcept = 0;
     [[nodiscard]] virtual bool is_open() const noexcept = 0;
 
+    // --- who the peer is ---
     // Whether nobody between the two ends can read or change what is sent (TLS).
     [[nodiscard]] virtual bool is_secure() const noexcept { return false; }
+    // Whether octets can be sent. Until then (a TLS handshake) nothing is reported, and writes are pending.
+    [[nodiscard]] virtual bool is_established() const noexcept { return true; }
+    // The certificate that the peer has proved to own, as PEM; null if there is none.
+    [[nodiscard]] virtual std::shared_ptr<const std::string> client_certificate() const { return nullptr; }
+    // Why the transport has ended the connection with an error, as one line for the log; empty if the peer or the
+    // network did. May contain what the peer sent.
+    [[nodiscard]] virtual std::string_view failure() const noexcept { return {}; }
 
 protected:
     Transport() = default;
