@@ -66,7 +66,10 @@ void Connection::on_peer_finished() {
 
 void Connection::on_read_end(int error) {
     contain([&] {
-        if (error != 0) return abort();
+        if (error != 0) {
+            if (const auto why = transport_->failure(); !why.empty()) protocol_->on_failure(why);
+            return abort();
+        }
         if (phase_ == Phase::lingering) return abort(net::Transport::CloseMode::orderly);
         if (phase_ == Phase::serving) protocol_->on_read_end();
     });

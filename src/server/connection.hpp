@@ -31,6 +31,8 @@ public:
     virtual void on_read_end() = 0;
     // The kernel has taken some output. `had_waited`: the output had to wait until the peer made room by reading.
     virtual void on_output_written(bool had_waited) = 0;
+    // The transport is about to end, and says why.
+    virtual void on_failure(std::string_view why) { static_cast<void>(why); }
     // The turn ends, and the output is about to be written.
     virtual void on_turn_end() = 0;
     // The server stops: finish soon what has begun.
@@ -75,6 +77,10 @@ public:
     [[nodiscard]] bool has_peer_finished() const noexcept { return transport_->has_peer_finished(); }
     [[nodiscard]] bool has_read_ended() const noexcept { return transport_->has_read_ended(); }
     [[nodiscard]] bool is_secure() const noexcept { return transport_->is_secure(); }
+    [[nodiscard]] bool is_established() const noexcept { return transport_->is_established(); }
+    [[nodiscard]] std::shared_ptr<const std::string> client_certificate() const {
+        return transport_->client_certificate();
+    }
     // Octets that the protocol has written and that the peer's kernel has not acknowledged yet.
     [[nodiscard]] std::size_t undelivered_octets() const noexcept;
     // See net::Transport.

@@ -128,6 +128,7 @@ void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange
     release_exchange();  // the previous one may have been answered in this turn
     phase_ = Phase::responding;
     request.secure = connection_.is_secure();
+    if (request.secure) request.client_certificate = connection_.client_certificate();
     exchange_ = base::IntrusivePtr<service::Exchange>(
         new service::Exchange(std::move(request), body, *this, settings().high_water, settings().low_water));
     if (connection_.has_peer_finished()) exchange_->on_client_left();
@@ -199,6 +200,10 @@ void HttpSession::on_read_end() {
     if (is_cut_) return;  // on_turn_end() ends it
     // A client may end its side after its last request and still wait for the answer.
     if (phase_ != Phase::responding && waiting_.empty()) connection_.finish();
+}
+
+void HttpSession::on_failure(std::string_view why) {
+    connection_.server().log_transport_failure(client_, why);
 }
 
 base::IntrusivePtr<service::WebSocket> HttpSession::upgrade(service::Exchange& exchange,
@@ -419,6 +424,7 @@ void HttpSession::on_end() {
 }
 
 void HttpSession::on_time() {
+    if (!connection_.is_established()) return connection_.abort();  // the handshake has used up head_timeout
     if (phase_ == Phase::idle) return end_idleness();
     if (phase_ == Phase::head) return refuse_head(describe(service::Refusal::head_timeout));
     if (phase_ == Phase::responding) return file_ ? abandon_file() : cut_stream();

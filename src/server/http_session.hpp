@@ -34,6 +34,7 @@ private:
     void on_peer_finished() override;
     void on_read_end() override;
     void on_output_written(bool had_waited) override;
+    void on_failure(std::string_view why) override;
     void on_turn_end() override;
     void on_shutdown() override;
     void on_end() override;

@@ -13,7 +13,10 @@ public:
     }
 
 private:
-    void on_start(base::MutableBytes) override { connection_.finish(); }
+    void on_start(base::MutableBytes) override {
+        // A handshake that takes long is not worth waiting for.
+        connection_.finish(connection_.is_established() ? Connection::Patience::usual : Connection::Patience::little);
+    }
     void on_read(base::MutableBytes) override {}
     void on_read_end() override {}
     void on_output_written(bool) override {}

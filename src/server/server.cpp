@@ -6,6 +6,7 @@
 #include "base/heap.hpp"
 #include "http/response.hpp"
 #include "net/tcp_transport.hpp"
+#include "net/tls_transport.hpp"
 #include "server/http_session.hpp"
 #include "server/refusal_session.hpp"
 #include "service/host_rule.hpp"
@@ -19,6 +20,10 @@ constexpr std::uint64_t max_refusing = 16;
 
 constexpr std::string_view too_many =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+constexpr std::string_view plain_request_refused =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 63\r\n"
+    "Connection: close\r\n\r\nthis port speaks TLS: its clients must say https:// and wss://\n";
 
 }  // namespace
 
@@ -38,6 +43,26 @@ Server::~Server() {
     replaced_.clear();
     while (Connection* connection = retired_.pop_front()) delete connection;
     cancel_turn_end();
+}
+
+void Server::use_tls(net::TlsOptions options) {
+    certificates_ = std::make_unique<Certificates>(reactor_, log_, std::move(options));
+}
+
+void Server::reload_certificates() {
+    if (certificates_) certificates_->reload();
+}
+
+std::unique_ptr<net::Transport> Server::secure(std::unique_ptr<net::Transport> transport) const {
+    if (!certificates_) return transport;
+    const auto& context = certificates_->context();
+    return std::make_unique<net::TlsTransport>(reactor_, std::move(transport), context, context->make_session(),
+                                               plain_request_refused);
+}
+
+// A client that expects TLS would take plain octets for a broken handshake.
+std::string_view Server::last_words() const noexcept {
+    return certificates_ ? std::string_view() : too_many;
 }
 
 base::Result<void, ListenError> Server::listen(const std::string& host, std::uint16_t port,
@@ -72,7 +97,7 @@ std::error_code Server::add_listener(const net::SocketAddress& address, net::Lis
     net::ListenerHandler& handler = *this;
     try {
         listeners_.push_back(std::make_unique<net::Listener>(
-            reactor_, address, sharing, static_cast<int>(settings().backlog), handler, std::string(too_many)));
+            reactor_, address, sharing, static_cast<int>(settings().backlog), handler, std::string(last_words())));
     } catch (const std::system_error& error) {
         return error.code();
     }
@@ -95,9 +120,9 @@ bool Server::take_slot() {
 
 void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) {
     const bool has_slot = take_slot();
-    if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), too_many);
+    if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), last_words());
     try {
-        open(std::make_unique<net::TcpTransport>(reactor_, std::move(socket)), peer.address(), has_slot);
+        open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), peer.address(), has_slot);
     } catch (const std::exception& error) {  // out of memory, or the kernel can't watch more sockets
         release_slot(has_slot, error);
     }
@@ -226,6 +251,10 @@ void Server::count_close(std::uint16_t code) noexcept {
 void Server::log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason) {
     log_limited(service::LogLevel::info, base::to_string(client) + " closed with " + std::to_string(code) + ": " +
                                              service::escape_for_log(reason));
+}
+
+void Server::log_transport_failure(const base::Address& client, std::string_view why) {
+    log_limited(service::LogLevel::info, base::to_string(client) + ": " + service::escape_for_log(why));
 }
 
 }  // namespace proapi::server

@@ -11,6 +11,7 @@
 #include "net/file_stream.hpp"
 #include "net/listener.hpp"
 #include "net/reactor.hpp"
+#include "server/certificates.hpp"
 #include "server/connection.hpp"
 #include "server/limited_log.hpp"
 #include "server/shared_limit.hpp"
@@ -46,6 +47,13 @@ public:
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
+
+    // Serves over TLS. Called at most once, before listen(). Throws std::runtime_error with one line that says which
+    // file is wrong.
+    void use_tls(net::TlsOptions options);
+    // Loads the certificates again, if there are any; see Certificates::reload().
+    void reload_certificates();
+    [[nodiscard]] bool is_secure() const noexcept { return certificates_ != nullptr; }
 
     // Listens on every address of `host` that this machine has. Blocks while it resolves `host`.
     [[nodiscard]] base::Result<void, ListenError> listen(const std::string& host, std::uint16_t port,
@@ -87,6 +95,7 @@ public:
     void add_idle(IdleLink& link) noexcept { idle_.push_back(link); }
     void count_close(std::uint16_t code) noexcept;
     void log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason);
+    void log_transport_failure(const base::Address& client, std::string_view why);
     void log_limited(service::LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 
 private:
@@ -94,6 +103,10 @@ private:
     void on_accept(base::Descriptor socket, const net::SocketAddress& peer) override;
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
+    // Puts TLS on a socket's transport, if the server uses it.
+    [[nodiscard]] std::unique_ptr<net::Transport> secure(std::unique_ptr<net::Transport> transport) const;
+    // What a client gets that is refused without a handshake.
+    [[nodiscard]] std::string_view last_words() const noexcept;
     // Reserves a slot for one more connection. Returns false if the limit is reached; the caller then refuses the
     // connection.
     [[nodiscard]] bool take_slot();
@@ -109,7 +122,8 @@ private:
     service::Service service_;
     std::shared_ptr<SharedLimit> limit_;
     net::FileThreads file_threads_;
-    std::uint64_t refusing_ = 0;  // connections beyond the limit that are being answered with 503
+    std::uint64_t refusing_ = 0;                  // connections beyond the limit that are being answered with 503
+    std::unique_ptr<Certificates> certificates_;  // null: plain HTTP
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;

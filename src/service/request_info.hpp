@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,8 @@ struct RequestInfo {
     std::uint32_t mount_bytes = 0;  // of the mount prefix in the raw path; the application's routes begin after it
     Reach reach = Reach::network;   // of the server that received the request
     RequestKind kind = RequestKind::http;
-    bool secure = false;  // over TLS
+    bool secure = false;                                              // over TLS
+    std::shared_ptr<const std::string> client_certificate = nullptr;  // as PEM; null: none was presented
 
     // The path to match against the routes, still percent-encoded. A view into head.target.
     [[nodiscard]] std::string_view route_path() const noexcept { return head.raw_path().substr(mount_bytes); }
