@@ -35,6 +35,9 @@ public:
     [[nodiscard]] const Headers& headers() const;
     [[nodiscard]] const Params& cookies() const;
     [[nodiscard]] const Client& client() const;
+    // The certificate that the client has proved to own, as PEM; empty if it presented none
+    // (RunOptions::ssl_cert_reqs).
+    [[nodiscard]] std::string_view client_certificate() const;
     [[nodiscard]] const std::string& url() const;
 
     // Whether the client has left: the connection is lost, or the client has ended its side (some clients do that and

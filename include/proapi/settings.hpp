@@ -17,6 +17,9 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 // the application registered a logger of that name before). common: the Common Log Format; json: one object per line.
 enum class AccessLog : std::uint8_t { off, common, json };
 
+// Whether clients must present a certificate that one of RunOptions::ssl_ca_certs has signed.
+enum class CertReqs : std::uint8_t { none, optional, required };
+
 struct RunOptions {
     // If not set: PROAPI_HOST in the environment, or "127.0.0.1".
     std::optional<std::string> host = std::nullopt;
@@ -29,6 +32,21 @@ struct RunOptions {
     int workers = 1;
     // If not set: PROAPI_ACCESS_LOG in the environment (off, common, json), or off.
     std::optional<AccessLog> access_log = std::nullopt;
+
+    // Serves over TLS (https and wss) with the certificates in these PEM files, each followed by the intermediate ones.
+    // Of several, the one whose names include the host that the client asks for (SNI) is used, or else the first. Files
+    // that change are loaded again, and all of them when run() gets SIGHUP; if they are not usable, the old
+    // certificates stay in use, and an error line says why.
+    std::vector<std::string> ssl_certfile = {};
+    // The private keys, in the same order. Empty: each key is in its certificate's file.
+    std::vector<std::string> ssl_keyfile = {};
+    std::string ssl_keyfile_password = {};  // of encrypted keys
+    std::string ssl_ca_certs = {};          // PEM file of the authorities that sign the certificates of clients
+    // If not set: required if ssl_ca_certs is given, otherwise none. Handlers find the certificate in
+    // client_certificate().
+    std::optional<CertReqs> ssl_cert_reqs = std::nullopt;
+    // The ciphers of TLS 1.2, in OpenSSL's notation. Empty: those with forward secrecy and authenticated encryption.
+    std::string ssl_ciphers = {};
 };
 
 // Counters and current state of one worker.

@@ -291,6 +291,9 @@ public:
     [[nodiscard]] const Params& cookies() const;
     [[nodiscard]] const std::vector<std::string>& subprotocols() const;  // as offered
     [[nodiscard]] const Client& client() const;
+    // The certificate that the client has proved to own, as PEM; empty if it presented none
+    // (RunOptions::ssl_cert_reqs).
+    [[nodiscard]] std::string_view client_certificate() const;
     [[nodiscard]] const std::string& url() const;  // "ws://localhost:8000/chat/lobby?name=a"
 
     // Data that the application keeps with the connection.

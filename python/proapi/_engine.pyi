@@ -99,6 +99,8 @@ class RequestInfo:
     @property
     def client(self) -> Client | None: ...
     @property
+    def client_certificate(self) -> str | None: ...
+    @property
     def url(self) -> str: ...
     @property
     def body(self) -> bytes: ...
@@ -225,6 +227,9 @@ class WebSocketConnection:
     @property
     def client(self) -> Client | None:
         """Address and port of the peer, Client(host, port); None under an ASGI server that does not report them."""
+    @property
+    def client_certificate(self) -> str | None:
+        """The certificate that the client has proved to own, as PEM; None if it presented none (ssl_cert_reqs)."""
     @property
     def url(self) -> str:
         """The whole URL: ws://host/path?query."""
@@ -499,6 +504,21 @@ class WebSocketBridge:
     def failure(self) -> Exception | None:
         """The exception that the server's ``receive`` has raised for a handler."""
 
+class TlsOptions:
+    """Files and rules of TLS; each certificate is its file and its key's, or "" if that is the same."""
+
+    def __init__(
+        self,
+        *,
+        certificates: list[tuple[str, str]],
+        keyfile_password: str,
+        ca_certs: str,
+        cert_reqs: int,
+        ciphers: str,
+    ) -> None: ...
+    def check(self) -> None:
+        """Loads the files once. ValueError: one line says which file or option is wrong."""
+
 class Engine:
     """Sockets and protocols on the thread of one event loop.
 
@@ -515,6 +535,10 @@ class Engine:
     ) -> None: ...
     def log_access(self, format: Literal["common", "json"], write: Callable[[str], object]) -> None:
         """Calls ``write`` with a line for every request and WebSocket from now on."""
+    def use_tls(self, options: TlsOptions) -> None:
+        """Serves over TLS. Called before ``listen``. ValueError: as for ``TlsOptions.check``."""
+    def reload_certificates(self) -> None:
+        """Loads the files again; logs what is wrong with them and keeps the old ones, if they can't be used."""
     def listen(self, host: str, port: int, *, share_port: bool) -> None:
         """Starts to listen. OSError: one line says what is wrong and what to change."""
     @property

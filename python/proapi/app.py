@@ -15,6 +15,7 @@ from ._serving.lifespan import Lifespan, require_function
 from ._serving.options import AccessLogFormat, read_options
 from ._serving.running import Serving
 from ._serving.server import Addresses, Server
+from ._serving.tls import File, Files, read_tls_options
 from .asgi import AsgiFront, Receive, Scope, Send
 from .datastructures import State
 from .routing import Route, StaticRoute, WebSocketRoute
@@ -303,6 +304,12 @@ class ProAPI:
         share_port: bool = False,
         access_log: bool | AccessLogFormat = False,
         on_listening: Callable[[Addresses], object] | None = None,
+        ssl_certfile: Files | None = None,
+        ssl_keyfile: Files | None = None,
+        ssl_keyfile_password: str | None = None,
+        ssl_ca_certs: File | None = None,
+        ssl_cert_reqs: int | None = None,
+        ssl_ciphers: str | None = None,
     ) -> None:
         """Serves as a guest of the running loop until cancelled, then stops gracefully.
 
@@ -316,13 +323,26 @@ class ProAPI:
             access_log: As for ``run``, but False is the default.
             on_listening: A function, async or not, that is called with the addresses when the server listens: a list of
                 (host, port).
+            ssl_certfile: As for ``run``, like the other ``ssl_*``.
+            ssl_keyfile: As for ``run``.
+            ssl_keyfile_password: As for ``run``.
+            ssl_ca_certs: As for ``run``.
+            ssl_cert_reqs: As for ``run``.
+            ssl_ciphers: As for ``run``.
 
         Raises:
             OSError: The address can't be listened on.
-            ValueError: The host, the port or ``access_log`` is not valid.
+            ValueError: An option is not valid, or a file of the certificates can't be used.
         """
-        options = read_options(host, port, access_log=access_log)
-        await Server(self, options.access_log).serve(
+        options = read_options(
+            host,
+            port,
+            access_log=access_log,
+            tls=read_tls_options(
+                ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
+            ),
+        )
+        await Server(self, options.access_log, options.tls).serve(
             options.host, options.port, share_port=share_port, on_listening=on_listening
         )
 
@@ -333,6 +353,12 @@ class ProAPI:
         *,
         share_port: bool = False,
         access_log: bool | AccessLogFormat = False,
+        ssl_certfile: Files | None = None,
+        ssl_keyfile: Files | None = None,
+        ssl_keyfile_password: str | None = None,
+        ssl_ca_certs: File | None = None,
+        ssl_cert_reqs: int | None = None,
+        ssl_ciphers: str | None = None,
     ) -> Serving:
         """``async with app.serving(port=0) as server:`` serves in the running loop while the block runs.
 
@@ -346,22 +372,35 @@ class ProAPI:
             port: As for ``serve``.
             share_port: As for ``serve``.
             access_log: As for ``serve``.
+            ssl_certfile: As for ``run``, like the other ``ssl_*``.
+            ssl_keyfile: As for ``run``.
+            ssl_keyfile_password: As for ``run``.
+            ssl_ca_certs: As for ``run``.
+            ssl_cert_reqs: As for ``run``.
+            ssl_ciphers: As for ``run``.
 
         Returns:
             An async context manager, to be entered once. Entering raises OSError if the address can't be listened on,
                 or what a start-up function has raised.
 
         Raises:
-            ValueError: The host, the port or ``access_log`` is not valid.
+            ValueError: An option is not valid.
         """
-        options = read_options(host, port, access_log=access_log)
+        options = read_options(
+            host,
+            port,
+            access_log=access_log,
+            tls=read_tls_options(
+                ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
+            ),
+        )
 
         async def serve(on_listening: Callable[[Addresses], object]) -> None:
-            await Server(self, options.access_log).serve(
+            await Server(self, options.access_log, options.tls).serve(
                 options.host, options.port, share_port=share_port, on_listening=on_listening
             )
 
-        return Serving(serve)
+        return Serving(serve, is_secure=options.tls is not None)
 
     def run(
         self,
@@ -372,6 +411,12 @@ class ProAPI:
         workers: int = 1,
         loop: Literal["asyncio", "uvloop"] = "asyncio",
         access_log: bool | AccessLogFormat | None = None,
+        ssl_certfile: Files | None = None,
+        ssl_keyfile: Files | None = None,
+        ssl_keyfile_password: str | None = None,
+        ssl_ca_certs: File | None = None,
+        ssl_cert_reqs: int | None = None,
+        ssl_ciphers: str | None = None,
         **settings: Unpack[Settings],
     ) -> None:
         """Serves until Ctrl-C or SIGTERM.
@@ -388,6 +433,19 @@ class ProAPI:
             access_log: Whether to log a line for each request and two for each WebSocket, at INFO of the logger
                 ``proapi.access``. True or ``"common"``: in the Common Log Format. ``"json"``: a JSON object a line.
                 None: what PROAPI_ACCESS_LOG says (``off``, ``common``, ``json``), or else ``"common"``.
+            ssl_certfile: The PEM file of the certificate, followed by the intermediate ones: serves over TLS (https and
+                wss). Of several files, the one whose names include the host that the client asks for (SNI) is used, or
+                else the first. Files that change are loaded again, and all of them at SIGHUP; if they are not usable,
+                the old certificates stay in use, and an ERROR line says why.
+            ssl_keyfile: The PEM file of the certificate's private key; of several certificates, in the same order.
+                None: the key is in the certificate's file.
+            ssl_keyfile_password: The password of encrypted keys.
+            ssl_ca_certs: The PEM file of the authorities that sign the certificates of clients.
+            ssl_cert_reqs: Whether clients must present a certificate: ``ssl.CERT_NONE``, ``CERT_OPTIONAL`` or
+                ``CERT_REQUIRED``. None: required if ``ssl_ca_certs`` is given. Handlers find it in
+                ``client_certificate``.
+            ssl_ciphers: The ciphers of TLS 1.2, in OpenSSL's notation. None: those with forward secrecy and
+                authenticated encryption. TLS 1.3 has its own.
             **settings: As for ``configure``.
 
         Raises:
@@ -397,7 +455,17 @@ class ProAPI:
         run.refuse_running_loop()
         try:
             self.configure(**settings)
-            options = read_options(host, port, fast=fast, workers=workers, loop=loop, access_log=access_log)
+            options = read_options(
+                host,
+                port,
+                fast=fast,
+                workers=workers,
+                loop=loop,
+                access_log=access_log,
+                tls=read_tls_options(
+                    ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
+                ),
+            )
         except ValueError as error:
             run.fail(str(error))
         run.run(self, options)

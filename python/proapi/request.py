@@ -74,6 +74,15 @@ class Request:
         return self._info.client
 
     @property
+    def client_certificate(self) -> str | None:
+        """The certificate that the client has proved to own, as PEM; None if it presented none.
+
+        It is presented only if the server asks for it (``ssl_cert_reqs``), and is then signed by one of
+        ``ssl_ca_certs``.
+        """
+        return self._info.client_certificate
+
+    @property
     def url(self) -> str:
         """The whole URL: http://host/path?query."""
         return self._info.url

@@ -43,6 +43,9 @@ const Params& Request::cookies() const {
 const Client& Request::client() const {
     return state().view().client;
 }
+std::string_view Request::client_certificate() const {
+    return state().view().client_certificate_text();
+}
 const std::string& Request::url() const {
     return state().view().url;
 }

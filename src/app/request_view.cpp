@@ -42,6 +42,7 @@ RequestView::RequestView(const service::RequestInfo& request, service::UrlKind k
       cookies(read_cookies(request.head.headers)),
       headers(copy_headers(request.head.headers)),
       subprotocols(list_subprotocols(request.head)),
-      client{request.client.host, request.client.port} {}
+      client{request.client.host, request.client.port},
+      client_certificate(request.client_certificate) {}
 
 }  // namespace proapi::detail

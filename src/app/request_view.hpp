@@ -1,7 +1,9 @@
 // A request in the terms of the public API, made from the engine's view when it is first needed.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "proapi/fields.hpp"
 #include "service/request_info.hpp"
@@ -16,6 +18,11 @@ struct RequestView {
     Headers headers;
     std::vector<std::string> subprotocols;
     Client client;
+    std::shared_ptr<const std::string> client_certificate;  // null: none
+
+    [[nodiscard]] std::string_view client_certificate_text() const noexcept {
+        return client_certificate ? std::string_view(*client_certificate) : std::string_view();
+    }
 };
 
 // Returns the values that a handler's parameters are read from.

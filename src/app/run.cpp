@@ -1,6 +1,5 @@
 // app.run() and run_or_exit(): serve until a signal arrives, and set the process's exit status.
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX, beyond <csignal>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -27,24 +27,28 @@ volatile sig_atomic_t signals_seen = 0;
 volatile pid_t serving_process = -1;
 std::atomic<pid_t> running_process = 0;
 
+constexpr char stop_request = 's', reload_request = 'r';
+
 void on_signal(int number) {
     if (::getpid() != serving_process) {  // a child that a handler forked: the pipe belongs to the parent
         ::signal(number, SIG_DFL);
         ::raise(number);  // delivered when this handler returns
         return;
     }
-    if (signals_seen != 0) ::_exit(128 + number);
-    signals_seen = 1;
+    const bool is_reload = number == SIGHUP;
+    if (!is_reload && signals_seen != 0) ::_exit(128 + number);
+    if (!is_reload) signals_seen = 1;
     const int kept = errno;
-    const char octet = 's';
+    const char octet = is_reload ? reload_request : stop_request;
     [[maybe_unused]] const auto written = ::write(wake_pipe, &octet, 1);
     errno = kept;
 }
 
-// SIGINT and SIGTERM end wait(); the destructor restores the previous actions.
-class StopSignals {
+// SIGINT and SIGTERM end wait(), and SIGHUP makes it reload certificates, if there are any. The destructor restores the
+// previous actions.
+class Signals {
 public:
-    StopSignals() {
+    explicit Signals(bool has_certificates) {
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("can't make a pipe: " + base::error_text(errno));
         read_end_ = base::Descriptor(ends[0]);
@@ -61,23 +65,30 @@ public:
         action.sa_flags = SA_RESTART;
         handle(SIGINT, action, old_int_);
         handle(SIGTERM, action, old_term_);
+        if (has_certificates) handle(SIGHUP, action, old_hangup_.emplace());
         // A log that is a pipe may lose its reader: that must fail one write, not end the server.
         action.sa_handler = SIG_IGN;
         ::sigaction(SIGPIPE, &action, &old_pipe_);
     }
-    ~StopSignals() {
+    ~Signals() {
+        if (old_hangup_) ::sigaction(SIGHUP, &*old_hangup_, nullptr);
         ::sigaction(SIGINT, &old_int_, nullptr);
         ::sigaction(SIGTERM, &old_term_, nullptr);
         ::sigaction(SIGPIPE, &old_pipe_, nullptr);
         wake_pipe = -1;
         running_process = 0;
     }
-    StopSignals(const StopSignals&) = delete;
-    StopSignals& operator=(const StopSignals&) = delete;
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
 
-    void wait() const {
-        pollfd wake{.fd = read_end_.get(), .events = POLLIN, .revents = 0};
-        while (::poll(&wake, 1, -1) < 0 && errno == EINTR) continue;
+    template <class Reload>
+    void wait(Reload&& reload) const {
+        char request = reload_request;
+        while (request == reload_request) {
+            const ssize_t count = ::read(read_end_.get(), &request, 1);
+            if (count == 1 && request == reload_request) reload();
+            if (count < 0 && errno != EINTR) return;
+        }
     }
 
 private:
@@ -89,15 +100,16 @@ private:
 
     base::Descriptor read_end_, write_end_;
     struct sigaction old_int_{}, old_term_{}, old_pipe_{};
+    std::optional<struct sigaction> old_hangup_;
 };
 
 }  // namespace
 
 std::size_t ProAPI::serve_until_signal(const RunOptions& options) {
-    const StopSignals signals;
+    const Signals signals(!options.ssl_certfile.empty());
     RunningServer server = start(options);
     std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)\n" << std::flush;
-    signals.wait();
+    signals.wait([&] { server.workers_->reload_certificates(); });
     server.stop();
     server.wait();
     const std::size_t busy = server.workers_->busy_threads();

@@ -50,6 +50,35 @@ constexpr int max_workers = 1024;
     return static_cast<std::uint16_t>(port);
 }
 
+[[nodiscard]] std::optional<net::TlsOptions> find_tls(const RunOptions& options) {
+    const std::size_t count = options.ssl_certfile.size(), keys = options.ssl_keyfile.size();
+    const bool has_more = keys > 0 || !options.ssl_keyfile_password.empty() || !options.ssl_ca_certs.empty() ||
+                          options.ssl_cert_reqs || !options.ssl_ciphers.empty();
+    if (count == 0 && has_more) throw std::runtime_error("ssl_certfile: expected a file, got none");
+    if (count == 0) return std::nullopt;
+    if (keys > 0 && keys != count)
+        throw std::runtime_error("ssl_keyfile: expected as many files as ssl_certfile has (" + std::to_string(count) +
+                                 "), got " + std::to_string(keys));
+    net::TlsOptions tls{.certificates = {},
+                        .keyfile_password = options.ssl_keyfile_password,
+                        .ca_certs = options.ssl_ca_certs,
+                        .client_certificate = net::TlsOptions::ClientCertificate::none,
+                        .ciphers = options.ssl_ciphers};
+    for (std::size_t i = 0; i < count; ++i)
+        tls.certificates.push_back({options.ssl_certfile[i], keys > 0 ? options.ssl_keyfile[i] : std::string()});
+    switch (options.ssl_cert_reqs.value_or(options.ssl_ca_certs.empty() ? CertReqs::none : CertReqs::required)) {
+        case CertReqs::none:
+            break;
+        case CertReqs::optional:
+            tls.client_certificate = net::TlsOptions::ClientCertificate::optional;
+            break;
+        case CertReqs::required:
+            tls.client_certificate = net::TlsOptions::ClientCertificate::required;
+            break;
+    }
+    return tls;
+}
+
 // Whether the port can be listened on by this process alone: for a moment, it does.
 [[nodiscard]] base::Result<void, server::ListenError> listen_alone(const Site& site, const std::string& host,
                                                                    std::uint16_t port) {
@@ -78,6 +107,7 @@ RunningWorkers::RunningWorkers(const std::shared_ptr<Site>& site, const RunOptio
     : host_(find_host(options)),
       port_(find_port(options)),
       access_log_(find_access_log(options)),
+      tls_(find_tls(options)),
       pool_(std::make_shared<net::ThreadPool>(handler_threads())) {
     if (options.workers < 1 || options.workers > max_workers)
         throw std::runtime_error("workers: expected 1 to " + std::to_string(max_workers) + ", got " +
@@ -113,18 +143,22 @@ void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, net::
     std::promise<std::uint16_t> listening;
     auto port = listening.get_future();
     // The promise belongs to the thread: this function may return before set_value() has returned.
-    threads_.emplace_back([worker, address = Worker::ListenAddress{host_, port_, sharing, access_log_},
+    threads_.emplace_back([worker, address = Worker::ListenAddress{host_, port_, sharing, access_log_, tls_},
                            promise = std::move(listening)]() mutable { worker->run(address, promise); });
     port_ = port.get();
     workers_.push_back(std::move(worker));
 }
 
 std::string RunningWorkers::url() const {
-    return "http://" + base::to_string(base::Address{host_, port_});
+    return (tls_ ? "https://" : "http://") + base::to_string(base::Address{host_, port_});
 }
 
 void RunningWorkers::stop() {
     for (const auto& worker : workers_) worker->stop();
+}
+
+void RunningWorkers::reload_certificates() {
+    for (const auto& worker : workers_) worker->reload_certificates();
 }
 
 void RunningWorkers::wait() {

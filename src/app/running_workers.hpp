@@ -24,6 +24,8 @@ public:
     [[nodiscard]] std::string url() const;
     // Any thread. Returns immediately.
     void stop();
+    // Any thread.
+    void reload_certificates();
     // Waits until all workers have ended. After that no handler starts, and the site accepts routes again. Any thread
     // except a worker's.
     void wait();
@@ -37,6 +39,7 @@ private:
     std::string host_;
     std::uint16_t port_ = 0;
     AccessLog access_log_;
+    std::optional<net::TlsOptions> tls_;
     std::unique_ptr<Site::Use> use_;
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;

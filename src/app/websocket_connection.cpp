@@ -259,6 +259,9 @@ const Params& WebSocketConnection::cookies() const {
 const Client& WebSocketConnection::client() const {
     return ref("client()")->view().client;
 }
+std::string_view WebSocketConnection::client_certificate() const {
+    return ref("client_certificate()")->view().client_certificate_text();
+}
 const std::string& WebSocketConnection::url() const {
     return ref("url()")->view().url;
 }

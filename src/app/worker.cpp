@@ -108,6 +108,7 @@ void Worker::run(const ListenAddress& address, std::promise<std::uint16_t>& list
             server_->service().add_observer(make_access_log(address.access_log == AccessLog::json
                                                                 ? service::AccessLog::Format::json
                                                                 : service::AccessLog::Format::common));
+        if (address.tls) server_->use_tls(*address.tls);
         const auto listens = server_->listen(address.host, address.port, address.sharing);
         if (!listens) throw std::runtime_error(listens.error().text);
         port = server_->addresses().front().port;
@@ -142,6 +143,10 @@ bool Worker::post(std::function<void()> task) {
     const std::lock_guard lock(post_mutex_);
     if (takes_posts_) reactor_->post(std::move(task));
     return takes_posts_;
+}
+
+void Worker::reload_certificates() {
+    post([this] { server_->reload_certificates(); });
 }
 
 void Worker::stop() {

@@ -75,12 +75,15 @@ public:
         std::uint16_t port;
         net::Listener::PortSharing sharing;
         AccessLog access_log = AccessLog::off;
+        std::optional<net::TlsOptions> tls = std::nullopt;
     };
     // The thread's function: listens, sets `listening` to the port or to a std::runtime_error with one line that gives
     // the reason, and serves until stop().
     void run(const ListenAddress& address, std::promise<std::uint16_t>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
+    // Loads the certificates again. Any thread.
+    void reload_certificates();
     // Starts the site's background tasks in the next turn. Any thread.
     void start_background();
 

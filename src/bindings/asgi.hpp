@@ -27,6 +27,9 @@ struct AsgiNames {
     PROAPI_ASGI_NAME(subprotocols);
     PROAPI_ASGI_NAME(scheme);
     PROAPI_ASGI_NAME(client);
+    PROAPI_ASGI_NAME(extensions);
+    PROAPI_ASGI_NAME(tls);
+    PROAPI_ASGI_NAME(client_cert_chain);
     PROAPI_ASGI_NAME(server);
     PROAPI_ASGI_NAME(status);
     PROAPI_ASGI_NAME(body);

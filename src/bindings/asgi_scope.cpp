@@ -101,6 +101,22 @@ nb::handle require_item(const nb::dict& dict, const nb::object& name) {
     throw nb::python_error();
 }
 
+// The client's certificate, as the server's TLS extension (ASGI, version 2.0 of the extension) reports it.
+static std::shared_ptr<const std::string> read_client_certificate(const nb::dict& scope, const AsgiNames& names) {
+    nb::handle found = scope;
+    for (const nb::object& name : {names.extensions, names.tls, names.client_cert_chain}) {
+        if (!PyDict_Check(found.ptr())) return nullptr;
+        found = find_item(nb::borrow<nb::dict>(found), name);
+        if (!found.is_valid()) return nullptr;
+    }
+    const nb::object first = nb::steal(PySequence_GetItem(found.ptr(), 0));
+    if (!first.is_valid()) {
+        PyErr_Clear();  // an empty chain
+        return nullptr;
+    }
+    return std::make_shared<const std::string>(read_text(first, "client_cert_chain"));
+}
+
 service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
     service::RequestInfo request{.head = {}, .match = {}, .client = {}};
     const bool is_websocket = read_text(require_item(scope, names.type), "type") == "websocket";
@@ -125,6 +141,7 @@ service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
     if (const nb::handle scheme = find_item(scope, names.scheme); scheme.is_valid()) {
         const std::string_view name = read_text(scheme, "scheme");
         request.secure = name == "https" || name == "wss";
+        if (request.secure) request.client_certificate = read_client_certificate(scope, names);
     }
     // Without `server` nothing is known, and a Unix socket has a proxy in front of it: neither counts as loopback.
     if (const nb::handle server = find_item(scope, names.server); server.is_valid())

@@ -26,6 +26,7 @@ void add_exchange(nb::module_& module);
 void add_asgi_exchange(nb::module_& module);
 void add_asgi_websocket(nb::module_& module);
 void add_engine(nb::module_& module);
+void add_tls_options(nb::module_& module);
 void add_machines(nb::module_& module);
 
 // Routes and settings. Servers keep the Python object alive.

@@ -15,6 +15,9 @@ PyObject* get_path(PyObject* self, void*) {
 PyObject* get_client(PyObject* self, void*) {
     return make_client(find_module_state(self), get_websocket(self).request());
 }
+PyObject* get_client_certificate(PyObject* self, void*) {
+    return make_client_certificate(get_websocket(self).request());
+}
 PyObject* get_subprotocols(PyObject* self, void*) {
     return make_subprotocols(get_websocket(self).request());
 }
@@ -104,6 +107,7 @@ PyGetSetDef connection_attributes[] = {
     {"cookies", guarded<get_cookies>, nullptr, docs::cookies, nullptr},
     {"subprotocols", guarded<get_subprotocols>, nullptr, docs::subprotocols, nullptr},
     {"client", guarded<get_client>, nullptr, docs::client, nullptr},
+    {"client_certificate", guarded<get_client_certificate>, nullptr, docs::client_certificate, nullptr},
     {"url", guarded<get_url>, nullptr, docs::url, nullptr},
     {"state", guarded<get_state>, nullptr, docs::state, nullptr},
     {"user_data", guarded<get_user_data>, nullptr, docs::user_data, nullptr},

@@ -193,6 +193,8 @@ inline constexpr const char* cookies = "The request's cookies by name.";
 inline constexpr const char* subprotocols = "The subprotocols that the client offered, in its order of preference.";
 inline constexpr const char* client =
     "Address and port of the peer, Client(host, port); None under an ASGI server that does not report them.";
+inline constexpr const char* client_certificate =
+    "The certificate that the client has proved to own, as PEM; None if it presented none (ssl_cert_reqs).";
 inline constexpr const char* url = "The whole URL: ws://host/path?query.";
 inline constexpr const char* state =
     "The application's own attributes, such as state.name = \"Ada\"; they live as long as this object.";

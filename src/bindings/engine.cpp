@@ -47,6 +47,16 @@ public:
         throw nb::python_error();
     }
 
+    void use_tls(net::TlsOptions options) {
+        try {
+            open().server.use_tls(std::move(options));
+        } catch (const std::runtime_error& error) {
+            throw nb::value_error(error.what());
+        }
+    }
+
+    void reload_certificates() { open().server.reload_certificates(); }
+
     void log_access(const std::string& format, nb::callable write) {
         using service::AccessLog;
         const auto kind = format == "json" ? AccessLog::Format::json : AccessLog::Format::common;
@@ -261,6 +271,8 @@ void add_engine(nb::module_& module) {
     nb::class_<Engine>(module, "Engine", nb::type_slots(collectable<Engine>))
         .def(nb::init<nb::object, nb::callable, nb::callable, nb::callable>(), nb::arg("site"), nb::arg("on_websocket"),
              nb::arg("on_request"), nb::arg("log"))
+        .def("use_tls", &Engine::use_tls, nb::arg("options"))
+        .def("reload_certificates", &Engine::reload_certificates)
         .def("log_access", &Engine::log_access, nb::arg("format"), nb::arg("write"))
         .def("listen", &Engine::listen, nb::arg("host"), nb::arg("port"), nb::kw_only(), nb::arg("share_port"))
         .def_prop_ro("addresses", &Engine::addresses)

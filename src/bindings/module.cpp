@@ -116,6 +116,7 @@ void fill_module(nb::module_ module) {
     add_exchange(module);
     add_asgi_exchange(module);
     add_asgi_websocket(module);
+    add_tls_options(module);
     add_engine(module);
     add_machines(module);
 }

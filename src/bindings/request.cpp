@@ -49,6 +49,7 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("query_params", [](const R& self) { return take(make_query_pairs(self.info())); })
         .def_prop_ro("cookies", [](const R& self) { return take(make_cookies(self.info())); })
         .def_prop_ro("client", [](const R& self) { return take(make_client(module_state(), self.info())); })
+        .def_prop_ro("client_certificate", [](const R& self) { return take(make_client_certificate(self.info())); })
         .def_prop_ro("url",
                      [](const R& self) { return take(to_str(service::make_url(self.info(), service::UrlKind::http))); })
         .def_prop_ro("body", [](const R& self) { return self.body; })

@@ -63,6 +63,11 @@ PyObject* make_client(const ModuleState& state, const service::RequestInfo& requ
                                  static_cast<int>(request.client.port));
 }
 
+PyObject* make_client_certificate(const service::RequestInfo& request) {
+    if (!request.client_certificate) Py_RETURN_NONE;
+    return to_str(*request.client_certificate);
+}
+
 PyObject* make_subprotocols(const service::RequestInfo& request) {
     PyObject* list = PyList_New(0);
     for (const std::string_view one : ws::list_subprotocols(request.head)) {

@@ -15,7 +15,8 @@ namespace proapi::bindings {
 [[nodiscard]] PyObject* make_query_pairs(const service::RequestInfo& request);
 [[nodiscard]] PyObject* make_cookies(const service::RequestInfo& request);
 [[nodiscard]] PyObject* make_client(const ModuleState& state,
-                                    const service::RequestInfo& request);  // (host, port), or None
+                                    const service::RequestInfo& request);              // (host, port), or None
+[[nodiscard]] PyObject* make_client_certificate(const service::RequestInfo& request);  // PEM, or None
 [[nodiscard]] PyObject* make_subprotocols(const service::RequestInfo& request);
 
 }  // namespace proapi::bindings

@@ -15,6 +15,7 @@ from .._engine import (
     Exchange,
     RequestInfo,
     Site,
+    TlsOptions,
     WebSocketBridge,
     WebSocketConnection,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Exchange",
     "RequestInfo",
     "Site",
+    "TlsOptions",
     "WebSocketBridge",
     "WebSocketConnection",
     "serving",

@@ -4,13 +4,12 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+from .._core.binding import TlsOptions
+from .errors import OptionError
+
 LoopName = Literal["asyncio", "uvloop"]
 AccessLogFormat = Literal["common", "json"]
 _MAX_PORT = 65535
-
-
-class OptionError(ValueError):
-    """An option of ``run`` is not valid. The text is for the user."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,7 @@ class Options:
     workers: int
     loop: LoopName
     access_log: AccessLogFormat | None
+    tls: TlsOptions | None = None
 
 
 def read_options(
@@ -31,6 +31,7 @@ def read_options(
     workers: int = 1,
     loop: str = "asyncio",
     access_log: bool | str | None = False,
+    tls: TlsOptions | None = None,
 ) -> Options:
     """Completes the options from PROAPI_HOST, PROAPI_PORT and PROAPI_ACCESS_LOG, then with 127.0.0.1:8000.
 
@@ -57,7 +58,7 @@ def read_options(
     if fast and loop == "uvloop":
         raise OptionError("fast=True uses its own event loop: leave out loop='uvloop'")
     loop_name: LoopName = "uvloop" if loop == "uvloop" else "asyncio"
-    return Options(host, port, bool(fast), workers, loop_name, read_access_log(access_log))
+    return Options(host, port, bool(fast), workers, loop_name, read_access_log(access_log), tls)
 
 
 def read_access_log(value: bool | str | None) -> AccessLogFormat | None:

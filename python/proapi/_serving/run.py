@@ -6,10 +6,12 @@ An error that the user can fix (a busy port, a bad option) is one line on stderr
 import asyncio
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from .._core import log
-from .options import OptionError, Options
+from .errors import OptionError
+from .options import Options
 from .runner import announce, run_server
 from .server import ListenError
 from .workers import Supervisor
@@ -35,7 +37,7 @@ def run(app: "ProAPI", options: Options) -> None:
                 raise OptionError("workers: expected run() in the main thread, where signals come, got another one")
             Supervisor(app, options).run()
         else:
-            run_server(app, options, on_listening=announce)
+            run_server(app, options, on_listening=partial(announce, is_secure=options.tls is not None))
     except (ListenError, OptionError) as error:
         fail(str(error))
 

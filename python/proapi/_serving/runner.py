@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .._core import log
 from .._core.processes import end_process, handling_signals, report
+from .errors import OptionError
 from .fast_loop import FastLoop
-from .options import OptionError, Options
+from .options import Options
 from .server import Addresses, Server, make_url
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def run_server(
         lifeline: A descriptor; the server also stops when the descriptor reaches its end.
         on_served: Called when no handler runs any more, before the shutdown functions.
     """
-    server = Server(app, options.access_log)
+    server = Server(app, options.access_log, options.tls)
     factory = _loop_factory(server, options)
-    with _signals() as stop:
+    with _signals() as stop, _reloading(server, options):
 
         async def serve() -> None:
             loop = asyncio.get_running_loop()
@@ -110,6 +111,22 @@ def _stopping_with(lifeline: int | None, loop: asyncio.AbstractEventLoop, stop: 
 
 
 @contextlib.contextmanager
+def _reloading(server: Server, options: Options) -> Iterator[None]:
+    """With TLS, SIGHUP loads the certificates again."""
+    if options.tls is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda *_: server.engine.reload_certificates())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextlib.contextmanager
 def _woken_by_signals(loop: asyncio.AbstractEventLoop, options: Options) -> Iterator[None]:
     """Makes every signal wake the loop.
 
@@ -152,8 +169,8 @@ async def _end_what_is_left(server: Server, stop: "_Stop") -> None:
         stop.end_process()
 
 
-def announce(addresses: Addresses) -> None:
-    places = " and ".join(make_url(host, port) for host, port in addresses)
+def announce(addresses: Addresses, *, is_secure: bool = False) -> None:
+    places = " and ".join(make_url(host, port, is_secure=is_secure) for host, port in addresses)
     with contextlib.suppress(OSError):  # nobody may read stdout
         print(f"ProAPI serves {places} (Ctrl-C stops)", flush=True)
 

@@ -18,7 +18,8 @@ _OnListening = Callable[[Addresses], object]
 class RunningServer:
     """Where a server listens."""
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, *, is_secure: bool) -> None:
+        self._is_secure = is_secure
         self.addresses = addresses
         """(host, port) of every listening socket."""
 
@@ -30,7 +31,7 @@ class RunningServer:
     @property
     def url(self) -> str:
         """The URL of the first address, such as ``http://127.0.0.1:54321``."""
-        return make_url(*self.addresses[0])
+        return make_url(*self.addresses[0], is_secure=self._is_secure)
 
     def __repr__(self) -> str:
         return f"<RunningServer {self.url}>"
@@ -39,8 +40,9 @@ class RunningServer:
 class Serving:
     """The async context manager of ``app.serving()``. ``serve(on_listening)`` serves until it is cancelled."""
 
-    def __init__(self, serve: Callable[[_OnListening], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, serve: Callable[[_OnListening], Coroutine[Any, Any, None]], *, is_secure: bool) -> None:
         self._serve = serve
+        self._is_secure = is_secure
         self._server: asyncio.Task[None] | None = None
         self._block: asyncio.Task[Any] | None = None  # while it runs
         self._cancelling = 0
@@ -72,7 +74,7 @@ class Serving:
         assert self._block is not None
         self._cancelling = self._block.cancelling()
         self._server.add_done_callback(self._interrupt)
-        return RunningServer(listening.result())
+        return RunningServer(listening.result(), is_secure=self._is_secure)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

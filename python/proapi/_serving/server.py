@@ -13,8 +13,10 @@ from .._core.binding import Engine, serving
 from .._core.dispatch import Dispatcher
 from .._core.log import access_logger, logger
 from .._core.processes import give_to_children, keep_from_children
+from .tls import use_tls
 
 if TYPE_CHECKING:
+    from .._core.binding import TlsOptions
     from ..app import ProAPI
     from .options import AccessLogFormat
 
@@ -27,9 +29,9 @@ _LAST_WORDS_S = 0.02
 _LOOK_S = 0.25
 
 
-def make_url(host: str, port: int) -> str:
+def make_url(host: str, port: int, *, is_secure: bool = False) -> str:
     """Returns the URL, with an IPv6 address in brackets."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http{'s' if is_secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class ListenError(OSError):
@@ -42,7 +44,9 @@ class Server:
     In fast mode the loop's selector is this engine; otherwise the engine is a reader of the running loop.
     """
 
-    def __init__(self, app: "ProAPI", access_log: "AccessLogFormat | None" = None) -> None:
+    def __init__(
+        self, app: "ProAPI", access_log: "AccessLogFormat | None" = None, tls: "TlsOptions | None" = None
+    ) -> None:
         self._app = app
         self._dispatcher = Dispatcher(app)
         self._stop_deadline: float | None = None
@@ -51,6 +55,8 @@ class Server:
         )
         if access_log is not None and access_logger.isEnabledFor(logging.INFO):
             self.engine.log_access(access_log, lambda line: access_logger.info("%s", line))
+        if tls is not None:
+            use_tls(self.engine, tls)
 
     @property
     def busy_threads(self) -> int:

@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .._core.log import logger
 from .._core.processes import end_process, finish_process, flush_output, leave_parents_objects, report
+from .errors import OptionError
 from .options import Options
 from .runner import announce, run_server
 from .server import Addresses, ListenError
+from .tls import check_files
 
 if TYPE_CHECKING:
     from ..app import ProAPI
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-_SIGNALS = (*_STOPPING, signal.SIGCHLD)
+_SIGNALS = (*_STOPPING, signal.SIGCHLD, signal.SIGHUP)
 _TOLD_TO = (0, *(-each for each in _STOPPING), *(128 + each for each in _STOPPING))  # exit codes of a requested stop
 _MIN_RESTART_S = 1.0
 _MAX_BACKOFF_S = 30.0
@@ -83,6 +85,8 @@ class Supervisor:
         self._announced = False
 
     def run(self) -> None:
+        if self._options.tls is not None:
+            check_files(self._options.tls)
         with ExitStack() as stack:
             self._reserved = [stack.enter_context(each) for each in reserve_port(self._options)]
             self._addresses: Addresses = [each.getsockname()[:2] for each in self._reserved]
@@ -94,7 +98,10 @@ class Supervisor:
             stack.callback(os.close, self._wake_end)
             # A signal that is ignored, as in a background job, stays ignored.
             self._handled = [
-                each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN or each == signal.SIGCHLD
+                each
+                for each in _SIGNALS
+                if each == signal.SIGCHLD
+                or (signal.getsignal(each) is not signal.SIG_IGN and (each != signal.SIGHUP or self._options.tls))
             ]
             for number in self._handled:
                 stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
@@ -131,13 +138,15 @@ class Supervisor:
                 worker.read_state()
         if not self._announced and all(worker.is_ready for worker in self._workers):
             self._announced = True
-            announce(self._addresses)
+            announce(self._addresses, is_secure=self._options.tls is not None)
 
     def _take_signals(self) -> None:
         try:
             numbers = os.read(self._wake, 4096)
         except BlockingIOError:
             return
+        if signal.SIGHUP in numbers:
+            self._signal_all(signal.SIGHUP)  # they load their certificates again
         for number in numbers:
             if number not in _STOPPING:
                 continue
@@ -269,7 +278,8 @@ class Supervisor:
         try:
             signal.set_wakeup_fd(-1)
             for number in self._handled:
-                signal.signal(number, signal.SIG_DFL)
+                # SIGHUP may come before the server handles it, and must not end the worker.
+                signal.signal(number, (lambda *_: None) if number == signal.SIGHUP else signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for fd in (self._lifeline_end, self._wake, self._wake_end):
                 os.close(fd)
@@ -281,7 +291,7 @@ class Supervisor:
             leave_parents_objects()
             self._serve(state_end)
             status = 0
-        except ListenError as error:
+        except (ListenError, OptionError) as error:
             print(f"proapi: {error}", file=sys.stderr)
         except BaseException as error:
             status = report(error)
@@ -295,6 +305,7 @@ class Supervisor:
             workers=1,
             loop=self._options.loop,
             access_log=self._options.access_log,
+            tls=self._options.tls,
         )
 
         def tell(what: bytes) -> None:
