@@ -15,6 +15,7 @@ import gc
 import hashlib
 import itertools
 import os
+import ssl
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -285,14 +286,17 @@ def main() -> None:
     parser.add_argument("--loop", default="asyncio")
     parser.add_argument("--limit", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--access-log", choices=["common", "json"])
-    parser.add_argument("--tls", action="store_true")
+    for name in ("certfile", "keyfile"):
+        parser.add_argument(f"--ssl-{name}", action="append")
+    for name in ("keyfile-password", "ca-certs", "ciphers"):
+        parser.add_argument(f"--ssl-{name}")
+    parser.add_argument("--ssl-cert-reqs", type=lambda name: ssl.VerifyMode[f"CERT_{name.upper()}"])
     parser.add_argument("--pmd", action="store_const", const="shared", dest="compression")
     parser.add_argument("--pmd-dedicated", action="store_const", const="dedicated", dest="compression")
     parser.add_argument("--broker", metavar="URL")
     given = parser.parse_args()
-    for name in ("tls", "broker"):
-        if getattr(given, name):
-            sys.exit(f"capp: --{name} is not there yet")
+    if given.broker:
+        sys.exit("capp: --broker is not there yet")
     limits = dict(limit.partition("=")[::2] for limit in given.limit)
     if given.compression:
         app.configure(compression=given.compression, compression_threshold=0)
@@ -303,6 +307,12 @@ def main() -> None:
         workers=given.workers,
         loop=given.loop,
         access_log=given.access_log,
+        ssl_certfile=given.ssl_certfile,
+        ssl_keyfile=given.ssl_keyfile,
+        ssl_keyfile_password=given.ssl_keyfile_password,
+        ssl_ca_certs=given.ssl_ca_certs,
+        ssl_cert_reqs=given.ssl_cert_reqs,
+        ssl_ciphers=given.ssl_ciphers,
         **limits,
     )
 

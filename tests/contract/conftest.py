@@ -7,17 +7,24 @@ own limits or environment. Stopping a server checks its exit status and its log.
 
 import re
 import signal
+import ssl
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import front_ends
 import pytest
+import raw
+import trustme
 from driver import Subject
 from engine_only import ENGINE_ONLY, HYPERCORN
 from front_ends import FRONT_ENDS, Server
 
 TEST_S = 60
 
+_tls_folder = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 _results: dict[str, Counter[str]] = {name: Counter() for name in FRONT_ENDS}
 _used_keys: set[str] = set()
 _unstartable: set[str] = set()
@@ -25,6 +32,23 @@ _unstartable: set[str] = set()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--front-end", action="append", choices=list(FRONT_ENDS), help="only this one; may be repeated")
+    parser.addoption("--tls", action="store_true", help="every server and every connection uses TLS; engine only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--tls"):
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        folder = Path(config.stash.setdefault(_tls_folder, tempfile.TemporaryDirectory(prefix="tls-")).name)
+        certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+        front_ends.tls_options = ("--ssl-certfile", str(folder / "server.pem"))
+        raw.tls_context = ssl.create_default_context()
+        authority.configure_trust(raw.tls_context)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folder := config.stash.get(_tls_folder, None):
+        folder.cleanup()
 
 
 def _front_ends_of(module: str, test: str) -> list[str]:
@@ -32,9 +56,9 @@ def _front_ends_of(module: str, test: str) -> list[str]:
     excused = keys & ENGINE_ONLY.keys()
     _used_keys.update(excused, keys & HYPERCORN)
     names = [name for name, front_end in FRONT_ENDS.items() if front_end.is_engine]
-    if not excused:
+    if not excused and not raw.tls_context:
         names.append("asgi")
-    if keys & HYPERCORN:
+    if keys & HYPERCORN and not raw.tls_context:
         names.append("hypercorn")
     return names
 
@@ -47,6 +71,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if raw.tls_context:
+        for item in items:
+            if mark := item.get_closest_marker("plain"):
+                item.add_marker(pytest.mark.skip(f"not over TLS: {mark.args[0]}"))
     modules = {item.module.__name__ for item in items if isinstance(item, pytest.Function)}
     tests = {f"{i.module.__name__}::{i.function.__name__}" for i in items if isinstance(i, pytest.Function)}
     if any("::" in argument for argument in config.args) or config.getoption("keyword"):

@@ -380,6 +380,25 @@ int whole_number(const std::string& option, const std::string& text) {
     return value;
 }
 
+void take_tls_option(proapi::RunOptions& options, const std::string& option, const std::string& value) {
+    if (option == "--ssl-certfile") {
+        options.ssl_certfile.push_back(value);
+    } else if (option == "--ssl-keyfile") {
+        options.ssl_keyfile.push_back(value);
+    } else if (option == "--ssl-keyfile-password") {
+        options.ssl_keyfile_password = value;
+    } else if (option == "--ssl-ca-certs") {
+        options.ssl_ca_certs = value;
+    } else if (option == "--ssl-ciphers") {
+        options.ssl_ciphers = value;
+    } else if (option == "--ssl-cert-reqs") {
+        using enum proapi::CertReqs;
+        options.ssl_cert_reqs = value == "none" ? none : value == "optional" ? optional : required;
+    } else {
+        throw std::invalid_argument("unknown option " + option);
+    }
+}
+
 void take_option(proapi::ProAPI& app, proapi::RunOptions& options, const std::string& option,
                  const std::string& value) {
     if (option == "--host") {
@@ -388,6 +407,8 @@ void take_option(proapi::ProAPI& app, proapi::RunOptions& options, const std::st
         options.port = whole_number(option, value);
     } else if (option == "--workers") {
         options.workers = whole_number(option, value);
+    } else if (option.starts_with("--ssl-")) {
+        take_tls_option(options, option, value);
     } else if (option == "--access-log") {
         if (value != "common" && value != "json") throw std::invalid_argument("--access-log: common or json");
         options.access_log = value == "json" ? proapi::AccessLog::json : proapi::AccessLog::common;
@@ -404,7 +425,7 @@ proapi::RunOptions read_options(proapi::ProAPI& app, const std::vector<std::stri
     proapi::RunOptions options;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const std::string& option = arguments[i];
-        if (option == "--tls" || option == "--broker") throw std::invalid_argument(option + " is not there yet");
+        if (option == "--broker") throw std::invalid_argument(option + " is not there yet");
         if (option == "--pmd" || option == "--pmd-dedicated") {
             app.setting("compression", option == "--pmd" ? "shared" : "dedicated");
             app.setting("compression_threshold", "0");

@@ -164,6 +164,10 @@ class Program:
         self.wait()
 
 
+tls_options: tuple[str, ...] = ()
+"""With ``pytest --tls``: the options with which every server serves over TLS."""
+
+
 class Server(Program):
     """A front end's contract application on its own port."""
 
@@ -176,7 +180,7 @@ class Server(Program):
         stderr: int = subprocess.STDOUT,
     ) -> None:
         self.front_end = FRONT_ENDS[name]
-        command = [*self.front_end.command(), *options]
+        command = [*self.front_end.command(), *tls_options, *options]
         for limit, value in (limits or {}).items():
             assert self.front_end.is_engine, f"{name} takes no limits: add the test to engine_only.py"
             command += ["--limit", f"{limit}={value}"]

@@ -9,11 +9,14 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from tls_socket import TlsSocket
 
 DEADLINE_S = 10.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -155,16 +158,27 @@ class Frame:
     rsv: int = 0
 
 
+tls_context: ssl.SSLContext | None = None
+"""With ``pytest --tls`` every connection uses it."""
+
+
+def scheme(plain: str) -> str:
+    """Returns http or ws, or with ``pytest --tls`` https or wss."""
+    return plain + "s" if tls_context else plain
+
+
 class Peer:
-    """A TCP connection to a server, and the octets that were read from it but not yet consumed."""
+    """A connection to a server, over TCP or TLS, and the octets that were read from it but not yet consumed."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None, host: str = "127.0.0.1") -> None:
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.socket: socket.socket | TlsSocket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if receive_buffer is not None:  # before connect(), because it decides the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE_S)
         try:
             self.socket.connect((host, port))
+            if tls_context is not None:
+                self.socket = TlsSocket(self.socket, tls_context)
         except OSError:
             self.socket.close()
             raise

@@ -14,6 +14,8 @@ from front_ends import PLACE, Program
 from promises import promise
 from raw import WebSocket, http
 
+pytestmark = pytest.mark.plain("starts servers of its own")
+
 # Each function writes a line with its name and its process.
 PROGRAM = """
 import os

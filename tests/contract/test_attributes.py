@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import raw
 from driver import Subject
 from promises import promise
 
@@ -24,7 +25,7 @@ def check_attributes(s: Subject, state: dict[str, object]) -> None:
     assert headers["user-agent"] == ["raw"]
     assert state["cookies"] == {"one": "1", "two": "zwei"}
     assert state["subprotocols"] == ["a", "b"]
-    assert state["url"] == f"ws://localhost/features/own/{s.name}?{_QUERY}"
+    assert state["url"] == f"{raw.scheme('ws')}://localhost/features/own/{s.name}?{_QUERY}"
 
 
 @promise("request-attributes")

@@ -91,6 +91,7 @@ def test_a_waiting_sender_of_another_task_is_told_by_what_it_gives(subject: New)
 
 
 @promise("receive-queue")
+@pytest.mark.plain("sends in parts")
 def test_a_slow_handler_pauses_its_peer(server: Server) -> None:
     """The incoming queue is bounded, so the server stops reading from the peer. Nothing is lost once the handler goes
     on."""
@@ -212,6 +213,7 @@ def refused(count: int) -> tuple[bytes, list[bytes]]:
 
 @promise("pipelining")
 @pytest.mark.memory
+@pytest.mark.plain("sends and reads at the same time, without waiting")
 @pytest.mark.parametrize(
     ("pipelined", "count", "mark"),
     [(numbered, 2500, rb"^X-Number: (\d+)-x+\r$"), (refused, 100_000, rb"^HTTP/1.1 (40\d) ")],

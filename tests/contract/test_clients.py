@@ -13,6 +13,8 @@ from front_ends import HERE, Server
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import connect
 
+pytestmark = pytest.mark.plain("its clients know no certificate; test_tls has others")
+
 
 def node(server: Server, path: str, **task: Any) -> dict[str, Any]:
     """Runs node_client.mjs and returns what it has seen."""

@@ -333,6 +333,7 @@ def test_a_close_is_not_compressed(compressing: Server) -> None:
 
 
 @promise("compression-messages")
+@pytest.mark.plain("the client knows no certificate")
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -352,6 +353,7 @@ def test_websockets(compressing: Server, parameters: dict[str, Any]) -> None:
 
 
 @promise("compression-messages")
+@pytest.mark.plain("the client knows no certificate")
 def test_ws(compressing: Server) -> None:
     messages = [{"text": "Grüße " * 1000}, {"text": "x"}, {"hex": "00" * 5000}, {"text": "Grüße " * 1000}]
     seen = node(compressing, "/echo", send=messages, receive=4, close=1000, deflate=True)

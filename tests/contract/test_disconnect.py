@@ -16,6 +16,8 @@ from front_ends import PLACE, Program
 from promises import promise
 from raw import CLOSE, TEXT, Peer, WebSocket, close_frame, frame, http, request, upgrade
 
+pytestmark = pytest.mark.plain("starts programs of its own")
+
 PROGRAM = """
 import asyncio
 import sys

@@ -13,6 +13,8 @@ from front_ends import BUILD, HERE, PLACE, ROOT, Program
 from promises import promise
 from raw import Peer, WebSocket, upgrade
 
+pytestmark = pytest.mark.plain("the documents say http")
+
 MODES = ["standard", "fast", "uvicorn"]
 
 Talk = Callable[[int], None]

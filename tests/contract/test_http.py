@@ -4,6 +4,7 @@ import os
 import socket
 
 import pytest
+import raw
 from front_ends import Server
 from promises import promise
 from raw import EndOfStreamError, Peer, exchange, http, request
@@ -23,7 +24,7 @@ def test_request(server: Server, method: str) -> None:
     assert told["query"] == {"a": ["1", "2"], "b": ["x y z"], "c": [""]}
     assert told["headers"]["x-twice"] == ["1", "2"]
     assert told["cookies"] == {"one": "1", "two": "zwei"}
-    assert told["url"] == f"http://localhost{target}"
+    assert told["url"] == f"{raw.scheme('http')}://localhost{target}"
     assert told["body"] == ("" if method == "GET" else "the body")
 
 

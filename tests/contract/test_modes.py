@@ -12,6 +12,8 @@ from front_ends import FRONT_ENDS, PLACE, Program, Server
 from promises import promise
 from raw import ClosedError, Peer, WebSocket, http, request
 
+pytestmark = pytest.mark.plain("starts programs of its own")
+
 Start = Callable[..., Server]
 Run = Callable[..., Program]
 AT_ONCE_S = 3.0  # includes the interpreter's own shutdown on a busy machine

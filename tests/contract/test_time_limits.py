@@ -68,6 +68,7 @@ def test_a_drip_does_not_extend_head_timeout(start_server: Start) -> None:
 
 
 @promise("server-stalls")
+@pytest.mark.plain("600 handshakes take longer than head_timeout")
 def test_a_stall_of_the_server_is_not_the_peers_fault(start_server: Start) -> None:
     """Complete requests arrive while the server is stopped for longer than head_timeout. It reads them before it checks
     the timeouts."""
@@ -99,6 +100,7 @@ def test_accept_timeout(start_server: Start) -> None:
     subject.disconnect()
 
 
+@pytest.mark.plain("is about a port without TLS")
 def test_tls_on_the_plain_port_is_told_at_once(start_server: Start) -> None:
     server = start_server()
     with Peer(server.port) as peer:
