@@ -135,7 +135,10 @@ public:
         raise_what_was_kept();
     }
 
-    void set_outside_work(nb::object callback) { outside_work_ = std::move(callback); }
+    void set_outside_work(nb::object callback) {
+        outside_work_ = std::move(callback);
+        if (parts_) parts_->reactor.arm_guest_timer();  // for a timer that was started before any poll
+    }
 
     void watch(int fd, std::uint32_t events, bool known) {
         if (const int error = open().reactor.watch_external(fd, events, known); error != 0 && events != 0) {

@@ -57,8 +57,8 @@ int give_password(char* buffer, int size, int, void* context) {
 int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
                     unsigned offered_size, void*) {
     unsigned char* found = nullptr;
-    const int result = SSL_select_next_proto(&found, chosen_size, protocol_list, sizeof protocol_list - 1, offered,
-                                             offered_size);
+    const int result =
+        SSL_select_next_proto(&found, chosen_size, protocol_list, sizeof protocol_list - 1, offered, offered_size);
     *chosen = found;
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -139,7 +139,8 @@ int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_si
         case TlsOptions::ClientCertificate::required:
             break;
     }
-    if (file.empty()) return std::string("ssl_cert_reqs: expected ssl_ca_certs, the authorities to check clients by, got none");
+    if (file.empty())
+        return std::string("ssl_cert_reqs: expected ssl_ca_certs, the authorities to check clients by, got none");
     const bool is_required = options.client_certificate == TlsOptions::ClientCertificate::required;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     return {};
@@ -207,10 +208,11 @@ base::Result<void, std::string> TlsContext::add_certificate(const TlsOptions& op
     if (used) used = use_authorities(raw, options);
     if (!used) return used;
     if (contexts_.empty()) {
-        SSL_CTX_set_tlsext_servername_callback(raw, +[](SSL* session, int*, void* self) {
-            static_cast<const TlsContext*>(self)->select_certificate(session);
-            return SSL_TLSEXT_ERR_OK;
-        });
+        SSL_CTX_set_tlsext_servername_callback(
+            raw, +[](SSL* session, int*, void* self) {
+                static_cast<const TlsContext*>(self)->select_certificate(session);
+                return SSL_TLSEXT_ERR_OK;
+            });
         SSL_CTX_set_tlsext_servername_arg(raw, this);
     }
     contexts_.push_back(std::move(context));

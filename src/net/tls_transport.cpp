@@ -16,9 +16,9 @@ namespace proapi::net {
 
 namespace {
 
-constexpr std::size_t record_bytes = 16 * 1024;    // plain octets of a record, at most (RFC 8446 section 5.1)
-constexpr std::size_t staged_bytes = 4 * 1024;     // copied together, so that a frame's head is not a record of its own
-constexpr std::size_t write_bytes = 64 * 1024;     // encrypted at once: what a peer that does not read may cost
+constexpr std::size_t record_bytes = 16 * 1024;  // plain octets of a record, at most (RFC 8446 section 5.1)
+constexpr std::size_t staged_bytes = 4 * 1024;   // copied together, so that a frame's head is not a record of its own
+constexpr std::size_t write_bytes = 64 * 1024;   // encrypted at once: what a peer that does not read may cost
 constexpr std::size_t max_backlog = 4 * write_bytes;  // of ciphertext, with what OpenSSL answers by itself
 // A peer may change its keys this often, and once more for each so many octets (RFC 8446 section 4.6.3 has no limit; a
 // change costs a few microseconds and takes 27 octets).
@@ -185,7 +185,8 @@ void TlsTransport::on_established() {
 }
 
 void TlsTransport::keep_client_certificate() {
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(session_.get()), &X509_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(session_.get()),
+                                                                  &X509_free);
     if (!certificate) return;
     const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
     if (!text || PEM_write_bio_X509(text.get(), certificate.get()) != 1) throw std::bad_alloc();
@@ -355,7 +356,7 @@ void TlsTransport::on_written(std::size_t count) {
 void TlsTransport::continue_writing(const WriteResult& lower) {
     using State = WriteResult::State;
     const State before = write_;
-    if (before == State::done || encrypted_ == 0) return;  // nobody waits for it
+    if (before == State::done || encrypted_ == 0) return;            // nobody waits for it
     if (lower.error == 0 && lower.state == State::together) return;  // on_write_done() comes
     WriteResult result{.state = lower.state, .error = lower.error};
     if (lower.error != 0) result.state = State::done;

@@ -47,6 +47,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_hosts::test_what_follows_a_refused_request_is_not_served": _SOCKETS,
     "test_limits": _LIMITS,
     "test_time_limits": _LIMITS,
+    "test_tls": "the ASGI server does the TLS",
     "test_log": _LOG,
     "test_modes": _ITSELF,
     "test_origin::test_a_refusal_is_logged_with_what_to_change": _LOG,

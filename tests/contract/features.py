@@ -162,6 +162,7 @@ async def state(ws: WebSocketConnection, _: Command) -> dict[str, Any]:
         "cookies": ws.cookies,
         "subprotocols": ws.subprotocols,
         "client": list(ws.client or ()),
+        "client_certificate": ws.client_certificate,
         "url": ws.url,
         "closed": ws.closed,
         "close_code": ws.close_code,
@@ -347,6 +348,7 @@ def register_http(app: ProAPI) -> None:
             "headers": {name: request.headers.getlist(name.upper()) for name in request.headers},
             "cookies": request.cookies,
             "client": list(request.client or ()),
+            "client_certificate": request.client_certificate,
             "url": request.url,
             "body": (await request.body()).decode("latin-1"),
         }

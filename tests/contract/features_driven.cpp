@@ -145,6 +145,7 @@ Json state(const WebSocketConnection& ws) {
             {"cookies", last_values(ws.cookies())},
             {"subprotocols", ws.subprotocols()},
             {"client", client_of(ws.client())},
+            {"client_certificate", certificate_of(ws.client_certificate())},
             {"url", ws.url()},
             {"closed", closed},
             {"close_code", code ? Json(*code) : Json()},

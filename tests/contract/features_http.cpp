@@ -40,6 +40,7 @@ Json describe(proapi::Request request) {
             {"headers", grouped(request.headers(), true)},
             {"cookies", last_values(request.cookies())},
             {"client", client_of(request.client())},
+            {"client_certificate", certificate_of(request.client_certificate())},
             {"url", request.url()},
             {"body", latin_1(request.body())}};
 }

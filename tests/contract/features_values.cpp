@@ -23,6 +23,10 @@ Json last_values(const proapi::Fields& fields) {
     return all;
 }
 
+Json certificate_of(std::string_view pem) {
+    return pem.empty() ? Json() : Json(pem);
+}
+
 Json client_of(const proapi::Client& client) {
     return Json::array({client.host, client.port});
 }

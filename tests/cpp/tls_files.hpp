@@ -62,8 +62,8 @@ public:
         File pem(files.certfile), key_pem(files.keyfile);
         PEM_write_X509(pem.file, certificate.get());
         PEM_write_PrivateKey(key_pem.file, key.get(), password.empty() ? nullptr : EVP_aes_256_cbc(),
-                             reinterpret_cast<const unsigned char*>(password.data()),
-                             static_cast<int>(password.size()), nullptr, nullptr);
+                             reinterpret_cast<const unsigned char*>(password.data()), static_cast<int>(password.size()),
+                             nullptr, nullptr);
         return files;
     }
 

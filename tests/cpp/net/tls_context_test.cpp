@@ -73,11 +73,9 @@ TEST_F(TlsContextTest, AKeyOfAnotherCertificate) {
 TEST_F(TlsContextTest, AnEncryptedKeyNeedsItsPassword) {
     const auto locked = files.make("locked", "localhost", "open sesame");
     TlsOptions options = with(locked);
-    EXPECT_EQ(load(options),
-              "ssl_keyfile: the key in '" + locked.keyfile + "' is encrypted: set ssl_keyfile_password");
+    EXPECT_EQ(load(options), "ssl_keyfile: the key in '" + locked.keyfile + "' is encrypted: set ssl_keyfile_password");
     options.keyfile_password = "wrong";
-    EXPECT_EQ(load(options),
-              "ssl_keyfile_password: the password does not open the key in '" + locked.keyfile + "'");
+    EXPECT_EQ(load(options), "ssl_keyfile_password: the password does not open the key in '" + locked.keyfile + "'");
     options.keyfile_password = "open sesame";
     EXPECT_EQ(load(options), "");
 }

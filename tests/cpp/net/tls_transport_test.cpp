@@ -313,7 +313,7 @@ TEST_F(TlsTransportTest, ResumesASessionWithATicket) {
     ASSERT_EQ(write(*ours, "ticket").written, 6U);
     turn_until([&] { return their_handler.received == "ticket"; });
     const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> kept(SSL_SESSION_dup(SSL_get0_session(client)),
-                                                                               &SSL_SESSION_free);
+                                                                         &SSL_SESSION_free);
     client_setup = [&](SSL* session) { SSL_set_session(session, kept.get()); };
     connect();
     EXPECT_EQ(SSL_session_reused(client), 1) << "another context of the process has the same keys";
