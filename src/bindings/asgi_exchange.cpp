@@ -13,9 +13,9 @@
 namespace proapi::bindings {
 
 nb::object make_field(std::string_view name, std::string_view value) {
-    std::string lower(name);
-    std::ranges::transform(lower, lower.begin(), http::lower);
-    return nb::make_tuple(nb::bytes(lower.data(), lower.size()), nb::bytes(value.data(), value.size()));
+    const nb::object lower = take(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(name.size())));
+    std::ranges::transform(name, PyBytes_AS_STRING(lower.ptr()), http::lower);
+    return nb::make_tuple(lower, nb::bytes(value.data(), value.size()));
 }
 
 // ---- AsgiService ------------------------------------------------------------------------------------------------
@@ -204,16 +204,16 @@ void add_asgi_exchange(nb::module_& module) {
         .def_prop_ro("finished", [](const E& self) { return self.exchange().is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange().has_ended(); })
         .def("respond",
-             [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
+             [](const E& self, int status, const nb::object& headers, const nb::bytes& body) {
                  require(self.exchange().respond(status, to_headers(headers), {body.c_str(), body.size()}));
              })
         .def("respond_with_file",
-             [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
+             [](const E& self, int status, const nb::object& headers, const nb::bytes& path) {
                  respond_with_file(self.exchange(), status, headers, path);
              })
         .def(
             "start",
-            [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
+            [](const E& self, int status, const nb::object& headers, std::optional<std::uint64_t> content_length) {
                 require(self.exchange().start(status, to_headers(headers), content_length));
             },
             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())

@@ -51,12 +51,13 @@ struct RequestObject {
 [[nodiscard]] nb::object make_request(service::Exchange& exchange);
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
-[[nodiscard]] http::Headers to_headers(const HeaderPairs& pairs);
+// Converts what read_headers() reads. Throws nb::python_error for anything else.
+[[nodiscard]] http::Headers to_headers(const nb::object& pairs);
 
 // Sends a handler's file as the response. Throws OSError if the file can't be opened although it may exist.
 // service::end_request() of a handler that has failed, or was cancelled by the stop.
 void fail(service::Exchange& exchange, bool stopping);
-void respond_with_file(service::Exchange& exchange, int status, const HeaderPairs& headers, const nb::bytes& path);
+void respond_with_file(service::Exchange& exchange, int status, const nb::object& headers, const nb::bytes& path);
 
 // Returns the level number of the module `logging`.
 [[nodiscard]] int logging_level(service::LogLevel level) noexcept;

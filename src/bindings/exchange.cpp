@@ -55,7 +55,7 @@ nb::object write(const nb::handle& self, const nb::bytes& data) {
 
 }  // namespace
 
-void respond_with_file(service::Exchange& exchange, int status, const HeaderPairs& headers, const nb::bytes& path) {
+void respond_with_file(service::Exchange& exchange, int status, const nb::object& headers, const nb::bytes& path) {
     service::StaticFile found =
         service::answer_with_file_at({path.c_str(), path.size()}, status, to_headers(headers), exchange.request().head);
     if (found.error != 0) {
@@ -90,16 +90,16 @@ void add_exchange(nb::module_& module) {
         .def("end_with_client", [](const E& self) { self.exchange->end_with_client(); })
         .def("on_end", &E::on_end, nb::arg("callback").none())
         .def("respond",
-             [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& body) {
+             [](const E& self, int status, const nb::object& headers, const nb::bytes& body) {
                  require(self.exchange->respond(status, to_headers(headers), {body.c_str(), body.size()}));
              })
         .def("respond_with_file",
-             [](const E& self, int status, const HeaderPairs& headers, const nb::bytes& path) {
+             [](const E& self, int status, const nb::object& headers, const nb::bytes& path) {
                  respond_with_file(*self.exchange, status, headers, path);
              })
         .def(
             "start",
-            [](const E& self, int status, const HeaderPairs& headers, std::optional<std::uint64_t> content_length) {
+            [](const E& self, int status, const nb::object& headers, std::optional<std::uint64_t> content_length) {
                 require(self.exchange->start(status, to_headers(headers), content_length));
             },
             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())

@@ -4,6 +4,7 @@
 // globals: its table of the Python types of C++ types, once in a process, and its pointer to that table. So the module
 // can be imported once in a process, by the main interpreter. It needs the GIL: nothing here has been tested without
 // it.
+#include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/completed_operation.hpp"
 #include "bindings/guard.hpp"
@@ -31,9 +32,9 @@ void raise(const http::Error& error) {
     throw nb::value_error(error.text.c_str());
 }
 
-http::Headers to_headers(const HeaderPairs& pairs) {
+http::Headers to_headers(const nb::object& pairs) {
     http::Headers headers;
-    for (const auto& [name, value] : pairs) headers.add(name, value);
+    if (!read_headers(pairs.ptr(), headers)) throw nb::python_error();
     return headers;
 }
 

@@ -97,7 +97,8 @@ std::optional<std::size_t> find_route(const SiteObject& self, const std::optiona
 }
 
 void add_response_headers(SiteObject& self, const HeaderPairs& pairs) {
-    http::Headers fields = to_headers(pairs);
+    http::Headers fields;
+    for (const auto& [name, value] : pairs) fields.add(name, value);
     if (const auto checked = service::ResponseHeaders::check(fields); !checked)
         raise(http::with_context("response_headers", checked.error()));
     self.site.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
