@@ -263,7 +263,7 @@ def test_what_may_have_a_default() -> None:
         app = ProAPI()
         app.get("/")(handler)
         assert app._routes.handlers[-1] is not None
-        assert app._routes.handlers[-1].call("the request", {}) == "got the request"
+        assert app._routes.handlers[-1].call("the request") == "got the request"
     assert "'req' is not in the path" in refused(lambda app: app.get("/")(in_text))
 
 
@@ -284,7 +284,7 @@ def test_values_are_bound_by_partial() -> None:
     for path, handler in enumerate((bound, decorate(bound), functools.partial(decorate(bound), number=7))):
         app.get(f"/{path}")(handler)
         assert app._routes.handlers[-1] is not None
-        assert app._routes.handlers[-1].call("the request", {}) == "the request 7"
+        assert app._routes.handlers[-1].call("the request") == "the request 7"
 
 
 @promise("arguments-by-name")

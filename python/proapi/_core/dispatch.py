@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,7 @@ class Dispatcher:
         context = self._context.copy() if context is None else context
         connection._app = self._app
         try:
-            coroutine = context.run(handler.call, connection, connection.path_params)
+            coroutine = context.run(handler.call, connection)
             if not inspect.iscoroutine(coroutine):
                 coroutine = _await(coroutine)
         except Exception as error:
@@ -177,7 +177,7 @@ class Dispatcher:
         """Runs the handler in the running task, which is cancelled if the handler is."""
         handler = self._handlers[route]
         assert handler is not None
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)  # to find the running loop, CPython 3.11 makes a system call
         assert task is not None
         outer = self._exchanges.get(task)  # set if a handler calls its own application
         self._exchanges[task] = exchange, handler
@@ -205,23 +205,28 @@ class Dispatcher:
                     raise
                 await _make_response(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
-            if not self.stopping and not exchange.ended:
-                logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
+            is_awaited = not self.stopping and not exchange.ended
             exchange.fail(stopping=self.stopping)
-            raise
-        except (SystemExit, KeyboardInterrupt):
+            if is_awaited:
+                logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
             raise
         except BaseException as error:
-            logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
-        finally:
             exchange.fail()
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                raise
+            logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
 
-    async def _call(self, handler: Handler, request: Request, exchange: Exchange) -> Any:
+    def _call(self, handler: Handler, request: Request, exchange: Exchange) -> Awaitable[Any]:
+        """Calls the handler and returns what to await for its result."""
         if handler.cancel_on_disconnect:
-            return await _call_for_client(handler, request, exchange)
+            return _call_for_client(handler, request, exchange)
         if handler.is_async:
-            return await handler.call(request, request.path_params)
-        call = self.pool.submit(handler.call, request, request.path_params)
+            result: Awaitable[Any] = handler.call(request)
+            return result
+        return self._call_in_thread(handler, request, exchange)
+
+    async def _call_in_thread(self, handler: Handler, request: Request, exchange: Exchange) -> Any:
+        call = self.pool.submit(handler.call, request)
         exchange.on_end(call.cancel)  # if the client leaves before the call begins, the call takes no thread
         try:
             result = await asyncio.wrap_future(call)
@@ -237,7 +242,7 @@ async def _call_for_client(handler: Handler, request: Request, exchange: Exchang
     exchange.end_with_client()
     exchange.on_end(task.cancel)
     try:
-        return await handler.call(request, request.path_params)
+        return await handler.call(request)
     finally:
         exchange.on_end(None)
 

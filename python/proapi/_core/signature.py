@@ -22,7 +22,15 @@ _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 class Handler:
     """A handler and how to call it: every argument by name."""
 
-    __slots__ = ("_connection_name", "cancel_on_disconnect", "function", "is_async", "name", "place")
+    __slots__ = (
+        "_connection_name",
+        "_takes_path_params",
+        "cancel_on_disconnect",
+        "function",
+        "is_async",
+        "name",
+        "place",
+    )
 
     def __init__(
         self,
@@ -50,6 +58,7 @@ class Handler:
             )
         annotations = find_annotations(function)
         admitted = {name: admitted_classes(each) for name, each in annotations.items()}
+        self._takes_path_params = bool(path_parameters)
         self._connection_name = _find_connection(
             function, list(path_parameters), admitted, needs_connection=needs_connection
         )
@@ -57,9 +66,9 @@ class Handler:
         if (name := self._connection_name) is not None:
             _check_connection(annotations.get(name, Any), name, needs_connection=needs_connection)
 
-    def call(self, connection: object, path_params: Mapping[str, Any]) -> Any:
+    def call(self, connection: Any) -> Any:
         """``connection`` is the WebSocketConnection or the Request."""
-        arguments = dict(path_params)
+        arguments: dict[str, Any] = dict(connection.path_params) if self._takes_path_params else {}
         if self._connection_name is not None:
             arguments[self._connection_name] = connection
         return self.function(**arguments)
