@@ -107,10 +107,14 @@ class HttpExchange(AsgiExchange):
         try:
             while messages and not self.ended:
                 message = messages.pop(0)
-                if not isinstance(message, tuple):
-                    await self._give(message)
-                elif not await self._send_file(*message):
-                    return
+                if isinstance(message, tuple):
+                    if not await self._send_file(*message):
+                        return
+                else:
+                    try:  # as in _give(), whose coroutine would cost every response twice
+                        await self._send(message)
+                    except OSError:
+                        self._end()
         finally:
             for message in messages:
                 if isinstance(message, tuple):

@@ -5,6 +5,7 @@ the server's.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -37,16 +38,16 @@ class AsgiFront:
         self.pumps = Pumps(self.loop)
         self._set_by_startup: dict[ContextVar[Any], Any] = {}
 
-    async def serve(self, scope: Message, receive: Receive, send: Send) -> None:
+    def serve(self, scope: Message, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Returns the coroutine that serves the ASGI call."""
         kind = scope["type"]
         if kind == "http":
-            await serve_http(self, scope, receive, send)
-        elif kind == "websocket":
-            await serve_websocket(self, scope, receive, send)
-        elif kind == "lifespan":
-            await self._run_lifespan(receive, send)
-        else:
-            raise ValueError(f"expected an ASGI scope of type http, websocket or lifespan, got {kind!r}")
+            return serve_http(self, scope, receive, send)
+        if kind == "websocket":
+            return serve_websocket(self, scope, receive, send)
+        if kind == "lifespan":
+            return self._run_lifespan(receive, send)
+        raise ValueError(f"expected an ASGI scope of type http, websocket or lifespan, got {kind!r}")
 
     def enter_context(self) -> list[Token[Any]]:
         """Prepares the context of a handler: that of the running ASGI call, plus the variables that start-up has set.
