@@ -16,8 +16,7 @@ namespace {
     return number;
 }
 
-// Parses 0 to 255 without leading zeros: an octet of an IPv4 address. Requests are checked for their addresses, so it
-// does not use from_chars(), which costs several times as much.
+// Parses 0 to 255 without leading zeros: an octet of an IPv4 address.
 [[nodiscard]] std::optional<std::uint8_t> read_octet(std::string_view text) noexcept {
     if (text.empty() || text.size() > 3 || (text.size() > 1 && text.front() == '0')) return std::nullopt;
     unsigned number = 0;

@@ -51,7 +51,7 @@ class HttpExchange(AsgiExchange):
     __slots__ = ("_front", "_head", "_on_end", "_receive", "_send", "_watcher", "has_told_end")
 
     def __init__(self, front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
-        AsgiExchange.__init__(self, front.service, scope)  # super() costs a request 0.1 us
+        AsgiExchange.__init__(self, front.service, scope)  # cheaper than super(), for each request
         self._front = front
         self._receive = receive
         self._send = send
