@@ -120,7 +120,8 @@ async def test_it_listens_while_the_block_runs_and_stops_gracefully() -> None:
 
 
 async def test_ipv6() -> None:
-    assert RunningServer([("::1", 80)]).url == "http://[::1]:80"
+    assert RunningServer([("::1", 80)], is_secure=False).url == "http://[::1]:80"
+    assert RunningServer([("::1", 80)], is_secure=True).url == "https://[::1]:80"
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ _NO_DEPENDENCIES = "ProAPI has no dependencies: call the function in the handler
 _NO_HOOKS = "ProAPI calls nothing before or after a request: decorate the handler, and use functools.wraps"
 _ROUTE = "write app.route(path, methods=[...])(handler)"
 _WEBSOCKET = "write app.websocket(path)(handler)"
-_TLS = "ProAPI has no TLS: let a proxy in front of it end TLS"
 
 APP: dict[str, str] = {
     "add_api_route": _ROUTE,
@@ -99,9 +98,7 @@ SETTINGS: dict[str, str] = {
     "redoc_url": _NO_DOCUMENT,
     "reload": "ProAPI does not reload: uvicorn main:app --reload serves the application while you write it",
     "routes": _NO_ROUTERS,
-    "ssl_certfile": _TLS,
-    "ssl_context": _TLS,
-    "ssl_keyfile": _TLS,
+    "ssl_context": "pass run() the files: ssl_certfile=, ssl_keyfile=",
     "title": _NO_DOCUMENT,
     "version": _NO_DOCUMENT,
 }
