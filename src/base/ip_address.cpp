@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <span>
 
 namespace proapi::base {
 
@@ -33,6 +34,36 @@ namespace {
     const std::string_view part = text.substr(0, text.find(separator));
     text.remove_prefix(std::min(part.size() + 1, text.size()));
     return part;
+}
+
+constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+using Groups = std::array<std::uint16_t, 8>;
+
+// Returns the longest run of at least two groups that are zero, the first of several; empty if there is none.
+[[nodiscard]] std::span<const std::uint16_t> find_gap(const Groups& groups) noexcept {
+    std::span<const std::uint16_t> longest;
+    for (auto begin = groups.begin(); begin != groups.end();) {
+        const auto end = std::find_if(begin, groups.end(), [](std::uint16_t group) { return group != 0; });
+        const std::span<const std::uint16_t> run(begin, end);
+        if (run.size() > std::max<std::size_t>(longest.size(), 1)) longest = run;
+        begin = end == groups.end() ? end : end + 1;
+    }
+    return longest;
+}
+
+void append_groups(std::string& text, const std::uint16_t* begin, const std::uint16_t* end) {
+    std::array<char, 4> digits{};
+    for (const std::uint16_t* group = begin; group != end; ++group) {
+        if (group != begin) text += ':';
+        text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), *group, 16).ptr);
+    }
+}
+
+[[nodiscard]] std::string write_ipv4(std::span<const std::uint8_t, 4> octets) {
+    std::string text;
+    for (const std::uint8_t octet : octets) text += (text.empty() ? "" : ".") + std::to_string(octet);
+    return text;
 }
 
 }  // namespace
@@ -81,6 +112,36 @@ std::optional<Ipv6Address> parse_ipv6(std::string_view text) noexcept {
         std::fill(begin, std::copy_backward(begin, end, address.end()), std::uint8_t{0});
     }
     return address;
+}
+
+IpAddress::IpAddress(const Ipv4Address& address) noexcept : octets_{} {
+    std::ranges::copy(address, std::ranges::copy(mapped_prefix, octets_.begin()).out);
+}
+
+bool IpAddress::is_ipv4() const noexcept {
+    return std::equal(mapped_prefix.begin(), mapped_prefix.end(), octets_.begin());
+}
+
+std::optional<IpAddress> parse_ip(std::string_view text) noexcept {
+    if (const auto ipv4 = parse_ipv4(text)) return IpAddress(*ipv4);
+    if (const auto ipv6 = parse_ipv6(text)) return IpAddress(*ipv6);
+    return std::nullopt;
+}
+
+std::string to_string(const IpAddress& address) {
+    const Ipv6Address& octets = address.octets();
+    if (address.is_ipv4()) return write_ipv4(std::span(octets).last<4>());
+    Groups groups{};
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        groups[i] = static_cast<std::uint16_t>(octets[2 * i] << 8 | octets[2 * i + 1]);
+    const auto gap = find_gap(groups);
+    const std::uint16_t* const end = groups.data() + groups.size();
+    std::string text;
+    append_groups(text, groups.data(), gap.empty() ? end : gap.data());
+    if (gap.empty()) return text;
+    text += "::";
+    append_groups(text, gap.data() + gap.size(), end);
+    return text;
 }
 
 }  // namespace proapi::base
