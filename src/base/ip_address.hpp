@@ -39,7 +39,8 @@ private:
 
 // What parse_ipv4() or parse_ipv6() accepts.
 [[nodiscard]] std::optional<IpAddress> parse_ip(std::string_view text) noexcept;
-// "192.0.2.1", "2001:db8::1": one text for each address (RFC 5952 section 4). An IPv4-mapped address is written as IPv4.
+// "192.0.2.1", "2001:db8::1": one text for each address (RFC 5952 section 4). An IPv4-mapped address is written as
+// IPv4.
 [[nodiscard]] std::string to_string(const IpAddress& address);
 
 }  // namespace proapi::base

@@ -9,6 +9,7 @@
 #include "http/body_decoder.hpp"
 #include "http/body_encoder.hpp"
 #include "http/form.hpp"
+#include "http/forwarded.hpp"
 #include "http/router.hpp"
 #include "http/url.hpp"
 #include "tests/cpp/error_text.hpp"
@@ -148,6 +149,23 @@ TEST(LinearTime, Decoding) {
     for (const auto& [task_name, task] : tasks) {
         for (const auto& [name, input] : inputs) expect_linear(task_name + " of " + name, task, input);
     }
+}
+
+TEST(LinearTime, Forwarded) {
+    const std::vector<std::pair<std::string, std::function<std::string(std::size_t)>>> inputs{
+        {"elements", [](std::size_t n) { return repeat("for=_a,", n); }},
+        {"parameters", [](std::size_t n) { return repeat("a=b;", n); }},
+        {"quotes", [](std::size_t n) { return repeat("a=\"\\\"\";", n); }},
+        {"an unclosed quote", [](std::size_t n) { return "for=\"" + repeat(",;=", n); }},
+        {"one long value", [](std::size_t n) { return "host=" + std::string(n, 'a'); }},
+        {"semicolons", [](std::size_t n) { return std::string(n, ';'); }},
+        {"commas", [](std::size_t n) { return "x" + std::string(n, ','); }},
+    };
+    const auto task = [](const std::string& field) {
+        for (const std::string_view element : split_list(field)) static_cast<void>(parse_forwarded_element(element));
+        for (const std::string_view member : split_at_commas(field)) static_cast<void>(parse_x_forwarded_for(member));
+    };
+    for (const auto& [name, input] : inputs) expect_linear(name, task, input);
 }
 
 TEST(LinearTime, Multipart) {

@@ -13,10 +13,29 @@ TEST(TrustedNetworks, TakeAddressesNetworksAndUnix) {
 }
 
 TEST(TrustedNetworks, TakeNothingElse) {
-    for (const char* text :
-         {"", "*", "localhost", "proxy.example", "Unix", "unix:", "/run/proxy.sock", "10.0.0.0/33", "10.0.0.0/",
-          "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/08", "10.0.0.0/8/8", "10.0.0.0/255.0.0.0", "10/8", "10.0.0.0 /8",
-          " 10.0.0.1", "10.0.0.1:80", "[::1]", "::/129", "fe80::1%lo", "/8", "10.0.0.0/99999999999"})
+    for (const char* text : {"",
+                             "*",
+                             "localhost",
+                             "proxy.example",
+                             "Unix",
+                             "unix:",
+                             "/run/proxy.sock",
+                             "10.0.0.0/33",
+                             "10.0.0.0/",
+                             "10.0.0.0/-1",
+                             "10.0.0.0/+8",
+                             "10.0.0.0/08",
+                             "10.0.0.0/8/8",
+                             "10.0.0.0/255.0.0.0",
+                             "10/8",
+                             "10.0.0.0 /8",
+                             " 10.0.0.1",
+                             "10.0.0.1:80",
+                             "[::1]",
+                             "::/129",
+                             "fe80::1%lo",
+                             "/8",
+                             "10.0.0.0/99999999999"})
         EXPECT_FALSE(is_trusted_network(text)) << text;
 }
 
@@ -25,13 +44,13 @@ TEST(TrustedNetworks, RefuseBitsBeyondThePrefix) {
         EXPECT_FALSE(is_trusted_network(text)) << text;
 }
 
-struct Row {
+struct NetworkRow {
     const char* network;
     std::vector<const char*> inside, outside;
 };
 
 TEST(TrustedNetworks, ContainWhatBeginsWithThePrefix) {
-    const Row rows[] = {
+    const NetworkRow rows[] = {
         {"127.0.0.1", {"127.0.0.1", "::ffff:127.0.0.1"}, {"127.0.0.2", "::1", "::127.0.0.1"}},
         {"10.0.0.0/8", {"10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"}, {"9.255.255.255", "11.0.0.0", "::10.1.2.3"}},
         {"192.0.2.128/25", {"192.0.2.128", "192.0.2.255"}, {"192.0.2.127", "192.0.3.128"}},
@@ -44,7 +63,7 @@ TEST(TrustedNetworks, ContainWhatBeginsWithThePrefix) {
         {"2001:db8::1", {"2001:db8::1", "2001:DB8:0::1"}, {"2001:db8::2"}},
         {"::ffff:10.0.0.0/104", {"10.0.0.1", "::ffff:10.0.0.1"}, {"11.0.0.1"}},
     };
-    for (const Row& row : rows) {
+    for (const NetworkRow& row : rows) {
         const TrustedNetworks networks({row.network});
         for (const char* address : row.inside) EXPECT_TRUE(networks.contains(address)) << row.network << address;
         for (const char* address : row.outside) EXPECT_FALSE(networks.contains(address)) << row.network << address;
