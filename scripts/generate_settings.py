@@ -73,14 +73,18 @@ def write_none(_: Any) -> str:
     return "none"
 
 
-def list_kind(section: str) -> Kind:
+def write_off(_: Any) -> str:
+    return "off"
+
+
+def list_kind(section: str, values: str = 'list, or `"*"`') -> Kind:
     return Kind(
         "std::vector<std::string>",
         "str | Iterable[str]",
         write_none,
         beyond="Others",
         default=[],
-        values='list, or `"*"`',
+        values=values,
         section=section,
     )
 
@@ -94,6 +98,17 @@ KINDS = {
     "seconds": Kind("std::chrono::milliseconds", "Seconds", write_seconds, write_time_bound),
     "origins": list_kind("origins"),
     "hosts": list_kind("hosts"),
+    "networks": list_kind("proxies", "list"),
+    "switch": Kind(
+        "bool",
+        "bool",
+        write_off,
+        beyond="Without it",
+        default=False,
+        values="off or on",
+        section="proxies",
+        cpp_default="false",
+    ),
     "compression": Kind(
         "Compression",
         'Literal["shared", "dedicated"] | None',

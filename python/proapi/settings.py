@@ -143,6 +143,14 @@ class Settings(RouteSettings, total=False):
     """Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
     Default none. Others: 421."""
 
+    trusted_proxies: str | Iterable[str]
+    """Proxies that are believed when they say who the client is: addresses, networks such as `10.0.0.0/8`, and `unix`.
+    Default none. Others: not believed; the client is the peer."""
+
+    proxy_protocol: bool
+    """Whether every connection of a trusted proxy must begin with a header of the PROXY protocol, version 1 or 2.
+    Default off. Without it: the connection is closed."""
+
 
 ALIASES = {"max_body": "max_body_size"}
 """Older names, which are still accepted, and the settings that they stand for."""
@@ -158,6 +166,7 @@ class _List(NamedTuple):
 _LISTS = {
     "allowed_origins": _List("origin", "https://chat.example.org"),
     "allowed_hosts": _List("host", "chat.example.org"),
+    "trusted_proxies": _List("network", "10.0.0.0/8"),
 }
 
 
@@ -166,8 +175,8 @@ def setting_text(name: str, value: object) -> str:
 
     Args:
         name: The setting's name.
-        value: A number, a timedelta, for a list of origins or hosts a str or an iterable of str, or for ``compression``
-            None or a str.
+        value: A number, a timedelta, for a list a str or an iterable of str, for ``compression`` None or a str, or for
+            ``proxy_protocol`` a bool.
 
     Raises:
         ValueError: The value is not a list although the setting needs one, or an item can't be one.
@@ -178,6 +187,8 @@ def setting_text(name: str, value: object) -> str:
         return repr(value.total_seconds())
     if name == "compression" and value is None:
         return "none"
+    if name == "proxy_protocol" and isinstance(value, bool):
+        return "true" if value else "false"
     return str(value)
 
 
@@ -187,7 +198,8 @@ def _list_items(name: str, kind: _List, value: object) -> list[str]:
     elif isinstance(value, Iterable):
         items = list(value)
     else:
-        raise ValueError(f"{name}: expected '*' or a list of {kind.item}s, got {value!r}")
+        any_item = "" if name == "trusted_proxies" else "'*' or "
+        raise ValueError(f"{name}: expected {any_item}a list of {kind.item}s, got {value!r}")
     return [_check_item(name, kind, each) for each in items]
 
 

@@ -126,6 +126,8 @@ void add_site(nb::module_& module) {
         .def("effective_settings", effective_settings)
         .def("allowed_origins", [](const SiteObject& self) { return self.site.settings.allowed_origins; })
         .def("allowed_hosts", [](const SiteObject& self) { return self.site.settings.allowed_hosts; })
+        .def("trusted_proxies", [](const SiteObject& self) { return self.site.settings.trusted_proxies; })
+        .def("proxy_protocol", [](const SiteObject& self) { return self.site.settings.proxy_protocol; })
         .def("add_route", add_handler_route, nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
         .def("add_files", add_files, nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def("add_response_headers", add_response_headers, nb::arg("fields"))

@@ -3,6 +3,7 @@
 #include "server/file_sender.hpp"
 #include "server/server.hpp"
 #include "server/websocket_session.hpp"
+#include "service/real_client.hpp"
 #include "ws/handshake.hpp"
 
 namespace proapi::server {
@@ -22,9 +23,9 @@ constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no r
 
 }  // namespace
 
-HttpSession::HttpSession(Connection& connection, base::Address client)
+HttpSession::HttpSession(Connection& connection, Peer peer)
     : connection_(connection),
-      client_(std::move(client)),
+      peer_(std::move(peer)),
       parser_(make_head_limits(connection.server().settings())),
       timer_(&Connection::call_on_time<HttpSession>, this) {}
 
@@ -107,14 +108,31 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
 
 // The end of the refused octets is unknown, so the connection must end.
 void HttpSession::refuse_head(service::RefusalText refusal) {
+    refuse_request(make_request({}), refusal);
+}
+
+void HttpSession::refuse_request(service::RequestInfo request, service::RefusalText refusal) {
     keep_alive_ = false;
-    begin_exchange({.head = {}, .match = {}, .client = client_}, service::Exchange::Body::none);
+    begin_exchange(std::move(request), service::Exchange::Body::none);
     connection_.server().service().open_malformed(exchange_, refusal);
+}
+
+service::RequestInfo HttpSession::make_request(http::RequestHead head) const {
+    service::RequestInfo request{.head = std::move(head),
+                                 .match = {},
+                                 .client = peer_.address,
+                                 .reach = connection_.server().reach(),
+                                 .secure = connection_.is_secure()};
+    if (request.secure) request.client_certificate = connection_.client_certificate();
+    return request;
 }
 
 void HttpSession::on_head(base::MutableBytes rest) {
     Server& server = connection_.server();
-    service::RequestInfo request{.head = parser_.take_head(), .match = {}, .client = client_, .reach = server.reach()};
+    service::RequestInfo request = make_request(parser_.take_head());
+    if (peer_.is_trusted_proxy &&
+        !service::take_real_client(request, server.service().site(), server.trusted_proxies()))
+        return refuse_request(std::move(request), describe(service::Refusal::bad_forwarded_host));
     const http::RequestHead& head = request.head;
     if (ws::is_upgrade_request(head)) request.kind = service::RequestKind::handshake;
     keep_alive_ = head.keep_alive && !stopping_;
@@ -127,8 +145,6 @@ void HttpSession::on_head(base::MutableBytes rest) {
 void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange::Body body) {
     release_exchange();  // the previous one may have been answered in this turn
     phase_ = Phase::responding;
-    request.secure = connection_.is_secure();
-    if (request.secure) request.client_certificate = connection_.client_certificate();
     exchange_ = base::IntrusivePtr<service::Exchange>(
         new service::Exchange(std::move(request), body, *this, settings().high_water, settings().low_water));
     if (connection_.has_peer_finished()) exchange_->on_client_left();
@@ -203,7 +219,7 @@ void HttpSession::on_read_end() {
 }
 
 void HttpSession::on_failure(std::string_view why) {
-    connection_.server().log_transport_failure(client_, why);
+    connection_.server().log_transport_failure(peer_.address, why);
 }
 
 base::IntrusivePtr<service::WebSocket> HttpSession::upgrade(service::Exchange& exchange,

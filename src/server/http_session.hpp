@@ -15,6 +15,7 @@
 #include "http/body_encoder.hpp"
 #include "http/request_parser.hpp"
 #include "server/connection.hpp"
+#include "server/peer.hpp"
 #include "service/exchange.hpp"
 
 namespace proapi::server {
@@ -23,7 +24,7 @@ class FileSender;
 
 class HttpSession final : public Protocol, private service::ExchangeTransport {
 public:
-    HttpSession(Connection& connection, base::Address client);
+    HttpSession(Connection& connection, Peer peer);
     ~HttpSession() override;
 
 private:
@@ -68,7 +69,9 @@ private:
     [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
     void on_head(base::MutableBytes rest);
     void begin_exchange(service::RequestInfo request, service::Exchange::Body body);
+    [[nodiscard]] service::RequestInfo make_request(http::RequestHead head) const;
     void refuse_head(service::RefusalText refusal);
+    void refuse_request(service::RequestInfo request, service::RefusalText refusal);
     void refuse_partial_head();
     void fail_body(service::RefusalText refusal);
     void watch_body();
@@ -89,7 +92,7 @@ private:
 
     Connection& connection_;
     IdleLink idle_link_{connection_};
-    base::Address client_;
+    Peer peer_;
     http::RequestParser parser_;
     std::optional<http::BodyDecoder> body_;
     http::BodyEncoder encoder_;  // of the response in work

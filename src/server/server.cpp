@@ -18,6 +18,12 @@ namespace {
 // How many connections beyond the limit are answered gracefully at a time; any more get only what one write sends.
 constexpr std::uint64_t max_refusing = 16;
 
+// A port of 0 is not known: a proxy named the client's address alone.
+[[nodiscard]] std::string describe_client(const base::Address& client) {
+    if (client.host.empty()) return "a client without an address";
+    return client.port == 0 ? client.host : base::to_string(client);
+}
+
 constexpr std::string_view too_many =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -33,6 +39,7 @@ Server::Server(net::Reactor& reactor, const service::Site& site, service::Applic
       log_(log),
       limited_log_(reactor, log),
       service_(site, application, limited_log_, clock_),
+      trusted_proxies_(site.settings.trusted_proxies),
       limit_(shared ? std::move(shared) : std::make_shared<SharedLimit>(site.settings)),
       file_threads_(reactor) {
     base::keep_freed_memory();
@@ -122,7 +129,8 @@ void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) 
     const bool has_slot = take_slot();
     if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), last_words());
     try {
-        open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), peer.address(), has_slot);
+        open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), make_peer(peer.address()),
+             has_slot);
     } catch (const std::exception& error) {  // out of memory, or the kernel can't watch more sockets
         release_slot(has_slot, error);
     }
@@ -137,7 +145,7 @@ void Server::add(std::unique_ptr<net::Transport> transport, base::Address client
         return;
     }
     try {
-        open(std::move(transport), std::move(client), has_slot);
+        open(std::move(transport), make_peer(std::move(client)), has_slot);
     } catch (const std::exception& error) {
         release_slot(has_slot, error);
     }
@@ -149,11 +157,16 @@ void Server::release_slot(bool has_slot, const std::exception& error) {
     log_limited(service::LogLevel::error, std::string("a new connection was dropped: ") + error.what());
 }
 
-void Server::open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_slot) {
+Peer Server::make_peer(base::Address address) const {
+    const bool is_trusted = !trusted_proxies_.empty() && trusted_proxies_.contains(address.host);
+    return {std::move(address), is_trusted};
+}
+
+void Server::open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot) {
     auto connection = std::make_unique<Connection>(*this, std::move(transport), !has_slot);
     std::unique_ptr<Protocol> protocol;
     if (has_slot) {
-        protocol = std::make_unique<HttpSession>(*connection, std::move(client));
+        protocol = std::make_unique<HttpSession>(*connection, std::move(peer));
         ++counts_.accepted;
         ++counts_.open;
     } else {
@@ -249,7 +262,7 @@ void Server::count_close(std::uint16_t code) noexcept {
 }
 
 void Server::log_peer_fault(const base::Address& client, std::uint16_t code, std::string_view reason) {
-    log_limited(service::LogLevel::info, base::to_string(client) + " closed with " + std::to_string(code) + ": " +
+    log_limited(service::LogLevel::info, describe_client(client) + " closed with " + std::to_string(code) + ": " +
                                              service::escape_for_log(reason));
 }
 

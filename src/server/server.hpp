@@ -14,10 +14,12 @@
 #include "server/certificates.hpp"
 #include "server/connection.hpp"
 #include "server/limited_log.hpp"
+#include "server/peer.hpp"
 #include "server/shared_limit.hpp"
 #include "server/system_clock.hpp"
 #include "service/service.hpp"
 #include "service/site.hpp"
+#include "service/trusted_networks.hpp"
 
 namespace proapi::server {
 
@@ -85,6 +87,7 @@ public:
     [[nodiscard]] std::string_view date();
 
     // --- for connections ---
+    [[nodiscard]] const service::TrustedNetworks& trusted_proxies() const noexcept { return trusted_proxies_; }
     [[nodiscard]] const std::shared_ptr<SharedLimit>& limit() const noexcept { return limit_; }
     [[nodiscard]] net::FileThreads& file_threads() noexcept { return file_threads_; }
     void retire(Connection& connection, bool is_refused);
@@ -112,7 +115,8 @@ private:
     [[nodiscard]] bool take_slot();
     // Undoes take_slot() for a connection that could not be opened, and logs `error`.
     void release_slot(bool has_slot, const std::exception& error);
-    void open(std::unique_ptr<net::Transport> transport, base::Address client, bool has_slot);
+    [[nodiscard]] Peer make_peer(base::Address address) const;
+    void open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot);
     void on_turn_end() override;
 
     net::Reactor& reactor_;
@@ -120,6 +124,7 @@ private:
     LimitedLog limited_log_;
     SystemClock clock_;
     service::Service service_;
+    service::TrustedNetworks trusted_proxies_;
     std::shared_ptr<SharedLimit> limit_;
     net::FileThreads file_threads_;
     std::uint64_t refusing_ = 0;                  // connections beyond the limit that are being answered with 503

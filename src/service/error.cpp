@@ -61,9 +61,17 @@ constexpr auto meanings = std::to_array<Row>({
       "{}: expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or '*.example.org'; "
       "got '{}'"}},
     {ErrorCode::bad_compression, {ErrorKind::value, "{}: expected none, 'shared' or 'dedicated', got '{}'"}},
+    {ErrorCode::bad_network,
+     {ErrorKind::value,
+      "{}: expected addresses, networks without bits beyond their prefix, as '10.0.0.0/8', or 'unix'; got '{}'"}},
+    {ErrorCode::not_a_switch, {ErrorKind::value, "{}: expected true or false, got '{}'"}},
     {ErrorCode::low_water_above_high_water, {ErrorKind::value, "low_water ({}) must not be above high_water ({})"}},
     {ErrorCode::high_water_above_max_buffered,
      {ErrorKind::value, "high_water ({}) must not be above max_buffered ({})"}},
+    {ErrorCode::proxy_protocol_of_nobody,
+     {ErrorKind::value,
+      "proxy_protocol is on, but trusted_proxies is empty: list the proxies whose connections begin with a PROXY "
+      "header"}},
     {ErrorCode::not_a_directory, {ErrorKind::value, "expected a directory, got '{}'"}},
     {ErrorCode::no_openat2,
      {ErrorKind::value,

@@ -55,8 +55,11 @@ enum class ErrorCode : std::uint8_t {
     bad_origin,
     bad_host,
     bad_compression,
+    bad_network,
+    not_a_switch,
     low_water_above_high_water,
     high_water_above_max_buffered,
+    proxy_protocol_of_nobody,
     not_a_directory,
     no_openat2,
 };

@@ -6,6 +6,8 @@ RefusalText describe(Refusal refusal) noexcept {
     switch (refusal) {
         case Refusal::bad_path:
             return {400, "The path is not percent-encoded UTF-8 without NUL."};
+        case Refusal::bad_forwarded_host:
+            return {400, "expected host or host:port in X-Forwarded-Host or Forwarded, got something else"};
         case Refusal::plain_port:
             return {400, "This port serves plain HTTP (http:// and ws://), got a TLS handshake."};
         case Refusal::client_does_not_wait:

@@ -10,6 +10,7 @@ namespace proapi::service {
 
 enum class Refusal : std::uint8_t {
     bad_path,
+    bad_forwarded_host,
     plain_port,
     client_does_not_wait,
     foreign_origin,

@@ -12,13 +12,17 @@
 #include "service/host_rule.hpp"
 #include "service/origin.hpp"
 #include "service/settings_ranges.hpp"
+#include "service/trusted_networks.hpp"
 
 namespace proapi::service {
 
 namespace {
 
 constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts",
-                           compression_name = "compression";
+                           compression_name = "compression", proxies_name = "trusted_proxies",
+                           proxy_protocol_name = "proxy_protocol";
+// Those of the application that are not numbers.
+constexpr std::array server_names{hosts_name, proxies_name, proxy_protocol_name};
 
 // Formats independently of the program's locale (LC_NUMERIC) and its decimal point. read_number() parses the same form.
 [[nodiscard]] std::string number_text(double value) {
@@ -73,13 +77,22 @@ Result<void> set_origins(WebSocketSettings& settings, std::string_view value) {
     return {};
 }
 
-Result<void> set_hosts(Settings& settings, std::string_view value) {
-    std::vector<std::string> hosts;
-    for (const std::string_view host : http::split_list(value)) {
-        if (!is_host_pattern(host)) return make_error(ErrorCode::bad_host, {hosts_name, host});
-        hosts.emplace_back(host);
+// Sets a list of which each item must satisfy `is_valid`; if one does not, the error has `code`.
+template <class Check>
+Result<void> set_list(std::vector<std::string>& list, std::string_view name, std::string_view value, Check is_valid,
+                      ErrorCode code) {
+    std::vector<std::string> items;
+    for (const std::string_view item : http::split_list(value)) {
+        if (!is_valid(item)) return make_error(code, {name, item});
+        items.emplace_back(item);
     }
-    settings.allowed_hosts = std::move(hosts);
+    list = std::move(items);
+    return {};
+}
+
+Result<void> set_switch(bool& is_on, std::string_view name, std::string_view value) {
+    if (value != "true" && value != "false") return make_error(ErrorCode::not_a_switch, {name, value});
+    is_on = value == "true";
     return {};
 }
 
@@ -136,7 +149,7 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
     for (const auto& limit : server_limits) look_at(limit.name);
     for (const SettingAlias& each : setting_aliases) look_at(each.alias);
     look_at(origins_name);
-    look_at(hosts_name);
+    for (const std::string_view each : server_names) look_at(each);
     look_at(compression_name);
     return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
 }
@@ -147,14 +160,18 @@ Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std
     if (name == origins_name) return set_origins(settings, value);
     if (name == compression_name) return set_compression(settings, value);
     if (auto set = set_in(route_limits, settings, name, value)) return *std::move(set);
-    const bool is_server_wide = name == hosts_name || std::ranges::find(server_limits, name_in_table(name),
-                                                                        &Limit<Settings>::name) != server_limits.end();
+    const bool is_server_wide =
+        std::ranges::find(server_names, name) != server_names.end() ||
+        std::ranges::find(server_limits, name_in_table(name), &Limit<Settings>::name) != server_limits.end();
     if (is_server_wide) return make_error(ErrorCode::setting_of_the_application, {name});
     return make_error(ErrorCode::unknown_setting, {name, suggestion(name)});
 }
 
 Result<void> set_setting(Settings& settings, std::string_view name, std::string_view value) {
-    if (name == hosts_name) return set_hosts(settings, value);
+    if (name == hosts_name) return set_list(settings.allowed_hosts, name, value, is_host_pattern, ErrorCode::bad_host);
+    if (name == proxies_name)
+        return set_list(settings.trusted_proxies, name, value, is_trusted_network, ErrorCode::bad_network);
+    if (name == proxy_protocol_name) return set_switch(settings.proxy_protocol, name, value);
     if (auto set = set_in(server_limits, settings, name, value)) return *std::move(set);
     return set_setting(static_cast<WebSocketSettings&>(settings), name, value);
 }
@@ -169,6 +186,12 @@ Result<void> check_settings(const WebSocketSettings& settings) {
         return make_error(ErrorCode::high_water_above_max_buffered,
                           {std::to_string(high_water), std::to_string(max_buffered)});
     return {};
+}
+
+Result<void> check_settings(const Settings& settings) {
+    if (settings.proxy_protocol && settings.trusted_proxies.empty())
+        return make_error(ErrorCode::proxy_protocol_of_nobody);
+    return check_settings(static_cast<const WebSocketSettings&>(settings));
 }
 
 std::vector<std::pair<std::string, double>> list_settings(const Settings& settings) {

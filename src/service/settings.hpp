@@ -38,13 +38,15 @@ struct SettingAlias {
 
 enum class SettingScope : std::uint8_t { server, route };
 
-// Sets one setting by name. Times are in seconds, sizes in octets; commas separate the items of lists of origins and
-// hosts. Fails if the name is unknown, if the value is not a number or out of range, or if the setting has another
-// scope. The error names the setting.
+// Sets one setting by name. Times are in seconds, sizes in octets; commas separate the items of lists; a switch is
+// "true" or "false". Fails if the name is unknown, if the value is not a number or out of range, or if the setting has
+// another scope. The error names the setting.
 [[nodiscard]] Result<void> set_setting(Settings& settings, std::string_view name, std::string_view value);
 [[nodiscard]] Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value);
-// Checks for settings that contradict each other: low_water above high_water, high_water above max_buffered.
+// Checks for settings that contradict each other: low_water above high_water, high_water above max_buffered; and, for
+// an application, proxy_protocol without trusted_proxies.
 [[nodiscard]] Result<void> check_settings(const WebSocketSettings& settings);
+[[nodiscard]] Result<void> check_settings(const Settings& settings);
 // Returns the names and values of all numeric settings, times in seconds. Older names come last.
 [[nodiscard]] std::vector<std::pair<std::string, double>> list_settings(const Settings& settings);
 

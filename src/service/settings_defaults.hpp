@@ -138,6 +138,14 @@ struct Settings : WebSocketSettings {
     // Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
     // Default none. Others: 421.
     std::vector<std::string> allowed_hosts;
+
+    // Proxies that are believed when they say who the client is: addresses, networks such as `10.0.0.0/8`, and `unix`.
+    // Default none. Others: not believed; the client is the peer.
+    std::vector<std::string> trusted_proxies;
+
+    // Whether every connection of a trusted proxy must begin with a header of the PROXY protocol, version 1 or 2.
+    // Default off. Without it: the connection is closed.
+    bool proxy_protocol = false;
 };
 
 }  // namespace proapi::service

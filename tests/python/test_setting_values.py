@@ -106,6 +106,59 @@ def test_hosts_are_a_list(hosts: Any) -> None:
         ProAPI(allowed_hosts=hosts)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "taken"),
+    [
+        ("", []),
+        ("127.0.0.1, 10.0.0.0/8", ["127.0.0.1", "10.0.0.0/8"]),
+        (["::1", "2001:db8::/32", "unix"], ["::1", "2001:db8::/32", "unix"]),
+        (("127.0.0.1",), ["127.0.0.1"]),
+    ],
+)
+def test_trusted_proxies(proxies: Any, taken: list[str]) -> None:
+    assert ProAPI(trusted_proxies=proxies)._routes.site.trusted_proxies() == taken
+
+
+@pytest.mark.parametrize("proxy", ["*", "localhost", "10.0.0.1/8", "10.0.0.0/33", "127.0.0.1:80", "[::1]"])
+def test_what_is_no_network_is_refused(proxy: str) -> None:
+    with pytest.raises(ValueError, match="trusted_proxies: expected addresses, networks") as caught:
+        ProAPI(trusted_proxies=[proxy])
+    assert str(caught.value).endswith(f"got {proxy!r}")
+
+
+@pytest.mark.parametrize("proxies", [None, 7, True])
+def test_trusted_proxies_are_a_list(proxies: Any) -> None:
+    with pytest.raises(ValueError, match=f"trusted_proxies: expected a list of networks, got {proxies}"):
+        ProAPI(trusted_proxies=proxies)
+
+
+def test_trusted_proxies_are_the_applications() -> None:
+    assert "setting of the whole application" in refused_route(trusted_proxies="unix")
+    assert "setting of the whole application" in refused_route(proxy_protocol=True)
+
+
+def test_the_proxy_protocol_is_on_or_off() -> None:
+    assert ProAPI()._routes.site.proxy_protocol() is False
+    app = ProAPI(trusted_proxies=["127.0.0.1"], proxy_protocol=True)
+    assert app._routes.site.proxy_protocol() is True
+    app.configure(proxy_protocol=False)
+    assert app._routes.site.proxy_protocol() is False
+    with pytest.raises(ValueError, match="proxy_protocol: expected true or false, got 'on'"):
+        app.configure(proxy_protocol="on")
+
+
+def test_the_proxy_protocol_needs_proxies() -> None:
+    with pytest.raises(ValueError, match="trusted_proxies is empty"):
+        ProAPI(proxy_protocol=True)
+
+
+def test_what_is_refused_changes_nothing() -> None:
+    app = ProAPI()
+    with pytest.raises(ValueError, match="not a setting"):
+        app.configure(trusted_proxies="unix", proxy_protocol=True, nothing=1)
+    assert (app._routes.site.trusted_proxies(), app._routes.site.proxy_protocol()) == ([], False)
+
+
 def test_hosts_are_the_applications() -> None:
     assert "setting of the whole application" in refused_route(allowed_hosts="*")
 

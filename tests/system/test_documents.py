@@ -21,8 +21,15 @@ from proapi.settings import ALIASES, RouteSettings
 TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") for path in folder.glob("*.md"))
 SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
-# Settings that are lists, and the one whose default is computed.
-NO_NUMBERS = ("allowed_origins", "allowed_hosts", "compression", "max_connections")
+# Settings that are not numbers, and the one whose default is computed.
+NO_NUMBERS = (
+    "allowed_origins",
+    "allowed_hosts",
+    "compression",
+    "max_connections",
+    "proxy_protocol",
+    "trusted_proxies",
+)
 
 # Tested by tests/contract/test_documentation.py: its programs share the lines at the top of the page.
 PROGRAMS = ROOT / "docs" / "programs.md"

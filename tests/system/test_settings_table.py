@@ -215,6 +215,7 @@ def test_a_table_that_was_changed(copy: Path, change: Callable[[list[Row]], obje
         (lambda row: row.update(aliases=["max_fields"]), "expected it once"),
         (lambda row: row.update(kind="hosts", default=[]), "expected no range for the kind hosts"),
         (lambda row: row.update(kind="compression"), "default: expected none for the kind compression, got 100"),
+        (lambda row: row.update(kind="switch", default=True), "default: expected False for the kind switch, got True"),
         (lambda row: row.update(description="Fields"), "description: expected a full stop at its end"),
     ],
 )

@@ -204,5 +204,6 @@ def _checked(methods: list[str]) -> list[str]:
 
 def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
-    # The engine computes max_connections; the other two are not numbers.
-    return {**defaults, "max_connections": "0", "allowed_origins": "", "allowed_hosts": ""}
+    lists = dict.fromkeys(("allowed_origins", "allowed_hosts", "trusted_proxies"), "")
+    # The engine computes max_connections; the others are not numbers.
+    return {**defaults, **lists, "max_connections": "0", "compression": "none", "proxy_protocol": "false"}

@@ -193,6 +193,53 @@ TEST_F(HttpSessionTest, KnowsWhetherTheTransportIsSecure) {
     EXPECT_FALSE(served.log.has("TLS"));
 }
 
+TEST_F(HttpSessionTest, BelievesTrustedProxiesOnly) {
+    std::string client_and_url;
+    served.application.answer = [&](service::Exchange& exchange) {
+        client_and_url = base::to_string(exchange.request().client) + " " +
+                         service::make_url(exchange.request(), service::UrlKind::http);
+        EXPECT_TRUE(exchange.respond(200, {}, ""));
+    };
+    const std::string fields =
+        "X-Forwarded-For: 198.51.100.4\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: localhost:8443\r\n";
+    for (const auto& [trusted, expected] : {std::pair{"192.0.2.0/24", "198.51.100.4:0 https://localhost:8443/echo/x"},
+                                            {"192.0.2.8", "192.0.2.7:4242 http://localhost/echo/x"},
+                                            {"unix", "192.0.2.7:4242 http://localhost/echo/x"}}) {
+        served.site.settings.trusted_proxies = {trusted};
+        restart();
+        EXPECT_NE(answer(request("GET /echo/x", fields)), "");
+        EXPECT_EQ(client_and_url, expected) << trusted;
+    }
+}
+
+TEST_F(HttpSessionTest, EachRequestOfAProxyHasItsOwnClient) {
+    served.site.settings.trusted_proxies = {"192.0.2.7"};
+    restart();
+    std::string clients;
+    served.application.answer = [&](service::Exchange& exchange) {
+        clients += exchange.request().client.host + " ";
+        EXPECT_TRUE(exchange.respond(200, {}, ""));
+    };
+    EXPECT_NE(answer(request("GET /echo/x", "X-Forwarded-For: 198.51.100.4\r\n") + request("GET /echo/x") +
+                     request("GET /echo/x", "Forwarded: for=198.51.100.5\r\n")),
+              "");
+    EXPECT_EQ(clients, "198.51.100.4 192.0.2.7 198.51.100.5 ");
+}
+
+TEST_F(HttpSessionTest, RefusesAForwardedHostThatIsNotOne) {
+    served.site.settings.trusted_proxies = {"192.0.2.7"};
+    restart();
+    const std::string all = answer(request("GET /echo/x", "X-Forwarded-Host: a b\r\n") + request("GET /echo/y"));
+    EXPECT_TRUE(all.starts_with("HTTP/1.1 400 ")) << all;
+    EXPECT_NE(all.find("X-Forwarded-Host"), std::string::npos) << all;
+    EXPECT_EQ(all.find("/echo/y"), std::string::npos) << "the connection ends";
+    EXPECT_EQ(client->end_error(), 0);
+    EXPECT_TRUE(served.application.requests.empty());
+    served.site.settings.trusted_proxies = {};
+    restart();
+    EXPECT_TRUE(answer(request("GET /echo/x", "X-Forwarded-Host: a b\r\n")).starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(HttpSessionTest, KnowsTheClientsAddress) {
     base::Address address;
     served.application.answer = [&](service::Exchange& exchange) {

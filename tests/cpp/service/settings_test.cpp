@@ -159,6 +159,44 @@ TEST(Settings, HostsAreAList) {
     EXPECT_TRUE(settings.allowed_hosts.empty());
 }
 
+TEST(Settings, TrustedProxiesAreAList) {
+    Settings settings;
+    EXPECT_EQ(error_text(set_setting(settings, "trusted_proxies", "127.0.0.1, 10.0.0.0/8, 2001:db8::/32, unix")), "");
+    EXPECT_EQ(settings.trusted_proxies, (std::vector<std::string>{"127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "unix"}));
+    EXPECT_EQ(error_text(set_setting(settings, "trusted_proxies", "127.0.0.1, 10.0.0.1/8")),
+              "trusted_proxies: expected addresses, networks without bits beyond their prefix, as '10.0.0.0/8', or "
+              "'unix'; got '10.0.0.1/8'");
+    EXPECT_EQ(settings.trusted_proxies.size(), 4U) << "a refused value changes nothing";
+    WebSocketSettings route;
+    EXPECT_NE(error_text(set_setting(route, "trusted_proxies", "unix")).find("whole application"), std::string::npos);
+    EXPECT_EQ(error_text(set_setting(settings, "trusted_proxy", "unix")),
+              "'trusted_proxy' is not a setting; did you mean 'trusted_proxies'?");
+}
+
+TEST(Settings, ASwitchIsTrueOrFalse) {
+    Settings settings;
+    EXPECT_FALSE(settings.proxy_protocol);
+    EXPECT_EQ(error_text(set_setting(settings, "proxy_protocol", "true")), "");
+    EXPECT_TRUE(settings.proxy_protocol);
+    for (const char* wrong : {"", "1", "on", "True", "v2"}) {
+        EXPECT_EQ(error_text(set_setting(settings, "proxy_protocol", wrong)),
+                  "proxy_protocol: expected true or false, got '" + std::string(wrong) + "'");
+        EXPECT_TRUE(settings.proxy_protocol);
+    }
+    EXPECT_EQ(error_text(set_setting(settings, "proxy_protocol", "false")), "");
+    EXPECT_FALSE(settings.proxy_protocol);
+}
+
+TEST(Settings, TheProxyProtocolNeedsProxies) {
+    Settings settings;
+    settings.proxy_protocol = true;
+    EXPECT_NE(error_text(check_settings(settings)).find("trusted_proxies is empty"), std::string::npos);
+    settings.trusted_proxies = {"127.0.0.1"};
+    EXPECT_EQ(error_text(check_settings(settings)), "");
+    settings.low_water = settings.high_water + 1;
+    EXPECT_NE(error_text(check_settings(settings)).find("low_water"), std::string::npos);
+}
+
 TEST(Settings, AnUnknownNameIsToldTheNearest) {
     Settings settings;
     EXPECT_EQ(error_text(set_setting(settings, "allowed_host", "a")),
