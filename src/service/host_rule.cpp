@@ -52,11 +52,13 @@ namespace {
 }
 
 // Whether no page can have made the browser send this request, so that it comes from a proxy or from a client other
-// than a browser. A page's fetch() can write X-Forwarded-For, but not Via (a forbidden request-header name of the Fetch
-// standard). For a WebSocket a page can write nothing but subprotocols.
+// than a browser; or whether the request has passed with the host that it came with, so that no name has been rebound.
+// A page's fetch() can write X-Forwarded-For, but not Via (a forbidden request-header name of the Fetch standard). For
+// a WebSocket a page can write nothing but subprotocols.
 [[nodiscard]] bool cannot_be_page(const RequestInfo& request) noexcept {
     const http::Headers& headers = request.head.headers;
-    return headers.contains("Via") || (request.kind != RequestKind::http && is_forwarded(headers));
+    return request.is_host_forwarded || headers.contains("Via") ||
+           (request.kind != RequestKind::http && is_forwarded(headers));
 }
 
 [[nodiscard]] bool is_served(const RequestInfo& request, const Site& site, std::string_view text) {

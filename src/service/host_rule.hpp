@@ -27,7 +27,8 @@ namespace proapi::service {
 // - it has no Host (HTTP/1.0);
 // - its host is in allowed_hosts, or belongs to an origin in an allowed_origins, including those of routes;
 // - only programs on its own machine can reach the server, and the host is a loopback name;
-// - allowed_hosts is empty, and either others can reach the server, or no page can have sent the request (proxies).
+// - allowed_hosts is empty, and either others can reach the server, or no page can have sent the request (proxies), or
+//   the host is what a trusted proxy says (real_client.hpp).
 // Ports are not compared. The error's text is for the log and names the setting.
 [[nodiscard]] Result<void> check_host(const RequestInfo& request, const Site& site);
 

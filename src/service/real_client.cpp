@@ -96,8 +96,10 @@ RealClient find_real_client(const http::Headers& headers, const TrustedNetworks&
 bool take_real_client(RequestInfo& request, const Site& site, const TrustedNetworks& trusted) {
     RealClient real = find_real_client(request.head.headers, trusted);
     if (!real.host.empty() && !http::parse_authority(real.host)) return false;
-    if (!real.host.empty() && (request.reach == Reach::network || check_host(request, site)))
+    if (!real.host.empty() && (request.reach == Reach::network || check_host(request, site))) {
         replace_host(request.head, real.host);
+        request.is_host_forwarded = true;
+    }
     if (real.client) request.client = *std::move(real.client);
     if (real.is_secure) request.secure = *real.is_secure;
     return true;

@@ -29,7 +29,9 @@ struct RequestInfo {
     std::uint32_t mount_bytes = 0;  // of the mount prefix in the raw path; the application's routes begin after it
     Reach reach = Reach::network;   // of the server that received the request
     RequestKind kind = RequestKind::http;
-    bool secure = false;                                              // over TLS
+    bool secure = false;  // over TLS
+    // Host is what a trusted proxy says; the request has passed the Host rule with the one that it came with.
+    bool is_host_forwarded = false;
     std::shared_ptr<const std::string> client_certificate = nullptr;  // as PEM; null: none was presented
 
     // The path to match against the routes, still percent-encoded. A view into head.target.

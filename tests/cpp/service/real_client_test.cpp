@@ -225,5 +225,18 @@ TEST(RealClient, OnLoopbackAPageCannotNameAnotherHost) {
     EXPECT_TRUE(check_host(request, site));
 }
 
+TEST(RealClient, OnLoopbackAnyHostIsServedUntilSomeAreListed) {
+    const auto is_served = [](const char* own, const char* forwarded, const Site& site) {
+        RequestInfo request = request_with({{"Host", own}, {"X-Forwarded-Host", forwarded}}, Reach::loopback);
+        EXPECT_TRUE(take_real_client(request, site, proxies));
+        return check_host(request, site).has_value();
+    };
+    EXPECT_TRUE(is_served("127.0.0.1:8000", "chat.example.org", {}));
+    EXPECT_FALSE(is_served("rebound.example", "chat.example.org", {}));
+    EXPECT_FALSE(is_served("rebound.example", "localhost", {}));
+    EXPECT_TRUE(is_served("127.0.0.1:8000", "chat.example.org", serving("chat.example.org")));
+    EXPECT_FALSE(is_served("127.0.0.1:8000", "evil.example", serving("chat.example.org")));
+}
+
 }  // namespace
 }  // namespace proapi::service
