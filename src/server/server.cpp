@@ -49,6 +49,7 @@ Server::~Server() {
     abort();
     replaced_.clear();
     while (Connection* connection = retired_.pop_front()) delete connection;
+    while (net::ProxyHeaderReader* reader = done_proxy_headers_.pop_front()) delete reader;
     cancel_turn_end();
 }
 
@@ -129,8 +130,11 @@ void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) 
     const bool has_slot = take_slot();
     if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), last_words());
     try {
-        open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), make_peer(peer.address()),
-             has_slot);
+        Peer from = make_peer(peer.address());
+        // One beyond the limit is refused at once, whatever it would have sent.
+        if (has_slot && from.is_trusted_proxy && settings().proxy_protocol)
+            return read_proxy_header(std::move(socket), std::move(from.address));
+        open(std::move(socket), std::move(from), has_slot);
     } catch (const std::exception& error) {  // out of memory, or the kernel can't watch more sockets
         release_slot(has_slot, error);
     }
@@ -162,6 +166,10 @@ Peer Server::make_peer(base::Address address) const {
     return {std::move(address), is_trusted};
 }
 
+void Server::open(base::Descriptor socket, Peer peer, bool has_slot) {
+    open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), std::move(peer), has_slot);
+}
+
 void Server::open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot) {
     auto connection = std::make_unique<Connection>(*this, std::move(transport), !has_slot);
     std::unique_ptr<Protocol> protocol;
@@ -176,6 +184,44 @@ void Server::open(std::unique_ptr<net::Transport> transport, Peer peer, bool has
     Connection& added = *connection.release();
     connections_.push_back(added);
     added.start(std::move(protocol), {});
+}
+
+// ---- the PROXY protocol -----------------------------------------------------------------------------------------
+
+void Server::read_proxy_header(base::Descriptor socket, base::Address proxy) {
+    net::ProxyHeaderHandler& handler = *this;
+    proxy_headers_.push_back(*std::make_unique<net::ProxyHeaderReader>(reactor_, std::move(socket), std::move(proxy),
+                                                                       settings().head_timeout, handler)
+                                  .release());
+}
+
+void Server::on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHeader& header) {
+    done_proxy_headers_.push_back(reader);
+    reactor_.at_turn_end(*this);
+    try {
+        // A client that the proxy does not name is shown as the proxy, but what it says of itself is not believed.
+        Peer peer = header.source ? make_peer(*header.source) : Peer{reader.peer(), header.is_local};
+        open(reader.take_socket(), std::move(peer), true);
+    } catch (const std::exception& error) {
+        release_slot(true, error);
+    }
+}
+
+void Server::on_no_proxy_header(net::ProxyHeaderReader& reader, std::string_view what_came) {
+    done_proxy_headers_.push_back(reader);
+    reactor_.at_turn_end(*this);
+    limit_->give_connection_back();
+    if (!what_came.empty())
+        log_limited(service::LogLevel::warning, "connection of " + describe_client(reader.peer()) +
+                                                    " closed: expected a PROXY header, got " + std::string(what_came) +
+                                                    " (proxy_protocol is on, and the address is in trusted_proxies)");
+}
+
+void Server::drop_proxy_headers() {
+    while (net::ProxyHeaderReader* reader = proxy_headers_.pop_front()) {
+        delete reader;
+        limit_->give_connection_back();
+    }
 }
 
 // Closes the connection that has been idle longest. Nothing is lost: its client opens another one when it needs it.
@@ -215,6 +261,7 @@ void Server::keep_for_turn(std::unique_ptr<Protocol>& protocol) {
 void Server::on_turn_end() {
     static_cast<void>(std::exchange(replaced_, {}));
     while (Connection* connection = retired_.pop_front()) delete connection;
+    while (net::ProxyHeaderReader* reader = done_proxy_headers_.pop_front()) delete reader;
     if (!stopping_ || !connections_.empty() || !on_stopped_) return;
     limited_log_.end_second();
     std::exchange(on_stopped_, nullptr)();
@@ -225,12 +272,14 @@ void Server::stop(std::function<void()> on_stopped) {
     on_stopped_ = std::move(on_stopped);
     service_.stop();
     listeners_.clear();
+    drop_proxy_headers();
     connections_.for_each([](Connection& connection) { connection.shut_down(); });
     reactor_.at_turn_end(*this);
 }
 
 void Server::abort() {
     listeners_.clear();
+    drop_proxy_headers();
     while (Connection* connection = connections_.front()) connection->abort();
 }
 

@@ -10,6 +10,7 @@
 
 #include "net/file_stream.hpp"
 #include "net/listener.hpp"
+#include "net/proxy_header_reader.hpp"
 #include "net/reactor.hpp"
 #include "server/certificates.hpp"
 #include "server/connection.hpp"
@@ -41,7 +42,7 @@ struct ListenError {
     std::string text;
 };
 
-class Server final : private net::ListenerHandler, private net::TurnEndHook {
+class Server final : private net::ListenerHandler, private net::ProxyHeaderHandler, private net::TurnEndHook {
 public:
     // All four outlive the server. `shared` is the common limit if the process has other servers too.
     Server(net::Reactor& reactor, const service::Site& site, service::Application& application, service::Log& log,
@@ -106,6 +107,11 @@ private:
     void on_accept(base::Descriptor socket, const net::SocketAddress& peer) override;
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
+    // Waits for the header that a trusted proxy sends first; the socket has a slot.
+    void read_proxy_header(base::Descriptor socket, base::Address proxy);
+    void on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHeader& header) override;
+    void on_no_proxy_header(net::ProxyHeaderReader& reader, std::string_view what_came) override;
+    void drop_proxy_headers();
     // Puts TLS on a socket's transport, if the server uses it.
     [[nodiscard]] std::unique_ptr<net::Transport> secure(std::unique_ptr<net::Transport> transport) const;
     // What a client gets that is refused without a handshake.
@@ -116,6 +122,7 @@ private:
     // Undoes take_slot() for a connection that could not be opened, and logs `error`.
     void release_slot(bool has_slot, const std::exception& error);
     [[nodiscard]] Peer make_peer(base::Address address) const;
+    void open(base::Descriptor socket, Peer peer, bool has_slot);
     void open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot);
     void on_turn_end() override;
 
@@ -132,6 +139,9 @@ private:
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;
+    using ProxyHeaderReaders = base::IntrusiveList<net::ProxyHeaderReader, base::ListLink>;
+    ProxyHeaderReaders proxy_headers_;              // sockets whose header has not come yet
+    ProxyHeaderReaders done_proxy_headers_;         // until the turn ends
     base::IntrusiveList<IdleLink, IdleLink> idle_;  // idle longest first
     ServerCounts counts_;
     std::function<void()> on_stopped_;
