@@ -85,6 +85,7 @@ SHARED: dict[str, str] = {
     "cpp/net/": _ENGINE,
     "cpp/server/": _ENGINE,
     "cpp/service/": _ALL,
+    "cpp/service/real_client_test.cpp": _ENGINE,
     "cpp/ws/": _ENGINE,
     "python/test_asgi_http.py": _ASGI,
     "python/test_asgi_lifespan.py": _ASGI,

@@ -64,10 +64,10 @@ public:
     explicit Params(std::vector<Field> fields) noexcept : Fields(Case::sensitive, std::move(fields)) {}
 };
 
-// The address of a peer.
+// The address of a client: the connection's peer, or whom a trusted proxy names (setting trusted_proxies).
 struct Client {
-    std::string host;  // numeric
-    std::uint16_t port = 0;
+    std::string host;        // numeric; empty: the peer of a Unix socket
+    std::uint16_t port = 0;  // 0: the proxy does not name it
     friend bool operator==(const Client&, const Client&) = default;
 };
 

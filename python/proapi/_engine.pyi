@@ -228,7 +228,8 @@ class WebSocketConnection:
         """The subprotocols that the client offered, in its order of preference."""
     @property
     def client(self) -> Client | None:
-        """Address and port of the peer, Client(host, port); None under an ASGI server that does not report them."""
+        """Client(host, port): the peer, or whom a trusted proxy names (port 0: it names none). None for a Unix
+        socket's peer, and under an ASGI server that does not report them."""
     @property
     def client_certificate(self) -> str | None:
         """The certificate that the client has proved to own, as PEM; None if it presented none (ssl_cert_reqs)."""

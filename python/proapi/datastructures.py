@@ -17,7 +17,7 @@ _MOST_SHOWN = 200
 
 
 class Client(NamedTuple):
-    """The address of a connection's peer. The engine creates it too."""
+    """The address of a client: the connection's peer, or whom a trusted proxy names. The engine creates it too."""
 
     host: str
     port: int

@@ -70,7 +70,10 @@ class Request:
 
     @property
     def client(self) -> Client | None:
-        """Address and port of the peer; None under an ASGI server that does not report them."""
+        """Address and port of the peer, or as a trusted proxy names them (port 0: it names none).
+
+        None for a Unix socket's peer, and under an ASGI server that does not report them.
+        """
         return self._info.client
 
     @property

@@ -192,7 +192,8 @@ inline constexpr const char* headers =
 inline constexpr const char* cookies = "The request's cookies by name.";
 inline constexpr const char* subprotocols = "The subprotocols that the client offered, in its order of preference.";
 inline constexpr const char* client =
-    "Address and port of the peer, Client(host, port); None under an ASGI server that does not report them.";
+    "Client(host, port): the peer, or whom a trusted proxy names (port 0: it names none). None for a Unix socket's "
+    "peer, and under an ASGI server that does not report them.";
 inline constexpr const char* client_certificate =
     "The certificate that the client has proved to own, as PEM; None if it presented none (ssl_cert_reqs).";
 inline constexpr const char* url = "The whole URL: ws://host/path?query.";

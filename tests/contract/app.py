@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from features import register_features
 
@@ -236,6 +237,12 @@ def alive() -> str:
     return "ok"
 
 
+@app.get("/who")
+def who(request: Request) -> dict[str, str | None]:
+    url = urlsplit(request.url)
+    return {"client": request.client and request.client.host, "scheme": url.scheme, "host": url.netloc}
+
+
 @app.get("/readyz")
 async def ready() -> str:
     return "ok"
@@ -293,6 +300,8 @@ def main() -> None:
     parser.add_argument("--ssl-cert-reqs", type=lambda name: ssl.VerifyMode[f"CERT_{name.upper()}"])
     parser.add_argument("--pmd", action="store_const", const="shared", dest="compression")
     parser.add_argument("--pmd-dedicated", action="store_const", const="dedicated", dest="compression")
+    parser.add_argument("--trusted-proxies", metavar="LIST")
+    parser.add_argument("--proxy-protocol", action="store_true")
     parser.add_argument("--broker", metavar="URL")
     given = parser.parse_args()
     if given.broker:
@@ -300,6 +309,10 @@ def main() -> None:
     limits = dict(limit.partition("=")[::2] for limit in given.limit)
     if given.compression:
         app.configure(compression=given.compression, compression_threshold=0)
+    if given.trusted_proxies:
+        limits["trusted_proxies"] = given.trusted_proxies
+    if given.proxy_protocol:
+        limits["proxy_protocol"] = "true"
     app.run(
         given.host,
         given.port,

@@ -341,6 +341,13 @@ void register_http(proapi::ProAPI& app) {
         return response;
     });
     app.get("/livez", [] { return "ok"; });
+    app.get("/who", [](proapi::Request request) {
+        const std::string& url = request.url();
+        const std::size_t mark = url.find("://"), host = mark + 3;
+        return Json{{"client", request.client().host},
+                    {"scheme", url.substr(0, mark)},
+                    {"host", url.substr(host, url.find('/', host) - host)}};
+    });
     app.get("/readyz", [] { return "ok"; });
     app.get("/stats", []() -> proapi::Task<Json> { co_return stats(); });
 }
@@ -412,6 +419,8 @@ void take_option(proapi::ProAPI& app, proapi::RunOptions& options, const std::st
     } else if (option == "--access-log") {
         if (value != "common" && value != "json") throw std::invalid_argument("--access-log: common or json");
         options.access_log = value == "json" ? proapi::AccessLog::json : proapi::AccessLog::common;
+    } else if (option == "--trusted-proxies") {
+        app.setting("trusted_proxies", value);
     } else if (option == "--limit") {
         const std::size_t mark = value.find('=');
         if (mark == std::string::npos) throw std::invalid_argument("--limit: expected NAME=VALUE, got " + value);
@@ -429,6 +438,10 @@ proapi::RunOptions read_options(proapi::ProAPI& app, const std::vector<std::stri
         if (option == "--pmd" || option == "--pmd-dedicated") {
             app.setting("compression", option == "--pmd" ? "shared" : "dedicated");
             app.setting("compression_threshold", "0");
+            continue;
+        }
+        if (option == "--proxy-protocol") {
+            app.setting("proxy_protocol", "true");
             continue;
         }
         if (option == "--fast") {

@@ -60,6 +60,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_origin::test_origins_of_other_schemes": _LIMITS_BY_OPTION,
     "test_origin::test_the_exception_for_development_is_logged_once": _LOG,
     "test_origin::test_what_follows_a_refused_handshake_is_no_request": _SOCKETS,
+    "test_real_client": _LIMITS_BY_OPTION,
     "test_refusals": _SOCKETS,
     "test_streams::test_octets_behind_a_stream_do_not_hide_its_clients_end": _SOCKETS,
     "test_streams::test_every_connection_is_given_back": "connections are counted by whoever has them",

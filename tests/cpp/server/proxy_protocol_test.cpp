@@ -1,5 +1,6 @@
 // Connections of a trusted proxy that begin with a PROXY header, over sockets: who their client is, what is believed of
 // it, and what becomes of a connection without the header.
+// promise: proxy-protocol
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>

@@ -1,5 +1,6 @@
 // Who the client is, and what it asked for, as trusted proxies say. The peer of each request is a trusted proxy; so are
 // 10.0.0.0/8 and 2001:db8:aaaa::/48.
+// promise: trusted-proxies
 #include "service/real_client.hpp"
 
 #include <gtest/gtest.h>
