@@ -89,12 +89,12 @@ constexpr std::size_t fixed_bytes = 16;  // signature, version and command, fami
 
 // The size of the addresses of a family, the high half of its octet (section 2.2).
 constexpr std::array<std::size_t, 4> address_bytes{0, 12, 36, 216};
-constexpr std::uint8_t unspecified = 0, ipv4 = 1, ipv6 = 2, stream = 1, datagram = 2;
+constexpr std::uint8_t unspecified = 0, ipv4 = 1, ipv6 = 2, over_stream = 1, over_datagrams = 2;
 
 [[nodiscard]] bool is_known_family(std::uint8_t octet) noexcept {
     const std::uint8_t family = octet >> 4, protocol = octet & 15;
     if (family == unspecified) return protocol == unspecified;
-    return family < address_bytes.size() && (protocol == stream || protocol == datagram);
+    return family < address_bytes.size() && (protocol == over_stream || protocol == over_datagrams);
 }
 
 [[nodiscard]] std::uint16_t read_number(base::Bytes octets) noexcept {

@@ -34,8 +34,7 @@ constexpr std::string_view unix_sockets = "unix";
 }  // namespace
 
 bool Network::contains(const base::IpAddress& address) const noexcept {
-    const bool is_ipv4 = first.is_ipv4() && prefix_bits >= base::IpAddress::mapped_prefix_bits;
-    return address.is_ipv4() == is_ipv4 && share_prefix(first.octets(), address.octets(), prefix_bits);
+    return address.is_ipv4() == first.is_ipv4() && share_prefix(first.octets(), address.octets(), prefix_bits);
 }
 
 std::optional<Network> read_network(std::string_view text) noexcept {
