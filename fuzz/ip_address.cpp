@@ -1,6 +1,6 @@
 // Feeds one text to parse_ipv4(), parse_ipv6() and is_loopback_name().
-// Oracle: the C library's inet_pton() accepts the same texts, with the same octets. A model based on it finds the same
-// loopback names.
+// Oracle: the C library's inet_pton() accepts the same texts, with the same octets. An address that is written and
+// parsed again is the same. A model based on inet_pton() finds the same loopback names.
 #include "base/ip_address.hpp"
 
 #include <arpa/inet.h>
@@ -48,6 +48,9 @@ PROAPI_FUZZ_TARGET(ip_address) {
           text.text());
     check(http::is_loopback_name(text.text()) == model_is_loopback(text.text()),
           "this machine is localhost, its subdomains, 127.0.0.0/8 and ::1", text.text());
+    if (const auto address = base::parse_ip(text.text()))
+        check(base::parse_ip(base::to_string(*address)) == address, "an address that is written again is the same",
+              text.text());
     if (!ipv6) return;
     char written[INET6_ADDRSTRLEN];
     check(::inet_ntop(AF_INET6, ipv6->data(), written, sizeof written) != nullptr, "an address can be written");

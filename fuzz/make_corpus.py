@@ -109,6 +109,38 @@ def host_rule() -> Seeds:
     yield b"a\na\nfile://"
 
 
+def forwarded() -> Seeds:
+    lists = (
+        ("127.0.0.1, 10.0.0.0/8, unix", "6.6.6.6, 192.0.2.1:80, 10.0.0.2", "chat.example.org", "for=192.0.2.1"),
+        ("::/0,::ffff:10.0.0.0/104", "2001:db8::1, unknown", "a, [::1]:8000", 'for="[2001:db8::1]:80";proto=https'),
+        ("0.0.0.0/0", '", 10.0.0.256', "a b", 'for=_a;host="a\\"b", for=unknown;by=_x'),
+        ("", "_hidden,,", "", 'for=6.6.6.6;x="'),
+    )
+    for number, lines in enumerate(lists):
+        yield "\n".join(lines).encode() + bytes([number % 2])
+
+
+def proxy_header() -> Seeds:
+    signature = b"\r\n\r\n\0\r\nQUIT\n"
+    ipv4 = bytes([192, 0, 2, 1, 203, 0, 113, 1]) + bytes.fromhex("dc0401bb")
+    headers = (
+        b"PROXY TCP4 192.0.2.1 203.0.113.1 56324 443\r\n",
+        b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 1 65535\r\n",
+        b"PROXY UNKNOWN ffff::1\r\n",
+        b"PROXY UNKNOWN " + b"x" * 95,
+        signature + b"\x21\x11\0\x0c" + ipv4,
+        signature + b"\x21\x12\0\x11" + ipv4 + b"\x04\0\x02\0\0",
+        signature + b"\x21\x21\0\x24" + bytes(36),
+        signature + b"\x21\x31\0\xd8" + b"/" * 216,
+        signature + b"\x21\0\0\0",
+        signature + b"\x20\0\0\0",
+        signature + b"\x21\x11\xff\xff",
+    )
+    for header in headers:
+        yield header + b"GET / HTTP/1.1\r\n" + NO_CUTS
+        yield header + ONE_CUT
+
+
 def ip_address() -> Seeds:
     yield from given("parse_authority", "is_loopback_name")
     yield from (
@@ -141,6 +173,7 @@ def router() -> Seeds:
 def settings() -> Seeds:
     for line in ("max_body 1e3", "ping_interval 0.25", "low_water 70000", "allowed_origins https://a.example, null"):
         yield line.encode()
+    yield b"trusted_proxies 10.0.0.0/8, unix, ::1\nproxy_protocol true\nproxy_protocol 1\ntrusted_proxies 10.0.0.1/8"
     yield b"allowed_hosts a, *.b, ::1\nmax_fields 5\nmax_fields 0\nmax_feilds 1\nshutdown_timeout 0\nbacklog +1.5"
 
 
@@ -199,9 +232,9 @@ def ws_handshake() -> Seeds:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    for make in (byte_range, host_rule, http_date, http_fields, http_form, http_request, http_response, http_url,
-                 ip_address, router, settings, ws_connection, ws_deflate, ws_handshake, ws_inflate,
-                 ws_pair):  # fmt: skip
+    for make in (byte_range, forwarded, host_rule, http_date, http_fields, http_form, http_request, http_response,
+                 http_url, ip_address, proxy_header, router, settings, ws_connection, ws_deflate, ws_handshake,
+                 ws_inflate, ws_pair):  # fmt: skip
         target = folder / make.__name__
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)

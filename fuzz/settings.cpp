@@ -29,7 +29,9 @@ std::string listed(const service::Settings& settings) {
     std::string text;
     for (const auto& [name, value] : service::list_settings(settings))
         text.append(name).append(" ").append(number_text(value)).append("\n");
-    return text + "origins " + joined(settings.allowed_origins) + "\nhosts " + joined(settings.allowed_hosts) + "\n";
+    return text + "origins " + joined(settings.allowed_origins) + "\nhosts " + joined(settings.allowed_hosts) +
+           "\nproxies " + joined(settings.trusted_proxies) + "\nproxy_protocol " +
+           (settings.proxy_protocol ? "true" : "false") + "\n";
 }
 
 void check_set_again(const service::Settings& settings) {
@@ -40,6 +42,10 @@ void check_set_again(const service::Settings& settings) {
                 "origins that were accepted can be set again");
     check_equal(error_text(service::set_setting(again, "allowed_hosts", joined(settings.allowed_hosts))), "",
                 "hosts that were accepted can be set again");
+    check_equal(error_text(service::set_setting(again, "trusted_proxies", joined(settings.trusted_proxies))), "",
+                "networks that were accepted can be set again");
+    check_equal(error_text(service::set_setting(again, "proxy_protocol", settings.proxy_protocol ? "true" : "false")),
+                "", "a switch can be set again");
     check_equal(listed(again), listed(settings), "settings that are set again are the same");
     check(again.allowed_origins == settings.allowed_origins && again.allowed_hosts == settings.allowed_hosts,
           "lists that are set again have the same members");
@@ -80,6 +86,7 @@ PROAPI_FUZZ_TARGET(settings) {
             check_equal(listed(same), listed(application), "route and application are set to the same");
         }
         static_cast<void>(service::check_settings(route));
+        static_cast<void>(service::check_settings(application));
     }
     check_set_again(application);
 }
