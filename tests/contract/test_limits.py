@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 DEFAULTS: dict[str, float] = {
     row["name"]: row["default"]
     for row in json.loads((ROOT / "contract" / "settings.json").read_text())
-    if isinstance(row["default"], int | float) and row["name"] != "max_connections"
+    if "minimum" in row and row["name"] != "max_connections"
 }
 
 
