@@ -131,6 +131,11 @@ class Settings(RouteSettings, total=False):
     Default 0: the descriptor limit less a reserve of 64. Range 0 to 10 * 2^20. Beyond it: the connection that has been
     idle longest is closed in favour of the new one; if none is idle, the new connection gets a 503."""
 
+    max_connections_per_client: int
+    """Open connections of one client: of an IPv4 address, or of an IPv6 network of 64 bits. The workers of a C++
+    process share the limit.
+    Default 0: no limit. Range 0 to 10 * 2^20. Beyond it: 503."""
+
     backlog: int
     """Connections that the kernel holds until they are accepted.
     Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides."""

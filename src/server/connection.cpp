@@ -249,6 +249,7 @@ void Connection::abort(net::Transport::CloseMode mode) {
     phase_ = Phase::gone;
     if (deadline_) deadline_->timer.cancel();  // it may be the caller
     transport_->close(mode);
+    client_.give_back();
     server_.retire(*this, is_refused_);  // destroyed at the end of the turn
     if (protocol_) protocol_->on_end();
 }

@@ -12,6 +12,7 @@
 #include "base/intrusive_list.hpp"
 #include "base/output_queue.hpp"
 #include "net/transport.hpp"
+#include "server/client_limit.hpp"
 #include "service/settings.hpp"
 
 namespace proapi::server {
@@ -123,6 +124,9 @@ public:
         self.connection_.contain([&] { self.on_time(); });
     }
 
+    // Counts this connection for its client, and no longer for the one before, until it ends.
+    void count_for(ClientSlot client) noexcept { client_ = std::move(client); }
+
     [[nodiscard]] Server& server() const noexcept { return server_; }
     [[nodiscard]] Protocol* protocol() const noexcept { return protocol_.get(); }
 
@@ -158,6 +162,7 @@ private:
     std::unique_ptr<net::Transport> transport_;
     std::unique_ptr<Protocol> protocol_;
     std::unique_ptr<Deadline> deadline_;
+    ClientSlot client_;
     Phase phase_ = Phase::serving;
     const bool is_refused_;
     Patience patience_ = Patience::usual;

@@ -135,11 +135,22 @@ void HttpSession::on_head(base::MutableBytes rest) {
         return refuse_request(std::move(request), describe(service::Refusal::bad_forwarded_host));
     const http::RequestHead& head = request.head;
     if (ws::is_upgrade_request(head)) request.kind = service::RequestKind::handshake;
+    if (peer_.is_trusted_proxy && !count_client(request))
+        return refuse_request(std::move(request), describe(service::Refusal::too_many_of_client));
     keep_alive_ = head.keep_alive && !stopping_;
     body_unread_ = head.framing == http::BodyFraming::chunked || head.content_length > 0;
     leftover_ = rest;
     begin_exchange(std::move(request), body_unread_ ? service::Exchange::Body::waiting : service::Exchange::Body::none);
     server.service().open(exchange_);
+}
+
+// A proxy's connection carries the requests of many clients, but a WebSocket is one client's as long as it lives.
+bool HttpSession::count_client(const service::RequestInfo& request) {
+    connection_.count_for({});
+    if (request.kind != service::RequestKind::handshake) return true;
+    auto client = connection_.server().count_client(request.client);
+    if (client) connection_.count_for(*std::move(client));
+    return client.has_value();
 }
 
 void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange::Body body) {

@@ -68,6 +68,7 @@ private:
     [[nodiscard]] base::MutableBytes take_head(base::MutableBytes bytes);
     [[nodiscard]] base::MutableBytes take_body(base::MutableBytes bytes);
     void on_head(base::MutableBytes rest);
+    [[nodiscard]] bool count_client(const service::RequestInfo& request);
     void begin_exchange(service::RequestInfo request, service::Exchange::Body body);
     [[nodiscard]] service::RequestInfo make_request(http::RequestHead head) const;
     void refuse_head(service::RefusalText refusal);

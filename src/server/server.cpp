@@ -126,15 +126,40 @@ bool Server::take_slot() {
     return false;
 }
 
+std::optional<ClientSlot> Server::count_client(const base::Address& client) {
+    if (settings().max_connections_per_client == 0 || trusted_proxies_.contains(client.host)) return ClientSlot();
+    auto slot = limit_->clients().take(client.host);
+    if (!slot)
+        log_limited(service::LogLevel::warning,
+                    client.host +
+                        " refused with 503: its network has as many connections as max_connections_per_client "
+                        "allows (" +
+                        std::to_string(settings().max_connections_per_client) + ")");
+    return slot;
+}
+
+// The client's limit comes first: one beyond it must not make another client's idle connection give way.
+bool Server::take_slot(const Peer& peer, ClientSlot& slot) {
+    auto counted = count_client(peer.address);
+    if (!counted) {
+        ++counts_.refused;
+        return false;
+    }
+    slot = std::move(*counted);
+    return take_slot();
+}
+
 void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) {
-    const bool has_slot = take_slot();
-    if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), last_words());
+    bool has_slot = false;
     try {
         Peer from = make_peer(peer.address());
+        ClientSlot client;
+        has_slot = take_slot(from, client);
+        if (!has_slot && refusing_ >= max_refusing) return net::refuse(std::move(socket), last_words());
         // One beyond the limit is refused at once, whatever it would have sent.
         if (has_slot && from.is_trusted_proxy && settings().proxy_protocol)
             return read_proxy_header(std::move(socket), std::move(from.address));
-        open(std::move(socket), std::move(from), has_slot);
+        open(std::move(socket), std::move(from), has_slot, std::move(client));
     } catch (const std::exception& error) {  // out of memory, or the kernel can't watch more sockets
         release_slot(has_slot, error);
     }
@@ -142,14 +167,17 @@ void Server::on_accept(base::Descriptor socket, const net::SocketAddress& peer) 
 
 void Server::add(std::unique_ptr<net::Transport> transport, base::Address client) {
     if (stopping_) return;
-    const bool has_slot = take_slot();
-    if (!has_slot && refusing_ >= max_refusing) {
-        const base::Bytes last_words = base::as_bytes(too_many);
-        static_cast<void>(transport->write_at_once({&last_words, 1}));
-        return;
-    }
+    bool has_slot = false;
     try {
-        open(std::move(transport), make_peer(std::move(client)), has_slot);
+        Peer from = make_peer(std::move(client));
+        ClientSlot counted;
+        has_slot = take_slot(from, counted);
+        if (!has_slot && refusing_ >= max_refusing) {
+            const base::Bytes last_words = base::as_bytes(too_many);
+            static_cast<void>(transport->write_at_once({&last_words, 1}));
+            return;
+        }
+        open(std::move(transport), std::move(from), has_slot, std::move(counted));
     } catch (const std::exception& error) {
         release_slot(has_slot, error);
     }
@@ -166,12 +194,14 @@ Peer Server::make_peer(base::Address address) const {
     return {std::move(address), is_trusted};
 }
 
-void Server::open(base::Descriptor socket, Peer peer, bool has_slot) {
-    open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), std::move(peer), has_slot);
+void Server::open(base::Descriptor socket, Peer peer, bool has_slot, ClientSlot client) {
+    open(secure(std::make_unique<net::TcpTransport>(reactor_, std::move(socket))), std::move(peer), has_slot,
+         std::move(client));
 }
 
-void Server::open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot) {
+void Server::open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot, ClientSlot client) {
     auto connection = std::make_unique<Connection>(*this, std::move(transport), !has_slot);
+    connection->count_for(std::move(client));
     std::unique_ptr<Protocol> protocol;
     if (has_slot) {
         protocol = std::make_unique<HttpSession>(*connection, std::move(peer));
@@ -201,7 +231,13 @@ void Server::on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHea
     try {
         // A client that the proxy does not name is shown as the proxy, but what it says of itself is not believed.
         Peer peer = header.source ? make_peer(*header.source) : Peer{reader.peer(), header.is_local};
-        open(reader.take_socket(), std::move(peer), true);
+        auto client = count_client(peer.address);
+        if (!client) {
+            limit_->give_connection_back();
+            ++counts_.refused;
+            return net::refuse(reader.take_socket(), last_words());
+        }
+        open(reader.take_socket(), std::move(peer), true, std::move(*client));
     } catch (const std::exception& error) {
         release_slot(true, error);
     }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,9 @@ public:
 
     // --- for connections ---
     [[nodiscard]] const service::TrustedNetworks& trusted_proxies() const noexcept { return trusted_proxies_; }
+    // Counts one more connection of a client. Returns nullopt, and logs it, if the client has as many as it may.
+    // Trusted proxies are not counted: they carry the connections of others.
+    [[nodiscard]] std::optional<ClientSlot> count_client(const base::Address& client);
     [[nodiscard]] const std::shared_ptr<SharedLimit>& limit() const noexcept { return limit_; }
     [[nodiscard]] net::FileThreads& file_threads() noexcept { return file_threads_; }
     void retire(Connection& connection, bool is_refused);
@@ -119,11 +123,13 @@ private:
     // Reserves a slot for one more connection. Returns false if the limit is reached; the caller then refuses the
     // connection.
     [[nodiscard]] bool take_slot();
+    // The same, and counts it for its client; `slot` is then not empty.
+    [[nodiscard]] bool take_slot(const Peer& peer, ClientSlot& slot);
     // Undoes take_slot() for a connection that could not be opened, and logs `error`.
     void release_slot(bool has_slot, const std::exception& error);
     [[nodiscard]] Peer make_peer(base::Address address) const;
-    void open(base::Descriptor socket, Peer peer, bool has_slot);
-    void open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot);
+    void open(base::Descriptor socket, Peer peer, bool has_slot, ClientSlot client);
+    void open(std::unique_ptr<net::Transport> transport, Peer peer, bool has_slot, ClientSlot client);
     void on_turn_end() override;
 
     net::Reactor& reactor_;

@@ -34,6 +34,7 @@ SharedLimit::SharedLimit(const service::Settings& settings, std::size_t reactors
     : max_connections_(effective_max_connections(settings, reactors)),
       // If max_connections exceeds the descriptor limit, trust the setting.
       max_descriptors_(std::max(max_connections_, effective_max_connections(service::Settings{}, reactors))),
+      clients_(settings.max_connections_per_client),
       compression_memory_(settings.compression_memory) {}
 
 bool SharedLimit::take_connection() noexcept {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/client_limit.hpp"
 #include "service/settings.hpp"
 #include "ws/compression_memory.hpp"
 
@@ -31,12 +32,15 @@ public:
     // "1000 connections (max_connections is 1000) and 24 files are open"
     [[nodiscard]] std::string describe() const;
 
+    [[nodiscard]] ClientLimit& clients() noexcept { return clients_; }
+
     // Of connections with compression=dedicated.
     [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
 
 private:
     std::uint64_t max_connections_, max_descriptors_;
     std::atomic<std::uint64_t> connections_ = 0, files_ = 0;
+    ClientLimit clients_;
     ws::CompressionMemory compression_memory_;
 };
 

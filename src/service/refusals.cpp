@@ -38,6 +38,8 @@ RefusalText describe(Refusal refusal) noexcept {
             return {503, "The server is stopping."};
         case Refusal::accept_timeout:
             return {503, "The handler did not accept within accept_timeout."};
+        case Refusal::too_many_of_client:
+            return {503, "The client has as many connections as max_connections_per_client allows."};
         case Refusal::file_unavailable:
             return {503, "The file can't be opened now."};
     }

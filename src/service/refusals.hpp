@@ -26,6 +26,7 @@ enum class Refusal : std::uint8_t {
     internal_error,
     stopping,
     accept_timeout,
+    too_many_of_client,
     file_unavailable,
 };
 

@@ -127,6 +127,11 @@ struct Settings : WebSocketSettings {
     // been idle longest is closed in favour of the new one; if none is idle, the new connection gets a 503.
     std::uint64_t max_connections = 0;
 
+    // Open connections of one client: of an IPv4 address, or of an IPv6 network of 64 bits. The workers of a C++
+    // process share the limit.
+    // Default 0: no limit. Range 0 to 10 * 2^20. Beyond it: 503.
+    std::uint64_t max_connections_per_client = 0;
+
     // Connections that the kernel holds until they are accepted.
     // Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides.
     std::uint64_t backlog = 1024;

@@ -37,6 +37,7 @@ inline constexpr std::array server_limits{
     Limit{"close_timeout", &Settings::close_timeout, 0.01, 86'400},
     Limit{"shutdown_timeout", &Settings::shutdown_timeout, 0, 86'400},
     Limit{"max_connections", &Settings::max_connections, 0, 10'485'760},
+    Limit{"max_connections_per_client", &Settings::max_connections_per_client, 0, 10'485'760},
     Limit{"backlog", &Settings::backlog, 1, 65'535},
     Limit{"compression_memory", &Settings::compression_memory, 0, 1'099'511'627'776},
 };

@@ -1,5 +1,5 @@
-"""Who the client is: what trusted proxies say of it, in header fields and in PROXY headers, and what is not believed. The
-tests are the proxy: their address is 127.0.0.1.
+"""Who the client is: what trusted proxies say of it, in header fields and in PROXY headers, and what is not believed.
+The tests are the proxy: their address is 127.0.0.1.
 """
 
 import json
@@ -278,6 +278,49 @@ def test_others_begin_without_a_header(start_server: Start) -> None:
         with Peer(server.port) as peer:
             peer.send_unless_closed(header + request("GET", "/who"))
             assert peer.read_response().status == 400
+
+
+# ---- connections of one client --------------------------------------------------------------------------------------
+
+
+@promise("connections-per-client")
+def test_connections_of_one_client(start_server: Start) -> None:
+    server = start_server(limits={"max_connections_per_client": 2})
+    with Peer(server.port) as first, Peer(server.port) as second:
+        for peer in (first, second):
+            assert peer.ask("GET", "/livez").status == 200
+        with Peer(server.port) as third:
+            assert third.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 503 ")
+        assert second.ask("GET", "/livez").status == 200
+        server.wait_for_line(r"127\.0\.0\.1 refused with 503.*max_connections_per_client")
+
+
+@promise("connections-per-client")
+def test_connections_behind_a_proxy_count_for_its_clients(start_server: Start) -> None:
+    server = start_server(limits={"max_connections_per_client": 1}, options=TRUSTING)
+
+    def open_websocket(peer: Peer, client: str) -> int:
+        peer.send(upgrade("/echo", [("X-Forwarded-For", client)], host=HOST))
+        return peer.read_head().status
+
+    with Peer(server.port) as first, Peer(server.port) as second, Peer(server.port) as third:
+        assert open_websocket(first, "192.0.2.1") == 101
+        assert open_websocket(second, "192.0.2.1") == 503
+        assert open_websocket(third, "192.0.2.2") == 101
+        for _ in range(3):
+            assert who(server, ("X-Forwarded-For", "192.0.2.1"))[0] == "192.0.2.1"
+
+
+@promise("connections-per-client")
+def test_connections_with_a_proxy_header_count_for_the_client(start_server: Start) -> None:
+    server = start_server(limits={"max_connections_per_client": 1}, options=REQUIRING)
+    with Peer(server.port) as first:
+        first.send(LINE + request("GET", "/livez"))
+        assert first.read_response().status == 200
+        with Peer(server.port) as second:
+            second.send(LINE + request("GET", "/livez"))
+            assert second.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 503 ")
+        assert answer(server, b"PROXY TCP4 192.0.2.9 203.0.113.1 1 2\r\n")["client"] == "192.0.2.9"
 
 
 # ---- settings -------------------------------------------------------------------------------------------------------

@@ -240,6 +240,34 @@ TEST_F(HttpSessionTest, RefusesAForwardedHostThatIsNotOne) {
     EXPECT_TRUE(answer(request("GET /echo/x", "X-Forwarded-Host: a b\r\n")).starts_with("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpSessionTest, WebSocketsBehindAProxyCountForTheirClients) {
+    served.site.settings.trusted_proxies = {"192.0.2.7"};
+    served.site.settings.max_connections_per_client = 1;
+    restart();
+    const auto open = [&](MemoryClient& proxy, const std::string& address) {
+        proxy.forget_received();
+        std::string octets = handshake();
+        octets.insert(octets.size() - 2, "X-Forwarded-For: " + address + "\r\n");
+        proxy.send(octets);
+        served.turns();
+        return proxy.received().substr(9, 3);
+    };
+    auto second = served.connect(), third = served.connect(), fourth = served.connect();
+    EXPECT_EQ(open(*client, "198.51.100.4"), "101");
+    EXPECT_EQ(open(*second, "198.51.100.4"), "503");
+    EXPECT_NE(second->received().find("max_connections_per_client"), std::string::npos);
+    EXPECT_EQ(open(*third, "198.51.100.5"), "101") << "another client of the same proxy";
+    for (int i = 0; i < 3; ++i) {
+        fourth->forget_received();
+        fourth->send(request("GET /echo/x", "X-Forwarded-For: 198.51.100.4\r\n"));
+        served.turns();
+        EXPECT_EQ(fourth->received().substr(9, 3), "200") << "requests are not counted";
+    }
+    client->transport().close(net::Transport::CloseMode::reset);
+    served.turns();
+    EXPECT_EQ(open(*fourth, "198.51.100.4"), "101") << "the first has left";
+}
+
 TEST_F(HttpSessionTest, KnowsTheClientsAddress) {
     base::Address address;
     served.application.answer = [&](service::Exchange& exchange) {

@@ -176,6 +176,25 @@ TEST_F(ProxyProtocolTest, AConnectionWithoutItsHeaderCountsAndIsGivenBack) {
     EXPECT_TRUE(answer(line + get).ends_with("answer"));
 }
 
+TEST_F(ProxyProtocolTest, ConnectionsCountForTheClientThatTheHeaderNames) {
+    served.site.settings.max_connections_per_client = 1;
+    start();
+    const base::Descriptor first = connect();
+    send(first, line + get);
+    EXPECT_TRUE(receive(first, "answer").ends_with("answer"));
+    EXPECT_TRUE(answer(line + get).starts_with("HTTP/1.1 503 "));
+    EXPECT_TRUE(served.log.has("192.0.2.1 refused with 503"));
+    EXPECT_EQ(served.server->counts().refused, 1U);
+    EXPECT_TRUE(answer("PROXY TCP4 192.0.2.2 203.0.113.1 1 2\r\n" + get).ends_with("answer"));
+    for (int i = 0; i < 2; ++i) {
+        const base::Descriptor unknown = connect(), other = connect();
+        for (const base::Descriptor* socket : {&unknown, &other}) {
+            send(*socket, "PROXY UNKNOWN\r\n" + get);
+            EXPECT_TRUE(receive(*socket, "answer").ends_with("answer")) << "a client that nobody names is not counted";
+        }
+    }
+}
+
 TEST_F(ProxyProtocolTest, AStopDoesNotWaitForHeaders) {
     const base::Descriptor waiting = connect();
     send(waiting, "PROXY ");

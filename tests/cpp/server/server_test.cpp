@@ -53,6 +53,40 @@ TEST_F(ServerTest, OneTooManyGetsA503) {
     EXPECT_TRUE(answer(*first, get).ends_with("/echo/x ")) << "the other connections are unharmed";
 }
 
+TEST_F(ServerTest, AClientWithTooManyConnectionsGetsA503) {
+    served.site.settings.max_connections_per_client = 2;
+    served.start();
+    const auto first = served.connect(), second = served.connect(), third = served.connect();
+    EXPECT_TRUE(answer(*third, get).starts_with("HTTP/1.1 503 "));
+    EXPECT_TRUE(answer(*second, get).ends_with("/echo/x "));
+    EXPECT_TRUE(served.log.has("192.0.2.7 refused with 503"));
+    EXPECT_TRUE(served.log.has("max_connections_per_client allows (2)"));
+    EXPECT_EQ(counts().refused, 1U);
+    EXPECT_EQ(counts().open, 2U);
+    first->transport().shutdown_write();
+    served.turns();
+    const auto fourth = served.connect();
+    EXPECT_TRUE(answer(*fourth, get).ends_with("/echo/x "));
+}
+
+TEST_F(ServerTest, AClientWithTooManyMakesNobodyGiveWay) {
+    served.site.settings.max_connections_per_client = 1;
+    allow_connections(1);
+    const auto idle = served.connect();
+    EXPECT_NE(answer(*idle, get), "");
+    const auto second = served.connect();
+    EXPECT_TRUE(answer(*second, get).starts_with("HTTP/1.1 503 "));
+    EXPECT_FALSE(idle->has_ended());
+}
+
+TEST_F(ServerTest, ATrustedProxyMayHaveAnyNumberOfConnections) {
+    served.site.settings.max_connections_per_client = 1;
+    served.site.settings.trusted_proxies = {"192.0.2.0/24"};
+    served.start();
+    const auto first = served.connect(), second = served.connect();
+    EXPECT_TRUE(answer(*second, get).ends_with("/echo/x "));
+}
+
 TEST_F(ServerTest, OfVeryManyTheRestGetsWhatOneWriteSends) {
     allow_connections(1);
     const auto first = served.connect();
