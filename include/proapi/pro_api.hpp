@@ -182,7 +182,8 @@ public:
     // that the server writes itself.
     void response_headers(const std::vector<std::pair<std::string, std::string>>& fields);
 
-    // Sets a limit for the whole application; routes may override it. Throws std::invalid_argument with the reason.
+    // Sets a limit for the whole application; routes may override it. Commas separate the items of a list; a switch is
+    // "true" or "false". Throws std::invalid_argument with the reason.
     void setting(std::string_view name, std::string_view value);
     // Throws std::invalid_argument if settings contradict each other, such as low_water above high_water.
     void check_settings() const;
