@@ -3,7 +3,6 @@
 // directly, so that a header costs nothing once it has been read.
 #pragma once
 
-#include "base/intrusive_list.hpp"
 #include "net/proxy_header.hpp"
 #include "net/reactor.hpp"
 
@@ -24,8 +23,7 @@ protected:
     ~ProxyHeaderHandler() = default;
 };
 
-// The list of those whose result is awaited belongs to the owner.
-class ProxyHeaderReader final : public base::ListLink, private Reactor::Watcher {
+class ProxyHeaderReader final : private Reactor::Watcher {
 public:
     // Takes ownership of a connected socket. Waits at most `timeout` for the whole header. `peer` is kept for the
     // handler. Throws std::system_error if the kernel refuses to watch the socket.

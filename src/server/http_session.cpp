@@ -149,8 +149,9 @@ bool HttpSession::count_client(const service::RequestInfo& request) {
     connection_.count_for({});
     if (request.kind != service::RequestKind::handshake) return true;
     auto client = connection_.server().count_client(request.client);
-    if (client) connection_.count_for(*std::move(client));
-    return client.has_value();
+    if (!client) return false;
+    connection_.count_for(*std::move(client));
+    return true;
 }
 
 void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange::Body body) {

@@ -49,7 +49,6 @@ Server::~Server() {
     abort();
     replaced_.clear();
     while (Connection* connection = retired_.pop_front()) delete connection;
-    while (net::ProxyHeaderReader* reader = done_proxy_headers_.pop_front()) delete reader;
     cancel_turn_end();
 }
 
@@ -220,14 +219,19 @@ void Server::open(std::unique_ptr<net::Transport> transport, Peer peer, bool has
 
 void Server::read_proxy_header(base::Descriptor socket, base::Address proxy) {
     net::ProxyHeaderHandler& handler = *this;
-    proxy_headers_.push_back(*std::make_unique<net::ProxyHeaderReader>(reactor_, std::move(socket), std::move(proxy),
-                                                                       settings().head_timeout, handler)
-                                  .release());
+    auto reader = std::make_unique<net::ProxyHeaderReader>(reactor_, std::move(socket), std::move(proxy),
+                                                           settings().head_timeout, handler);
+    const net::ProxyHeaderReader* const key = reader.get();
+    proxy_headers_.emplace(key, std::move(reader));
+}
+
+void Server::finish_proxy_header(const net::ProxyHeaderReader& reader) {
+    done_proxy_headers_.insert(proxy_headers_.extract(&reader));  // allocates nothing
+    reactor_.at_turn_end(*this);
 }
 
 void Server::on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHeader& header) {
-    done_proxy_headers_.push_back(reader);
-    reactor_.at_turn_end(*this);
+    finish_proxy_header(reader);
     try {
         // A client that the proxy does not name is shown as the proxy, but what it says of itself is not believed.
         Peer peer = header.source ? make_peer(*header.source) : Peer{reader.peer(), header.is_local};
@@ -244,8 +248,7 @@ void Server::on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHea
 }
 
 void Server::on_no_proxy_header(net::ProxyHeaderReader& reader, std::string_view what_came) {
-    done_proxy_headers_.push_back(reader);
-    reactor_.at_turn_end(*this);
+    finish_proxy_header(reader);
     limit_->give_connection_back();
     if (!what_came.empty())
         log_limited(service::LogLevel::warning, "connection of " + describe_client(reader.peer()) +
@@ -254,10 +257,8 @@ void Server::on_no_proxy_header(net::ProxyHeaderReader& reader, std::string_view
 }
 
 void Server::drop_proxy_headers() {
-    while (net::ProxyHeaderReader* reader = proxy_headers_.pop_front()) {
-        delete reader;
-        limit_->give_connection_back();
-    }
+    for (std::size_t slots = proxy_headers_.size(); slots > 0; --slots) limit_->give_connection_back();
+    proxy_headers_.clear();
 }
 
 // Closes the connection that has been idle longest. Nothing is lost: its client opens another one when it needs it.
@@ -297,7 +298,7 @@ void Server::keep_for_turn(std::unique_ptr<Protocol>& protocol) {
 void Server::on_turn_end() {
     static_cast<void>(std::exchange(replaced_, {}));
     while (Connection* connection = retired_.pop_front()) delete connection;
-    while (net::ProxyHeaderReader* reader = done_proxy_headers_.pop_front()) delete reader;
+    done_proxy_headers_.clear();
     if (!stopping_ || !connections_.empty() || !on_stopped_) return;
     limited_log_.end_second();
     std::exchange(on_stopped_, nullptr)();

@@ -115,6 +115,8 @@ private:
     void read_proxy_header(base::Descriptor socket, base::Address proxy);
     void on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHeader& header) override;
     void on_no_proxy_header(net::ProxyHeaderReader& reader, std::string_view what_came) override;
+    // The reader has its result; it is destroyed at the end of the turn.
+    void finish_proxy_header(const net::ProxyHeaderReader& reader);
     void drop_proxy_headers();
     // Puts TLS on a socket's transport, if the server uses it.
     [[nodiscard]] std::unique_ptr<net::Transport> secure(std::unique_ptr<net::Transport> transport) const;
@@ -145,7 +147,7 @@ private:
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     base::IntrusiveList<Connection, ConnectionLink> connections_;
     base::IntrusiveList<Connection, ConnectionLink> retired_;
-    using ProxyHeaderReaders = base::IntrusiveList<net::ProxyHeaderReader, base::ListLink>;
+    using ProxyHeaderReaders = std::map<const net::ProxyHeaderReader*, std::unique_ptr<net::ProxyHeaderReader>>;
     ProxyHeaderReaders proxy_headers_;              // sockets whose header has not come yet
     ProxyHeaderReaders done_proxy_headers_;         // until the turn ends
     base::IntrusiveList<IdleLink, IdleLink> idle_;  // idle longest first

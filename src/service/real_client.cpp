@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <utility>
 
 #include "http/forwarded.hpp"
@@ -40,8 +41,8 @@ template <class Split>
 [[nodiscard]] RealClient read_standard(const http::Headers& headers, const TrustedNetworks& trusted) {
     RealClient found;
     const Members members = list_members(headers, standard_field, http::split_list);
-    for (auto member = members.rbegin(); member != members.rend(); ++member) {
-        auto element = http::parse_forwarded_element(*member);
+    for (const std::string_view member : std::ranges::reverse_view(members)) {
+        auto element = http::parse_forwarded_element(member);
         if (!element) break;
         // The proxy nearest to the client knows what the client asked for.
         if (const auto secure = http::is_secure_scheme(element->proto)) found.is_secure = secure;
@@ -62,8 +63,8 @@ template <class Split>
     const auto list = [&](std::string_view name) { return list_members(headers, name, http::split_at_commas); };
     const Members clients = list(for_field);
     std::size_t hops = 0;  // members that trusted proxies have written
-    for (auto member = clients.rbegin(); member != clients.rend(); ++member) {
-        const auto node = http::parse_x_forwarded_for(*member);
+    for (const std::string_view member : std::ranges::reverse_view(clients)) {
+        const auto node = http::parse_x_forwarded_for(member);
         if (!node) break;
         ++hops;
         if (!take_node(*node, trusted, found)) break;
