@@ -1,5 +1,5 @@
 # One command per task. Each does its own set-up, and takes seconds if nothing has changed.
-#   make demo       serves the chat          (PORT=8000, APP=python or cpp)
+#   make demo       serves the chat          (PORT=8000, APP=python or cpp, TLS=1)
 #   make test       runs everything that must pass
 #   make test-all   also runs more sanitizers and compilers, and the tests that take long
 #   make build      .venv/ with the package, build/release/ with library, examples and contract_app
@@ -12,6 +12,7 @@
 
 PORT ?= 8000
 APP ?= python
+TLS ?=
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
 PYTHON3 ?= python3
@@ -106,16 +107,26 @@ help:
 
 # The C++ chat uses build/release if that is configured; otherwise it configures build/demo, without tests and
 # benchmarks.
+# With TLS=1: a throw-away certificate, which browsers warn of.
+ifneq ($(TLS),)
+demo_tls := build/demo-tls
+demo_env := PROAPI_SSL_CERTFILE=$(demo_tls)/cert.pem PROAPI_SSL_KEYFILE=$(demo_tls)/key.pem
+demo: $(demo_tls)/cert.pem
+$(demo_tls)/cert.pem: | $(STAMPS)/system-build
+	@mkdir -p $(@D)
+	@openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+	    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout $(demo_tls)/key.pem -out $@ 2>/dev/null
+endif
 ifeq ($(APP),cpp)
 chat_build := $(if $(wildcard build/release/build.ninja),build/release,build/demo)
 demo: $(STAMPS)/system-build
 	@test -f $(chat_build)/build.ninja || cmake --preset release -B $(chat_build) $(launcher) -DPROAPI_BUILD_TESTS=OFF \
 	    -DPROAPI_BUILD_BENCH=OFF >/dev/null
 	cmake --build $(chat_build) -j $(JOBS) --target example_chat
-	PROAPI_PORT=$(PORT) $(chat_build)/examples/cpp/chat
+	$(demo_env) PROAPI_PORT=$(PORT) $(chat_build)/examples/cpp/chat
 else ifeq ($(APP),python)
 demo: python
-	PROAPI_PORT=$(PORT) $(PYTHON) examples/python/chat.py
+	$(demo_env) PROAPI_PORT=$(PORT) $(PYTHON) examples/python/chat.py
 else
 demo:
 	@echo "APP: expected python or cpp, got $(APP)" >&2; exit 1

@@ -36,7 +36,8 @@ struct RunOptions {
     // Serves over TLS (https and wss) with the certificates in these PEM files, each followed by the intermediate ones.
     // Of several, the one whose names include the host that the client asks for (SNI) is used, or else the first. Files
     // that change are loaded again, and all of them when run() gets SIGHUP; if they are not usable, the old
-    // certificates stay in use, and an error line says why.
+    // certificates stay in use, and an error line says why. Empty: the file in PROAPI_SSL_CERTFILE, with the key in
+    // PROAPI_SSL_KEYFILE, or else plain HTTP.
     std::vector<std::string> ssl_certfile = {};
     // The private keys, in the same order. Empty: each key is in its certificate's file.
     std::vector<std::string> ssl_keyfile = {};

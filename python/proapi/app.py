@@ -436,7 +436,8 @@ class ProAPI:
             ssl_certfile: The PEM file of the certificate, followed by the intermediate ones: serves over TLS (https and
                 wss). Of several files, the one whose names include the host that the client asks for (SNI) is used, or
                 else the first. Files that change are loaded again, and all of them at SIGHUP; if they are not usable,
-                the old certificates stay in use, and an ERROR line says why.
+                the old certificates stay in use, and an ERROR line says why. None: the file in PROAPI_SSL_CERTFILE,
+                with the key in PROAPI_SSL_KEYFILE, or else plain HTTP.
             ssl_keyfile: The PEM file of the certificate's private key; of several certificates, in the same order.
                 None: the key is in the certificate's file.
             ssl_keyfile_password: The password of encrypted keys.

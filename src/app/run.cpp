@@ -44,11 +44,10 @@ void on_signal(int number) {
     errno = kept;
 }
 
-// SIGINT and SIGTERM end wait(), and SIGHUP makes it reload certificates, if there are any. The destructor restores the
-// previous actions.
+// SIGINT and SIGTERM end wait(). The destructor restores the previous actions.
 class Signals {
 public:
-    explicit Signals(bool has_certificates) {
+    Signals() {
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("can't make a pipe: " + base::error_text(errno));
         read_end_ = base::Descriptor(ends[0]);
@@ -65,7 +64,6 @@ public:
         action.sa_flags = SA_RESTART;
         handle(SIGINT, action, old_int_);
         handle(SIGTERM, action, old_term_);
-        if (has_certificates) handle(SIGHUP, action, old_hangup_.emplace());
         // A log that is a pipe may lose its reader: that must fail one write, not end the server.
         action.sa_handler = SIG_IGN;
         ::sigaction(SIGPIPE, &action, &old_pipe_);
@@ -80,6 +78,14 @@ public:
     }
     Signals(const Signals&) = delete;
     Signals& operator=(const Signals&) = delete;
+
+    // From now on SIGHUP makes wait() call its argument.
+    void handle_hangup() {
+        struct sigaction action{};
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        handle(SIGHUP, action, old_hangup_.emplace());
+    }
 
     template <class Reload>
     void wait(Reload&& reload) const {
@@ -106,8 +112,9 @@ private:
 }  // namespace
 
 std::size_t ProAPI::serve_until_signal(const RunOptions& options) {
-    const Signals signals(!options.ssl_certfile.empty());
+    Signals signals;
     RunningServer server = start(options);
+    if (server.url().starts_with("https:")) signals.handle_hangup();
     std::cout << "ProAPI serves " << server.url() << " (Ctrl-C stops)\n" << std::flush;
     signals.wait([&] { server.workers_->reload_certificates(); });
     server.stop();

@@ -50,7 +50,18 @@ constexpr int max_workers = 1024;
     return static_cast<std::uint16_t>(port);
 }
 
-[[nodiscard]] std::optional<net::TlsOptions> find_tls(const RunOptions& options) {
+// Without ssl_certfile, PROAPI_SSL_CERTFILE and PROAPI_SSL_KEYFILE count.
+[[nodiscard]] RunOptions with_environment(RunOptions options) {
+    const char* const certfile = std::getenv("PROAPI_SSL_CERTFILE");
+    if (!options.ssl_certfile.empty() || !certfile || !*certfile) return options;
+    options.ssl_certfile = {certfile};
+    const char* const keyfile = std::getenv("PROAPI_SSL_KEYFILE");
+    if (keyfile && *keyfile) options.ssl_keyfile = {keyfile};
+    return options;
+}
+
+[[nodiscard]] std::optional<net::TlsOptions> find_tls(const RunOptions& given) {
+    const RunOptions options = with_environment(given);
     const std::size_t count = options.ssl_certfile.size(), keys = options.ssl_keyfile.size();
     const bool has_more = keys > 0 || !options.ssl_keyfile_password.empty() || !options.ssl_ca_certs.empty() ||
                           options.ssl_cert_reqs || !options.ssl_ciphers.empty();

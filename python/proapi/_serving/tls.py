@@ -38,11 +38,14 @@ def read_tls_options(
     cert_reqs: int | None,
     ciphers: str | None,
 ) -> TlsOptions | None:
-    """Returns None for plain HTTP.
+    """Returns None for plain HTTP. Without ``certfile``, PROAPI_SSL_CERTFILE and PROAPI_SSL_KEYFILE count.
 
     Raises:
         OptionError: An option is not valid, or needs another one.
     """
+    if certfile is None and (named := os.environ.get("PROAPI_SSL_CERTFILE")):
+        certfile = named
+        keyfile = os.environ.get("PROAPI_SSL_KEYFILE") or keyfile
     certfiles, keyfiles = _read_files("ssl_certfile", certfile), _read_files("ssl_keyfile", keyfile)
     if not certfiles:
         others = {
