@@ -65,10 +65,13 @@ public:
     RunningServer& operator=(RunningServer&&) noexcept;
     ~RunningServer();
 
-    // The port that was requested, or for port 0 the free port that was chosen.
+    // The port of the first address: the one that was requested, or for port 0 the free port that was chosen. 0 for a
+    // Unix socket.
     [[nodiscard]] std::uint16_t port() const;
-    // "http://127.0.0.1:8000"
+    // Where the server listens first: "http://127.0.0.1:8000", "unix:/run/app.sock".
     [[nodiscard]] std::string url() const;
+    // Host and port of everything that the server listens on; {"unix:/run/app.sock", 0} for a Unix socket.
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint16_t>> addresses() const;
     // Stops accepting, closes WebSockets with 1001, waits for handlers up to shutdown_timeout, then cancels the
     // remaining ones. Spawned tasks are cancelled once no handler runs on their worker. Returns immediately. Any
     // thread.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,11 +21,38 @@ enum class AccessLog : std::uint8_t { off, common, json };
 // Whether clients must present a certificate that one of RunOptions::ssl_ca_certs has signed.
 enum class CertReqs : std::uint8_t { none, optional, required };
 
+// One host or several, by name or address: "127.0.0.1", or {"127.0.0.1", "::1"}. Without any it is not set.
+class Hosts {
+public:
+    Hosts() = default;
+    Hosts(const char* host) : names_{host} {}
+    Hosts(std::string host) : names_{std::move(host)} {}
+    Hosts(std::vector<std::string> hosts) : names_(std::move(hosts)) {}
+    Hosts(std::initializer_list<std::string> hosts) : names_(hosts) {}
+
+    [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+
+private:
+    std::vector<std::string> names_;
+};
+
+// Where to listen, and how to run. A server listens on all that is set: with `uds` or `fd`, on hosts only if `host` or
+// `port` is set too. If none of the four is set, it takes the sockets that systemd has passed to this process
+// (LISTEN_PID, LISTEN_FDS), or else listens on PROAPI_HOST and PROAPI_PORT.
 struct RunOptions {
-    // If not set: PROAPI_HOST in the environment, or "127.0.0.1".
-    std::optional<std::string> host = std::nullopt;
+    // If not set: PROAPI_HOST in the environment, or "127.0.0.1". "" and "::" are every address, IPv4 and IPv6.
+    Hosts host = {};
     // If not set: PROAPI_PORT in the environment, or 8000. 0 chooses a free port.
     std::optional<int> port = std::nullopt;
+    // The path of a Unix socket, at most 107 octets; "@name" is a name in Linux' abstract namespace. A file that a dead
+    // server has left behind is replaced. The file is removed when the server stops.
+    std::string uds = {};
+    // The permissions of that file.
+    unsigned uds_mode = 0666;
+    // A TCP or Unix socket that listens already. It stays open.
+    std::optional<int> fd = std::nullopt;
+    // Lets other processes of this user listen on the same port (SO_REUSEPORT).
+    bool reuse_port = false;
     // Python's fast mode. C++ always runs this way, so the flag has no effect.
     bool fast = false;
     // Number of threads, each with its own loop; a connection stays on the thread that accepted it. With more than one

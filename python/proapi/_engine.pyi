@@ -522,6 +522,31 @@ class TlsOptions:
     def check(self) -> None:
         """Loads the files once. ValueError: one line says which file or option is wrong."""
 
+class ListeningSockets:
+    """Everything that a server listens on, shared by its workers.
+
+    OSError: one line says what can't be listened on, and what to change.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[str],
+        port: int,
+        uds: str,
+        uds_mode: int,
+        fds: Sequence[int],
+        reuse_port: bool,
+        backlog: int,
+        workers: int,
+    ) -> None: ...
+    @property
+    def addresses(self) -> list[tuple[str, int]]: ...
+    def close(self) -> None:
+        """Closes what no worker has taken. Only ``addresses`` and ``remove_file`` may be used afterwards."""
+    def remove_file(self) -> None:
+        """Removes the Unix socket's file, if it is still this socket's, in the process that made it."""
+
 class Engine:
     """Sockets and protocols on the thread of one event loop.
 
@@ -542,8 +567,9 @@ class Engine:
         """Serves over TLS. Called before ``listen``. ValueError: as for ``TlsOptions.check``."""
     def reload_certificates(self) -> None:
         """Loads the files again; logs what is wrong with them and keeps the old ones, if they can't be used."""
-    def listen(self, host: str, port: int, *, share_port: bool) -> None:
-        """Starts to listen. OSError: one line says what is wrong and what to change."""
+    def listen(self, sockets: ListeningSockets) -> None:
+        """Accepts from one worker's share of these sockets. OSError: one line says what is wrong and what to
+        change."""
     @property
     def addresses(self) -> list[tuple[str, int]]: ...
     @property

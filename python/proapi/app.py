@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack
 
 from ._core import background, habits
-from ._core.binding import serving
+from ._core.binding import TlsOptions, serving
 from ._core.route_table import RouteTable, refuse_function_as_path
 from ._serving import run
 from ._serving.lifespan import Lifespan, require_function
-from ._serving.options import AccessLogFormat, read_options
+from ._serving.options import AccessLogFormat, Listen, read_access_log, read_listen, read_options
 from ._serving.running import Serving
-from ._serving.server import Addresses, Server
+from ._serving.server import Addresses, Server, open_sockets
 from ._serving.tls import File, Files, read_tls_options
 from .asgi import AsgiFront, Receive, Scope, Send
 from .datastructures import State
@@ -298,10 +298,13 @@ class ProAPI:
 
     async def serve(
         self,
-        host: str | None = None,
+        host: str | Iterable[str] | None = None,
         port: int | None = None,
         *,
-        share_port: bool = False,
+        uds: str | os.PathLike[str] | None = None,
+        uds_mode: int = 0o666,
+        fd: int | None = None,
+        reuse_port: bool = False,
         access_log: bool | AccessLogFormat = False,
         on_listening: Callable[[Addresses], object] | None = None,
         ssl_certfile: Files | None = None,
@@ -316,13 +319,22 @@ class ProAPI:
         Prints nothing and leaves signals and logging alone. To go on with other work while serving, use ``serving()``:
         it returns when the server listens, or raises.
 
+        The server listens on all that is given: with ``uds`` or ``fd``, on hosts only if ``host`` or ``port`` is given
+        too. If none of the four is given, it takes the sockets that systemd has passed to this process (LISTEN_PID,
+        LISTEN_FDS), if any.
+
         Args:
-            host: A name or an address. None: PROAPI_HOST, or else 127.0.0.1.
+            host: A name or an address, or several; "" and "::" are every address, IPv4 and IPv6. None: PROAPI_HOST, or
+                else 127.0.0.1.
             port: A number; 0 is any free port. None: PROAPI_PORT, or else 8000.
-            share_port: Whether other sockets may listen on the same port.
+            uds: The path of a Unix socket, at most 107 octets; "@name" is a name in Linux' abstract namespace. A file
+                that a dead server has left behind is replaced. The file is removed when the server stops.
+            uds_mode: The permissions of that file.
+            fd: The descriptor of a TCP or Unix socket that listens already. It stays open.
+            reuse_port: Whether other processes of this user may listen on the same port.
             access_log: As for ``run``, but False is the default.
             on_listening: A function, async or not, that is called with the addresses when the server listens: a list of
-                (host, port).
+                (host, port); a Unix socket is ("unix:/run/app.sock", 0).
             ssl_certfile: As for ``run``, like the other ``ssl_*``.
             ssl_keyfile: As for ``run``.
             ssl_keyfile_password: As for ``run``.
@@ -332,26 +344,33 @@ class ProAPI:
 
         Raises:
             OSError: The address can't be listened on.
-            ValueError: An option is not valid, or a file of the certificates can't be used.
+            ValueError: An argument is not valid, or a file of the certificates can't be used.
         """
-        options = read_options(
-            host,
-            port,
-            access_log=access_log,
-            tls=read_tls_options(
-                ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
-            ),
+        listen = read_listen(host, port, uds=uds, uds_mode=uds_mode, fd=fd, reuse_port=reuse_port)
+        tls = read_tls_options(
+            ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
         )
-        await Server(self, options.access_log, options.tls).serve(
-            options.host, options.port, share_port=share_port, on_listening=on_listening
-        )
+        await self._serve(listen, access_log, tls, on_listening)
+
+    async def _serve(
+        self,
+        listen: Listen,
+        access_log: bool | AccessLogFormat,
+        tls: TlsOptions | None,
+        on_listening: Callable[[Addresses], object] | None,
+    ) -> None:
+        server = Server(self, read_access_log(access_log), tls)
+        await server.serve(lambda: open_sockets(self, listen), on_listening=on_listening)
 
     def serving(
         self,
-        host: str | None = None,
+        host: str | Iterable[str] | None = None,
         port: int | None = None,
         *,
-        share_port: bool = False,
+        uds: str | os.PathLike[str] | None = None,
+        uds_mode: int = 0o666,
+        fd: int | None = None,
+        reuse_port: bool = False,
         access_log: bool | AccessLogFormat = False,
         ssl_certfile: Files | None = None,
         ssl_keyfile: Files | None = None,
@@ -370,7 +389,10 @@ class ProAPI:
         Args:
             host: As for ``serve``.
             port: As for ``serve``.
-            share_port: As for ``serve``.
+            uds: As for ``serve``.
+            uds_mode: As for ``serve``.
+            fd: As for ``serve``.
+            reuse_port: As for ``serve``.
             access_log: As for ``serve``.
             ssl_certfile: As for ``run``, like the other ``ssl_*``.
             ssl_keyfile: As for ``run``.
@@ -384,29 +406,26 @@ class ProAPI:
                 or what a start-up function has raised.
 
         Raises:
-            ValueError: An option is not valid.
+            ValueError: One of the arguments is not valid.
         """
-        options = read_options(
-            host,
-            port,
-            access_log=access_log,
-            tls=read_tls_options(
-                ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
-            ),
+        read_access_log(access_log)
+        listen = read_listen(host, port, uds=uds, uds_mode=uds_mode, fd=fd, reuse_port=reuse_port)
+        tls = read_tls_options(
+            ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
         )
-
-        async def serve(on_listening: Callable[[Addresses], object]) -> None:
-            await Server(self, options.access_log, options.tls).serve(
-                options.host, options.port, share_port=share_port, on_listening=on_listening
-            )
-
-        return Serving(serve, is_secure=options.tls is not None)
+        return Serving(
+            lambda on_listening: self._serve(listen, access_log, tls, on_listening), is_secure=tls is not None
+        )
 
     def run(
         self,
-        host: str | None = None,
+        host: str | Iterable[str] | None = None,
         port: int | None = None,
         *,
+        uds: str | os.PathLike[str] | None = None,
+        uds_mode: int = 0o666,
+        fd: int | None = None,
+        reuse_port: bool = False,
         fast: bool = False,
         workers: int = 1,
         loop: Literal["asyncio", "uvloop"] = "asyncio",
@@ -427,6 +446,10 @@ class ProAPI:
         Args:
             host: As for ``serve``.
             port: As for ``serve``.
+            uds: As for ``serve``.
+            uds_mode: As for ``serve``.
+            fd: As for ``serve``.
+            reuse_port: As for ``serve``.
             fast: Whether the engine drives the event loop itself. Not with uvloop.
             workers: How many processes serve.
             loop: The event loop to serve on.
@@ -450,23 +473,17 @@ class ProAPI:
             **settings: As for ``configure``.
 
         Raises:
-            SystemExit: The port is busy or an option is not valid: status 1, after one line on stderr.
+            SystemExit: An address is in use or an option is not valid: status 1, after one line on stderr.
             RuntimeError: A loop is already running in this thread.
         """
         run.refuse_running_loop()
         try:
             self.configure(**settings)
-            options = read_options(
-                host,
-                port,
-                fast=fast,
-                workers=workers,
-                loop=loop,
-                access_log=access_log,
-                tls=read_tls_options(
-                    ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
-                ),
+            listen = read_listen(host, port, uds=uds, uds_mode=uds_mode, fd=fd, reuse_port=reuse_port)
+            tls = read_tls_options(
+                ssl_certfile, ssl_keyfile, ssl_keyfile_password, ssl_ca_certs, ssl_cert_reqs, ssl_ciphers
             )
+            options = read_options(listen, fast=fast, workers=workers, loop=loop, access_log=access_log, tls=tls)
         except ValueError as error:
             run.fail(str(error))
         run.run(self, options)

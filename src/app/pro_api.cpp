@@ -20,10 +20,15 @@ detail::RunningWorkers& RunningServer::serving() const {
 }
 
 std::uint16_t RunningServer::port() const {
-    return serving().port();
+    return serving().addresses().front().port;
 }
 std::string RunningServer::url() const {
     return serving().url();
+}
+std::vector<std::pair<std::string, std::uint16_t>> RunningServer::addresses() const {
+    std::vector<std::pair<std::string, std::uint16_t>> all;
+    for (const base::Address& address : serving().addresses()) all.emplace_back(address.host, address.port);
+    return all;
 }
 void RunningServer::stop() {
     serving().stop();

@@ -1,10 +1,11 @@
 #include "app/running_workers.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <future>
 #include <stdexcept>
+
+#include "app/listen_options.hpp"
 
 namespace proapi::detail {
 
@@ -18,12 +19,6 @@ constexpr int max_workers = 1024;
     return std::min<std::size_t>(32, std::max(1U, std::thread::hardware_concurrency()) + 4);
 }
 
-[[nodiscard]] std::string find_host(const RunOptions& options) {
-    if (options.host) return *options.host;
-    const char* host = std::getenv("PROAPI_HOST");
-    return host && *host ? host : "127.0.0.1";
-}
-
 [[nodiscard]] AccessLog find_access_log(const RunOptions& options) {
     if (options.access_log) return *options.access_log;
     const char* const given = std::getenv("PROAPI_ACCESS_LOG");
@@ -34,20 +29,9 @@ constexpr int max_workers = 1024;
     throw std::runtime_error("PROAPI_ACCESS_LOG: expected 'off', 'common' or 'json', got '" + std::string(text) + "'");
 }
 
-[[nodiscard]] std::uint16_t find_port(const RunOptions& options) {
-    int port = 8000;
-    std::string from = "port", text;
-    if (options.port) {
-        port = *options.port;
-        text = std::to_string(port);
-    } else if (const char* set = std::getenv("PROAPI_PORT"); set && *set) {
-        from = "PROAPI_PORT";
-        text = set;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-        if (error != std::errc() || end != text.data() + text.size()) port = -1;
-    }
-    if (port < 0 || port > 65535) throw std::runtime_error(from + ": expected 0 to 65535, got " + text);
-    return static_cast<std::uint16_t>(port);
+[[nodiscard]] std::string make_url(const base::Address& address, bool is_secure) {
+    if (base::is_unix(address)) return address.host;
+    return (is_secure ? "https://" : "http://") + base::to_string(address);
 }
 
 // Without ssl_certfile, PROAPI_SSL_CERTFILE and PROAPI_SSL_KEYFILE count.
@@ -90,34 +74,16 @@ constexpr int max_workers = 1024;
     return tls;
 }
 
-// Whether the port can be listened on by this process alone: for a moment, it does.
-[[nodiscard]] base::Result<void, server::ListenError> listen_alone(const Site& site, const std::string& host,
-                                                                   std::uint16_t port) {
-    struct NoApplication final : service::Application {
-        void on_websocket(base::IntrusivePtr<service::WebSocket>) override {}
-        void on_request(base::IntrusivePtr<service::Exchange>) override {}
-    } none;
-    EngineLog log;
-    net::Reactor reactor;
-    server::Server probe(reactor, site.routes(), none, log);
-    return probe.listen(host, port, net::Listener::PortSharing::exclusive);
-}
-
-// A shared port may be shared with another program, so the port is first opened without sharing. This happens in a
-// thread of its own: the kernel ends an io_uring some time later, and interrupts what its thread waits for then
-// (EINTR).
-void check_port_is_free(const Site& site, const std::string& host, std::uint16_t port) {
-    if (port == 0) return;
-    const auto listening = std::async(std::launch::async, [&] { return listen_alone(site, host, port); }).get();
-    if (!listening) throw std::runtime_error(listening.error().text);
+template <class T>
+[[nodiscard]] T require(base::Result<T, net::ListenError> result) {
+    if (!result) throw std::runtime_error(result.error().text);
+    return *std::move(result);
 }
 
 }  // namespace
 
 RunningWorkers::RunningWorkers(const std::shared_ptr<Site>& site, const RunOptions& options)
-    : host_(find_host(options)),
-      port_(find_port(options)),
-      access_log_(find_access_log(options)),
+    : access_log_(find_access_log(options)),
       tls_(find_tls(options)),
       pool_(std::make_shared<net::ThreadPool>(handler_threads())) {
     if (options.workers < 1 || options.workers > max_workers)
@@ -129,13 +95,12 @@ RunningWorkers::RunningWorkers(const std::shared_ptr<Site>& site, const RunOptio
         throw std::runtime_error(error.what());
     }
     limit_ = std::make_shared<server::SharedLimit>(site->routes().settings, static_cast<std::size_t>(options.workers));
-    auto sharing = net::Listener::PortSharing::exclusive;
-    if (options.workers > 1) {
-        check_port_is_free(*site, host_, port_);
-        sharing = net::Listener::PortSharing::shared;
-    }
+    const int backlog = static_cast<int>(site->routes().settings.backlog);
+    sockets_ = require(net::ListeningSockets::open(find_listen_options(options, backlog), options.workers));
+    addresses_ = sockets_->addresses();
     try {
-        for (int i = 0; i < options.workers; ++i) start_worker(site, sharing);
+        for (int i = 0; i < options.workers; ++i) start_worker(site, require(sockets_->for_worker()));
+        sockets_->close();
         workers_.front()->start_background();
     } catch (...) {
         stop();
@@ -149,22 +114,34 @@ RunningWorkers::~RunningWorkers() {
     wait();
 }
 
-void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing) {
+void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, std::vector<net::ListeningSocket> sockets) {
     auto worker = std::make_shared<Worker>(site, limit_, pool_);
-    std::promise<std::uint16_t> listening;
-    auto port = listening.get_future();
+    std::promise<void> listening;
+    auto listens = listening.get_future();
     // The promise belongs to the thread: this function may return before set_value() has returned.
-    threads_.emplace_back([worker, address = Worker::ListenAddress{host_, port_, sharing, access_log_, tls_},
-                           promise = std::move(listening)]() mutable { worker->run(address, promise); });
-    port_ = port.get();
+    threads_.emplace_back([worker, sockets = std::move(sockets), options = Worker::ServeOptions{access_log_, tls_},
+                           promise = std::move(listening)]() mutable {
+        worker->run(std::move(sockets), options, promise);
+    });
+    listens.get();
     workers_.push_back(std::move(worker));
 }
 
 std::string RunningWorkers::url() const {
-    return (tls_ ? "https://" : "http://") + base::to_string(base::Address{host_, port_});
+    return make_url(addresses_.front(), tls_.has_value());
+}
+
+std::string RunningWorkers::describe_addresses() const {
+    std::string text;
+    for (const base::Address& address : addresses_) text += (text.empty() ? "" : " and ") + make_url(address, tls_.has_value());
+    return text;
 }
 
 void RunningWorkers::stop() {
+    {
+        const std::lock_guard lock(sockets_mutex_);
+        if (sockets_) sockets_->remove_file();
+    }
     for (const auto& worker : workers_) worker->stop();
 }
 

@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "app/worker.hpp"
+#include "net/listening_sockets.hpp"
 #include "proapi/settings.hpp"
 
 namespace proapi::detail {
@@ -20,8 +22,11 @@ public:
     RunningWorkers(const RunningWorkers&) = delete;
     RunningWorkers& operator=(const RunningWorkers&) = delete;
 
-    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    // At least one.
+    [[nodiscard]] const std::vector<base::Address>& addresses() const noexcept { return addresses_; }
     [[nodiscard]] std::string url() const;
+    // "http://127.0.0.1:8000 and unix:/run/app.sock"
+    [[nodiscard]] std::string describe_addresses() const;
     // Any thread. Returns immediately.
     void stop();
     // Any thread.
@@ -34,12 +39,13 @@ public:
     [[nodiscard]] std::size_t busy_threads() const { return pool_->busy(); }
 
 private:
-    void start_worker(const std::shared_ptr<const Site>& site, net::Listener::PortSharing sharing);
+    void start_worker(const std::shared_ptr<const Site>& site, std::vector<net::ListeningSocket> sockets);
 
-    std::string host_;
-    std::uint16_t port_ = 0;
     AccessLog access_log_;
     std::optional<net::TlsOptions> tls_;
+    std::vector<base::Address> addresses_;
+    std::mutex sockets_mutex_;
+    std::optional<net::ListeningSockets> sockets_;
     std::unique_ptr<Site::Use> use_;
     std::shared_ptr<server::SharedLimit> limit_;
     std::shared_ptr<net::ThreadPool> pool_;

@@ -97,41 +97,37 @@ void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
 
 // ---- the thread -------------------------------------------------------------------------------------------------
 
-void Worker::run(const ListenAddress& address, std::promise<std::uint16_t>& listening) {
+void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options, std::promise<void>& listening) {
     worker_of_thread = this;
-    std::optional<std::uint16_t> port;
     std::exception_ptr failure;
     try {
         reactor_.emplace();
         server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
-        if (address.access_log != AccessLog::off)
-            server_->service().add_observer(make_access_log(address.access_log == AccessLog::json
-                                                                ? service::AccessLog::Format::json
-                                                                : service::AccessLog::Format::common));
-        if (address.tls) server_->use_tls(*address.tls);
-        const auto listens = server_->listen(address.host, address.port, address.sharing);
-        if (!listens) throw std::runtime_error(listens.error().text);
-        port = server_->addresses().front().port;
+        if (options.access_log != AccessLog::off)
+            server_->service().add_observer(make_access_log(
+                options.access_log == AccessLog::json ? service::AccessLog::Format::json : service::AccessLog::Format::common));
+        if (options.tls) server_->use_tls(*options.tls);
+        server_->listen(std::move(sockets));
     } catch (const std::exception& error) {
         failure = std::make_exception_ptr(std::runtime_error(error.what()));
     }
     {
         const std::lock_guard lock(post_mutex_);
-        takes_posts_ = port.has_value();
+        takes_posts_ = !failure;
     }
-    if (port) {
-        listening.set_value(*port);
+    if (failure) {
+        listening.set_exception(failure);
+    } else {
+        listening.set_value();
         serve();
         finish();
-    } else {
-        listening.set_exception(failure);
     }
     server_.reset();
     shutdown_timer_.reset();
     abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
     reactor_.reset();
-    if (port) {
+    if (!failure) {
         std::unique_lock lock(post_mutex_);
         release_in_turn(lock);
     }

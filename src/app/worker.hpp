@@ -70,16 +70,13 @@ public:
     [[nodiscard]] static Worker* current() noexcept;
     [[nodiscard]] bool is_current() const noexcept { return current() == this; }
 
-    struct ListenAddress {
-        std::string host;
-        std::uint16_t port;
-        net::Listener::PortSharing sharing;
+    struct ServeOptions {
         AccessLog access_log = AccessLog::off;
         std::optional<net::TlsOptions> tls = std::nullopt;
     };
-    // The thread's function: listens, sets `listening` to the port or to a std::runtime_error with one line that gives
-    // the reason, and serves until stop().
-    void run(const ListenAddress& address, std::promise<std::uint16_t>& listening);
+    // The thread's function: accepts from `sockets`, sets `listening` or its exception, a std::runtime_error with one
+    // line that gives the reason, and serves until stop().
+    void run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options, std::promise<void>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
     // Loads the certificates again. Any thread.

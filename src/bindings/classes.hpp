@@ -11,6 +11,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "net/listening_sockets.hpp"
 #include "server/server.hpp"
 #include "service/error.hpp"
 #include "service/exchange.hpp"
@@ -27,6 +28,7 @@ void add_asgi_exchange(nb::module_& module);
 void add_asgi_websocket(nb::module_& module);
 void add_engine(nb::module_& module);
 void add_tls_options(nb::module_& module);
+void add_listening_sockets(nb::module_& module);
 void add_machines(nb::module_& module);
 
 // Routes and settings. Servers keep the Python object alive.
@@ -90,6 +92,11 @@ inline PyType_Slot collectable[] = {
      })},
     {0, nullptr},
 };
+
+using AddressPairs = std::vector<std::pair<std::string, std::uint16_t>>;
+[[nodiscard]] AddressPairs to_pairs(const std::vector<base::Address>& addresses);
+// Throws OSError.
+[[nodiscard]] std::vector<net::ListeningSocket> sockets_for_worker(net::ListeningSockets& sockets);
 
 [[nodiscard]] nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const nb::object& loop);
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <stdexcept>
+#include <system_error>
 
 #include "bindings/arguments.hpp"
 #include "bindings/classes.hpp"
@@ -37,14 +38,13 @@ public:
     }
     virtual ~Engine() = default;
 
-    void listen(const std::string& host, int port, bool share_port) {
-        if (port < 0 || port > 65535)
-            throw nb::value_error(("port: expected 0 to 65535, got " + std::to_string(port)).c_str());
-        const auto sharing = share_port ? net::Listener::PortSharing::shared : net::Listener::PortSharing::exclusive;
-        const auto listening = open().server.listen(host, static_cast<std::uint16_t>(port), sharing);
-        if (listening) return;
-        PyErr_SetString(PyExc_OSError, listening.error().text.c_str());
-        throw nb::python_error();
+    void listen(net::ListeningSockets& sockets) {
+        try {
+            open().server.listen(sockets_for_worker(sockets));
+        } catch (const std::system_error& error) {
+            PyErr_Format(PyExc_OSError, "can't listen: %s", error.what());
+            throw nb::python_error();
+        }
     }
 
     void use_tls(net::TlsOptions options) {
@@ -70,11 +70,7 @@ public:
             }));
     }
 
-    [[nodiscard]] std::vector<std::pair<std::string, int>> addresses() {
-        std::vector<std::pair<std::string, int>> all;
-        for (const base::Address& address : open().server.addresses()) all.emplace_back(address.host, address.port);
-        return all;
-    }
+    [[nodiscard]] AddressPairs addresses() { return to_pairs(open().server.addresses()); }
 
     [[nodiscard]] nb::dict counts() {
         server::Server& server = open().server;
@@ -277,7 +273,7 @@ void add_engine(nb::module_& module) {
         .def("use_tls", &Engine::use_tls, nb::arg("options"))
         .def("reload_certificates", &Engine::reload_certificates)
         .def("log_access", &Engine::log_access, nb::arg("format"), nb::arg("write"))
-        .def("listen", &Engine::listen, nb::arg("host"), nb::arg("port"), nb::kw_only(), nb::arg("share_port"))
+        .def("listen", &Engine::listen, nb::arg("sockets"))
         .def_prop_ro("addresses", &Engine::addresses)
         .def_prop_ro("counts", &Engine::counts)
         .def("stop", &Engine::stop)

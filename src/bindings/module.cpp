@@ -119,6 +119,7 @@ void fill_module(nb::module_ module) {
     add_asgi_websocket(module);
     add_tls_options(module);
     add_engine(module);
+    add_listening_sockets(module);
     add_machines(module);
 }
 

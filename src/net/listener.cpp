@@ -1,9 +1,8 @@
 #include "net/listener.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
@@ -16,8 +15,9 @@ namespace {
 constexpr Duration pause_time{100};
 constexpr int max_drained_reads = 16;  // reads
 
-// A peer that is silent for a minute is probed, four times. TCP_USER_TIMEOUT, if set, may end the connection earlier.
-constexpr int keep_alive_idle_s = 60, keep_alive_interval_s = 15, keep_alive_probes = 4;
+constexpr int accepts_a_turn = 64;
+// Fewer, so that a worker that is woken first does not take a whole burst of connections from the others.
+constexpr int accepts_a_turn_if_shared = 1;
 
 [[nodiscard]] base::Descriptor open_reserve() {
     return base::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -34,30 +34,16 @@ void refuse(base::Descriptor socket, std::string_view last_words) noexcept {
         count = ::recv(socket.get(), drained.data(), drained.size(), 0);
 }
 
-Listener::Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog,
-                   ListenerHandler& handler, std::string refusal)
+Listener::Listener(Reactor& reactor, ListeningSocket socket, ListenerHandler& handler, std::string refusal)
     : reactor_(reactor),
-      socket_(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+      socket_(std::move(socket.socket)),
+      address_(std::move(socket.address)),
+      queue_(socket.queue),
       reserve_(open_reserve()),
       handler_(handler),
       refusal_(std::move(refusal)),
       pause_([](void* self) { static_cast<Listener*>(self)->resume(); }, this) {
-    if (!socket_) base::throw_errno("socket");
-    const auto set = [this](int level, int name, int value) {
-        ::setsockopt(socket_.get(), level, name, &value, sizeof value);
-    };
-    set(SOL_SOCKET, SO_REUSEADDR, 1);
-    if (sharing == PortSharing::shared) set(SOL_SOCKET, SO_REUSEPORT, 1);
-    if (address.storage.ss_family == AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    // Accepted sockets inherit these.
-    set(SOL_SOCKET, SO_KEEPALIVE, 1);
-    set(IPPROTO_TCP, TCP_KEEPIDLE, keep_alive_idle_s);
-    set(IPPROTO_TCP, TCP_KEEPINTVL, keep_alive_interval_s);
-    set(IPPROTO_TCP, TCP_KEEPCNT, keep_alive_probes);
-    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0)
-        base::throw_errno("bind");
-    if (::listen(socket_.get(), backlog) != 0) base::throw_errno("listen");
-    reactor_.watch(socket_.get(), *this, EPOLLIN);
+    watch();
     set_close_on_fork(socket_.get());
 }
 
@@ -66,16 +52,16 @@ Listener::~Listener() {
     clear_close_on_fork(socket_.get());
 }
 
-base::Address Listener::address() const {
-    SocketAddress bound;
-    bound.length = sizeof bound.storage;
-    ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.length);
-    return bound.address();
+// Of the workers that wait for a shared socket, a new connection wakes one or a few, not all.
+void Listener::watch() {
+    const bool is_shared = queue_ == ListeningSocket::Queue::shared;
+    reactor_.watch(socket_.get(), *this, is_shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN);
 }
 
 void Listener::on_ready(std::uint32_t) {
     bool has_made_room = false;
-    for (int accepted = 0; accepted < accepts_a_turn; ++accepted) {
+    const int most = queue_ == ListeningSocket::Queue::shared ? accepts_a_turn_if_shared : accepts_a_turn;
+    for (int accepted = 0; accepted < most; ++accepted) {
         SocketAddress peer;
         peer.length = sizeof peer.storage;
         const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length,
@@ -113,7 +99,7 @@ void Listener::pause() {
 void Listener::resume() noexcept {
     if (!reserve_) reserve_ = open_reserve();
     try {
-        reactor_.watch(socket_.get(), *this, EPOLLIN);
+        watch();
     } catch (const std::system_error&) {
         reactor_.start_timer(pause_, pause_time);
     }

@@ -1,10 +1,13 @@
-// Listening sockets: reports connections as completed accepts. Running out of descriptors costs only the new client its
-// connection (it receives `refusal` and an end), and never causes a busy loop. Accepted sockets have keep-alive probes
-// on (RFC 9293 section 3.8.4), so that a vanished peer is detected even if nothing is sent.
+// Accepts from one listening socket, and reports connections as completed accepts. Running out of descriptors costs
+// only the new client its connection (it receives `refusal` and an end), and never causes a busy loop.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "base/address.hpp"
+#include "base/descriptor.hpp"
 #include "net/reactor.hpp"
 #include "net/socket_address.hpp"
 
@@ -25,31 +28,36 @@ protected:
 // Ends a connection with these last words, as far as they fit into its send buffer at once.
 void refuse(base::Descriptor socket, std::string_view last_words) noexcept;
 
+// A non-blocking socket that listens (listening_sockets.hpp opens them).
+struct ListeningSocket {
+    base::Descriptor socket;
+    base::Address address;
+    // Whether other threads or processes accept from the same socket.
+    enum class Queue : std::uint8_t { own, shared } queue = Queue::own;
+};
+
 class Listener final : private Reactor::Watcher {
 public:
-    // Starts listening. Throws std::system_error: EADDRINUSE, EACCES and so on. With PortSharing::shared, several
-    // listeners of this user share the port and the kernel distributes connections among them (SO_REUSEPORT).
-    enum class PortSharing : std::uint8_t { exclusive, shared };
-    Listener(Reactor& reactor, const SocketAddress& address, PortSharing sharing, int backlog, ListenerHandler& handler,
-             std::string refusal);
+    // Starts accepting. Throws std::system_error if the kernel can't watch the socket.
+    Listener(Reactor& reactor, ListeningSocket socket, ListenerHandler& handler, std::string refusal);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    // Contains the port that the kernel chose, if 0 was requested.
-    [[nodiscard]] base::Address address() const;
+    [[nodiscard]] const base::Address& address() const noexcept { return address_; }
 
 private:
     void on_ready(std::uint32_t events) override;
+    void watch();
     void refuse_one(int error);
     // Leaves new clients in the kernel's queue for a while.
     void pause();
     void resume() noexcept;
 
-    static constexpr int accepts_a_turn = 64;
-
     Reactor& reactor_;
     base::Descriptor socket_;
+    base::Address address_;
+    ListeningSocket::Queue queue_;
     base::Descriptor reserve_;  // closed for the moment it takes to send a refusal
     ListenerHandler& handler_;
     std::string refusal_;

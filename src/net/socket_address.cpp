@@ -10,6 +10,8 @@
 namespace proapi::net {
 namespace {
 
+constexpr std::size_t ipv4_offset = 12;  // of the IPv4 address in an IPv6 address that is mapped from it
+
 class ResolverCategory final : public std::error_category {
 public:
     [[nodiscard]] const char* name() const noexcept override { return "getaddrinfo"; }
@@ -34,10 +36,20 @@ base::Address SocketAddress::address() const {
     if (storage.ss_family == AF_INET6) {
         sockaddr_in6 in{};
         std::memcpy(&in, &storage, sizeof in);
-        inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
+        const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&in.sin6_addr);
+        const std::uint8_t* const octets = in.sin6_addr.s6_addr + (is_ipv4 ? ipv4_offset : 0);
+        inet_ntop(is_ipv4 ? AF_INET : AF_INET6, octets, text, sizeof text);
         return {text, ntohs(in.sin6_port)};
     }
+    if (storage.ss_family == AF_UNIX) return {std::string(base::unix_host), 0};
     return {};
+}
+
+bool SocketAddress::is_any_ipv6() const noexcept {
+    if (storage.ss_family != AF_INET6) return false;
+    sockaddr_in6 in{};
+    std::memcpy(&in, &storage, sizeof in);
+    return IN6_IS_ADDR_UNSPECIFIED(&in.sin6_addr);
 }
 
 SocketAddress SocketAddress::with_port(std::uint16_t port) const {

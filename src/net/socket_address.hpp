@@ -17,7 +17,10 @@ struct SocketAddress {
     sockaddr_storage storage{};
     socklen_t length = 0;
 
+    // An IPv4 client of an IPv6 socket has its IPv4 address, a client over a Unix socket the host "unix".
     [[nodiscard]] base::Address address() const;
+    // Whether it is "::", every address of this machine.
+    [[nodiscard]] bool is_any_ipv6() const noexcept;
     [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
 };
 

@@ -121,7 +121,7 @@ service::RequestInfo HttpSession::make_request(http::RequestHead head) const {
     service::RequestInfo request{.head = std::move(head),
                                  .match = {},
                                  .client = peer_.address,
-                                 .reach = connection_.server().reach(),
+                                 .reach = peer_.reach,
                                  .secure = connection_.is_secure()};
     if (request.secure) request.client_certificate = connection_.client_certificate();
     return request;

@@ -72,43 +72,19 @@ std::string_view Server::last_words() const noexcept {
     return certificates_ ? std::string_view() : too_many;
 }
 
-base::Result<void, ListenError> Server::listen(const std::string& host, std::uint16_t port,
-                                               net::Listener::PortSharing sharing) {
-    const auto refuse = [&](std::error_code code, std::string_view advice) {
-        return ListenError{
-            code, "can't listen on " + base::to_string({host, port}) + ": " + code.message() + std::string(advice)};
-    };
-    const auto found = net::resolve(host, port);
-    if (!found) return refuse(found.error(), "; check host");
-    const std::size_t before = listeners_.size();
-    std::error_code failure;
-    for (const net::SocketAddress& address : *found) {
-        // If `host` resolves to both address families and the kernel chooses the port, both get the same port.
-        const bool follows = port == 0 && listeners_.size() > before;
-        const std::error_code code =
-            add_listener(follows ? address.with_port(addresses().back().port) : address, sharing);
-        if (code == std::errc::address_in_use) failure = code;
-        if (code && listeners_.size() == before) failure = code;
+void Server::listen(std::vector<net::ListeningSocket> sockets) {
+    net::ListenerHandler& handler = *this;
+    for (net::ListeningSocket& socket : sockets) {
+        listeners_.push_back(
+            std::make_unique<net::Listener>(reactor_, std::move(socket), handler, std::string(last_words())));
+        const base::Address& address = listeners_.back()->address();
+        if (!base::is_unix(address) && service::find_reach(address.host) == service::Reach::network)
+            reach_ = service::Reach::network;
     }
-    if (listeners_.size() > before && failure != std::errc::address_in_use) {
-        for (const base::Address& address : addresses())
-            if (service::find_reach(address.host) == service::Reach::network) reach_ = service::Reach::network;
-        return {};
-    }
-    listeners_.resize(before);
-    return refuse(failure, failure == std::errc::address_in_use ? "; stop what listens there or choose another port"
-                                                                : "; check host and port");
 }
 
-std::error_code Server::add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing) {
-    net::ListenerHandler& handler = *this;
-    try {
-        listeners_.push_back(std::make_unique<net::Listener>(
-            reactor_, address, sharing, static_cast<int>(settings().backlog), handler, std::string(last_words())));
-    } catch (const std::system_error& error) {
-        return error.code();
-    }
-    return {};
+service::Reach Server::find_reach(const base::Address& peer) const noexcept {
+    return base::is_unix(peer) ? service::Reach::network : reach_;
 }
 
 std::vector<base::Address> Server::addresses() const {
@@ -126,7 +102,8 @@ bool Server::take_slot() {
 }
 
 std::optional<ClientSlot> Server::count_client(const base::Address& client) {
-    if (settings().max_connections_per_client == 0 || trusted_proxies_.contains(client.host)) return ClientSlot();
+    if (settings().max_connections_per_client == 0 || base::is_unix(client) || trusted_proxies_.contains(client.host))
+        return ClientSlot();
     auto slot = limit_->clients().take(client.host);
     if (!slot)
         log_limited(service::LogLevel::warning,
@@ -189,8 +166,11 @@ void Server::release_slot(bool has_slot, const std::exception& error) {
 }
 
 Peer Server::make_peer(base::Address address) const {
-    const bool is_trusted = !trusted_proxies_.empty() && trusted_proxies_.contains(address.host);
-    return {std::move(address), is_trusted};
+    const bool is_trusted =
+        base::is_unix(address) ? trusted_proxies_.trusts_unix()
+                               : !trusted_proxies_.empty() && trusted_proxies_.contains(address.host);
+    const service::Reach reach = find_reach(address);
+    return {std::move(address), is_trusted, reach};
 }
 
 void Server::open(base::Descriptor socket, Peer peer, bool has_slot, ClientSlot client) {
@@ -235,6 +215,7 @@ void Server::on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHea
     try {
         // A client that the proxy does not name is shown as the proxy, but what it says of itself is not believed.
         Peer peer = header.source ? make_peer(*header.source) : Peer{reader.peer(), header.is_local};
+        peer.reach = find_reach(reader.peer());
         auto client = count_client(peer.address);
         if (!client) {
             limit_->give_connection_back();

@@ -37,12 +37,6 @@ struct ServerLoad {
     std::uint64_t partial_bytes = 0;         // of requests and messages that have begun but not ended
 };
 
-// `text` is one line that says what failed and what to change.
-struct ListenError {
-    std::error_code code;
-    std::string text;
-};
-
 class Server final : private net::ListenerHandler, private net::ProxyHeaderHandler, private net::TurnEndHook {
 public:
     // All four outlive the server. `shared` is the common limit if the process has other servers too.
@@ -59,12 +53,10 @@ public:
     void reload_certificates();
     [[nodiscard]] bool is_secure() const noexcept { return certificates_ != nullptr; }
 
-    // Listens on every address of `host` that this machine has. Blocks while it resolves `host`.
-    [[nodiscard]] base::Result<void, ListenError> listen(const std::string& host, std::uint16_t port,
-                                                         net::Listener::PortSharing sharing);
+    // Accepts connections from these sockets, and from those of earlier calls. Throws std::system_error if the kernel
+    // can't watch them.
+    void listen(std::vector<net::ListeningSocket> sockets);
     [[nodiscard]] std::vector<base::Address> addresses() const;
-    // Who can connect, judged by all addresses that the server listens on.
-    [[nodiscard]] service::Reach reach() const noexcept { return reach_; }
 
     // Serves HTTP, and what it upgrades to, over `transport`, as for a client that a listener has accepted: the
     // connection counts, and gets a 503 if it exceeds the limit. If the server is stopping or memory runs out, the
@@ -107,7 +99,6 @@ public:
     void log_limited(service::LogLevel level, std::string_view line) { limited_log_.write(level, line); }
 
 private:
-    [[nodiscard]] std::error_code add_listener(const net::SocketAddress& address, net::Listener::PortSharing sharing);
     void on_accept(base::Descriptor socket, const net::SocketAddress& peer) override;
     [[nodiscard]] bool make_room() override;
     void on_accept_refused(int error) override;
@@ -118,6 +109,9 @@ private:
     // The reader has its result; it is destroyed at the end of the turn.
     void finish_proxy_header(const net::ProxyHeaderReader& reader);
     void drop_proxy_headers();
+    // Who may have sent the requests of `peer`: for TCP, judged by all addresses that the server listens on. No browser
+    // connects to a Unix socket, so what comes over one has passed a proxy, whose clients may be anywhere.
+    [[nodiscard]] service::Reach find_reach(const base::Address& peer) const noexcept;
     // Puts TLS on a socket's transport, if the server uses it.
     [[nodiscard]] std::unique_ptr<net::Transport> secure(std::unique_ptr<net::Transport> transport) const;
     // What a client gets that is refused without a handshake.

@@ -13,7 +13,8 @@
 
 namespace proapi::service {
 
-// Who can connect to a server: only programs on its own machine, or others too.
+// Who can connect to a server: only programs on its own machine, or others too. A Unix socket counts as the network:
+// its clients are proxies, not browsers.
 enum class Reach : std::uint8_t { loopback, network };
 
 enum class RequestKind : std::uint8_t {

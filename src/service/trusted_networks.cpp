@@ -62,7 +62,6 @@ TrustedNetworks::TrustedNetworks(const std::vector<std::string>& items) {
 }
 
 bool TrustedNetworks::contains(std::string_view host) const noexcept {
-    if (host.empty()) return trusts_unix_;
     const auto address = base::parse_ip(host);
     return address && contains(*address);
 }

@@ -32,6 +32,8 @@ public:
     // Each item satisfies is_trusted_network(); others are ignored.
     explicit TrustedNetworks(const std::vector<std::string>& items);
 
+    // Whether the list has the word "unix".
+    [[nodiscard]] bool trusts_unix() const noexcept { return trusts_unix_; }
     [[nodiscard]] bool empty() const noexcept { return networks_.empty() && !trusts_unix_; }
     // `host` is the address of a socket's peer, as text; empty: the peer of a Unix socket. A text that is not an
     // address is not trusted. Linear in the number of networks.

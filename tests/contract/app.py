@@ -1,6 +1,6 @@
 """The contract application in Python, which the black-box tests talk to, whatever server runs it.
 
-    python tests/contract/app.py --port P [--fast] [--workers N] [--limit name=value]...
+    python tests/contract/app.py --port P [--uds PATH] [--fast] [--workers N] [--limit name=value]...
     uvicorn --app-dir tests/contract app:app
 
 contract_app.cpp behaves the same. If the environment variable CAPP_FINALLY_LOG names a file, the ``finally`` of every
@@ -286,8 +286,12 @@ register_features(app)
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--host")
+    parser.add_argument("--host", action="append", help="may be repeated")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--uds", metavar="PATH")
+    parser.add_argument("--uds-mode", type=lambda text: int(text, 8), default=0o666, metavar="OCTAL")
+    parser.add_argument("--fd", type=int)
+    parser.add_argument("--reuse-port", action="store_true")
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--loop", default="asyncio")
@@ -316,6 +320,10 @@ def main() -> None:
     app.run(
         given.host,
         given.port,
+        uds=given.uds,
+        uds_mode=given.uds_mode,
+        fd=given.fd,
+        reuse_port=given.reuse_port,
         fast=given.fast,
         workers=given.workers,
         loop=given.loop,

@@ -25,6 +25,10 @@ from front_ends import FRONT_ENDS, Server
 TEST_S = 60
 
 _tls_folder = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+# These files ask the engine over Unix sockets too (FrontEnd.is_over_unix). All their tests
+# use the client of raw.py only.
+OVER_UNIX = {"test_closing", "test_frames", "test_http", "test_time_limits", "test_uploads"}
+
 _results: dict[str, Counter[str]] = {name: Counter() for name in FRONT_ENDS}
 _used_keys: set[str] = set()
 _unstartable: set[str] = set()
@@ -55,7 +59,8 @@ def _front_ends_of(module: str, test: str) -> list[str]:
     keys = {module, f"{module}::{test}"}
     excused = keys & ENGINE_ONLY.keys()
     _used_keys.update(excused, keys & HYPERCORN)
-    names = [name for name, front_end in FRONT_ENDS.items() if front_end.is_engine]
+    over_unix = module in OVER_UNIX
+    names = [name for name, each in FRONT_ENDS.items() if each.is_engine and (over_unix or not each.is_over_unix)]
     if not excused and not raw.tls_context:
         names.append("asgi")
     if keys & HYPERCORN and not raw.tls_context:

@@ -1,6 +1,6 @@
 // The contract application in C++, which the black-box tests talk to.
 //
-//   contract_app --port P [--host H] [--workers N] [--limit name=value]...
+//   contract_app --port P [--host H]... [--uds PATH] [--workers N] [--limit name=value]...
 //
 // app.py behaves the same. If the environment variable CAPP_FINALLY_LOG names a file, every WebSocket handler appends
 // the line "PATH ID COMPLETED" to it, however it ends: the query's `id` or "-", and how many sends have completed.
@@ -409,7 +409,15 @@ void take_tls_option(proapi::RunOptions& options, const std::string& option, con
 void take_option(proapi::ProAPI& app, proapi::RunOptions& options, const std::string& option,
                  const std::string& value) {
     if (option == "--host") {
-        options.host = value;
+        std::vector<std::string> hosts = options.host.names();
+        hosts.push_back(value);
+        options.host = hosts;
+    } else if (option == "--uds") {
+        options.uds = value;
+    } else if (option == "--uds-mode") {
+        options.uds_mode = static_cast<unsigned>(std::stoul(value, nullptr, 8));
+    } else if (option == "--fd") {
+        options.fd = whole_number(option, value);
     } else if (option == "--port") {
         options.port = whole_number(option, value);
     } else if (option == "--workers") {
@@ -444,8 +452,8 @@ proapi::RunOptions read_options(proapi::ProAPI& app, const std::vector<std::stri
             app.setting("proxy_protocol", "true");
             continue;
         }
-        if (option == "--fast") {
-            options.fast = true;
+        if (option == "--fast" || option == "--reuse-port") {
+            (option == "--fast" ? options.fast : options.reuse_port) = true;
             continue;
         }
         if (i + 1 == arguments.size()) throw std::invalid_argument(option + ": expected a value or known option");

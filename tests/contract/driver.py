@@ -82,7 +82,7 @@ class Subject(Commands):
 
     def __init__(
         self,
-        port: int,
+        port: int | str,
         *,
         accepted: bool = True,
         headers: Headers = (),

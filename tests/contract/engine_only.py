@@ -46,6 +46,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_hosts::test_on_any_loopback_address": _LIMITS_BY_OPTION,
     "test_hosts::test_what_follows_a_refused_request_is_not_served": _SOCKETS,
     "test_limits": _LIMITS,
+    "test_listening": _ITSELF,
     "test_time_limits": _LIMITS,
     "test_tls": "the ASGI server does the TLS",
     "test_log": _LOG,

@@ -8,10 +8,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -19,6 +19,7 @@ BUILD = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/check")
 START_S, STOP_S = 20.0, 20.0
 
 PLACE = re.compile(r"https?://(?:\[[^\]]*\]|[^\s:/]+):(\d+)")
+_UNIX_PLACE = re.compile(r"ProAPI serves unix:(\S+)")
 # Lines that no log may contain, unless a test has caused them on purpose.
 _FAULT = re.compile(
     r"Traceback|Exception ignored|\bERROR\b|\bCRITICAL\b|runtime error|Sanitizer|terminate called"
@@ -31,21 +32,26 @@ class FrontEnd:
     name: str
     command: Callable[[], list[str]]
     is_engine: bool  # whether it uses the engine's own sockets
+    is_over_unix: bool = False  # whether it listens on a Unix socket, in its folder for temporary files
     # The exit status after SIGTERM. uvicorn raises the signal again after it has stopped.
     stop_status: int = 0
     # Patterns of lines that the server itself may log at any time.
     known_faults: tuple[str, ...] = ()
 
 
-def _contract_app() -> list[str]:
+_TCP = ("--port", "0")
+_UNIX = ("--uds", "{folder}/socket")
+
+
+def _contract_app(*options: str) -> list[str]:
     program = BUILD / "contract_app"
     if not program.exists():
         raise FileNotFoundError(f"{program}: build it first, or name its directory in PROAPI_BUILD_DIR")
-    return [str(program), "--port", "0"]
+    return [str(program), *(options or _TCP)]
 
 
-def _app_py(*options: str) -> Callable[[], list[str]]:
-    return lambda: [sys.executable, str(HERE / "app.py"), "--port", "0", *options]
+def _app_py(*options: str, listens: tuple[str, ...] = _TCP) -> Callable[[], list[str]]:
+    return lambda: [sys.executable, str(HERE / "app.py"), *listens, *options]
 
 
 def _uvicorn() -> list[str]:
@@ -74,8 +80,10 @@ FRONT_ENDS = {
         FrontEnd("python", _app_py(), True),
         FrontEnd("python-fast", _app_py("--fast"), True),
         FrontEnd("python-uvloop", _app_py("--loop", "uvloop"), True),
+        FrontEnd("cpp-unix", lambda: _contract_app(*_UNIX), True, is_over_unix=True),
+        FrontEnd("python-fast-unix", _app_py("--fast", listens=_UNIX), True, is_over_unix=True),
         # If a handshake is answered with an HTTP response, uvicorn logs it as unanswered.
-        FrontEnd("asgi", _uvicorn, False, -signal.SIGTERM, ("returned without completing handshake",)),
+        FrontEnd("asgi", _uvicorn, False, False, -signal.SIGTERM, ("returned without completing handshake",)),
         FrontEnd("hypercorn", _hypercorn, False),
     )
 }
@@ -83,7 +91,8 @@ FRONT_ENDS = {
 
 class Program:
     """A child process. Its output is kept and can be waited for: both streams, unless ``stderr`` is given. Its
-    temporary files are in a folder that is deleted however the process ends."""
+    temporary files are in a folder that is deleted however the process ends; in the command ``{folder}`` stands for
+    that folder."""
 
     def __init__(
         self,
@@ -91,12 +100,13 @@ class Program:
         env: Mapping[str, str] | None = None,
         cwd: Path = HERE,
         stderr: int = subprocess.STDOUT,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="contract-", ignore_cleanup_errors=True)
         self.temporary = Path(self._temporary.name)
         try:
             self.process = subprocess.Popen(
-                command,
+                [part.replace("{folder}", self._temporary.name) for part in command],
                 cwd=cwd,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": self._temporary.name, **(env or {})},
                 stdin=subprocess.DEVNULL,
@@ -104,6 +114,7 @@ class Program:
                 stderr=stderr,
                 text=True,
                 errors="replace",
+                pass_fds=pass_fds,
             )
         except OSError:
             self._temporary.cleanup()
@@ -169,7 +180,10 @@ tls_options: tuple[str, ...] = ()
 
 
 class Server(Program):
-    """A front end's contract application on its own port."""
+    """A front end's contract application on its own port.
+
+    ``port`` is what the client in raw.py takes: a TCP port, or the path of a Unix socket.
+    """
 
     def __init__(
         self,
@@ -187,7 +201,11 @@ class Server(Program):
         super().__init__(command, env, stderr=stderr)
         self.expected_faults = set(self.front_end.known_faults)
         try:
-            self.port = int(self.wait_for_line(PLACE, START_S)[1])
+            self.port: Any = None
+            if self.front_end.is_over_unix:
+                self.port = self.wait_for_line(_UNIX_PLACE, START_S)[1]
+            else:
+                self.port = int(self.wait_for_line(PLACE, START_S)[1])
         except BaseException:
             self.kill()
             raise

@@ -168,21 +168,30 @@ def scheme(plain: str) -> str:
 
 
 class Peer:
-    """A connection to a server, over TCP or TLS, and the octets that were read from it but not yet consumed."""
+    """A connection to a server, over TCP, TLS or a Unix socket, and the octets that were read from it but not yet consumed.
 
-    def __init__(self, port: int, *, receive_buffer: int | None = None, host: str = "127.0.0.1") -> None:
-        self.socket: socket.socket | TlsSocket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    ``port`` is a TCP port, or the path of a Unix socket ("@name": an abstract name).
+    """
+
+    def __init__(self, port: int | str, *, receive_buffer: int | None = None, host: str = "127.0.0.1") -> None:
+        address: tuple[str, int] | str
+        if isinstance(port, str):
+            family, address = socket.AF_UNIX, "\0" + port[1:] if port.startswith("@") else port
+        else:
+            family, address = socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)
+        self.socket: socket.socket | TlsSocket = socket.socket(family)
         if receive_buffer is not None:  # before connect(), because it decides the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE_S)
         try:
-            self.socket.connect((host, port))
+            self.socket.connect(address)
             if tls_context is not None:
                 self.socket = TlsSocket(self.socket, tls_context)
         except OSError:
             self.socket.close()
             raise
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.ended = False
 
@@ -344,7 +353,7 @@ class WebSocket(Peer):
 
     def __init__(
         self,
-        port: int,
+        port: int | str,
         path: str,
         headers: Headers = (),
         *,
@@ -448,14 +457,14 @@ def check_accept(response: Response, key: str = KEY) -> None:
     assert not response.getlist("transfer-encoding"), response
 
 
-def http(port: int, method: str, target: str, headers: Headers = (), body: bytes = b"") -> Response:
+def http(port: int | str, method: str, target: str, headers: Headers = (), body: bytes = b"") -> Response:
     """Sends one request on its own connection and returns the response."""
     with Peer(port) as peer:
         peer.send_unless_closed(request(method, target, headers, body))
         return peer.read_response(method)
 
 
-def exchange(port: int, data: bytes, method: str = "GET") -> Response:
+def exchange(port: int | str, data: bytes, method: str = "GET") -> Response:
     """Sends these octets and returns the final response to them."""
     with Peer(port) as peer:
         peer.send_unless_closed(data)

@@ -1,7 +1,6 @@
 """HTTP/1.1: what handlers are given, what they may answer, and the protocol around both."""
 
 import os
-import socket
 
 import pytest
 import raw
@@ -19,7 +18,7 @@ def test_request(server: Server, method: str) -> None:
     headers = [("X-Twice", "1"), ("x-twice", "2"), ("Cookie", 'one=1; two="zwei"')]
     with Peer(server.port) as peer:
         told = peer.ask(method, target, headers, b"" if method == "GET" else b"the body").json()
-        assert told["client"] == list(peer.socket.getsockname())
+        assert told["client"] == list(peer.socket.getsockname() or ("unix", 0))
     assert (told["method"], told["path"]) == (method, "/features/request")
     assert told["query"] == {"a": ["1", "2"], "b": ["x y z"], "c": [""]}
     assert told["headers"]["x-twice"] == ["1", "2"]
@@ -405,5 +404,5 @@ def test_absolute_form(server: Server) -> None:
 
 
 def test_a_connection_that_says_nothing(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port)), Peer(server.port) as other:
+    with Peer(server.port), Peer(server.port) as other:
         assert other.ask("GET", "/livez").status == 200

@@ -9,7 +9,8 @@ from websockets.exceptions import ConnectionClosedError
 
 from proapi import ProAPI, WebSocketConnection, WebSocketDisconnect
 from proapi._core.binding import serving
-from proapi._serving.server import Server
+from proapi._serving.options import read_listen
+from proapi._serving.server import Server, open_sockets
 
 
 async def test_with_connections() -> None:
@@ -34,7 +35,7 @@ async def test_with_connections() -> None:
     serving.set(server._dispatcher)
     server._dispatcher.start()
     server._join(loop)
-    engine.listen("127.0.0.1", 0, share_port=False)
+    engine.listen(open_sockets(app, read_listen("127.0.0.1", 0)))
     async with connect(f"ws://127.0.0.1:{engine.addresses[0][1]}/") as websocket:
         assert await websocket.recv() == "hello"
         assert engine.counts["open"] == 1

@@ -16,7 +16,8 @@ from websockets.asyncio.client import connect
 
 from proapi import ProAPI, WebSocketConnection
 from proapi._serving.fast_loop import FastLoop
-from proapi._serving.server import Server
+from proapi._serving.options import read_listen
+from proapi._serving.server import Server, open_sockets
 
 TEST_S = 10
 
@@ -29,11 +30,16 @@ def run(test: Callable[[], Awaitable[Any]], *, debug: bool = False) -> Any:
 def run_serving(app: ProAPI, test: Callable[[int], Awaitable[Any]]) -> Any:
     """Runs ``test(port)`` on the fast loop that serves ``app``."""
     server = Server(app)
+    listen = read_listen("127.0.0.1", 0)
 
     async def main() -> Any:
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(
-            server.serve("127.0.0.1", 0, drives_loop=True, on_listening=lambda all: port.set_result(all[0][1]))
+            server.serve(
+                lambda: open_sockets(app, listen),
+                drives_loop=True,
+                on_listening=lambda all: port.set_result(all[0][1]),
+            )
         )
         try:
             return await test(await port)

@@ -418,7 +418,12 @@ def test_the_suite_asks_whom_the_document_says(tmp_path: Path, monkeypatch: pyte
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    by_pytest = {name: each for name, each in json.loads((tmp_path / "asked.json").read_text()).items() if each}
+    # Over a Unix socket it is the same front end.
+    by_pytest = {
+        name: sorted({front_end.removesuffix("-unix") for front_end in each})
+        for name, each in json.loads((tmp_path / "asked.json").read_text()).items()
+        if each
+    }
 
     monkeypatch.syspath_prepend(ROOT / "scripts")
     who = importlib.import_module("asked_front_ends").WhoIsAsked(ROOT)

@@ -15,11 +15,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from .._core import log
+from .._core.binding import ListeningSockets
 from .._core.processes import end_process, handling_signals, report
 from .errors import OptionError
 from .fast_loop import FastLoop
 from .options import Options
-from .server import Addresses, Server, make_url
+from .server import Addresses, Server, make_url, open_sockets
 
 if TYPE_CHECKING:
     from ..app import ProAPI
@@ -33,7 +34,7 @@ def run_server(
     app: "ProAPI",
     options: Options,
     *,
-    share_port: bool = False,
+    sockets: ListeningSockets | None = None,
     on_listening: OnListening,
     on_served: Callable[[], object] | None = None,
     lifeline: int | None = None,
@@ -41,6 +42,7 @@ def run_server(
     """Runs one server in this process until a signal.
 
     Args:
+        sockets: What to listen on, opened by the supervisor. None: opened here, as the options say.
         lifeline: A descriptor; the server also stops when the descriptor reaches its end.
         on_served: Called when no handler runs any more, before the shutdown functions.
     """
@@ -62,9 +64,7 @@ def run_server(
 
                 try:
                     await server.serve(
-                        options.host,
-                        options.port,
-                        share_port=share_port,
+                        lambda: sockets or open_sockets(app, options.listen),
                         drives_loop=options.fast,
                         on_listening=begin,
                         on_served=on_served,

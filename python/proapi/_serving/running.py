@@ -21,16 +21,16 @@ class RunningServer:
     def __init__(self, addresses: Addresses, *, is_secure: bool) -> None:
         self._is_secure = is_secure
         self.addresses = addresses
-        """(host, port) of every listening socket."""
+        """(host, port) of every listening socket; of a Unix socket ("unix:/run/app.sock", 0)."""
 
     @property
     def port(self) -> int:
-        """The port of the first address. A name with several addresses has the same port on all of them."""
+        """The port of the first address; 0 for a Unix socket. All hosts have the same port."""
         return self.addresses[0][1]
 
     @property
     def url(self) -> str:
-        """The URL of the first address, such as ``http://127.0.0.1:54321``."""
+        """The URL of the first address, such as ``http://127.0.0.1:54321`` or ``unix:/run/app.sock``."""
         return make_url(*self.addresses[0], is_secure=self._is_secure)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from .._core.binding import Engine, serving
+from .._core.binding import Engine, ListeningSockets, serving
 from .._core.dispatch import Dispatcher
 from .._core.log import access_logger, logger
 from .._core.processes import give_to_children, keep_from_children
@@ -18,7 +18,7 @@ from .tls import use_tls
 if TYPE_CHECKING:
     from .._core.binding import TlsOptions
     from ..app import ProAPI
-    from .options import AccessLogFormat
+    from .options import AccessLogFormat, Listen
 
 Addresses = list[tuple[str, int]]
 
@@ -30,12 +30,35 @@ _LOOK_S = 0.25
 
 
 def make_url(host: str, port: int, *, is_secure: bool = False) -> str:
-    """Returns the URL, with an IPv6 address in brackets."""
+    """Returns the URL, with an IPv6 address in brackets; of a Unix socket, its path: ``unix:/run/app.sock``."""
+    if host.partition(":")[0] == "unix":
+        return host
     return f"http{'s' if is_secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class ListenError(OSError):
     """Can't listen on the address. The text is one line that says what to change."""
+
+
+def open_sockets(app: "ProAPI", listen: "Listen", workers: int = 1) -> ListeningSockets:
+    """Opens everything that the server is to listen on. Blocks while it resolves the hosts.
+
+    Raises:
+        ListenError: Nothing is open.
+    """
+    try:
+        return ListeningSockets(
+            hosts=listen.hosts,
+            port=listen.port,
+            uds=listen.uds,
+            uds_mode=listen.uds_mode,
+            fds=listen.fds,
+            reuse_port=listen.reuse_port,
+            backlog=int(app.limits["backlog"]),
+            workers=workers,
+        )
+    except OSError as error:
+        raise ListenError(str(error)) from None
 
 
 class Server:
@@ -70,10 +93,8 @@ class Server:
 
     async def serve(
         self,
-        host: str,
-        port: int,
+        listen: Callable[[], ListeningSockets],
         *,
-        share_port: bool = False,
         drives_loop: bool = False,
         on_listening: Callable[[Addresses], object] | None = None,
         on_served: Callable[[], object] | None = None,
@@ -81,6 +102,7 @@ class Server:
         """Serves until cancelled, then stops gracefully and raises CancelledError. A second cancellation stops at once.
 
         Args:
+            listen: Returns the sockets; called after the start-up functions.
             on_served: Called when no handler runs any more, before the shutdown functions.
 
         Raises:
@@ -94,7 +116,7 @@ class Server:
         try:
             async with self._app.lifespan.run(self._end_background):
                 try:
-                    await self._serve(host, port, share_port, drives_loop, on_listening)
+                    await self._serve(listen, drives_loop, on_listening)
                 except asyncio.CancelledError as error:
                     cancelled = error  # to the lifespan, this is a normal end
                 if on_served is not None and os.getpid() == pid:
@@ -109,9 +131,7 @@ class Server:
 
     async def _serve(
         self,
-        host: str,
-        port: int,
-        share_port: bool,
+        listen: Callable[[], ListeningSockets],
         drives_loop: bool,
         on_listening: Callable[[Addresses], object] | None,
     ) -> None:
@@ -123,11 +143,10 @@ class Server:
         self._app._routes.servers_running += 1
         if not drives_loop:
             self._join(loop)
+        sockets: ListeningSockets | None = None
         try:
-            try:
-                self.engine.listen(host, port, share_port=share_port)
-            except OSError as error:
-                raise ListenError(str(error)) from None
+            sockets = listen()
+            self._accept_from(sockets)
             if on_listening is not None:
                 result = on_listening(self.engine.addresses)
                 if inspect.isawaitable(result):
@@ -136,7 +155,17 @@ class Server:
         finally:
             # An exception in a handler's forked child does not end the server: loop and sockets are the parent's.
             if os.getpid() == pid:
+                if sockets is not None:
+                    sockets.remove_file()
                 await self._end(loop, drives_loop)
+
+    def _accept_from(self, sockets: ListeningSockets) -> None:
+        try:
+            self.engine.listen(sockets)
+        except OSError as error:
+            raise ListenError(str(error)) from None
+        finally:
+            sockets.close()
 
     async def _end(self, loop: asyncio.AbstractEventLoop, drives_loop: bool) -> None:
         timeout = self._app.limits["shutdown_timeout"]

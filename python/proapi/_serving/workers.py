@@ -1,4 +1,4 @@
-"""``workers=N``: processes that share a port, under a supervisor.
+"""``workers=N``: processes that listen together, under a supervisor.
 
 The supervisor forks before any event loop exists. It restarts a dead worker (at most one a second, with growing delays
 if workers die young), and ends when its workers have. Workers hold one end of a pipe, the lifeline: they stop
@@ -6,12 +6,10 @@ gracefully when the supervisor closes the other end, or has ended for any reason
 stop: that would be their second signal if a service manager or a terminal has sent the first to the whole group.
 """
 
-import errno
 import math
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterable
@@ -24,7 +22,7 @@ from .._core.processes import end_process, finish_process, flush_output, leave_p
 from .errors import OptionError
 from .options import Options
 from .runner import announce, run_server
-from .server import Addresses, ListenError
+from .server import Addresses, ListenError, open_sockets
 from .tls import check_files
 
 if TYPE_CHECKING:
@@ -88,8 +86,10 @@ class Supervisor:
         if self._options.tls is not None:
             check_files(self._options.tls)
         with ExitStack() as stack:
-            self._reserved = [stack.enter_context(each) for each in reserve_port(self._options)]
-            self._addresses: Addresses = [each.getsockname()[:2] for each in self._reserved]
+            self._sockets = open_sockets(self._app, self._options.listen, self._options.workers)
+            stack.callback(self._sockets.close)
+            stack.callback(self._sockets.remove_file)
+            self._addresses: Addresses = self._sockets.addresses
             self._lifeline, self._lifeline_end = os.pipe()
             stack.callback(os.close, self._lifeline)
             stack.callback(self._cut_lifeline)
@@ -172,6 +172,7 @@ class Supervisor:
 
     def _begin_stop(self, number: int) -> None:
         self._stop_signal = number
+        self._sockets.remove_file()
         self._cut_lifeline()
         self._kill_at = time.monotonic() + self._app.limits["shutdown_timeout"] + _KILL_MARGIN_S
 
@@ -286,8 +287,6 @@ class Supervisor:
             for each in self._workers:
                 if each.state_fd >= 0:
                     os.close(each.state_fd)
-            for reserved in self._reserved:
-                reserved.close()
             leave_parents_objects()
             self._serve(state_end)
             status = 0
@@ -298,24 +297,14 @@ class Supervisor:
         finish_process(status)
 
     def _serve(self, state_end: int) -> None:
-        options = Options(
-            host=self._options.host,
-            port=self._addresses[0][1],
-            fast=self._options.fast,
-            workers=1,
-            loop=self._options.loop,
-            access_log=self._options.access_log,
-            tls=self._options.tls,
-        )
-
         def tell(what: bytes) -> None:
             with suppress(BrokenPipeError):  # the supervisor has ended
                 os.write(state_end, what)
 
         run_server(
             self._app,
-            options,
-            share_port=True,
+            self._options,
+            sockets=self._sockets,
             on_listening=lambda _: tell(_READY),
             on_served=lambda: tell(_SERVED),
             lifeline=self._lifeline,
@@ -333,41 +322,3 @@ def _describe_end(exit_code: int) -> str:
     if exit_code >= 0:
         return f"ended with status {exit_code}"
     return f"was ended by {signal.Signals(-exit_code).name}"
-
-
-def reserve_port(options: Options) -> list[socket.socket]:
-    """Returns sockets bound to the address, which no other process can take while they are open.
-
-    They don't listen, so no connection ever waits in them.
-    """
-    place = f"{f'[{options.host}]' if ':' in options.host else options.host}:{options.port}"
-    try:
-        found = socket.getaddrinfo(options.host or None, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ListenError(f"can't listen on {place}: {error.strerror}; check host") from None
-    sockets: list[socket.socket] = []
-    port = options.port
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        here = (address[0], port, *address[2:])
-        try:
-            # Another process that listens there with SO_REUSEPORT would silently share the port.
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind(here)
-            bound = socket.socket(family, kind, protocol)
-            sockets.append(bound)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.bind(here)
-            port = bound.getsockname()[1]
-        except OSError as error:
-            for each in sockets:
-                each.close()
-            is_busy = error.errno == errno.EADDRINUSE
-            advice = "stop what listens there or choose another port" if is_busy else "check host and port"
-            raise ListenError(f"can't listen on {place}: {error.strerror}; {advice}") from None
-    return sockets

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/descriptor.hpp"
@@ -75,11 +77,11 @@ TEST(RunningWorkers, TheEnvironmentGivesHostAndPortWhereTheOptionsDoNot) {
         const EnvironmentVariable port("PROAPI_PORT", wrong);
         EXPECT_EQ(refusal_of_start(app, {}), std::string("PROAPI_PORT: expected 0 to 65535, got ") + wrong);
     }
-    const EnvironmentVariable port("PROAPI_PORT", "0"), host("PROAPI_HOST", "localhost");
+    const EnvironmentVariable port("PROAPI_PORT", "0"), host("PROAPI_HOST", "127.0.0.2");
     {
         const RunningServer server = app.start();
         EXPECT_NE(server.port(), 0);
-        EXPECT_EQ(server.url(), "http://localhost:" + std::to_string(server.port()));
+        EXPECT_EQ(server.url(), "http://127.0.0.2:" + std::to_string(server.port()));
     }
     const EnvironmentVariable wrong_port("PROAPI_PORT", "http"), empty_host("PROAPI_HOST", "");
     const RunningServer server = app.start({.port = 0});
@@ -115,6 +117,25 @@ TEST(RunningWorkers, TheEnvironmentSaysWhetherThereIsAnAccessLog) {
         const EnvironmentVariable format("PROAPI_ACCESS_LOG", off);
         EXPECT_EQ(log_of_a_request({.port = 0}), "");
     }
+}
+
+// promise: several-addresses
+TEST(RunningWorkers, SayEverythingThatTheyListenOn) {
+    ProAPI app;
+    const std::string name = "@proapi-workers-" + std::to_string(::getpid());
+    for (const int workers : {1, 3}) {
+        const RunningServer server =
+            app.start({.host = {"127.0.0.1", "127.0.0.2"}, .port = 0, .uds = name, .workers = workers});
+        const std::uint16_t port = server.port();
+        EXPECT_EQ(server.addresses(), (std::vector<std::pair<std::string, std::uint16_t>>{
+                                          {"127.0.0.1", port}, {"127.0.0.2", port}, {"unix:" + name, 0}}));
+        EXPECT_EQ(server.url(), "http://127.0.0.1:" + std::to_string(port));
+    }
+    const RunningServer server = app.start({.uds = name});
+    EXPECT_EQ(server.url(), "unix:" + name);
+    EXPECT_EQ(server.port(), 0);
+    EXPECT_EQ(refusal_of_start(app, {.uds = name, .workers = 2}),
+              "can't listen on unix:" + name + ": another process listens there; stop it or choose another path");
 }
 
 TEST(RunningWorkers, ABusyPortIsRefusedThoughWorkersWouldShareIt) {

@@ -24,6 +24,14 @@ TEST(Address, AnIpv6AddressStandsInBrackets) {
     EXPECT_EQ(to_string({"fe80::1%eth0", 80}), "[fe80::1%eth0]:80");
 }
 
+TEST(Address, AUnixSocketHasNoPort) {
+    EXPECT_EQ(to_string({"unix", 0}), "unix");
+    EXPECT_EQ(to_string({"unix:/run/app.sock", 0}), "unix:/run/app.sock");
+    EXPECT_TRUE(is_unix({"unix", 0}));
+    EXPECT_TRUE(is_unix({"unix:@app", 0}));
+    for (const char* host : {"", "uni", "unixes", "127.0.0.1", "::1"}) EXPECT_FALSE(is_unix({host, 0})) << host;
+}
+
 TEST(Address, HostsAreComparedAsText) {
     EXPECT_EQ((Address{"::1", 80}), (Address{"::1", 80}));
     EXPECT_NE((Address{"::1", 80}), (Address{"::1", 81}));

@@ -1,12 +1,21 @@
-// Listeners: the options of accepted sockets, and new connections when no descriptor is left.
+// Listeners: sockets that several of them share, and new connections when no descriptor is left.
 #include "net/listener.hpp"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
+
+#include "net/listening_sockets.hpp"
 
 namespace proapi::net {
 namespace {
@@ -35,9 +44,9 @@ struct ListenerRecorder final : ListenerHandler {
 class ListenerTest : public ::testing::Test {
 protected:
     ListenerTest() {
-        address = resolve("127.0.0.1", 0)->front();
-        listener.emplace(reactor, address, Listener::PortSharing::exclusive, 16, handler, std::string(refusal));
-        address = address.with_port(listener->address().port);
+        auto sockets = ListeningSockets::open({.hosts = {"127.0.0.1"}, .backlog = 16}, 1);
+        listener.emplace(reactor, std::move(sockets->for_worker()->front()), handler, std::string(refusal));
+        address = resolve("127.0.0.1", listener->address().port)->front();
     }
 
     [[nodiscard]] base::Descriptor connect() const {
@@ -57,24 +66,6 @@ protected:
     SocketAddress address;
     std::optional<Listener> listener;
 };
-
-[[nodiscard]] int option_of(const base::Descriptor& socket, int level, int name) {
-    int value = 0;
-    socklen_t length = sizeof value;
-    EXPECT_EQ(::getsockopt(socket.get(), level, name, &value, &length), 0);
-    return value;
-}
-
-// promise: vanished-peer
-TEST_F(ListenerTest, APeerThatVanishesIsProbedFor) {
-    const base::Descriptor client = connect();
-    turn_until([&] { return !handler.accepted.empty(); });
-    const base::Descriptor& socket = handler.accepted.front();
-    EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
-    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), 60);
-    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 15);
-    EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), 4);
-}
 
 // Lowers the limit, so that no further descriptor can be opened.
 class WithoutDescriptors {
@@ -132,6 +123,35 @@ TEST_F(ListenerTest, WithoutADescriptorThoughOneWasGivenUpTheNewcomerIsTold) {
         turn_until([&] { return handler.refused == 1; });
     }
     EXPECT_EQ(handler.asked, 1);
+}
+
+// The workers of a server, each with a descriptor of the same socket.
+TEST(SharedListeners, EveryConnectionIsAcceptedByOneOfThem) {
+    Reactor first, second;
+    ListenerRecorder at_first, at_second;
+    const std::string name = "@proapi-listener-" + std::to_string(::getpid());
+    auto sockets = ListeningSockets::open({.uds = name, .backlog = 64}, 2);
+    ASSERT_TRUE(sockets);
+    const Listener one(first, std::move(sockets->for_worker()->front()), at_first, std::string(refusal));
+    const Listener other(second, std::move(sockets->for_worker()->front()), at_second, std::string(refusal));
+    sockets->close();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
+    std::vector<base::Descriptor> clients;
+    for (int i = 0; i < 32; ++i) {
+        clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ASSERT_EQ(::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&address),
+                            static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
+                  0);
+    }
+    for (int turns = 0; at_first.accepts + at_second.accepts < 32 && turns < 100; ++turns) {
+        first.turn(Duration(0));
+        second.turn(Duration(0));
+    }
+    EXPECT_EQ(at_first.accepts + at_second.accepts, 32);
+    EXPECT_GT(at_first.accepts, 0);
+    EXPECT_GT(at_second.accepts, 0) << "one turn takes one connection of a shared queue";
 }
 
 }  // namespace

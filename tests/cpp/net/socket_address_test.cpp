@@ -63,12 +63,23 @@ TEST(SocketAddress, AHostThatNamesNothingIsRefusedWithTheReason) {
     EXPECT_STREQ(found.error().category().name(), "getaddrinfo");
 }
 
-// A peer over a UNIX socket has no host to show.
-TEST(SocketAddress, AnotherFamilyHasNoAddress) {
+// promise: unix-client
+TEST(SocketAddress, APeerOverAUnixSocketIsCalledSo) {
     SocketAddress address;
     EXPECT_EQ(address.address(), base::Address{});
     address.storage.ss_family = AF_UNIX;
-    EXPECT_EQ(address.address(), base::Address{});
+    EXPECT_EQ(address.address(), (base::Address{"unix", 0}));
+    EXPECT_TRUE(base::is_unix(address.address()));
+}
+
+// A client of a socket that serves both families.
+TEST(SocketAddress, AnIPv4AddressInAnIPv6AddressIsTheIPv4Address) {
+    EXPECT_EQ(resolved("::ffff:192.0.2.1", 80).front().address(), (base::Address{"192.0.2.1", 80}));
+}
+
+TEST(SocketAddress, KnowsTheAnyAddressOfIPv6) {
+    EXPECT_TRUE(resolved("::", 80).front().is_any_ipv6());
+    for (const char* other : {"::1", "0.0.0.0"}) EXPECT_FALSE(resolved(other, 80).front().is_any_ipv6()) << other;
 }
 
 }  // namespace

@@ -11,11 +11,22 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "net/listening_sockets.hpp"
 #include "server/server.hpp"
 #include "tests/cpp/error_text.hpp"
 
 namespace proapi::server::test {
+
+// Returns what one worker of a server listens on.
+[[nodiscard]] inline std::vector<net::ListeningSocket> open_sockets(const net::ListenOptions& options) {
+    auto sockets = net::ListeningSockets::open(options, 1);
+    EXPECT_TRUE(sockets) << sockets.error().text;
+    auto own = sockets->for_worker();
+    EXPECT_TRUE(own) << own.error().text;
+    return *std::move(own);
+}
 
 class LocalServer {
 public:
@@ -31,7 +42,7 @@ public:
     // Starts a new server: a server reuses memory from earlier connections, which would hide allocations.
     void start() {
         server.emplace(reactor, site, application_, log_);
-        EXPECT_EQ(error_text(server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive)), "");
+        server->listen(open_sockets({.hosts = {"127.0.0.1"}}));
     }
 
     base::Descriptor connect() {

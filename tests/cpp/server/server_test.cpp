@@ -3,8 +3,12 @@
 #include "server/server.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "every_failure.hpp"
+#include "local_server.hpp"
 #include "tests/cpp/error_text.hpp"
 
 namespace proapi::server::test {
@@ -221,17 +225,16 @@ TEST_F(ServerTest, ItsEndIsThatOfItsConnections) {
     EXPECT_EQ(served.application.echoing[0]->ends, 1);
 }
 
-TEST_F(ServerTest, SaysWhyItCanNotListen) {
-    EXPECT_EQ(error_text(served.server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive)), "");
-    ASSERT_EQ(served.server->addresses().size(), 1U);
-    EXPECT_EQ(served.server->reach(), service::Reach::loopback);
-    MemoryServer other;
-    const std::string taken = error_text(
-        other.server->listen("127.0.0.1", served.server->addresses()[0].port, net::Listener::PortSharing::exclusive));
-    EXPECT_NE(taken.find("choose another port"), std::string::npos) << taken;
-    const std::string unknown = error_text(other.server->listen("192.0.2.1", 0, net::Listener::PortSharing::exclusive));
-    EXPECT_NE(unknown.find("check host"), std::string::npos) << unknown;
-    EXPECT_TRUE(other.server->addresses().empty());
+// promise: unix-client
+TEST_F(ServerTest, WhoMayHaveSentARequestDependsOnWhereItCame) {
+    const base::Address local{"127.0.0.1", 4000}, over_unix{"unix", 0};
+    const std::string name = "@proapi-server-" + std::to_string(::getpid());
+    served.server->listen(open_sockets({.hosts = {"127.0.0.1"}, .uds = name}));
+    EXPECT_EQ(served.server->addresses().size(), 2U);
+    EXPECT_EQ(served.server->reach(local), service::Reach::loopback) << "the Unix socket opens it to nobody";
+    EXPECT_EQ(served.server->reach(over_unix), service::Reach::network);
+    served.server->listen(open_sockets({.hosts = {"0.0.0.0"}}));
+    EXPECT_EQ(served.server->reach(local), service::Reach::network);
 }
 
 // Several connections, one of which fails: the others are served.

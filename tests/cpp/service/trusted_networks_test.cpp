@@ -71,7 +71,9 @@ TEST(TrustedNetworks, ContainWhatBeginsWithThePrefix) {
 }
 
 TEST(TrustedNetworks, UnixIsThePeerWithoutAnAddress) {
-    EXPECT_TRUE(TrustedNetworks({"unix"}).contains(""));
+    EXPECT_TRUE(TrustedNetworks({"unix"}).trusts_unix());
+    EXPECT_FALSE(TrustedNetworks({"127.0.0.1"}).trusts_unix());
+    EXPECT_FALSE(TrustedNetworks({"unix"}).contains(""));
     EXPECT_FALSE(TrustedNetworks({"unix"}).contains("127.0.0.1"));
     EXPECT_FALSE(TrustedNetworks({"0.0.0.0/0", "::/0"}).contains(""));
 }
