@@ -8,10 +8,11 @@
 
 namespace proapi::net {
 
-std::uint64_t delivered_octets(int socket) noexcept {
+std::optional<std::uint64_t> delivered_octets(int socket) noexcept {
     tcp_info info{};
     socklen_t size = sizeof info;
-    return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
+    if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+    return info.tcpi_bytes_acked;
 }
 
 }  // namespace proapi::net

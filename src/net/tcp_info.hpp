@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace proapi::net {
 
-// The number of octets that the peer's kernel has acknowledged since the connection began; 0 if it is unknown.
-[[nodiscard]] std::uint64_t delivered_octets(int socket) noexcept;
+// The number of octets that the peer's kernel has acknowledged since the connection began; nothing if `socket` is not a
+// TCP socket.
+[[nodiscard]] std::optional<std::uint64_t> delivered_octets(int socket) noexcept;
 
 }  // namespace proapi::net

@@ -89,7 +89,11 @@ std::size_t TcpTransport::undelivered_octets() const noexcept {
 }
 
 std::uint32_t TcpTransport::delivered_octets() const noexcept {
-    return static_cast<std::uint32_t>(net::delivered_octets(socket_.get()));
+    if (const auto acknowledged = net::delivered_octets(socket_.get()))
+        return static_cast<std::uint32_t>(*acknowledged);
+    // A Unix socket counts only what its peer has not read yet, in pieces of up to 32 KiB. While nothing is written, a
+    // change of that is progress.
+    return ~static_cast<std::uint32_t>(TcpTransport::undelivered_octets());
 }
 
 void TcpTransport::set_delivery_timeout(Duration timeout) noexcept {

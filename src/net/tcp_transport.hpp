@@ -1,4 +1,5 @@
-// A connected TCP socket as a transport. A Unix socket works too; it has no acknowledgements and no RST.
+// A connected TCP socket as a transport, or a Unix socket. Over a Unix socket octets are delivered when the peer's
+// program has read them, CloseMode::reset is an ordinary close, and TCP's options are ignored.
 #pragma once
 
 #include "net/transport.hpp"
@@ -20,7 +21,8 @@ public:
     [[nodiscard]] WriteResult write(std::span<const base::Bytes> pieces) override;
     [[nodiscard]] std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept override;
     void shutdown_write() noexcept override;
-    // Octets that the peer's kernel has not acknowledged (SIOCOUTQ), and those that it has (TCP_INFO).
+    // Octets that the peer's kernel has not acknowledged (SIOCOUTQ), and those that it has (TCP_INFO). Of a Unix socket
+    // the first is not 0 until the peer has read everything, and includes the kernel's own memory for it.
     [[nodiscard]] std::size_t undelivered_octets() const noexcept override;
     [[nodiscard]] std::uint32_t delivered_octets() const noexcept override;
     // Sets TCP_USER_TIMEOUT.

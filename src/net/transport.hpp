@@ -92,7 +92,7 @@ public:
     // --- what the peer has taken ---
     // Octets that were written and that the peer's side has not acknowledged yet.
     [[nodiscard]] virtual std::size_t undelivered_octets() const noexcept = 0;
-    // The low bits of the number of acknowledged octets: a change means progress.
+    // The low bits of the number of acknowledged octets. While nothing is written, a change means progress.
     [[nodiscard]] virtual std::uint32_t delivered_octets() const noexcept = 0;
     // A peer that acknowledges nothing for this long is considered lost.
     virtual void set_delivery_timeout(Duration timeout) noexcept = 0;

@@ -240,6 +240,7 @@ bool WebSocketSession::is_client_lost() const noexcept {
 
 void WebSocketSession::on_output_written(bool had_waited) {
     if (had_waited) last_heard_ms_ = now_ms();  // a peer that reads is alive, even if its pong waits behind megabytes
+    if (std::exchange(ping_is_queued_, false)) delivered_ = connection_.delivered_octets();
     websocket_->on_drained();
 }
 
@@ -310,8 +311,8 @@ void WebSocketSession::watch_message(std::uint64_t now) {
     websocket_->fail(ws::close_code::policy_violation, "a message did not end within message_timeout");
 }
 
-// The ping may wait behind megabytes in the kernel. Returns whether the kernel has delivered any octets since the last
-// check.
+// The ping may wait behind megabytes in the kernel. Returns whether the kernel has delivered any octets since the ping
+// was written, or since the last check.
 bool WebSocketSession::is_taking_output() noexcept {
     if (connection_.undelivered_octets() == 0) return false;
     const std::uint32_t delivered = connection_.delivered_octets();
@@ -333,6 +334,7 @@ void WebSocketSession::check_life(std::uint64_t now) {
         machine_.send_ping({});
         ping_sent_ms_ = now;
         delivered_ = connection_.delivered_octets();
+        ping_is_queued_ = true;
         connection_.flush_soon();
     }
     if (paused_) last_heard_ms_ = now;

@@ -65,13 +65,14 @@ private:
     base::IntrusivePtr<service::WebSocket> websocket_;
     base::Timer timer_;  // accept_timeout, then the next liveness check
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
-    std::uint32_t delivered_ = 0;      // when a ping was sent, or at the last check for its pong
+    std::uint32_t delivered_ = 0;      // when a ping was sent and written, or at the last check for its pong
     std::uint32_t share_of_turn_ = 0;  // the turn of events_left_
     std::uint8_t events_left_ = 0;     // that this turn may handle
     Phase phase_ = Phase::connecting;
     bool paused_ = false, notify_ = false;
-    bool is_large_ = false;    // the last read contained a large message
-    bool end_failed_ = false;  // the end could not be carried out, for example because memory ran out
+    bool is_large_ = false;        // the last read contained a large message
+    bool ping_is_queued_ = false;  // and not written yet
+    bool end_failed_ = false;      // the end could not be carried out, for example because memory ran out
 };
 
 }  // namespace proapi::server

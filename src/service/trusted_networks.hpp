@@ -35,7 +35,7 @@ public:
     // Whether the list has the word "unix".
     [[nodiscard]] bool trusts_unix() const noexcept { return trusts_unix_; }
     [[nodiscard]] bool empty() const noexcept { return networks_.empty() && !trusts_unix_; }
-    // `host` is the address of a socket's peer, as text; empty: the peer of a Unix socket. A text that is not an
+    // `host` is the address of a socket's peer, as text. A text that is not an
     // address is not trusted. Linear in the number of networks.
     [[nodiscard]] bool contains(std::string_view host) const noexcept;
     [[nodiscard]] bool contains(const base::IpAddress& address) const noexcept;

@@ -180,14 +180,15 @@ def test_over_a_unix_socket_any_host_is_served(start: Start, path: str) -> None:
 
 @promise("unix-socket-limits")
 def test_a_slow_reader_over_a_unix_socket_is_alive(start: Start, path: str) -> None:
-    """The kernel says how much of what was sent is unread, not how much was read."""
-    start("--uds", path, "--limit", "ping_interval=0.3", "--limit", "ping_timeout=0.3")
+    """The kernel says how much of what was sent is unread, and counts pieces of up to 32 KiB until they are read."""
+    start("--uds", path, "--limit", "ping_interval=0.5", "--limit", "ping_timeout=1")
     with WebSocket(path, "/echo") as websocket:
-        websocket.send_message(bytes(100_000))
-        for _ in range(20):  # 1.5 s in all: five times the timeout
-            websocket.buffer += websocket.socket.recv(4000)
-            time.sleep(0.075)
-        assert len(websocket.receive()) == 100_000
+        websocket.send_message(bytes(180_000))
+        for _ in range(10):  # longer than a ping and its timeout
+            websocket.buffer += websocket.socket.recv(16_000)
+            time.sleep(0.2)
+        assert len(websocket.receive()) == 180_000
+        assert websocket.ask("still here") == "still here"
 
 
 @promise("unix-socket-limits")

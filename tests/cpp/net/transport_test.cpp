@@ -20,12 +20,14 @@
 namespace proapi::net {
 namespace {
 
-enum class TransportKind : std::uint8_t { tcp, memory, tls_tcp, tls_memory };
+enum class TransportKind : std::uint8_t { tcp, unix_socket, memory, tls_tcp, tls_memory };
 
 [[nodiscard]] std::string name_of(TransportKind kind) {
     switch (kind) {
         case TransportKind::tcp:
             return "Tcp";
+        case TransportKind::unix_socket:
+            return "Unix";
         case TransportKind::memory:
             return "Memory";
         case TransportKind::tls_tcp:
@@ -47,6 +49,10 @@ protected:
             auto [first, second] = MemoryTransport::make_pair(reactor);
             ours = std::move(first);
             theirs = std::move(second);
+        } else if (GetParam() == TransportKind::unix_socket) {
+            SocketPair pair;
+            ours = std::make_unique<TcpTransport>(reactor, std::move(pair.ours));
+            theirs = std::make_unique<TcpTransport>(reactor, std::move(pair.theirs));
         } else {
             TcpPair pair;
             ::fcntl(pair.theirs.get(), F_SETFL, O_NONBLOCK);
@@ -175,6 +181,7 @@ TEST_P(TransportTest, AWriteWithoutRoomIsPendingUntilThereIsSome) {
 }
 
 TEST_P(TransportTest, CountsWhatIsDelivered) {
+    if (GetParam() == TransportKind::unix_socket) GTEST_SKIP() << "see OverAUnixSocketDeliveredMeansRead";
     while (ours->undelivered_octets() > 0) reactor.turn(Duration(1));  // an acknowledgement is no event
     const std::uint32_t before = ours->delivered_octets();
     ASSERT_EQ(write(*ours, "delivered").written, 9U);
@@ -188,6 +195,23 @@ TEST_P(TransportTest, CountsWhatIsDelivered) {
     turn_until([&] { return their_handler.received.size() == 9 + written + our_handler.written; });
     turn_until([&] { return ours->undelivered_octets() == 0; });
     EXPECT_NE(ours->delivered_octets(), full);
+}
+
+// promise: unix-socket-limits
+TEST_P(TransportTest, OverAUnixSocketDeliveredMeansRead) {
+    if (GetParam() != TransportKind::unix_socket) GTEST_SKIP() << "see CountsWhatIsDelivered";
+    EXPECT_EQ(ours->undelivered_octets(), 0U);
+    const std::size_t written = fill(*ours);
+    const std::size_t undelivered = ours->undelivered_octets();
+    const std::uint32_t full = ours->delivered_octets();
+    EXPECT_GT(undelivered, 0U);
+    turn_twice();
+    EXPECT_EQ(ours->delivered_octets(), full) << "nobody reads";
+    theirs->start_reading();
+    turn_until([&] { return ours->undelivered_octets() < undelivered; });
+    EXPECT_NE(ours->delivered_octets(), full);
+    turn_until([&] { return their_handler.received.size() == written + our_handler.written; });
+    EXPECT_EQ(ours->undelivered_octets(), 0U);
 }
 
 TEST_P(TransportTest, AHalfCloseIsTheEndOfReadingAndNotOfWriting) {
@@ -244,6 +268,7 @@ TEST_P(TransportTest, ReportsTheEndToAReaderThatPausesAtTheLastOctets) {
 }
 
 TEST_P(TransportTest, AResetIsAnEndWithAnErrorAndComesAfterTheOctetsBefore) {
+    if (GetParam() == TransportKind::unix_socket) GTEST_SKIP() << "a Unix socket has no RST";
     they_write("the last");
     turn_until([&] { return ours->has_unread_octets(); });
     our_handler.after_read = [&] { ours->stop_reading(); };
@@ -257,6 +282,7 @@ TEST_P(TransportTest, AResetIsAnEndWithAnErrorAndComesAfterTheOctetsBefore) {
 }
 
 TEST_P(TransportTest, AResetThatNobodyReadsIsAnEndWithAnError) {
+    if (GetParam() == TransportKind::unix_socket) GTEST_SKIP() << "a Unix socket has no RST";
     they_write("unread");
     theirs->close(Transport::CloseMode::reset);
     turn_until([&] { return our_handler.ends > 0; });
@@ -275,6 +301,7 @@ TEST_P(TransportTest, ClosingWithUnreadOctetsResets) {
 
 // promise: stream-ends-with-its-client
 TEST_P(TransportTest, ReportsALossAfterTheEndOfReading) {
+    if (GetParam() == TransportKind::unix_socket) GTEST_SKIP() << "a Unix socket has no RST";
     ours->start_reading();
     theirs->shutdown_write();
     turn_until([&] { return our_handler.ends > 0; });
@@ -285,6 +312,7 @@ TEST_P(TransportTest, ReportsALossAfterTheEndOfReading) {
 }
 
 TEST_P(TransportTest, APendingWriteFindsALoss) {
+    if (GetParam() == TransportKind::unix_socket) GTEST_SKIP() << "a Unix socket has no RST";
     fill(*ours);
     theirs->close(Transport::CloseMode::reset);
     turn_until([&] { return our_handler.lost_error != 0; });
@@ -324,8 +352,8 @@ TEST_P(TransportTest, IsSecureOverTls) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Net, TransportTest,
-                         ::testing::Values(TransportKind::tcp, TransportKind::memory, TransportKind::tls_tcp,
-                                           TransportKind::tls_memory),
+                         ::testing::Values(TransportKind::tcp, TransportKind::unix_socket, TransportKind::memory,
+                                           TransportKind::tls_tcp, TransportKind::tls_memory),
                          [](const auto& kind) { return name_of(kind.param); });
 
 }  // namespace
