@@ -16,8 +16,6 @@ constexpr Duration pause_time{100};
 constexpr int max_drained_reads = 16;  // reads
 
 constexpr int accepts_a_turn = 64;
-// Fewer, so that a worker that is woken first does not take a whole burst of connections from the others.
-constexpr int accepts_a_turn_if_shared = 1;
 
 [[nodiscard]] base::Descriptor open_reserve() {
     return base::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -59,24 +57,39 @@ void Listener::watch() {
 }
 
 void Listener::on_ready(std::uint32_t) {
+    if (queue_ == ListeningSocket::Queue::own) return accept_up_to(accepts_a_turn);
+    accept_up_to(1);  // the worker that is woken first does not take a whole burst from the others
+    if (!pause_.is_running()) wait_behind_others();
+}
+
+void Listener::accept_up_to(int most) {
     bool has_made_room = false;
-    const int most = queue_ == ListeningSocket::Queue::shared ? accepts_a_turn_if_shared : accepts_a_turn;
-    for (int accepted = 0; accepted < most; ++accepted) {
+    for (int accepted = 0; accepted < most;) {
         SocketAddress peer;
         peer.length = sizeof peer.storage;
         const int fd = ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length,
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            ++accepted;
             has_made_room = false;
             handler_.on_accept(base::Descriptor(fd), peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             const int error = errno;
             // If the freed descriptor did not help, because another process may have taken it, free no more.
             if (std::exchange(has_made_room, true) || !handler_.make_room()) return refuse_one(error);
-        } else if (errno != ECONNABORTED && errno != EINTR) {
+        } else if (errno == ECONNABORTED || errno == EINTR) {
+            ++accepted;
+        } else {
             return;
         }
     }
+}
+
+// The kernel wakes the worker that has watched the socket longest. Watching it anew makes the workers take turns, also
+// while all of them are idle: connections that stay, such as WebSockets, would otherwise gather at one of them.
+void Listener::wait_behind_others() noexcept {
+    reactor_.unwatch(socket_.get(), *this);
+    resume();
 }
 
 void Listener::refuse_one(int error) {

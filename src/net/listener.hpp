@@ -49,6 +49,8 @@ public:
 private:
     void on_ready(std::uint32_t events) override;
     void watch();
+    void accept_up_to(int most);
+    void wait_behind_others() noexcept;
     void refuse_one(int error);
     // Leaves new clients in the kernel's queue for a while.
     void pause();

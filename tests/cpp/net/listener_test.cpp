@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -125,33 +127,71 @@ TEST_F(ListenerTest, WithoutADescriptorThoughOneWasGivenUpTheNewcomerIsTold) {
     EXPECT_EQ(handler.asked, 1);
 }
 
-// The workers of a server, each with a descriptor of the same socket.
-TEST(SharedListeners, EveryConnectionIsAcceptedByOneOfThem) {
-    Reactor first, second;
-    ListenerRecorder at_first, at_second;
-    const std::string name = "@proapi-listener-" + std::to_string(::getpid());
-    auto sockets = ListeningSockets::open({.uds = name, .backlog = 64}, 2);
-    ASSERT_TRUE(sockets);
-    const Listener one(first, std::move(sockets->for_worker()->front()), at_first, std::string(refusal));
-    const Listener other(second, std::move(sockets->for_worker()->front()), at_second, std::string(refusal));
-    sockets->close();
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
-    std::vector<base::Descriptor> clients;
-    for (int i = 0; i < 32; ++i) {
-        clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&address),
+// Two workers of a server, each with a descriptor of the same socket.
+class SharedListeners : public ::testing::Test {
+protected:
+    SharedListeners() {
+        for (Worker* worker : {&one, &other})
+            worker->listener.emplace(worker->reactor, std::move(sockets->for_worker()->front()), worker->handler,
+                                     std::string(refusal));
+        sockets->close();
+    }
+    [[nodiscard]] base::Descriptor connect() const {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
+        base::Descriptor client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address),
                             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
                   0);
+        return client;
     }
-    for (int turns = 0; at_first.accepts + at_second.accepts < 32 && turns < 100; ++turns) {
-        first.turn(Duration(0));
-        second.turn(Duration(0));
+
+    struct Worker {
+        Reactor reactor;
+        ListenerRecorder handler;
+        std::optional<Listener> listener;
+    };
+    const std::string name = "@proapi-listener-" + std::to_string(::getpid());
+    base::Result<ListeningSockets, ListenError> sockets = ListeningSockets::open({.uds = name, .backlog = 64}, 2);
+    Worker one, other;
+};
+
+// promise: shared-listening-socket
+TEST_F(SharedListeners, TakeOneConnectionOfABurstInEachTurn) {
+    std::vector<base::Descriptor> clients;
+    for (int i = 0; i < 32; ++i) clients.push_back(connect());
+    for (int turns = 0; turns < 16; ++turns) {
+        one.reactor.turn(Duration(0));
+        other.reactor.turn(Duration(0));
     }
-    EXPECT_EQ(at_first.accepts + at_second.accepts, 32);
-    EXPECT_GT(at_first.accepts, 0);
-    EXPECT_GT(at_second.accepts, 0) << "one turn takes one connection of a shared queue";
+    EXPECT_EQ(one.handler.accepts, 16);
+    EXPECT_EQ(other.handler.accepts, 16);
+}
+
+// Of two workers that wait, the kernel wakes one: the one that did not accept the connection before.
+// promise: shared-listening-socket
+TEST_F(SharedListeners, TakeTurnsWhileTheyAreIdle) {
+    std::atomic<int> accepted = 0;
+    std::vector<std::thread> threads;
+    for (Worker* worker : {&one, &other})
+        threads.emplace_back([worker, &accepted] {
+            while (accepted < 20) {
+                const int before = worker->handler.accepts;
+                worker->reactor.turn(Duration(5000));
+                accepted += worker->handler.accepts - before;
+            }
+        });
+    std::vector<base::Descriptor> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.push_back(connect());
+        while (accepted <= i) std::this_thread::yield();
+    }
+    for (Worker* worker : {&one, &other}) worker->reactor.wake();
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(one.handler.accepts + other.handler.accepts, 20);
+    EXPECT_GT(one.handler.accepts, 0);
+    EXPECT_GT(other.handler.accepts, 0);
 }
 
 }  // namespace
