@@ -64,6 +64,7 @@ ASKED: dict[str, str] = {
     "system/test_documents.py": "python",
     "system/test_fork.py": _PYTHON_AND_FAST,
     "system/test_fork.py::test_a_child_has_none_of_the_servers_sockets": _MODES,
+    "system/test_fork.py::test_a_child_of_a_workers_start_up_keeps_no_unix_socket": "python",
     "system/test_fork.py::test_a_child_that_comes_back_to_the_loop_ends": _MODES,
     "system/test_fork.py::test_clients_do_not_wait_for_a_worker_that_was_killed": "python",
     "system/test_leaks.py": _PYTHON_AND_FAST,

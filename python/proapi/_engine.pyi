@@ -542,6 +542,8 @@ class ListeningSockets:
     ) -> None: ...
     @property
     def addresses(self) -> list[tuple[str, int]]: ...
+    def keep_from_children(self) -> None:
+        """For a worker: children that it forks from now on have no copies of the sockets."""
     def close(self) -> None:
         """Closes what no worker has taken. Only ``addresses`` and ``remove_file`` may be used afterwards."""
     def remove_file(self) -> None:

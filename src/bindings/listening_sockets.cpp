@@ -49,6 +49,7 @@ void add_listening_sockets(nb::module_& module) {
         .def("__init__", &open, nb::kw_only(), nb::arg("hosts"), nb::arg("port"), nb::arg("uds"), nb::arg("uds_mode"),
              nb::arg("fds"), nb::arg("reuse_port"), nb::arg("backlog"), nb::arg("workers"))
         .def_prop_ro("addresses", [](const net::ListeningSockets& self) { return to_pairs(self.addresses()); })
+        .def("keep_from_children", &net::ListeningSockets::keep_from_children)
         .def("close", &net::ListeningSockets::close)
         .def("remove_file", &net::ListeningSockets::remove_file);
 }

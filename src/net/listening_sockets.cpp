@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/forks.hpp"
+
 namespace proapi::net {
 
 namespace {
@@ -213,8 +215,17 @@ base::Result<std::vector<ListeningSocket>, ListenError> ListeningSockets::for_wo
     return sockets;
 }
 
+void ListeningSockets::keep_from_children() noexcept {
+    watch_forks();
+    for (const Entry& entry : entries_)
+        if (entry.socket) set_close_on_fork(entry.socket.get());
+}
+
 void ListeningSockets::close() noexcept {
-    for (Entry& entry : entries_) entry.socket.reset();
+    for (Entry& entry : entries_) {
+        if (entry.socket) clear_close_on_fork(entry.socket.get());
+        entry.socket.reset();
+    }
 }
 
 }  // namespace proapi::net

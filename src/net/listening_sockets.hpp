@@ -45,6 +45,8 @@ public:
     // The sockets of one worker; with workers=1 only the first call returns any. In the process of open(), or in one
     // forked from it.
     [[nodiscard]] base::Result<std::vector<ListeningSocket>, ListenError> for_worker();
+    // For a worker in a process of its own: children that are forked from now on have none of what this object holds.
+    void keep_from_children() noexcept;
     // Closes what this object still holds, once all workers have their sockets. The workers' own stay open.
     void close() noexcept;
     // Removes the Unix socket's file, so that new clients learn at once that nobody listens. The destructor does it

@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -128,6 +130,46 @@ def test_a_child_has_none_of_the_servers_sockets(options: dict[str, object]) -> 
                 next_server.listen()
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+CHILD_OF_START_UP = """
+import os, signal, sys
+from proapi import ProAPI
+app = ProAPI()
+
+@app.on_startup
+def keep_child():
+    if (child := os.fork()) == 0:
+        signal.pause()
+    print("child", child, flush=True)
+
+app.run(uds=sys.argv[1], workers=2)
+"""
+
+
+@promise("forked-child-has-no-sockets")
+def test_a_child_of_a_workers_start_up_keeps_no_unix_socket() -> None:
+    """The workers share the socket that their supervisor has opened before. With a copy, the child would let clients
+    wait for ever, and the next server would be refused."""
+    name = f"@proapi-fork-{os.getpid()}"
+    command = [sys.executable, "-c", CHILD_OF_START_UP, name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        children: list[int] = []
+        try:
+            for line in server.stdout:
+                if line.startswith("ProAPI serves"):
+                    break
+                children.append(int(line.split()[1]))
+            assert len(children) == 2
+            server.terminate()
+            assert server.wait(20) == 0
+            with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+                client.connect("\0" + name[1:])
+        finally:
+            server.kill()
+            for child in children:
+                os.kill(child, signal.SIGKILL)
 
 
 @promise("forked-child-has-no-sockets")

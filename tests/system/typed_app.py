@@ -236,6 +236,7 @@ def wrong() -> None:
 
 async def main() -> None:
     await app.serve("127.0.0.1", 0, on_listening=print)
+    await app.serve(["127.0.0.1", "::1"], 0, uds=Path("/run/app.sock"), uds_mode=0o660, fd=3, reuse_port=True)
 
 
 async def served() -> int:

@@ -288,6 +288,7 @@ class Supervisor:
                 if each.state_fd >= 0:
                     os.close(each.state_fd)
             leave_parents_objects()
+            self._sockets.keep_from_children()
             self._serve(state_end)
             status = 0
         except (ListenError, OptionError) as error:
