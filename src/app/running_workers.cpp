@@ -119,10 +119,9 @@ void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, std::
     std::promise<void> listening;
     auto listens = listening.get_future();
     // The promise belongs to the thread: this function may return before set_value() has returned.
-    threads_.emplace_back([worker, sockets = std::move(sockets), options = Worker::ServeOptions{access_log_, tls_},
-                           promise = std::move(listening)]() mutable {
-        worker->run(std::move(sockets), options, promise);
-    });
+    threads_.emplace_back(
+        [worker, sockets = std::move(sockets), options = Worker::ServeOptions{access_log_, tls_},
+         promise = std::move(listening)]() mutable { worker->run(std::move(sockets), options, promise); });
     listens.get();
     workers_.push_back(std::move(worker));
 }
@@ -133,7 +132,8 @@ std::string RunningWorkers::url() const {
 
 std::string RunningWorkers::describe_addresses() const {
     std::string text;
-    for (const base::Address& address : addresses_) text += (text.empty() ? "" : " and ") + make_url(address, tls_.has_value());
+    for (const base::Address& address : addresses_)
+        text += (text.empty() ? "" : " and ") + make_url(address, tls_.has_value());
     return text;
 }
 

@@ -97,15 +97,17 @@ void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
 
 // ---- the thread -------------------------------------------------------------------------------------------------
 
-void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options, std::promise<void>& listening) {
+void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options,
+                 std::promise<void>& listening) {
     worker_of_thread = this;
     std::exception_ptr failure;
     try {
         reactor_.emplace();
         server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
         if (options.access_log != AccessLog::off)
-            server_->service().add_observer(make_access_log(
-                options.access_log == AccessLog::json ? service::AccessLog::Format::json : service::AccessLog::Format::common));
+            server_->service().add_observer(make_access_log(options.access_log == AccessLog::json
+                                                                ? service::AccessLog::Format::json
+                                                                : service::AccessLog::Format::common));
         if (options.tls) server_->use_tls(*options.tls);
         server_->listen(std::move(sockets));
     } catch (const std::exception& error) {

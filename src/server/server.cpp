@@ -83,7 +83,7 @@ void Server::listen(std::vector<net::ListeningSocket> sockets) {
     }
 }
 
-service::Reach Server::find_reach(const base::Address& peer) const noexcept {
+service::Reach Server::reach(const base::Address& peer) const noexcept {
     return base::is_unix(peer) ? service::Reach::network : reach_;
 }
 
@@ -166,11 +166,11 @@ void Server::release_slot(bool has_slot, const std::exception& error) {
 }
 
 Peer Server::make_peer(base::Address address) const {
-    const bool is_trusted =
-        base::is_unix(address) ? trusted_proxies_.trusts_unix()
-                               : !trusted_proxies_.empty() && trusted_proxies_.contains(address.host);
-    const service::Reach reach = find_reach(address);
-    return {std::move(address), is_trusted, reach};
+    const bool is_trusted = base::is_unix(address)
+                                ? trusted_proxies_.trusts_unix()
+                                : !trusted_proxies_.empty() && trusted_proxies_.contains(address.host);
+    const service::Reach from = reach(address);
+    return {std::move(address), is_trusted, from};
 }
 
 void Server::open(base::Descriptor socket, Peer peer, bool has_slot, ClientSlot client) {
@@ -215,7 +215,7 @@ void Server::on_proxy_header(net::ProxyHeaderReader& reader, const net::ProxyHea
     try {
         // A client that the proxy does not name is shown as the proxy, but what it says of itself is not believed.
         Peer peer = header.source ? make_peer(*header.source) : Peer{reader.peer(), header.is_local};
-        peer.reach = find_reach(reader.peer());
+        peer.reach = reach(reader.peer());
         auto client = count_client(peer.address);
         if (!client) {
             limit_->give_connection_back();

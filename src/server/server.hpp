@@ -57,6 +57,9 @@ public:
     // can't watch them.
     void listen(std::vector<net::ListeningSocket> sockets);
     [[nodiscard]] std::vector<base::Address> addresses() const;
+    // Who may have sent the requests of `peer`: for TCP, judged by all addresses that the server listens on. No browser
+    // connects to a Unix socket, so what comes over one has passed a proxy, whose clients may be anywhere.
+    [[nodiscard]] service::Reach reach(const base::Address& peer) const noexcept;
 
     // Serves HTTP, and what it upgrades to, over `transport`, as for a client that a listener has accepted: the
     // connection counts, and gets a 503 if it exceeds the limit. If the server is stopping or memory runs out, the
@@ -109,9 +112,6 @@ private:
     // The reader has its result; it is destroyed at the end of the turn.
     void finish_proxy_header(const net::ProxyHeaderReader& reader);
     void drop_proxy_headers();
-    // Who may have sent the requests of `peer`: for TCP, judged by all addresses that the server listens on. No browser
-    // connects to a Unix socket, so what comes over one has passed a proxy, whose clients may be anywhere.
-    [[nodiscard]] service::Reach find_reach(const base::Address& peer) const noexcept;
     // Puts TLS on a socket's transport, if the server uses it.
     [[nodiscard]] std::unique_ptr<net::Transport> secure(std::unique_ptr<net::Transport> transport) const;
     // What a client gets that is refused without a handshake.

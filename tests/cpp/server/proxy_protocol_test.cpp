@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "local_server.hpp"
 #include "memory_server.hpp"
 
 namespace proapi::server::test {
@@ -28,7 +29,7 @@ protected:
     }
     void start() {
         served.start();
-        EXPECT_EQ(error_text(served.server->listen("127.0.0.1", 0, net::Listener::PortSharing::exclusive)), "");
+        served.server->listen(open_sockets({.hosts = {"127.0.0.1"}}));
     }
     [[nodiscard]] base::Descriptor connect() const {
         sockaddr_in address{};
