@@ -114,7 +114,7 @@ private:
 std::size_t ProAPI::serve_until_signal(const RunOptions& options) {
     Signals signals;
     RunningServer server = start(options);
-    if (server.url().starts_with("https:")) signals.handle_hangup();
+    if (server.workers_->is_secure()) signals.handle_hangup();
     std::cout << "ProAPI serves " << server.workers_->describe_addresses() << " (Ctrl-C stops)\n" << std::flush;
     signals.wait([&] { server.workers_->reload_certificates(); });
     server.stop();

@@ -29,6 +29,7 @@ public:
     [[nodiscard]] std::string describe_addresses() const;
     // Any thread. Returns immediately.
     void stop();
+    [[nodiscard]] bool is_secure() const noexcept { return tls_.has_value(); }
     // Any thread.
     void reload_certificates();
     // Waits until all workers have ended. After that no handler starts, and the site accepts routes again. Any thread

@@ -46,7 +46,9 @@ public:
     [[nodiscard]] bool is_open() const noexcept override { return lower_->is_open(); }
 
     [[nodiscard]] bool is_secure() const noexcept override { return true; }
-    [[nodiscard]] bool is_established() const noexcept override { return phase_ >= Phase::established; }
+    [[nodiscard]] bool is_established() const noexcept override {
+        return phase_ == Phase::established || phase_ == Phase::shut_down;
+    }
     [[nodiscard]] std::string_view failure() const noexcept override { return failure_; }
     [[nodiscard]] std::shared_ptr<const std::string> client_certificate() const override { return client_certificate_; }
 

@@ -168,7 +168,8 @@ def scheme(plain: str) -> str:
 
 
 class Peer:
-    """A connection to a server, over TCP, TLS or a Unix socket, and the octets that were read from it but not yet consumed.
+    """A connection to a server, over TCP, TLS or a Unix socket, and the octets that were read from it but not yet
+    consumed.
 
     ``port`` is a TCP port, or the path of a Unix socket ("@name": an abstract name).
     """

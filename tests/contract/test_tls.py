@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +106,11 @@ def test_old_versions_are_refused(start_server: Start, certificates: Certificate
     server = start_server(options=certificates.options())
     context = certificates.client()
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     with (
         socket.create_connection(("127.0.0.1", server.port), 10) as lower,
-        pytest.raises(ssl.SSLError, match="(?i)alert protocol version"),
+        pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"),
     ):
         TlsSocket(lower, context)
     server.wait_for_line(r"127\.0\.0\.1:\d+: TLS: unsupported protocol")
@@ -312,7 +312,7 @@ def test_lines_about_faults_are_limited(start_server: Start, certificates: Certi
 
 
 @pytest.fixture
-def refused(front_end: str, certificates: Certificates) -> Iterator[Callable[..., str]]:
+def refused(front_end: str, certificates: Certificates) -> Callable[..., str]:
     """Starts the contract application with options that it must refuse, and returns its one line."""
 
     def start(*options: str) -> str:
@@ -321,7 +321,7 @@ def refused(front_end: str, certificates: Certificates) -> Iterator[Callable[...
             assert len(program.lines) == 1, program.log
             return program.lines[0].replace(str(certificates.folder), "DIR")
 
-    yield start
+    return start
 
 
 @promise("tls-options")
