@@ -203,6 +203,7 @@ void TlsTransport::decrypt() {
     push_quietly();  // what OpenSSL answers by itself
     if (size > 0) handler().on_read(room.first(size));
     if (!is_open()) return;
+    lower_->expect_much(expects_much_);
     switch (end) {
         case Decrypted::full:
             if (reading_) reactor_.read_later(*this);

@@ -69,6 +69,7 @@ public:
     virtual void stop_reading() noexcept = 0;
     // Whether the next reads should take as much as they can, because much is likely to be available.
     void expect_much(bool is_expected) noexcept { expects_much_ = is_expected; }
+    [[nodiscard]] bool expects_much() const noexcept { return expects_much_; }
     // Whether on_peer_finished() has been called, and on_read_end().
     [[nodiscard]] bool has_peer_finished() const noexcept { return incoming_ != Incoming::open; }
     [[nodiscard]] bool has_read_ended() const noexcept { return incoming_ == Incoming::ended; }

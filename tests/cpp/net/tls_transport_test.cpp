@@ -127,6 +127,17 @@ TEST_F(TlsTransportTest, EveryCutOfTheOctetsIsTheSame) {
     turn_until([&] { return our_handler.received == "octet by octet"; });
 }
 
+TEST_F(TlsTransportTest, TheLowerTransportExpectsAsMuch) {
+    connect();
+    for (const bool is_expected : {true, false}) {
+        our_handler.received.clear();
+        our_handler.after_read = [&] { ours->expect_much(is_expected); };
+        ASSERT_EQ(write(*theirs, "hello").written, 5U);
+        turn_until([&] { return our_handler.received == "hello"; });
+        EXPECT_EQ(lower->expects_much(), is_expected);
+    }
+}
+
 TEST_F(TlsTransportTest, WritesThatTheLowerTransportTakesInPieces) {
     connect();
     const std::string much(300'000, 'x');
