@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t record_bytes = 16 * 1024;  // plain octets of a record, at most (RFC 8446 section 5.1)
 constexpr std::size_t staged_bytes = 4 * 1024;   // copied together, so that a frame's head is not a record of its own
 constexpr std::size_t write_bytes = 64 * 1024;   // encrypted at once: what a peer that does not read may cost
+constexpr std::size_t pushed_pieces = 8;         // at once: all that write_bytes need, if no other waits
 constexpr std::size_t max_backlog = 4 * write_bytes;  // of ciphertext, with what OpenSSL answers by itself
 // A peer may change its keys this often, and once more for each so many octets (RFC 8446 section 4.6.3 has no limit; a
 // change costs a few microseconds and takes 27 octets).
@@ -26,6 +27,12 @@ constexpr std::uint32_t free_key_updates = 32;
 constexpr std::uint64_t octets_a_key_update = 64 * 1024;
 
 constexpr int key_update_message = 24;  // RFC 8446 section 4
+
+// SSL_get_error() takes what others have left in the thread's queue for its own. Clearing an empty queue costs more
+// than looking at it.
+void clear_errors() noexcept {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
 
 }  // namespace
 
@@ -223,7 +230,7 @@ void TlsTransport::decrypt() {
 
 TlsTransport::Decrypted TlsTransport::fill(std::span<std::uint8_t> room, std::size_t& size) noexcept {
     SSL* const session = session_.get();
-    ERR_clear_error();
+    clear_errors();
     while (!input_.empty() || SSL_pending(session) > 0) {
         if (size == room.size()) return Decrypted::full;
         std::size_t count = 0;
@@ -288,7 +295,6 @@ std::size_t TlsTransport::write_at_once(std::span<const base::Bytes> pieces) noe
 }
 
 std::size_t TlsTransport::encrypt(std::span<const base::Bytes> pieces, std::size_t limit) noexcept {
-    ERR_clear_error();
     std::array<std::uint8_t, staged_bytes> staged;
     const std::size_t stage = pieces.size() > 1 ? staged_bytes : 0;
     std::size_t taken = 0, waiting = 0;  // octets of `pieces`, the last ones of them in `staged`
@@ -318,8 +324,8 @@ bool TlsTransport::encrypt_record(base::Bytes octets) noexcept {
 }
 
 WriteResult TlsTransport::push() {
-    std::array<base::Bytes, max_pieces> pieces;
     while (!ciphertext_.empty()) {
+        std::array<base::Bytes, pushed_pieces> pieces;
         const std::size_t count = ciphertext_.gather(pieces);
         const WriteResult result = lower_->write(std::span(pieces).first(count));
         if (result.error != 0 || result.state != WriteResult::State::done) return result;
@@ -334,8 +340,8 @@ void TlsTransport::push_quietly() {
 }
 
 void TlsTransport::push_at_once() noexcept {
-    std::array<base::Bytes, max_pieces> pieces;
     while (!ciphertext_.empty()) {
+        std::array<base::Bytes, pushed_pieces> pieces;
         const std::size_t count = ciphertext_.gather(pieces);
         const std::size_t taken = lower_->write_at_once(std::span(pieces).first(count));
         if (taken == 0) return;

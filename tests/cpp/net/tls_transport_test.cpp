@@ -2,6 +2,7 @@
 #include "net/tls_transport.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 
 #include <array>
 #include <functional>
@@ -136,6 +137,15 @@ TEST_F(TlsTransportTest, TheLowerTransportExpectsAsMuch) {
         turn_until([&] { return our_handler.received == "hello"; });
         EXPECT_EQ(lower->expects_much(), is_expected);
     }
+}
+
+TEST_F(TlsTransportTest, ErrorsThatOthersLeaveInTheThreadAreNotOurs) {
+    connect();
+    lower->set_behaviour({.max_read_bytes = 1});  // so that OpenSSL asks for more, which is told apart from an error
+    ERR_raise(ERR_LIB_USER, 1);
+    ASSERT_EQ(write(*theirs, "hello").written, 5U);
+    turn_until([&] { return our_handler.received == "hello" || our_handler.ends > 0; });
+    EXPECT_EQ(ours->failure(), "");
 }
 
 TEST_F(TlsTransportTest, WritesThatTheLowerTransportTakesInPieces) {
