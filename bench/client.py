@@ -37,8 +37,8 @@ def echo(
     server: Running, *, connections: int, in_flight: int, text_bytes: int, warm_up_s: float, seconds: float
 ) -> Echoed:
     """Keeps `in_flight` texts of `text_bytes` bytes in flight on each connection."""
-    arguments = [str(server.port), str(connections), str(in_flight), str(text_bytes), str(warm_up_s), str(seconds)]
-    with _load_client("echo", *arguments) as client:
+    arguments = [str(connections), str(in_flight), str(text_bytes), str(warm_up_s), str(seconds)]
+    with _load_client(server, "echo", *arguments) as client:
         _expect(client, "begin")
         before, waited_before = server.cpu_s(), server.kept_waiting_s() + kept_waiting_s(client.pid)
         messages, took_s, client_cpu_s = _expect(client, "end")
@@ -54,7 +54,7 @@ def echo(
 def idle(server: Running, connections: int) -> Iterator[None]:
     """Opens `connections` connections, echoes one message on each, and keeps them open and silent until the block
     ends."""
-    with _load_client("idle", str(server.port), str(connections), str(_addresses(connections))) as client:
+    with _load_client(server, "idle", str(connections), str(_addresses(connections))) as client:
         _expect(client, "ready")
         yield
         if client.stdin:
@@ -73,9 +73,10 @@ def _addresses(connections: int) -> int:
 
 
 @contextlib.contextmanager
-def _load_client(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def _load_client(server: Running, mode: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
-    with subprocess.Popen([str(LOAD_CLIENT), *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as client:
+    command = [str(LOAD_CLIENT), *(["--tls"] if server.is_tls else []), mode, str(server.port), *arguments]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as client:
         try:
             yield client
         finally:

@@ -10,8 +10,8 @@ rounds, and each target next to its measured value.
 
 The bare epoll program shows what epoll, recv and send cost without a server around them; with one message in flight, no
 server on epoll is faster. The cost of large messages is given as a multiple of its cost. Under uvicorn, an echo and a
-GET cost what uvicorn and the application need; these costs are compared with Starlette's. This is not a test: a missed
-target is reported, and the exit status is 0.
+GET cost what uvicorn and the application need; these costs are compared with Starlette's. Over TLS 1.3, costs are
+compared with those of picows. This is not a test: a missed target is reported, and the exit status is 0.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from operator import ge, le
 import client
 import hello
 import idle
+from certificate import temporary_certificate
 from client import Echoed
 from servers import (
     CPP,
@@ -34,6 +35,9 @@ from servers import (
     FLOOR,
     STANDARD,
     STARLETTE,
+    TLS_CPP,
+    TLS_FAST,
+    TLS_PICOWS,
     UNDER_UVICORN,
     BenchError,
     Cores,
@@ -59,11 +63,13 @@ class Load:
 
 SMALL = (Load(64, 1, 20), Load(64, 32, 20))
 LARGE = (Load(64, 1, 16 * 1024), Load(1, 1, 16 * 1024), Load(16, 1, 256 * 1024), Load(1, 1, 256 * 1024))
+TLS = (Load(64, 1, 20), Load(64, 1, 16 * 1024))
 WARM_UP_S = 0.05
 GET_CONNECTIONS = 64
 IDLE_CONNECTIONS = 10_000
 BASELINE = STARLETTE
 OURS = (FAST, STANDARD, CPP)
+QUICK = (*OURS, BASELINE, UNDER_UVICORN, FLOOR, TLS_FAST, TLS_CPP, TLS_PICOWS)
 BUSY = 0.9  # a server that used less of its core than this did not get enough work
 DISTURBED = 0.03  # report it if other programs took more of the time than this
 
@@ -81,14 +87,14 @@ class Target:
 
     def row(self) -> str:
         sign, reaches = (">=", ge) if self.at_least else ("<=", le)
-        row = f"{self.what:<56}{f'{sign} {self.limit:g} {self.unit}':>12}"
+        row = f"{self.what:<62}{f'{sign} {self.limit:g} {self.unit}':>12}"
         if self.measured is None:
             return f"{row}{'not measured':>18}"
         verdict = "met" if reaches(self.measured, self.limit) else "not met"
         return f"{row}{f'{self.measured:.2f} {self.unit}':>12}   {verdict}"
 
 
-def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: float) -> Results:
+def measure_echo(servers: list[Server], loads: tuple[Load, ...], cores: Cores, rounds: int, seconds: float) -> Results:
     """Measures all servers. A server that fails once is removed from the results and from `servers`."""
     results: Results = {}
     with contextlib.ExitStack() as stack:
@@ -97,7 +103,7 @@ def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: floa
         def leave_out_of_all(server: Server, error: Exception) -> None:
             leave_out(server.name, str(error))
             servers.remove(server)
-            for load in (*SMALL, *LARGE):
+            for load in loads:
                 results.pop((server.name, load), None)
 
         for server in list(servers):
@@ -106,7 +112,7 @@ def measure_echo(servers: list[Server], cores: Cores, rounds: int, seconds: floa
             except (BenchError, OSError) as error:
                 leave_out_of_all(server, error)
         for _ in range(rounds):
-            for load in (*SMALL, *LARGE):
+            for load in loads:
                 for server in random.sample(servers, len(servers)):
                     try:
                         echoed = client.echo(
@@ -186,7 +192,7 @@ def middle_half(values: list[float]) -> tuple[float, float]:
     return first, third
 
 
-def echo_table(results: Results, servers: list[Server], load: Load) -> Iterator[str]:
+def echo_table(results: Results, servers: list[Server], load: Load, baseline: str) -> Iterator[str]:
     title = str(load)
     yield f"{title:<26}messages/s {'middle half':>21} {'ratio, middle half':>22}   server CPU   busy: server, client"
     waited = False
@@ -194,7 +200,7 @@ def echo_table(results: Results, servers: list[Server], load: Load) -> Iterator[
         found = results[server.name, load]
         low, high = middle_half(rates(results, server.name, load))
         compared = "-"
-        if to_baseline := ratios(results, server.name, BASELINE, load):
+        if to_baseline := ratios(results, server.name, baseline, load):
             least, most = middle_half(to_baseline)
             compared = f"{statistics.median(to_baseline):.2f}x, {least:.2f} - {most:.2f}"
         messages = sum(echoed.messages for echoed in found)
@@ -238,10 +244,18 @@ def targets(results: Results, gets: Gets, idle_bytes: dict[str, float], connecti
         yield Target(what, 1.0, "x", measured, at_least=False)
     measured = cost(gets.get(UNDER_UVICORN, []), gets.get(STARLETTE, []))
     yield Target("CPU under uvicorn of Starlette's, GET", 1.0, "x", measured, at_least=False)
+    for name, limits in ((TLS_CPP, (0.66, 0.82)), (TLS_FAST, (0.76, 0.87))):
+        for load, limit in zip(TLS, limits, strict=True):
+            what = f"CPU of {load}, {name}, of picows'"
+            yield Target(what, limit, "x", cost_of(name, load, TLS_PICOWS), at_least=False)
     for name, limit in ((FAST, 6), (STANDARD, 6), (CPP, 1.5)):
         bytes_each = idle_bytes.get(name)
         measured = None if bytes_each is None else bytes_each / 1024
         yield Target(f"one of {connections:,} idle connections, {name}", limit, "KiB", measured, at_least=False)
+    for name, plain in ((TLS_FAST, FAST), (TLS_CPP, CPP)):
+        both = (idle_bytes.get(name), idle_bytes.get(plain))
+        measured = None if None in both else (idle_bytes[name] - idle_bytes[plain]) / 1024
+        yield Target(f"the part of TLS in one of them, {plain}", 12, "KiB", measured, at_least=False)
 
 
 def main() -> None:
@@ -258,22 +272,32 @@ def main() -> None:
         print(f"nothing is measured: {client.LOAD_CLIENT} is missing; `make cpp` builds it")
         return
 
-    servers = []
-    for server in candidates():
-        if server.missing:
-            leave_out(server.name, server.missing)
-        elif not arguments.quick or server.name in (*OURS, BASELINE, UNDER_UVICORN, FLOOR):
-            servers.append(server)
+    with temporary_certificate() as certificate:
+        servers = []
+        for server in candidates(certificate):
+            if server.missing:
+                leave_out(server.name, server.missing)
+            elif not arguments.quick or server.name in QUICK:
+                servers.append(server)
+        measure(servers, rounds, seconds, arguments.idle, is_quick=arguments.quick)
+
+
+def measure(servers: list[Server], rounds: int, seconds: float, idle_connections: int, *, is_quick: bool) -> None:
+    """Measures everything, and prints it."""
     cores = take_cores()
     print(cores, versions(), sep="\n", flush=True)
 
-    results = measure_echo(servers, cores, rounds, seconds)
-    print(
-        f"\nconnections x messages in flight, size; {rounds} rounds of {seconds:g} s a server, medians; "
-        f"ratio to {BASELINE}"
-    )
-    for load in (*SMALL, *LARGE):
-        print("", *echo_table(results, servers, load), sep="\n", flush=True)
+    results: Results = {}
+    for is_tls, loads, baseline in ((False, (*SMALL, *LARGE), BASELINE), (True, TLS, TLS_PICOWS)):
+        compared = [server for server in servers if server.is_tls == is_tls]
+        results |= measure_echo(compared, loads, cores, rounds, seconds)
+        servers = [server for server in servers if server.is_tls != is_tls or server in compared]
+        print(
+            f"\nconnections x messages in flight, size; {rounds} rounds of {seconds:g} s a server, medians; "
+            f"ratio to {baseline}"
+        )
+        for load in loads:
+            print("", *echo_table(results, compared, load, baseline), sep="\n", flush=True)
 
     if cores.server is not None and (share := disturbed(results)) > DISTURBED:
         print(f"\nother programs had these cores for {share:.0%} of the time: measure again on a quiet machine")
@@ -285,10 +309,10 @@ def main() -> None:
             a_request = sum(each.server_cpu_s for each in found) / sum(each.messages for each in found)
             print(f"{name:<26}{a_request * 1e6:>7.2f} us")
 
-    connections = idle.allow_connections(arguments.idle)
-    if connections < arguments.idle:
-        print(f"\nthe descriptor limit allows {connections:,} idle connections instead of {arguments.idle:,}")
-    not_measured = (FLOOR, BASELINE, UNDER_UVICORN) if arguments.quick else (FLOOR,)
+    connections = idle.allow_connections(idle_connections)
+    if connections < idle_connections:
+        print(f"\nthe descriptor limit allows {connections:,} idle connections instead of {idle_connections:,}")
+    not_measured = (FLOOR, BASELINE, UNDER_UVICORN, TLS_PICOWS) if is_quick else (FLOOR,)
     measured = [server for server in servers if server.name not in not_measured]
     idle_bytes = measure_idle(measured, cores, connections) if connections > 0 else {}
     if idle_bytes:

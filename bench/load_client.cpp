@@ -1,15 +1,16 @@
 // The load of bench/ on a WebSocket echo server at 127.0.0.1. It uses one thread, epoll, and io_uring if the kernel has
 // it: client and server have one core each, and the client must not be the slower of the two.
 //
-//   load_client echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS
+//   load_client [--tls] echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS
 //                                          prints "begin", then "end MESSAGES SECONDS CPU_SECONDS"
-//   load_client idle PORT CONNECTIONS ADDRESSES
+//   load_client [--tls] idle PORT CONNECTIONS ADDRESSES
 //                                          prints "ready", waits for the end of stdin, prints "open COUNT"
+//
+// --tls: over TLS 1.3.
 //
 // Every octet that comes back is compared with the expected one. A wrong, late or surplus reply ends the run with
 // status 1. The client shares no code with the project, so that no bug can cancel out.
 #include <arpa/inet.h>
-#include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -25,140 +26,38 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
+
+#include "load_client_kernel.hpp"
+#include "load_client_ring.hpp"
+#include "load_client_tls.hpp"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t small_text_bytes = 20;
 constexpr std::size_t max_text_bytes = 1 << 20;  // the default limit of the servers
-constexpr std::string_view reply_prefix = "Echo: ";
-constexpr std::size_t max_ring_messages = 128, min_ring_messages = 4, ring_text_bytes = 4 << 20;
 constexpr int stall_s = 10;
 constexpr unsigned longest_run_s = 300;
 constexpr std::size_t max_connections = 60'000;
 
-[[noreturn]] void fail(const std::string& what) {
-    throw std::runtime_error(what);
-}
-[[noreturn]] void fail_by_errno(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
-[[noreturn]] void fail_by(const char* what, ssize_t result) {
-    throw std::system_error(static_cast<int>(-result), std::generic_category(), what);
-}
-
-// The frames to send and the expected replies, each twice in a row, so that any range of up to one ring's length is
-// contiguous. The messages are numbered, so that a lost or swapped reply is noticed.
-struct Ring {
-    std::size_t messages, frame_bytes, reply_bytes;
-    std::string frames, replies;
-
-    explicit Ring(std::size_t text_bytes)
-        : messages(std::clamp(ring_text_bytes / text_bytes, min_ring_messages, max_ring_messages)) {
-        for (std::size_t i = 0; i < 2 * messages; ++i) add(i % messages, text_bytes);
-        frame_bytes = frames.size() / (2 * messages);
-        reply_bytes = replies.size() / (2 * messages);
-    }
-
-    void add(std::size_t number, std::size_t text_bytes) {
-        std::array<char, small_text_bytes + 1> begin{};
-        std::snprintf(begin.data(), begin.size(), "twenty octets of %03u", static_cast<unsigned>(number % 1000));
-        std::string text(begin.data(), small_text_bytes);
-        while (text.size() < text_bytes) text += static_cast<char>(' ' + (text.size() * 7 + number) % 95);
-        const std::uint32_t mask = 0x9E3779B9U * static_cast<std::uint32_t>(number + 1);
-        std::array<char, 4> key{};
-        std::memcpy(key.data(), &mask, key.size());
-        add_head(frames, text_bytes, true);
-        frames.append(key.data(), key.size());
-        for (std::size_t i = 0; i < text_bytes; ++i) frames += static_cast<char>(text[i] ^ key[i % 4]);
-        add_head(replies, reply_prefix.size() + text_bytes, false);
-        replies += reply_prefix;
-        replies += text;
-    }
-
-    // RFC 6455, 5.2
-    static void add_head(std::string& out, std::size_t length, bool is_masked) {
-        const unsigned mask_bit = is_masked ? 0x80U : 0U;
-        const std::size_t length_octets = length < 126 ? 0 : length < 65536 ? 2 : 8;
-        out += '\x81';
-        out += static_cast<char>(mask_bit | (length_octets == 0 ? length : length_octets == 2 ? 126 : 127));
-        for (std::size_t i = length_octets; i-- > 0;) out += static_cast<char>(length >> (8 * i));
-    }
-};
-
-struct Call {
-    bool is_send = false;
-    int fd = -1;
-    void* data = nullptr;
-    std::size_t size = 0;
-    ssize_t result = 0;  // octets, or a negative error number
-
-    void carry_out() {
-        result = is_send ? ::send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) : ::recv(fd, data, size, MSG_DONTWAIT);
-        if (result < 0) result = -errno;
-    }
-};
-
-// Runs many nonblocking calls in one system call.
-class Kernel {
-public:
-    static constexpr unsigned max_calls = 256;
-
-    Kernel() : has_ring_(::io_uring_queue_init(max_calls, &ring_, IORING_SETUP_SUBMIT_ALL) == 0) {}
-    Kernel(const Kernel&) = delete;
-    Kernel& operator=(const Kernel&) = delete;
-    ~Kernel() {
-        if (has_ring_) ::io_uring_queue_exit(&ring_);
-    }
-
-    void carry_out(std::span<Call> calls) {
-        if (!has_ring_ || calls.size() < 3) {
-            for (Call& call : calls) call.carry_out();
-            return;
-        }
-        for (Call& call : calls) {
-            io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
-            if (call.is_send) {
-                ::io_uring_prep_send(entry, call.fd, call.data, call.size, MSG_DONTWAIT | MSG_NOSIGNAL);
-            } else {
-                ::io_uring_prep_recv(entry, call.fd, call.data, call.size, MSG_DONTWAIT);
-            }
-            ::io_uring_sqe_set_data(entry, &call);
-        }
-        const auto count = static_cast<unsigned>(calls.size());
-        if (::io_uring_submit_and_wait(&ring_, count) != static_cast<int>(count)) fail("io_uring took not all calls");
-        for (unsigned i = 0; i < count; ++i) {
-            io_uring_cqe* done = nullptr;
-            if (::io_uring_wait_cqe(&ring_, &done) != 0) fail("io_uring lost a call");
-            static_cast<Call*>(::io_uring_cqe_get_data(done))->result = done->res;
-            ::io_uring_cqe_seen(&ring_, done);
-        }
-    }
-
-private:
-    io_uring ring_{};
-    bool has_ring_;
-};
-
 struct Connection {
     int fd = -1;
     std::size_t send_at = 0, receive_at = 0;  // positions in the rings
-    std::size_t unsent = 0, awaited = 0;      // octets
+    std::size_t unsent = 0, awaited = 0;      // octets; with TLS, what is unsent is ciphertext
     bool waits_to_write = false;
+    std::unique_ptr<TlsClient> tls;  // null without TLS
 };
 
 class Load {
 public:
-    Load(std::uint16_t port, std::size_t connections, std::size_t text_bytes, unsigned addresses)
-        : port_(port), connections_(connections), ring_(text_bytes) {
+    Load(std::uint16_t port, bool is_tls, std::size_t connections, std::size_t text_bytes, unsigned addresses)
+        : port_(port), is_tls_(is_tls), connections_(connections), ring_(text_bytes) {
         if (connections == 0 || connections > max_connections) fail("expected 1 to 60000 connections");
         for (std::size_t i = 0; i < connections; ++i) open(connections_[i], addresses > 1 ? 1 + i % addresses : 0);
     }
@@ -241,26 +140,61 @@ private:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (::connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
             fail_by_errno("connect");
-        upgrade(connection.fd);
+        if (is_tls_) shake_hands(connection);
+        upgrade(connection);
     }
 
-    static void upgrade(int fd) {
+    static void shake_hands(Connection& connection) {
+        connection.tls = std::make_unique<TlsClient>();
+        std::array<char, 4096> part{};
+        std::string_view received;
+        while (true) {
+            const bool is_complete = connection.tls->shake_hands(received);
+            if (!connection.tls->to_send().empty()) send_ciphertext(connection);
+            if (is_complete) return;
+            received = receive_some(connection.fd, part);
+        }
+    }
+
+    static void upgrade(Connection& connection) {
         static const std::string request =
             "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-        if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
-            fail_by_errno("send of a handshake");
+        if (connection.tls) {
+            connection.tls->encrypt(request);
+            send_ciphertext(connection);
+        } else {
+            send_all(connection.fd, request);
+        }
         std::string head;
+        const auto add_to_head = [&head](std::string_view octets) { head.append(octets); };
         std::array<char, 2048> part{};
         while (!head.ends_with("\r\n\r\n")) {
-            const ssize_t count = ::recv(fd, part.data(), part.size(), 0);
-            if (count < 0) fail_by_errno("recv of a handshake");
-            if (count == 0 || head.size() > part.size()) fail("the handshake ended after: " + head);
-            head.append(part.data(), static_cast<std::size_t>(count));
+            if (head.size() > part.size()) fail("the handshake ended after: " + head);
+            const std::string_view received = receive_some(connection.fd, part);
+            connection.tls ? connection.tls->decrypt(received, add_to_head) : add_to_head(received);
         }
         // The Sec-WebSocket-Accept for the key above (RFC 6455, 1.3).
         if (!head.starts_with("HTTP/1.1 101 ") || head.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos)
             fail("expected the handshake's 101, got: " + head);
+    }
+
+    static void send_all(int fd, std::string_view octets) {
+        if (::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(octets.size()))
+            fail_by_errno("send of a handshake");
+    }
+
+    static void send_ciphertext(Connection& connection) {
+        send_all(connection.fd, connection.tls->to_send());
+        connection.tls->to_send().clear();
+    }
+
+    // Waits for at least one octet.
+    static std::string_view receive_some(int fd, std::span<char> room) {
+        const ssize_t count = ::recv(fd, room.data(), room.size(), 0);
+        if (count < 0) fail_by_errno("recv of a handshake");
+        if (count == 0) fail("the server closed a connection during its handshake");
+        return {room.data(), static_cast<std::size_t>(count)};
     }
 
     void watch(Connection& connection, int operation) {
@@ -272,14 +206,27 @@ private:
     }
 
     void add_messages(Connection& connection, std::size_t count) const {
-        connection.unsent += count * ring_.frame_bytes;
+        const std::size_t octets = count * ring_.frame_bytes;
         connection.awaited += count * ring_.reply_bytes;
+        if (connection.tls && count > 0) {
+            connection.tls->encrypt(std::string_view(ring_.frames).substr(connection.send_at, octets));
+            connection.unsent = connection.tls->to_send().size();
+            advance(connection.send_at, octets, ring_.frame_bytes);
+        } else {
+            connection.unsent += octets;
+        }
+    }
+
+    // Moves a position in one of the rings.
+    void advance(std::size_t& position, std::size_t count, std::size_t message_bytes) const {
+        position = (position + count) % (ring_.messages * message_bytes);
     }
 
     [[nodiscard]] Call sending(const Connection& connection) {
+        char* const frames = ring_.frames.data() + connection.send_at;
         return {.is_send = true,
                 .fd = connection.fd,
-                .data = ring_.frames.data() + connection.send_at,
+                .data = connection.tls ? connection.tls->to_send().data() : frames,
                 .size = connection.unsent};
     }
 
@@ -293,7 +240,11 @@ private:
         if (result < 0 && result != -EAGAIN) fail_by("send", result);
         const std::size_t count = result < 0 ? 0 : static_cast<std::size_t>(result);
         connection.unsent -= count;
-        connection.send_at = (connection.send_at + count) % (ring_.messages * ring_.frame_bytes);
+        if (connection.tls) {
+            connection.tls->to_send().erase(0, count);
+        } else {
+            advance(connection.send_at, count, ring_.frame_bytes);
+        }
         if (connection.waits_to_write != (connection.unsent > 0)) {
             connection.waits_to_write = connection.unsent > 0;
             watch(connection, EPOLL_CTL_MOD);
@@ -305,13 +256,20 @@ private:
         if (result == -EAGAIN) return 0;
         if (result < 0) fail_by("recv", result);
         if (result == 0) fail("the server closed a connection");
-        const auto count = static_cast<std::size_t>(result);
-        if (count > connection.awaited) fail("more came back than was sent");
-        if (std::memcmp(octets, ring_.replies.data() + connection.receive_at, count) != 0)
+        const std::string_view all(octets, static_cast<std::size_t>(result));
+        if (!connection.tls) return compare(connection, all);
+        std::size_t whole = 0;
+        connection.tls->decrypt(all, [&](std::string_view plain) { whole += compare(connection, plain); });
+        return whole;
+    }
+
+    std::size_t compare(Connection& connection, std::string_view octets) const {
+        if (octets.size() > connection.awaited) fail("more came back than was sent");
+        if (octets != std::string_view(ring_.replies).substr(connection.receive_at, octets.size()))
             fail("a reply is not the echo of its message");
-        const std::size_t whole = (connection.receive_at % ring_.reply_bytes + count) / ring_.reply_bytes;
-        connection.awaited -= count;
-        connection.receive_at = (connection.receive_at + count) % (ring_.messages * ring_.reply_bytes);
+        const std::size_t whole = (connection.receive_at % ring_.reply_bytes + octets.size()) / ring_.reply_bytes;
+        connection.awaited -= octets.size();
+        advance(connection.receive_at, octets.size(), ring_.reply_bytes);
         return whole;
     }
 
@@ -362,18 +320,30 @@ private:
         std::size_t count = 0;
         for (const Connection& connection : connections_) {
             const ssize_t result = ::recv(connection.fd, buffers_.data(), buffer_bytes_, MSG_DONTWAIT);
-            if (result < 0 ? errno == EAGAIN : result > 0 && buffers_[0] == '\x89') ++count;
+            if (result < 0 ? errno == EAGAIN : result > 0 && is_ping(connection, result)) ++count;
         }
         return count;
     }
 
+    [[nodiscard]] bool is_ping(const Connection& connection, ssize_t result) const {
+        std::string octets(buffers_.data(), static_cast<std::size_t>(result));
+        if (connection.tls) {
+            const std::string ciphertext = std::exchange(octets, {});
+            connection.tls->decrypt(ciphertext, [&](std::string_view plain) { octets.append(plain); });
+        }
+        return octets.starts_with('\x89');
+    }
+
     std::uint16_t port_;
+    bool is_tls_;
     std::vector<Connection> connections_;
     Ring ring_;
     // The size of one read: everything that can be due, up to a maximum.
     static constexpr std::size_t max_buffer_bytes = 128 * 1024;
-    std::size_t buffer_bytes_ = std::min(ring_.messages * ring_.reply_bytes, max_buffer_bytes);
-    bool has_room_for_all_ = buffer_bytes_ == ring_.messages * ring_.reply_bytes;
+    static constexpr std::size_t max_record_overhead = 64;  // head and tag of a record, of a small message
+    std::size_t due_bytes_ = ring_.messages * (ring_.reply_bytes + (is_tls_ ? max_record_overhead : 0));
+    std::size_t buffer_bytes_ = std::min(due_bytes_, max_buffer_bytes);
+    bool has_room_for_all_ = !is_tls_ && buffer_bytes_ == due_bytes_;
     std::vector<char> buffers_ = std::vector<char>(Kernel::max_calls * buffer_bytes_);  // one per call of a batch
     std::array<epoll_event, Kernel::max_calls> events_{};
     std::vector<Call> calls_;
@@ -385,25 +355,29 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const std::string mode = argc > 1 ? argv[1] : "";
-    if (!(mode == "echo" && argc == 8) && !(mode == "idle" && argc == 5)) {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    const bool is_tls = !arguments.empty() && arguments[0] == "--tls";
+    if (is_tls) arguments.erase(arguments.begin());
+    const std::string mode = arguments.empty() ? "" : arguments[0];
+    if (!(mode == "echo" && arguments.size() == 7) && !(mode == "idle" && arguments.size() == 4)) {
         std::fputs(
-            "usage: load_client echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS\n"
-            "       load_client idle PORT CONNECTIONS ADDRESSES\n",
+            "usage: load_client [--tls] echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS\n"
+            "       load_client [--tls] idle PORT CONNECTIONS ADDRESSES\n",
             stderr);
         return 2;
     }
     ::alarm(longest_run_s);
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-    const auto port = static_cast<std::uint16_t>(std::stoul(argv[2]));
+    const auto port = static_cast<std::uint16_t>(std::stoul(arguments[1]));
+    const std::size_t connections = std::stoul(arguments[2]);
     if (mode == "echo") {
-        const std::size_t text_bytes = std::stoul(argv[5]);
+        const std::size_t text_bytes = std::stoul(arguments[4]);
         if (text_bytes < small_text_bytes || text_bytes + reply_prefix.size() > max_text_bytes)
             fail("expected texts of 20 to 1,048,570 octets");
-        Load(port, std::stoul(argv[3]), text_bytes, 1)
-            .echo(std::stoul(argv[4]), std::stod(argv[6]), std::stod(argv[7]));
+        Load(port, is_tls, connections, text_bytes, 1)
+            .echo(std::stoul(arguments[3]), std::stod(arguments[5]), std::stod(arguments[6]));
     } else {
-        Load(port, std::stoul(argv[3]), small_text_bytes, static_cast<unsigned>(std::stoul(argv[4]))).idle();
+        Load(port, is_tls, connections, small_text_bytes, static_cast<unsigned>(std::stoul(arguments[3]))).idle();
     }
     return 0;
 } catch (const std::exception& error) {

@@ -1,8 +1,8 @@
 """The servers to measure, how each is started on its core, and what the kernel reports about its process.
 
 Each serves the echo program at /ws, and those under uvicorn a greeting at /, on its own loopback port: bench/apps,
-examples/cpp/echo.cpp, and bench/bare_epoll.cpp, which does only what all of them must do. C++ programs are looked up in
-build/release; PROAPI_BUILD_DIR names another build.
+examples/cpp/echo.cpp, and bench/bare_epoll.cpp, which does only what all of them must do. Some do so over TLS 1.3,
+which the client selects. C++ programs are looked up in build/release; PROAPI_BUILD_DIR names another build.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,10 @@ FLOOR = "epoll and nothing else"
 STARLETTE = "Starlette + uvicorn"
 UNDER_UVICORN = "ProAPI under uvicorn"
 NODE = "Node.js + ws"
+TLS_FAST = f"{FAST}, TLS"
+TLS_CPP = f"{CPP}, TLS"
+TLS_PICOWS = "picows + uvloop, TLS"
+TLS_STARLETTE = f"{STARLETTE}, TLS"
 
 
 class BenchError(Exception):
@@ -48,6 +53,7 @@ class Server:
     name: str
     command: tuple[str, ...]  # contains {port}; the environment has it as PROAPI_PORT
     missing: str = ""  # what is not installed
+    is_tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Cores:
 class Running:
     pid: int
     port: int
+    is_tls: bool
     log: IO[bytes]
 
     def with_last_words(self, error: BenchError) -> BenchError:
@@ -93,13 +100,17 @@ class Running:
         raise BenchError("smaps_rollup names no Rss")
 
 
-def candidates() -> list[Server]:
+def candidates(certificate: Path) -> list[Server]:
+    """Returns the servers, those over TLS with this certificate: a PEM file that also has the key."""
     python, proapi = sys.executable, str(APPS / "proapi_echo.py")
     no_proapi = _no_module("proapi")
     no_uvicorn = _no_module("uvicorn") or _no_module("uvloop") or _no_module("websockets")
     uvicorn = (python, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--log-level", "warning",
                "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
-    cpp, floor = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll"
+    cpp, floor, tls_cpp = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll", BUILD / "bench/tls_echo"
+    no_picows = _no_module("picows") or _no_module("uvloop")
+    pem = str(certificate)
+    uvicorn_tls = ("--ssl-certfile", pem, "--ssl-keyfile", pem, "starlette_echo:app")
     node = shutil.which("node")
     no_node = "no node" if node is None else "" if (NODE_MODULES / "ws").is_dir() else f"no ws in {NODE_MODULES}"
     return [
@@ -110,16 +121,21 @@ def candidates() -> list[Server]:
         Server(STARLETTE, (*uvicorn, "starlette_echo:app"), no_uvicorn or _no_module("starlette")),
         Server(UNDER_UVICORN, (*uvicorn, "proapi_echo:app"), no_uvicorn or no_proapi),
         Server(NODE, (node or "node", str(APPS / "node_echo.mjs"), "{port}"), no_node),
+        Server(TLS_FAST, (python, proapi, "--fast", pem), no_proapi, is_tls=True),
+        Server(TLS_CPP, (str(tls_cpp), pem), _no_program(tls_cpp), is_tls=True),
+        Server(TLS_PICOWS, (python, str(APPS / "picows_echo.py"), pem), no_picows, is_tls=True),
+        Server(TLS_STARLETTE, (*uvicorn, *uvicorn_tls), no_uvicorn or _no_module("starlette"), is_tls=True),
     ]
 
 
 def versions() -> str:
     found = [f"Python {platform.python_version()}"]
-    for package in ("uvicorn", "uvloop", "websockets", "starlette"):
+    for package in ("uvicorn", "uvloop", "websockets", "starlette", "picows"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.append(f"{package} {importlib.metadata.version(package)}")
     if node := shutil.which("node"):
         found.append(f"Node.js {subprocess.run([node, '--version'], capture_output=True, text=True).stdout.strip()}")
+    found.append(ssl.OPENSSL_VERSION)
     return ", ".join(found)
 
 
@@ -147,7 +163,7 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=pin
         )
-        started = Running(process.pid, port, log)
+        started = Running(process.pid, port, server.is_tls, log)
         try:
             _await_listening(process, port)
             yield started

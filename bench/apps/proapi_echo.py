@@ -1,4 +1,5 @@
-"""The echo program on ProAPI: `proapi_echo.py [--fast]`, which serves at PROAPI_PORT, or `uvicorn proapi_echo:app`."""
+"""The echo program on ProAPI: `proapi_echo.py [--fast] [CERTIFICATE]`, which serves at PROAPI_PORT, or
+`uvicorn proapi_echo:app`. With a certificate, a PEM file that also has the key, it serves over TLS."""
 
 import sys
 
@@ -21,4 +22,5 @@ async def hello(request: Request) -> PlainTextResponse:
 
 
 if __name__ == "__main__":
-    app.run(fast="--fast" in sys.argv)
+    files = [argument for argument in sys.argv[1:] if argument != "--fast"]
+    app.run(fast="--fast" in sys.argv, ssl_certfile=files or None)
