@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -33,11 +34,15 @@ constexpr unsigned char protocol_list[] = "\x08http/1.1";  // RFC 7301 section 3
     return "'" + std::string(file) + "'";
 }
 
-// Why the file cannot be opened, or nothing.
+// Why the file cannot be used, or nothing. Only regular files can be loaded again, and no other one may be opened the
+// usual way: a FIFO would make the server wait for a writer.
 [[nodiscard]] std::optional<std::string> find_open_error(const std::string& setting, const std::string& file) {
-    const base::Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (descriptor) return std::nullopt;
-    return setting + ": can't read " + quoted(file) + ": " + base::error_text(errno);
+    const base::Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat found{};
+    if (!descriptor || ::fstat(descriptor.get(), &found) != 0)
+        return setting + ": can't read " + quoted(file) + ": " + base::error_text(errno);
+    if (S_ISREG(found.st_mode)) return std::nullopt;
+    return setting + ": expected a regular file, got " + quoted(file) + ", which is none";
 }
 
 struct Password {
@@ -63,7 +68,7 @@ int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_si
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-// Name, cipher key and authentication key (OpenSSL's order), made once in a process.
+// Name, authentication key and cipher key (OpenSSL's order), made once in a process.
 [[nodiscard]] std::array<unsigned char, 80>& ticket_keys() {
     static std::array<unsigned char, 80> keys = [] {
         std::array<unsigned char, 80> fresh{};
@@ -73,7 +78,8 @@ int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_si
     return keys;
 }
 
-// A session is resumed only where the same certificates and authorities are asked for: it keeps who its client is.
+// Of options whose files can be read. A session is resumed only where the same certificates and authorities are asked
+// for: it keeps who its client is.
 [[nodiscard]] std::array<unsigned char, SHA256_DIGEST_LENGTH> identify(const TlsOptions& options) {
     std::string all;
     const auto add = [&all](std::string_view text) { all.append(text).push_back('\0'); };
@@ -89,6 +95,15 @@ int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_si
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
     EVP_Digest(all.data(), all.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
     return digest;
+}
+
+void use_tickets(SSL_CTX* context, const TlsOptions& options) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets instead
+    auto keys = ticket_keys();
+    const auto identity = identify(options);
+    if (SSL_CTX_set_tlsext_ticket_keys(context, keys.data(), static_cast<long>(keys.size())) != 1 ||
+        SSL_CTX_set_session_id_context(context, identity.data(), static_cast<unsigned>(identity.size())) != 1)
+        throw std::bad_alloc();
 }
 
 [[nodiscard]] base::Result<void, std::string> use_certificate(SSL_CTX* context, const std::string& file) {
@@ -192,12 +207,6 @@ base::Result<void, std::string> TlsContext::add_certificate(const TlsOptions& op
     SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
     SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets instead
-    auto keys = ticket_keys();
-    const auto identity = identify(options);
-    if (SSL_CTX_set_tlsext_ticket_keys(raw, keys.data(), static_cast<long>(keys.size())) != 1 ||
-        SSL_CTX_set_session_id_context(raw, identity.data(), static_cast<unsigned>(identity.size())) != 1)
-        throw std::bad_alloc();
     SSL_CTX_set_alpn_select_cb(raw, select_protocol, nullptr);
     if (SSL_CTX_set_cipher_list(raw, options.ciphers.empty() ? default_ciphers : options.ciphers.c_str()) != 1) {
         ERR_clear_error();
@@ -207,6 +216,7 @@ base::Result<void, std::string> TlsContext::add_certificate(const TlsOptions& op
     if (used) used = use_key(raw, options, certificate);
     if (used) used = use_authorities(raw, options);
     if (!used) return used;
+    use_tickets(raw, options);
     if (contexts_.empty()) {
         SSL_CTX_set_tlsext_servername_callback(
             raw, +[](SSL* session, int*, void* self) {

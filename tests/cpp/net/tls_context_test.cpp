@@ -2,6 +2,7 @@
 #include "net/tls_context.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/cpp/tls_files.hpp"
 
@@ -48,6 +49,20 @@ TEST_F(TlsContextTest, FilesThatCannotBeRead) {
     TlsOptions options = with(good);
     options.ca_certs = none;
     EXPECT_EQ(load(options), "ssl_ca_certs: can't read '" + none + "': No such file or directory");
+}
+
+TEST_F(TlsContextTest, OnlyRegularFilesAreOpened) {
+    const std::string fifo = files.path("fifo");
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);  // to open it would take a writer
+    const std::string folder = std::filesystem::path(fifo).parent_path().string();
+    for (const std::string& file : {fifo, folder}) {
+        const std::string fault = ": expected a regular file, got '" + file + "', which is none";
+        EXPECT_EQ(load(with({file, good.keyfile})), "ssl_certfile" + fault);
+        EXPECT_EQ(load(with({good.certfile, file})), "ssl_keyfile" + fault);
+        TlsOptions options = with(good);
+        options.ca_certs = file;
+        EXPECT_EQ(load(options), "ssl_ca_certs" + fault);
+    }
 }
 
 TEST_F(TlsContextTest, FilesThatHoldSomethingElse) {
