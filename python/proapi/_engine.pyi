@@ -568,7 +568,8 @@ class Engine:
     def use_tls(self, options: TlsOptions) -> None:
         """Serves over TLS. Called before ``listen``. ValueError: as for ``TlsOptions.check``."""
     def reload_certificates(self) -> None:
-        """Loads the files again; logs what is wrong with them and keeps the old ones, if they can't be used."""
+        """Loads the files again in the next turn; logs what is wrong with them and keeps the old ones, if they can't be
+        used. May be called from a signal handler, and does nothing after ``close``."""
     def listen(self, sockets: ListeningSockets) -> None:
         """Accepts from one worker's share of these sockets. OSError: one line says what is wrong and what to
         change."""

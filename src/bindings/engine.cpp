@@ -55,7 +55,11 @@ public:
         }
     }
 
-    void reload_certificates() { open().server.reload_certificates(); }
+    // Runs in the next turn: this is called from signal handlers, which interrupt anything, even the log. Does nothing
+    // after close().
+    void reload_certificates() {
+        if (parts_) parts_->reactor.post([this] { parts_->server.reload_certificates(); });
+    }
 
     void log_access(const std::string& format, nb::callable write) {
         using service::AccessLog;

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
+import trustme
 from promises import promise
 from running_program import PROGRAM, Program
 from websockets.exceptions import ConnectionClosed
@@ -170,6 +171,35 @@ def test_sys_exit_keeps_its_status_where_the_stop_fails(options: str, programs: 
     status, out, err = program.end()
     assert (status, out) == (7, "")
     assert "ValueError: on purpose" in err
+
+
+@promise("tls-certificates")
+@pytest.mark.parametrize("options", MODES)
+def test_sighup_while_it_stops_changes_nothing(options: str, tmp_path: Path, programs: list[Program]) -> None:
+    """The engine is closed by then."""
+    made = trustme.CA().issue_cert("localhost")
+    both = tmp_path / "server.pem"
+    made.private_key_and_cert_chain_pem.write_to_path(both)
+    text = """
+import os, signal, sys
+from proapi import ProAPI
+app = ProAPI()
+
+@app.on_shutdown
+def shut_down():
+    signal.raise_signal(signal.SIGHUP)
+    os.write(1, b"shut down\\n")
+
+app.run(**eval(sys.argv[1]))
+os.write(1, b"returned\\n")
+"""
+    program = Program(options.replace("dict(", f"dict(ssl_certfile={str(both)!r}, "), text)
+    programs.append(program)
+    assert program.first_line.startswith("ProAPI serves https://")
+    program.process.send_signal(signal.SIGTERM)
+    status, out, err = program.end()
+    assert (status, out) == (0, "shut down\n" * (2 if "workers" in options else 1) + "returned\n")
+    assert "Error" not in err
 
 
 @promise("signal-during-startup")
