@@ -128,7 +128,7 @@ void TlsTransport::start_reading() {
     reading_ = true;
     if (!is_established()) return;
     lower_->start_reading();
-    if (!held_.empty()) reactor_.read_later(*this);
+    if (holds_octets()) reactor_.read_later(*this);
 }
 
 void TlsTransport::stop_reading() noexcept {
@@ -137,7 +137,12 @@ void TlsTransport::stop_reading() noexcept {
 }
 
 bool TlsTransport::has_unread_octets() const noexcept {
-    return is_established() && (!held_.empty() || lower_->has_unread_octets());
+    return is_established() && (holds_octets() || lower_->has_unread_octets());
+}
+
+// Without room for it, a part of a record that OpenSSL has decrypted stays with it.
+bool TlsTransport::holds_octets() const noexcept {
+    return !held_.empty() || SSL_pending(session_.get()) > 0;
 }
 
 void TlsTransport::on_read(base::MutableBytes bytes) {
@@ -254,7 +259,7 @@ void TlsTransport::on_read_end(int error) {
         if (error != 0) handler().on_lost(error);
         return;
     }
-    if (error == 0 && !held_.empty()) return;  // decrypt() reports the end after the octets before it
+    if (error == 0 && holds_octets()) return;  // decrypt() reports the end after the octets before it
     report_read_end(error == 0 ? ECONNRESET : error);
 }
 

@@ -4,8 +4,9 @@
 //   write()   -> SSL_write -> ciphertext_ -> lower_
 //
 // OpenSSL works on memory only. An octet counts as written when lower_ has taken its ciphertext, so that a caller's
-// time limits and its backpressure mean the same as without TLS. Nothing that was decrypted ever waits: what is not to
-// be read yet stays ciphertext. So an idle connection holds neither plain octets nor buffers.
+// time limits and its backpressure mean the same as without TLS. What is not to be read yet stays ciphertext, except
+// the rest of a record for which the plain buffer had no room. So an idle connection holds neither plain octets nor
+// buffers.
 //
 // An end of lower_ without a close_notify before it (RFC 8446 section 6.1) is an end with an error, so that a cut
 // message is not taken for a complete one.
@@ -69,6 +70,7 @@ private:
     void on_lost(int error) override;
     void read_again() override;
 
+    [[nodiscard]] bool holds_octets() const noexcept;
     // Decrypts input_, and holds what is not to be read yet.
     void take_input();
     void shake_hands();

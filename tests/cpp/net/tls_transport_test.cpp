@@ -148,6 +148,78 @@ TEST_F(TlsTransportTest, ErrorsThatOthersLeaveInTheThreadAreNotOurs) {
     EXPECT_EQ(ours->failure(), "");
 }
 
+// A lower transport whose reads complete when the test says so.
+class ScriptedTransport final : public Transport {
+public:
+    void deliver(std::string ciphertext) {
+        handler().on_read({reinterpret_cast<std::uint8_t*>(ciphertext.data()), ciphertext.size()});
+    }
+    std::string sent;
+
+    void start(TransportHandler& handler) override { set_handler(handler); }
+    void start_reading() override { reading_ = true; }
+    void stop_reading() noexcept override { reading_ = false; }
+    [[nodiscard]] bool has_unread_octets() const noexcept override { return false; }
+    [[nodiscard]] WriteResult write(std::span<const base::Bytes> pieces) override {
+        return {.written = write_at_once(pieces)};
+    }
+    [[nodiscard]] std::size_t write_at_once(std::span<const base::Bytes> pieces) noexcept override {
+        sent.append(base::as_text(pieces[0]));
+        return pieces[0].size();
+    }
+    void shutdown_write() noexcept override {}
+    [[nodiscard]] std::size_t undelivered_octets() const noexcept override { return 0; }
+    [[nodiscard]] std::uint32_t delivered_octets() const noexcept override { return 0; }
+    void set_delivery_timeout(Duration) noexcept override {}
+    void close(CloseMode) noexcept override { is_open_ = false; }
+    [[nodiscard]] bool is_open() const noexcept override { return is_open_; }
+
+private:
+    bool is_open_ = true;
+};
+
+TEST_F(TlsTransportTest, TheRestOfARecordForWhichThereWasNoRoomIsNotForgotten) {
+    context = *TlsContext::load(options);
+    auto owned = std::make_unique<ScriptedTransport>();
+    ScriptedTransport& script = *owned;
+    ours = std::make_unique<TlsTransport>(reactor, std::move(owned), context, context->make_session());
+    ours->start(our_handler);
+    ours->start_reading();
+    const TlsContext::Session session = make_client(client_context.get());
+    BIO *const in = BIO_new(BIO_s_mem()), *const out = BIO_new(BIO_s_mem());
+    SSL_set_bio(session.get(), in, out);
+    const auto take_output = [out] {
+        char* data = nullptr;
+        const auto size = static_cast<std::size_t>(BIO_get_mem_data(out, &data));
+        std::string octets(data, size);
+        static_cast<void>(BIO_reset(out));
+        return octets;
+    };
+    while (SSL_do_handshake(session.get()) != 1 || !ours->is_established()) {
+        script.deliver(take_output());
+        const std::string answer = std::exchange(script.sent, {});
+        ASSERT_EQ(BIO_write(in, answer.data(), static_cast<int>(answer.size())), static_cast<int>(answer.size()));
+    }
+    // One record that is not full, so that the last one of those below ends beyond the room.
+    const std::size_t room = context->plain_buffer().size(), record = 16 * 1024;
+    const std::string plain(room + record / 2, 'x');
+    ASSERT_EQ(SSL_write(session.get(), plain.data(), static_cast<int>(record / 2)), static_cast<int>(record / 2));
+    ASSERT_EQ(SSL_write(session.get(), plain.data(), static_cast<int>(room)), static_cast<int>(room));
+    const std::string ciphertext = take_output();
+    ours->stop_reading();
+    script.deliver(ciphertext.substr(0, room / 2));  // was in progress
+    ours->start_reading();
+    script.deliver(ciphertext.substr(room / 2));
+    our_handler.after_read = [&] { ours->stop_reading(); };
+    turn_until([&] { return our_handler.reads == 1; });
+    EXPECT_EQ(our_handler.received.size(), room);
+    EXPECT_TRUE(ours->has_unread_octets());
+    ours->start_reading();
+    turn_twice();
+    EXPECT_EQ(our_handler.received.size(), plain.size());
+    EXPECT_FALSE(ours->has_unread_octets());
+}
+
 TEST_F(TlsTransportTest, WritesThatTheLowerTransportTakesInPieces) {
     connect();
     const std::string much(300'000, 'x');
