@@ -24,6 +24,7 @@ namespace {
 // Shared with the signal handler, which may use little else.
 volatile sig_atomic_t wake_pipe = -1;
 volatile sig_atomic_t signals_seen = 0;
+volatile sig_atomic_t reload_waits = 0;  // in the pipe, which must not fill: the handler would wait for its reader
 volatile pid_t serving_process = -1;
 std::atomic<pid_t> running_process = 0;
 
@@ -37,7 +38,8 @@ void on_signal(int number) {
     }
     const bool is_reload = number == SIGHUP;
     if (!is_reload && signals_seen != 0) ::_exit(128 + number);
-    if (!is_reload) signals_seen = 1;
+    if (is_reload && reload_waits != 0) return;
+    (is_reload ? reload_waits : signals_seen) = 1;
     const int kept = errno;
     const char octet = is_reload ? reload_request : stop_request;
     [[maybe_unused]] const auto written = ::write(wake_pipe, &octet, 1);
@@ -57,7 +59,7 @@ public:
                 "run(): expected one run() at a time in a process, got another while it serves; start() can serve "
                 "beside it");
         wake_pipe = ends[1];
-        signals_seen = 0;
+        signals_seen = reload_waits = 0;
         serving_process = ::getpid();
         struct sigaction action{};
         action.sa_handler = on_signal;
@@ -92,7 +94,10 @@ public:
         char request = reload_request;
         while (request == reload_request) {
             const ssize_t count = ::read(read_end_.get(), &request, 1);
-            if (count == 1 && request == reload_request) reload();
+            if (count == 1 && request == reload_request) {
+                reload_waits = 0;
+                reload();
+            }
             if (count < 0 && errno != EINTR) return;
         }
     }

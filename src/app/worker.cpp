@@ -144,7 +144,11 @@ bool Worker::post(std::function<void()> task) {
 }
 
 void Worker::reload_certificates() {
-    post([this] { server_->reload_certificates(); });
+    if (reload_asked_.exchange(true)) return;
+    post([this] {
+        reload_asked_ = false;
+        server_->reload_certificates();
+    });
 }
 
 void Worker::stop() {

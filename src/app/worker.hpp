@@ -79,7 +79,7 @@ public:
     void run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options, std::promise<void>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
-    // Loads the certificates again. Any thread.
+    // Loads the certificates again in the next turn, once for all calls before it. Any thread.
     void reload_certificates();
     // Starts the site's background tasks in the next turn. Any thread.
     void start_background();
@@ -143,6 +143,7 @@ private:
     std::uint64_t drop_turn_ms_ = 0;  // the time of the turn in which a send was last dropped
     unsigned dropped_in_turn_ = 0;
     bool stopping_ = false, connections_gone_ = false;
+    std::atomic<bool> reload_asked_ = false;
     std::mutex post_mutex_;
     bool takes_posts_ = false;
     bool is_releasing_ = false;  // a thread is working on `late_`

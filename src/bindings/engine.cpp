@@ -55,10 +55,14 @@ public:
         }
     }
 
-    // Runs in the next turn: this is called from signal handlers, which interrupt anything, even the log. Does nothing
-    // after close().
+    // Runs in the next turn: this is called from signal handlers, which interrupt anything, even the log. Once for all
+    // calls before it. Does nothing after close().
     void reload_certificates() {
-        if (parts_) parts_->reactor.post([this] { parts_->server.reload_certificates(); });
+        if (!parts_ || std::exchange(reload_asked_, true)) return;
+        parts_->reactor.post([this] {
+            reload_asked_ = false;
+            parts_->server.reload_certificates();
+        });
     }
 
     void log_access(const std::string& format, nb::callable write) {
@@ -265,7 +269,7 @@ private:
     nb::callable on_websocket_, on_request_, log_;
     nb::object outside_work_;
     std::unique_ptr<Parts> parts_;  // null after close()
-    bool poll_asked_ = false, has_refused_reentry_ = false;
+    bool poll_asked_ = false, has_refused_reentry_ = false, reload_asked_ = false;
 };
 
 }  // namespace

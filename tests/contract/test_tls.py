@@ -174,6 +174,18 @@ def test_renewal(start_server: Start, trusting: Certificates, way: str, workers:
 
 
 @promise("tls-certificates")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_requests_to_reload_are_one(start_server: Start, trusting: Certificates, workers: int) -> None:
+    """They come faster than certificates are loaded, and the server must still answer, and stop."""
+    server = start_server(options=(*trusting.options(), "--workers", str(workers)))
+    for _ in range(100_000):
+        server.signal(signal.SIGHUP)
+    assert http(server.port, "GET", "/livez").status == 200
+    server.wait_for_line("the certificates were reloaded")
+    # start_server() ends the server, in time and with its usual status.
+
+
+@promise("tls-certificates")
 def test_bad_files_leave_the_old_certificate_in_use(start_server: Start, certificates: Certificates) -> None:
     server = start_server(options=certificates.options("old"))
     server.expect_fault("the certificates were not reloaded")
