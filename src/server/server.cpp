@@ -334,7 +334,7 @@ void Server::log_peer_fault(const base::Address& client, std::uint16_t code, std
 }
 
 void Server::log_transport_failure(const base::Address& client, std::string_view why) {
-    log_limited(service::LogLevel::info, base::to_string(client) + ": " + service::escape_for_log(why));
+    log_limited(service::LogLevel::info, describe_client(client) + ": " + service::escape_for_log(why));
 }
 
 }  // namespace proapi::server

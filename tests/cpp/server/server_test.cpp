@@ -237,6 +237,12 @@ TEST_F(ServerTest, WhoMayHaveSentARequestDependsOnWhereItCame) {
     EXPECT_EQ(served.server->reach(local), service::Reach::network);
 }
 
+TEST_F(ServerTest, NamesAClientWithoutAnAddressInTheLog) {
+    served.server->log_transport_failure({}, "TLS: why");
+    ASSERT_EQ(served.log.lines.size(), 1U);
+    EXPECT_EQ(served.log.lines[0], "a client without an address: TLS: why");
+}
+
 // Several connections, one of which fails: the others are served.
 TEST(ServerFailures, EachCostsOneConnection) {
     const std::size_t operations = for_each_failure([](net::MemoryFailure& failure) {
