@@ -27,7 +27,7 @@ namespace {
 constexpr std::chrono::milliseconds handshake_share{4};
 
 // Mozilla's "intermediate" rule in short: key exchange with forward secrecy, encryption with authentication.
-constexpr const char* default_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20";
+constexpr const char* default_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr unsigned char protocol_list[] = "\x08http/1.1";  // RFC 7301 section 3.1
 
 [[nodiscard]] std::string quoted(std::string_view file) {
