@@ -59,7 +59,8 @@ public:
                 "run(): expected one run() at a time in a process, got another while it serves; start() can serve "
                 "beside it");
         wake_pipe = ends[1];
-        signals_seen = reload_waits = 0;
+        signals_seen = 0;
+        reload_waits = 0;
         serving_process = ::getpid();
         struct sigaction action{};
         action.sa_handler = on_signal;

@@ -184,6 +184,7 @@ void TlsTransport::shake_hands() {
     if (result == 1) return on_established();
     if (SSL_get_error(session_.get(), result) != SSL_ERROR_WANT_READ) return fail(describe_failure());
     push_quietly();
+    if (lower_->has_read_ended()) return report_read_end(ECONNRESET);  // while the handshake waited for its turn
     lower_->start_reading();
 }
 
