@@ -17,6 +17,8 @@ from front_ends import FRONT_ENDS, HERE, PLACE, Program
 from promises import promise
 from raw import CLOSE, Peer, WebSocket, http, request
 
+pytestmark = pytest.mark.plain("starts programs of its own")
+
 Start = Callable[..., Program]
 WORKERS = ["1", "2"]
 START_S = 20.0

@@ -11,6 +11,8 @@ from front_ends import Server
 from promises import promise
 from raw import TEXT, Peer, exchange, frame, request, upgrade
 
+pytestmark = pytest.mark.plain("its PROXY headers come before TLS; test_tls has one")
+
 TRUSTING = ("--trusted-proxies", "127.0.0.1,10.0.0.0/8,2001:db8:aaaa::/48")
 HOST = "localhost:8000"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

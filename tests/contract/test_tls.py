@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -148,6 +149,32 @@ def test_workers_resume_each_others_sessions(start_server: Start, certificates: 
             assert wrapped.session_reused == (attempt > 0)
             session = session or wrapped.session
             wrapped.unwrap()
+
+
+@promise("tls")
+def test_after_a_proxy_header(start_server: Start, certificates: Certificates) -> None:
+    server = start_server(options=(*certificates.options(), "--trusted-proxies", "127.0.0.1", "--proxy-protocol"))
+    with socket.create_connection(("127.0.0.1", server.port), 10) as lower:
+        lower.sendall(b"PROXY TCP4 192.0.2.7 127.0.0.1 4000 443\r\n")
+        secured = TlsSocket(lower, certificates.client())
+        secured.sendall(request("GET", "/who", [("Connection", "close")]))
+        answer = b""
+        while part := secured.recv(4096):
+            answer += part
+    told = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (told["client"], told["scheme"]) == ("192.0.2.7", "https")
+
+
+@promise("tls")
+def test_over_a_unix_socket(start_server: Start, certificates: Certificates, tmp_path: Path) -> None:
+    path = str(tmp_path / "tls.sock")
+    start_server(options=(*certificates.options(), "--uds", path))
+    with socket.socket(socket.AF_UNIX) as lower:
+        lower.connect(path)
+        lower.settimeout(10)
+        secured = TlsSocket(lower, certificates.client())
+        secured.sendall(request("GET", "/livez"))
+        assert secured.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 # ---- renewal --------------------------------------------------------------------------------------------------------
