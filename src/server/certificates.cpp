@@ -40,7 +40,8 @@ void Certificates::on_time() {
     try {
         const std::vector<Stamp> before = std::exchange(seen_, look());
         if (seen_ == before && seen_ != loaded_) reload();
-    } catch (const std::exception&) {  // ignored: out of memory; the next look finds the same
+    } catch (const std::exception&) {  // ignored: out of memory; the next look tries again
+        loaded_.clear();
     }
 }
 

@@ -51,7 +51,6 @@ public:
     void use_tls(net::TlsOptions options);
     // Loads the certificates again, if there are any; see Certificates::reload().
     void reload_certificates();
-    [[nodiscard]] bool is_secure() const noexcept { return certificates_ != nullptr; }
 
     // Accepts connections from these sockets, and from those of earlier calls. Throws std::system_error if the kernel
     // can't watch them.
