@@ -51,9 +51,13 @@ class BenchError(Exception):
 @dataclass(frozen=True)
 class Server:
     name: str
-    command: tuple[str, ...]  # contains {port}; the environment has it as PROAPI_PORT
+    command: tuple[str, ...]  # contains {port}; the environment has it as PROAPI_PORT, the next as PROAPI_SSL_CERTFILE
     missing: str = ""  # what is not installed
-    is_tls: bool = False
+    certificate: str = ""  # over TLS: the PEM file that also has the key
+
+    @property
+    def is_tls(self) -> bool:
+        return self.certificate != ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def candidates(certificate: Path) -> list[Server]:
     no_uvicorn = _no_module("uvicorn") or _no_module("uvloop") or _no_module("websockets")
     uvicorn = (python, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--log-level", "warning",
                "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
-    cpp, floor, tls_cpp = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll", BUILD / "bench/tls_echo"
+    cpp, floor = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll"
     no_picows = _no_module("picows") or _no_module("uvloop")
     pem = str(certificate)
     uvicorn_tls = ("--ssl-certfile", pem, "--ssl-keyfile", pem, "starlette_echo:app")
@@ -121,10 +125,10 @@ def candidates(certificate: Path) -> list[Server]:
         Server(STARLETTE, (*uvicorn, "starlette_echo:app"), no_uvicorn or _no_module("starlette")),
         Server(UNDER_UVICORN, (*uvicorn, "proapi_echo:app"), no_uvicorn or no_proapi),
         Server(NODE, (node or "node", str(APPS / "node_echo.mjs"), "{port}"), no_node),
-        Server(TLS_FAST, (python, proapi, "--fast", pem), no_proapi, is_tls=True),
-        Server(TLS_CPP, (str(tls_cpp), pem), _no_program(tls_cpp), is_tls=True),
-        Server(TLS_PICOWS, (python, str(APPS / "picows_echo.py"), pem), no_picows, is_tls=True),
-        Server(TLS_STARLETTE, (*uvicorn, *uvicorn_tls), no_uvicorn or _no_module("starlette"), is_tls=True),
+        Server(TLS_FAST, (python, proapi, "--fast"), no_proapi, pem),
+        Server(TLS_CPP, (str(cpp),), _no_program(cpp), pem),
+        Server(TLS_PICOWS, (python, str(APPS / "picows_echo.py"), pem), no_picows, pem),
+        Server(TLS_STARLETTE, (*uvicorn, *uvicorn_tls), no_uvicorn or _no_module("starlette"), pem),
     ]
 
 
@@ -154,7 +158,11 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
     """Runs the server on its core until the block ends."""
     port = _free_port()
     command = [part.format(port=port) for part in server.command]
-    environment = os.environ | {"PROAPI_HOST": "127.0.0.1", "PROAPI_PORT": str(port)}
+    environment = os.environ | {
+        "PROAPI_HOST": "127.0.0.1",
+        "PROAPI_PORT": str(port),
+        "PROAPI_SSL_CERTFILE": server.certificate,
+    }
     # Pin before the program runs, so that the threads it starts are pinned as well.
     pin: Callable[[], None] | None = None
     if cores.server is not None:

@@ -1,5 +1,4 @@
-"""The echo program on ProAPI: `proapi_echo.py [--fast] [CERTIFICATE]`, which serves at PROAPI_PORT, or
-`uvicorn proapi_echo:app`. With a certificate, a PEM file that also has the key, it serves over TLS."""
+"""The echo program on ProAPI: `proapi_echo.py [--fast]`, which serves at PROAPI_PORT, or `uvicorn proapi_echo:app`."""
 
 import sys
 
@@ -22,5 +21,4 @@ async def hello(request: Request) -> PlainTextResponse:
 
 
 if __name__ == "__main__":
-    files = [argument for argument in sys.argv[1:] if argument != "--fast"]
-    app.run(fast="--fast" in sys.argv, ssl_certfile=files or None)
+    app.run(fast="--fast" in sys.argv)
