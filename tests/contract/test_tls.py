@@ -78,7 +78,8 @@ def name_of_server(port: int, certificates: Certificates, host: str = "localhost
     context = certificates.client()
     context.check_hostname = False
     with socket.create_connection(("127.0.0.1", port), 10) as lower:
-        subject: Any = TlsSocket(lower, context, host).session.getpeercert()["subject"]  # type: ignore[index]
+        certificate: Any = TlsSocket(lower, context, host).session.getpeercert()
+    subject = certificate["subject"]
     return str(next(pair[1] for part in subject for pair in part if pair[0] == "commonName"))
 
 

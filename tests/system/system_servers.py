@@ -2,6 +2,7 @@
 them."""
 
 import asyncio
+import configparser
 import os
 import re
 import resource
@@ -25,6 +26,18 @@ START_S, END_S = 20.0, 20.0
 
 # The address in the line that a server prints when it serves. uvicorn and hypercorn print it on stderr.
 _SERVES = re.compile(r"https?://[^ ]*?:(\d+)")
+
+
+class _Unit(configparser.ConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr  # the names in a unit of systemd have upper and lower case
+
+
+def read_section(unit: str, name: str) -> configparser.SectionProxy:
+    """Returns one section of a unit of systemd."""
+    parser = _Unit(interpolation=None)
+    parser.read_string(unit)
+    return parser[name]
 
 
 class Process:

@@ -1,6 +1,5 @@
 """systemd's sockets: the units of the documentation, and a program that ``systemd-socket-activate`` starts."""
 
-import configparser
 import http.client
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 from promises import promise
 from proxies import free_port, replaced
-from system_servers import CONTRACT, ROOT, python_path
+from system_servers import CONTRACT, ROOT, python_path, read_section
 
 PROGRAM = """
 import os
@@ -84,13 +83,6 @@ def units(tmp_path: Path) -> dict[str, str]:
     service = replaced(r"/srv/chat/\.venv/bin/python\b", sys.executable, found["chat.service"])
     found["chat.service"] = replaced(r"/srv/chat/main\.py\b", str(tmp_path / "main.py"), service)
     return found
-
-
-def read_section(text: str, name: str) -> configparser.SectionProxy:
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(text)
-    return parser[name]
 
 
 def test_systemd_takes_them(units: dict[str, str], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from proxies import free_port, replaced
-from system_servers import ROOT, python_path
+from system_servers import ROOT, python_path, read_section
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -66,10 +66,7 @@ def test_systemd_takes_it(unit: str, tmp_path: Path) -> None:
 @pytest.fixture
 def started(unit: str) -> Iterator[tuple[subprocess.Popen[bytes], int, configparser.SectionProxy]]:
     """Starts the unit as systemd would. Yields the process, its port, and the section of the unit."""
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(unit)
-    service = parser["Service"]
+    service = read_section(unit, "Service")
     assert set(service) == {"ExecStart", "Environment", "LimitNOFILE", "TimeoutStopSec", "Restart"}
     name, _, port = service["Environment"].partition("=")
     # systemd may set a higher limit than this user can.

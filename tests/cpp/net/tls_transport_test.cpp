@@ -59,6 +59,17 @@ protected:
         const base::Bytes octets = base::as_bytes(text);
         return transport.write({&octets, 1});
     }
+    // Writes all of it, as the lower transport makes room.
+    void write_all(std::string_view text) {
+        while (!text.empty()) {
+            const WriteResult result = write(*ours, text);
+            ASSERT_EQ(result.error, 0);
+            text.remove_prefix(result.written);
+            if (result.state != WriteResult::State::pending) continue;
+            turn_until([&] { return our_handler.written > 0; });
+            text.remove_prefix(std::exchange(our_handler.written, 0));
+        }
+    }
     // The common name of the certificate that the client got.
     [[nodiscard]] std::string server_name() const {
         const Certificate certificate(SSL_get1_peer_certificate(client), &X509_free);
@@ -224,16 +235,7 @@ TEST_F(TlsTransportTest, WritesThatTheLowerTransportTakesInPieces) {
     connect();
     const std::string much(300'000, 'x');
     lower->set_behaviour({.send_buffer_bytes = 10'000, .max_write_bytes = 700});
-    std::size_t sent = 0;
-    while (sent < much.size()) {
-        const WriteResult result = write(*ours, std::string_view(much).substr(sent));
-        ASSERT_EQ(result.error, 0);
-        sent += result.written;
-        if (result.state != WriteResult::State::pending) continue;
-        turn_until([&] { return our_handler.written > 0; });
-        sent += std::exchange(our_handler.written, 0);
-    }
-    EXPECT_EQ(sent, much.size());
+    write_all(much);
     turn_until([&] { return their_handler.received.size() == much.size(); });
     EXPECT_EQ(their_handler.received, much);
     EXPECT_EQ(ours->undelivered_octets(), 0U);
@@ -248,17 +250,10 @@ TEST_F(TlsTransportTest, AWriteAtOnceThatIsTakenInPartContinuesWithTheNext) {
     their_lower->set_behaviour({.receive_buffer_bytes = 50'000});
     const std::array<base::Bytes, 3> pieces{base::as_bytes(much).first(3), base::as_bytes(much).subspan(3, 90'000),
                                             base::as_bytes(much).subspan(90'003)};
-    std::size_t sent = ours->write_at_once(pieces);
+    const std::size_t sent = ours->write_at_once(pieces);
     EXPECT_GT(sent, 0U);
     EXPECT_LT(sent, much.size());
-    while (sent < much.size()) {
-        const WriteResult result = write(*ours, std::string_view(much).substr(sent));
-        ASSERT_EQ(result.error, 0);
-        sent += result.written;
-        if (result.state != WriteResult::State::pending) continue;
-        turn_until([&] { return our_handler.written > 0; });
-        sent += std::exchange(our_handler.written, 0);
-    }
+    write_all(std::string_view(much).substr(sent));
     turn_until([&] { return their_handler.received.size() == much.size(); });
     EXPECT_TRUE(their_handler.received == much);
 }
