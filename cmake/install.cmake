@@ -28,5 +28,6 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/proapi-config.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/proapi-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/proapi-config.cmake ${PROJECT_BINARY_DIR}/proapi-config-version.cmake
     ${PROJECT_SOURCE_DIR}/cmake/Findliburing.cmake ${PROJECT_SOURCE_DIR}/cmake/Findisal.cmake
+    ${PROJECT_SOURCE_DIR}/cmake/Findbrotli.cmake ${PROJECT_SOURCE_DIR}/cmake/Findzstd.cmake
     ${PROJECT_SOURCE_DIR}/cmake/compiler.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/proapi)

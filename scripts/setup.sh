@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build python3-dev python3-venv libssl-dev openssl libsimdjson-dev liburing-dev zlib1g-dev libisal-dev
-    nlohmann-json3-dev libspdlog-dev)
+    libbrotli-dev libzstd-dev nlohmann-json3-dev libspdlog-dev)
 test_packages=(libgtest-dev chromium nodejs procps locales)
 fuzz_packages=(clang-19 libclang-rt-19-dev)  # libclang-rt contains libFuzzer
 

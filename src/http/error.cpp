@@ -61,6 +61,12 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::trailer_too_long, {431, "the trailer section has too many octets"}},
     {ErrorCode::too_many_trailer_fields, {431, "the trailer section has too many fields"}},
 
+    {ErrorCode::unknown_content_coding,
+     {415, "expected one Content-Encoding of those in Accept-Encoding, got another or several"}},
+    {ErrorCode::bad_coded_content,
+     {400, "expected a body in the coding that Content-Encoding names, got other octets"}},
+    {ErrorCode::short_coded_content, {400, "the body ends before the end of what Content-Encoding says it contains"}},
+
     {ErrorCode::bad_parameter_name, {400, "expected a token as the name of a parameter, got something else"}},
     {ErrorCode::parameter_without_value, {400, "expected name=value, got a parameter without an equals sign"}},
     {ErrorCode::unclosed_quote, {400, "expected a closing quote in a parameter, got none"}},

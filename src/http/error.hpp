@@ -61,6 +61,10 @@ enum class ErrorCode : std::uint8_t {
     trailer_too_long,
     too_many_trailer_fields,
 
+    // the coding of a body's content (RFC 9110 section 8.4)
+    unknown_content_coding,
+    bad_coded_content,
+    short_coded_content,
     // parameters of a field's value (RFC 9110 section 5.6.6)
     bad_parameter_name,
     parameter_without_value,
