@@ -31,7 +31,7 @@ std::string listed(const service::Settings& settings) {
         text.append(name).append(" ").append(number_text(value)).append("\n");
     return text + "origins " + joined(settings.allowed_origins) + "\nhosts " + joined(settings.allowed_hosts) +
            "\nproxies " + joined(settings.trusted_proxies) + "\nproxy_protocol " +
-           (settings.proxy_protocol ? "true" : "false") + "\n";
+           (settings.proxy_protocol ? "true" : "false") + "\ncompress " + (settings.compress ? "true" : "false") + "\n";
 }
 
 void check_set_again(const service::Settings& settings) {
@@ -46,6 +46,8 @@ void check_set_again(const service::Settings& settings) {
                 "networks that were accepted can be set again");
     check_equal(error_text(service::set_setting(again, "proxy_protocol", settings.proxy_protocol ? "true" : "false")),
                 "", "a switch can be set again");
+    check_equal(error_text(service::set_setting(again, "compress", settings.compress ? "true" : "false")), "",
+                "a switch can be set again");
     check_equal(listed(again), listed(settings), "settings that are set again are the same");
     check(again.allowed_origins == settings.allowed_origins && again.allowed_hosts == settings.allowed_hosts,
           "lists that are set again have the same members");

@@ -106,7 +106,6 @@ KINDS = {
         beyond="Without it",
         default=False,
         values="off or on",
-        section="proxies",
         cpp_default="false",
     ),
     "compression": Kind(
@@ -138,6 +137,7 @@ class Setting:
     close_code: int | None = None
     status: int | None = None
     aliases: Sequence[str] = ()  # older names, which are still accepted
+    section: str = ""  # of the reference; the kind's, if it is empty
 
     @property
     def is_number(self) -> bool:
@@ -358,7 +358,8 @@ def write_reference(settings: Sequence[Setting]) -> Iterator[str]:
     yield from ("", "| setting | default | range | route | what it limits | beyond it |", "|---|---|---|---|---|---|")
     for each in settings:
         route = " yes " if each.scope == "route" else " "
-        beyond = f"[{each.beyond}](#{KINDS[each.kind].section})" if KINDS[each.kind].section else each.beyond
+        section = each.section or KINDS[each.kind].section
+        beyond = f"[{each.beyond}](#{section})" if section else each.beyond
         cells = f"`{each.name}` | {each.default_text} | {each.range_text} |{route}| {each.description} | {beyond}"
         yield f"| {cells} |"
     yield ""

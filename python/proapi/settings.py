@@ -61,7 +61,8 @@ class RouteSettings(TypedDict, total=False):
     Default none. Otherwise: other clients get them as they are."""
 
     compression_threshold: int
-    """Size from which a message is compressed, if `compression` says so.
+    """Size from which a message is compressed, if `compression` says so, or the body of a response, if `compress` does.
+    The application's own value counts for responses.
     Default 1 KiB. Range 0 to 1 GiB. Beyond it: compressed."""
 
     allowed_origins: str | Iterable[str]
@@ -141,8 +142,10 @@ class Settings(RouteSettings, total=False):
     Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides."""
 
     compression_memory: int
-    """Memory that the connections with `compression="dedicated"` use together to compress and decompress.
-    Default 64 MiB. Range 0 to 1,024 GiB. Beyond it: new connections compress as with "shared"."""
+    """Memory that the connections with `compression="dedicated"`, and the responses that `compress` compresses part by
+    part, use together.
+    Default 64 MiB. Range 0 to 1,024 GiB. Beyond it: new connections compress as with "shared", new responses are not
+    compressed."""
 
     allowed_hosts: str | Iterable[str]
     """Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
@@ -156,6 +159,10 @@ class Settings(RouteSettings, total=False):
     """Whether every connection of a trusted proxy must begin with a header of the PROXY protocol, version 1 or 2.
     Default off. Without it: the connection is closed."""
 
+    compress: bool
+    """Whether the bodies of responses are compressed for clients that accept it: with zstd, br or gzip.
+    Default off. Without it: they are sent as they are."""
+
 
 ALIASES = {"max_body": "max_body_size"}
 """Older names, which are still accepted, and the settings that they stand for."""
@@ -167,6 +174,8 @@ class _List(NamedTuple):
     item: str
     example: str
 
+
+SWITCHES = ("compress", "proxy_protocol")
 
 _LISTS = {
     "allowed_origins": _List("origin", "https://chat.example.org"),
@@ -181,7 +190,7 @@ def setting_text(name: str, value: object) -> str:
     Args:
         name: The setting's name.
         value: A number, a timedelta, for a list a str or an iterable of str, for ``compression`` None or a str, or for
-            ``proxy_protocol`` a bool.
+            a switch a bool.
 
     Raises:
         ValueError: The value is not a list although the setting needs one, or an item can't be one.
@@ -192,7 +201,7 @@ def setting_text(name: str, value: object) -> str:
         return repr(value.total_seconds())
     if name == "compression" and value is None:
         return "none"
-    if name == "proxy_protocol" and isinstance(value, bool):
+    if name in SWITCHES and isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 

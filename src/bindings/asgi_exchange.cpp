@@ -23,7 +23,8 @@ nb::object make_field(std::string_view name, std::string_view value) {
 AsgiService::AsgiService(nb::object site, nb::callable log)
     : site_object_(std::move(site)),
       log_(std::move(log)),
-      service_(nb::cast<const SiteObject&>(site_object_).site, *this, *this, clock_) {}
+      service_(nb::cast<const SiteObject&>(site_object_).site, *this, *this, clock_),
+      compression_memory_(service_.site().settings.compression_memory) {}
 
 void AsgiService::write(service::LogLevel level, std::string_view line) {
     if (log_.is_valid()) log_(logging_level(level), take(to_str(line)));
@@ -82,6 +83,7 @@ public:
             exchange_->on_body_failed(http::describe(http::ErrorCode::body_too_long));
         } else if (!more) {
             exchange_->on_body_end(std::exchange(body_, {}));
+            while (exchange_->wants_to_decode()) exchange_->decode_body();
         }
     }
     // Call when the client has disconnected.
@@ -92,6 +94,14 @@ public:
         return has_route_ ? nb::object(nb::int_(exchange_->request().match.route)) : nb::none();
     }
     void set_route() noexcept { has_route_ = true; }
+    // Returns the octets that are sent for a part of the response's file.
+    [[nodiscard]] nb::bytes encode_file(const nb::bytes& part, bool is_last) {
+        if (!file_encoder_) return part;
+        std::string encoded;
+        file_encoder_->encode(base::as_bytes({part.c_str(), part.size()}),
+                              is_last ? http::ContentEncoder::Until::end : http::ContentEncoder::Until::later, encoded);
+        return nb::bytes(encoded.data(), encoded.size());
+    }
     [[nodiscard]] nb::object websocket() const { return websocket_.is_valid() ? websocket_ : nb::none(); }
     [[nodiscard]] nb::list take_messages() {
         flush_body(true);
@@ -142,6 +152,7 @@ private:
     [[nodiscard]] bool take_file() override { return true; }
     void write_file(service::FileBody file) override {
         flush_body(true);
+        file_encoder_ = std::move(file.encoder);
         messages_.append(nb::make_tuple(file.file.get(), file.offset, file.length));
         static_cast<void>(file.file.release());  // Python closes it
         append_body({}, false);
@@ -151,6 +162,9 @@ private:
     void end_after_response() override {}  // the connection is the other server's
     void watch_client() override {}        // Python watches it
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return 0; }
+    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept override {
+        return service_.compression_memory();
+    }
     [[nodiscard]] base::IntrusivePtr<service::WebSocket> upgrade(service::Exchange& exchange,
                                                                  const service::WebSocketSettings& settings) override {
         base::IntrusivePtr<service::WebSocket> websocket;
@@ -177,6 +191,7 @@ private:
     base::IntrusivePtr<service::Exchange> exchange_;
     nb::object request_, websocket_;
     nb::list messages_;
+    std::unique_ptr<http::ContentEncoder> file_encoder_;  // of the response's file; null: it is sent as it is
     std::string body_, part_;  // the request's body, and the response's since the last message
     std::uint64_t body_bytes_ = 0, max_body_bytes_ = 0;
     bool is_body_too_long_ = false, has_route_ = false;
@@ -196,6 +211,7 @@ void add_asgi_exchange(nb::module_& module) {
         .def_prop_ro("takes_body", &E::takes_body)
         .def("feed", &E::feed, nb::arg("part"), nb::arg("more"))
         .def("end", &E::end)
+        .def("encode_file", &E::encode_file, nb::arg("part"), nb::arg("is_last"))
         .def_prop_ro("route", &E::route)
         .def_prop_ro("websocket", &E::websocket)
         .def("take_messages", &E::take_messages)

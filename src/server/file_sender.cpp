@@ -7,6 +7,8 @@ namespace proapi::server {
 namespace {
 
 constexpr std::size_t part_bytes = 64 * 1024;
+// What one turn compresses: a few octets may be all that is left of a part, so that the output does not become full.
+constexpr int max_encoded_parts = 4;
 
 }  // namespace
 
@@ -29,7 +31,9 @@ std::unique_ptr<FileSender> FileSender::make(Connection& connection) {
     return file->is_counted ? std::move(made) : nullptr;
 }
 
-void FileSender::start(service::FileBody file) {
+void FileSender::start(service::FileBody file, const http::BodyEncoder& framing) {
+    framing_ = framing;
+    encoder_ = std::move(file.encoder);
     file_->file = std::move(file.file);
     net::FileHandler& handler = *this;
     stream_.emplace(connection_.server().file_threads(), std::shared_ptr<const base::Descriptor>(file_, &file_->file),
@@ -39,8 +43,12 @@ void FileSender::start(service::FileBody file) {
 FileSender::Progress FileSender::pump() {
     const base::OutputQueue& output = connection_.protocol()->output();
     const std::uint64_t high_water = connection_.server().settings().high_water;
-    while (stream_ && !has_failed_ && stream_->remaining() > 0) {
+    for (int parts = 0; stream_ && !has_failed_ && stream_->remaining() > 0; ++parts) {
         if (stream_->is_reading() || output.size_bytes() >= high_water) return Progress::sending;
+        if (encoder_ && parts == max_encoded_parts) {
+            connection_.flush_soon();
+            return Progress::sending;
+        }
         if (const auto read = stream_->read(part_bytes)) take(*read);
     }
     return !stream_ ? Progress::sending : has_failed_ ? Progress::failed : Progress::sent;
@@ -50,8 +58,20 @@ void FileSender::take(const net::FileRead& read) {
     if (read.error != 0)
         connection_.server().log_limited(service::LogLevel::error, "a file was cut: " + base::error_text(read.error));
     has_failed_ = read.octets.empty();
-    if (!has_failed_) connection_.protocol()->output().append(read.octets);
+    if (!has_failed_) append(read.octets);
     connection_.flush_soon();
+}
+
+void FileSender::append(const base::Slice& octets) {
+    if (encoder_) return append_encoded(octets.bytes());
+    connection_.protocol()->output().append(octets);
+}
+
+void FileSender::append_encoded(base::Bytes octets) {
+    const bool is_last = stream_->remaining() == 0;
+    std::string encoded;
+    encoder_->encode(octets, is_last ? http::ContentEncoder::Until::end : http::ContentEncoder::Until::later, encoded);
+    if (!encoded.empty()) framing_.write(base::as_bytes(encoded), connection_.protocol()->output());
 }
 
 void FileSender::on_file_read(const net::FileRead& read) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "http/body_encoder.hpp"
 #include "net/file_stream.hpp"
 #include "server/connection.hpp"
 #include "service/exchange.hpp"
@@ -17,7 +18,8 @@ public:
     // files share, until nothing reads from it any more.
     [[nodiscard]] static std::unique_ptr<FileSender> make(Connection& connection);
 
-    void start(service::FileBody file);
+    // `framing` is that of the response.
+    void start(service::FileBody file, const http::BodyEncoder& framing);
     // failed: the file can't be read, or has become shorter than its announced length.
     enum class Progress : std::uint8_t { sending, sent, failed };
     // Reads on while the output has room and the file's octets are available. If they are not, the connection's
@@ -32,10 +34,14 @@ private:
         : connection_(connection), file_(std::move(file)) {}
     void on_file_read(const net::FileRead& read) override;
     void take(const net::FileRead& read);
+    void append(const base::Slice& octets);
+    void append_encoded(base::Bytes octets);
 
     Connection& connection_;
     const std::shared_ptr<CountedFile> file_;
     std::optional<net::FileStream> stream_;
+    std::unique_ptr<http::ContentEncoder> encoder_;  // null: the file is sent as it is
+    http::BodyEncoder framing_;
     bool has_failed_ = false;
 };
 

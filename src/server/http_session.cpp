@@ -195,8 +195,8 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
             fail_body(http::describe(body_->error()));
             return {};
         case http::ParseState::need_data:
-            if (!exchange_->collects_body()) exchange_->on_body(body_->take_body());
-            if (!exchange_->wants_body()) pause_body();
+            if (exchange_->wants_parts()) exchange_->on_body(body_->take_body());
+            if (phase_ == Phase::body && !exchange_->wants_body()) pause_body();
             break;
         case http::ParseState::complete: {
             timer_.cancel();
@@ -268,6 +268,10 @@ void HttpSession::write_body(base::Bytes bytes) {
     connection_.flush_soon();
 }
 
+ws::CompressionMemory& HttpSession::compression_memory() noexcept {
+    return connection_.server().limit()->compression_memory();
+}
+
 bool HttpSession::take_file() {
     if (!file_) file_ = FileSender::make(connection_);
     return file_ != nullptr;
@@ -279,7 +283,7 @@ void HttpSession::write_file(service::FileBody file) {
         phase_ = Phase::responding;
         pause_body();
     }
-    file_->start(std::move(file));
+    file_->start(std::move(file), encoder_);
     connection_.flush_soon();
 }
 
@@ -336,6 +340,10 @@ void HttpSession::on_output_written(bool) {
 
 void HttpSession::on_turn_end() {
     pump_file();
+    if (exchange_ && exchange_->wants_to_decode()) {
+        exchange_->decode_body();
+        connection_.flush_soon();
+    }
     if (phase_ == Phase::responding || phase_ == Phase::body) {
         // A client that leaves during an endless response wants no more of it. On a quiet stream nothing else would
         // reveal that.

@@ -1,6 +1,7 @@
 #include "service/exchange.hpp"
 
 #include "http/response.hpp"
+#include "service/response_coding.hpp"
 #include "service/websocket.hpp"
 
 namespace proapi::service {
@@ -21,8 +22,14 @@ Exchange::Exchange(RequestInfo request, Body body, ExchangeTransport& transport,
 
 // ---- the request's body -----------------------------------------------------------------------------------------
 
+void Exchange::set_body_coding(http::ContentCoding coding) {
+    coded_body_ = std::make_unique<CodedBody>(coding);
+    for (const char* name : {"Content-Encoding", "Content-Length"}) request_.head.headers.remove(name);
+}
+
 void Exchange::start_body(std::uint64_t max_bytes) {
     body_state_ = BodyState::coming;
+    max_body_bytes_ = max_bytes;
     if (transport_) transport_->start_body(max_bytes);
 }
 
@@ -44,11 +51,39 @@ Result<std::optional<std::string>> Exchange::read_body(std::uint64_t max_bytes) 
 }
 
 bool Exchange::wants_body() const noexcept {
-    return body_state_ == BodyState::coming && (body_listener_ || !is_body_paused_);
+    const bool has_undecoded = coded_body_ && coded_body_->has_more();
+    return body_state_ == BodyState::coming && !has_undecoded && (body_listener_ || !is_body_paused_);
+}
+
+bool Exchange::wants_to_decode() const noexcept {
+    return coded_body_ && coded_body_->has_more() && (body_listener_ || !is_body_paused_);
+}
+
+void Exchange::decode_body() {
+    const base::IntrusivePtr<Exchange> self(this);
+    const auto error = coded_body_->decode(body_, max_body_bytes_);
+    if (error != http::ErrorCode::none) {
+        coded_body_.reset();
+        return on_body_failed(http::describe(error));
+    }
+    if (coded_body_->is_whole()) return take_whole_body();
+    is_body_paused_ = body_.size() > high_water_;
+    if (!body_.empty()) body_waiters_.wake();
+}
+
+void Exchange::take_whole_body() {
+    coded_body_.reset();
+    body_state_ = BodyState::whole;
+    if (BodyListener* listener = std::exchange(body_listener_, nullptr)) return listener->on_body_collected(*this);
+    body_waiters_.wake();
 }
 
 void Exchange::on_body(std::string part) {
     if (part.empty()) return;
+    if (coded_body_) {
+        coded_body_->add(std::move(part));
+        return decode_body();
+    }
     if (body_.empty()) {
         body_ = std::move(part);
     } else {
@@ -60,13 +95,17 @@ void Exchange::on_body(std::string part) {
 
 void Exchange::on_body_end(std::string last) {
     const base::IntrusivePtr<Exchange> self(this);
-    body_state_ = BodyState::whole;
-    if (BodyListener* listener = std::exchange(body_listener_, nullptr)) {
-        body_ = std::move(last);
-        return listener->on_body_collected(*this);
+    if (coded_body_) {
+        coded_body_->add(std::move(last));
+        coded_body_->end();
+        return decode_body();
     }
-    body_ += last;
-    body_waiters_.wake();
+    if (body_.empty()) {
+        body_ = std::move(last);
+    } else {
+        body_ += last;
+    }
+    take_whole_body();
 }
 
 void Exchange::on_body_failed(RefusalText refusal) {
@@ -88,9 +127,32 @@ Result<void> Exchange::check_start(int status, const http::Headers& headers) con
 }
 
 Result<void> Exchange::respond(int status, const http::Headers& headers, std::string_view body) {
+    if (compression_threshold_ && transport_) {
+        if (auto checked = check_start(status, headers); !checked) return checked;
+        respond_compressed(status, headers, body);
+        return {};
+    }
     if (auto started = start(status, headers, body.size()); !started) return started;
     if (auto written = write(base::as_bytes(body)); !written) return std::move(written).error();
     return finish();
+}
+
+void Exchange::respond_compressed(int status, const http::Headers& headers, std::string_view body) {
+    http::Headers fields = middleware_ ? pass_out(*middleware_, request_, status, headers) : headers;
+    std::string coded;
+    const auto coding = choose_response_coding(request_, status, fields, body.size(), *compression_threshold_);
+    if (coding != http::ContentCoding::identity) {
+        http::make_encoder(coding, body.size())->encode(base::as_bytes(body), http::ContentEncoder::Until::end, coded);
+        if (coded.size() < body.size()) {
+            mark_as_coded(fields, coding);
+            body = coded;
+        }
+    }
+    begin_response(status, body.size());
+    transport_->write_head({status, fields, body.size(), has_body_});
+    if (has_body_ && !body.empty()) send(base::as_bytes(body));
+    transport_->finish_response();
+    finished_ = true;
 }
 
 void Exchange::refuse(Refusal refusal, http::Headers headers) {
@@ -115,6 +177,7 @@ Result<void> Exchange::respond_with_file(int status, const http::Headers& header
     if (!transport_) return {};
     if (has_body_ && file.length > 0) {
         if (observation_) observation_->count_sent(file.length);
+        file.encoder = std::move(encoder_);
         transport_->write_file(std::move(file));
     } else {
         transport_->finish_response();
@@ -124,17 +187,49 @@ Result<void> Exchange::respond_with_file(int status, const http::Headers& header
 
 Result<void> Exchange::start(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length) {
     if (auto checked = check_start(status, headers); !checked) return checked;
-    started_ = true;
-    has_body_ = request_.head.method != "HEAD" && http::status_has_body(status);
-    remaining_ = content_length;
-    if (observation_) observation_->set_status(status);
+    begin_response(status, content_length);
     if (!transport_) return {};
-    if (middleware_) {
-        transport_->write_head({status, pass_out(*middleware_, request_, status, headers), content_length, has_body_});
+    if (middleware_ || compression_threshold_) {
+        write_head_for_stream(status, headers, content_length);
     } else {
         transport_->write_head({status, headers, content_length, has_body_});
     }
     return {};
+}
+
+void Exchange::begin_response(int status, std::optional<std::uint64_t> content_length) {
+    started_ = true;
+    has_body_ = request_.head.method != "HEAD" && http::status_has_body(status);
+    remaining_ = content_length;
+    if (observation_) observation_->set_status(status);
+}
+
+// The length of what is compressed part by part is not known yet.
+void Exchange::write_head_for_stream(int status, const http::Headers& headers,
+                                     std::optional<std::uint64_t> content_length) {
+    http::Headers fields = middleware_ ? pass_out(*middleware_, request_, status, headers) : headers;
+    if (compression_threshold_) {
+        const auto coding = choose_response_coding(request_, status, fields, content_length, *compression_threshold_);
+        if (coding != http::ContentCoding::identity) {
+            if (has_body_) encoder_ = make_bounded_encoder(coding, transport_->compression_memory());
+            if (encoder_ || !has_body_) {
+                mark_as_coded(fields, coding);
+                content_length.reset();
+            }
+        }
+    }
+    transport_->write_head({status, fields, content_length, has_body_});
+}
+
+void Exchange::send(base::Bytes bytes) {
+    transport_->write_body(bytes);
+    if (observation_) observation_->count_sent(bytes.size());
+}
+
+void Exchange::send_encoded(base::Bytes bytes, http::ContentEncoder::Until until) {
+    std::string encoded;
+    encoder_->encode(bytes, until, encoded);
+    if (!encoded.empty()) send(base::as_bytes(encoded));
 }
 
 Result<SendOutcome> Exchange::write(base::Bytes bytes) {
@@ -143,8 +238,11 @@ Result<SendOutcome> Exchange::write(base::Bytes bytes) {
         return make_error(ErrorCode::body_too_long, {std::to_string(*remaining_), std::to_string(bytes.size())});
     auto outcome = SendOutcome::ended;
     if (transport_ && has_body_) {
-        if (!bytes.empty()) transport_->write_body(bytes);
-        if (observation_) observation_->count_sent(bytes.size());
+        if (!bytes.empty() && encoder_) {
+            send_encoded(bytes, http::ContentEncoder::Until::flush);
+        } else if (!bytes.empty()) {
+            send(bytes);
+        }
         outcome = transport_->buffered_amount() > high_water_ ? SendOutcome::full : SendOutcome::sent;
     }
     if (remaining_) *remaining_ -= bytes.size();
@@ -156,6 +254,8 @@ Result<void> Exchange::finish() {
     const bool is_head = request_.head.method == "HEAD";
     if (remaining_.value_or(0) != 0 && !is_head)
         return make_error(ErrorCode::body_too_short, {std::to_string(*remaining_)});
+    if (transport_ && encoder_) send_encoded({}, http::ContentEncoder::Until::end);
+    encoder_.reset();
     if (transport_) transport_->finish_response();
     finished_ = true;
     return {};

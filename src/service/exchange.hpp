@@ -3,7 +3,7 @@
 // the application never call back; the carrier calls waiters and listeners. One thread.
 //
 //   the request's body:  waiting --start by collect_body() or read_body()--> coming --> whole
-//                            (failed if the carrier gives up)
+//                            (failed if the carrier gives up, or if it is not what its Content-Encoding says)
 //   the response:        none --start()--> started --finish()--> finished       or one of respond*(), refuse()
 #pragma once
 
@@ -15,6 +15,8 @@
 #include "base/bytes.hpp"
 #include "base/descriptor.hpp"
 #include "base/intrusive_ptr.hpp"
+#include "http/content_encoder.hpp"
+#include "service/coded_body.hpp"
 #include "service/error.hpp"
 #include "service/middleware.hpp"
 #include "service/observer.hpp"
@@ -22,6 +24,7 @@
 #include "service/request_info.hpp"
 #include "service/send_outcome.hpp"
 #include "service/waiter.hpp"
+#include "ws/compression_memory.hpp"
 
 namespace proapi::service {
 
@@ -34,6 +37,7 @@ struct FileBody {
     base::Descriptor file;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
+    std::unique_ptr<http::ContentEncoder> encoder = nullptr;  // null: sent as it is
 };
 
 struct ResponseStart {
@@ -72,6 +76,8 @@ public:
     // exchange later, with no handler on the stack.
     virtual void watch_client() = 0;
     [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
+    // Bounds the memory of everything that is compressed part by part.
+    [[nodiscard]] virtual ws::CompressionMemory& compression_memory() noexcept = 0;
 
     // --- the handshake ---
     // Takes the request out of the exchange and continues as a WebSocket. Returns null if the client does not wait for
@@ -161,6 +167,11 @@ public:
     [[nodiscard]] base::IntrusivePtr<WebSocket> upgrade(const WebSocketSettings& settings);
 
     // --- the service's side ---
+    // The request's body arrives in this coding; the application gets the decoded body. Removes the fields that speak
+    // of the coded one. Call it before the body is asked for.
+    void set_body_coding(http::ContentCoding coding);
+    // The response is compressed if its type and its client allow it, and if it has at least so many octets.
+    void compress_from(std::uint64_t threshold_bytes) noexcept { compression_threshold_ = threshold_bytes; }
     // The response passes through `middleware` on its way out. The list outlives the exchange's transport.
     void set_middleware(const MiddlewareList& middleware) noexcept { middleware_ = &middleware; }
     // The observation reports when the exchange has ended.
@@ -174,11 +185,16 @@ public:
     // Whether the exchange ends when the client ends its side.
     [[nodiscard]] bool ends_with_client() const noexcept { return ends_with_client_ || is_endless(); }
     [[nodiscard]] bool collects_body() const noexcept { return body_listener_ != nullptr; }
+    // Whether on_body() wants the parts; otherwise on_body_end() wants the whole body.
+    [[nodiscard]] bool wants_parts() const noexcept { return !collects_body() || coded_body_; }
     // Whether the exchange can take more of the body: it collects the body, or at most high water waits to be read.
     [[nodiscard]] bool wants_body() const noexcept;
     void on_body(std::string part);
-    // The body is complete; nothing follows `last`. If the exchange collects the body, `last` is the whole body.
+    // The body is complete; nothing follows `last`.
     void on_body_end(std::string last);
+    // One call decodes a bounded part of the body. While this is true, call decode_body() again, in another turn.
+    [[nodiscard]] bool wants_to_decode() const noexcept;
+    void decode_body();
     // The body is incomplete, and no more of it will come.
     void on_body_failed(RefusalText refusal);
     void on_client_left() noexcept { client_left_ = true; }
@@ -189,7 +205,13 @@ private:
     enum class BodyState : std::uint8_t { waiting, coming, whole, failed };
 
     [[nodiscard]] Result<void> check_start(int status, const http::Headers& headers) const;
+    void begin_response(int status, std::optional<std::uint64_t> content_length);
+    void write_head_for_stream(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length);
+    void respond_compressed(int status, const http::Headers& headers, std::string_view body);
+    void send(base::Bytes bytes);
+    void send_encoded(base::Bytes bytes, http::ContentEncoder::Until until);
     void start_body(std::uint64_t max_bytes);
+    void take_whole_body();
 
     RequestInfo request_;
     std::string body_;  // the collected body, or the part that has arrived and was not read yet
@@ -201,6 +223,10 @@ private:
     std::optional<RefusalText> body_refusal_;
     const MiddlewareList* middleware_ = nullptr;  // null: none
     std::unique_ptr<Observation> observation_;    // null: no observers
+    std::unique_ptr<CodedBody> coded_body_;       // null: the request's body has no coding
+    std::uint64_t max_body_bytes_ = 0;            // of a coded body, decoded
+    std::optional<std::uint64_t> compression_threshold_;
+    std::unique_ptr<http::ContentEncoder> encoder_;  // of a response in parts; null: they are sent as they are
     BodyState body_state_;
     bool is_body_paused_ = false;
     bool started_ = false, finished_ = false, has_body_ = true;

@@ -1,5 +1,6 @@
 #include "service/service.hpp"
 
+#include "http/content_coding.hpp"
 #include "service/host_rule.hpp"
 #include "service/origin.hpp"
 #include "service/static_files.hpp"
@@ -26,6 +27,7 @@ void Service::open(base::IntrusivePtr<Exchange> exchange) {
 }
 
 void Service::begin(Exchange& exchange) {
+    if (site_.settings.compress) exchange.compress_from(site_.settings.compression_threshold);
     if (!site_.middleware.empty()) exchange.set_middleware(site_.middleware);
     if (!observers_.empty()) exchange.set_observation(std::make_unique<Observation>(observers_, clock_));
 }
@@ -49,6 +51,7 @@ void Service::route(Exchange& exchange) {
 
     set_match(exchange, request.head.method);
     if (request.match.kind != http::MatchKind::matched) return refuse_unmatched(exchange);
+    if (refuse_coding(exchange)) return;
     const Route& route = site_.routes[request.match.route];
     if (!exchange.is_body_whole() && route.body == Route::Body::whole)
         return exchange.collect_body(*this, site_.settings.max_body_size);
@@ -154,6 +157,18 @@ void Service::refuse_unmatched(Exchange& exchange) {
             break;
     }
     exchange.refuse(Refusal::not_found);
+}
+
+// RFC 9110 section 15.5.16 says what a client may send instead.
+bool Service::refuse_coding(Exchange& exchange) {
+    if (exchange.is_body_whole()) return false;
+    const auto coding = http::read_coding(exchange.request().head.headers);
+    if (!coding) {
+        exchange.refuse(coding.error().status(), coding.error().text, {{"Accept-Encoding", http::decoded_codings()}});
+        return true;
+    }
+    if (*coding != http::ContentCoding::identity) exchange.set_body_coding(*coding);
+    return false;
 }
 
 void Service::respond_with_static_file(Exchange& exchange) {

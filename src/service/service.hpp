@@ -47,6 +47,7 @@ private:
     [[nodiscard]] bool refuse_handshake(Exchange& exchange);
     [[nodiscard]] bool refuse_origin(Exchange& exchange, const WebSocketSettings& route);
     void refuse_unmatched(Exchange& exchange);
+    [[nodiscard]] bool refuse_coding(Exchange& exchange);
     void refuse_and_end(Exchange& exchange, Refusal refusal);
     void respond_with_static_file(Exchange& exchange);
     void on_body_collected(Exchange& exchange) override;

@@ -20,9 +20,9 @@ namespace {
 
 constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts",
                            compression_name = "compression", proxies_name = "trusted_proxies",
-                           proxy_protocol_name = "proxy_protocol";
+                           proxy_protocol_name = "proxy_protocol", compress_name = "compress";
 // Those of the application that are not numbers.
-constexpr std::array server_names{hosts_name, proxies_name, proxy_protocol_name};
+constexpr std::array server_names{hosts_name, proxies_name, proxy_protocol_name, compress_name};
 
 // Formats independently of the program's locale (LC_NUMERIC) and its decimal point. read_number() parses the same form.
 [[nodiscard]] std::string number_text(double value) {
@@ -172,6 +172,7 @@ Result<void> set_setting(Settings& settings, std::string_view name, std::string_
     if (name == proxies_name)
         return set_list(settings.trusted_proxies, name, value, is_trusted_network, ErrorCode::bad_network);
     if (name == proxy_protocol_name) return set_switch(settings.proxy_protocol, name, value);
+    if (name == compress_name) return set_switch(settings.compress, name, value);
     if (auto set = set_in(server_limits, settings, name, value)) return *std::move(set);
     return set_setting(static_cast<WebSocketSettings&>(settings), name, value);
 }

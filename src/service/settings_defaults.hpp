@@ -60,7 +60,8 @@ struct WebSocketSettings {
     // Default none. Otherwise: other clients get them as they are.
     Compression compression = Compression::none;
 
-    // Size from which a message is compressed, if `compression` says so.
+    // Size from which a message is compressed, if `compression` says so, or the body of a response, if `compress` does.
+    // The application's own value counts for responses.
     // Default 1 KiB. Range 0 to 1 GiB. Beyond it: compressed.
     std::uint64_t compression_threshold = 1024;
 
@@ -136,8 +137,10 @@ struct Settings : WebSocketSettings {
     // Default 1,024. Range 1 to 65,535. Beyond it: the kernel decides.
     std::uint64_t backlog = 1024;
 
-    // Memory that the connections with `compression="dedicated"` use together to compress and decompress.
-    // Default 64 MiB. Range 0 to 1,024 GiB. Beyond it: new connections compress as with "shared".
+    // Memory that the connections with `compression="dedicated"`, and the responses that `compress` compresses part by
+    // part, use together.
+    // Default 64 MiB. Range 0 to 1,024 GiB. Beyond it: new connections compress as with "shared", new responses are not
+    // compressed.
     std::uint64_t compression_memory = 67'108'864;
 
     // Hosts that the server answers for, in addition to loopback names and the hosts of listed origins.
@@ -151,6 +154,10 @@ struct Settings : WebSocketSettings {
     // Whether every connection of a trusted proxy must begin with a header of the PROXY protocol, version 1 or 2.
     // Default off. Without it: the connection is closed.
     bool proxy_protocol = false;
+
+    // Whether the bodies of responses are compressed for clients that accept it: with zstd, br or gzip.
+    // Default off. Without it: they are sent as they are.
+    bool compress = false;
 };
 
 }  // namespace proapi::service

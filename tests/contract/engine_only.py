@@ -24,6 +24,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_endings::test_lines_that_were_left_out_are_counted_though_nothing_more_comes": _LOG,
     "test_endings::test_the_peers_fault_is_one_line": _LOG,
     "test_endings::test_what_was_received_before_the_servers_own_close_is_still_given": _LIMITS_BY_OPTION,
+    "test_compressed_responses": _LIMITS_BY_OPTION,
     "test_compression": _SOCKETS,
     "test_fairness": _SOCKETS,
     "test_frames": _SOCKETS,

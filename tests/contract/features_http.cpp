@@ -69,6 +69,7 @@ Task<proapi::Response> stream(proapi::Request request) {
         if (fails) throw std::runtime_error("raised as asked");
         while (is_quiet) co_await proapi::sleep(std::chrono::hours(1));
     });
+    response.media_type = "text/plain";
     co_return response;
 }
 

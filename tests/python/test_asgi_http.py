@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gzip
 import os
 import resource
 import threading
@@ -54,6 +55,42 @@ def app(tmp_path: Path) -> ProAPI:
     async def socket(websocket: WebSocketConnection) -> None: ...
 
     return app
+
+
+@promise("compressed-responses")
+async def test_responses_files_and_streams_are_compressed(tmp_path: Path) -> None:
+    text = "a word and another word, " * 8000
+    (tmp_path / "page.txt").write_text(text)
+    app = ProAPI(compress=True)
+    app.static("/files", tmp_path)
+    app.get("/whole")(lambda: text)
+    app.get("/stream")(lambda: StreamingResponse(iter([text[:1000], text[1000:]])))
+    for path in ("/files/page.txt", "/whole", "/stream"):
+        status, fields, body = await http(app, path, headers={"accept-encoding": "gzip"})
+        assert (status, fields["content-encoding"], fields["vary"]) == (200, "gzip", "Accept-Encoding")
+        assert gzip.decompress(body).decode() == text
+        assert fields.get("content-length") == (str(len(body)) if path == "/whole" else None)
+        status, fields, body = await http(app, path)
+        assert ("content-encoding" in fields, body.decode()) == (False, text)
+
+
+@promise("coded-requests")
+async def test_a_coded_body_is_decoded() -> None:
+    app = ProAPI(max_body_size=50)
+
+    @app.post("/")
+    async def echo(request: Request) -> bytes:
+        return await request.body()
+
+    async def post(body: bytes) -> tuple[int, bytes]:
+        headers = {"content-encoding": "gzip", "content-length": str(len(body))}
+        status, _, answer = await http(app, "/", [body[:20], body[20:]], method="POST", headers=headers)
+        return status, answer
+
+    assert await post(gzip.compress(b"ten octets")) == (200, b"ten octets")
+    assert await post(gzip.compress(b"x" * 50)) == (200, b"x" * 50)
+    assert (await post(gzip.compress(b"x" * 51)))[0] == 413
+    assert (await post(b"plain"))[0] == 400
 
 
 @promise("asgi-is-alike")

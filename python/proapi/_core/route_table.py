@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import RouteError
 from ..routing import Route, StaticRoute, WebSocketRoute
-from ..settings import ALIASES, setting_text
+from ..settings import ALIASES, SWITCHES, setting_text
 from .binding import Site
 from .signature import Handler, find_name, find_place, is_async
 
@@ -206,4 +206,4 @@ def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
     lists = dict.fromkeys(("allowed_origins", "allowed_hosts", "trusted_proxies"), "")
     # The engine computes max_connections; the others are not numbers.
-    return {**defaults, **lists, "max_connections": "0", "compression": "none", "proxy_protocol": "false"}
+    return {**defaults, **lists, "max_connections": "0", "compression": "none", **dict.fromkeys(SWITCHES, "false")}

@@ -144,9 +144,10 @@ class HttpExchange(AsgiExchange):
                 data = await self._front.files.run(os.pread, descriptor, min(length, _FILE_PART), offset)
                 if not data:
                     return False
-                await self._give({"type": "http.response.body", "body": data, "more_body": True})
                 offset += len(data)
                 length -= len(data)
+                if body := self.encode_file(data, is_last=length == 0):
+                    await self._give({"type": "http.response.body", "body": body, "more_body": True})
         finally:
             os.close(descriptor)
         return not self.ended

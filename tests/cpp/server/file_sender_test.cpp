@@ -9,6 +9,7 @@
 
 #include "every_failure.hpp"
 #include "fake_protocol.hpp"
+#include "tests/cpp/http/coded_text.hpp"
 
 namespace proapi::server::test {
 namespace {
@@ -29,12 +30,26 @@ namespace {
     return content;
 }
 
+// The content of chunks without the last one, which the sender leaves to its session.
+[[nodiscard]] std::string without_chunks(std::string_view octets) {
+    std::string content;
+    while (!octets.empty()) {
+        const std::size_t size = std::stoul(std::string(octets.substr(0, octets.find('\r'))), nullptr, 16);
+        octets.remove_prefix(octets.find('\n') + 1);
+        content += octets.substr(0, size);
+        octets.remove_prefix(size + 2);
+    }
+    return content;
+}
+
 class FileSenderTest : public ::testing::Test {
 protected:
     void start(service::FileBody file) {
         sender = FileSender::make(*fake.connection);
         ASSERT_TRUE(sender);
-        sender->start(std::move(file));
+        const http::ResponseHead head{
+            .status = 200, .headers = {}, .content_length = file.encoder ? std::nullopt : std::optional(file.length)};
+        sender->start(std::move(file), http::BodyEncoder(head));
         progress = FileSender::Progress::sending;
         fake.fake->at_turn_end = [this] { progress = sender->pump(); };
         fake.connection->flush_soon();
@@ -67,6 +82,20 @@ TEST_F(FileSenderTest, SendsAPart) {
     EXPECT_TRUE(becomes(FileSender::Progress::sent));
     served.turns();
     EXPECT_TRUE(fake.client->received() == content.substr(1'000, 150'000));
+}
+
+TEST_F(FileSenderTest, CompressesPartAfterPartInChunks) {
+    const std::string content = content_of(700'000);
+    start({.file = file_with(content),
+           .offset = 0,
+           .length = content.size(),
+           .encoder = http::make_encoder(http::ContentCoding::gzip, std::nullopt)});
+    EXPECT_EQ(sender->pump(), FileSender::Progress::sending) << "a few parts a turn, however small they become";
+    EXPECT_TRUE(becomes(FileSender::Progress::sent));
+    served.turns();
+    const std::string octets = without_chunks(fake.client->received());
+    EXPECT_LT(octets.size(), content.size() / 10);
+    EXPECT_TRUE(http::test::decoded(*http::make_decoder(http::ContentCoding::gzip), octets).text == content);
 }
 
 TEST_F(FileSenderTest, ReadsNoMoreThanTheOutputHasRoomFor) {

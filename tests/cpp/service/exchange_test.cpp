@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/cpp/http/coded_text.hpp"
 #include "tests/cpp/service/fake_carrier.hpp"
 
 namespace proapi::service {
@@ -252,6 +253,184 @@ TEST_F(ExchangeTest, AnUpgradeIsItsEnd) {
     EXPECT_TRUE(exchange->respond(200, {}, "lost"));
     EXPECT_EQ(carrier.status, 0);
     websocket->detach();
+}
+
+// ---- compressed responses ---------------------------------------------------------------------------------------
+
+class CompressedResponseTest : public ExchangeTest {
+protected:
+    base::IntrusivePtr<Exchange> open(std::string_view method = "GET") {
+        auto exchange = carrier.open(request_of(method, "/", {{"Host", "localhost"}, {"Accept-Encoding", "gzip"}}));
+        exchange->compress_from(100);
+        return exchange;
+    }
+    [[nodiscard]] std::string decoded_body() const {
+        return http::test::decoded(*http::make_decoder(http::ContentCoding::gzip), carrier.body).text;
+    }
+    const http::Headers text_type{{"Content-Type", "text/plain"}};
+    const std::string text = http::test::some_text(2000);
+};
+
+TEST_F(CompressedResponseTest, AWholeOneHasTheLengthOfWhatIsSent) {
+    const auto exchange = open();
+    EXPECT_TRUE(exchange->respond(200, text_type, text));
+    EXPECT_EQ(carrier.headers.get("content-encoding"), "gzip");
+    EXPECT_EQ(carrier.content_length, carrier.body.size());
+    EXPECT_LT(carrier.body.size(), text.size());
+    EXPECT_EQ(decoded_body(), text);
+    EXPECT_TRUE(carrier.finished);
+    EXPECT_TRUE(exchange->is_finished());
+    EXPECT_FALSE(exchange->respond(200, text_type, text));
+}
+
+TEST_F(CompressedResponseTest, ToHeadItsFieldsAreTheSame) {
+    EXPECT_TRUE(open()->respond(200, text_type, text));
+    const auto length = carrier.content_length;
+    carrier.body.clear();
+    EXPECT_TRUE(open("HEAD")->respond(200, text_type, text));
+    EXPECT_EQ(carrier.headers.get("content-encoding"), "gzip");
+    EXPECT_EQ(carrier.content_length, length);
+    EXPECT_EQ(carrier.body, "");
+}
+
+TEST_F(CompressedResponseTest, WhatWouldBecomeLargerIsSentAsItIs) {
+    std::string noise;
+    for (std::uint32_t number = 1; noise.size() < 500; number = number * 1664525 + 1013904223)
+        noise += static_cast<char>(number >> 24);
+    EXPECT_TRUE(open()->respond(200, text_type, noise));
+    EXPECT_FALSE(carrier.headers.contains("content-encoding"));
+    EXPECT_EQ(carrier.headers.get("vary"), "Accept-Encoding");
+    EXPECT_EQ(carrier.body, noise);
+}
+
+TEST_F(CompressedResponseTest, EachPartOfAStreamCanBeReadAtOnce) {
+    const auto exchange = open();
+    exchange->compress_from(0);
+    EXPECT_TRUE(exchange->start(200, text_type, 7));
+    EXPECT_EQ(carrier.content_length, std::nullopt);
+    EXPECT_TRUE(exchange->write(base::as_bytes("one")));
+    EXPECT_EQ(decoded_body(), "one");
+    EXPECT_EQ(exchange->write(base::as_bytes("too long")).error().code, ErrorCode::body_too_long);
+    EXPECT_EQ(exchange->finish().error().code, ErrorCode::body_too_short);
+    EXPECT_TRUE(exchange->write(base::as_bytes("four")));
+    EXPECT_TRUE(exchange->write({}));
+    EXPECT_TRUE(exchange->finish());
+    EXPECT_EQ(decoded_body(), "onefour");
+    EXPECT_EQ(carrier.memory->used_bytes(), 0U);
+}
+
+TEST_F(CompressedResponseTest, AStreamWithoutMemoryIsSentAsItIs) {
+    const auto first = open();
+    const auto taken = carrier.memory->reserve(64 * 1024 * 1024);
+    EXPECT_TRUE(first->start(200, text_type, std::nullopt));
+    EXPECT_TRUE(first->write(base::as_bytes("plain")));
+    EXPECT_FALSE(carrier.headers.contains("content-encoding"));
+    EXPECT_EQ(carrier.body, "plain");
+}
+
+TEST_F(CompressedResponseTest, ACarrierCompressesAFile) {
+    const auto exchange = open();
+    EXPECT_TRUE(exchange->respond_with_file(200, text_type, {base::Descriptor(), 0, 5000}));
+    EXPECT_EQ(carrier.headers.get("content-encoding"), "gzip");
+    EXPECT_EQ(carrier.content_length, std::nullopt);
+    ASSERT_TRUE(carrier.file && carrier.file->encoder);
+    EXPECT_GT(carrier.memory->used_bytes(), 0U);
+    carrier.file.reset();
+    EXPECT_EQ(carrier.memory->used_bytes(), 0U);
+}
+
+// ---- bodies in a coding -----------------------------------------------------------------------------------------
+
+class CodedRequestTest : public ExchangeTest {
+protected:
+    struct Collected final : BodyListener {
+        void on_body_collected(Exchange& exchange) override {
+            ++calls;
+            body = exchange.body();
+        }
+        int calls = 0;
+        std::string body;
+    };
+    base::IntrusivePtr<Exchange> open() {
+        http::Headers fields{{"Host", "localhost"}, {"Content-Encoding", "gzip"}, {"Content-Length", "100"}};
+        auto exchange = carrier.open(request_of("POST", "/", std::move(fields)), has_body);
+        exchange->set_body_coding(http::ContentCoding::gzip);
+        return exchange;
+    }
+    [[nodiscard]] static std::string encoded(std::string_view text) {
+        return http::test::encoded(http::ContentCoding::gzip, text);
+    }
+    Collected listener;
+};
+
+TEST_F(CodedRequestTest, TheApplicationSeesTheDecodedBody) {
+    const auto exchange = open();
+    EXPECT_FALSE(exchange->request().head.headers.contains("content-encoding"));
+    EXPECT_FALSE(exchange->request().head.headers.contains("content-length"));
+    exchange->collect_body(listener, 1000);
+    EXPECT_TRUE(exchange->wants_parts());
+    const std::string octets = encoded("the text");
+    exchange->on_body(octets.substr(0, 12));
+    EXPECT_TRUE(exchange->wants_body());
+    exchange->on_body_end(octets.substr(12));
+    EXPECT_EQ(listener.calls, 1);
+    EXPECT_EQ(listener.body, "the text");
+    EXPECT_TRUE(exchange->is_body_whole());
+}
+
+TEST_F(CodedRequestTest, OneTooLongIsRefusedAsSoonAsThatIsKnown) {
+    const auto exchange = open();
+    exchange->collect_body(listener, 1000);
+    exchange->on_body(encoded(std::string(100'000, ' ')));
+    EXPECT_EQ(carrier.status, 413);
+    EXPECT_TRUE(carrier.ends_connection);
+    EXPECT_EQ(listener.calls, 0);
+    EXPECT_FALSE(exchange->wants_to_decode());
+}
+
+TEST_F(CodedRequestTest, OneThatIsNotWhatItSaysIsRefused) {
+    open()->collect_body(listener, 1000);
+    carrier.exchange->on_body_end("plain");
+    EXPECT_EQ(carrier.status, 400);
+    open()->collect_body(listener, 1000);
+    carrier.exchange->on_body_end(encoded("cut").substr(0, 10));
+    EXPECT_EQ(carrier.status, 400);
+    EXPECT_EQ(listener.calls, 0);
+}
+
+// While the decoder has something to do, no more is read from the client.
+TEST_F(CodedRequestTest, ALargeOneIsDecodedInSeveralTurns) {
+    constexpr std::size_t size = 1'000'000;
+    const auto exchange = open();
+    exchange->collect_body(listener, size);
+    exchange->on_body_end(encoded(std::string(size, 'x')));
+    int turns = 0;
+    for (; exchange->wants_to_decode(); ++turns) {
+        EXPECT_FALSE(exchange->wants_body());
+        EXPECT_EQ(listener.calls, 0);
+        exchange->decode_body();
+    }
+    EXPECT_GE(turns, 3);
+    EXPECT_EQ(listener.calls, 1);
+    EXPECT_EQ(listener.body.size(), size);
+}
+
+TEST_F(CodedRequestTest, AReaderDecidesHowFarItIsDecoded) {
+    constexpr std::size_t size = 1'000'000;
+    const auto exchange = open();
+    ASSERT_TRUE(exchange->read_body(size));
+    exchange->on_body_end(encoded(std::string(size, 'x')));
+    EXPECT_FALSE(exchange->wants_to_decode()) << "what is decoded has not been read yet";
+    std::size_t read = 0;
+    while (read < size) {
+        const auto part = exchange->read_body(size);
+        ASSERT_TRUE(part && *part);
+        EXPECT_LT((*part)->size(), 300'000U);
+        read += (*part)->size();
+        while (exchange->wants_to_decode()) exchange->decode_body();
+    }
+    EXPECT_EQ(read, size);
+    EXPECT_TRUE(exchange->is_body_whole());
 }
 
 }  // namespace

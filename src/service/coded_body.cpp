@@ -1,0 +1,42 @@
+#include "service/coded_body.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace proapi::service {
+
+namespace {
+
+// What one call may produce.
+constexpr std::uint64_t max_produced_bytes = 256 * 1024;
+
+}  // namespace
+
+void CodedBody::add(std::string part) {
+    part_ = std::move(part);
+    taken_bytes_ = 0;
+    if (part_.empty()) return;
+    has_more_ = true;
+    may_end_ = false;
+}
+
+http::ErrorCode CodedBody::decode(std::string& out, std::uint64_t max_bytes) {
+    using State = http::ContentDecoder::State;
+    if (has_more_) {
+        const std::uint64_t allowed = max_bytes - decoded_bytes_;
+        const std::size_t before = out.size();
+        base::Bytes input = base::as_bytes(part_).subspan(taken_bytes_);
+        const State state =
+            decoder_->decode(input, std::min(max_produced_bytes, std::min(allowed, max_produced_bytes) + 1), out);
+        if (state == State::failed) return http::ErrorCode::bad_coded_content;
+        if (out.size() - before > allowed) return http::ErrorCode::body_too_long;
+        decoded_bytes_ += out.size() - before;
+        taken_bytes_ = part_.size() - input.size();
+        has_more_ = state == State::full;
+        may_end_ = state == State::may_end;
+        if (!has_more_) part_ = {};
+    }
+    return has_ended_ && !has_more_ && !may_end_ ? http::ErrorCode::short_coded_content : http::ErrorCode::none;
+}
+
+}  // namespace proapi::service
