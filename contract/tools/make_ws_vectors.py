@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from ws_control_vectors import close_codes, control_frames
+from ws_deflate_vectors import deflate
 from ws_frame_vectors import lawful_frames, length_faults, masking_faults, reserved_bits, rfc_examples
 from ws_handshakes import handshakes
 from ws_message_vectors import fragments, size_limits
@@ -30,6 +31,7 @@ def main() -> None:
     write(directory, "control", control_frames())
     write(directory, "close_codes", close_codes())
     write(directory, "utf8", utf8())
+    write(directory, "deflate", deflate())
     write(directory, "handshakes", handshakes())
 
 

@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "tests/cpp/base/seed.hpp"
+#include "ws/inflater.hpp"
 
 namespace proapi::tests {
 namespace {
@@ -59,6 +60,7 @@ std::ostream& operator<<(std::ostream& out, const ToldEvent& event) {
 
 Outcome replay(const Session& session, const std::vector<std::size_t>& cuts, Handing handing) {
     ws::Connection connection{session.role, session.limits, sample_masking_key};
+    if (session.deflate) connection.use_extension({{}, nullptr, ws::make_inflater(*session.deflate)});
     if (session.close_first) connection.send_close(session.close_first->first, session.close_first->second);
     Outcome outcome;
     std::vector<std::size_t> ends = cuts;

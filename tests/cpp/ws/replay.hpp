@@ -11,6 +11,7 @@
 
 #include "tests/cpp/base/take_all.hpp"
 #include "ws/connection.hpp"
+#include "ws/deflate_parameters.hpp"
 
 namespace proapi::tests {
 
@@ -30,6 +31,7 @@ struct Session {
     ws::ConnectionLimits limits;
     std::optional<std::pair<std::uint16_t, std::string>> close_first;  // sent before anything is read
     Octets input;
+    std::optional<ws::DeflateContext> deflate = {};  // the peer's compressor, if permessage-deflate is negotiated
 };
 
 // How the input is handed over.

@@ -1,6 +1,6 @@
 // Replays every vector of contract/ws (format: contract/README.md) as a whole, cut in two at every octet, and octet by
 // octet, with lent and retained input. Events and output must be the same each time.
-// promise: rfc-6455, client-role
+// promise: rfc-6455, client-role, compression-messages, compression-limits
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -71,6 +71,10 @@ Vector read_vector(const json& value) {
     if (value.contains("close_first")) {
         const json& close = value["close_first"];
         session.close_first = {close.at("code").get<std::uint16_t>(), close.at("reason").get<std::string>()};
+    }
+    if (value.contains("deflate")) {
+        const json& deflate = value["deflate"];
+        session.deflate = {.takeover = deflate.at("takeover"), .window_bits = deflate.at("window_bits")};
     }
     session.input = read_octets(value.at("in"));
     for (const json& event : value.at("events")) {
@@ -171,7 +175,7 @@ TEST_P(VectorFile, OctetByOctet) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Contract, VectorFile,
-                         testing::Values("frames", "sizes", "fragments", "control", "close_codes", "utf8"),
+                         testing::Values("frames", "sizes", "fragments", "control", "close_codes", "utf8", "deflate"),
                          [](const auto& parameter) { return std::string{parameter.param}; });
 
 }  // namespace
