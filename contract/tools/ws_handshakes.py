@@ -85,6 +85,7 @@ def server_accepts() -> list[Vector]:
         accepted("Connection on two lines", "4.2.1", {"Connection": ["keep-alive", "upgrade"]}),
         accepted("Content-Length of 0", "4.2.1", {"Content-Length": "0"}),
         accepted("an unknown extension", "9.1", {"Sec-WebSocket-Extensions": "x-unknown; a=1"}),
+        accepted("white space in extensions", "9.1", {"Sec-WebSocket-Extensions": 'x ;\ta\t= 1\t; b = "2" ;c'}),
         accepted("an absolute target", "4.2.1", {}, line="GET http://server.example.com/chat HTTP/1.1"),
         accepted("a query", "4.2.1", {}, line="GET /chat?room=1 HTTP/1.1"),
         accepted("white space around the key", "4.2.1", {"Sec-WebSocket-Key": f" \t{SAMPLE_KEY} \t"}),

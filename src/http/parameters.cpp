@@ -24,11 +24,12 @@ ErrorCode take_parameter(std::string_view& rest, Parameter& parameter, Parameter
     parameter.name = rest.substr(0, rest.find_first_of("=;"));
     rest.remove_prefix(parameter.name.size());
     parameter.has_value = grammar == ParameterGrammar::rfc_9110 || rest.starts_with('=');
-    if (!parameter.has_value) parameter.name = trim_end(parameter.name);
+    if (grammar == ParameterGrammar::rfc_6455) parameter.name = trim_end(parameter.name);
     if (!is_token(parameter.name)) return ErrorCode::bad_parameter_name;
     if (!parameter.has_value) return ErrorCode::none;
     if (!rest.starts_with('=')) return ErrorCode::parameter_without_value;
     rest.remove_prefix(1);
+    if (grammar == ParameterGrammar::rfc_6455) skip_space(rest);
     parameter.is_quoted = rest.starts_with('"');
     if (parameter.is_quoted) {
         if (!take_quoted(rest, parameter.value)) return ErrorCode::unclosed_quote;

@@ -14,7 +14,9 @@ namespace proapi::http {
 
 enum class ParameterGrammar : std::uint8_t {
     rfc_9110,  // each has a value; empty parameters ("a;;b=c", "a;") are skipped
-    rfc_6455,  // a value may be missing, together with its equals sign ("a; b"); empty parameters are malformed
+    // A value may be missing, together with its equals sign ("a; b"). White space may be on both sides of an equals
+    // sign: section 9.1 includes the "implied *LWS" of RFC 2616. Empty parameters are malformed.
+    rfc_6455,
 };
 
 struct Parameter {

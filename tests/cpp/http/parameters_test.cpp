@@ -95,7 +95,10 @@ TEST(Parameters, OfAnExtensionMayHaveNoValueAndAreNeverEmpty) {
     std::string with_value;
     for (const Parameter& one : parsed.parameters) with_value += one.has_value ? 'y' : 'n';
     EXPECT_EQ(with_value, "nnyy");
-    for (const std::string_view malformed : {"a;", "a;;b", "a; ;b", "a; b=", "a; b =c", "a; b c", "a; =c", "a; \"b\""})
+    EXPECT_EQ(described(extension("a; b =c;d= e\t;f\t = \"g\"")), "a|b=c|d=e|f=\"g\"")
+        << "the implied *LWS of RFC 2616";
+    for (const std::string_view malformed :
+         {"a;", "a;;b", "a; ;b", "a; b=", "a; b= ", "a; b c", "a; b c=d", "a; =c", "a; \"b\""})
         EXPECT_NE(error_text(extension(malformed).error), "") << malformed;
 }
 

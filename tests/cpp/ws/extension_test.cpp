@@ -41,7 +41,7 @@ TEST(ExtensionField, IsAListOfNamesWithParameters) {
               "mux|max-channels=4|flow-control deflate-stream");
     EXPECT_EQ(parsed({"private-extension"}), "private-extension");
     EXPECT_EQ(parsed({"foo", "bar; baz=2"}), "foo bar|baz=2") << "two fields form one list";
-    EXPECT_EQ(parsed({" a ;\tb = \"c\""}), "malformed") << "white space around an equals sign";
+    EXPECT_EQ(parsed({" a ;\tb\t=  \"c\"\t; d = e ;f"}), "a|b=c|d=e|f") << "white space between words";
     EXPECT_EQ(parsed({R"(a; b="c"; d="\e\f", g)"}), "a|b=c|d=ef g");
     EXPECT_EQ(parsed({"a, , b,"}), "a b") << "empty list elements are ignored";
     EXPECT_EQ(parsed({}), "");
@@ -49,8 +49,9 @@ TEST(ExtensionField, IsAListOfNamesWithParameters) {
 
 TEST(ExtensionField, WhatIsMalformedIsRefused) {
     for (const std::string_view text :
-         {"", ",", "a b", ";a", "a;", "a;;b", "a; b=", "a; =b", "a; b=c d", "a; b=\"\"", "a; b=\"c d\"", "a; b=\"c,d\"",
-          "a; b=\"c", "a; b=\"c\\\"", "\"a\"", "a=b", "a; b=\"c\"d", "a\xc3\xa4"})
+         {"",      ",",        "a b",         ";a",        "a;",           "a;;b",         "a; b=",    "a; b= ",
+          "a; =b", "a; b=c d", "a; b c=d",    "a; b=\"\"", "a; b=\"c d\"", "a; b=\"c,d\"", "a; b=\"c", "a; b=\"c\\\"",
+          "\"a\"", "a=b",      "a; b=\"c\"d", "a\xc3\xa4"})
         EXPECT_EQ(parsed({text}), "malformed") << text;
     EXPECT_EQ(parsed({"a", ""}), "malformed") << "a field without an element";
 }
