@@ -4,13 +4,10 @@ import contextlib
 import errno
 import os
 import re
-import shutil
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from front_ends import Server
@@ -19,7 +16,6 @@ from raw import Peer, http, request
 
 Start = Callable[..., Server]
 
-SECRET = b"what nobody who asks for /static may read\n"
 BIG = bytes(range(256)) * (4 * 1024 * 1024 // 256)
 
 
@@ -64,17 +60,50 @@ def test_a_range(server: Server, field: str, begin: int, end: int) -> None:
     assert response.body == BIG[begin:end]
 
 
-@pytest.mark.parametrize("field", [f"bytes={len(BIG)}-", "bytes=-0", f"bytes={2**62}-{2**63 - 1}"])
+@pytest.mark.parametrize(
+    "field", [f"bytes={len(BIG)}-", "bytes=-0", f"bytes={2**62}-{2**63 - 1}", f"bytes={2**64 - 1}-"]
+)
 def test_a_range_beyond_the_end(server: Server, field: str) -> None:
     response = http(server.port, "GET", "/static/big.bin", [("Range", field)])
     assert (response.status, response.get("content-range")) == (416, f"bytes */{len(BIG)}")
 
 
-@pytest.mark.parametrize("field", ["bytes=9-5", "bytes=a-b", "lines=1-2", "bytes=--1", "bytes=0-1,3-4" + ",5-6" * 1000])
+@promise("static-files")
+@pytest.mark.parametrize(
+    "field",
+    [
+        "bytes=9-5",
+        "bytes=a-b",
+        "lines=1-2",
+        "bytes=--1",
+        "bytes=+1-2",
+        "bytes=0x1-2",
+        "bytes=",
+        "bytes=-",
+        f"bytes=0-{10**19}9",
+        f"bytes={10**19}9-",
+        f"bytes=-{10**19}9",
+        "bytes=0-1,3-4",
+        "bytes=" + ",".join(f"{n}-{n}" for n in range(16)),
+        "bytes=" + ",".join(f"{n}-" for n in range(17)),
+        "bytes=" + ",".join(["0-9"] * 2000),
+        "bytes=0-1,5-2,a",
+    ],
+    ids=lambda field: field[:30],
+)
 def test_a_range_that_is_ignored(server: Server, field: str) -> None:
+    """Several ranges are answered with the whole file, so that a few octets never ask for many copies of it."""
+    whole = http(server.port, "GET", "/static/index.html")
     response = http(server.port, "GET", "/static/index.html", [("Range", field)])
-    assert response.status in (200, 206)
-    assert response.status == 200 or "," in field
+    assert (response.status, response.body) == (200, whole.body)
+
+
+def test_ten_thousand_ranges(server: Server) -> None:
+    """The head would be too large."""
+    field = "bytes=" + ",".join(["0-"] * 10_000)
+    with Peer(server.port) as peer:
+        peer.send_unless_closed(request("GET", "/static/index.html", [("Range", field)]))
+        assert peer.read_response().status == 431
 
 
 @promise("static-files")
@@ -110,175 +139,6 @@ def test_conditions(server: Server) -> None:
         assert http(server.port, "GET", "/static/index.html", fields).status == status
 
 
-@pytest.fixture
-def dot_files(server: Server) -> Iterator[list[str]]:
-    """Files that are served only with dot_files=True."""
-    [root] = server.temporary.glob("capp-*")
-    hidden = [".env", ".git/config", ".git/index.html", "sub/.htpasswd", "sub/.cache/data.txt", ".well-known/.env"]
-    hidden += ["sub/.well-known/security.txt", ".well-known.txt"]
-    for name in [*hidden, ".well-known/security.txt", "sub/a.b.txt"]:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(SECRET)
-    yield hidden
-    for name in ("sub", ".git", ".well-known"):
-        shutil.rmtree(root / name)
-    for name in (".env", ".well-known.txt"):
-        (root / name).unlink()
-
-
-@promise("dot-files")
-def test_dot_files_are_not_there(server: Server, dot_files: list[str]) -> None:
-    escaped = [name.replace(".", "%2e").replace("/", "%2F") for name in dot_files]
-    for name in [*dot_files, *escaped, ".git/", "sub//.htpasswd"]:
-        refuses(server, f"/static/{name}")
-        assert http(server.port, "GET", f"/static/{name}", [("Range", "bytes=0-0")]).status == 404
-        assert http(server.port, "GET", f"/all-static/{name}").body == SECRET
-    for name in (".well-known/security.txt", "%2ewell-known/security.txt", "sub/a.b.txt"):
-        for mount in ("/static/", "/all-static/"):
-            assert http(server.port, "GET", mount + name).body == SECRET
-            assert http(server.port, "HEAD", mount + name).status == 200
-
-
-@pytest.fixture
-def root(server: Server) -> Iterator[Path]:
-    """The folder that is served, with a secret next to it and links that lead out of it."""
-    [root] = server.temporary.glob("capp-*")
-    secret, beside, ways = root.parent / "secret.txt", root.parent / f"{root.name}-beside", root / "ways"
-    beside.mkdir()
-    for folder in ("folder", "index"):
-        (ways / folder).mkdir(parents=True)
-    for place in (secret, beside / "secret.txt", beside / "index.html"):
-        place.write_bytes(SECRET)
-    for name, target in {
-        "link": secret,
-        "relative": "../../secret.txt",
-        "chain": "link",
-        "out": beside,
-        "up": "../..",
-        "inside": "../index.html",
-        "index/index.html": secret,
-        "endless": "/dev/zero",
-        "process": "/proc/self/cwd",
-        "self": "self",
-    }.items():
-        (ways / name).symlink_to(target)
-    os.mkfifo(ways / "fifo")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(ways / "socket"))
-        listener.listen()
-        yield root
-    shutil.rmtree(ways)
-    shutil.rmtree(beside)
-    secret.unlink()
-
-
-def followed(root: Path, path: str) -> Path:
-    """Returns the file that a careless server would find: it decodes repeatedly, takes backslashes for slashes, and
-    checks nothing."""
-    while (decoded := unquote(path)) != path:
-        path = decoded
-    path = path.partition("\0")[0].replace("\\", "/")
-    return Path(os.path.normpath(os.path.join(root, path)), "" if path[-1] != "/" else "index.html")
-
-
-@promise("static-files")
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../secret.txt",
-        "%2e%2e/secret.txt",
-        ".%2e/secret.txt",
-        "..%2fsecret.txt",
-        "%2e%2e%2fsecret.txt",
-        "..%5csecret.txt",
-        "..\\secret.txt",
-        "%252e%252e/secret.txt",
-        "..%252fsecret.txt",
-        "./../secret.txt",
-        "ways/../../secret.txt",
-        "ways/folder/../../../secret.txt",
-        "big.bin/../../secret.txt",
-        "nothing/../../secret.txt",
-        "../ROOT-beside/secret.txt",
-        "../ROOT-beside/",
-        "../ROOT/../secret.txt",
-        "../secret.txt%00.html",
-        "UP/AROUND/secret.txt",
-        "/AROUND/secret.txt",
-        "%2fAROUND/secret.txt",
-        "%2f%2fAROUND%2fsecret.txt",
-    ],
-)
-def test_files_outside(server: Server, root: Path, path: str) -> None:
-    for name, value in {
-        "ROOT": root.name,
-        "UP": "/".join([".."] * (len(root.parts) - 1)),
-        "AROUND": str(root.parent).lstrip("/"),
-    }.items():
-        path = path.replace(name, value)
-    assert followed(root, path).read_bytes() == SECRET
-    refuses(server, f"/static/{path}")
-
-
-@promise("static-files")
-@pytest.mark.parametrize(
-    "name", ["link", "relative", "chain", "out/secret.txt", "out/", "up/secret.txt", "index/", "index/index.html"]
-)
-def test_links_that_lead_outside(server: Server, root: Path, name: str) -> None:
-    assert followed(root, f"ways/{name}").read_bytes() == SECRET
-    refuses(server, f"/static/ways/{name}")
-
-
-@promise("static-files")
-@pytest.mark.usefixtures("root")
-def test_a_link_that_stays_inside(server: Server) -> None:
-    whole = http(server.port, "GET", "/static/index.html")
-    assert http(server.port, "GET", "/static/ways/inside").body == whole.body
-
-
-@promise("static-files")
-@pytest.mark.parametrize(
-    "name", ["fifo", "socket", "endless", "process/app.py", "self", "folder", "folder/", "folder/.", "out", "index"]
-)
-@pytest.mark.usefixtures("root")
-def test_what_is_no_file(server: Server, name: str) -> None:
-    """It also must not block the server, as a FIFO without a writer would."""
-    refuses(server, f"/static/ways/{name}")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "big.bin/",
-        "big.bin/..",
-        "big.bin%00.html",
-        "big.bin%00",
-        "%00",
-        "big.bin.",
-        ".",
-        "..",
-        "../",
-        "x" * 255,
-        "x" * 256,
-        "x/" * 2048,
-        "nothing",
-    ],
-)
-def test_no_file_of_that_name(server: Server, path: str) -> None:
-    refuses(server, f"/static/{path}")
-
-
-def refuses(server: Server, target: str) -> None:
-    """The response shows neither the content nor its size, and the server goes on."""
-    for method in ("GET", "HEAD"):
-        with Peer(server.port) as peer:
-            response = peer.ask(method, target)
-            assert response.status in (400, 404), response
-            assert SECRET not in response.body
-            assert response.get("content-length") != str(len(SECRET))
-    assert http(server.port, "GET", "/livez").status == 200
-
-
 def test_a_file_to_a_slow_reader(server: Server) -> None:
     with Peer(server.port, receive_buffer=4096) as slow:
         slow.send(request("GET", "/static/big.bin"))
@@ -288,7 +148,8 @@ def test_a_file_to_a_slow_reader(server: Server) -> None:
 
 
 @promise("slow-disks")
-def test_a_file_that_is_not_in_the_cache(server: Server, root: Path) -> None:
+def test_a_file_that_is_not_in_the_cache(server: Server) -> None:
+    [root] = server.temporary.glob("capp-*")
     with Peer(server.port) as peer:
         take_out_of_the_cache(root / "big.bin")
         assert peer.ask("GET", "/static/big.bin").body == BIG
