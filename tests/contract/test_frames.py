@@ -210,13 +210,18 @@ def test_messages_that_cross_our_close(server: Server) -> None:
         websocket.expect_end()
 
 
-def test_both_close_at_once(server: Server) -> None:
-    for _ in range(50):
+def test_both_close_at_once(start_server: Start) -> None:
+    """Each connection ends once, with one of the two codes, whichever Close was first."""
+    server, count = start_server(), 1000
+    for _ in range(count):
         with WebSocket(server.port, "/close?code=4000", then=close_frame(4001)) as websocket:
             with pytest.raises(ClosedError) as closed:
                 websocket.receive()
             assert closed.value.code in (4000, 4001)
             websocket.expect_end()
+    stats = http(server.port, "GET", "/stats").json()
+    assert sum(stats["closed"].values()) == count
+    assert stats["closed"].keys() <= {"4000", "4001"}
 
 
 @pytest.mark.parametrize("end", ["FIN", "RST"])

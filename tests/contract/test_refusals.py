@@ -2,10 +2,15 @@
 so that what follows can't be taken for a second request.
 """
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
-from front_ends import Server
+from front_ends import ROOT, Server
 from promises import promise
 from raw import Peer, http, request
+from test_vectors import characters
 
 
 def refused(server: Server, data: bytes, *statuses: int) -> None:
@@ -124,3 +129,36 @@ def test_heads_that_are_malformed(server: Server, head: bytes) -> None:
 )
 def test_chunks_that_are_malformed(server: Server, chunks: bytes) -> None:
     refused(server, request("POST", "/body", [("Transfer-Encoding", "chunked")]) + chunks, 400, 413)
+
+
+# ---- the vectors of contract/http, over a socket --------------------------------------------------------------------
+
+
+def refusals(name: str) -> Iterator[dict[str, Any]]:
+    """Returns the vectors that are refused with the default limits."""
+    for vector in json.loads((ROOT / "contract" / "http" / f"{name}.json").read_text()):
+        if "status" in vector and "limits" not in vector:
+            yield vector
+
+
+@promise("request-limits")
+def test_every_head_that_the_vectors_refuse(server: Server) -> None:
+    """Whatever follows such a head is not read as a request: there is one answer, with the vector's status."""
+    for vector in refusals("heads_refused"):
+        refused_as(server, vector, characters(vector["bytes"]))
+
+
+@promise("request-limits")
+def test_every_body_that_the_vectors_refuse(server: Server) -> None:
+    for vector in refusals("bodies"):
+        length = vector.get("content_length")
+        fields = [("Transfer-Encoding", "chunked")] if length is None else [("Content-Length", str(length))]
+        refused_as(server, vector, request("POST", "/body", fields) + characters(vector["bytes"]))
+
+
+def refused_as(server: Server, vector: dict[str, Any], data: bytes) -> None:
+    try:
+        refused(server, data, vector["status"])
+    except Exception as error:
+        error.add_note(f"the vector {vector['name']!r}")
+        raise
