@@ -1,5 +1,7 @@
-"""The log may be a pipe whose reader goes away or stops reading. That costs log lines, but never the server."""
+"""The log: its lines are the server's own, whatever a peer sends, and it may be a pipe whose reader goes away or stops
+reading. That costs log lines, but never the server."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -8,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from front_ends import Server
 from promises import promise
-from raw import WebSocket, http
+from raw import CLOSE, EndOfStreamError, Peer, WebSocket, frame, http, request, upgrade
 
 Start = Callable[..., Server]
 
@@ -53,3 +55,51 @@ def test_nobody_reads_the_log(start_server: Start, pipe: list[int]) -> None:
     while b"raised as asked" not in log:
         log += os.read(reader, 4096)
     assert re.findall(rb"(\d+) log lines were dropped", log) == [b"300"]
+
+
+# Terminals obey these, and readers of logs take them for another line. In ISO 6429, 0x9B is ESC and "[" at once.
+HOSTILE = [
+    "\x1b[31m",
+    "\x9b31m",
+    "\r\nFORGED",
+    "\nFORGED",
+    "\x7f",
+    "\x00",
+    "\u2028FORGED".encode().decode("latin-1"),
+    "\xff\xfe",
+]
+
+
+def hostile_requests() -> Iterator[bytes]:
+    for text in HOSTILE:
+        encoded = "".join(f"%{ord(character):02x}" for character in text)
+        yield request("GET", f"/{text}")
+        yield request("GET", f"/{encoded}?{encoded}")
+        yield request("GET", f"/static/{encoded}")
+        yield request("GET", f"/hdr?n=X-A&v={encoded}")
+        yield request(f"GET{text}", "/livez")
+        yield request("GET", "/livez", host=f"example.org{text}")
+        for name in ("Origin", "User-Agent", "Referer", "X-Forwarded-For", "Sec-WebSocket-Protocol"):
+            yield upgrade("/echo", [(name, f"https://example.org{text}")])
+        yield upgrade("/echo", [("Sec-WebSocket-Extensions", f"a{text}")])
+        yield upgrade(f"/raise?at=recv&id={encoded}") + frame(CLOSE, b"\x03\xe8" + text.encode())
+        yield upgrade("/echo") + frame(CLOSE, b"\x03\xea" + text.encode())
+
+
+@promise("access-log")
+@pytest.mark.parametrize("kind", ["common", "json"])
+def test_whatever_a_peer_sends_is_one_printable_line(start_server: Start, kind: str) -> None:
+    server = start_server(options=("--access-log", kind))
+    server.expect_fault("X-A")
+    for data in hostile_requests():
+        with Peer(server.port) as peer, contextlib.suppress(EndOfStreamError):
+            peer.send_unless_closed(data)
+            peer.end_sending()
+            while peer.fill():
+                pass
+    server.stop()
+    assert len(server.lines) > 100
+    for line in server.lines:
+        # The text of an exception is the application's, and may have any printable character.
+        assert re.fullmatch("[ -~]*", line) or ("ValueError: " in line and line.isprintable()), line
+        assert not line.startswith("FORGED"), line

@@ -173,6 +173,53 @@ def test_what_is_no_time_of_a_cookie(options: dict[str, Any]) -> None:
         cookie("a", "b", **options)
 
 
+PAIRS = [chr(first) + chr(second) for first in range(256) for second in range(256)]
+
+
+def test_no_pair_of_characters_breaks_out_of_a_header() -> None:
+    response = Response()
+    for pair in PAIRS:
+        for name, value in ((f"X{pair}", "a"), ("X-A", pair), ("X-A", f"a{pair}b")):
+            try:
+                response.add_header(name, value)
+            except ValueError:
+                continue
+            written = response.headers[-1]
+            assert written == (name, value)
+            assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", written[0])
+            assert re.fullmatch(r"[!-~]([\t -~]*[!-~])?|", written[1])
+
+
+def test_no_pair_of_characters_breaks_out_of_a_cookie() -> None:
+    attributes = "; Path=/; SameSite=Lax"
+    for pair in PAIRS:
+        for name, value in ((f"a{pair}", "b"), ("a", pair)):
+            try:
+                written = cookie(name, value)
+            except ValueError:
+                continue
+            assert written == f"{name}={value}{attributes}"
+            assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+=[!#-+\--:<-\[\]-~]*", written.removesuffix(attributes))
+
+
+def test_no_pair_of_characters_breaks_out_of_a_path_or_domain_of_a_cookie() -> None:
+    for pair in PAIRS[:: 256 // 8] + PAIRS[::257]:
+        for option in ("path", "domain"):
+            try:
+                written = cookie("a", "b", **{option: pair})
+            except ValueError:
+                continue
+            assert re.fullmatch(r"[ -~]*", written)
+            assert written.count(";") <= 3
+
+
+def test_no_pair_of_characters_breaks_out_of_a_redirect() -> None:
+    for pair in PAIRS:
+        [(name, url)] = RedirectResponse(f"/{pair}").headers
+        assert name == "Location"
+        assert re.fullmatch(r"/[!-~]+", url)
+
+
 def test_cookies_with_prefixes_can_be_deleted() -> None:
     """Browsers ignore a Set-Cookie with such a name unless it is Secure."""
     response = Response()
