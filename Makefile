@@ -235,6 +235,7 @@ lint: $(STAMPS)/python-test
 	$(PYTHON) scripts/check_tests.py
 	$(PYTHON) scripts/generate_settings.py --check
 	$(PYTHON) scripts/generate_contract.py --check
+	$(PYTHON) scripts/generate_reliability.py --check
 	.venv/bin/ruff check python tests examples bench contract fuzz scripts
 	.venv/bin/ruff format --check python tests examples bench contract fuzz scripts
 	.venv/bin/mypy
@@ -256,6 +257,7 @@ format: $(STAMPS)/python-test
 generate:
 	$(PYTHON3) scripts/generate_settings.py
 	$(PYTHON3) scripts/generate_contract.py
+	$(PYTHON3) scripts/generate_reliability.py
 
 wheel: $(STAMPS)/venv
 	$(PYTHON) -m pip wheel -q --no-deps --no-build-isolation -w dist .
