@@ -381,8 +381,9 @@ void TlsTransport::continue_writing(const WriteResult& lower) {
 }
 
 void TlsTransport::on_lost(int error) {
-    write_ = WriteResult::State::done;
-    handler().on_lost(error);
+    const bool is_awaited = std::exchange(write_, WriteResult::State::done) == WriteResult::State::pending;
+    if (is_awaited || has_read_ended()) return handler().on_lost(error);
+    report_read_end(error);  // lower_ has ended, but not the octets that are held
 }
 
 std::size_t TlsTransport::undelivered_octets() const noexcept {

@@ -159,6 +159,27 @@ TEST_F(TlsTransportTest, ErrorsThatOthersLeaveInTheThreadAreNotOurs) {
     EXPECT_EQ(ours->failure(), "");
 }
 
+// The lower transport has ended cleanly, so it reports the reset as a loss; for the handler, reading has not ended yet.
+TEST_F(TlsTransportTest, AResetAfterTheEndOfTheLowerTransportIsAnEndOfReading) {
+    start_server();
+    ours->stop_reading();
+    start_client();
+    static_cast<void>(write(*theirs, "with the last octets of the handshake"));
+    turn_until([&] { return ours->is_established() && ours->has_unread_octets(); });
+    their_lower->shutdown_write();
+    turn_twice();
+    EXPECT_EQ(our_handler.finishes, 1);
+    EXPECT_EQ(our_handler.ends, 0) << "octets come first";
+    their_lower->close(Transport::CloseMode::reset);
+    turn_twice();
+    EXPECT_EQ(our_handler.ends, 1);
+    EXPECT_EQ(our_handler.end_error, ECONNRESET);
+    EXPECT_EQ(our_handler.lost_error, 0) << "a loss is found by a write, or after the end of reading";
+    ours->start_reading();
+    turn_twice();
+    EXPECT_EQ(our_handler.received, "");
+}
+
 // A lower transport whose reads complete when the test says so.
 class ScriptedTransport final : public Transport {
 public:
