@@ -177,6 +177,24 @@ def settings() -> Seeds:
     yield b"allowed_hosts a, *.b, ::1\nmax_fields 5\nmax_fields 0\nmax_feilds 1\nshutdown_timeout 0\nbacklog +1.5"
 
 
+def tls_records() -> Seeds:
+    scripts = (
+        b"w 100\nD\nt\nt\nD\nt\nW 100\nt\ne\nD\nt\nf",
+        b"d 1\nt\nd 100\nt\nd 3\nt\nD\nt\nt\nd 20\nt\nw 5\nD\nt\nf\nt",
+        b"w 20000\nW 39999\nP 7\nD\nt\nt\nD\nA 100\nt\nS\nt\nt\nD\nt",
+        b"b 10\nD\nt\nt\nt\nD\nt\ny\nW 30000\nt\nt\ny\nt\nt\nb 100\nt\nz",
+        b"o\nD\nt\nt\nD\nt\nW 100\nt\np\nw 100\nD\nt\nk\nD\nt\ng\nt\nk\nn\nD\nt\nq\nt",
+        b"D\nt\nt\nD\nt\nw 9\nw 9\nw 9\ns 0\nD\nt\nt",
+        b"D\nt\nt\nD\nt\nw 9\nw 9\nx 7\nu 1\nD\nt\nt\nr\nt",
+        b"D\nt\nt\nD\nt\nw 9\nc 0\nw 9\nD\nt\nW 5\nt\nt",
+        b"i 0GET / HTTP/1.1\r\nD\nt\nt",
+        b"D\nt\nt\nD\nt\ni 0\x17\x03\x03\0\2ab\nD\nt\nt",
+    )
+    for script in scripts:
+        for kind in range(4):
+            yield script + bytes([kind])
+
+
 def ws_deflate() -> Seeds:
     offers = (
         "",
@@ -233,8 +251,8 @@ def ws_handshake() -> Seeds:
 def main() -> None:
     folder = Path(sys.argv[1])
     for make in (byte_range, forwarded, host_rule, http_date, http_fields, http_form, http_request, http_response,
-                 http_url, ip_address, proxy_header, router, settings, ws_connection, ws_deflate, ws_handshake,
-                 ws_inflate, ws_pair):  # fmt: skip
+                 http_url, ip_address, proxy_header, router, settings, tls_records, ws_connection, ws_deflate,
+                 ws_handshake, ws_inflate, ws_pair):  # fmt: skip
         target = folder / make.__name__
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
