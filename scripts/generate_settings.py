@@ -77,6 +77,10 @@ def write_off(_: Any) -> str:
     return "off"
 
 
+def write_quoted(value: Any) -> str:
+    return f'`"{value}"`'
+
+
 def list_kind(section: str, values: str = 'list, or `"*"`') -> Kind:
     return Kind(
         "std::vector<std::string>",
@@ -117,6 +121,15 @@ KINDS = {
         values='none, `"shared"` or `"dedicated"`',
         section="compression",
         cpp_default="Compression::none",
+    ),
+    "rate_action": Kind(
+        "RateAction",
+        'Literal["pause", "close"]',
+        write_quoted,
+        default="pause",
+        values='`"pause"` or `"close"`',
+        section="message-rate",
+        cpp_default="RateAction::pause",
     ),
 }
 
@@ -290,7 +303,7 @@ def cpp_ranges(name: str, struct: str, settings: Sequence[Setting]) -> Iterator[
 def write_defaults(settings: Sequence[Setting]) -> Iterator[str]:
     yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
     yield from ("#pragma once", "", "#include <chrono>", "#include <cstdint>", "#include <string>", "#include <vector>")
-    yield from ("", '#include "service/compression.hpp"')
+    yield from ("", '#include "service/compression.hpp"', '#include "service/rate_action.hpp"')
     yield from ("", "namespace proapi::service {", "", "// The settings that a WebSocket route may set for itself.")
     yield from cpp_struct("struct WebSocketSettings", [each for each in settings if each.scope == "route"])
     yield from (

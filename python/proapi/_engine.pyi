@@ -493,6 +493,9 @@ class WebSocketBridge:
         """Passes on a message of the server. Returns False if it was the last."""
     def end(self, code: int, reason: str) -> None:
         """Ends the connection, unless its end is known already."""
+    @property
+    def pause_s(self) -> float:
+        """In how many seconds ``message_rate`` allows to receive the next message; 0: now."""
     def next_output(self) -> Any:
         """Returns what to do next: a message to send, a ``send()`` that has begun, or None if there is nothing.
 

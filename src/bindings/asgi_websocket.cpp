@@ -5,6 +5,7 @@
 // Most of the time a handler's task steps these directly: a receive steps the server's receive(), a send its send().
 // Python's pump (python/proapi/asgi/websocket.py) does the rest: the handshake and the close, a send() that has to
 // wait, and reading for handlers that do something else but want to know of the end (is_watched).
+#include <chrono>
 #include <deque>
 
 #include "bindings/arguments.hpp"
@@ -12,6 +13,7 @@
 #include "bindings/module_state.hpp"
 #include "bindings/python_errors.hpp"
 #include "bindings/websocket_connection.hpp"
+#include "service/message_rate.hpp"
 #include "service/websocket.hpp"
 
 namespace proapi::bindings {
@@ -40,6 +42,11 @@ namespace {
     Py_XDECREF(type);
     Py_XDECREF(traceback);
     return value;
+}
+
+[[nodiscard]] std::uint64_t read_clock_ms() noexcept {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 // Names are in lower case, as ASGI requires.
@@ -110,6 +117,14 @@ public:
         if (end_ || has_told_end_) return;
         end_ = End{code, reason};
         schedule_notify();
+    }
+
+    // ---- for the pump: limits ----
+
+    // In how many seconds message_rate allows to read the next message; 0: now.
+    [[nodiscard]] double pause_s() const {
+        if (!is_paced_ || websocket_->is_closed()) return 0;
+        return static_cast<double>(bucket_->wait_ms(read_clock_ms())) / 1000;
     }
 
     // ---- for the pump: writing ----
@@ -183,7 +198,7 @@ private:
     // ---- receiving ----
 
     PyObject* begin_reading() override {
-        if (is_pumping_ || end_ || has_told_end_ || !receive_.is_valid()) return nullptr;
+        if (is_pumping_ || is_paced_ || end_ || has_told_end_ || !receive_.is_valid()) return nullptr;
         if (is_reading_) raise(service::make_error(service::ErrorCode::another_receiver));
         nb::object reading = get_iterator(receive_());
         is_reading_ = true;
@@ -220,6 +235,8 @@ private:
             return websocket_->fail(ws::close_code::message_too_big,
                                     "expected at most " + std::to_string(settings_.max_message_size) +
                                         " octets (max_message_size), got " + std::to_string(received.data.size()));
+        if (bucket_ && !bucket_->take(read_clock_ms()) && !is_paced_)
+            return websocket_->fail(ws::close_code::policy_violation, service::describe_message_rate(settings_));
         websocket_->enqueue(std::move(received));
         has_fed_ = true;
     }
@@ -298,7 +315,16 @@ private:
         end(ws::close_code::abnormal_closure, {});
     }
 
+    void limit_rate() {
+        if (service::limits_message_rate(settings_)) {
+            bucket_ = service::make_message_bucket(settings_);
+            is_paced_ = settings_.message_rate_action == service::RateAction::pause;
+            if (is_paced_) watch_end();  // the pump reads: it can wait
+        }
+    }
+
     void accept(std::string_view subprotocol, const http::Headers& headers) override {
+        limit_rate();
         nb::object chosen = nb::none();
         if (!subprotocol.empty()) chosen = take(to_str(subprotocol));
         push(make_dict({{names_.type, nb::str("websocket.accept")},
@@ -346,11 +372,13 @@ private:
     nb::object failure_;  // the exception of the server's receive()
     std::deque<Output> outputs_;
     std::optional<End> end_;
+    std::optional<base::TokenBucket> bucket_;  // of message_rate; none: no limit
     std::size_t buffered_bytes_ = 0, in_flight_bytes_ = 0;
     std::size_t sends_in_a_row_ = 0, bytes_in_a_row_ = 0;
     std::uint32_t reads_ = 0, reads_looked_at_ = 0;  // receives that have read by themselves
     bool can_respond_ = false;
     bool is_watched_ = false, is_pumping_ = false;  // whether the pump should read, and whether it does
+    bool is_paced_ = false;                         // whether the pump alone reads, when message_rate allows it
     bool is_reading_ = false;                       // whether a receive of the handler reads
     bool is_writing_ = false;                       // whether the pump writes
     bool has_fed_ = false, has_told_end_ = false, has_closed_ = false;
@@ -381,6 +409,7 @@ void add_asgi_websocket(nb::module_& module) {
         .def_prop_ro("wants_messages", &B::wants_messages)
         .def("feed", &B::feed, nb::arg("message"))
         .def("end", &B::end, nb::arg("code"), nb::arg("reason"))
+        .def_prop_ro("pause_s", &B::pause_s)
         .def("next_output", &B::next_output)
         .def_prop_ro("has_closed", &B::has_closed)
         .def("notify", &B::notify)

@@ -5,6 +5,7 @@
 
 #include "http/response.hpp"
 #include "server/server.hpp"
+#include "service/message_rate.hpp"
 #include "ws/handshake.hpp"
 #include "ws/permessage_deflate.hpp"
 
@@ -42,6 +43,11 @@ WebSocketSession::WebSocketSession(Connection& connection, service::RequestInfo 
       websocket_(new service::WebSocket(std::move(request), settings, *this)),
       timer_(&Connection::call_on_time<WebSocketSession>, this) {}
 
+// A token is there: the end of the turn takes the next message.
+WebSocketSession::Rate::Rate(WebSocketSession& session)
+    : bucket(service::make_message_bucket(session.settings_)),
+      timer([](void* self) { static_cast<WebSocketSession*>(self)->connection_.flush_soon(); }, &session) {}
+
 // on_end() has been called before, unless memory ran out.
 WebSocketSession::~WebSocketSession() {
     websocket_->detach();
@@ -61,6 +67,7 @@ void WebSocketSession::on_start(base::MutableBytes leftover) {
 
 void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
     const std::string extensions = negotiate_compression();
+    if (service::limits_message_rate(settings_)) rate_ = std::make_unique<Rate>(*this);
     machine_.output().append(
         ws::write_accept_response(ws::find_key(websocket_->request().head), subprotocol, headers, extensions));
     phase_ = Phase::open;
@@ -169,6 +176,8 @@ void WebSocketSession::take_events() {
         machine_.limit_decoding(decoded_octets_a_turn);
     }
     while (phase_ == Phase::open || phase_ == Phase::closing) {
+        if (rate_ && must_wait_for_token()) [[unlikely]]
+            return pause_for_token();
         const bool is_full = phase_ == Phase::open && !websocket_->wants_messages();
         if (is_full || events_left_ == 0) {
             paused_ = true;
@@ -193,9 +202,32 @@ void WebSocketSession::take_events() {
     }
 }
 
+// Only between two messages can there be no token: the token that a message takes when it ends was there when it began.
+// So message_timeout never runs meanwhile. What follows the last allowed message waits in its order, control frames
+// too. While nothing follows, the socket is read, so that a client within its rate is never paused.
+bool WebSocketSession::must_wait_for_token() const noexcept {
+    return settings_.message_rate_action == service::RateAction::pause && phase_ == Phase::open &&
+           machine_.has_input() && !rate_->bucket.has_token(now_ms());
+}
+
+void WebSocketSession::pause_for_token() {
+    paused_ = true;
+    connection_.stop_reading();
+    connection_.server().reactor().start_timer(rate_->timer, service::Duration(rate_->bucket.wait_ms(now_ms())));
+}
+
+// Returns false, and closes the connection, if the client may send no further message now.
+bool WebSocketSession::take_token() {
+    if (rate_->bucket.take(now_ms())) return true;
+    websocket_->fail(ws::close_code::policy_violation, service::describe_message_rate(settings_));
+    return false;
+}
+
 void WebSocketSession::handle(const ws::Event& event) {
     switch (event.kind) {
         case ws::EventKind::message:
+            if (rate_ && !take_token()) [[unlikely]]
+                return;
             message_began_ms_ = 0;
             is_large_ = is_large_ || event.payload.size() >= large_message_bytes;
             websocket_->on_message(

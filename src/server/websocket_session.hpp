@@ -1,7 +1,10 @@
-// A WebSocket over one connection: joins the connection, the RFC 6455 machine and the application's end. Enforces the
-// times that the protocol leaves to the server: accept_timeout, ping_interval, ping_timeout, message_timeout.
+// A WebSocket over one connection: joins the connection, the RFC 6455 machine and the application's end. Enforces what
+// the protocol leaves to the server: accept_timeout, ping_interval, ping_timeout, message_timeout, message_rate.
 #pragma once
 
+#include <memory>
+
+#include "base/token_bucket.hpp"
 #include "server/connection.hpp"
 #include "service/websocket.hpp"
 #include "ws/connection.hpp"
@@ -48,6 +51,11 @@ private:
     void begin_end(Work&& work);
     void send_large(ws::Opcode opcode, base::Bytes payload);
     void take_events();
+    // Only if there is a rate_. Cold: most routes have none, and inlined they would make the way of every message
+    // longer.
+    [[nodiscard, gnu::cold]] bool must_wait_for_token() const noexcept;
+    [[gnu::cold]] void pause_for_token();
+    [[nodiscard, gnu::cold]] bool take_token();
     [[nodiscard]] bool is_client_lost() const noexcept;
     void handle(const ws::Event& event);
     void on_time();
@@ -58,12 +66,19 @@ private:
     [[nodiscard]] std::uint64_t now_ms() const noexcept;
 
     enum class Phase : std::uint8_t { connecting, open, closing, finished };
+    // How fast the client may send messages. Allocated only for routes that limit this.
+    struct Rate {
+        explicit Rate(WebSocketSession& session);
+        base::TokenBucket bucket;
+        base::Timer timer;  // runs while reading pauses for a token
+    };
 
     Connection& connection_;
     const service::WebSocketSettings& settings_;
     ws::Connection machine_;
     base::IntrusivePtr<service::WebSocket> websocket_;
-    base::Timer timer_;  // accept_timeout, then the next liveness check
+    std::unique_ptr<Rate> rate_;  // null: no limit
+    base::Timer timer_;           // accept_timeout, then the next liveness check
     std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
     std::uint32_t delivered_ = 0;      // when a ping was sent and written, or at the last check for its pong
     std::uint32_t share_of_turn_ = 0;  // the turn of events_left_

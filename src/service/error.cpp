@@ -61,6 +61,7 @@ constexpr auto meanings = std::to_array<Row>({
       "{}: expected '*', names or addresses without scheme, port and path, as 'chat.example.org' or '*.example.org'; "
       "got '{}'"}},
     {ErrorCode::bad_compression, {ErrorKind::value, "{}: expected none, 'shared' or 'dedicated', got '{}'"}},
+    {ErrorCode::bad_rate_action, {ErrorKind::value, "{}: expected 'pause' or 'close', got '{}'"}},
     {ErrorCode::bad_network,
      {ErrorKind::value,
       "{}: expected addresses, networks without bits beyond their prefix, as '10.0.0.0/8', or 'unix'; got '{}'"}},

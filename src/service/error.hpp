@@ -55,6 +55,7 @@ enum class ErrorCode : std::uint8_t {
     bad_origin,
     bad_host,
     bad_compression,
+    bad_rate_action,
     bad_network,
     not_a_switch,
     low_water_above_high_water,

@@ -19,8 +19,9 @@ namespace proapi::service {
 namespace {
 
 constexpr std::string_view origins_name = "allowed_origins", hosts_name = "allowed_hosts",
-                           compression_name = "compression", proxies_name = "trusted_proxies",
-                           proxy_protocol_name = "proxy_protocol", compress_name = "compress";
+                           compression_name = "compression", rate_action_name = "message_rate_action",
+                           proxies_name = "trusted_proxies", proxy_protocol_name = "proxy_protocol",
+                           compress_name = "compress";
 // Those of the application that are not numbers.
 constexpr std::array server_names{hosts_name, proxies_name, proxy_protocol_name, compress_name};
 
@@ -96,12 +97,22 @@ Result<void> set_switch(bool& is_on, std::string_view name, std::string_view val
     return {};
 }
 
-Result<void> set_compression(WebSocketSettings& settings, std::string_view value) {
-    static constexpr std::array<std::pair<std::string_view, Compression>, 3> modes{
-        {{"none", Compression::none}, {"shared", Compression::shared}, {"dedicated", Compression::dedicated}}};
-    const auto mode = std::ranges::find(modes, value, &std::pair<std::string_view, Compression>::first);
-    if (mode == modes.end()) return make_error(ErrorCode::bad_compression, {compression_name, value});
-    settings.compression = mode->second;
+// A value of an enumeration, and how settings write it.
+template <class Choice>
+using NamedChoice = std::pair<std::string_view, Choice>;
+
+constexpr std::array<NamedChoice<Compression>, 3> compressions{
+    {{"none", Compression::none}, {"shared", Compression::shared}, {"dedicated", Compression::dedicated}}};
+constexpr std::array<NamedChoice<RateAction>, 2> rate_actions{
+    {{"pause", RateAction::pause}, {"close", RateAction::close}}};
+
+// Sets one of `choices`; if `value` is none of them, the error has `code`.
+template <class Choice, std::size_t N>
+Result<void> set_choice(Choice& choice, const std::array<NamedChoice<Choice>, N>& choices, std::string_view name,
+                        std::string_view value, ErrorCode code) {
+    const auto found = std::ranges::find(choices, value, &NamedChoice<Choice>::first);
+    if (found == choices.end()) return make_error(code, {name, value});
+    choice = found->second;
     return {};
 }
 
@@ -151,6 +162,7 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
     look_at(origins_name);
     for (const std::string_view each : server_names) look_at(each);
     look_at(compression_name);
+    look_at(rate_action_name);
     return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
 }
 
@@ -158,7 +170,10 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
 
 Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
     if (name == origins_name) return set_origins(settings, value);
-    if (name == compression_name) return set_compression(settings, value);
+    if (name == compression_name)
+        return set_choice(settings.compression, compressions, name, value, ErrorCode::bad_compression);
+    if (name == rate_action_name)
+        return set_choice(settings.message_rate_action, rate_actions, name, value, ErrorCode::bad_rate_action);
     if (auto set = set_in(route_limits, settings, name, value)) return *std::move(set);
     const bool is_server_wide =
         std::ranges::find(server_names, name) != server_names.end() ||

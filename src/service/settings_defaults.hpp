@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "service/compression.hpp"
+#include "service/rate_action.hpp"
 
 namespace proapi::service {
 
@@ -55,6 +56,19 @@ struct WebSocketSettings {
     // How long after a ping a peer may neither send anything nor take anything that was sent to it.
     // Default 20 s. Range 10 ms to a day. Beyond it: connection lost, 1006, "ping timeout".
     std::chrono::milliseconds ping_timeout{20'000};
+
+    // Messages a second that a client may send on one connection, on average.
+    // Default 0: no limit. Range 0 to 2^20. Beyond it: as `message_rate_action` says.
+    std::uint64_t message_rate = 0;
+
+    // Messages that a client may send at once, after a time in which it has sent less than `message_rate`.
+    // Default 0: as many as `message_rate`. Range 0 to 2^20. Beyond it: as `message_rate_action` says.
+    std::uint64_t message_burst = 0;
+
+    // What happens when a client sends more than `message_rate` and `message_burst` allow.
+    // Default `"pause"`. Beyond it: reading from that socket pauses; if it is `"close"`: close 1008, and the reason
+    // names `message_rate`.
+    RateAction message_rate_action = RateAction::pause;
 
     // How messages are compressed (permessage-deflate) for clients that support it.
     // Default none. Otherwise: other clients get them as they are.

@@ -20,6 +20,8 @@ inline constexpr std::array route_limits{
     Limit{"max_buffered", &WebSocketSettings::max_buffered, 1, 4'294'967'296},
     Limit{"ping_interval", &WebSocketSettings::ping_interval, 0.01, 86'400},
     Limit{"ping_timeout", &WebSocketSettings::ping_timeout, 0.01, 86'400},
+    Limit{"message_rate", &WebSocketSettings::message_rate, 0, 1'048'576},
+    Limit{"message_burst", &WebSocketSettings::message_burst, 0, 1'048'576},
     Limit{"compression_threshold", &WebSocketSettings::compression_threshold, 0, 1'073'741'824},
 };
 

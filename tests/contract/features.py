@@ -288,6 +288,11 @@ def register_routes(app: ProAPI) -> None:
         async for message in websocket.iter_text():
             await websocket.send_text(message)
 
+    paused = app.websocket("/features/rate/pause", message_rate=50, message_burst=5)
+    closed = app.websocket("/features/rate/close", message_rate=1, message_burst=3, message_rate_action="close")
+    for decorator in (paused, closed):
+        decorator(limited)
+
     @app.websocket("/features/compressed", compression="shared")
     async def compressed(websocket: WebSocketConnection) -> None:
         await websocket.accept()

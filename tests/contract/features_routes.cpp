@@ -66,6 +66,9 @@ void register_routes(proapi::ProAPI& app) {
                    {"max_fragments", "5"},
                    {"max_empty_fragments", "3"},
                    {"allowed_origins", "https://app.example.org,null"}});
+    app.websocket("/features/rate/pause", echo_text, {{"message_rate", "50"}, {"message_burst", "5"}});
+    app.websocket("/features/rate/close", echo_text,
+                  {{"message_rate", "1"}, {"message_burst", "3"}, {"message_rate_action", "close"}});
     app.websocket("/features/compressed", echo_text, {{"compression", "shared"}});
 
     app.get("/features/method/get", [] { return answer_of("get"); });

@@ -56,6 +56,54 @@ async def test_message_too_big(app: ProAPI) -> None:
     await peer.end()  # close_timeout: the peer never answered
 
 
+@promise("message-rate")
+async def test_message_rate_pauses_receiving() -> None:
+    """The server's messages are left to it until the rate allows them; then none is missing."""
+    app = ProAPI(message_rate=20, message_burst=2, close_timeout=0.2)
+
+    @app.websocket("/ws/{room}")
+    async def websocket(websocket: WebSocketConnection, room: str) -> None:
+        await websocket.accept()
+        async for message in websocket.iter_text():
+            await websocket.send_text(message)
+
+    peer = await open_websocket(app)
+    await peer.get()
+    begin = asyncio.get_running_loop().time()
+    for number in range(6):
+        peer.put("websocket.receive", text=str(number))
+    peer.put("websocket.disconnect", code=1001)
+    assert [(await peer.get())["text"] for _ in range(2)] == ["0", "1"]
+    assert peer.incoming.qsize() == 5
+    assert [(await peer.get())["text"] for _ in range(4)] == ["2", "3", "4", "5"]
+    await peer.end()
+    assert asyncio.get_running_loop().time() - begin >= 4 / 20 - 0.01
+
+
+@promise("message-rate")
+async def test_message_rate_closes() -> None:
+    app = ProAPI(close_timeout=0.2)
+    got = []
+
+    @app.websocket("/ws/{room}", message_rate=1, message_burst=2, message_rate_action="close")
+    async def websocket(websocket: WebSocketConnection, room: str) -> None:
+        await websocket.accept()
+        async for message in websocket.iter_text():
+            got.append(message)
+
+    peer = await open_websocket(app)
+    await peer.get()
+    for number in range(4):
+        peer.put("websocket.receive", text=str(number))
+    assert await peer.get() == {
+        "type": "websocket.close",
+        "code": 1008,
+        "reason": "expected at most 1 messages a second (message_rate), 2 at once (message_burst)",
+    }
+    await peer.end()
+    assert got == ["0", "1"]
+
+
 async def test_rejections(app: ProAPI) -> None:
     able: Message = {"extensions": ABLE}
     for path, headers, status in (

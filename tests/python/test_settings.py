@@ -87,6 +87,15 @@ def test_compression() -> None:
         assert refusal("compression", wrong) == f"compression: expected none, 'shared' or 'dedicated', got '{wrong}'"
 
 
+def test_message_rate_action() -> None:
+    for value in ("pause", "close"):
+        assert refusal("message_rate_action", value) == ""
+    for wrong in (None, "drop", 1, ""):
+        assert (
+            refusal("message_rate_action", wrong) == f"message_rate_action: expected 'pause' or 'close', got '{wrong}'"
+        )
+
+
 def test_the_typed_dicts_have_them_all_in_order() -> None:
     names = {name: row["scope"] for row in ROWS for name in (row["name"], *row.get("aliases", []))}
     assert list(RouteSettings.__annotations__) == [name for name, scope in names.items() if scope == "route"]

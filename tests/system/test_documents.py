@@ -26,6 +26,7 @@ NO_NUMBERS = (
     "allowed_origins",
     "allowed_hosts",
     "compression",
+    "message_rate_action",
     "max_connections",
     "proxy_protocol",
     "trusted_proxies",

@@ -205,5 +205,5 @@ def _checked(methods: list[str]) -> list[str]:
 def _default_texts() -> dict[str, str]:
     defaults = {name: repr(value) for name, value in Site().effective_settings().items()}
     lists = dict.fromkeys(("allowed_origins", "allowed_hosts", "trusted_proxies"), "")
-    # The engine computes max_connections; the others are not numbers.
-    return {**defaults, **lists, "max_connections": "0", "compression": "none", **dict.fromkeys(SWITCHES, "false")}
+    choices = {"compression": "none", "message_rate_action": "pause", **dict.fromkeys(SWITCHES, "false")}
+    return {**defaults, **lists, **choices, "max_connections": "0"}  # the engine computes max_connections

@@ -1,8 +1,8 @@
 """A WebSocket over an ASGI server.
 
 The engine's connection object steps the server's ``receive`` and ``send`` itself, in the handler's task. The pump here
-does the rest: the handshake and the close, a ``send`` that has to wait, and reading for a handler that does something
-else, so that the peer's end is noticed.
+does the rest: the handshake and the close, a ``send`` that has to wait, and reading: for a handler that does something
+else, so that the peer's end is noticed, and on a route with ``message_rate``, which the pump waits for.
 """
 
 import asyncio
@@ -107,9 +107,11 @@ class Pump:
         bridge = self._bridge
         while not bridge.has_ended:
             if not bridge.is_reading and (bridge.wants_messages or bridge.connection.closed):
-                if not bridge.feed(await self._receive()):
+                if (pause_s := bridge.pause_s) > 0:
+                    await asyncio.sleep(pause_s)
+                elif not bridge.feed(await self._receive()):
                     return
-                if bridge.end_pumping():
+                elif bridge.end_pumping():
                     self._reader = None
                     return
             else:

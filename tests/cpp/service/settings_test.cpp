@@ -23,8 +23,10 @@ TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
     std::set<std::string> names;
     for (const auto& [name, value] : list_settings(Settings{})) {
         EXPECT_TRUE(std::isfinite(value)) << name;
-        // 0: as many as there are descriptors for.
-        EXPECT_TRUE(value > 0 || name == "max_connections" || name == "max_connections_per_client") << name;
+        // 0: as many as there are descriptors for, or no limit.
+        const bool may_be_0 = name == "max_connections" || name == "max_connections_per_client" ||
+                              name == "message_rate" || name == "message_burst";
+        EXPECT_TRUE(value > 0 || may_be_0) << name;
         EXPECT_TRUE(names.insert(name).second) << name << " occurs twice";
     }
     EXPECT_GE(names.size(), 25U);
@@ -117,6 +119,17 @@ TEST(Settings, AServerWideOneIsNoRoutes) {
     EXPECT_EQ(route.max_message_size, 10U);
     EXPECT_NE(error_text(set_setting(route, "max_connections", "10")).find("whole application"), std::string::npos);
     EXPECT_NE(error_text(set_setting(route, "allowed_hosts", "*")).find("whole application"), std::string::npos);
+}
+
+TEST(Settings, AMessageRateActionIsOneOfTwo) {
+    WebSocketSettings settings;
+    EXPECT_EQ(error_text(set_setting(settings, "message_rate_action", "close")), "");
+    EXPECT_EQ(settings.message_rate_action, RateAction::close);
+    EXPECT_EQ(error_text(set_setting(settings, "message_rate_action", "drop")),
+              "message_rate_action: expected 'pause' or 'close', got 'drop'");
+    EXPECT_EQ(settings.message_rate_action, RateAction::close) << "a refused value changes nothing";
+    EXPECT_EQ(error_text(set_setting(settings, "message_rate_action", "pause")), "");
+    EXPECT_EQ(settings.message_rate_action, RateAction::pause);
 }
 
 TEST(Settings, WaterMarksMustBeInOrder) {
