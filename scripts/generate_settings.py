@@ -62,11 +62,14 @@ def write_octets(value: Number) -> str:
 
 
 def write_seconds(value: Number) -> str:
-    return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"
+    return "0" if value == 0 else f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"
 
 
 def write_time_bound(value: Number) -> str:
-    return "0" if value == 0 else "a day" if value == 86400 else write_seconds(value)
+    days, rest = divmod(value, 86400)
+    if days == 0 or rest != 0:
+        return write_seconds(value)
+    return "a day" if days == 1 else f"{days} days"
 
 
 def write_none(_: Any) -> str:

@@ -496,6 +496,8 @@ class WebSocketBridge:
     @property
     def pause_s(self) -> float:
         """In how many seconds ``message_rate`` allows to receive the next message; 0: now."""
+    def check_lifetime(self) -> None:
+        """Closes a connection that has reached ``max_lifetime``."""
     def next_output(self) -> Any:
         """Returns what to do next: a message to send, a ``send()`` that has begun, or None if there is nothing.
 

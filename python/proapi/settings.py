@@ -69,6 +69,10 @@ class RouteSettings(TypedDict, total=False):
     Default `"pause"`. Beyond it: reading from that socket pauses; if it is `"close"`: close 1008, and the reason names
     `message_rate`."""
 
+    max_lifetime: Seconds
+    """How long a WebSocket may stay open after it was accepted; up to a tenth less, so that not all close at once.
+    Default 0: no limit. Range 0 to 30 days. Beyond it: close 1001; the reason names the setting."""
+
     compression: Literal["shared", "dedicated"] | None
     """How messages are compressed (permessage-deflate) for clients that support it.
     Default none. Otherwise: other clients get them as they are."""

@@ -126,6 +126,10 @@ public:
         if (!is_paced_ || websocket_->is_closed()) return 0;
         return static_cast<double>(bucket_->wait_ms(read_clock_ms())) / 1000;
     }
+    void check_lifetime() {
+        if (lifetime_ends_ms_ != 0 && read_clock_ms() >= lifetime_ends_ms_)
+            websocket_->fail(ws::close_code::going_away, service::lifetime_is_over);
+    }
 
     // ---- for the pump: writing ----
 
@@ -315,16 +319,21 @@ private:
         end(ws::close_code::abnormal_closure, {});
     }
 
-    void limit_rate() {
+    // Begins to count what message_rate and max_lifetime limit.
+    void limit_client() {
         if (service::limits_message_rate(settings_)) {
             bucket_ = service::make_message_bucket(settings_);
             is_paced_ = settings_.message_rate_action == service::RateAction::pause;
             if (is_paced_) watch_end();  // the pump reads: it can wait
         }
+        if (settings_.max_lifetime.count() > 0) {
+            const auto lifetime = nb::cast<AsgiService&>(service_).service().next_lifetime(settings_.max_lifetime);
+            lifetime_ends_ms_ = read_clock_ms() + service::milliseconds(lifetime);
+        }
     }
 
     void accept(std::string_view subprotocol, const http::Headers& headers) override {
-        limit_rate();
+        limit_client();
         nb::object chosen = nb::none();
         if (!subprotocol.empty()) chosen = take(to_str(subprotocol));
         push(make_dict({{names_.type, nb::str("websocket.accept")},
@@ -373,6 +382,7 @@ private:
     std::deque<Output> outputs_;
     std::optional<End> end_;
     std::optional<base::TokenBucket> bucket_;  // of message_rate; none: no limit
+    std::uint64_t lifetime_ends_ms_ = 0;       // 0: never
     std::size_t buffered_bytes_ = 0, in_flight_bytes_ = 0;
     std::size_t sends_in_a_row_ = 0, bytes_in_a_row_ = 0;
     std::uint32_t reads_ = 0, reads_looked_at_ = 0;  // receives that have read by themselves
@@ -410,6 +420,7 @@ void add_asgi_websocket(nb::module_& module) {
         .def("feed", &B::feed, nb::arg("message"))
         .def("end", &B::end, nb::arg("code"), nb::arg("reason"))
         .def_prop_ro("pause_s", &B::pause_s)
+        .def("check_lifetime", &B::check_lifetime)
         .def("next_output", &B::next_output)
         .def_prop_ro("has_closed", &B::has_closed)
         .def("notify", &B::notify)

@@ -67,14 +67,23 @@ void WebSocketSession::on_start(base::MutableBytes leftover) {
 
 void WebSocketSession::accept(std::string_view subprotocol, const http::Headers& headers) {
     const std::string extensions = negotiate_compression();
-    if (service::limits_message_rate(settings_)) rate_ = std::make_unique<Rate>(*this);
+    limit_client();
     machine_.output().append(
         ws::write_accept_response(ws::find_key(websocket_->request().head), subprotocol, headers, extensions));
     phase_ = Phase::open;
     last_heard_ms_ = now_ms();
-    connection_.server().reactor().start_timer(timer_, std::min(settings_.ping_interval, settings_.message_timeout));
+    schedule_check(last_heard_ms_);
     paused_ = true;
     resume_reading();
+}
+
+// Begins to count what message_rate and max_lifetime limit.
+void WebSocketSession::limit_client() {
+    if (service::limits_message_rate(settings_)) rate_ = std::make_unique<Rate>(*this);
+    if (settings_.max_lifetime.count() > 0) {
+        const auto lifetime = connection_.server().service().next_lifetime(settings_.max_lifetime);
+        lifetime_ends_ms_ = now_ms() + service::milliseconds(lifetime);
+    }
 }
 
 // Returns the answer to the client's offers; empty: none is accepted.
@@ -328,6 +337,8 @@ void WebSocketSession::on_time() {
             return websocket_->refuse(service::Refusal::accept_timeout);
         case Phase::open: {
             const std::uint64_t now = now_ms();
+            if (now >= lifetime_ends_ms_)
+                return websocket_->fail(ws::close_code::going_away, service::lifetime_is_over);
             watch_message(now);
             if (phase_ == Phase::open) check_life(now);
             return;
@@ -370,10 +381,16 @@ void WebSocketSession::check_life(std::uint64_t now) {
         connection_.flush_soon();
     }
     if (paused_) last_heard_ms_ = now;
-    const std::uint64_t life_due = ping_sent_ms_ > last_heard_ms_ ? ping_sent_ms_ + timeout : last_heard_ms_ + interval;
-    std::uint64_t due = std::min(life_due, now + service::milliseconds(settings_.message_timeout));
-    if (message_began_ms_ != 0)
-        due = std::min(due, message_began_ms_ + service::milliseconds(settings_.message_timeout));
+    schedule_check(now);
+}
+
+void WebSocketSession::schedule_check(std::uint64_t now) noexcept {
+    const std::uint64_t message_timeout = service::milliseconds(settings_.message_timeout);
+    const std::uint64_t life_due = ping_sent_ms_ > last_heard_ms_
+                                       ? ping_sent_ms_ + service::milliseconds(settings_.ping_timeout)
+                                       : last_heard_ms_ + service::milliseconds(settings_.ping_interval);
+    std::uint64_t due = std::min({life_due, now + message_timeout, lifetime_ends_ms_});
+    if (message_began_ms_ != 0) due = std::min(due, message_began_ms_ + message_timeout);
     connection_.server().reactor().start_timer(timer_,
                                                service::Duration(std::max<std::uint64_t>(due - std::min(due, now), 1)));
 }

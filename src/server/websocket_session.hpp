@@ -1,7 +1,9 @@
 // A WebSocket over one connection: joins the connection, the RFC 6455 machine and the application's end. Enforces what
-// the protocol leaves to the server: accept_timeout, ping_interval, ping_timeout, message_timeout, message_rate.
+// the protocol leaves to the server: accept_timeout, ping_interval, ping_timeout, message_timeout, max_lifetime and
+// message_rate.
 #pragma once
 
+#include <limits>
 #include <memory>
 
 #include "base/token_bucket.hpp"
@@ -50,6 +52,7 @@ private:
     template <class Work>
     void begin_end(Work&& work);
     void send_large(ws::Opcode opcode, base::Bytes payload);
+    void limit_client();
     void take_events();
     // Only if there is a rate_. Cold: most routes have none, and inlined they would make the way of every message
     // longer.
@@ -60,6 +63,7 @@ private:
     void handle(const ws::Event& event);
     void on_time();
     void check_life(std::uint64_t now_ms);
+    void schedule_check(std::uint64_t now_ms) noexcept;
     [[nodiscard]] bool is_taking_output() noexcept;
     void watch_message(std::uint64_t now_ms);
     void lose(std::string_view reason);
@@ -72,6 +76,7 @@ private:
         base::TokenBucket bucket;
         base::Timer timer;  // runs while reading pauses for a token
     };
+    static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
     Connection& connection_;
     const service::WebSocketSettings& settings_;
@@ -79,7 +84,7 @@ private:
     base::IntrusivePtr<service::WebSocket> websocket_;
     std::unique_ptr<Rate> rate_;  // null: no limit
     base::Timer timer_;           // accept_timeout, then the next liveness check
-    std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0;
+    std::uint64_t last_heard_ms_ = 0, ping_sent_ms_ = 0, message_began_ms_ = 0, lifetime_ends_ms_ = never;
     std::uint32_t delivered_ = 0;      // when a ping was sent and written, or at the last check for its pong
     std::uint32_t share_of_turn_ = 0;  // the turn of events_left_
     std::uint8_t events_left_ = 0;     // that this turn may handle

@@ -8,6 +8,7 @@
 #include "base/intrusive_ptr.hpp"
 #include "http/request_parser.hpp"
 #include "service/exchange.hpp"
+#include "service/lifetime.hpp"
 #include "service/log.hpp"
 #include "service/observer.hpp"
 #include "service/site.hpp"
@@ -32,6 +33,9 @@ public:
     void add_observer(std::shared_ptr<Observer> observer) { observers_.push_back(std::move(observer)); }
     // Refuses handshakes from now on: nobody would close a connection that opens during the stop.
     void stop() noexcept { stopping_ = true; }
+
+    // How long a WebSocket that is accepted now may stay open.
+    [[nodiscard]] Duration next_lifetime(Duration max_lifetime) noexcept { return lifetimes_.next(max_lifetime); }
 
     [[nodiscard]] const Site& site() const noexcept { return site_; }
 
@@ -58,6 +62,7 @@ private:
     Log& log_;
     const Clock& clock_;
     std::vector<std::shared_ptr<Observer>> observers_;
+    LifetimeSpread lifetimes_;
     bool stopping_ = false;
     bool development_logged_ = false;
 };

@@ -60,7 +60,8 @@ std::optional<Result<void>> set_in(const std::array<Limit<T>, N>& limits, T& set
         return make_error(time ? ErrorCode::not_seconds_in_range : ErrorCode::not_a_whole_number_in_range,
                           {limit->name, number_text(limit->minimum), number_text(limit->maximum), value});
     if (time) {
-        settings.*(*time) = Duration(std::llround(*number * 1000));
+        // Rounding must not make a short time 0, which may stand for no limit.
+        settings.*(*time) = Duration(*number > 0 ? std::max(std::llround(*number * 1000), 1LL) : 0);
     } else {
         settings.*std::get<std::uint64_t T::*>(limit->member) = static_cast<std::uint64_t>(*number);
     }

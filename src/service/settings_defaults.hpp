@@ -70,6 +70,10 @@ struct WebSocketSettings {
     // names `message_rate`.
     RateAction message_rate_action = RateAction::pause;
 
+    // How long a WebSocket may stay open after it was accepted; up to a tenth less, so that not all close at once.
+    // Default 0: no limit. Range 0 to 30 days. Beyond it: close 1001; the reason names the setting.
+    std::chrono::milliseconds max_lifetime{0};
+
     // How messages are compressed (permessage-deflate) for clients that support it.
     // Default none. Otherwise: other clients get them as they are.
     Compression compression = Compression::none;

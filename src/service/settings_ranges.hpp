@@ -22,6 +22,7 @@ inline constexpr std::array route_limits{
     Limit{"ping_timeout", &WebSocketSettings::ping_timeout, 0.01, 86'400},
     Limit{"message_rate", &WebSocketSettings::message_rate, 0, 1'048'576},
     Limit{"message_burst", &WebSocketSettings::message_burst, 0, 1'048'576},
+    Limit{"max_lifetime", &WebSocketSettings::max_lifetime, 0, 2'592'000},
     Limit{"compression_threshold", &WebSocketSettings::compression_threshold, 0, 1'073'741'824},
 };
 

@@ -52,6 +52,7 @@ ENGINE_ONLY: dict[str, str] = {
     "test_listening": _ITSELF,
     "test_message_rate::test_a_fast_sender_loses_nothing": _LIMITS_BY_OPTION,
     "test_message_rate::test_a_flood_costs_little": _LIMITS_BY_OPTION,
+    "test_message_rate::test_a_lifetime_of_the_whole_application": _LIMITS_BY_OPTION,
     "test_message_rate::test_a_paused_client_is_not_taken_for_dead": _LIMITS_BY_OPTION,
     "test_message_rate::test_a_paused_client_that_is_lost": _LIMITS_BY_OPTION,
     "test_message_rate::test_a_stop_does_not_wait_for_a_paused_client": _LIMITS_BY_OPTION,

@@ -290,7 +290,8 @@ def register_routes(app: ProAPI) -> None:
 
     paused = app.websocket("/features/rate/pause", message_rate=50, message_burst=5)
     closed = app.websocket("/features/rate/close", message_rate=1, message_burst=3, message_rate_action="close")
-    for decorator in (paused, closed):
+    mortal = app.websocket("/features/lifetime", max_lifetime=0.5)
+    for decorator in (paused, closed, mortal):
         decorator(limited)
 
     @app.websocket("/features/compressed", compression="shared")

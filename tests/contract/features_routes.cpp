@@ -69,6 +69,7 @@ void register_routes(proapi::ProAPI& app) {
     app.websocket("/features/rate/pause", echo_text, {{"message_rate", "50"}, {"message_burst", "5"}});
     app.websocket("/features/rate/close", echo_text,
                   {{"message_rate", "1"}, {"message_burst", "3"}, {"message_rate_action", "close"}});
+    app.websocket("/features/lifetime", echo_text, {{"max_lifetime", "0.5"}});
     app.websocket("/features/compressed", echo_text, {{"compression", "shared"}});
 
     app.get("/features/method/get", [] { return answer_of("get"); });

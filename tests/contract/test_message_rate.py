@@ -1,4 +1,4 @@
-"""Clients that send more messages than `message_rate` allows."""
+"""Clients that send more messages than `message_rate` allows, and sockets that have reached `max_lifetime`."""
 
 import contextlib
 import os
@@ -18,8 +18,9 @@ from raw import CONTINUATION, PING, TEXT, ClosedError, Peer, WebSocket, close_fr
 
 Start = Callable[..., Server]
 
-PAUSED, CLOSED = "/features/rate/pause", "/features/rate/close"  # routes of features.py
+PAUSED, CLOSED, MORTAL = "/features/rate/pause", "/features/rate/close", "/features/lifetime"  # routes of features.py
 RATE, BURST = 50, 5  # of PAUSED
+LIFETIME_S = 0.5  # of MORTAL
 RESOLUTION_S = 0.01  # of the server's clock, and of asyncio's
 BLOCKED_S = 0.2  # a send that blocks for so long has filled the kernels' buffers
 
@@ -201,3 +202,32 @@ def test_the_line_names_the_client_behind_a_proxy(start_server: Start) -> None:
         peer.send(b"PROXY TCP4 192.0.2.1 203.0.113.1 56324 443\r\n" + upgrade(CLOSED) + numbered(4))
         assert peer.read_head().status == 101
         server.wait_for_line(r"192\.0\.2\.1:56324 closed with 1008: .*message_rate")
+
+
+# ---- max_lifetime ---------------------------------------------------------------------------------------------------
+
+
+@promise("max-lifetime", "limits-of-routes", "texts-name-the-setting")
+def test_a_lifetime_ends(server: Server) -> None:
+    with WebSocket(server.port, MORTAL) as websocket:
+        begin = time.monotonic()
+        while time.monotonic() - begin < LIFETIME_S / 2:
+            assert websocket.ask("busy") == "busy"
+        assert websocket.expect_close(1001) == "the connection has reached its max_lifetime"
+        assert time.monotonic() - begin >= 0.9 * LIFETIME_S - RESOLUTION_S
+        within(SOON, begin)
+
+
+@promise("max-lifetime")
+def test_a_lifetime_of_the_whole_application(start_server: Start) -> None:
+    """Also of clients that flood, do not answer, or wait for a token."""
+    server = start_server(limits={"max_lifetime": 0.5, "close_timeout": 0.3, "message_rate": 1, "message_burst": 1})
+    begin = time.monotonic()
+    with WebSocket(server.port, "/echo") as paused, WebSocket(server.port, "/echo") as idle:
+        paused.send(numbered(100))
+        assert paused.receive() == "0"
+        paused.expect_close(1001)
+        idle.expect_close(1001)
+    within(SOON, begin)
+    assert closed(server, 1001) == 2
+    assert "max_lifetime" not in server.log

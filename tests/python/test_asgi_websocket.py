@@ -104,6 +104,27 @@ async def test_message_rate_closes() -> None:
     assert got == ["0", "1"]
 
 
+@promise("max-lifetime")
+async def test_max_lifetime() -> None:
+    app = ProAPI(max_lifetime=0.1, close_timeout=0.2)
+    ends = []
+
+    @app.websocket("/ws/{room}")
+    async def websocket(websocket: WebSocketConnection, room: str) -> None:
+        await websocket.accept()
+        async for _ in websocket:
+            pass
+        ends.append((websocket.close_code, websocket.close_reason))
+
+    peer = await open_websocket(app)
+    await peer.get()
+    reason = "the connection has reached its max_lifetime"
+    assert await peer.get() == {"type": "websocket.close", "code": 1001, "reason": reason}
+    peer.put("websocket.disconnect", code=1001)
+    await peer.end()
+    assert ends == [(1001, reason)]
+
+
 async def test_rejections(app: ProAPI) -> None:
     able: Message = {"extensions": ABLE}
     for path, headers, status in (

@@ -99,7 +99,9 @@ class Pump:
             self._bridge.end(_ABNORMAL, "")
 
     def look(self) -> None:
-        """Starts reading if the handler has done something else for long. Called now and then."""
+        """Starts reading if the handler has done something else for long, and ends a connection that has become too
+        old. Called now and then."""
+        self._bridge.check_lifetime()
         if self._bridge.is_neglected():
             self._start_reading()
 

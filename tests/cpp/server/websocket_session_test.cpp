@@ -229,7 +229,7 @@ TEST_F(WebSocketSessionTest, AFullQueuePausesReading) {
               "4\x81\x06unread");
 }
 
-// ---- message_rate -------------------------------------------------------------------------------------------------
+// ---- message_rate, max_lifetime -----------------------------------------------------------------------------------
 
 class LimitedClientTest : public WebSocketSessionTest {
 protected:
@@ -368,6 +368,56 @@ TEST_F(LimitedClientTest, MoreMessagesCloseTheConnectionIfTheRouteSaysSo) {
     EXPECT_EQ(served.log.lines.size(), 1U);
     EXPECT_EQ(answer(frame(0x88, "\x03\xf0")), "");
     EXPECT_EQ(client->end_error(), 0);
+}
+
+// promise: max-lifetime, texts-name-the-setting
+TEST_F(LimitedClientTest, ALifetimeEndsWith1001) {
+    settings().max_lifetime = service::Duration(30);
+    open();
+    client->forget_received();
+    const std::uint64_t before_ms = served.reactor.now_ms();
+    ASSERT_TRUE(served.turn_until([&] { return !client->received().empty(); }));
+    EXPECT_GE(served.reactor.now_ms() - before_ms, 29U);
+    EXPECT_EQ(handler().ends, 1);
+    const std::string reason = "the connection has reached its max_lifetime";
+    EXPECT_EQ(client->received(), "\x88" + std::string(1, static_cast<char>(reason.size() + 2)) + "\x03\xe9" + reason);
+    EXPECT_EQ(websocket().close_code(), 1001);
+    EXPECT_EQ(closed(1001), 1U);
+    EXPECT_TRUE(served.log.lines.empty()) << "nobody's fault";
+    EXPECT_EQ(answer(frame(0x88, "\x03\xe9")), "");
+    EXPECT_EQ(client->end_error(), 0);
+}
+
+// promise: max-lifetime, messages-before-own-end
+TEST_F(LimitedClientTest, MessagesFromBeforeTheEndOfALifetimeRemain) {
+    settings().max_lifetime = service::Duration(30);
+    open_without_handler();
+    client->send(frames(1));
+    ASSERT_TRUE(served.turn_until([&] { return websocket().is_closed(); }));
+    const auto received = websocket().try_receive();
+    ASSERT_TRUE(received && *received);
+    EXPECT_EQ((*received)->data, "0");
+    EXPECT_EQ(websocket().try_receive().error().text,
+              "the connection has ended with code 1001 (the connection has reached its max_lifetime)");
+}
+
+// promise: max-lifetime
+TEST_F(LimitedClientTest, LifetimesThatBeginTogetherEndApart) {
+    settings().max_lifetime = service::Duration(500);
+    open();
+    std::vector<std::unique_ptr<MemoryClient>> others;
+    for (int i = 0; i < 9; ++i) {
+        others.push_back(served.connect());
+        others.back()->send(handshake());
+    }
+    served.turns();
+    const auto count_closed = [&] { return closed(1001); };
+    std::uint64_t turns_with_an_end = 0;
+    ASSERT_TRUE(served.turn_until([&, before = count_closed()]() mutable {
+        turns_with_an_end += std::exchange(before, count_closed()) != count_closed() ? 1 : 0;
+        return before == 10;
+    }));
+    EXPECT_GT(turns_with_an_end, 3U) << "ten ends, spread over 50 ms";
 }
 
 TEST_F(WebSocketSessionTest, ALargeMessageGoesOutAtTheCall) {

@@ -25,7 +25,7 @@ TEST(Settings, DefaultsAreFiniteAndNamedOnce) {
         EXPECT_TRUE(std::isfinite(value)) << name;
         // 0: as many as there are descriptors for, or no limit.
         const bool may_be_0 = name == "max_connections" || name == "max_connections_per_client" ||
-                              name == "message_rate" || name == "message_burst";
+                              name == "message_rate" || name == "message_burst" || name == "max_lifetime";
         EXPECT_TRUE(value > 0 || may_be_0) << name;
         EXPECT_TRUE(names.insert(name).second) << name << " occurs twice";
     }
@@ -119,6 +119,14 @@ TEST(Settings, AServerWideOneIsNoRoutes) {
     EXPECT_EQ(route.max_message_size, 10U);
     EXPECT_NE(error_text(set_setting(route, "max_connections", "10")).find("whole application"), std::string::npos);
     EXPECT_NE(error_text(set_setting(route, "allowed_hosts", "*")).find("whole application"), std::string::npos);
+}
+
+TEST(Settings, AShortTimeIsNotRoundedToNone) {
+    Settings settings;
+    EXPECT_EQ(error_text(set_setting(settings, "max_lifetime", "0.0001")), "");
+    EXPECT_EQ(settings.max_lifetime, Duration(1)) << "0 would be no limit";
+    EXPECT_EQ(error_text(set_setting(settings, "max_lifetime", "0")), "");
+    EXPECT_EQ(settings.max_lifetime, Duration(0));
 }
 
 TEST(Settings, AMessageRateActionIsOneOfTwo) {
