@@ -15,6 +15,9 @@ constexpr std::uint8_t requests_a_turn = 8;
 constexpr service::Duration keep_alive_margin{1000};
 // How long a streamed response may last that begins while the server stops.
 constexpr service::Duration last_stream_time{500};
+// How long a request may take to arrive that is on its way when the stop begins. A proxy that has just connected is
+// about to send one, and may send its body separately.
+constexpr service::Duration arrival_time{500};
 constexpr std::uint8_t tls_handshake_record = 22;  // RFC 8446 section 5.1; no request begins with this octet
 
 [[nodiscard]] http::HeadLimits make_head_limits(const service::Settings& settings) noexcept {
@@ -56,9 +59,6 @@ void HttpSession::take(base::MutableBytes bytes) {
         waiting_.append(base::as_text(bytes));
         connection_.stop_reading();
     }
-    // Refused like bodies that had begun before the stop.
-    if (stopping_ && phase_ == Phase::body && exchange_->collects_body() && !connection_.has_unread_octets())
-        fail_body(describe(service::Refusal::stopping));
 }
 
 bool HttpSession::may_take() const noexcept {
@@ -83,14 +83,10 @@ base::MutableBytes HttpSession::take_head(base::MutableBytes bytes) {
     if (parser_.has_begun()) idle_link_.unlink();
     switch (parser_.state()) {
         case http::ParseState::need_data:
-            if (stopping_) {
-                refuse_partial_head();
-                return {};
-            }
             if (phase_ == Phase::idle && parser_.has_begun()) {
                 phase_ = Phase::head;
-                // The time for the first head runs from the opening of the connection.
-                if (has_served_) start_timer(settings().head_timeout);
+                // The time for the first head runs from the opening of the connection, for the last from the stop.
+                if (has_served_ && !stopping_) start_timer(settings().head_timeout);
             }
             if (!parser_.has_begun()) pass_over_empty_line();
             return {};
@@ -177,7 +173,7 @@ void HttpSession::start_body(std::uint64_t max_bytes) {
 void HttpSession::watch_body() {
     body_received_ = 0;
     body_began_ms_ = connection_.server().reactor().now_ms();
-    start_timer(settings().body_grace);
+    start_timer(stopping_ && exchange_->collects_body() ? arrival_time : settings().body_grace);
 }
 
 // The handler reads more slowly than the client sends.
@@ -385,7 +381,7 @@ void HttpSession::pass_over_empty_line() {
 
 void HttpSession::await_next_request() {
     undelivered_ = 0;
-    start_idle_timer();
+    if (!stopping_) start_idle_timer();
 }
 
 void HttpSession::start_idle_timer() {
@@ -425,13 +421,12 @@ void HttpSession::on_shutdown() {
     }
     switch (phase_) {
         case Phase::idle:
-            // What the client has sent meanwhile is still answered.
-            if (!waiting_.empty() || connection_.has_unread_octets()) return;
-            return connection_.finish();
+            if (has_served_ && waiting_.empty() && !connection_.has_unread_octets()) return connection_.finish();
+            return start_timer(arrival_time);
         case Phase::head:
-            return refuse_partial_head();
+            return start_timer(arrival_time);
         case Phase::body:
-            return exchange_->collects_body() ? fail_body(describe(service::Refusal::stopping)) : cut_stream();
+            return exchange_->collects_body() ? start_timer(arrival_time) : cut_stream();
         case Phase::responding:
             return cut_stream();
         case Phase::finished:
@@ -446,10 +441,12 @@ void HttpSession::cut_stream() {
     abort_response();
 }
 
-// The server stops, and the head is incomplete.
-void HttpSession::refuse_partial_head() {
-    if (!parser_.has_begun()) return connection_.finish();
-    refuse_head(describe(service::Refusal::stopping));
+// The server stops, and no request has arrived in time.
+void HttpSession::end_arrival() {
+    if (phase_ == Phase::body) return fail_body(describe(service::Refusal::stopping));
+    if (parser_.has_begun()) return refuse_head(describe(service::Refusal::stopping));
+    if (waiting_.empty()) return connection_.finish();
+    start_timer(arrival_time);  // a request waits until the client has read earlier answers
 }
 
 void HttpSession::on_end() {
@@ -461,6 +458,8 @@ void HttpSession::on_end() {
 
 void HttpSession::on_time() {
     if (!connection_.is_established()) return connection_.abort();  // the handshake has used up head_timeout
+    const bool is_arriving = phase_ < Phase::body || (phase_ == Phase::body && exchange_->collects_body());
+    if (stopping_ && is_arriving) return end_arrival();
     if (phase_ == Phase::idle) return end_idleness();
     if (phase_ == Phase::head) return refuse_head(describe(service::Refusal::head_timeout));
     if (phase_ == Phase::responding) return file_ ? abandon_file() : cut_stream();

@@ -74,7 +74,7 @@ private:
     [[nodiscard]] service::RequestInfo make_request(http::RequestHead head) const;
     void refuse_head(service::RefusalText refusal);
     void refuse_request(service::RequestInfo request, service::RefusalText refusal);
-    void refuse_partial_head();
+    void end_arrival();
     void fail_body(service::RefusalText refusal);
     void watch_body();
     void pause_body();
