@@ -7,6 +7,7 @@
 #   make coverage   the lines of the C++ layers that their own unit tests run; fails below 95 %
 #   make fuzz       searches for inputs that break a parser's rules   (SECONDS=60 per target); fuzz-quick: half a minute
 #   make autobahn   runs the Autobahn test suite and writes docs/conformance.md; takes hours
+#   make proxies    unpacks nginx, HAProxy, Apache and Caddy for the tests, as far as they are not installed
 #   make bench, bench-quick, tidy, format, generate, wheel, clean
 #   make help       prints this list
 
@@ -26,7 +27,7 @@ launcher := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-all build bench bench-quick fuzz fuzz-quick fuzz-build lint tidy tidy-changed format generate wheel clean \
     python cpp check test-cpp test-python test-contract test-browser test-release test-asan test-tsan test-clang test-long \
-    coverage autobahn autobahn-quick
+    coverage autobahn autobahn-quick proxies
 
 # ---- set-up ----
 
@@ -43,6 +44,14 @@ $(STAMPS)/system-test: scripts/setup.sh
 $(STAMPS)/system-fuzz: scripts/setup.sh
 	@scripts/setup.sh fuzz
 	@mkdir -p $(@D) && touch $@
+
+# The proxies that are not installed. Without them the tests of test-contract that need one are skipped.
+$(STAMPS)/proxies: scripts/proxies_setup.sh
+	@mkdir -p $(@D)
+	@scripts/proxies_setup.sh build/proxies && touch $@ || \
+	    echo "expected to unpack the proxies from the Debian archive, could not: their tests are skipped" >&2
+
+proxies: $(STAMPS)/proxies
 
 # The build tools. The package and the requirements of the tests are installed later.
 $(STAMPS)/venv: pyproject.toml $(STAMPS)/system-build
@@ -150,7 +159,7 @@ test-cpp: build/asan/build.ninja
 test-python: check
 	$(call suite,tests/python)
 
-test-contract: check
+test-contract: check proxies
 	$(call suite,tests/contract tests/system)
 
 test-browser: check
