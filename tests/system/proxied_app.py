@@ -4,6 +4,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -28,6 +29,12 @@ async def echo(websocket: WebSocketConnection) -> None:
             ends[name].set_result([websocket.close_code, websocket.close_reason])
 
 
+@app.websocket("/who")
+async def who(websocket: WebSocketConnection) -> None:
+    await websocket.accept()
+    await websocket.send_json({"client": websocket.client, "url": websocket.url})
+
+
 @app.websocket("/close/{code:int}")
 async def close(websocket: WebSocketConnection, code: int) -> None:
     await websocket.accept()
@@ -50,10 +57,14 @@ async def request(request: Request) -> dict[str, Any]:
     return {"headers": dict(request.headers), "client": request.client, "url": request.url}
 
 
-@app.get("/accepted")
-async def accepted() -> list[int]:
-    """The number of connections since the start."""
-    return [app.counts["accepted"]]
+@app.get("/counts")
+async def counts() -> dict[str, Any]:
+    return app.counts
+
+
+@app.get("/pid")
+async def pid() -> list[int]:
+    return [os.getpid()]
 
 
 @app.post("/digest")

@@ -24,8 +24,9 @@ _T = TypeVar("_T")
 CONTRACT = ROOT / "tests" / "contract"
 START_S, END_S = 20.0, 20.0
 
-# The address in the line that a server prints when it serves. uvicorn and hypercorn print it on stderr.
-_SERVES = re.compile(r"https?://[^ ]*?:(\d+)")
+# The address in the line that a server prints when it serves: a port, or a Unix socket. uvicorn and hypercorn print it
+# on stderr.
+_SERVES = re.compile(r"https?://[^ ]*?:(\d+)|unix:\S")
 
 
 class _Unit(configparser.ConfigParser):
@@ -41,9 +42,19 @@ def read_section(unit: str, name: str) -> configparser.SectionProxy:
 
 
 class Process:
-    """A server that has printed its address. Its output is kept, and its temporary files are deleted with it."""
+    """A server that has printed its address. Its output is kept, and its temporary files are deleted with it.
 
-    def __init__(self, command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> None:
+    ``port`` is 0 if it serves on a Unix socket only. ``inherited`` are descriptors that the process gets.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        port: int = 0,
+        descriptors: int | None = None,
+        inherited: Sequence[int] = (),
+    ) -> None:
         environment = dict(os.environ, PROAPI_PORT=str(port), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
         self._temporary = tempfile.TemporaryDirectory(prefix="system-", ignore_cleanup_errors=True)
         environment["TMPDIR"] = self._temporary.name
@@ -63,6 +74,7 @@ class Process:
                 cwd=ROOT,
                 env=environment,
                 preexec_fn=limit,
+                pass_fds=inherited,
             )
         except OSError:
             self._temporary.cleanup()
@@ -73,7 +85,7 @@ class Process:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.port = int(self.wait_for_output(_SERVES, START_S)[1])
+            self.port = int(self.wait_for_output(_SERVES, START_S)[1] or 0)
         except AssertionError:
             self.stop()
             raise
@@ -149,8 +161,14 @@ def python_path() -> str:
 
 
 @contextmanager
-def serving(command: Sequence[str | Path], *, port: int = 0, descriptors: int | None = None) -> Iterator[Process]:
-    process = Process(command, port=port, descriptors=descriptors)
+def serving(
+    command: Sequence[str | Path],
+    *,
+    port: int = 0,
+    descriptors: int | None = None,
+    inherited: Sequence[int] = (),
+) -> Iterator[Process]:
+    process = Process(command, port=port, descriptors=descriptors, inherited=inherited)
     try:
         yield process
     finally:

@@ -1,90 +1,47 @@
 """Every configuration of a proxy in the documentation, unchanged, in the proxy itself.
 
-Only the addresses of the proxy and of the application are replaced. A proxy that is not installed is skipped.
-scripts/setup.sh does not install them, because Debian starts most of them at installation.
+Only the addresses and the paths of certificates are replaced. A proxy that is not installed is skipped;
+scripts/proxies_setup.sh unpacks those that are missing, without root.
 """
 
 import asyncio
+import contextlib
 import hashlib
-import http.client
 import json
-import os
 import random
+import socket
+import ssl
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from promises import promise
-from proxies import KINDS, Block, Proxy, blocks, proxied
-from system_servers import Process, python, serving
-from websockets.asyncio.client import ClientConnection, connect
+from proxies import KINDS, SITE, Block, Certificates, blocks
+from sites import DEADLINE_S, Site, running_site
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 pytestmark = promise("proxies")
 
-APP = Path(__file__).with_name("proxied_app.py")
-SITE = "chat.example.org"
-DEADLINE_S = 20.0
-
-
-@dataclass(frozen=True)
-class Site:
-    """The application and the proxy in front of it."""
-
-    app: Process
-    proxy: Proxy
-
-    def host(self, name: str = SITE) -> str:
-        return f"{name}:{self.proxy.port}"
-
-    def connect(self, path: str = "/ws", name: str = SITE, **options: Any) -> connect:
-        """Connects as a browser on a page of the site does. ``origin`` is the site's unless another is given."""
-        options = {"origin": f"http://{self.host(name)}", "max_size": None, "compression": None, **options}
-        uri = f"ws://{self.host(name)}{path}"
-        return connect(uri, host="127.0.0.1", port=self.proxy.port, open_timeout=DEADLINE_S, **options)
-
-    def ask(self, method: str, path: str, body: bytes | None = None, name: str = SITE, **fields: str) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.proxy.port, timeout=DEADLINE_S)
-        try:
-            return ask_on(connection, method, path, body, {"Host": self.host(name), **fields})
-        finally:
-            connection.close()
-
-
-def ask_on(
-    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: dict[str, str]
-) -> bytes:
-    connection.request(method, path, body, headers)
-    response = connection.getresponse()
-    content = response.read()
-    assert response.status in (200, 204), (response.status, content)
-    return content
-
-
-def missing(block: Block) -> str:
-    kind = KINDS[block.kind]
-    return f"{kind.program} is not installed, {block.place} is not tried: apt-get install {kind.package}"
+CLIENT = "127.0.0.9"  # not the proxy's own address
+MIB = 1024 * 1024
+LARGE = 32 * MIB
+PART = 64 * 1024
 
 
 def test_every_proxy_is_documented() -> None:
-    assert {block.kind for block in blocks()} == KINDS.keys()
-
-
-@pytest.fixture(scope="module", params=[pytest.param(block, id=block.place) for block in blocks()])
-def block(request: pytest.FixtureRequest) -> Block:
-    found: Block = request.param
-    if found.program is None:
-        pytest.skip(missing(found))
-    return found
+    assert {(block.kind, block.reaches_a_unix_socket) for block in blocks() if block.reads_http} == {
+        (kind, is_unix) for kind in KINDS for is_unix in (False, True)
+    }
+    assert {block.kind for block in blocks() if not block.reads_http} == {"haproxy", "nginx"}
 
 
 @pytest.fixture(scope="module")
-def site(block: Block) -> Iterator[Site]:
-    """A site with no listed hosts or origins."""
-    with serving(python(APP)) as app, proxied(block, app.port) as proxy:
-        yield Site(app, proxy)
+def site(block: Block, certificates: Certificates) -> Iterator[Site]:
+    """A site with no more listed hosts or origins than the documentation asks for."""
+    with running_site(block, certificates, max_body_size=LARGE) as running:
+        yield running
 
 
 async def echoes(client: ClientConnection, message: str | bytes) -> None:
@@ -99,39 +56,50 @@ async def refusal(site: Site, **options: Any) -> int:
     return caught.value.response.status_code
 
 
-@pytest.mark.parametrize("name", [SITE, "localhost", "127.0.0.1", "192.0.2.7"])
-async def test_the_sites_own_page_is_let_in(site: Site, name: str) -> None:
+# ---- which pages are admitted ---------------------------------------------------------------------------------------
+
+
+def names(site: Site) -> list[str]:
+    """The names under which the site serves: any, unless the proxy or the application lists one."""
+    is_listed = KINDS[site.block.kind].names_its_site or not site.block.reads_http
+    return [SITE] if is_listed else [SITE, "localhost", "127.0.0.1", "192.0.2.7"]
+
+
+async def test_the_sites_own_page_is_let_in(site: Site) -> None:
     """On its own port, whatever the name of the site."""
-    async with asyncio.timeout(DEADLINE_S), site.connect(name=name) as client:
-        await echoes(client, "hello")
-    assert site.ask("GET", "/accepted", name=name)
+    for name in names(site):
+        async with asyncio.timeout(DEADLINE_S), site.connect(name=name) as client:
+            await echoes(client, "hello")
+        assert site.ask("GET", "/counts", name=name)
 
 
 @pytest.mark.parametrize("settings", [{"allowed_hosts": [SITE]}, {"allowed_origins": [f"https://{SITE}"]}])
-async def test_the_site_can_be_listed(block: Block, settings: dict[str, list[str]]) -> None:
-    with serving(python(APP, json.dumps(settings))) as app, proxied(block, app.port) as proxy:
-        site = Site(app, proxy)
+async def test_the_site_can_be_listed(block: Block, certificates: Certificates, settings: dict[str, list[str]]) -> None:
+    with running_site(block, certificates, **settings) as site:
         async with asyncio.timeout(DEADLINE_S), site.connect() as client:
             await echoes(client, "hello")
-        assert site.ask("GET", "/accepted")
+        assert site.ask("GET", "/counts")
         for origin in ("null", "http://localhost:3000", "https://evil.example"):
             assert await refusal(site, origin=origin) == 403
-        if "allowed_hosts" in settings:
+        if "allowed_hosts" in settings and not KINDS[block.kind].names_its_site:
             assert await refusal(site, name="other.example") == 421
 
 
-@pytest.mark.parametrize("name", [SITE, "localhost"])
-async def test_other_pages_are_refused(site: Site, name: str) -> None:
+async def test_other_pages_are_refused(site: Site) -> None:
     port = site.proxy.port
-    for origin in ("https://evil.example", f"http://{SITE}.evil.example:{port}", f"http://{name}:{port + 1}", "null"):
-        assert await refusal(site, name=name, origin=origin) == 403, origin
-    assert await refusal(site, name=name, origin="http://localhost:3000") == 403
+    for name in names(site)[:2]:
+        foreign = (f"http://{SITE}.evil.example:{port}", f"http://{name}:{port + 1}", "null", "http://localhost:3000")
+        for origin in ("https://evil.example", *foreign):
+            assert await refusal(site, name=name, origin=origin) == 403, origin
+
+
+# ---- WebSockets -----------------------------------------------------------------------------------------------------
 
 
 async def test_messages_of_every_size(site: Site) -> None:
-    octets = random.Random(1).randbytes(1024 * 1024)
+    octets = random.Random(1).randbytes(MIB)
     async with asyncio.timeout(DEADLINE_S), site.connect() as client:
-        for size in (0, 1, 125, 126, 65535, 65536, 1024 * 1024):
+        for size in (0, 1, 125, 126, 65535, 65536, MIB):
             await echoes(client, octets[:size])
             await echoes(client, octets[:size].hex()[:size])
         for number in range(200):
@@ -173,57 +141,151 @@ async def test_a_refused_handshake_is_its_response(site: Site) -> None:
     assert await refusal(site, path="/nothing") == 404
 
 
+# ---- requests -------------------------------------------------------------------------------------------------------
+
+
 def test_a_stream_comes_part_by_part(site: Site) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", site.proxy.port, timeout=DEADLINE_S)
-    try:
+    with site.open_http() as connection:
         connection.request("GET", "/stream", headers={"Host": site.host()})
         response = connection.getresponse()  # no part has been written yet
         for number in range(3):
             site.ask("POST", "/more", b"")
             assert response.read1(100) == b"part %d\n" % number
         assert response.read() == b""
-    finally:
-        connection.close()
 
 
-def test_bodies(site: Site) -> None:
-    body = os.urandom(1024 * 1024)
-    assert site.ask("POST", "/digest", body).decode() == hashlib.sha256(body).hexdigest()
+@pytest.mark.parametrize("size", [0, 1, MIB, LARGE])
+def test_bodies(site: Site, size: int) -> None:
+    body = random.Random(size).randbytes(size)
+    digest = hashlib.sha256(body).hexdigest()
+    assert site.ask("POST", "/digest", body).decode() == digest
+    parts = [body[start : start + 100_000] for start in range(0, size, 100_000)]
+    assert site.ask("POST", "/digest", parts).decode() == digest, "chunked"
+
+
+def test_a_body_that_waits_for_100_continue(site: Site) -> None:
+    with site.open_socket() as client, client.makefile("rb") as answer:
+        head = f"POST /digest HTTP/1.1\r\nHost: {site.host()}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+        client.sendall(head.encode())
+        assert answer.readline().startswith(b"HTTP/1.1 100 ")
+        client.sendall(b"body")
+        final = next(line for line in answer if line.startswith(b"HTTP/1.1 ") and not line.startswith(b"HTTP/1.1 100 "))
+        assert final.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_is_too_large(site: Site, chunked: bool) -> None:
+    """The application's answer reaches the client. Caddy and Apache may read all of the body first."""
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {LARGE + PART}"
+    part = b"%x\r\n" % PART + bytes(PART) + b"\r\n" if chunked else bytes(PART)
+    end = b"0\r\n\r\n" if chunked else b""
+
+    async def send(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"POST /digest HTTP/1.1\r\nHost: {site.host()}\r\n{framing}\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionError):
+            for piece in [part] * (LARGE // PART + 1) + [end]:
+                writer.write(piece)
+                await writer.drain()
+
+    async with asyncio.timeout(DEADLINE_S), site.open_stream() as (reader, writer):
+        sending = asyncio.create_task(send(writer))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+        sending.cancel()
+
+
+def test_a_slow_client(site: Site) -> None:
+    """What has come of a body reaches the application at once, and neither side gives up."""
+    half = bytes(256 * 1024)
+    with site.open_http() as connection:
+        connection.putrequest("POST", "/digest", skip_host=True)
+        connection.putheader("Host", site.host())
+        connection.putheader("Content-Length", str(2 * len(half)))
+        connection.endheaders(half)
+        until = time.monotonic() + DEADLINE_S
+        while json.loads(site.ask("GET", "/counts"))["partial_bytes"] < len(half):
+            assert time.monotonic() < until, "the proxy keeps the body back"
+        connection.send(half)
+        assert connection.getresponse().read().decode() == hashlib.sha256(2 * half).hexdigest()
 
 
 def test_connections_are_kept(site: Site) -> None:
-    """Both the client's connection to the proxy and the proxy's connection to the application."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.proxy.port, timeout=DEADLINE_S)
-    headers = {"Host": site.host()}
-    try:
-        [before] = json.loads(ask_on(connection, "GET", "/accepted", None, headers))
-        kept = connection.sock
+    """The client's connection to the proxy; over a port also the proxy's connection to the application."""
+    with site.open_http() as connection:
+
+        def accepted() -> int:
+            status, content = site.ask_on(connection, "GET", "/counts")
+            assert status == 200
+            return int(json.loads(content)["accepted"])
+
+        before = accepted()
         for _ in range(30):
-            [last] = json.loads(ask_on(connection, "GET", "/accepted", None, headers))
-        assert connection.sock is kept
+            last = accepted()
+    if not site.block.reaches_a_unix_socket:
         assert last - before <= 3  # Apache may have another process or thread with its own connection
-    finally:
-        connection.close()
 
 
-def test_what_the_application_sees(site: Site) -> None:
-    lies = {"X-Forwarded-Proto": "gopher", "X-Forwarded-For": "192.0.2.9"}
-    seen = json.loads(site.ask("GET", "/request", **lies))
+# ---- who the client is ----------------------------------------------------------------------------------------------
+
+
+def lies(site: Site) -> list[tuple[str, str]]:
+    """What a client may write to appear as another one. All of it is twice, in two fields."""
+    scheme = {"http": "https", "https": "http"}[site.scheme]
+    said = [
+        ("X-Forwarded-For", "192.0.2.9"),
+        ("X-Forwarded-Proto", scheme),
+        ("X-Forwarded-Host", "evil.example"),
+        ("Forwarded", f"for=192.0.2.9;proto={scheme};host=evil.example"),
+        ("X-Real-IP", "192.0.2.9"),
+    ]
+    return said + said
+
+
+@pytest.mark.parametrize("hop_by_hop", [False, True])
+def test_the_application_sees_the_real_client(site: Site, hop_by_hop: bool) -> None:
+    """Also if the client names the fields in ``Connection``, so that a proxy removes them (RFC 9110 section 7.6.1)."""
+    removal = [("Connection", "X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Via")] if hop_by_hop else []
+    for fields in ([], lies(site)):
+        seen = json.loads(site.ask("GET", "/request", source=CLIENT, fields=fields + removal))
+        assert (seen["client"][0], seen["url"]) == (CLIENT, f"{site.scheme}://{site.host()}/request")
+
+
+async def test_a_websocket_sees_the_real_client(site: Site) -> None:
+    for fields in ([], lies(site)):
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            site.connect("/who", source=CLIENT, additional_headers=fields) as client,
+        ):
+            seen = json.loads(await client.recv())
+        scheme = {"http": "ws", "https": "wss"}[site.scheme]
+        assert (seen["client"][0], seen["url"]) == (CLIENT, f"{scheme}://{site.host()}/who")
+
+
+def test_what_the_proxy_writes(site: Site) -> None:
+    seen = json.loads(site.ask("GET", "/request", source=CLIENT))
     headers = {name.lower(): value for name, value in seen["headers"].items()}
     assert headers["host"] == site.host()
-    assert seen["url"] == f"http://{site.host()}/request"
-    assert headers["x-forwarded-for"].split(", ")[-1] == "127.0.0.1"
-    assert headers["x-forwarded-proto"] == "http"
-    assert "1.1 " in headers["via"]
-    assert seen["client"][0] == "127.0.0.1"
+    written = {"via", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
+    assert written & headers.keys() == (written if site.block.reads_http else set())
+    if site.block.reads_http:
+        assert "1.1 " in headers["via"]
 
 
-async def test_a_stop_is_told(block: Block) -> None:
-    with serving(python(APP)) as app, proxied(block, app.port) as proxy:
-        async with asyncio.timeout(DEADLINE_S), Site(app, proxy).connect() as client:
-            await echoes(client, "hello")
-            app.popen.terminate()
-            with pytest.raises(ConnectionClosed):
-                await client.recv()
-            assert client.close_code == 1001
-        assert app.wait() == 0, app.output
+def test_a_proxy_that_is_not_trusted_is_the_client(block: Block, certificates: Certificates) -> None:
+    if not block.reads_http:
+        pytest.skip("proxy_protocol needs trusted_proxies")
+    with running_site(block, certificates, trusted_proxies=[]) as site:
+        seen = json.loads(site.ask("GET", "/request", source=CLIENT))
+        assert seen["client"][0] == ("unix" if block.reaches_a_unix_socket else "127.0.0.1")
+        assert seen["url"] == f"http://{site.host()}/request"
+
+
+def test_the_certificate_is_the_sites(site: Site) -> None:
+    """A client that asks for another name gets no connection, or one that it must not trust."""
+    if site.proxy.tls is None:
+        pytest.skip("no TLS")
+    with (
+        socket.create_connection(("127.0.0.1", site.proxy.port), DEADLINE_S) as lower,
+        pytest.raises(ssl.SSLError),
+        site.proxy.tls.wrap_socket(lower, server_hostname="evil.example"),
+    ):
+        pass
