@@ -69,6 +69,7 @@ ASKED: dict[str, str] = {
     "system/test_fork.py::test_clients_do_not_wait_for_a_worker_that_was_killed": "python",
     "system/test_leaks.py": _PYTHON_AND_FAST,
     "system/test_proxies.py": "python",
+    "system/test_proxy_restarts.py": "python",
     "system/test_resources.py": _PYTHON_AND_FAST,
     "system/test_resources.py::test_without_descriptors_others_are_unharmed_and_the_loop_is_not_busy": (
         "cpp python python-fast"
