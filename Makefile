@@ -214,7 +214,7 @@ autobahn: check build/autobahn/complete
 
 autobahn-quick: check build/autobahn/complete
 	$(autobahn_suite) "C++" "Python, fast" "Python, standard" $(foreach section,1 2 3 4 5 6 7 9 10,--cases "$(section).*")
-	$(autobahn_suite) "C++, shared" "Python, fast, dedicated" --cases "12.1.*"
+	$(autobahn_suite) "C++, shared" "Python, fast, dedicated" "Python, standard, dedicated, TLS" --cases "12.1.*"
 
 # An input that breaks a rule is kept in build/fuzz/found, and the command that repeats it is printed. Inputs that reach
 # new code are kept in build/fuzz/corpus, where the next search starts.

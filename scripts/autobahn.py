@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import generated
+import trustme
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "build/autobahn"
@@ -35,29 +36,42 @@ TIME_S = 3600
 
 @dataclass(frozen=True)
 class Mode:
-    name: str
-    options: tuple[str, ...]
-    is_cpp: bool = False
+    """A server of the contract application: which program it is, and how it is started."""
 
-    def command(self, build: Path) -> list[str]:
+    front_end: str
+    compression: str | None = None
+    is_tls: bool = False
+
+    @property
+    def name(self) -> str:
+        parts = (self.front_end, self.compression, "TLS" if self.is_tls else None)
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def scheme(self) -> str:
+        return "wss" if self.is_tls else "ws"
+
+    def command(self, build: Path, certificate: Path) -> list[str]:
         program = (
-            [str(build / "contract_app")] if self.is_cpp else [sys.executable, str(ROOT / "tests/contract/app.py")]
+            [str(build / "contract_app")]
+            if self.front_end == "C++"
+            else [sys.executable, str(ROOT / "tests/contract/app.py"), *FRONT_ENDS[self.front_end]]
         )
-        return [*program, "--port", "0", *OPTIONS, *self.options]
+        tls = ["--ssl-certfile", str(certificate)] if self.is_tls else []
+        return [*program, "--port", "0", *OPTIONS, *COMPRESSION[self.compression], *tls]
 
 
+FRONT_ENDS = {"C++": (), "Python, fast": ("--fast",), "Python, standard": ()}
+COMPRESSION = {None: (), "shared": ("--pmd",), "dedicated": ("--pmd-dedicated",)}
+# TLS carries the same octets whatever they mean, so one kind of compression is enough there.
 MODES = {
     mode.name: mode
+    for front_end in FRONT_ENDS
     for mode in (
-        Mode("C++", (), is_cpp=True),
-        Mode("C++, shared", ("--pmd",), is_cpp=True),
-        Mode("C++, dedicated", ("--pmd-dedicated",), is_cpp=True),
-        Mode("Python, fast", ("--fast",)),
-        Mode("Python, fast, shared", ("--fast", "--pmd")),
-        Mode("Python, fast, dedicated", ("--fast", "--pmd-dedicated")),
-        Mode("Python, standard", ()),
-        Mode("Python, standard, shared", ("--pmd",)),
-        Mode("Python, standard, dedicated", ("--pmd-dedicated",)),
+        Mode(front_end),
+        Mode(front_end, "shared"),
+        Mode(front_end, "dedicated"),
+        Mode(front_end, "dedicated", is_tls=True),
     )
 }
 
@@ -79,12 +93,14 @@ Results = dict[str, str]  # by case: OK, INFORMATIONAL, UNIMPLEMENTED, NON-STRIC
 
 
 @contextlib.contextmanager
-def serving(mode: Mode) -> Iterator[int]:
+def serving(mode: Mode, folder: Path) -> Iterator[int]:
     """Runs the server; the block gets its port."""
     build = ROOT / os.environ.get("PROAPI_BUILD_DIR", "build/check")
+    certificate = folder / "server.pem"
+    trustme.CA().issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            mode.command(build), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
+            mode.command(build, certificate), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:
             assert process.stdout
@@ -100,10 +116,12 @@ def serving(mode: Mode) -> Iterator[int]:
 
 
 def run(mode: Mode, cases: list[str]) -> Results:
-    with serving(mode) as port, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, serving(mode, Path(folder)) as port:
         spec = {
             "outdir": f"{folder}/report",
-            "servers": [{"agent": "ProAPI", "url": f"ws://127.0.0.1:{port}/echo", "options": {"version": 18}}],
+            "servers": [
+                {"agent": "ProAPI", "url": f"{mode.scheme}://127.0.0.1:{port}/echo", "options": {"version": 18}}
+            ],
             "cases": cases,
             "exclude-cases": [],
             "exclude-agent-cases": {},
@@ -141,29 +159,30 @@ def worse(behaviour: str, close: str) -> str:
 
 def is_inapplicable(case: str, mode: Mode) -> bool:
     """Whether the case is about compression, which the mode does not negotiate; the suite then asks nothing."""
-    return section_of(case) in ("12", "13") and not any(option.startswith("--pmd") for option in mode.options)
+    return section_of(case) in ("12", "13") and mode.compression is None
 
 
 def section_of(case: str) -> str:
     return case.partition(".")[0]
 
 
-def table(results: dict[str, Results]) -> Iterator[str]:
-    """One row a section, one column a mode: how many cases are good of how many."""
+def cell(found: Results, section: str) -> str:
+    """Counts the results of a section: "301 OK, 3 informational"."""
+    counts = Counter(result for case, result in found.items() if section_of(case) == section)
+    words = [f"{counts[kind]} {kind.lower()}" for kind in ("INFORMATIONAL", "UNIMPLEMENTED") if counts[kind]]
+    words += [f"**{count} {kind.lower()}**" for kind, count in counts.items() if kind not in (*GOOD, "UNIMPLEMENTED")]
+    return ", ".join([f"{counts['OK']} OK", *words])
+
+
+def table(results: dict[str, Results], document: str) -> Iterator[str]:
+    """Returns one row a mode, one column a section. The rows of modes that were not run stay as they are."""
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in document.splitlines() if line.startswith("| ")}
+    for name, found in results.items():
+        rows[name] = f"| {name} | " + " | ".join(cell(found, section) for section in SECTIONS) + " |"
     yield ""
-    yield "| section | " + " | ".join(results) + " |"
-    yield "|---|" + "---|" * len(results)
-    for number, name in SECTIONS.items():
-        cells = []
-        for found in results.values():
-            own = {case: result for case, result in found.items() if section_of(case) == number}
-            counts = Counter(own.values())
-            words = [f"{counts[kind]} {kind.lower()}" for kind in ("INFORMATIONAL", "UNIMPLEMENTED") if counts[kind]]
-            words += [
-                f"**{count} {kind.lower()}**" for kind, count in counts.items() if kind not in (*GOOD, "UNIMPLEMENTED")
-            ]
-            cells.append(", ".join([f"{counts['OK']} OK", *words]) if own else "-")
-        yield f"| {number} {name} | " + " | ".join(cells) + " |"
+    yield "| | " + " | ".join(f"{number} {title}" for number, title in SECTIONS.items()) + " |"
+    yield "|---|" + "---|" * len(SECTIONS)
+    yield from (rows[name] for name in MODES if name in rows)
     yield ""
 
 
@@ -171,7 +190,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the Autobahn test suite.")
     parser.add_argument("modes", nargs="*", metavar="MODE", help=f"of {', '.join(MODES)}; all of them")
     parser.add_argument("--cases", action="append", metavar="PATTERN", help='such as "1.*"; all of them')
-    parser.add_argument("--write", action="store_true", help=f"write the table of {DOCUMENT}")
+    parser.add_argument("--write", action="store_true", help=f"write their rows of the table in {DOCUMENT}")
     given = parser.parse_args()
     if given.write and given.cases:
         parser.error("--write: expected all cases")
@@ -193,7 +212,8 @@ def main() -> int:
             status = 1
             print(f"  expected {ALL_CASES} cases, got {len(found)}")
     if given.write:
-        text = generated.put_between(BEGIN, END, table(results), DOCUMENT, generated.read(ROOT, DOCUMENT))
+        document = generated.read(ROOT, DOCUMENT)
+        text = generated.put_between(BEGIN, END, table(results, document), DOCUMENT, document)
         generated.write(ROOT, DOCUMENT, text)
     return status
 
