@@ -4,6 +4,7 @@ Writes ``FOLDER/<target>/<name>``. The file of each target says how it splits it
 numbers and cuts, which ``target.hpp`` reads from the end.
 """
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -177,6 +178,28 @@ def settings() -> Seeds:
     yield b"allowed_hosts a, *.b, ::1\nmax_fields 5\nmax_fields 0\nmax_feilds 1\nshutdown_timeout 0\nbacklog +1.5"
 
 
+def content_coding() -> Seeds:
+    """The same text in gzip, two members of it, deflate of two kinds, br and zstd; and values of Accept-Encoding."""
+    text = b"item 1, item 2, " * 8
+    raw = zlib.compressobj(wbits=-15)
+    bodies = [
+        (gzip.compress(text, mtime=0), 0),
+        (gzip.compress(text, mtime=0) * 2, 0),
+        (zlib.compress(text), 1),
+        (raw.compress(text) + raw.flush(), 1),
+        (bytes.fromhex("1f7f0000c4318ef47c79f461d8ce067609ac1c2a7d0611f872"), 2),
+        (
+            bytes.fromhex(
+                "28b52ffd0458a50100f06974656d20312c206974656d203231323132313231323132313231322c200e040440c00106041c6040c00106041c60405851023ca63150"
+            ),
+            3,
+        ),
+    ]
+    for accepted in ("gzip, deflate, br, zstd", "gzip;q=0.5, *;q=0.1, identity;q=0", "x-gzip ; q=1.000 ,,br"):
+        for body, coding in bodies:
+            yield f"{accepted}\n".encode() + body + NO_CUTS + bytes([coding])
+
+
 def tls_records() -> Seeds:
     scripts = (
         b"w 100\nD\nt\nt\nD\nt\nW 100\nt\ne\nD\nt\nf",
@@ -250,9 +273,9 @@ def ws_handshake() -> Seeds:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    for make in (byte_range, forwarded, host_rule, http_date, http_fields, http_form, http_request, http_response,
-                 http_url, ip_address, proxy_header, router, settings, tls_records, ws_connection, ws_deflate,
-                 ws_handshake, ws_inflate, ws_pair):  # fmt: skip
+    for make in (byte_range, content_coding, forwarded, host_rule, http_date, http_fields, http_form, http_request,
+                 http_response, http_url, ip_address, proxy_header, router, settings, tls_records, ws_connection,
+                 ws_deflate, ws_handshake, ws_inflate, ws_pair):  # fmt: skip
         target = folder / make.__name__
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)

@@ -55,7 +55,7 @@ public:
     [[nodiscard]] service::Service& service() noexcept { return service_; }
     [[nodiscard]] const service::Site& site() const noexcept { return service_.site(); }
     [[nodiscard]] const AsgiNames& names() const noexcept { return names_; }
-    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
+    [[nodiscard]] base::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
     // Set while the service may call its application: the exchange it calls for.
     void set_opening(AsgiExchange* exchange) noexcept { opening_ = exchange; }
 
@@ -73,7 +73,7 @@ private:
     AsgiExchange* opening_ = nullptr;
     server::SystemClock clock_;
     service::Service service_;
-    ws::CompressionMemory compression_memory_;
+    base::CompressionMemory compression_memory_;
 };
 
 // Returns an item of a scope or message, borrowed. The handle is not valid if the item is missing or None.

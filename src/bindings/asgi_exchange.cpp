@@ -162,7 +162,7 @@ private:
     void end_after_response() override {}  // the connection is the other server's
     void watch_client() override {}        // Python watches it
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return 0; }
-    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept override {
+    [[nodiscard]] base::CompressionMemory& compression_memory() noexcept override {
         return service_.compression_memory();
     }
     [[nodiscard]] base::IntrusivePtr<service::WebSocket> upgrade(service::Exchange& exchange,

@@ -24,7 +24,9 @@ public:
         ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_QUALITY, brotli_quality);
         ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, brotli_window_bits);
         constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
-        if (size) ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_SIZE_HINT, static_cast<std::uint32_t>(std::min(*size, most)));
+        if (size)
+            ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_SIZE_HINT,
+                                        static_cast<std::uint32_t>(std::min(*size, most)));
     }
     ~BrotliEncoder() override { ::BrotliEncoderDestroyInstance(state_); }
     BrotliEncoder(const BrotliEncoder&) = delete;
@@ -41,8 +43,8 @@ public:
             out.resize(before + coder_step_bytes);
             auto* end = reinterpret_cast<std::uint8_t*>(out.data()) + before;
             room = coder_step_bytes;
-            const bool done =
-                ::BrotliEncoderCompressStream(state_, operation, &available, &next, &room, &end, nullptr) == BROTLI_TRUE;
+            const bool done = ::BrotliEncoderCompressStream(state_, operation, &available, &next, &room, &end,
+                                                            nullptr) == BROTLI_TRUE;
             out.resize(before + coder_step_bytes - room);
             if (!done) throw std::bad_alloc{};
         } while (available > 0 || room == 0);
@@ -66,8 +68,7 @@ public:
             if (::BrotliDecoderIsFinished(state_)) return input.empty() ? State::may_end : State::failed;
             std::size_t available = input.size(), no_room = 0;
             const std::uint8_t* next = input.data();
-            const auto result =
-                ::BrotliDecoderDecompressStream(state_, &available, &next, &no_room, nullptr, nullptr);
+            const auto result = ::BrotliDecoderDecompressStream(state_, &available, &next, &no_room, nullptr, nullptr);
             input = input.subspan(input.size() - available);
             std::size_t size = max_bytes;
             const std::uint8_t* octets = ::BrotliDecoderTakeOutput(state_, &size);

@@ -11,9 +11,21 @@ namespace proapi::http {
 
 namespace {
 
+#ifdef PROAPI_HAS_BROTLI
+constexpr bool has_brotli = true;
+#else
+constexpr bool has_brotli = false;
+#endif
+#ifdef PROAPI_HAS_ZSTD
+constexpr bool has_zstd = true;
+#else
+constexpr bool has_zstd = false;
+#endif
+
 struct Name {
     std::string_view name;
     ContentCoding coding;
+    bool is_built = true;
 };
 
 // The first of each coding is the one that is sent.
@@ -22,38 +34,18 @@ constexpr auto coding_names = std::to_array<Name>({
     {"gzip", ContentCoding::gzip},
     {"x-gzip", ContentCoding::gzip},  // RFC 9110 section 8.4.1.3
     {"deflate", ContentCoding::deflate},
-#ifdef PROAPI_HAS_BROTLI
-    {"br", ContentCoding::br},
-#endif
-#ifdef PROAPI_HAS_ZSTD
-    {"zstd", ContentCoding::zstd},
-#endif
+    {"br", ContentCoding::br, has_brotli},
+    {"zstd", ContentCoding::zstd, has_zstd},
 });
 
-// What responses are sent in. Both lists have the same codings.
-constexpr std::array small_first{
-#ifdef PROAPI_HAS_ZSTD
-    ContentCoding::zstd,
-#endif
-#ifdef PROAPI_HAS_BROTLI
-    ContentCoding::br,
-#endif
-    ContentCoding::gzip,
-};
-constexpr std::array fast_first{
-    ContentCoding::gzip,
-#ifdef PROAPI_HAS_ZSTD
-    ContentCoding::zstd,
-#endif
-#ifdef PROAPI_HAS_BROTLI
-    ContentCoding::br,
-#endif
-};
+// What responses are sent in, as far as it is built.
+constexpr std::array small_first{ContentCoding::zstd, ContentCoding::br, ContentCoding::gzip};
+constexpr std::array fast_first{ContentCoding::gzip, ContentCoding::zstd, ContentCoding::br};
 
 [[nodiscard]] std::optional<ContentCoding> find_coding(std::string_view name) noexcept {
     const auto* found =
         std::ranges::find_if(coding_names, [&](const Name& each) { return equals_ignoring_case(each.name, name); });
-    return found == coding_names.end() ? std::nullopt : std::optional(found->coding);
+    return found != coding_names.end() && found->is_built ? std::optional(found->coding) : std::nullopt;
 }
 
 constexpr int max_weight = 1000;
@@ -84,15 +76,14 @@ std::string_view to_string(ContentCoding coding) noexcept {
 }
 
 std::string_view decoded_codings() noexcept {
-#if defined(PROAPI_HAS_BROTLI) && defined(PROAPI_HAS_ZSTD)
-    return "gzip, deflate, br, zstd";
-#elif defined(PROAPI_HAS_BROTLI)
-    return "gzip, deflate, br";
-#elif defined(PROAPI_HAS_ZSTD)
-    return "gzip, deflate, zstd";
-#else
-    return "gzip, deflate";
-#endif
+    return has_brotli && has_zstd ? "gzip, deflate, br, zstd"
+           : has_brotli           ? "gzip, deflate, br"
+           : has_zstd             ? "gzip, deflate, zstd"
+                                  : "gzip, deflate";
+}
+
+bool is_built(ContentCoding coding) noexcept {
+    return std::ranges::find(coding_names, coding, &Name::coding)->is_built;
 }
 
 ContentCoding choose_coding(const Headers& request, Prefer prefer) {
@@ -114,7 +105,7 @@ ContentCoding choose_coding(const Headers& request, Prefer prefer) {
     int best_weight = 0;
     for (std::size_t i = 0; i < preferred.size(); ++i) {
         const int weight = weights[i].value_or(others.value_or(0));
-        if (weight <= best_weight || weight < identity.value_or(0)) continue;
+        if (!is_built(preferred[i]) || weight <= best_weight || weight < identity.value_or(0)) continue;
         best = preferred[i];
         best_weight = weight;
     }

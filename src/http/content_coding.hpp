@@ -20,6 +20,8 @@ enum class ContentCoding : std::uint8_t {
 
 // As in Content-Encoding.
 [[nodiscard]] std::string_view to_string(ContentCoding coding) noexcept;
+// Whether the library was built with what the coding needs.
+[[nodiscard]] bool is_built(ContentCoding coding) noexcept;
 // What the library can decode, as a value of Accept-Encoding: "gzip, deflate, br, zstd".
 [[nodiscard]] std::string_view decoded_codings() noexcept;
 

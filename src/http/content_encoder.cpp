@@ -4,8 +4,7 @@
 
 namespace proapi::http {
 
-std::unique_ptr<ContentEncoder> make_encoder(ContentCoding coding,
-                                             [[maybe_unused]] std::optional<std::uint64_t> size) {
+std::unique_ptr<ContentEncoder> make_encoder(ContentCoding coding, [[maybe_unused]] std::optional<std::uint64_t> size) {
     switch (coding) {
         case ContentCoding::gzip:
             return make_gzip_encoder();

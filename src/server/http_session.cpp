@@ -264,7 +264,7 @@ void HttpSession::write_body(base::Bytes bytes) {
     connection_.flush_soon();
 }
 
-ws::CompressionMemory& HttpSession::compression_memory() noexcept {
+base::CompressionMemory& HttpSession::compression_memory() noexcept {
     return connection_.server().limit()->compression_memory();
 }
 

@@ -57,7 +57,7 @@ private:
     void end_after_response() override { keep_alive_ = false; }
     void watch_client() override { connection_.flush_soon(); }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return output_.size_bytes(); }
-    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept override;
+    [[nodiscard]] base::CompressionMemory& compression_memory() noexcept override;
     [[nodiscard]] base::IntrusivePtr<service::WebSocket> upgrade(service::Exchange& exchange,
                                                                  const service::WebSocketSettings& settings) override;
 

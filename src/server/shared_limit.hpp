@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/compression_memory.hpp"
 #include "server/client_limit.hpp"
 #include "service/settings.hpp"
-#include "ws/compression_memory.hpp"
 
 namespace proapi::server {
 
@@ -35,13 +35,13 @@ public:
     [[nodiscard]] ClientLimit& clients() noexcept { return clients_; }
 
     // Of connections with compression=dedicated.
-    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
+    [[nodiscard]] base::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
 
 private:
     std::uint64_t max_connections_, max_descriptors_;
     std::atomic<std::uint64_t> connections_ = 0, files_ = 0;
     ClientLimit clients_;
-    ws::CompressionMemory compression_memory_;
+    base::CompressionMemory compression_memory_;
 };
 
 }  // namespace proapi::server

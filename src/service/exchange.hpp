@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "base/compression_memory.hpp"
 #include "base/descriptor.hpp"
 #include "base/intrusive_ptr.hpp"
 #include "http/content_encoder.hpp"
@@ -24,7 +25,6 @@
 #include "service/request_info.hpp"
 #include "service/send_outcome.hpp"
 #include "service/waiter.hpp"
-#include "ws/compression_memory.hpp"
 
 namespace proapi::service {
 
@@ -77,7 +77,7 @@ public:
     virtual void watch_client() = 0;
     [[nodiscard]] virtual std::size_t buffered_amount() const noexcept = 0;
     // Bounds the memory of everything that is compressed part by part.
-    [[nodiscard]] virtual ws::CompressionMemory& compression_memory() noexcept = 0;
+    [[nodiscard]] virtual base::CompressionMemory& compression_memory() noexcept = 0;
 
     // --- the handshake ---
     // Takes the request out of the exchange and continues as a WebSocket. Returns null if the client does not wait for

@@ -50,7 +50,8 @@ constexpr auto compressible_types = std::to_array<std::string_view>({
 // Whether the handler has decided how the body is coded.
 [[nodiscard]] bool is_coding_settled(http::Headers& headers) {
     const auto coding = headers.get("content-encoding");
-    const bool settled = coding || headers.has_token("cache-control", "no-transform") || headers.contains("content-range");
+    const bool settled =
+        coding || headers.has_token("cache-control", "no-transform") || headers.contains("content-range");
     if (coding && http::equals_ignoring_case(*coding, http::to_string(http::ContentCoding::identity)))
         headers.remove("Content-Encoding");  // RFC 9110 section 8.4.1: it should not be sent
     return settled;
@@ -72,12 +73,12 @@ void weaken_etag(http::Headers& headers) {
 
 class BoundedEncoder final : public http::ContentEncoder {
 public:
-    BoundedEncoder(http::ContentCoding coding, ws::MemoryReservation memory)
+    BoundedEncoder(http::ContentCoding coding, base::MemoryReservation memory)
         : memory_(std::move(memory)), encoder_(http::make_encoder(coding, std::nullopt)) {}
     void encode(base::Bytes part, Until until, std::string& out) override { encoder_->encode(part, until, out); }
 
 private:
-    ws::MemoryReservation memory_;
+    base::MemoryReservation memory_;
     std::unique_ptr<http::ContentEncoder> encoder_;
 };
 
@@ -110,7 +111,7 @@ void mark_as_coded(http::Headers& headers, http::ContentCoding coding) {
 }
 
 std::unique_ptr<http::ContentEncoder> make_bounded_encoder(http::ContentCoding coding,
-                                                           ws::CompressionMemory& memory) {
+                                                           base::CompressionMemory& memory) {
     auto reserved = memory.reserve(http::encoder_memory(coding));
     if (!reserved) return nullptr;
     return std::make_unique<BoundedEncoder>(coding, *std::move(reserved));

@@ -6,9 +6,9 @@
 #include <memory>
 #include <optional>
 
+#include "base/compression_memory.hpp"
 #include "http/content_encoder.hpp"
 #include "service/request_info.hpp"
-#include "ws/compression_memory.hpp"
 
 namespace proapi::service {
 
@@ -28,6 +28,6 @@ void mark_as_coded(http::Headers& headers, http::ContentCoding coding);
 // Returns an encoder for a content that comes in parts, which may take hours. Its memory is a part of `memory`, until
 // it is destroyed; null if too little is left.
 [[nodiscard]] std::unique_ptr<http::ContentEncoder> make_bounded_encoder(http::ContentCoding coding,
-                                                                         ws::CompressionMemory& memory);
+                                                                         base::CompressionMemory& memory);
 
 }  // namespace proapi::service

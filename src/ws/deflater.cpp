@@ -118,7 +118,7 @@ constexpr int takeover_level = 6, takeover_memory_level = 5;
 
 class TakeoverDeflater final : public MessageEncoder {
 public:
-    TakeoverDeflater(std::uint8_t window_bits, std::uint64_t threshold_bytes, MemoryReservation memory)
+    TakeoverDeflater(std::uint8_t window_bits, std::uint64_t threshold_bytes, base::MemoryReservation memory)
         : memory_(std::move(memory)), threshold_bytes_(threshold_bytes) {
         // Negative: raw deflate, without a header.
         if (::deflateInit2(&stream_, takeover_level, Z_DEFLATED, -static_cast<int>(window_bits), takeover_memory_level,
@@ -151,7 +151,7 @@ public:
     }
 
 private:
-    MemoryReservation memory_;
+    base::MemoryReservation memory_;
     const std::uint64_t threshold_bytes_;
     z_stream stream_{};
 };
@@ -159,7 +159,7 @@ private:
 }  // namespace
 
 std::unique_ptr<MessageEncoder> make_deflater(const DeflateContext& own, std::uint64_t threshold_bytes,
-                                              MemoryReservation memory) {
+                                              base::MemoryReservation memory) {
     // zlib has no compressor with a window of 2^8 octets. A takeover is allowed, not required.
     if (own.takeover && own.window_bits > min_window_bits)
         return std::make_unique<TakeoverDeflater>(own.window_bits, threshold_bytes, std::move(memory));

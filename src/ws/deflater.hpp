@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "ws/compression_memory.hpp"
+#include "base/compression_memory.hpp"
 #include "ws/deflate_parameters.hpp"
 #include "ws/extension.hpp"
 
@@ -16,7 +16,7 @@ namespace proapi::ws {
 // nothing: messages share the memory of their thread, and one that would not become shorter is sent as it is. `memory`
 // is kept as long as the encoder.
 [[nodiscard]] std::unique_ptr<MessageEncoder> make_deflater(const DeflateContext& own, std::uint64_t threshold_bytes,
-                                                            MemoryReservation memory = {});
+                                                            base::MemoryReservation memory = {});
 
 // The memory that such an encoder keeps, in octets.
 [[nodiscard]] std::size_t deflater_memory(const DeflateContext& own) noexcept;

@@ -86,7 +86,8 @@ thread_local base::Stock<std::unique_ptr<InflateStream>, 4> stock;
 
 class Inflater final : public MessageDecoder {
 public:
-    Inflater(const DeflateContext& peer, MemoryReservation memory) noexcept : memory_(std::move(memory)), peer_(peer) {}
+    Inflater(const DeflateContext& peer, base::MemoryReservation memory) noexcept
+        : memory_(std::move(memory)), peer_(peer) {}
 
     [[nodiscard]] std::uint8_t rsv_bits() const noexcept override { return rsv1; }
 
@@ -122,7 +123,7 @@ private:
         return decoded;
     }
 
-    MemoryReservation memory_;
+    base::MemoryReservation memory_;
     [[nodiscard]] static std::unique_ptr<InflateStream> make_stream(std::uint8_t window_bits) {
         return std::make_unique<InflateStream>(window_bits);
     }
@@ -135,7 +136,7 @@ private:
 
 }  // namespace
 
-std::unique_ptr<MessageDecoder> make_inflater(const DeflateContext& peer, MemoryReservation memory) {
+std::unique_ptr<MessageDecoder> make_inflater(const DeflateContext& peer, base::MemoryReservation memory) {
     return std::make_unique<Inflater>(peer, std::move(memory));
 }
 

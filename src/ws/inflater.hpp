@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "ws/compression_memory.hpp"
+#include "base/compression_memory.hpp"
 #include "ws/deflate_parameters.hpp"
 #include "ws/extension.hpp"
 
@@ -16,7 +16,8 @@ namespace proapi::ws {
 // the same call of decode() has written, which zlib does not refuse.
 //
 // `memory` is kept as long as the decoder.
-[[nodiscard]] std::unique_ptr<MessageDecoder> make_inflater(const DeflateContext& peer, MemoryReservation memory = {});
+[[nodiscard]] std::unique_ptr<MessageDecoder> make_inflater(const DeflateContext& peer,
+                                                            base::MemoryReservation memory = {});
 
 // The memory that such a decoder keeps, in octets.
 [[nodiscard]] std::size_t inflater_memory(const DeflateContext& peer) noexcept;

@@ -9,8 +9,9 @@
 namespace proapi::ws {
 namespace {
 
-[[nodiscard]] std::optional<MemoryReservation> reserve(CompressionMemory* memory, std::uint64_t bytes) noexcept {
-    return memory && bytes > 0 ? memory->reserve(bytes) : std::optional<MemoryReservation>(std::in_place);
+[[nodiscard]] std::optional<base::MemoryReservation> reserve(base::CompressionMemory* memory,
+                                                             std::uint64_t bytes) noexcept {
+    return memory && bytes > 0 ? memory->reserve(bytes) : std::optional<base::MemoryReservation>(std::in_place);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "ws/compression_memory.hpp"
+#include "base/compression_memory.hpp"
 #include "ws/deflate_parameters.hpp"
 #include "ws/extension.hpp"
 
@@ -17,7 +17,7 @@ public:
         std::uint64_t threshold_bytes = 1024;  // shorter messages are sent as they are
         // Outlives the connections. If too little is left for a takeover, a server accepts without one, and a client
         // fails the connection. Null: no bound.
-        CompressionMemory* memory = nullptr;
+        base::CompressionMemory* memory = nullptr;
     };
     explicit PermessageDeflate(const Options& options) noexcept : options_(options) {}
 

@@ -10,17 +10,12 @@ namespace {
     return std::string(to_string(choose_coding({{"Accept-Encoding", accepted}}, prefer)));
 }
 
-// The library decodes every coding that it encodes.
-[[nodiscard]] bool is_built(std::string_view coding) {
-    return decoded_codings().find(coding) != std::string_view::npos;
-}
-
 TEST(ContentCoding, TakesTheOnlyOneThatIsAccepted) {
     EXPECT_EQ(chosen("gzip"), "gzip");
     EXPECT_EQ(chosen("GZip"), "gzip");
     EXPECT_EQ(chosen("x-gzip"), "gzip");
-    EXPECT_EQ(chosen("br"), is_built("br") ? "br" : "identity");
-    EXPECT_EQ(chosen("zstd"), is_built("zstd") ? "zstd" : "identity");
+    EXPECT_EQ(chosen("br"), is_built(ContentCoding::br) ? "br" : "identity");
+    EXPECT_EQ(chosen("zstd"), is_built(ContentCoding::zstd) ? "zstd" : "identity");
     EXPECT_EQ(choose_coding({{"Accept-Encoding", "compress"}, {"Accept-Encoding", "gzip"}}, Prefer::small),
               ContentCoding::gzip);
 }
@@ -30,7 +25,7 @@ TEST(ContentCoding, TakesWhatTheClientLikesBest) {
     EXPECT_EQ(chosen("gzip;q=0.3, *;q=0.1"), "gzip");
     EXPECT_EQ(chosen("gzip;q=0.001"), "gzip");
     EXPECT_EQ(chosen("gzip;q=0.5, identity;q=0.5"), "gzip");
-    if (is_built("br") && is_built("zstd")) {
+    if (is_built(ContentCoding::br) && is_built(ContentCoding::zstd)) {
         EXPECT_EQ(chosen("gzip, deflate, br, zstd"), "zstd");
         EXPECT_EQ(chosen("gzip, deflate, br"), "br");
         EXPECT_EQ(chosen("*"), "zstd");
@@ -42,10 +37,28 @@ TEST(ContentCoding, TakesWhatTheClientLikesBest) {
 }
 
 TEST(ContentCoding, SendsItAsItIsOtherwise) {
-    for (const char* accepted :
-         {"", "identity", "deflate", "compress, exi", "gzip;q=0", "gzip;q=0.000", "*;q=0", "gzip;q=0, *;q=0",
-          "identity, gzip;q=0.5", "identity;q=0.6, gzip;q=0.5", "gzip;q=", "gzip;q=x", "gzip;q=-1", "gzip;q=2",
-          "gzip;q=0,5", "gzip;q=1.0000", "gzip;q=00.5", "gzip;q", ";q=1", ",", "gzip;;q=0", "gzip/br"})
+    for (const char* accepted : {"",
+                                 "identity",
+                                 "deflate",
+                                 "compress, exi",
+                                 "gzip;q=0",
+                                 "gzip;q=0.000",
+                                 "*;q=0",
+                                 "gzip;q=0, *;q=0",
+                                 "identity, gzip;q=0.5",
+                                 "identity;q=0.6, gzip;q=0.5",
+                                 "gzip;q=",
+                                 "gzip;q=x",
+                                 "gzip;q=-1",
+                                 "gzip;q=2",
+                                 "gzip;q=0,5",
+                                 "gzip;q=1.0000",
+                                 "gzip;q=00.5",
+                                 "gzip;q",
+                                 ";q=1",
+                                 ",",
+                                 "gzip;;q=0",
+                                 "gzip/br"})
         EXPECT_EQ(chosen(accepted), "identity") << accepted;
     EXPECT_EQ(choose_coding({}, Prefer::small), ContentCoding::identity);
 }

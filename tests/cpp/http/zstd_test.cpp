@@ -34,7 +34,10 @@ TEST(Zstd, TheLibraryDecodesWhatIsEncoded) {
 }
 
 TEST(Zstd, DecodesAllFrames) {
-    const std::string skippable("\x50\x2A\x4D\x18\x03\x00\x00\x00" "abc", 11);  // RFC 8878 section 3.1.2
+    const std::string skippable(
+        "\x50\x2A\x4D\x18\x03\x00\x00\x00"
+        "abc",
+        11);  // RFC 8878 section 3.1.2
     const std::string all = encoded(ContentCoding::zstd, "one, ") + skippable + encoded(ContentCoding::zstd, "two");
     for (const std::size_t part_bytes : {std::size_t{1}, std::size_t{1000}}) {
         const auto back = decoded(*make_decoder(ContentCoding::zstd), all, part_bytes);

@@ -44,7 +44,7 @@ public:
     void end_after_response() override { ends_connection = true; }
     void watch_client() override { watches_client = true; }
     [[nodiscard]] std::size_t buffered_amount() const noexcept override { return buffered; }
-    [[nodiscard]] ws::CompressionMemory& compression_memory() noexcept override { return *memory; }
+    [[nodiscard]] base::CompressionMemory& compression_memory() noexcept override { return *memory; }
     [[nodiscard]] base::IntrusivePtr<WebSocket> upgrade(Exchange& from, const WebSocketSettings& settings) override {
         if (!client_waits) return nullptr;
         websocket = base::IntrusivePtr<WebSocket>(new WebSocket(from.take_request(), settings, *this));
@@ -73,7 +73,7 @@ public:
     int resumed = 0;
     // How it behaves.
     std::size_t buffered = 0;
-    std::unique_ptr<ws::CompressionMemory> memory = std::make_unique<ws::CompressionMemory>(64 * 1024 * 1024);
+    std::unique_ptr<base::CompressionMemory> memory = std::make_unique<base::CompressionMemory>(64 * 1024 * 1024);
     bool has_file = true, client_waits = true;
     std::optional<RefusalText> announced_refusal;
 };

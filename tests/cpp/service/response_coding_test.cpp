@@ -117,7 +117,7 @@ TEST(ResponseCoding, TheEtagOfACodedResponseIsWeak) {
 }
 
 TEST(ResponseCoding, EncodersShareABoundedMemory) {
-    ws::CompressionMemory memory(http::encoder_memory(ContentCoding::gzip) * 2);
+    base::CompressionMemory memory(http::encoder_memory(ContentCoding::gzip) * 2);
     auto one = make_bounded_encoder(ContentCoding::gzip, memory);
     const auto two = make_bounded_encoder(ContentCoding::gzip, memory);
     EXPECT_TRUE(one && two);

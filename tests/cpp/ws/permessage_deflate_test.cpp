@@ -193,7 +193,7 @@ TEST(PermessageDeflate, AMessageThatIsDecodedInStepsIsWhole) {
 }
 
 TEST(PermessageDeflate, MemoryForTakeoversIsBounded) {
-    CompressionMemory memory(101'000);
+    base::CompressionMemory memory(101'000);
     const PermessageDeflate extension({.context = dedicated, .memory = &memory});
     const auto offer = parameters_of("permessage-deflate; client_max_window_bits");
     std::vector<Extension::Agreement> agreements;

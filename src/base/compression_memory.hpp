@@ -1,4 +1,5 @@
-// Bounds the memory of all compressors and decompressors that remember earlier messages.
+// Bounds the memory of everything that is compressed or decompressed with reference to what came before: WebSockets
+// with a window of their own, and the bodies of responses that are sent in parts.
 #pragma once
 
 #include <atomic>
@@ -6,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-namespace proapi::ws {
+namespace proapi::base {
 
 class CompressionMemory;
 
@@ -54,4 +55,4 @@ inline MemoryReservation::~MemoryReservation() {
     if (memory_) memory_->used_bytes_.fetch_sub(bytes_, std::memory_order_relaxed);
 }
 
-}  // namespace proapi::ws
+}  // namespace proapi::base
