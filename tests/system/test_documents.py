@@ -25,6 +25,7 @@ SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 NO_NUMBERS = (
     "allowed_origins",
     "allowed_hosts",
+    "compress",
     "compression",
     "message_rate_action",
     "max_connections",

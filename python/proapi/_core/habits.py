@@ -9,7 +9,8 @@ from typing import NoReturn
 
 _NO_DOCUMENT = "ProAPI writes no OpenAPI document and names no routes: leave it out"
 _NO_MIDDLEWARE = (
-    "ProAPI has no middleware of its own: under an ASGI server wrap the application, app = SomeMiddleware(app)"
+    "ProAPI has no middleware of its own: under an ASGI server wrap the application, app = SomeMiddleware(app);"
+    " compression is ProAPI(compress=True)"
 )
 _NO_ROUTERS = 'ProAPI has no routers: register each route at the application, as @app.get("/users/{name}")'
 _NO_EXCEPTION_HANDLERS = (
@@ -143,6 +144,7 @@ MODULE: dict[str, str] = {
     "Depends": _NO_DEPENDENCIES,
     "FastAPI": "write from proapi import ProAPI",
     "Flask": "write from proapi import ProAPI",
+    "GZipMiddleware": "write ProAPI(compress=True)",
     "Header": "write request.headers in the handler",
     "Middleware": _NO_MIDDLEWARE,
     "Query": "write request.query_params in the handler",

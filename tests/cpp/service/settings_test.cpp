@@ -209,6 +209,14 @@ TEST(Settings, ASwitchIsTrueOrFalse) {
     EXPECT_FALSE(settings.proxy_protocol);
 }
 
+TEST(Settings, CompressIsASwitchOfTheApplication) {
+    Settings settings;
+    EXPECT_EQ(error_text(set_setting(settings, "compress", "true")), "");
+    EXPECT_TRUE(settings.compress);
+    WebSocketSettings route;
+    EXPECT_NE(error_text(set_setting(route, "compress", "true")).find("whole application"), std::string::npos);
+}
+
 TEST(Settings, TheProxyProtocolNeedsProxies) {
     Settings settings;
     settings.proxy_protocol = true;
