@@ -1,15 +1,19 @@
 // The load of bench/ on a WebSocket echo server at 127.0.0.1. It uses one thread, epoll, and io_uring if the kernel has
 // it: client and server have one core each, and the client must not be the slower of the two.
 //
-//   load_client [--tls] echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS
+//   load_client [--tls | --deflate] echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS
 //                                          prints "begin", then "end MESSAGES SECONDS CPU_SECONDS"
 //   load_client [--tls] idle PORT CONNECTIONS ADDRESSES
 //                                          prints "ready", waits for the end of stdin, prints "open COUNT"
 //
 // --tls: over TLS 1.3.
+// --deflate: JSON, with permessage-deflate and no context takeover. TEXT_BYTES is then the size of the reply's text. At
+// the end it also prints "deflate PAYLOAD_BYTES ZLIB_BYTES EXTENSIONS": the size of all compressed replies, what zlib's
+// level 6 makes of their texts, and what the server has answered to the offer.
 //
 // Every octet that comes back is compared with the expected one. A wrong, late or surplus reply ends the run with
-// status 1. The client shares no code with the project, so that no bug can cancel out.
+// status 1, as does a server that does not compress. The client shares no code with the project, so that no bug can
+// cancel out.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -46,18 +50,23 @@ constexpr int stall_s = 10;
 constexpr unsigned longest_run_s = 300;
 constexpr std::size_t max_connections = 60'000;
 
+enum class Over { tcp, tls, deflate };
+
 struct Connection {
     int fd = -1;
+    std::size_t next_message = 0;             // to be added to what is sent: its number in the ring
     std::size_t send_at = 0, receive_at = 0;  // positions in the rings
-    std::size_t unsent = 0, awaited = 0;      // octets; with TLS, what is unsent is ciphertext
+    std::size_t unsent = 0;                   // octets; with TLS, of ciphertext
+    std::size_t awaited = 0;                  // replies
+    DeflatedReplies::Position deflated;       // instead of receive_at
     bool waits_to_write = false;
     std::unique_ptr<TlsClient> tls;  // null without TLS
 };
 
 class Load {
 public:
-    Load(std::uint16_t port, bool is_tls, std::size_t connections, std::size_t text_bytes, unsigned addresses)
-        : port_(port), is_tls_(is_tls), connections_(connections), ring_(text_bytes) {
+    Load(std::uint16_t port, Over over, std::size_t connections, std::size_t text_bytes, unsigned addresses)
+        : port_(port), over_(over), connections_(connections), ring_(text_bytes, over == Over::deflate) {
         if (connections == 0 || connections > max_connections) fail("expected 1 to 60000 connections");
         for (std::size_t i = 0; i < connections; ++i) open(connections_[i], addresses > 1 ? 1 + i % addresses : 0);
     }
@@ -92,6 +101,9 @@ public:
         const std::uint64_t messages = run(seconds);
         const double took_s = std::chrono::duration<double>(Clock::now() - begin).count();
         std::printf("end %llu %.6f %.6f\n", static_cast<unsigned long long>(messages), took_s, cpu_s() - cpu_before);
+        if (over_ == Over::deflate)
+            std::printf("deflate %llu %llu %s\n", static_cast<unsigned long long>(deflated_.payload_bytes()),
+                        static_cast<unsigned long long>(deflated_.zlib_bytes()), extensions_.c_str());
     }
 
     // Echoes one message on every connection, then sends nothing until stdin ends.
@@ -140,7 +152,7 @@ private:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (::connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
             fail_by_errno("connect");
-        if (is_tls_) shake_hands(connection);
+        if (over_ == Over::tls) shake_hands(connection);
         upgrade(connection);
     }
 
@@ -156,10 +168,12 @@ private:
         }
     }
 
-    static void upgrade(Connection& connection) {
-        static const std::string request =
+    void upgrade(Connection& connection) {
+        std::string request =
             "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+        if (over_ == Over::deflate) request.append("Sec-WebSocket-Extensions: ").append(deflate_offer).append("\r\n");
+        request += "\r\n";
         if (connection.tls) {
             connection.tls->encrypt(request);
             send_ciphertext(connection);
@@ -177,6 +191,7 @@ private:
         // The Sec-WebSocket-Accept for the key above (RFC 6455, 1.3).
         if (!head.starts_with("HTTP/1.1 101 ") || head.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos)
             fail("expected the handshake's 101, got: " + head);
+        if (over_ == Over::deflate) extensions_ = negotiated_deflate(head);
     }
 
     static void send_all(int fd, std::string_view octets) {
@@ -206,20 +221,21 @@ private:
     }
 
     void add_messages(Connection& connection, std::size_t count) const {
-        const std::size_t octets = count * ring_.frame_bytes;
-        connection.awaited += count * ring_.reply_bytes;
+        const std::size_t octets = ring_.bytes_of(connection.next_message, count);
+        advance(connection.next_message, count, ring_.messages);
+        connection.awaited += count;
         if (connection.tls && count > 0) {
             connection.tls->encrypt(std::string_view(ring_.frames).substr(connection.send_at, octets));
             connection.unsent = connection.tls->to_send().size();
-            advance(connection.send_at, octets, ring_.frame_bytes);
+            advance(connection.send_at, octets, ring_.frames_bytes());
         } else {
             connection.unsent += octets;
         }
     }
 
     // Moves a position in one of the rings.
-    void advance(std::size_t& position, std::size_t count, std::size_t message_bytes) const {
-        position = (position + count) % (ring_.messages * message_bytes);
+    static void advance(std::size_t& position, std::size_t count, std::size_t ring_size) {
+        position = (position + count) % ring_size;
     }
 
     [[nodiscard]] Call sending(const Connection& connection) {
@@ -243,7 +259,7 @@ private:
         if (connection.tls) {
             connection.tls->to_send().erase(0, count);
         } else {
-            advance(connection.send_at, count, ring_.frame_bytes);
+            advance(connection.send_at, count, ring_.frames_bytes());
         }
         if (connection.waits_to_write != (connection.unsent > 0)) {
             connection.waits_to_write = connection.unsent > 0;
@@ -252,24 +268,33 @@ private:
     }
 
     // Returns how many replies are now complete.
-    std::size_t received(Connection& connection, const char* octets, ssize_t result) const {
+    std::size_t received(Connection& connection, const char* octets, ssize_t result) {
         if (result == -EAGAIN) return 0;
         if (result < 0) fail_by("recv", result);
         if (result == 0) fail("the server closed a connection");
         const std::string_view all(octets, static_cast<std::size_t>(result));
-        if (!connection.tls) return compare(connection, all);
         std::size_t whole = 0;
-        connection.tls->decrypt(all, [&](std::string_view plain) { whole += compare(connection, plain); });
+        if (connection.tls) {
+            connection.tls->decrypt(all, [&](std::string_view plain) { whole += compare(connection, plain); });
+        } else if (over_ == Over::deflate) {
+            whole = deflated_.take(connection.deflated, all);
+        } else {
+            whole = compare(connection, all);
+        }
+        if (whole > connection.awaited) fail("more came back than was sent");
+        connection.awaited -= whole;
+        if (connection.awaited == 0 && !connection.deflated.partial.empty()) fail("more came back than was sent");
         return whole;
     }
 
+    // Returns how many replies the octets complete.
     std::size_t compare(Connection& connection, std::string_view octets) const {
-        if (octets.size() > connection.awaited) fail("more came back than was sent");
+        if (octets.size() > connection.awaited * ring_.reply_bytes - connection.receive_at % ring_.reply_bytes)
+            fail("more came back than was sent");
         if (octets != std::string_view(ring_.replies).substr(connection.receive_at, octets.size()))
             fail("a reply is not the echo of its message");
         const std::size_t whole = (connection.receive_at % ring_.reply_bytes + octets.size()) / ring_.reply_bytes;
-        connection.awaited -= octets.size();
-        advance(connection.receive_at, octets.size(), ring_.reply_bytes);
+        advance(connection.receive_at, octets.size(), ring_.messages * ring_.reply_bytes);
         return whole;
     }
 
@@ -335,15 +360,17 @@ private:
     }
 
     std::uint16_t port_;
-    bool is_tls_;
+    Over over_;
     std::vector<Connection> connections_;
     Ring ring_;
+    DeflatedReplies deflated_{ring_.reply_texts};
+    std::string extensions_;  // what the server has answered to the offer of compression
     // The size of one read: everything that can be due, up to a maximum.
     static constexpr std::size_t max_buffer_bytes = 128 * 1024;
     static constexpr std::size_t max_record_overhead = 64;  // head and tag of a record, of a small message
-    std::size_t due_bytes_ = ring_.messages * (ring_.reply_bytes + (is_tls_ ? max_record_overhead : 0));
+    std::size_t due_bytes_ = ring_.messages * (ring_.reply_bytes + (over_ == Over::tls ? max_record_overhead : 0));
     std::size_t buffer_bytes_ = std::min(due_bytes_, max_buffer_bytes);
-    bool has_room_for_all_ = !is_tls_ && buffer_bytes_ == due_bytes_;
+    bool has_room_for_all_ = over_ == Over::tcp && buffer_bytes_ == due_bytes_;
     std::vector<char> buffers_ = std::vector<char>(Kernel::max_calls * buffer_bytes_);  // one per call of a batch
     std::array<epoll_event, Kernel::max_calls> events_{};
     std::vector<Call> calls_;
@@ -356,12 +383,15 @@ private:
 
 int main(int argc, char** argv) try {
     std::vector<std::string> arguments(argv + 1, argv + argc);
-    const bool is_tls = !arguments.empty() && arguments[0] == "--tls";
-    if (is_tls) arguments.erase(arguments.begin());
+    Over over = Over::tcp;
+    if (!arguments.empty() && arguments[0] == "--tls") over = Over::tls;
+    if (!arguments.empty() && arguments[0] == "--deflate") over = Over::deflate;
+    if (over != Over::tcp) arguments.erase(arguments.begin());
     const std::string mode = arguments.empty() ? "" : arguments[0];
-    if (!(mode == "echo" && arguments.size() == 7) && !(mode == "idle" && arguments.size() == 4)) {
+    const bool is_idle = mode == "idle" && arguments.size() == 4 && over != Over::deflate;
+    if (!is_idle && !(mode == "echo" && arguments.size() == 7)) {
         std::fputs(
-            "usage: load_client [--tls] echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS\n"
+            "usage: load_client [--tls | --deflate] echo PORT CONNECTIONS IN_FLIGHT TEXT_BYTES WARM_UP_S SECONDS\n"
             "       load_client [--tls] idle PORT CONNECTIONS ADDRESSES\n",
             stderr);
         return 2;
@@ -372,12 +402,13 @@ int main(int argc, char** argv) try {
     const std::size_t connections = std::stoul(arguments[2]);
     if (mode == "echo") {
         const std::size_t text_bytes = std::stoul(arguments[4]);
-        if (text_bytes < small_text_bytes || text_bytes + reply_prefix.size() > max_text_bytes)
-            fail("expected texts of 20 to 1,048,570 octets");
-        Load(port, is_tls, connections, text_bytes, 1)
+        const std::size_t least = over == Over::deflate ? min_json_bytes + reply_prefix.size() : small_text_bytes;
+        if (text_bytes < least || text_bytes + reply_prefix.size() > max_text_bytes)
+            fail("expected texts of " + std::to_string(least) + " to 1,048,570 octets");
+        Load(port, over, connections, text_bytes, 1)
             .echo(std::stoul(arguments[3]), std::stod(arguments[5]), std::stod(arguments[6]));
     } else {
-        Load(port, is_tls, connections, small_text_bytes, static_cast<unsigned>(std::stoul(arguments[3]))).idle();
+        Load(port, over, connections, small_text_bytes, static_cast<unsigned>(std::stoul(arguments[3]))).idle();
     }
     return 0;
 } catch (const std::exception& error) {
