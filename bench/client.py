@@ -23,6 +23,7 @@ class Echoed:
     server_cpu_s: float
     client_cpu_s: float
     kept_waiting_s: float  # how long server and client were ready to run while other programs had their cores
+    deflated: "Deflated | None" = None
 
     @property
     def per_second(self) -> float:
@@ -33,10 +34,20 @@ class Echoed:
         return self.server_cpu_s / self.messages
 
 
+@dataclass(frozen=True)
+class Deflated:
+    """The compressed replies of the interval and of its warm-up."""
+
+    payload_bytes: int
+    zlib_bytes: int  # what zlib's level 6 makes of the same texts, each on its own
+    extensions: str  # what the server has answered to the client's offer
+
+
 def echo(
     server: Running, *, connections: int, in_flight: int, text_bytes: int, warm_up_s: float, seconds: float
 ) -> Echoed:
-    """Keeps `in_flight` texts of `text_bytes` bytes in flight on each connection."""
+    """Keeps `in_flight` texts of `text_bytes` bytes in flight on each connection. If messages are compressed, their
+    replies have that size."""
     arguments = [str(connections), str(in_flight), str(text_bytes), str(warm_up_s), str(seconds)]
     with _load_client(server, "echo", *arguments) as client:
         _expect(client, "begin")
@@ -44,10 +55,14 @@ def echo(
         messages, took_s, client_cpu_s = _expect(client, "end")
         server_cpu_s = server.cpu_s() - before
         waited_s = server.kept_waiting_s() + kept_waiting_s(client.pid) - waited_before
+        deflated = None
+        if server.client_option == "--deflate":
+            payload_bytes, zlib_bytes, *extensions = _expect(client, "deflate")
+            deflated = Deflated(int(payload_bytes), int(zlib_bytes), " ".join(extensions))
         _expect_success(client)
     if not int(messages):
         raise BenchError("no message came back within the measured time")
-    return Echoed(int(messages), float(took_s), server_cpu_s, float(client_cpu_s), waited_s)
+    return Echoed(int(messages), float(took_s), server_cpu_s, float(client_cpu_s), waited_s, deflated)
 
 
 @contextlib.contextmanager
@@ -75,7 +90,7 @@ def _addresses(connections: int) -> int:
 @contextlib.contextmanager
 def _load_client(server: Running, mode: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
-    command = [str(LOAD_CLIENT), *(["--tls"] if server.is_tls else []), mode, str(server.port), *arguments]
+    command = [str(LOAD_CLIENT), *server.client_option.split(), mode, str(server.port), *arguments]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as client:
         try:
             yield client

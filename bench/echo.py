@@ -11,7 +11,14 @@ rounds, and each target next to its measured value.
 The bare epoll program shows what epoll, recv and send cost without a server around them; with one message in flight, no
 server on epoll is faster. The cost of large messages is given as a multiple of its cost. Under uvicorn, an echo and a
 GET cost what uvicorn and the application need; these costs are compared with Starlette's. Over TLS 1.3, costs are
-compared with those of picows. This is not a test: a missed target is reported, and the exit status is 0.
+compared with those of picows.
+
+With permessage-deflate, messages are JSON, and the client asks for no context takeover on either side. All else is each
+server's default: level, window and memory differ, so the sizes of its messages are shown too, compared with those of
+zlib's level 6, and what it has answered to the client. Costs are compared with those of aiohttp and of Starlette.
+
+This is not a test: a missed
+target is reported, and the exit status is 0.
 """
 
 import argparse
@@ -31,6 +38,10 @@ from certificate import temporary_certificate
 from client import Echoed
 from servers import (
     CPP,
+    DEFLATE_AIOHTTP,
+    DEFLATE_CPP,
+    DEFLATE_FAST,
+    DEFLATE_STARLETTE,
     FAST,
     FLOOR,
     STANDARD,
@@ -56,22 +67,47 @@ class Load:
     in_flight: int  # on each connection
     text_bytes: int
 
+    @property
+    def size(self) -> str:
+        return f"{self.text_bytes} B" if self.text_bytes < 1024 else f"{self.text_bytes // 1024} KiB"
+
     def __str__(self) -> str:
-        size = f"{self.text_bytes} B" if self.text_bytes < 1024 else f"{self.text_bytes // 1024} KiB"
-        return f"{self.connections} x {self.in_flight}, {size}"
+        return f"{self.connections} x {self.in_flight}, {self.size}"
 
 
 SMALL = (Load(64, 1, 20), Load(64, 32, 20))
 LARGE = (Load(64, 1, 16 * 1024), Load(1, 1, 16 * 1024), Load(16, 1, 256 * 1024), Load(1, 1, 256 * 1024))
 TLS = (Load(64, 1, 20), Load(64, 1, 16 * 1024))
+# A reply has the size, and the message 6 octets less: aiohttp compresses more than 16 KiB in another thread.
+DEFLATE = (Load(64, 1, 1024), Load(64, 1, 16 * 1024))
 WARM_UP_S = 0.05
 GET_CONNECTIONS = 64
 IDLE_CONNECTIONS = 10_000
 BASELINE = STARLETTE
 OURS = (FAST, STANDARD, CPP)
-QUICK = (*OURS, BASELINE, UNDER_UVICORN, FLOOR, TLS_FAST, TLS_CPP, TLS_PICOWS)
+QUICK = (*OURS, BASELINE, UNDER_UVICORN, FLOOR, TLS_FAST, TLS_CPP, TLS_PICOWS,
+         DEFLATE_FAST, DEFLATE_CPP, DEFLATE_AIOHTTP)  # fmt: skip
+NAME_WIDTH = 30
 BUSY = 0.9  # a server that used less of its core than this did not get enough work
 DISTURBED = 0.03  # report it if other programs took more of the time than this
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The servers whose clients have this option, the loads on them, and the server that the others are compared
+    with."""
+
+    client_option: str
+    loads: tuple[Load, ...]
+    baseline: str
+    quick_share: float = 1.0  # of the rounds, with --quick
+
+
+COMPARISONS = (
+    Comparison("", (*SMALL, *LARGE), BASELINE),
+    Comparison("--tls", TLS, TLS_PICOWS),
+    Comparison("--deflate", DEFLATE, DEFLATE_AIOHTTP, quick_share=1 / 3),
+)
 
 Results = dict[tuple[str, Load], list[Echoed]]  # one Echoed per round
 Gets = dict[str, list[Echoed]]
@@ -193,8 +229,8 @@ def middle_half(values: list[float]) -> tuple[float, float]:
 
 
 def echo_table(results: Results, servers: list[Server], load: Load, baseline: str) -> Iterator[str]:
-    title = str(load)
-    yield f"{title:<26}messages/s {'middle half':>21} {'ratio, middle half':>22}   server CPU   busy: server, client"
+    columns = f"messages/s {'middle half':>21} {'ratio, middle half':>22}   server CPU   busy: server, client"
+    yield f"{load!s:<{NAME_WIDTH}}{columns}"
     waited = False
     for server in servers:
         found = results[server.name, load]
@@ -210,12 +246,30 @@ def echo_table(results: Results, servers: list[Server], load: Load, baseline: st
         client_busy = sum(echoed.client_cpu_s for echoed in found) / seconds
         waited = waited or server_busy < BUSY
         yield (
-            f"{server.name:<26}{statistics.median(rates(results, server.name, load)):>10,.0f} "
+            f"{server.name:<{NAME_WIDTH}}{statistics.median(rates(results, server.name, load)):>10,.0f} "
             f"{f'{low:,.0f} - {high:,.0f}':>21} {compared:>22} {server_cpu_s / messages * 1e6:>9.2f} us "
             f"{server_busy:>13.0%}{'*' if server_busy < BUSY else ','} {client_busy:.0%}"
         )
     if waited:
         yield "* it waited at times, for the client or for its core, and can do more messages a second than that"
+
+
+def deflated(results: Results, servers: list[Server]) -> Iterator[str]:
+    """Says how large each server's messages are, and what it has agreed to."""
+    loads = "".join(f"{load.size:>10}" for load in DEFLATE)
+    yield f"{'size, of zlib level 6':<{NAME_WIDTH}}{loads}   permessage-deflate with"
+    for server in servers:
+        found = (size_of_zlib(results, server.name, load) for load in DEFLATE)
+        sizes = "".join("         -" if size is None else f"{size:>9.2f}x" for size in found)
+        agreed = {each.deflated.extensions for each in results[server.name, DEFLATE[0]] if each.deflated}
+        yield f"{server.name:<{NAME_WIDTH}}{sizes}   {' | '.join(agreed).replace('permessage-deflate; ', '')}"
+
+
+def size_of_zlib(results: Results, name: str, load: Load) -> float | None:
+    """Returns the size of the compressed replies as a multiple of what zlib's level 6 makes of them."""
+    found = [echoed.deflated for echoed in results.get((name, load), []) if echoed.deflated]
+    zlib_bytes = sum(each.zlib_bytes for each in found)
+    return sum(each.payload_bytes for each in found) / zlib_bytes if zlib_bytes else None
 
 
 def disturbed(results: Results) -> float:
@@ -248,6 +302,7 @@ def targets(results: Results, gets: Gets, idle_bytes: dict[str, float], connecti
         for load, limit in zip(TLS, limits, strict=True):
             what = f"CPU of {load}, {name}, of picows'"
             yield Target(what, limit, "x", cost_of(name, load, TLS_PICOWS), at_least=False)
+    yield from deflate_targets(results)
     for name, limit in ((FAST, 6), (STANDARD, 6), (CPP, 1.5)):
         bytes_each = idle_bytes.get(name)
         measured = None if bytes_each is None else bytes_each / 1024
@@ -256,6 +311,29 @@ def targets(results: Results, gets: Gets, idle_bytes: dict[str, float], connecti
         both = (idle_bytes.get(name), idle_bytes.get(plain))
         measured = None if None in both else (idle_bytes[name] - idle_bytes[plain]) / 1024
         yield Target(f"the part of TLS in one of them, {plain}", 12, "KiB", measured, at_least=False)
+
+
+def deflate_targets(results: Results) -> Iterator[Target]:
+    """Compares with servers that a package index has.
+
+    The limits are derived: the C++ server may need 0.6 of the CPU of uWebSockets at 1 KiB and 0.4 at 16 KiB, fast mode
+    0.7 and 0.45. No package index has uWebSockets. In an earlier run it needed 10.6 and 77 us, aiohttp 11.5 and 42 us,
+    Starlette under uvicorn 17.9 and 91 us. So 0.6 of uWebSockets is 0.6 * 10.6 / 11.5 = 0.55 of aiohttp.
+    """
+    limits = (
+        (DEFLATE_CPP, CPP, DEFLATE_AIOHTTP, "aiohttp's", (0.55, 0.73)),
+        (DEFLATE_CPP, CPP, DEFLATE_STARLETTE, "Starlette's", (0.35, 0.33)),
+        (DEFLATE_FAST, FAST, DEFLATE_AIOHTTP, "aiohttp's", (0.64, 0.82)),
+        (DEFLATE_FAST, FAST, DEFLATE_STARLETTE, "Starlette's", (0.41, 0.38)),
+    )
+    for name, title, other, whose, sizes in limits:
+        for load, limit in zip(DEFLATE, sizes, strict=True):
+            measured = cost(results.get((name, load), []), results.get((other, load), []))
+            yield Target(f"CPU of deflate, {load.size}, {title}, of {whose}", limit, "x", measured, at_least=False)
+    for name, title in ((DEFLATE_CPP, CPP), (DEFLATE_FAST, FAST)):
+        for load in DEFLATE:
+            measured = size_of_zlib(results, name, load)
+            yield Target(f"size of deflate, {load.size}, {title}, of zlib's", 1.1, "x", measured, at_least=False)
 
 
 def main() -> None:
@@ -288,16 +366,19 @@ def measure(servers: list[Server], rounds: int, seconds: float, idle_connections
     print(cores, versions(), sep="\n", flush=True)
 
     results: Results = {}
-    for is_tls, loads, baseline in ((False, (*SMALL, *LARGE), BASELINE), (True, TLS, TLS_PICOWS)):
-        compared = [server for server in servers if server.is_tls == is_tls]
-        results |= measure_echo(compared, loads, cores, rounds, seconds)
-        servers = [server for server in servers if server.is_tls != is_tls or server in compared]
+    for each in COMPARISONS:
+        compared = [server for server in servers if server.client_option == each.client_option]
+        its_rounds = max(1, round(rounds * each.quick_share)) if is_quick else rounds
+        results |= measure_echo(compared, each.loads, cores, its_rounds, seconds)
+        servers = [server for server in servers if server.client_option != each.client_option or server in compared]
         print(
-            f"\nconnections x messages in flight, size; {rounds} rounds of {seconds:g} s a server, medians; "
-            f"ratio to {baseline}"
+            f"\nconnections x messages in flight, size; {its_rounds} rounds of {seconds:g} s a server, medians; "
+            f"ratio to {each.baseline}"
         )
-        for load in loads:
-            print("", *echo_table(results, compared, load, baseline), sep="\n", flush=True)
+        for load in each.loads:
+            print("", *echo_table(results, compared, load, each.baseline), sep="\n", flush=True)
+        if each.client_option == "--deflate":
+            print("", *deflated(results, compared), sep="\n", flush=True)
 
     if cores.server is not None and (share := disturbed(results)) > DISTURBED:
         print(f"\nother programs had these cores for {share:.0%} of the time: measure again on a quiet machine")
@@ -307,18 +388,19 @@ def measure(servers: list[Server], rounds: int, seconds: float, idle_connections
         print(f"\nserver CPU of a GET, {GET_CONNECTIONS} connections")
         for name, found in gets.items():
             a_request = sum(each.server_cpu_s for each in found) / sum(each.messages for each in found)
-            print(f"{name:<26}{a_request * 1e6:>7.2f} us")
+            print(f"{name:<{NAME_WIDTH}}{a_request * 1e6:>7.2f} us")
 
     connections = idle.allow_connections(idle_connections)
     if connections < idle_connections:
         print(f"\nthe descriptor limit allows {connections:,} idle connections instead of {idle_connections:,}")
     not_measured = (FLOOR, BASELINE, UNDER_UVICORN, TLS_PICOWS) if is_quick else (FLOOR,)
-    measured = [server for server in servers if server.name not in not_measured]
+    # Not those that compress: their messages are larger than 20 octets, and a handler keeps the last one.
+    measured = [server for server in servers if server.name not in not_measured and not server.is_deflated]
     idle_bytes = measure_idle(measured, cores, connections) if connections > 0 else {}
     if idle_bytes:
         print(f"\nresident memory of one of {connections:,} idle connections")
         for name, bytes_each in idle_bytes.items():
-            print(f"{name:<26}{bytes_each / 1024:>7.2f} KiB")
+            print(f"{name:<{NAME_WIDTH}}{bytes_each / 1024:>7.2f} KiB")
 
     print("\ntargets")
     for target in targets(results, gets, idle_bytes, connections):

@@ -1,8 +1,8 @@
 """The servers to measure, how each is started on its core, and what the kernel reports about its process.
 
 Each serves the echo program at /ws, and those under uvicorn a greeting at /, on its own loopback port: bench/apps,
-examples/cpp/echo.cpp, and bench/bare_epoll.cpp, which does only what all of them must do. Some do so over TLS 1.3,
-which the client selects. C++ programs are looked up in build/release; PROAPI_BUILD_DIR names another build.
+examples/cpp/echo.cpp, and bench/bare_epoll.cpp, which does only what all of them must do. Some do so over TLS 1.3, and
+some compress messages. C++ programs are looked up in build/release; PROAPI_BUILD_DIR names another build.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ TLS_FAST = f"{FAST}, TLS"
 TLS_CPP = f"{CPP}, TLS"
 TLS_PICOWS = "picows + uvloop, TLS"
 TLS_STARLETTE = f"{STARLETTE}, TLS"
+DEFLATE_FAST = f"{FAST}, deflate"
+DEFLATE_CPP = f"{CPP}, deflate"
+DEFLATE_AIOHTTP = "aiohttp, deflate"
+DEFLATE_STARLETTE = f"{STARLETTE}, deflate"
+DEFLATE_WEBSOCKETS = "websockets, deflate"
 
 
 class BenchError(Exception):
@@ -54,10 +60,12 @@ class Server:
     command: tuple[str, ...]  # contains {port}; the environment has it as PROAPI_PORT, the next as PROAPI_SSL_CERTFILE
     missing: str = ""  # what is not installed
     certificate: str = ""  # over TLS: the PEM file that also has the key
+    is_deflated: bool = False
 
     @property
-    def is_tls(self) -> bool:
-        return self.certificate != ""
+    def client_option(self) -> str:
+        """What the load client must be told. Servers with the same option are compared with each other."""
+        return "--tls" if self.certificate else "--deflate" if self.is_deflated else ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Cores:
 class Running:
     pid: int
     port: int
-    is_tls: bool
+    client_option: str
     log: IO[bytes]
 
     def with_last_words(self, error: BenchError) -> BenchError:
@@ -112,7 +120,12 @@ def candidates(certificate: Path) -> list[Server]:
     uvicorn = (python, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--log-level", "warning",
                "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
     cpp, floor = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll"
+    cpp_deflate = BUILD / "bench/deflate_echo"
     no_picows = _no_module("picows") or _no_module("uvloop")
+    no_aiohttp = _no_module("aiohttp") or _no_module("uvloop")
+    no_websockets = _no_module("websockets") or _no_module("uvloop")
+    starlette = (*uvicorn, "starlette_echo:app")
+    no_starlette = no_uvicorn or _no_module("starlette")
     pem = str(certificate)
     uvicorn_tls = ("--ssl-certfile", pem, "--ssl-keyfile", pem, "starlette_echo:app")
     node = shutil.which("node")
@@ -122,24 +135,29 @@ def candidates(certificate: Path) -> list[Server]:
         Server(STANDARD, (python, proapi), no_proapi),
         Server(CPP, (str(cpp),), _no_program(cpp)),
         Server(FLOOR, (str(floor), "{port}"), _no_program(floor)),
-        Server(STARLETTE, (*uvicorn, "starlette_echo:app"), no_uvicorn or _no_module("starlette")),
+        Server(STARLETTE, starlette, no_starlette),
         Server(UNDER_UVICORN, (*uvicorn, "proapi_echo:app"), no_uvicorn or no_proapi),
         Server(NODE, (node or "node", str(APPS / "node_echo.mjs"), "{port}"), no_node),
         Server(TLS_FAST, (python, proapi, "--fast"), no_proapi, pem),
         Server(TLS_CPP, (str(cpp),), _no_program(cpp), pem),
         Server(TLS_PICOWS, (python, str(APPS / "picows_echo.py"), pem), no_picows, pem),
-        Server(TLS_STARLETTE, (*uvicorn, *uvicorn_tls), no_uvicorn or _no_module("starlette"), pem),
+        Server(TLS_STARLETTE, (*uvicorn, *uvicorn_tls), no_starlette, pem),
+        Server(DEFLATE_FAST, (python, proapi, "--fast", "--deflate"), no_proapi, is_deflated=True),
+        Server(DEFLATE_CPP, (str(cpp_deflate),), _no_program(cpp_deflate), is_deflated=True),
+        Server(DEFLATE_AIOHTTP, (python, str(APPS / "aiohttp_echo.py")), no_aiohttp, is_deflated=True),
+        Server(DEFLATE_STARLETTE, starlette, no_starlette, is_deflated=True),
+        Server(DEFLATE_WEBSOCKETS, (python, str(APPS / "websockets_echo.py")), no_websockets, is_deflated=True),
     ]
 
 
 def versions() -> str:
     found = [f"Python {platform.python_version()}"]
-    for package in ("uvicorn", "uvloop", "websockets", "starlette", "picows"):
+    for package in ("uvicorn", "uvloop", "websockets", "starlette", "picows", "aiohttp"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.append(f"{package} {importlib.metadata.version(package)}")
     if node := shutil.which("node"):
         found.append(f"Node.js {subprocess.run([node, '--version'], capture_output=True, text=True).stdout.strip()}")
-    found.append(ssl.OPENSSL_VERSION)
+    found += [ssl.OPENSSL_VERSION, f"zlib {zlib.ZLIB_RUNTIME_VERSION}"]
     return ", ".join(found)
 
 
@@ -171,7 +189,7 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=pin
         )
-        started = Running(process.pid, port, server.is_tls, log)
+        started = Running(process.pid, port, server.client_option, log)
         try:
             _await_listening(process, port)
             yield started

@@ -1,10 +1,11 @@
-"""The echo program on ProAPI: `proapi_echo.py [--fast]`, which serves at PROAPI_PORT, or `uvicorn proapi_echo:app`."""
+"""The echo program on ProAPI: `proapi_echo.py [--fast] [--deflate]`, which serves at PROAPI_PORT, or `uvicorn
+proapi_echo:app`. --deflate: for clients that offer it, messages are compressed."""
 
 import sys
 
 from proapi import PlainTextResponse, ProAPI, Request, WebSocketConnection
 
-app = ProAPI()
+app = ProAPI(compression="shared" if "--deflate" in sys.argv else None)
 
 
 @app.websocket("/ws")
