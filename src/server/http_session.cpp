@@ -204,6 +204,7 @@ base::MutableBytes HttpSession::take_body(base::MutableBytes bytes) {
             break;
         }
     }
+    if (exchange_ && exchange_->wants_to_decode()) connection_.flush_soon();  // on_turn_end() goes on with it
     return bytes.subspan(taken);
 }
 

@@ -58,6 +58,20 @@ def test_chunks_and_members(server: Server) -> None:
 
 
 @promise("coded-requests")
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_few_octets_behind_the_head(server: Server, coding: str) -> None:
+    """They stand for more than the server decodes at a time."""
+    text = b" " * 2**20
+    octets = ENCODE[coding](text)
+    with Peer(server.port) as peer:
+        head = [("Content-Encoding", coding), ("Content-Length", str(len(octets))), ("Expect", "100-continue")]
+        peer.send(request("POST", "/body", head))
+        assert peer.read_response("POST").status == 100
+        peer.send(octets)
+        assert peer.read_response("POST").body == text
+
+
+@promise("coded-requests")
 @pytest.mark.parametrize("coding", ["compress", "gzip, gzip", "gzip, br", "*"])
 def test_an_unknown_coding(server: Server, coding: str) -> None:
     response = post(server, coding, b"text")

@@ -3,6 +3,7 @@
 
 #include "local_server.hpp"
 #include "tests/cpp/error_text.hpp"
+#include "tests/cpp/http/coded_text.hpp"
 
 namespace proapi::server::test {
 namespace {
@@ -114,6 +115,29 @@ TEST_F(StreamedBody, WhatCameBeforeItWasAskedForIsKept) {
     EXPECT_EQ(application.body, "abc");
     server.send(client.get(), "def");
     EXPECT_EQ(application.body, "abcdef");
+}
+
+// The body stands for more than one turn decodes, and nothing else wakes the session.
+TEST_F(StreamedBody, WhatOneTurnDoesNotDecodeIsDecodedInTheNext) {
+    constexpr std::size_t size = 2'000'000;
+    server.site.settings.high_water = size;
+    const std::string octets = http::test::encoded(http::ContentCoding::gzip, std::string(size, 'x'));
+    const std::string fields = "Content-Encoding: gzip\r\nContent-Length: " + std::to_string(octets.size()) + "\r\n";
+    for (const std::size_t cut : {std::size_t{10}, octets.size() - 1}) {
+        for (const bool reads_at_once : {true, false}) {
+            application.reads_at_once = reads_at_once;
+            application.body.clear();
+            server.send(client.get(), head(fields) + octets.substr(0, cut));
+            if (!reads_at_once) application.read();
+            for (int i = 0; i < 10; ++i) server.turns();
+            server.send(client.get(), octets.substr(cut));
+            for (int i = 0; i < 10; ++i) server.turns();
+            EXPECT_TRUE(application.exchange->is_body_whole());
+            EXPECT_EQ(application.body.size(), size);
+            ASSERT_TRUE(application.exchange->respond(200, {}, "done"));
+            server.turns();
+        }
+    }
 }
 
 TEST_F(StreamedBody, AReaderThatDoesNotReadHoldsTheClientBackAndIsNotTooSlow) {
