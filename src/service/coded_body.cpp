@@ -9,6 +9,9 @@ namespace {
 
 // What one call may produce.
 constexpr std::uint64_t max_produced_bytes = 256 * 1024;
+// What one call may take: headers of blocks and tables of codes cost time, but produce nothing. The worst are those of
+// br, with a microsecond for each octet.
+constexpr std::size_t max_taken_bytes = 4 * 1024;
 
 }  // namespace
 
@@ -25,14 +28,15 @@ http::ErrorCode CodedBody::decode(std::string& out, std::uint64_t max_bytes) {
     if (has_more_) {
         const std::uint64_t allowed = max_bytes - decoded_bytes_;
         const std::size_t before = out.size();
-        base::Bytes input = base::as_bytes(part_).subspan(taken_bytes_);
+        const std::size_t left = part_.size() - taken_bytes_, given = std::min(left, max_taken_bytes);
+        base::Bytes input = base::as_bytes(part_).subspan(taken_bytes_, given);
         const State state =
             decoder_->decode(input, std::min(max_produced_bytes, std::min(allowed, max_produced_bytes) + 1), out);
         if (state == State::failed) return http::ErrorCode::bad_coded_content;
         if (out.size() - before > allowed) return http::ErrorCode::body_too_long;
         decoded_bytes_ += out.size() - before;
-        taken_bytes_ = part_.size() - input.size();
-        has_more_ = state == State::full;
+        taken_bytes_ += given - input.size();
+        has_more_ = state == State::full || taken_bytes_ < part_.size();
         may_end_ = state == State::may_end;
         if (!has_more_) part_ = {};
     }

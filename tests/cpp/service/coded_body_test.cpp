@@ -66,6 +66,17 @@ TEST(CodedBody, ACallDecodesABoundedPart) {
     EXPECT_GE(allowed.calls, 64) << "a call decodes less than 1 MiB";
 }
 
+// Octets that stand for nothing take time too.
+TEST(CodedBody, ACallTakesABoundedPart) {
+    const std::string member = encoded(ContentCoding::gzip, "");
+    std::string members;
+    while (members.size() < 100'000) members += member;
+    const Outcome empty = decode_all(members, 10);
+    EXPECT_EQ(empty.error, http::ErrorCode::none);
+    EXPECT_EQ(empty.text, "");
+    EXPECT_GE(empty.calls, 10) << "a call takes less than 10 KB";
+}
+
 TEST(CodedBody, WhatEndsTooEarlyIsRefused) {
     const std::string octets = encoded(ContentCoding::gzip, some_text(1000));
     EXPECT_EQ(decode_all(std::string_view(octets).substr(0, octets.size() - 1), 5000).error,
