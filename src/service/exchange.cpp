@@ -265,6 +265,7 @@ void Exchange::fail() {
     if (finished_) return;
     if (!started_) return refuse(Refusal::internal_error);
     finished_ = true;
+    encoder_.reset();
     if (transport_) transport_->abort_response();
 }
 
@@ -301,6 +302,7 @@ void Exchange::on_end() {
     const base::IntrusivePtr<Exchange> self(this);  // a woken handler may drop the last handle
     transport_ = nullptr;
     body_listener_ = nullptr;
+    encoder_.reset();  // its memory is a part of the transport's, which handles may outlive
     if (const auto observation = std::move(observation_)) observation->report_request(request_);
     body_waiters_.wake();
     drain_waiters_.wake();

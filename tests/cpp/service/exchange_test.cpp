@@ -328,6 +328,17 @@ TEST_F(CompressedResponseTest, AStreamWithoutMemoryIsSentAsItIs) {
     EXPECT_EQ(carrier.body, "plain");
 }
 
+// A handler may keep its request for as long as it likes, longer than the server lives.
+TEST_F(CompressedResponseTest, AStreamThatIsCutGivesItsMemoryBack) {
+    for (const bool client_leaves : {true, false}) {
+        const auto exchange = open();
+        EXPECT_TRUE(exchange->start(200, text_type, std::nullopt));
+        EXPECT_GT(carrier.memory->used_bytes(), 0U);
+        client_leaves ? exchange->on_end() : exchange->fail();
+        EXPECT_EQ(carrier.memory->used_bytes(), 0U) << client_leaves;
+    }
+}
+
 TEST_F(CompressedResponseTest, ACarrierCompressesAFile) {
     const auto exchange = open();
     EXPECT_TRUE(exchange->respond_with_file(200, text_type, {base::Descriptor(), 0, 5000}));
