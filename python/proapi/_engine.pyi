@@ -166,6 +166,10 @@ class AsgiExchange:
     def takes_body(self) -> bool:
         """Whether to call ``feed``; ask again after each call."""
     def feed(self, part: bytes, more: bool) -> None: ...
+    @property
+    def wants_to_decode(self) -> bool:
+        """Whether to call ``decode_body``, because the body has a coding; ask again after each call."""
+    def decode_body(self) -> None: ...
     def encode_file(self, part: bytes, is_last: bool) -> bytes:
         """Returns what to send for a part of the response's file, which may be nothing."""
     def end(self) -> None:

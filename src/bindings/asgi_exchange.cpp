@@ -83,8 +83,13 @@ public:
             exchange_->on_body_failed(http::describe(http::ErrorCode::body_too_long));
         } else if (!more) {
             exchange_->on_body_end(std::exchange(body_, {}));
-            while (exchange_->wants_to_decode()) exchange_->decode_body();
         }
+    }
+    // Whether the body has a coding, and is not decoded to its end yet.
+    [[nodiscard]] bool wants_to_decode() const { return exchange_->wants_to_decode(); }
+    void decode_body() {
+        const Opening opening(*this);
+        exchange_->decode_body();
     }
     // Call when the client has disconnected.
     void end() {
@@ -210,6 +215,8 @@ void add_asgi_exchange(nb::module_& module) {
         .def(nb::init<nb::object, const nb::dict&>(), nb::arg("service"), nb::arg("scope"))
         .def_prop_ro("takes_body", &E::takes_body)
         .def("feed", &E::feed, nb::arg("part"), nb::arg("more"))
+        .def_prop_ro("wants_to_decode", &E::wants_to_decode)
+        .def("decode_body", &E::decode_body)
         .def("end", &E::end)
         .def("encode_file", &E::encode_file, nb::arg("part"), nb::arg("is_last"))
         .def_prop_ro("route", &E::route)

@@ -93,6 +93,25 @@ async def test_a_coded_body_is_decoded() -> None:
     assert (await post(b"plain"))[0] == 400
 
 
+async def test_decoding_leaves_the_loop_to_others() -> None:
+    app = ProAPI(max_body_size=10_000_000)
+    app.post("/")(lambda: None)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    body = gzip.compress(bytes(10_000_000))
+    task = asyncio.create_task(other())
+    status, _, _ = await http(app, "/", [body], method="POST", headers={"content-encoding": "gzip"})
+    task.cancel()
+    assert status == 204
+    assert turns > 30, "it decodes less than 330 KB at a time"
+
+
 @promise("asgi-is-alike")
 async def test_http(app: ProAPI) -> None:
     status, headers, body = await http(app, "/echo/a%20b?q=1", [b"x", b"y"], method="POST")

@@ -97,6 +97,9 @@ class HttpExchange(AsgiExchange):
             if message["type"] != "http.request":
                 return False
             self.feed(message.get("body", b""), message.get("more_body", False))
+        while self.wants_to_decode:
+            await asyncio.sleep(0)  # a call decodes a bounded part: other connections come in between
+            self.decode_body()
         return True
 
     async def flush(self) -> None:
