@@ -56,7 +56,8 @@ bool Exchange::wants_body() const noexcept {
 }
 
 bool Exchange::wants_to_decode() const noexcept {
-    return coded_body_ && coded_body_->has_more() && (body_listener_ || !is_body_paused_);
+    return body_state_ == BodyState::coming && coded_body_ && coded_body_->has_more() &&
+           (body_listener_ || !is_body_paused_);
 }
 
 void Exchange::decode_body() {

@@ -389,6 +389,19 @@ TEST_F(CodedRequestTest, TheApplicationSeesTheDecodedBody) {
     EXPECT_TRUE(exchange->is_body_whole());
 }
 
+// For example because the server stops.
+TEST_F(CodedRequestTest, OneThatFailsIsDecodedNoFurther) {
+    const auto exchange = open();
+    exchange->collect_body(listener, 10'000'000);
+    std::string members;  // nothing that a reader could leave unread
+    while (members.size() < 100'000) members += encoded("");
+    exchange->on_body(members);
+    EXPECT_TRUE(exchange->wants_to_decode());
+    exchange->on_body_failed(describe(Refusal::stopping));
+    EXPECT_EQ(carrier.status, 503);
+    EXPECT_FALSE(exchange->wants_to_decode());
+}
+
 TEST_F(CodedRequestTest, OneTooLongIsRefusedAsSoonAsThatIsKnown) {
     const auto exchange = open();
     exchange->collect_body(listener, 1000);
