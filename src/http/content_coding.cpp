@@ -64,7 +64,7 @@ constexpr int max_weight = 1000;
             weight += (digit - '0') * place;
             place /= 10;
         }
-        return std::min(weight, max_weight);
+        return weight <= max_weight ? weight : 0;
     }
     return max_weight;
 }

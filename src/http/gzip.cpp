@@ -109,7 +109,7 @@ private:
         return true;
     }
     // RFC 1950 section 2.2: the method is 8, and the window at most 32 KiB. A first block of RFC 1951 that begins so
-    // would be of the reserved type or stored with a padding that is not zero.
+    // would be a stored one with a padding that is not zero, which no compressor writes.
     [[nodiscard]] static bool has_zlib_header(base::Bytes input) noexcept {
         return (input.front() & 0x0F) == 8 && input.front() >> 4 <= 7;
     }

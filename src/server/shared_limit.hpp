@@ -34,7 +34,7 @@ public:
 
     [[nodiscard]] ClientLimit& clients() noexcept { return clients_; }
 
-    // Of connections with compression=dedicated.
+    // Of connections with compression=dedicated, and of responses that are compressed part by part.
     [[nodiscard]] base::CompressionMemory& compression_memory() noexcept { return compression_memory_; }
 
 private:

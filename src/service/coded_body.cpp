@@ -1,6 +1,7 @@
 #include "service/coded_body.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace proapi::service {
@@ -16,6 +17,7 @@ constexpr std::size_t max_taken_bytes = 4 * 1024;
 }  // namespace
 
 void CodedBody::add(std::string part) {
+    assert(!has_more_ && "the part before it is decoded");
     part_ = std::move(part);
     taken_bytes_ = 0;
     if (part_.empty()) return;
@@ -30,8 +32,9 @@ http::ErrorCode CodedBody::decode(std::string& out, std::uint64_t max_bytes) {
         const std::size_t before = out.size();
         const std::size_t left = part_.size() - taken_bytes_, given = std::min(left, max_taken_bytes);
         base::Bytes input = base::as_bytes(part_).subspan(taken_bytes_, given);
-        const State state =
-            decoder_->decode(input, std::min(max_produced_bytes, std::min(allowed, max_produced_bytes) + 1), out);
+        // One octet too many shows that the body is too long.
+        const std::uint64_t room = allowed < max_produced_bytes ? allowed + 1 : max_produced_bytes;
+        const State state = decoder_->decode(input, room, out);
         if (state == State::failed) return http::ErrorCode::bad_coded_content;
         if (out.size() - before > allowed) return http::ErrorCode::body_too_long;
         decoded_bytes_ += out.size() - before;

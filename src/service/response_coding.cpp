@@ -50,8 +50,9 @@ constexpr auto compressible_types = std::to_array<std::string_view>({
 // Whether the handler has decided how the body is coded.
 [[nodiscard]] bool is_coding_settled(http::Headers& headers) {
     const auto coding = headers.get("content-encoding");
-    const bool settled =
-        coding || headers.has_token("cache-control", "no-transform") || headers.contains("content-range");
+    // A digest is one of the coded content (RFC 9530 section 2).
+    const bool settled = coding || headers.has_token("cache-control", "no-transform") ||
+                         headers.contains("content-range") || headers.contains("content-digest");
     if (coding && http::equals_ignoring_case(*coding, http::to_string(http::ContentCoding::identity)))
         headers.remove("Content-Encoding");  // RFC 9110 section 8.4.1: it should not be sent
     return settled;
@@ -69,6 +70,17 @@ void weaken_etag(http::Headers& headers) {
     const std::string weak = std::string(weak_mark) + std::string(*etag);
     headers.remove("ETag");
     headers.add("ETag", weak);
+}
+
+// Whether the client that asks for a change has got a coded response, whose ETag weaken_etag() has made.
+[[nodiscard]] bool has_coded_response(const RequestInfo& request, const http::Headers& headers) {
+    const auto etag = headers.get("etag");
+    if (!etag) return false;
+    const std::string weak = "W/" + std::string(*etag);
+    for (const std::string_view field : request.head.headers.getlist("if-none-match"))
+        for (const std::string_view known : http::split_list(field))
+            if (known == weak) return true;
+    return false;
 }
 
 class BoundedEncoder final : public http::ContentEncoder {
@@ -91,9 +103,11 @@ http::ContentCoding choose_response_coding(const RequestInfo& request, int statu
     const auto accepted = [&](http::Prefer prefer) {
         return is_old ? http::ContentCoding::identity : http::choose_coding(request.head.headers, prefer);
     };
-    if (status == not_modified) {  // RFC 9110 section 15.4.5: Vary and ETag as in the whole response
-        add_vary(headers);
-        if (accepted(http::Prefer::small) != http::ContentCoding::identity) weaken_etag(headers);
+    if (status == not_modified) {
+        if (has_coded_response(request, headers)) {  // RFC 9110 section 15.4.5: Vary and ETag as in the whole response
+            add_vary(headers);
+            weaken_etag(headers);
+        }
         return http::ContentCoding::identity;
     }
     if (!http::status_has_body(status) || is_coding_settled(headers) || !is_compressible(headers))

@@ -83,7 +83,7 @@ def test_conditions_and_ranges_of_a_file(compressing: Server) -> None:
     etag = ask(compressing, "/features/file").get("etag")
     for known in (etag, plain.get("etag")):
         response = ask(compressing, "/features/file", headers=[("If-None-Match", known)])
-        assert (response.status, response.get("etag"), response.get("vary")) == (304, etag, "Accept-Encoding")
+        assert (response.status, response.get("etag")) == (304, known)
     part = ask(compressing, "/features/file", headers=[("Range", "bytes=1-9")])
     assert (part.status, part.getlist("content-encoding"), part.body) == (206, [], plain.body[1:10])
     whole = ask(compressing, "/features/file", headers=[("Range", "bytes=1-9"), ("If-Range", etag)])

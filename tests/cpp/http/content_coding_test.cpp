@@ -53,6 +53,7 @@ TEST(ContentCoding, SendsItAsItIsOtherwise) {
                                  "gzip;q=2",
                                  "gzip;q=0,5",
                                  "gzip;q=1.0000",
+                                 "gzip;q=1.001",
                                  "gzip;q=00.5",
                                  "gzip;q",
                                  ";q=1",

@@ -74,6 +74,8 @@ TEST(ResponseCoding, WhatTheHandlerDecidesStays) {
     EXPECT_EQ(choose({{"Content-Type", "text/plain"}, {"Content-Encoding", "br"}}).coding, ContentCoding::identity);
     EXPECT_EQ(choose({{"Content-Type", "text/plain"}, {"Cache-Control", "public, no-transform"}}).coding,
               ContentCoding::identity);
+    EXPECT_EQ(choose({{"Content-Type", "text/plain"}, {"Content-Digest", "sha-256=:AA==:"}}).coding,
+              ContentCoding::identity);
     const Chosen secret = choose({{"Content-Type", "text/plain"}, {"Content-Encoding", "identity"}});
     EXPECT_EQ(secret.coding, ContentCoding::identity);
     EXPECT_FALSE(secret.headers.contains("content-encoding"));
@@ -110,10 +112,25 @@ TEST(ResponseCoding, TheEtagOfACodedResponseIsWeak) {
     Headers weak{{"ETag", "W/\"one\""}};
     mark_as_coded(weak, ContentCoding::gzip);
     EXPECT_EQ(weak.getlist("etag"), std::vector<std::string_view>{"W/\"one\""});
+}
 
-    EXPECT_EQ(choose({{"ETag", "\"one\""}}, 304).headers.get("etag"), "W/\"one\"");
-    EXPECT_EQ(choose({{"ETag", "\"one\""}}, 304).headers.get("vary"), "Accept-Encoding");
-    EXPECT_EQ(choose({{"ETag", "\"one\""}}, 304, std::nullopt, "").headers.get("etag"), "\"one\"");
+// RFC 9110 section 15.4.5: what the whole response would say, which a client names in If-None-Match.
+TEST(ResponseCoding, A304SpeaksOfTheResponseThatItsClientHas) {
+    const auto answer = [](std::string_view known) {
+        RequestInfo request = accepting("gzip");
+        request.head.headers.add("If-None-Match", known);
+        Headers headers{{"ETag", "\"one\""}};
+        EXPECT_EQ(choose_response_coding(request, 304, headers, 0, threshold), ContentCoding::identity);
+        return headers;
+    };
+    for (const char* coded : {"W/\"one\"", "\"two\", W/\"one\""}) {
+        EXPECT_EQ(answer(coded).get("etag"), "W/\"one\"");
+        EXPECT_EQ(answer(coded).get("vary"), "Accept-Encoding");
+    }
+    for (const char* plain : {"\"one\"", "*", "W/\"two\""}) {
+        EXPECT_EQ(answer(plain).get("etag"), "\"one\"");
+        EXPECT_FALSE(answer(plain).contains("vary"));
+    }
 }
 
 TEST(ResponseCoding, EncodersShareABoundedMemory) {
