@@ -22,7 +22,7 @@ public:
 
     [[nodiscard]] std::uint64_t rate_per_second() const noexcept { return rate_; }
     [[nodiscard]] bool has_token(std::uint64_t now_ms) const noexcept { return full_at_ <= last_allowed(now_ms); }
-    // Returns false, and takes nothing, if there is no token. Times are below 2^43 (278 years).
+    // Takes a token, or returns false if there is none. `now_ms` is below 2^43, which is 278 years.
     [[nodiscard]] bool take(std::uint64_t now_ms) noexcept {
         if (!has_token(now_ms)) return false;
         full_at_ = std::max(full_at_, now_ms * rate_) + token;

@@ -101,10 +101,8 @@ public:
     void set_route() noexcept { has_route_ = true; }
     // Returns the octets that are sent for a part of the response's file.
     [[nodiscard]] nb::bytes encode_file(const nb::bytes& part, bool is_last) {
-        if (!file_encoder_) return part;
-        std::string encoded;
-        file_encoder_->encode(base::as_bytes({part.c_str(), part.size()}),
-                              is_last ? http::ContentEncoder::Until::end : http::ContentEncoder::Until::later, encoded);
+        if (!encodes_file_) return part;
+        const std::string encoded = exchange_->encode_file(base::as_bytes({part.c_str(), part.size()}), is_last);
         return nb::bytes(encoded.data(), encoded.size());
     }
     [[nodiscard]] nb::object websocket() const { return websocket_.is_valid() ? websocket_ : nb::none(); }
@@ -157,7 +155,7 @@ private:
     [[nodiscard]] bool take_file() override { return true; }
     void write_file(service::FileBody file) override {
         flush_body(true);
-        file_encoder_ = std::move(file.encoder);
+        encodes_file_ = file.encoded_by != nullptr;
         messages_.append(nb::make_tuple(file.file.get(), file.offset, file.length));
         static_cast<void>(file.file.release());  // Python closes it
         append_body({}, false);
@@ -196,10 +194,9 @@ private:
     base::IntrusivePtr<service::Exchange> exchange_;
     nb::object request_, websocket_;
     nb::list messages_;
-    std::unique_ptr<http::ContentEncoder> file_encoder_;  // of the response's file; null: it is sent as it is
     std::string body_, part_;  // the request's body, and the response's since the last message
     std::uint64_t body_bytes_ = 0, max_body_bytes_ = 0;
-    bool is_body_too_long_ = false, has_route_ = false;
+    bool is_body_too_long_ = false, has_route_ = false, encodes_file_ = false;
 };
 
 void AsgiService::on_request(base::IntrusivePtr<service::Exchange>) {

@@ -33,7 +33,7 @@ std::unique_ptr<FileSender> FileSender::make(Connection& connection) {
 
 void FileSender::start(service::FileBody file, const http::BodyEncoder& framing) {
     framing_ = framing;
-    encoder_ = std::move(file.encoder);
+    encoded_by_ = file.encoded_by;
     file_->file = std::move(file.file);
     net::FileHandler& handler = *this;
     stream_.emplace(connection_.server().file_threads(), std::shared_ptr<const base::Descriptor>(file_, &file_->file),
@@ -45,7 +45,7 @@ FileSender::Progress FileSender::pump() {
     const std::uint64_t high_water = connection_.server().settings().high_water;
     for (int parts = 0; stream_ && !has_failed_ && stream_->remaining() > 0; ++parts) {
         if (stream_->is_reading() || output.size_bytes() >= high_water) return Progress::sending;
-        if (encoder_ && parts == max_encoded_parts) {
+        if (encoded_by_ && parts == max_encoded_parts) {
             connection_.flush_soon();
             return Progress::sending;
         }
@@ -63,15 +63,10 @@ void FileSender::take(const net::FileRead& read) {
 }
 
 void FileSender::append(const base::Slice& octets) {
-    if (encoder_) return append_encoded(octets.bytes());
-    connection_.protocol()->output().append(octets);
-}
-
-void FileSender::append_encoded(base::Bytes octets) {
-    const bool is_last = stream_->remaining() == 0;
-    std::string encoded;
-    encoder_->encode(octets, is_last ? http::ContentEncoder::Until::end : http::ContentEncoder::Until::later, encoded);
-    if (!encoded.empty()) framing_.write(base::as_bytes(encoded), connection_.protocol()->output());
+    base::OutputQueue& output = connection_.protocol()->output();
+    if (!encoded_by_) return output.append(octets);
+    const std::string encoded = encoded_by_->encode_file(octets.bytes(), stream_->remaining() == 0);
+    if (!encoded.empty()) framing_.write(base::as_bytes(encoded), output);
 }
 
 void FileSender::on_file_read(const net::FileRead& read) {

@@ -18,7 +18,7 @@ public:
     // files share, until nothing reads from it any more.
     [[nodiscard]] static std::unique_ptr<FileSender> make(Connection& connection);
 
-    // `framing` is that of the response.
+    // `framing` is that of the response. The exchange that encodes the file outlives the sender.
     void start(service::FileBody file, const http::BodyEncoder& framing);
     // failed: the file can't be read, or has become shorter than its announced length.
     enum class Progress : std::uint8_t { sending, sent, failed };
@@ -35,12 +35,11 @@ private:
     void on_file_read(const net::FileRead& read) override;
     void take(const net::FileRead& read);
     void append(const base::Slice& octets);
-    void append_encoded(base::Bytes octets);
 
     Connection& connection_;
     const std::shared_ptr<CountedFile> file_;
     std::optional<net::FileStream> stream_;
-    std::unique_ptr<http::ContentEncoder> encoder_;  // null: the file is sent as it is
+    service::Exchange* encoded_by_ = nullptr;  // null: the file is sent as it is
     http::BodyEncoder framing_;
     bool has_failed_ = false;
 };

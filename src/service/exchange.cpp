@@ -177,8 +177,11 @@ Result<void> Exchange::respond_with_file(int status, const http::Headers& header
     finished_ = true;
     if (!transport_) return {};
     if (has_body_ && file.length > 0) {
-        if (observation_) observation_->count_sent(file.length);
-        file.encoder = std::move(encoder_);
+        if (encoder_) {
+            file.encoded_by = this;
+        } else if (observation_) {
+            observation_->count_sent(file.length);
+        }
         transport_->write_file(std::move(file));
     } else {
         transport_->finish_response();
@@ -227,10 +230,30 @@ void Exchange::send(base::Bytes bytes) {
     if (observation_) observation_->count_sent(bytes.size());
 }
 
-void Exchange::send_encoded(base::Bytes bytes, http::ContentEncoder::Until until) {
+std::string Exchange::encode(base::Bytes bytes, http::ContentEncoder::Until until) {
     std::string encoded;
     encoder_->encode(bytes, until, encoded);
-    if (!encoded.empty()) send(base::as_bytes(encoded));
+    if (until == http::ContentEncoder::Until::end) encoder_.reset();
+    return encoded;
+}
+
+// What the encoder has taken it can't take again: if it can't be sent, whatever followed would decode to something
+// else.
+void Exchange::send_encoded(base::Bytes bytes, http::ContentEncoder::Until until) {
+    try {
+        const std::string encoded = encode(bytes, until);
+        if (!encoded.empty()) send(base::as_bytes(encoded));
+    } catch (...) {
+        fail();
+        throw;
+    }
+}
+
+std::string Exchange::encode_file(base::Bytes part, bool is_last) {
+    if (!encoder_) return {};  // the client has left
+    std::string encoded = encode(part, is_last ? http::ContentEncoder::Until::end : http::ContentEncoder::Until::later);
+    if (observation_) observation_->count_sent(encoded.size());
+    return encoded;
 }
 
 Result<SendOutcome> Exchange::write(base::Bytes bytes) {
@@ -256,7 +279,6 @@ Result<void> Exchange::finish() {
     if (remaining_.value_or(0) != 0 && !is_head)
         return make_error(ErrorCode::body_too_short, {std::to_string(*remaining_)});
     if (transport_ && encoder_) send_encoded({}, http::ContentEncoder::Until::end);
-    encoder_.reset();
     if (transport_) transport_->finish_response();
     finished_ = true;
     return {};

@@ -37,7 +37,7 @@ struct FileBody {
     base::Descriptor file;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
-    std::unique_ptr<http::ContentEncoder> encoder = nullptr;  // null: sent as it is
+    Exchange* encoded_by = nullptr;  // its encode_file() returns what to send for each part; null: sent as it is
 };
 
 struct ResponseStart {
@@ -179,6 +179,8 @@ public:
     [[nodiscard]] Observation* observation() noexcept { return observation_.get(); }
 
     // --- the carrier's side ---
+    // Returns the octets to send for the next part of the response's file, which may be none.
+    [[nodiscard]] std::string encode_file(base::Bytes part, bool is_last);
     [[nodiscard]] RequestInfo take_request() noexcept { return std::move(request_); }
     // The response is open and has no announced length: the handler may add parts for as long as it likes.
     [[nodiscard]] bool is_endless() const noexcept { return started_ && !finished_ && !remaining_; }
@@ -209,6 +211,7 @@ private:
     void write_head_for_stream(int status, const http::Headers& headers, std::optional<std::uint64_t> content_length);
     void respond_compressed(int status, const http::Headers& headers, std::string_view body);
     void send(base::Bytes bytes);
+    [[nodiscard]] std::string encode(base::Bytes bytes, http::ContentEncoder::Until until);
     void send_encoded(base::Bytes bytes, http::ContentEncoder::Until until);
     void start_body(std::uint64_t max_bytes);
     void take_whole_body();
@@ -226,7 +229,7 @@ private:
     std::unique_ptr<CodedBody> coded_body_;       // null: the request's body has no coding
     std::uint64_t max_body_bytes_ = 0;            // of a coded body, decoded
     std::optional<std::uint64_t> compression_threshold_;
-    std::unique_ptr<http::ContentEncoder> encoder_;  // of a response in parts; null: they are sent as they are
+    std::unique_ptr<http::ContentEncoder> encoder_;  // of a response in parts or a file; null: sent as they are
     BodyState body_state_;
     bool is_body_paused_ = false;
     bool started_ = false, finished_ = false, has_body_ = true;

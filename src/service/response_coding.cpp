@@ -63,11 +63,16 @@ void add_vary(http::Headers& headers) {
         headers.add("Vary", "Accept-Encoding");
 }
 
-void weaken_etag(http::Headers& headers) {
+// The ETag of a response of which this one is a coded form.
+[[nodiscard]] std::string weakened(std::string_view etag) {
     constexpr std::string_view weak_mark = "W/";
+    return etag.starts_with(weak_mark) ? std::string(etag) : std::string(weak_mark) + std::string(etag);
+}
+
+void weaken_etag(http::Headers& headers) {
     const auto etag = headers.get("etag");
-    if (!etag || etag->starts_with(weak_mark)) return;
-    const std::string weak = std::string(weak_mark) + std::string(*etag);
+    if (!etag) return;
+    const std::string weak = weakened(*etag);
     headers.remove("ETag");
     headers.add("ETag", weak);
 }
@@ -76,7 +81,7 @@ void weaken_etag(http::Headers& headers) {
 [[nodiscard]] bool has_coded_response(const RequestInfo& request, const http::Headers& headers) {
     const auto etag = headers.get("etag");
     if (!etag) return false;
-    const std::string weak = "W/" + std::string(*etag);
+    const std::string weak = weakened(*etag);
     for (const std::string_view field : request.head.headers.getlist("if-none-match"))
         for (const std::string_view known : http::split_list(field))
             if (known == weak) return true;

@@ -10,6 +10,7 @@
 #include "every_failure.hpp"
 #include "fake_protocol.hpp"
 #include "tests/cpp/http/coded_text.hpp"
+#include "tests/cpp/service/fake_carrier.hpp"
 
 namespace proapi::server::test {
 namespace {
@@ -47,8 +48,9 @@ protected:
     void start(service::FileBody file) {
         sender = FileSender::make(*fake.connection);
         ASSERT_TRUE(sender);
-        const http::ResponseHead head{
-            .status = 200, .headers = {}, .content_length = file.encoder ? std::nullopt : std::optional(file.length)};
+        const http::ResponseHead head{.status = 200,
+                                      .headers = {},
+                                      .content_length = file.encoded_by ? std::nullopt : std::optional(file.length)};
         sender->start(std::move(file), http::BodyEncoder(head));
         progress = FileSender::Progress::sending;
         fake.fake->at_turn_end = [this] { progress = sender->pump(); };
@@ -86,10 +88,13 @@ TEST_F(FileSenderTest, SendsAPart) {
 
 TEST_F(FileSenderTest, CompressesPartAfterPartInChunks) {
     const std::string content = content_of(700'000);
-    start({.file = file_with(content),
-           .offset = 0,
-           .length = content.size(),
-           .encoder = http::make_encoder(http::ContentCoding::gzip, std::nullopt)});
+    service::test::FakeCarrier carrier;
+    const auto exchange = carrier.open(service::test::request_of("GET", "/", {{"Accept-Encoding", "gzip"}}));
+    exchange->compress_from(0);
+    EXPECT_TRUE(exchange->respond_with_file(200, {{"Content-Type", "text/plain"}},
+                                            {.file = file_with(content), .offset = 0, .length = content.size()}));
+    ASSERT_TRUE(carrier.file && carrier.file->encoded_by);
+    start(*std::move(carrier.file));
     EXPECT_EQ(sender->pump(), FileSender::Progress::sending) << "a few parts a turn, however small they become";
     EXPECT_TRUE(becomes(FileSender::Progress::sent));
     served.turns();

@@ -339,14 +339,37 @@ TEST_F(CompressedResponseTest, AStreamThatIsCutGivesItsMemoryBack) {
     }
 }
 
-TEST_F(CompressedResponseTest, ACarrierCompressesAFile) {
+TEST_F(CompressedResponseTest, ACarrierGetsAFileCompressed) {
     const auto exchange = open();
-    EXPECT_TRUE(exchange->respond_with_file(200, text_type, {base::Descriptor(), 0, 5000}));
+    EXPECT_TRUE(exchange->respond_with_file(200, text_type, {base::Descriptor(), 0, text.size()}));
     EXPECT_EQ(carrier.headers.get("content-encoding"), "gzip");
     EXPECT_EQ(carrier.content_length, std::nullopt);
-    ASSERT_TRUE(carrier.file && carrier.file->encoder);
+    ASSERT_TRUE(carrier.file);
+    ASSERT_EQ(carrier.file->encoded_by, exchange.get());
     EXPECT_GT(carrier.memory->used_bytes(), 0U);
-    carrier.file.reset();
+    carrier.body = exchange->encode_file(base::as_bytes(std::string_view(text).substr(0, 900)), false);
+    carrier.body += exchange->encode_file(base::as_bytes(std::string_view(text).substr(900)), true);
+    EXPECT_EQ(decoded_body(), text);
+    EXPECT_EQ(carrier.memory->used_bytes(), 0U);
+}
+
+TEST_F(CompressedResponseTest, AFileWhoseClientHasLeftIsEncodedNoFurther) {
+    const auto exchange = open();
+    EXPECT_TRUE(exchange->respond_with_file(200, text_type, {base::Descriptor(), 0, text.size()}));
+    exchange->on_end();
+    EXPECT_EQ(exchange->encode_file(base::as_bytes(text), true), "");
+}
+
+// The encoder has taken the part already, so the next one would not decode to what it says.
+TEST_F(CompressedResponseTest, AStreamThatCanNotSendAPartIsCut) {
+    const auto exchange = open();
+    EXPECT_TRUE(exchange->start(200, text_type, std::nullopt));
+    carrier.is_out_of_memory = true;
+    EXPECT_THROW(static_cast<void>(exchange->write(base::as_bytes(text))), std::bad_alloc);
+    carrier.is_out_of_memory = false;
+    EXPECT_TRUE(carrier.aborted);
+    EXPECT_EQ(exchange->write(base::as_bytes(text)).error().code, ErrorCode::body_out_of_place);
+    EXPECT_EQ(carrier.body, "");
     EXPECT_EQ(carrier.memory->used_bytes(), 0U);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,6 +35,7 @@ public:
         has_body = start.has_body;
     }
     void write_body(base::Bytes bytes) override {
+        if (is_out_of_memory) throw std::bad_alloc{};
         body += base::as_text(bytes);
         buffered += bytes.size();
     }
@@ -74,7 +76,7 @@ public:
     // How it behaves.
     std::size_t buffered = 0;
     std::unique_ptr<base::CompressionMemory> memory = std::make_unique<base::CompressionMemory>(64 * 1024 * 1024);
-    bool has_file = true, client_waits = true;
+    bool has_file = true, client_waits = true, is_out_of_memory = false;
     std::optional<RefusalText> announced_refusal;
 };
 

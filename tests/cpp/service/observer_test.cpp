@@ -66,6 +66,20 @@ protected:
     base::IntrusivePtr<WebSocket> websocket;
 };
 
+TEST_F(ObserverTest, OfACompressedFileWhatIsSent) {
+    site.settings.compress = true;
+    service.open(carrier.open(request_of("GET", "/hello/you", {{"Host", "localhost"}, {"Accept-Encoding", "gzip"}})));
+    const std::string text(5000, 'x');
+    EXPECT_TRUE(carrier.exchange->respond_with_file(200, {{"Content-Type", "text/plain"}},
+                                                    {base::Descriptor(), 0, text.size()}));
+    const std::size_t sent = carrier.exchange->encode_file(base::as_bytes(text), true).size();
+    EXPECT_LT(sent, 100U);
+    carrier.exchange->on_end();
+    ASSERT_EQ(recorder->lines.size(), 1U);
+    EXPECT_NE(recorder->lines.front().find(" " + std::to_string(sent) + " octets"), std::string::npos)
+        << recorder->lines.front();
+}
+
 TEST_F(ObserverTest, ARequestWhenItsExchangeIsOver) {
     open("GET", "/hello/you");
     clock.passed = 1500ms;
