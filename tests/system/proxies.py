@@ -5,7 +5,9 @@ replaced. Its own lines say how the proxy reaches the application (``Block.upstr
 (``Block.uses_tls``, ``Block.reads_http``).
 """
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -15,7 +17,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,7 +89,7 @@ class Kind:
     reload: signal.Signals | tuple[str, ...]  # what makes it read its configuration again: a signal or a command
     answer_for_nobody: int  # its status if the application does not listen
     names_its_site: bool = False  # it answers for the site's name only, over TLS
-    closes_sockets_on_reload: bool = False  # with 1001
+    codes_at_reload: frozenset[int] = frozenset()  # with which it closes WebSockets; empty: they stay open
 
 
 KINDS = {
@@ -112,7 +113,8 @@ KINDS = {
         ("reload", "--adapter", "caddyfile", "--config", "{config}", "--address", "unix/{folder}/admin"),
         502,
         names_its_site=True,
-        closes_sockets_on_reload=True,
+        # It does not mask its Close to the application, which answers 1002; the client gets what comes first.
+        codes_at_reload=frozenset({1001, 1002}),
     ),
     "haproxy": Kind(
         "haproxy",
@@ -199,8 +201,12 @@ def installed(file: str) -> Path | None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """Returns a port that nobody uses, and that the kernel chooses for nobody before it is used."""
+    first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10_000, max(first_ephemeral, 11_000))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def replaced(pattern: str, by: str, text: str) -> str:
@@ -319,7 +325,7 @@ class Proxy:
             self._process.wait()
 
 
-@contextmanager
+@contextlib.contextmanager
 def public_folder(prefix: str) -> Iterator[Path]:
     """A temporary folder that other users may enter: a proxy's workers run as one of them."""
     with tempfile.TemporaryDirectory(prefix=prefix) as name:
@@ -328,7 +334,7 @@ def public_folder(prefix: str) -> Iterator[Path]:
         yield folder
 
 
-@contextmanager
+@contextlib.contextmanager
 def proxied(block: Block, upstream: str, certificates: Certificates) -> Iterator[Proxy]:
     """Runs the proxy of this block in front of the server at ``upstream``: ``127.0.0.1:PORT`` or the path of a Unix
     socket."""

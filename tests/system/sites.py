@@ -4,13 +4,14 @@ import asyncio
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proxies import SITE, Block, Certificates, Proxy, proxied, public_folder
+import pytest
+from proxies import SITE, Block, Certificates, Proxy, blocks, proxied, public_folder
 from system_servers import Process, python, serving
 from websockets.asyncio.client import connect
 
@@ -18,6 +19,13 @@ APP = Path(__file__).with_name("proxied_app.py")
 DEADLINE_S = 20.0
 
 Fields = Sequence[tuple[str, str]]
+
+
+def of_blocks(applies: Callable[[Block], bool]) -> pytest.MarkDecorator:
+    """Marks a test that is only about the configurations to which ``applies``."""
+    chosen = [pytest.param(block, id=block.place) for block in blocks() if applies(block)]
+    assert chosen
+    return pytest.mark.parametrize("block", chosen, indirect=True, scope="module")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from promises import promise
 from proxies import KINDS, SITE, Block, Certificates, blocks
-from sites import DEADLINE_S, Site, running_site
+from sites import DEADLINE_S, Site, of_blocks, running_site
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -270,19 +270,18 @@ def test_what_the_proxy_writes(site: Site) -> None:
         assert "1.1 " in headers["via"]
 
 
+@of_blocks(lambda block: block.reads_http)  # proxy_protocol needs trusted_proxies
 def test_a_proxy_that_is_not_trusted_is_the_client(block: Block, certificates: Certificates) -> None:
-    if not block.reads_http:
-        pytest.skip("proxy_protocol needs trusted_proxies")
     with running_site(block, certificates, trusted_proxies=[]) as site:
         seen = json.loads(site.ask("GET", "/request", source=CLIENT))
         assert seen["client"][0] == ("unix" if block.reaches_a_unix_socket else "127.0.0.1")
         assert seen["url"] == f"http://{site.host()}/request"
 
 
+@of_blocks(lambda block: block.uses_tls)
 def test_the_certificate_is_the_sites(site: Site) -> None:
     """A client that asks for another name gets no connection, or one that it must not trust."""
-    if site.proxy.tls is None:
-        pytest.skip("no TLS")
+    assert site.proxy.tls is not None
     with (
         socket.create_connection(("127.0.0.1", site.proxy.port), DEADLINE_S) as lower,
         pytest.raises(ssl.SSLError),
