@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import generate_contract
 import generate_settings
@@ -81,7 +82,7 @@ class Known:
         return cls({each.id for each in promises}, settings, tests)
 
 
-def check_row(row: Mapping[str, object], known: Known) -> Iterator[str]:
+def check_row(row: Mapping[str, Any], known: Known) -> Iterator[str]:
     """Yields each error of the row."""
     if unknown := row.keys() - KEYS:
         yield f"expected keys of {sorted(KEYS)}, got {sorted(unknown)}"
@@ -89,7 +90,7 @@ def check_row(row: Mapping[str, object], known: Known) -> Iterator[str]:
     if missing := REQUIRED - {key for key, value in row.items() if value}:
         yield f"expected a value for each of {sorted(REQUIRED)}, but {sorted(missing)} is missing"
         return
-    each = Row(**row)  # type: ignore[arg-type]
+    each = Row(**row)
     if not each.claim.endswith(".") or "|" in each.claim:
         yield "claim: expected a sentence with a full stop at its end, and no '|'"
     if each.promise not in known.promises:

@@ -2,7 +2,7 @@
 
 - src/service/settings_defaults.hpp: the C++ structs with their defaults;
 - src/service/settings_ranges.hpp: the range of each numeric setting, and the older names;
-- python/proapi/settings.py, between its markers: the two TypedDicts and the older names;
+- python/proapi/settings.py, between its markers: the two TypedDicts, the older names and the switches;
 - docs/reference.md, between its markers: the table of settings.
 
 ``--check`` writes nothing. It prints one line for each file that differs; the exit status is then 1. Both modes report
@@ -367,6 +367,9 @@ def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
     yield from ("", "")
     yield "ALIASES = {" + ", ".join(f'"{alias}": "{each.name}"' for each in settings for alias in each.aliases) + "}"
     yield '"""Older names, which are still accepted, and the settings that they stand for."""'
+    yield ""
+    yield "SWITCHES = (" + ", ".join(f'"{each.name}"' for each in settings if each.kind == "switch") + ")"
+    yield '"""Settings that are on or off."""'
     yield ""
 
 

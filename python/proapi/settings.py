@@ -184,6 +184,9 @@ class Settings(RouteSettings, total=False):
 ALIASES = {"max_body": "max_body_size"}
 """Older names, which are still accepted, and the settings that they stand for."""
 
+SWITCHES = ("proxy_protocol", "compress")
+"""Settings that are on or off."""
+
 # End of what is generated.
 
 
@@ -191,8 +194,6 @@ class _List(NamedTuple):
     item: str
     example: str
 
-
-SWITCHES = ("compress", "proxy_protocol")
 
 _LISTS = {
     "allowed_origins": _List("origin", "https://chat.example.org"),
