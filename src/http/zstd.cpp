@@ -3,6 +3,7 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <stdexcept>
 
@@ -17,6 +18,9 @@ constexpr int zstd_level = 3;
 constexpr int stream_window_bits = 18;
 // RFC 9659 section 3: a recipient supports windows of 8 MiB, and refuses larger ones.
 constexpr int max_window_bits = 23;
+
+// RFC 8878 sections 3.1.1 and 3.1.2; the low four bits of a skippable frame's first octet are free.
+constexpr std::array<std::uint8_t, 4> frame_magic{0x28, 0xB5, 0x2F, 0xFD}, skippable_magic{0x50, 0x2A, 0x4D, 0x18};
 
 // Returns `result`; throws std::bad_alloc if it says so.
 [[nodiscard]] std::size_t check_memory(std::size_t result) {
@@ -69,6 +73,7 @@ public:
     [[nodiscard]] State decode(base::Bytes& input, std::size_t max_bytes, std::string& out) override {
         while (max_bytes > 0) {
             if (has_ended_ && input.empty()) return State::may_end;
+            if (!check_magic_number(input)) return State::failed;
             const std::size_t before = out.size(), room = std::min(max_bytes, coder_step_bytes);
             out.resize(before + room);
             ZSTD_inBuffer source{input.data(), input.size(), 0};
@@ -80,13 +85,27 @@ public:
             if (::ZSTD_isError(check_memory(left))) return State::failed;
             // 0: a frame has ended, and all of it is written; another may follow (RFC 8878 section 3.1).
             has_ended_ = left == 0;
+            if (has_ended_) magic_octets_ = 0;
             if (input.empty() && !has_ended_ && output.pos < room) return State::need_data;
         }
         return State::full;
     }
 
 private:
+    // Checks what `input` has of the frame's magic number. The library also decodes the formats of before the RFC, and
+    // what it makes of them depends on how the input is cut.
+    [[nodiscard]] bool check_magic_number(base::Bytes input) {
+        for (std::size_t i = 0; i < input.size() && magic_octets_ < frame_magic.size(); ++i, ++magic_octets_) {
+            if (magic_octets_ == 0) is_skippable_ = (input[i] & 0xF0) == skippable_magic[0];
+            const std::uint8_t expected = (is_skippable_ ? skippable_magic : frame_magic)[magic_octets_];
+            if (input[i] != expected && !(magic_octets_ == 0 && is_skippable_)) return false;
+        }
+        return true;
+    }
+
     ZSTD_DCtx* context_;
+    std::size_t magic_octets_ = 0;  // of the current frame's magic number, that were checked
+    bool is_skippable_ = false;
     bool has_ended_ = false;
 };
 

@@ -53,5 +53,14 @@ TEST(Zstd, BoundsTheWindow) {
     EXPECT_EQ(decoded(*make_decoder(ContentCoding::zstd), compressed_with_window("text", 24)).state, State::failed);
 }
 
+TEST(Zstd, FormatsBeforeTheRfcAreRefused) {
+    // Zstandard 0.4 to 0.7: the library still decodes them.
+    for (const char version : {'\x24', '\x25', '\x26', '\x27'}) {
+        const std::string frame = version + std::string("\xB5\x2F\xFD\x04\x58\x5B\x28\x0A\x72\x72", 10);
+        for (const std::size_t part_bytes : {std::size_t{1}, frame.size()})
+            EXPECT_EQ(decoded(*make_decoder(ContentCoding::zstd), frame, part_bytes).state, State::failed);
+    }
+}
+
 }  // namespace
 }  // namespace proapi::http
