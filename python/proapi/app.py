@@ -57,6 +57,8 @@ class ProAPI:
         self._routes = RouteTable()
         self.state = State()
         """The application's own attributes, such as ``app.state.database = database``. Each worker has its own."""
+        self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
+        """What is called instead of a dependency, for tests: ``app.dependency_overrides[session] = fake_session``."""
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
         self.background: list[background.BackgroundTasks] = []

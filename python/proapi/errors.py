@@ -152,3 +152,25 @@ class MissingFieldError(HTTPException, KeyError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(400, detail)
+
+
+class RequestValidationError(HTTPException, ValueError):
+    """Values that the client has sent are missing or wrong, or the body is.
+
+    If it leaves the handler, or if the handler never began, the response is a 422 with ``{"detail": [...]}``; the
+    handshake of a WebSocket is refused with it.
+    """
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        """Creates the exception.
+
+        Args:
+            errors: What is wrong, one each: ``type``, ``loc`` (the source and the steps to the value), ``msg`` and
+                ``input``.
+        """
+        super().__init__(422, "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in errors))
+        self._errors = errors
+
+    def errors(self) -> list[dict[str, Any]]:
+        """Returns what is wrong, as the constructor got it."""
+        return self._errors

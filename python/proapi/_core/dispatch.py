@@ -7,17 +7,19 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HTTPException, WebSocketDisconnect, WebSocketMessageError
+from ..errors import HTTPException, RequestValidationError, WebSocketDisconnect, WebSocketMessageError
 from ..request import Request
-from ..response import PlainTextResponse, Response, to_response
+from ..response import JSONResponse, PlainTextResponse, Response, to_response
 from .background import BackgroundTasks
 from .binding import WebSocketConnection
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
+from .plan import Exits
 from .signature import Handler
 from .threads import ThreadPool
 
@@ -117,7 +119,10 @@ class Dispatcher:
         context = self._context.copy() if context is None else context
         connection._app = self._app
         try:
-            coroutine = context.run(handler.call, connection)
+            if handler.needs_resolution:
+                coroutine = self._run_websocket(connection, handler)
+            else:
+                coroutine = context.run(handler.call, connection)
             if not inspect.iscoroutine(coroutine):
                 coroutine = _await(coroutine)
         except Exception as error:
@@ -132,6 +137,12 @@ class Dispatcher:
             connection._on_disconnect(task.cancel)
         task.add_done_callback(self._on_websocket_done, context=context)
         return task
+
+    async def _run_websocket(self, connection: WebSocketConnection, handler: Handler) -> None:
+        async with Exits() as exits:
+            overrides = self._app.dependency_overrides
+            arguments = await handler.plan.resolve(connection, overrides, exits, self.pool)
+            await handler.function(**arguments)
 
     def _on_websocket_done(self, task: asyncio.Task[Any]) -> None:
         connection, handler = self._websockets.pop(task)
@@ -198,8 +209,11 @@ class Dispatcher:
         request = Request(exchange.request, exchange, self._app)
         try:
             try:
-                result = await self._call(handler, request, exchange)
-                await to_response(result).send_to(exchange, self.stream_pool)
+                if handler.needs_resolution:
+                    await self._respond_with_dependencies(exchange, handler, request)
+                else:
+                    result = await self._call(handler, request, exchange)
+                    await to_response(result).send_to(exchange, self.stream_pool)
             except HTTPException as error:
                 if exchange.started:  # a stream has sent another status already
                     raise
@@ -216,33 +230,48 @@ class Dispatcher:
                 raise
             logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
 
+    async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Request) -> None:
+        async with Exits() as exits:
+            arguments = await handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
+            result = await self._run(handler, partial(handler.function, **arguments), exchange)
+            response = to_response(result)
+            await exits.run_before()
+            await response.send_to(exchange, self.stream_pool)
+
     def _call(self, handler: Handler, request: Request, exchange: Exchange) -> Awaitable[Any]:
         """Calls the handler and returns what to await for its result."""
-        if handler.cancel_on_disconnect:
-            return _call_for_client(handler, request, exchange)
-        if handler.is_async:
+        if handler.is_async and not handler.cancel_on_disconnect:
             result: Awaitable[Any] = handler.call(request)
             return result
-        return self._call_in_thread(handler, request, exchange)
+        return self._run(handler, partial(handler.call, request), exchange)
 
-    async def _call_in_thread(self, handler: Handler, request: Request, exchange: Exchange) -> Any:
-        call = self.pool.submit(handler.call, request)
-        exchange.on_end(call.cancel)  # if the client leaves before the call begins, the call takes no thread
+    def _run(self, handler: Handler, call: Callable[[], Any], exchange: Exchange) -> Awaitable[Any]:
+        """As ``_call``; ``call`` calls the handler."""
+        if handler.cancel_on_disconnect:
+            return _run_for_client(call, exchange)
+        if handler.is_async:
+            result: Awaitable[Any] = call()
+            return result
+        return self._run_in_thread(call, exchange)
+
+    async def _run_in_thread(self, call: Callable[[], Any], exchange: Exchange) -> Any:
+        future = self.pool.submit(call)
+        exchange.on_end(future.cancel)  # if the client leaves before the call begins, the call takes no thread
         try:
-            result = await asyncio.wrap_future(call)
+            result = await asyncio.wrap_future(future)
         finally:
             exchange.on_end(None)
         return await result if inspect.isawaitable(result) else result
 
 
-async def _call_for_client(handler: Handler, request: Request, exchange: Exchange) -> Any:
+async def _run_for_client(call: Callable[[], Any], exchange: Exchange) -> Any:
     """Cancels the task if the client leaves before there is a result."""
     task = asyncio.current_task()
     assert task is not None
     exchange.end_with_client()
     exchange.on_end(task.cancel)
     try:
-        return await handler.call(request)
+        return await call()
     finally:
         exchange.on_end(None)
 
@@ -252,6 +281,8 @@ def _line(request: Request) -> tuple[str, str]:
 
 
 def _make_response(error: HTTPException) -> Response:
+    if isinstance(error, RequestValidationError):
+        return JSONResponse({"detail": error.errors()}, error.status_code, error.headers)
     return PlainTextResponse(error.detail + "\n" if error.detail else "", error.status_code, error.headers)
 
 

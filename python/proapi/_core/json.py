@@ -149,6 +149,11 @@ def decode(data: Any, type: Any = None) -> Any:
         raise ValueError(f"{expected}: {error}") from None
 
 
+def without_mark(data: bytes) -> bytes:
+    """Returns the octets without a byte order mark."""
+    return data.removeprefix(_OCTETS_MARK)
+
+
 _decode_any = msgspec.json.Decoder().decode
 
 
@@ -156,16 +161,16 @@ def _find_decoder(type: Any) -> Callable[[Any], Any]:
     try:
         hash(type)
     except TypeError:  # for example, Annotated with a list
-        return _make_decoder(type)
+        return make_decoder(type)
     return _cached_decoder(type)
 
 
 @lru_cache(maxsize=512)
 def _cached_decoder(type: Any) -> Callable[[Any], Any]:
-    return _make_decoder(type)
+    return make_decoder(type)
 
 
-def _make_decoder(type: Any) -> Callable[[Any], Any]:
+def make_decoder(type: Any) -> Callable[[Any], Any]:
     """TypeError: msgspec can't convert JSON to ``type``. Checked here, since the decoder would blame the JSON."""
     decoder = msgspec.json.Decoder(type)
     for kind in _custom_types(inspect.type_info(type), set()):

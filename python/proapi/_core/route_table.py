@@ -10,7 +10,9 @@ from ..errors import RouteError
 from ..routing import Route, StaticRoute, WebSocketRoute
 from ..settings import ALIASES, SWITCHES, setting_text
 from .binding import Site
-from .signature import Handler, find_name, find_place, is_async
+from .names import find_name, find_place, is_async
+from .parameters import Kind
+from .signature import Handler, make_handler
 
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -167,10 +169,10 @@ class RouteTable:
         if is_websocket and not is_async(function):
             why = "is a generator: it has a yield" if inspect.isasyncgenfunction(function) else "is not async"
             raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which {why}")
-        handler = Handler(
+        handler = make_handler(
             function,
             dict(self.site.parse_pattern(path)),
-            needs_connection=is_websocket,
+            Kind.WEBSOCKET if is_websocket else Kind.HTTP,
             cancel_on_disconnect=cancel_on_disconnect,
         )
         for method in methods:

@@ -1,0 +1,124 @@
+"""A request's body as JSON of a type: msgspec's types, and pydantic's models where pydantic is installed.
+
+Errors have the steps to the fault, as in FastAPI's answers. Knows neither handlers nor requests.
+"""
+
+import dataclasses
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from . import json
+from .conversion import InvalidValue, unwrap
+
+Decode = Callable[[bytes], Any]
+"""Takes the octets of JSON. Raises ``InvalidValue``."""
+
+_AT = re.compile(r"(.*?) - at `\$?(.*)`$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_MISSING = re.compile(r"Object missing required field `(.*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$")
+_WRONG_TYPE = re.compile(r"Expected `(\w+)`(?:, got `\w+`)?$")
+_TYPES = {
+    "int": ("int_type", "Input should be a valid integer"),
+    "float": ("float_type", "Input should be a valid number"),
+    "str": ("string_type", "Input should be a valid string"),
+    "bool": ("bool_type", "Input should be a valid boolean"),
+    "array": ("list_type", "Input should be a valid list"),
+    "object": ("dict_type", "Input should be a valid dictionary"),
+}
+
+
+def is_json_type(annotation: Any) -> bool:
+    """Whether the annotation names a type that is a JSON object, or an array or a union of such types."""
+    annotation, _ = unwrap(annotation)
+    kind = get_origin(annotation) or annotation
+    if kind in (typing.Union, types.UnionType):
+        return any(is_json_type(each) for each in get_args(annotation))
+    if kind is dict or kind is Mapping:
+        return True
+    if kind in (list, tuple, set, frozenset):
+        return any(is_json_type(each) for each in get_args(annotation))
+    return isinstance(kind, type) and (
+        issubclass(kind, (msgspec.Struct, Mapping))
+        or dataclasses.is_dataclass(kind)
+        or typing.is_typeddict(kind)
+        or hasattr(kind, "__attrs_attrs__")
+        or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+        or _is_model(kind)
+    )
+
+
+def _is_model(kind: object) -> bool:
+    return hasattr(kind, "model_validate_json") or hasattr(kind, "__pydantic_validator__")
+
+
+def needs_pydantic(annotation: Any) -> bool:
+    """Whether the annotation names a pydantic model, or contains one."""
+    if get_origin(annotation) is Annotated:
+        return needs_pydantic(annotation.__origin__)
+    return _is_model(annotation) or any(needs_pydantic(each) for each in get_args(annotation))
+
+
+def make_decode(annotation: Any) -> Decode:
+    """TypeError: JSON can't be converted to what the annotation names."""
+    if needs_pydantic(annotation):
+        pydantic = sys.modules["pydantic"]
+        validate = pydantic.TypeAdapter(annotation).validate_json
+
+        def decode_model(data: bytes) -> Any:
+            try:
+                return validate(json.without_mark(data))
+            except pydantic.ValidationError as error:
+                raise _from_pydantic(error) from None
+
+        return decode_model
+
+    decode_it = json.make_decoder(annotation)
+
+    def decode(data: bytes) -> Any:
+        try:
+            return decode_it(json.without_mark(data))
+        except msgspec.ValidationError as error:
+            if isinstance(error.__cause__, TypeError):  # raised by the class's own __post_init__
+                raise error.__cause__ from None
+            raise _from_msgspec(str(error)) from None
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise invalid_json(str(error)) from None
+
+    return decode
+
+
+def invalid_json(why: str) -> InvalidValue:
+    return InvalidValue("json_invalid", "JSON decode error", {"error": why})
+
+
+def _from_pydantic(error: Any) -> InvalidValue:
+    found = InvalidValue("", "")
+    found.errors = []
+    for each in error.errors(include_url=False, include_input=False):
+        context = {name: str(value) for name, value in each.get("ctx", {}).items()}
+        found.errors.append((each["type"], each["msg"], context or None, each["loc"]))
+    return found
+
+
+def _from_msgspec(text: str) -> InvalidValue:
+    match = _AT.match(text)
+    message, at = (match[1], tuple(_steps(match[2]))) if match else (text, ())
+    if missing := _MISSING.match(message):
+        return InvalidValue("missing", "Field required", at=(*at, missing[1]))
+    if unknown := _UNKNOWN.match(message):
+        return InvalidValue("extra_forbidden", "Extra inputs are not permitted", at=(*at, unknown[1]))
+    if (wrong := _WRONG_TYPE.match(message)) and wrong[1] in _TYPES:
+        return InvalidValue(*_TYPES[wrong[1]], at=at)
+    return InvalidValue("value_error", message.replace("`", "'"), at=at)
+
+
+def _steps(path: str) -> Iterator[str | int]:
+    for name, index in _STEP.findall(path):
+        yield name or (int(index) if index.isdigit() else index)

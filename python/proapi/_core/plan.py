@@ -1,0 +1,265 @@
+"""How a handler is called: the values of its parameters, and what its dependencies return. Made once at registration,
+so that a request inspects nothing.
+
+A plan is a list of steps, one for each dependency, in the order in which they run; the handler itself is the last. What
+a client sends wrong is collected over all steps and raised as one ``RequestValidationError``.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any
+
+from ..errors import RequestValidationError
+from .annotations import find_call
+from .markers import Dependency
+from .names import find_name, find_place, is_async
+from .parameters import Kind, Parameters, read_parameters
+from .reader import Errors, Reader
+from .threads import ThreadPool
+
+
+class _Call(Enum):
+    """How a dependency is called."""
+
+    ASYNC = 1
+    IN_THREAD = 2
+    AT_ONCE = 3  # a class: its constructor is quick
+    ASYNC_GENERATOR = 4
+    GENERATOR = 5
+
+
+@dataclass(slots=True)
+class _Step:
+    function: Callable[..., Any]
+    call: _Call
+    reader: Reader
+    inputs: dict[str, int]
+    """The parameters that are results of earlier steps, by the step's number."""
+    scope: str | None = None
+
+
+class Plan:
+    """The steps of one handler."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        path: Mapping[str, str],
+        kind: Kind,
+        dependencies: Iterable[Dependency] = (),
+    ) -> None:
+        """Reads the signatures of the handler and of all that it depends on.
+
+        Args:
+            function: The handler.
+            path: The converter of each parameter of the route's path.
+            kind: What is handled.
+            dependencies: What runs before, and whose results nobody takes.
+
+        Raises:
+            ValueError: A signature is not possible. The text says what to write.
+        """
+        self._function = function
+        self._path = path
+        self._kind = kind
+        self._before = tuple(dependencies)
+        self._overridden: dict[tuple[tuple[Any, Any], ...], _Steps] = {}
+        self._steps = _Steps(function, path, kind, self._before, {})
+        self._steps.refuse_missing()
+
+    @property
+    def reader(self) -> Reader:
+        """Reads the handler's own parameters."""
+        return self._steps.handler
+
+    @property
+    def needs_resolution(self) -> bool:
+        """Whether the handler has dependencies or a form, which are awaited."""
+        return bool(self._steps.steps) or self._steps.handler.takes_form
+
+    async def resolve(
+        self, connection: Any, overrides: Mapping[Any, Any], exits: "Exits", pool: ThreadPool
+    ) -> dict[str, Any]:
+        """Runs the dependencies.
+
+        Args:
+            connection: The connection or the request.
+            overrides: What is called instead of a dependency, as ``app.dependency_overrides``.
+            exits: Gets the rests of generators.
+            pool: Where functions run that are not async.
+
+        Returns:
+            The handler's arguments.
+
+        Raises:
+            RequestValidationError: Values of the client are missing or wrong.
+        """
+        steps = self._with(overrides) if overrides else self._steps
+        errors: Errors = []
+        results: list[Any] = []
+        failed: set[int] = set()
+        for number, step in enumerate(steps.steps):
+            earlier = len(errors)
+            arguments = await step.reader.collect(connection, errors)
+            if len(errors) > earlier or not failed.isdisjoint(step.inputs.values()):
+                failed.add(number)
+                results.append(None)
+                continue
+            for name, index in step.inputs.items():
+                arguments[name] = results[index]
+            results.append(await _call(step, arguments, exits, pool))
+        arguments = await steps.handler.collect(connection, errors)
+        if errors:
+            raise RequestValidationError(errors)
+        for name, index in steps.inputs.items():
+            arguments[name] = results[index]
+        return arguments
+
+    def _with(self, overrides: Mapping[Any, Any]) -> "_Steps":
+        key = tuple(overrides.items())
+        if (found := self._overridden.get(key)) is None:
+            found = self._overridden[key] = _Steps(self._function, self._path, self._kind, self._before, overrides)
+        return found
+
+
+class _Steps:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        path: Mapping[str, str],
+        kind: Kind,
+        before: Iterable[Dependency],
+        overrides: Mapping[Any, Any],
+    ) -> None:
+        self._path = path
+        self._kind = kind
+        self._overrides = overrides
+        self._numbers: dict[Any, int] = {}
+        self._open: list[Any] = []
+        self._path_names: set[str] = set()
+        self.steps: list[_Step] = []
+        for dependency in before:
+            if dependency.call is not None:
+                self._add(dependency)
+        parameters = read_parameters(function, path, kind)
+        self._path_names |= parameters.path_names
+        self._takes_rest = parameters.takes_rest
+        self._signature = inspect.signature(function)
+        self.inputs = self._add_all(parameters)
+        self.handler = Reader(parameters, path)
+
+    def refuse_missing(self) -> None:
+        """ValueError: nobody takes a parameter of the path."""
+        missing = [name for name in self._path if name not in self._path_names]
+        if missing and not self._takes_rest:
+            listed = ", ".join(
+                str(each.replace(annotation=inspect.Parameter.empty)) for each in self._signature.parameters.values()
+            )
+            raise ValueError(
+                f"expected a parameter for each of the path's ({', '.join(self._path)}), but"
+                f" {' and '.join(map(repr, missing))} is missing; got ({listed})"
+            )
+
+    def _add_all(self, parameters: Parameters) -> dict[str, int]:
+        return {name: self._add(dependency) for name, dependency in parameters.dependencies}
+
+    def _add(self, dependency: Dependency) -> int:
+        """Adds the steps of a dependency, unless they are there already, and returns its number."""
+        function = self._overrides.get(dependency.call, dependency.call)
+        key = (function, dependency.scope)
+        if dependency.use_cache and (number := self._numbers.get(key)) is not None:
+            return number
+        if function in self._open:
+            names = " -> ".join(find_name(each) for each in (*self._open, function))
+            raise ValueError(f"expected dependencies without a circle, got {names}")
+        self._open.append(function)
+        try:
+            parameters = read_parameters(function, self._path, self._kind, is_dependency=True)
+            self._path_names |= parameters.path_names
+            inputs = self._add_all(parameters)
+            reader = Reader(parameters, self._path)
+        except ValueError as error:
+            where = f"the dependency {find_name(function)} at {find_place(function)}: "
+            raise ValueError(str(error) if str(error).startswith("the dependency ") else f"{where}{error}") from None
+        finally:
+            self._open.pop()
+        self.steps.append(_Step(function, _how_to_call(function), reader, inputs, dependency.scope))
+        number = len(self.steps) - 1
+        if dependency.use_cache:
+            self._numbers[key] = number
+        return number
+
+
+def _how_to_call(function: Callable[..., Any]) -> _Call:
+    inner = find_call(function) if not inspect.isroutine(function) and not isinstance(function, type) else function
+    if inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(inner):
+        return _Call.ASYNC_GENERATOR
+    if inspect.isgeneratorfunction(function) or inspect.isgeneratorfunction(inner):
+        return _Call.GENERATOR
+    if is_async(function):
+        return _Call.ASYNC
+    return _Call.AT_ONCE if isinstance(function, type) else _Call.IN_THREAD
+
+
+async def _call(step: _Step, arguments: dict[str, Any], exits: "Exits", pool: ThreadPool) -> Any:
+    function = step.function
+    match step.call:
+        case _Call.ASYNC:
+            return await function(**arguments)
+        case _Call.AT_ONCE:
+            return function(**arguments)
+        case _Call.IN_THREAD:
+            return await pool.run(function, **arguments)
+        case _Call.ASYNC_GENERATOR:
+            return await exits.stack(step.scope).enter_async_context(asynccontextmanager(function)(**arguments))
+        case _Call.GENERATOR:
+            return await exits.stack(step.scope).enter_async_context(_InThread(function, arguments, pool))
+
+
+class _InThread:
+    """A generator that is not async, as an async context manager whose parts run in threads."""
+
+    def __init__(self, function: Callable[..., Any], arguments: dict[str, Any], pool: ThreadPool) -> None:
+        self._manager = contextmanager(function)(**arguments)
+        self._pool = pool
+
+    async def __aenter__(self) -> Any:
+        return await self._pool.run(self._manager.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._pool.run(self._manager.__exit__, kind, error, traceback)
+
+
+class Exits:
+    """The rests of the generators of one request: what runs before the response is sent, and what runs after."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self) -> None:
+        self._before = AsyncExitStack()
+        self._after = AsyncExitStack()
+
+    def stack(self, scope: str | None) -> AsyncExitStack:
+        return self._before if scope == "function" else self._after
+
+    async def run_before(self) -> None:
+        await self._before.aclose()
+
+    async def __aenter__(self) -> "Exits":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """Runs what is left, in reverse order. A generator that swallows the error does not hide it."""
+        try:
+            await self._before.__aexit__(kind, error, traceback)
+        finally:
+            await self._after.__aexit__(kind, error, traceback)
+        return False

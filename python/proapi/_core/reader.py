@@ -1,0 +1,269 @@
+"""The values that one function takes from a request or a handshake: found, converted, or reported as missing or wrong.
+
+Errors are those of FastAPI's answers. Knows neither handlers nor dependencies.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from ..errors import HTTPException, RequestValidationError
+from . import json
+from .body import Decode, make_decode
+from .conversion import InvalidValue
+from .markers import Source
+from .parameters import Parameter, Parameters
+
+Errors = list[dict[str, Any]]
+"""Each as in FastAPI's answers: type, loc, msg, input and perhaps ctx."""
+
+
+class Reader:
+    """Reads what one function takes from a request or a handshake."""
+
+    def __init__(self, parameters: Parameters, path: Mapping[str, str]) -> None:
+        """ValueError: JSON can't become the type of the body."""
+        self.connection = parameters.connection
+        """The parameter that the connection or the request is passed to."""
+        as_it_is = [each.name for each in parameters.values if each.source is Source.PATH and each.convert is None]
+        self._from_path = tuple(path) if parameters.takes_rest else tuple(as_it_is)
+        self._texts = tuple(
+            (each, _FIND[each.source, each.is_list])
+            for each in parameters.values
+            if each.convert is not None and each.source is not Source.FORM
+        )
+        self._form = tuple(each for each in parameters.values if each.source in (Source.FORM, Source.FILE))
+        self._body = _make_body([each for each in parameters.values if each.source is Source.BODY])
+        self.takes_form = bool(self._form)
+        self.takes_body = self._body is not None
+        self.is_trivial = not (self._texts or self._form or self._body or parameters.dependencies)
+        """Whether the function takes the connection and values of the path as they are, and no more."""
+        if self._body and self._form:
+            raise ValueError("expected a body of JSON or of a form, got parameters of both")
+
+    def read(self, connection: Any) -> dict[str, Any]:
+        """Returns the arguments. RequestValidationError: values of the client are missing or wrong."""
+        errors: Errors = []
+        arguments = self._read(connection, errors)
+        if errors:
+            raise RequestValidationError(errors)
+        return arguments
+
+    async def collect(self, connection: Any, errors: Errors) -> dict[str, Any]:
+        """Returns the arguments, without those that are missing or wrong: they are added to ``errors``."""
+        arguments = self._read(connection, errors)
+        if self._form:
+            await self._read_form(connection, arguments, errors)
+        return arguments
+
+    def _read(self, connection: Any, errors: Errors) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        if self._from_path:
+            values = connection.path_params
+            for name in self._from_path:
+                arguments[name] = values[name]
+        for parameter, find in self._texts:
+            _convert(parameter, find(connection, parameter.key), arguments, errors)
+        if self._body is not None:
+            self._body.read(connection, arguments, errors)
+        if self.connection is not None:
+            arguments[self.connection] = connection
+        return arguments
+
+    async def _read_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
+        try:
+            form = await request.form()
+            files = await request.files()
+        except HTTPException as error:
+            if error.status_code != 415 or request.headers.get("content-type"):
+                raise
+            form = files = {}
+        for parameter in self._form:
+            if parameter.source is Source.FORM:
+                values = form.getlist(parameter.key) if form else []
+                value = (values or None) if parameter.is_list else (values[-1] if values else None)
+                _convert(parameter, value, arguments, errors)
+            else:
+                _take_files(parameter, files.getlist(parameter.key) if files else [], arguments, errors)
+
+
+def _convert(parameter: Parameter, found: Any, arguments: dict[str, Any], errors: Errors) -> None:
+    if found is None:
+        if parameter.is_required:
+            errors.append(_missing(parameter))
+        else:
+            arguments[parameter.name] = parameter.make_default()
+        return
+    try:
+        arguments[parameter.name] = parameter.convert(found)  # type: ignore[misc]
+    except InvalidValue as error:
+        errors += describe(error, parameter.at, found)
+
+
+def _missing(parameter: Parameter) -> dict[str, Any]:
+    return {"type": "missing", "loc": list(parameter.at), "msg": "Field required", "input": None}
+
+
+def describe(error: InvalidValue, at: tuple[Any, ...], given: Any) -> Errors:
+    """Returns the faults as clients get them."""
+    found = []
+    for kind, text, context, steps in error.errors:
+        each: dict[str, Any] = {"type": kind, "loc": [*at, *steps], "msg": text, "input": _input_at(given, steps)}
+        if context:
+            each["ctx"] = dict(context)
+        found.append(each)
+    return found
+
+
+def _input_at(given: Any, steps: tuple[Any, ...]) -> Any:
+    """Follows the steps as far as they lead: a field that is missing is reported with what it is missing in."""
+    for step in steps:
+        try:
+            given = given[step]
+        except (LookupError, TypeError):
+            break
+    return given
+
+
+def _describe_body(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Errors:
+    try:
+        given = json.decode(data)
+    except ValueError:
+        given = None
+    return describe(error, at, given)
+
+
+def _take_files(parameter: Parameter, found: list[Any], arguments: dict[str, Any], errors: Errors) -> None:
+    inner = str(parameter.annotation)
+    values = [each.data for each in found] if "bytes" in inner else found
+    if not values:
+        if parameter.is_required:
+            errors.append(_missing(parameter))
+        else:
+            arguments[parameter.name] = parameter.make_default()
+    else:
+        arguments[parameter.name] = values if "list[" in inner else values[-1]
+
+
+def _find_in_path(connection: Any, key: str) -> Any:
+    return connection.path_params[key]
+
+
+def _find_in_query(connection: Any, key: str) -> Any:
+    return connection.query_params.get(key)
+
+
+def _find_all_in_query(connection: Any, key: str) -> Any:
+    return connection.query_params.getlist(key) or None
+
+
+def _find_in_headers(connection: Any, key: str) -> Any:
+    return connection.headers.get(key)
+
+
+def _find_all_in_headers(connection: Any, key: str) -> Any:
+    return connection.headers.getlist(key) or None
+
+
+def _find_in_cookies(connection: Any, key: str) -> Any:
+    return connection.cookies.get(key)
+
+
+def _find_all_in_cookies(connection: Any, key: str) -> Any:
+    value = connection.cookies.get(key)
+    return None if value is None else [value]
+
+
+_FIND: dict[tuple[Source, bool], Callable[[Any, str], Any]] = {
+    (Source.PATH, False): _find_in_path,
+    (Source.QUERY, False): _find_in_query,
+    (Source.QUERY, True): _find_all_in_query,
+    (Source.HEADER, False): _find_in_headers,
+    (Source.HEADER, True): _find_all_in_headers,
+    (Source.COOKIE, False): _find_in_cookies,
+    (Source.COOKIE, True): _find_all_in_cookies,
+}
+
+
+# ---- body ----
+
+
+class _Body:
+    """One value that is the whole body."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self._parameter = parameter
+        self._decode = _make_decode(parameter)
+
+    def read(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
+        data = request.content
+        parameter = self._parameter
+        if not data:
+            if parameter.is_required:
+                errors.append({"type": "missing", "loc": ["body"], "msg": "Field required", "input": None})
+            else:
+                arguments[parameter.name] = parameter.make_default()
+            return
+        require_json(request)
+        try:
+            arguments[parameter.name] = self._decode(data)
+        except InvalidValue as error:
+            errors += _describe_body(error, ("body",), data)
+
+
+class _Bodies:
+    """Several values, or embedded ones: the members of a JSON object."""
+
+    def __init__(self, parameters: list[Parameter]) -> None:
+        self._members = [(each, _make_decode(each)) for each in parameters]
+        self._split = make_decode(dict[str, msgspec.Raw])
+
+    def read(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
+        members: dict[str, Any] = {}
+        if data := request.content:
+            require_json(request)
+            try:
+                members = self._split(data)
+            except InvalidValue as error:
+                errors += _describe_body(error, ("body",), data)
+                return
+        for parameter, decode in self._members:
+            if (raw := members.get(parameter.key)) is None:
+                if parameter.is_required:
+                    errors.append(_missing(parameter))
+                else:
+                    arguments[parameter.name] = parameter.make_default()
+                continue
+            try:
+                arguments[parameter.name] = decode(bytes(raw))
+            except InvalidValue as error:
+                errors += _describe_body(error, parameter.at, bytes(raw))
+
+
+def _make_body(parameters: list[Parameter]) -> _Body | _Bodies | None:
+    if not parameters:
+        return None
+    if len(parameters) == 1 and not parameters[0].embed:
+        return _Body(parameters[0])
+    return _Bodies(parameters)
+
+
+def _make_decode(parameter: Parameter) -> Decode:
+    annotation = parameter.annotation
+    try:
+        if parameter.constraints:
+            annotation = Annotated[annotation, msgspec.Meta(**parameter.constraints)]
+        return make_decode(annotation)
+    except TypeError as error:
+        raise ValueError(f"{parameter.name}: {error}") from None
+
+
+def require_json(request: Any) -> None:
+    """Raises HTTPException 415 if the request says that its body is not JSON.
+
+    Pages of other sites can send some other types without asking first (CORS).
+    """
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise HTTPException(415, f"expected application/json as Content-Type, got {media_type[:100]}")
