@@ -109,6 +109,16 @@ bool Headers::has_token(std::string_view name, std::string_view token) const noe
     return false;
 }
 
+void add_vary(Headers& headers, std::string_view name) {
+    if (headers.has_token("vary", name) || headers.has_token("vary", "*")) return;
+    std::string list;
+    for (const std::string_view value : headers.getlist("vary"))
+        if (!value.empty()) list.append(value).append(", ");
+    list.append(name);
+    headers.remove("Vary");
+    headers.add("Vary", list);
+}
+
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
     return a.size() == b.size() &&
            std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });

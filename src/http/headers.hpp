@@ -84,6 +84,10 @@ inline Headers::Iterator Headers::end() const noexcept {
     return Iterator(fields_.data() + fields_.size());
 }
 
+// Says that the response depends on the request's field `name` (RFC 9110 section 12.5.5): adds it to the one list of
+// Vary, unless the list has it already or is "*".
+void add_vary(Headers& headers, std::string_view name);
+
 // ASCII only; field names are ASCII.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 // RFC 9110 section 5.6.2: token characters, at least one.

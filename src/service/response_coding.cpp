@@ -58,11 +58,6 @@ constexpr auto compressible_types = std::to_array<std::string_view>({
     return settled;
 }
 
-void add_vary(http::Headers& headers) {
-    if (!headers.has_token("vary", "accept-encoding") && !headers.has_token("vary", "*"))
-        headers.add("Vary", "Accept-Encoding");
-}
-
 // The ETag of a response of which this one is a coded form.
 [[nodiscard]] std::string weakened(std::string_view etag) {
     constexpr std::string_view weak_mark = "W/";
@@ -110,14 +105,14 @@ http::ContentCoding choose_response_coding(const RequestInfo& request, int statu
     };
     if (status == not_modified) {
         if (has_coded_response(request, headers)) {  // RFC 9110 section 15.4.5: Vary and ETag as in the whole response
-            add_vary(headers);
+            http::add_vary(headers, "Accept-Encoding");
             weaken_etag(headers);
         }
         return http::ContentCoding::identity;
     }
     if (!http::status_has_body(status) || is_coding_settled(headers) || !is_compressible(headers))
         return http::ContentCoding::identity;
-    add_vary(headers);
+    http::add_vary(headers, "Accept-Encoding");
     if (status == partial_content || (size && *size < std::max<std::uint64_t>(threshold_bytes, 1)))
         return http::ContentCoding::identity;
     return accepted(size && *size > large_body_bytes ? http::Prefer::fast : http::Prefer::small);

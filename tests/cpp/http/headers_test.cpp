@@ -69,6 +69,26 @@ TEST(Headers, ComparesWithoutCaseInAsciiOnly) {
     EXPECT_FALSE(equals_ignoring_case("\xc9", "\xe9"));
 }
 
+TEST(Headers, VaryIsOneList) {
+    Headers headers;
+    add_vary(headers, "Origin");
+    EXPECT_EQ(headers.getlist("vary"), std::vector<std::string_view>{"Origin"});
+    add_vary(headers, "Accept-Encoding");
+    add_vary(headers, "origin");
+    EXPECT_EQ(headers.getlist("vary"), std::vector<std::string_view>{"Origin, Accept-Encoding"});
+}
+
+TEST(Headers, VaryKeepsWhatAHandlerHasSet) {
+    Headers headers{{"vary", "Cookie"}, {"X", "y"}, {"Vary", ""}, {"Vary", "Accept, ORIGIN"}};
+    add_vary(headers, "Origin");
+    EXPECT_EQ(headers.getlist("vary"), (std::vector<std::string_view>{"Cookie", "", "Accept, ORIGIN"}));
+    add_vary(headers, "Accept-Encoding");
+    EXPECT_EQ(headers.getlist("vary"), std::vector<std::string_view>{"Cookie, Accept, ORIGIN, Accept-Encoding"});
+    Headers any{{"Vary", "*"}};
+    add_vary(any, "Origin");
+    EXPECT_EQ(any.getlist("vary"), std::vector<std::string_view>{"*"});
+}
+
 TEST(Headers, TokensOverAllOctets) {
     const std::string_view separators = "\"(),/:;<=>?@[\\]{}";
     EXPECT_FALSE(is_token(""));
