@@ -47,6 +47,17 @@ constexpr auto meanings = std::to_array<Row>({
       "host '{}' refused: the server listens on loopback only, where a web page could reach it by another name (DNS "
       "rebinding); add it to allowed_hosts to serve it"}},
 
+    {ErrorCode::bad_cors_origin,
+     {ErrorKind::value,
+      "allow_origins: expected '*', 'null' or origins as browsers write them, scheme://host[:port] without path or "
+      "wildcard, as 'https://app.example.org'; got '{}'; a pattern goes into allow_origin_regex"}},
+    {ErrorCode::bad_cors_method, {ErrorKind::value, "allow_methods: expected '*' or HTTP methods, got '{}'"}},
+    {ErrorCode::bad_cors_header, {ErrorKind::value, "{}: expected '*' or names of header fields, got '{}'"}},
+    {ErrorCode::cors_exposes_any_with_credentials,
+     {ErrorKind::value,
+      "expose_headers: expected names of header fields, got '*', which browsers ignore with allow_credentials"}},
+    {ErrorCode::bad_cors_max_age, {ErrorKind::value, "max_age: expected seconds from 0 to {}, got {}"}},
+
     {ErrorCode::unknown_setting, {ErrorKind::value, "'{}' is not a setting{}"}},
     {ErrorCode::setting_of_the_application,
      {ErrorKind::value, "'{}' is a setting of the whole application, not of one route"}},

@@ -47,6 +47,13 @@ enum class ErrorCode : std::uint8_t {
     foreign_host,
     foreign_host_on_loopback,
 
+    // CORS
+    bad_cors_origin,
+    bad_cors_method,
+    bad_cors_header,
+    cors_exposes_any_with_credentials,
+    bad_cors_max_age,
+
     // settings and directories
     unknown_setting,
     setting_of_the_application,

@@ -55,6 +55,11 @@ std::optional<std::string_view> read_origin(std::string_view text) {
     return text;
 }
 
+bool is_listed_origin(const std::vector<std::string>& list, std::string_view origin) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const std::string& one) { return one == "*" || http::equals_ignoring_case(one, origin); });
+}
+
 OriginVerdict judge_origin(const http::RequestHead& head, const WebSocketSettings& route, const Settings& application,
                            Reach reach) {
     const std::size_t count = head.headers.count("origin");
@@ -62,10 +67,7 @@ OriginVerdict judge_origin(const http::RequestHead& head, const WebSocketSetting
     if (count > 1) return OriginVerdict::refused;
     const std::string_view given = head.headers.get("origin").value_or("");
     const std::string_view text = read_origin(given).value_or(given);
-    const bool is_listed =
-        std::any_of(route.allowed_origins.begin(), route.allowed_origins.end(),
-                    [&](const std::string& one) { return one == "*" || http::equals_ignoring_case(one, text); });
-    if (is_listed) return OriginVerdict::passes;
+    if (is_listed_origin(route.allowed_origins, text)) return OriginVerdict::passes;
 
     const auto host = http::parse_authority(head.host());
     auto origin = parse_origin(text);

@@ -1,10 +1,12 @@
 // Which web pages may open a WebSocket: the Origin rule (RFC 6455 section 10.2), a defence against cross-site
-// hijacking. The Host rule (host_rule.hpp) has already checked that the server answers for the host.
+// hijacking. The Host rule (host_rule.hpp) has already checked that the server answers for the host. CORS (cors.hpp)
+// reads and compares origins with the same functions.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/request.hpp"
 #include "service/host_rule.hpp"
@@ -16,6 +18,9 @@ namespace proapi::service {
 // `text` without one trailing slash and without the scheme's default port, or nullopt if `text` is not an origin.
 // Schemes other than http and https may have an empty host ("file://").
 [[nodiscard]] std::optional<std::string_view> read_origin(std::string_view text);
+
+// Whether `list`, which holds origins as read_origin() returns them or "*", has `origin`, which is of the same form.
+[[nodiscard]] bool is_listed_origin(const std::vector<std::string>& list, std::string_view origin);
 
 enum class OriginVerdict : std::uint8_t {
     passes,
