@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "proapi/cors.hpp"
 #include "proapi/handler.hpp"
 #include "proapi/settings.hpp"
 
@@ -184,6 +185,12 @@ public:
     // refusals, and the answers to handshakes. Throws std::invalid_argument for a field that HTTP does not allow or
     // that the server writes itself.
     void response_headers(const std::vector<std::pair<std::string, std::string>>& fields);
+
+    // Lets pages of other origins read responses (CORS): handlers' responses, files and the engine's own refusals.
+    // Every preflight is answered before routing. A response with an Access-Control-Allow-Origin of its own keeps it.
+    // With allow_credentials, WebSockets admit the same origins, unless the setting allowed_origins lists others. At
+    // most one call. Throws std::invalid_argument for a value that an option can't have.
+    void cors(const CORS& options);
 
     // Sets a limit for the whole application; routes may override it. Commas separate the items of a list; a switch is
     // "true" or "false". Throws std::invalid_argument with the reason.

@@ -75,6 +75,10 @@ void ProAPI::response_headers(const std::vector<std::pair<std::string, std::stri
     site_->add_response_headers(std::move(headers));
 }
 
+void ProAPI::cors(const CORS& options) {
+    site_->add_cors(options);
+}
+
 void ProAPI::setting(std::string_view name, std::string_view value) {
     site_->set(name, value);
 }

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "app/cors.hpp"
 #include "http/headers.hpp"
 #include "service/response_headers.hpp"
 #include "service/static_files.hpp"
@@ -156,6 +157,16 @@ void Site::set(std::string_view name, std::string_view value) {
     require_not_serving("setting()");
     if (const auto set = service::set_setting(site_.settings, name, value); !set)
         throw std::invalid_argument(set.error().text);
+}
+
+// First in the list, so that it is the last to see a response.
+void Site::add_cors(const CORS& options) {
+    require_not_serving("cors()");
+    if (has_cors_) throw std::logic_error("cors(): expected one call, got another");
+    const auto cors = make_cors(options);
+    site_.middleware.insert(site_.middleware.begin(), cors);
+    if (site_.settings.allowed_origins.empty()) site_.settings.allowed_origins = cors->websocket_origins();
+    has_cors_ = true;
 }
 
 void Site::add_response_headers(http::Headers fields) {

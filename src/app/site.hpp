@@ -41,6 +41,7 @@ public:
                    std::source_location where);
     void set(std::string_view name, std::string_view value);
     void add_response_headers(http::Headers fields);
+    void add_cors(const CORS& options);
     // Adds a task to run each time the application serves. Throws std::logic_error while it serves.
     void add_background(Background background);
     [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }
@@ -74,6 +75,7 @@ private:
     service::Site site_;
     std::vector<Entry> entries_;  // parallel to site_.routes
     std::vector<Background> background_;
+    bool has_cors_ = false;
     std::mutex mutex_;
     std::size_t uses_ = 0;
 };
