@@ -33,6 +33,7 @@ ASKED: dict[str, str] = {
     "cpp/app/": "cpp",
     "cpp/install/": "cpp",
     "python/test_connection.py": "python",
+    "python/test_cors.py": "python",
     "python/test_dispatch.py": "python",
     "python/test_lifespan.py": "python",
     "python/test_listening.py": "python",

@@ -20,6 +20,7 @@ from .errors import (
     WebSocketMessageError,
     WebSocketStateError,
 )
+from .middleware import CORS
 from .params import Body, Cookie, Depends, File, Form, Header, Path, Query, Security
 from .request import Request
 from .response import (
@@ -48,6 +49,7 @@ if not TYPE_CHECKING:  # a type checker would accept any name
 
 
 __all__ = [
+    "CORS",
     "SECURITY_HEADERS",
     "Body",
     "Client",

@@ -48,6 +48,26 @@ def may_hide_non_finite(json: bytes) -> bool:
     msgspec writes null for such a number, and a word if it is a key or a Decimal. Also true for much other JSON.
     """
 
+class Cors:
+    """The rules of CORS. ValueError: an option can't have its value."""
+
+    def __init__(
+        self,
+        *,
+        allow_origins: Sequence[str],
+        matches_origin: Callable[[str], object] | None,
+        allow_methods: Sequence[str],
+        allow_headers: Sequence[str],
+        expose_headers: Sequence[str],
+        max_age_s: int,
+        allow_credentials: bool,
+        allow_private_network: bool,
+    ) -> None:
+        """``matches_origin`` is asked about origins that are not listed; None is no."""
+    @property
+    def websocket_origins(self) -> list[str]:
+        """What ``allowed_origins`` is if the application does not set it."""
+
 class Site:
     """Routes and settings, shared by every server of one application."""
 
@@ -74,6 +94,8 @@ class Site:
         """
     def add_response_headers(self, fields: _Pairs) -> None:
         """Adds fields to every response that does not have them. ValueError: a response can't contain one of them."""
+    def add_cors(self, cors: Cors) -> None:
+        """Applies the rules to every response. Call it once."""
     @staticmethod
     def security_headers() -> _Pairs: ...
     def find_route(self, method: str | None, pattern: str) -> int | None:

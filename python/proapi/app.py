@@ -18,6 +18,7 @@ from ._serving.server import Addresses, Server, open_sockets
 from ._serving.tls import File, Files, read_tls_options
 from .asgi import AsgiFront, Receive, Scope, Send
 from .datastructures import State
+from .middleware import CORS
 from .routing import Route, StaticRoute, WebSocketRoute
 from .settings import RouteSettings, Settings
 
@@ -38,6 +39,7 @@ class ProAPI:
         *,
         lifespan: Callable[["ProAPI"], AbstractAsyncContextManager[Any]] | None = None,
         response_headers: Mapping[str, str] | None = None,
+        cors: CORS | None = None,
         **settings: Unpack[Settings],
     ) -> None:
         """Creates an application without routes.
@@ -48,11 +50,13 @@ class ProAPI:
             response_headers: Fields to add to every response that does not have them already: responses of handlers,
                 files, the engine's own refusals and the answers to handshakes. ``proapi.SECURITY_HEADERS`` is a good
                 start.
+            cors: Which pages of other origins may read the responses. It acts on the same responses, and answers every
+                preflight. With ``allow_credentials``, its ``allow_origins`` is the default of ``allowed_origins``.
             **settings: Application-wide limits by name, as for ``configure``.
 
         Raises:
             ValueError: A setting does not exist or is out of range, or a response can't have one of the fields.
-            TypeError: ``lifespan`` is not callable.
+            TypeError: ``lifespan`` is not callable, or ``cors`` is not a CORS.
         """
         self._routes = RouteTable()
         self.state = State()
@@ -63,6 +67,8 @@ class ProAPI:
         self.servers: set[Server] = set()
         self.background: list[background.BackgroundTasks] = []
         self._asgi: AsgiFront | None = None
+        if cors is not None:
+            self._add_cors(cors, settings)
         self.configure(**settings)
         if response_headers:
             self._routes.site.add_response_headers(list(response_headers.items()))
@@ -71,6 +77,12 @@ class ProAPI:
 
         def __getattr__(self, name: str) -> Any:
             habits.refuse_attribute(self, name, habits.APP)
+
+    def _add_cors(self, cors: CORS, settings: Settings) -> None:
+        if not isinstance(cors, CORS):
+            raise TypeError(f"cors: expected CORS(allow_origins=[...]), got {cors!r}")
+        self._routes.site.add_cors(cors._rules)
+        settings.setdefault("allowed_origins", cors._rules.websocket_origins)
 
     # ---- settings and lifespan ----
 

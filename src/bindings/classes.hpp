@@ -13,6 +13,7 @@
 
 #include "net/listening_sockets.hpp"
 #include "server/server.hpp"
+#include "service/cors.hpp"
 #include "service/error.hpp"
 #include "service/exchange.hpp"
 #include "service/log.hpp"
@@ -21,6 +22,7 @@ namespace proapi::bindings {
 
 namespace nb = nanobind;
 
+void add_cors(nb::module_& module);
 void add_site(nb::module_& module);
 void add_request_info(nb::module_& module);
 void add_exchange(nb::module_& module);
@@ -41,6 +43,10 @@ struct SiteObject {
     // Throws ValueError for settings that contradict each other (low_water above high_water). Call it after all
     // settings are set, since they may be set in any order.
     void check_settings() const;
+};
+
+struct CorsObject {
+    std::shared_ptr<const service::Cors> cors;
 };
 
 // The data behind a handler's Request.

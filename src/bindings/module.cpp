@@ -112,6 +112,7 @@ void fill_module(nb::module_ module) {
         if (!add(module.ptr())) throw nb::python_error();
     add_register(module);
     add_json(module);
+    add_cors(module);
     add_site(module);
     add_request_info(module);
     add_exchange(module);

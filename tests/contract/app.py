@@ -5,7 +5,7 @@
 
 contract_app.cpp behaves the same. If the environment variable CAPP_FINALLY_LOG names a file, the ``finally`` of every
 WebSocket handler appends the line ``PATH ID COMPLETED`` to it: the query's ``id`` or "-", and how many sends have
-completed.
+completed. CAPP_CORS has the options of CORS as JSON.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import functools
 import gc
 import hashlib
 import itertools
+import json
 import os
 import ssl
 import sys
@@ -25,9 +26,9 @@ from urllib.parse import urlsplit
 
 from features import register_features
 
-from proapi import ProAPI, Request, Response, WebSocketConnection
+from proapi import CORS, ProAPI, Request, Response, WebSocketConnection
 
-app = ProAPI()
+app = ProAPI(cors=CORS(**json.loads(os.environ["CAPP_CORS"])) if "CAPP_CORS" in os.environ else None)
 rooms: dict[str, set[WebSocketConnection]] = {}
 members = itertools.count(1)
 sequence = itertools.count(1)

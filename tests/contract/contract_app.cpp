@@ -4,6 +4,7 @@
 //
 // app.py behaves the same. If the environment variable CAPP_FINALLY_LOG names a file, every WebSocket handler appends
 // the line "PATH ID COMPLETED" to it, however it ends: the query's `id` or "-", and how many sends have completed.
+// CAPP_CORS has the options of CORS as JSON.
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -466,6 +467,7 @@ proapi::RunOptions read_options(proapi::ProAPI& app, const std::vector<std::stri
 
 int main(int argc, char** argv) {
     proapi::ProAPI app;
+    use_cors(app);
     add_websocket(app, "/echo", echo);
     add_websocket(app, "/sink", swallow);
     add_websocket(app, "/slow", swallow);

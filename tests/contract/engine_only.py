@@ -26,6 +26,8 @@ ENGINE_ONLY: dict[str, str] = {
     "test_endings::test_what_was_received_before_the_servers_own_close_is_still_given": _LIMITS_BY_OPTION,
     "test_compressed_responses": _LIMITS_BY_OPTION,
     "test_compression": _SOCKETS,
+    "test_cors::test_a_body_that_is_too_large": _SOCKETS,
+    "test_cors::test_the_list_of_vary": _LIMITS_BY_OPTION,
     "test_deflate_offers": _SOCKETS,
     "test_fairness": _SOCKETS,
     "test_frames": _SOCKETS,

@@ -14,6 +14,9 @@ void register_http(proapi::ProAPI& app);
 
 }  // namespace features
 
+// Sets what the environment variable CAPP_CORS says.
+void use_cors(proapi::ProAPI& app);
+
 inline void register_features(proapi::ProAPI& app) {
     features::register_driven(app);
     features::register_routes(app);

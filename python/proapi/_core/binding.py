@@ -11,6 +11,7 @@ from .. import _engine
 from .._engine import (
     AsgiExchange,
     AsgiService,
+    Cors,
     Engine,
     Exchange,
     ListeningSockets,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsgiExchange",
     "AsgiService",
+    "Cors",
     "Engine",
     "Exchange",
     "ListeningSockets",

@@ -10,7 +10,7 @@ from typing import NoReturn
 _NO_DOCUMENT = "ProAPI writes no OpenAPI document and names no routes: leave it out"
 _NO_MIDDLEWARE = (
     "ProAPI has no middleware of its own: under an ASGI server wrap the application, app = SomeMiddleware(app);"
-    " compression is ProAPI(compress=True)"
+    " CORS is ProAPI(cors=CORS(allow_origins=[...])), compression is ProAPI(compress=True)"
 )
 _NO_ROUTERS = 'ProAPI has no routers: register each route at the application, as @app.get("/users/{name}")'
 _NO_EXCEPTION_HANDLERS = (
@@ -140,6 +140,7 @@ MODULE: dict[str, str] = {
     "APIRouter": _NO_ROUTERS,
     "BackgroundTasks": "write app.spawn(coroutine) in the handler",
     "Blueprint": _NO_ROUTERS,
+    "CORSMiddleware": "write ProAPI(cors=CORS(allow_origins=[...])), with from proapi import CORS",
     "FastAPI": "write from proapi import ProAPI",
     "Flask": "write from proapi import ProAPI",
     "GZipMiddleware": "write ProAPI(compress=True)",
