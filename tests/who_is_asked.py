@@ -102,6 +102,8 @@ SHARED: dict[str, str] = {
     "python/test_names.py": _PYTHON,
     "python/test_parameters.py": _PYTHON,
     "python/test_response.py": _PYTHON,
+    "python/test_results.py": _PYTHON,
+    "python/test_routers.py": _PYTHON,
     "python/test_setting_values.py": _PYTHON,
     "python/test_settings.py": _PYTHON,
     "python/test_signature.py": _PYTHON,

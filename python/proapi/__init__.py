@@ -12,6 +12,7 @@ from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, S
 from .errors import (
     HTTPException,
     MissingFieldError,
+    NoMatchFound,
     RequestBodyError,
     RequestValidationError,
     RouteError,
@@ -32,6 +33,7 @@ from .response import (
     Response,
     StreamingResponse,
 )
+from .router import Router
 
 __version__ = version
 
@@ -42,6 +44,9 @@ not guess content types, let other sites frame the page, or reveal its address o
 WebSocket = WebSocketConnection
 """Starlette's name for ``WebSocketConnection``."""
 
+APIRouter = Router
+"""FastAPI's name for ``Router``."""
+
 if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> None:
@@ -51,6 +56,7 @@ if not TYPE_CHECKING:  # a type checker would accept any name
 __all__ = [
     "CORS",
     "SECURITY_HEADERS",
+    "APIRouter",
     "Body",
     "Client",
     "Cookie",
@@ -66,6 +72,7 @@ __all__ = [
     "Headers",
     "JSONResponse",
     "MissingFieldError",
+    "NoMatchFound",
     "Path",
     "PlainTextResponse",
     "ProAPI",
@@ -77,6 +84,7 @@ __all__ = [
     "RequestValidationError",
     "Response",
     "RouteError",
+    "Router",
     "RunningServer",
     "Security",
     "State",

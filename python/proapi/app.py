@@ -3,13 +3,15 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from ._core import background, habits
 from ._core.binding import TlsOptions, serving
-from ._core.route_table import RouteTable, refuse_function_as_path
+from ._core.decorators import RouteDecorators
+from ._core.registration import Registration, read_dependencies
+from ._core.route_table import RouteTable
 from ._serving import run
 from ._serving.lifespan import Lifespan, require_function
 from ._serving.options import AccessLogFormat, Listen, read_access_log, read_listen, read_options
@@ -19,8 +21,9 @@ from ._serving.tls import File, Files, read_tls_options
 from .asgi import AsgiFront, Receive, Scope, Send
 from .datastructures import State
 from .middleware import CORS
+from .router import Router, router_routes
 from .routing import Route, StaticRoute, WebSocketRoute
-from .settings import RouteSettings, Settings
+from .settings import Settings
 
 _H = TypeVar("_H", bound=Callable[..., Any])
 _T = TypeVar("_T")
@@ -28,7 +31,7 @@ _T = TypeVar("_T")
 _COUNTS = ("accepted", "refused", "open", "http", "websockets", "send_queued_bytes", "partial_bytes")
 
 
-class ProAPI:
+class ProAPI(RouteDecorators):
     """A real-time web application: its routes, settings and lifespan, and the ways to serve it.
 
     ``settings`` are limits by name: ``ProAPI(max_message_size=4 * 1024 * 1024)``.
@@ -40,6 +43,7 @@ class ProAPI:
         lifespan: Callable[["ProAPI"], AbstractAsyncContextManager[Any]] | None = None,
         response_headers: Mapping[str, str] | None = None,
         cors: CORS | None = None,
+        dependencies: Sequence[Any] = (),
         **settings: Unpack[Settings],
     ) -> None:
         """Creates an application without routes.
@@ -52,12 +56,15 @@ class ProAPI:
                 start.
             cors: Which pages of other origins may read the responses. It acts on the same responses, and answers every
                 preflight. With ``allow_credentials``, its ``allow_origins`` is the default of ``allowed_origins``.
+            dependencies: ``Depends(...)`` of what runs before every handler and whose result no handler takes.
             **settings: Application-wide limits by name, as for ``configure``.
 
         Raises:
             ValueError: A setting does not exist or is out of range, or a response can't have one of the fields.
-            TypeError: ``lifespan`` is not callable, or ``cors`` is not a CORS.
+            TypeError: ``lifespan`` is not callable, ``cors`` is not a CORS, or a dependency is not
+                ``Depends(function)``.
         """
+        self._dependencies = read_dependencies("ProAPI", dependencies)
         self._routes = RouteTable()
         self.state = State()
         """The application's own attributes, such as ``app.state.database = database``. Each worker has its own."""
@@ -187,112 +194,39 @@ class ProAPI:
 
     # ---- routes ----
 
-    def websocket(
-        self, path: str, *, cancel_on_disconnect: bool = False, **settings: Unpack[RouteSettings]
-    ) -> Callable[[_H], _H]:
-        """Decorator: registers ``async def handler(websocket, <path parameters>)`` for a WebSocket route.
+    def _register(self, registration: Registration) -> None:
+        self._routes.add(registration.below("", self._dependencies, ()))
+
+    def include_router(
+        self, router: Router, prefix: str = "", *, dependencies: Sequence[Any] = (), tags: Sequence[str] = ()
+    ) -> None:
+        """Adds the routes of a router to those of the application.
 
         Args:
-            path: The path, with parameters as ``{name}`` or ``{name:converter}``.
-            cancel_on_disconnect: Whether to cancel the handler, whatever it awaits, when anything but its own
-                ``close()`` or ``reject()`` closes the connection.
-            **settings: Limits of this route by name. Other limits are the application's.
-
-        Returns:
-            A decorator that returns the handler unchanged.
+            router: The router. It takes no more routes afterwards.
+            prefix: A path that begins with "/" and does not end with one, to put before all paths of the router.
+            dependencies: ``Depends(...)`` of what runs before every handler of the router.
+            tags: More tags for every route, for documents.
 
         Raises:
-            RouteError: The path, the handler's signature or a setting is not valid, or the path has a handler already.
-            TypeError: A keyword that belongs to another framework; the text says what to write instead.
+            RouteError: A route can't be added. The text names its handler's file and line.
+            ValueError: The prefix is not valid.
+            TypeError: ``router`` is not a Router, or a dependency is not ``Depends(function)``.
         """
-        refuse_function_as_path("websocket", path)
-        habits.refuse_keywords("websocket", settings, habits.WEBSOCKET)
+        for registration in router_routes(router, prefix, dependencies, tags):
+            self._register(registration)
 
-        def register(handler: _H) -> _H:
-            self._routes.add_websocket(path, handler, settings, cancel_on_disconnect=cancel_on_disconnect)
-            return handler
-
-        return register
-
-    def route(
-        self, path: str, methods: Iterable[str] = ("GET",), *, cancel_on_disconnect: bool = False, **unknown: Never
-    ) -> Callable[[_H], _H]:
-        """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for requests of any
-        methods.
+    def url_path_for(self, name: str, /, **path_params: Any) -> str:
+        """Returns the path of a route, percent-encoded.
 
         Args:
-            path: As for ``get``.
-            methods: One method or several, in any case.
-            cancel_on_disconnect: As for ``get``.
-
-        Returns:
-            A decorator that returns the handler unchanged.
+            name: The route's name: ``name=`` of its decorator, or else the handler's.
+            **path_params: A value for each parameter of the path.
 
         Raises:
-            RouteError: A method, the path or the handler's signature is not valid, or the path has a handler already.
-            TypeError: An unknown keyword.
+            NoMatchFound: No route has that name and these parameters, or a value does not fit its converter.
         """
-        refuse_function_as_path("route", path)
-        habits.refuse_unknown("route", unknown)
-        wanted = [methods] if isinstance(methods, str) else list(methods)
-        return self._route(path, wanted, cancel_on_disconnect=cancel_on_disconnect)
-
-    def get(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for GET and HEAD requests.
-
-        The handler may leave out ``request``. A ``def`` handler runs in a thread.
-
-        Args:
-            path: The path, with parameters as ``{name}`` or ``{name:converter}``.
-            cancel_on_disconnect: Whether to cancel the handler, which must be ``async def``, when its client leaves. A
-                client that has ended its side of the connection counts as having left.
-
-        Returns:
-            A decorator that returns the handler unchanged.
-
-        Raises:
-            RouteError: The path or the handler's signature is not valid, or the path has a handler already.
-            TypeError: An unknown keyword.
-        """
-        return self._route_method("get", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def post(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator, as ``get``, for POST requests."""
-        return self._route_method("post", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def put(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator, as ``get``, for PUT requests."""
-        return self._route_method("put", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def patch(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator, as ``get``, for PATCH requests."""
-        return self._route_method("patch", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def delete(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator, as ``get``, for DELETE requests."""
-        return self._route_method("delete", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def head(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator, as ``get``, for HEAD requests."""
-        return self._route_method("head", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def options(self, path: str, *, cancel_on_disconnect: bool = False, **unknown: Never) -> Callable[[_H], _H]:
-        """Decorator, as ``get``, for OPTIONS requests."""
-        return self._route_method("options", path, unknown, cancel_on_disconnect=cancel_on_disconnect)
-
-    def _route_method(
-        self, method: str, path: str, unknown: Iterable[str], *, cancel_on_disconnect: bool
-    ) -> Callable[[_H], _H]:
-        refuse_function_as_path(method, path)
-        habits.refuse_unknown(method, unknown)
-        return self._route(path, [method], cancel_on_disconnect=cancel_on_disconnect)
-
-    def _route(self, path: str, methods: list[str], *, cancel_on_disconnect: bool) -> Callable[[_H], _H]:
-        def register(handler: _H) -> _H:
-            self._routes.add(methods, path, handler, cancel_on_disconnect=cancel_on_disconnect)
-            return handler
-
-        return register
+        return self._routes.url_path_for(name, path_params)
 
     def static(self, path: str, directory: str | os.PathLike[str], *, dot_files: bool = False) -> None:
         """Serves the files below ``directory`` at ``path``; for a directory, its index.html.

@@ -9,6 +9,10 @@ class RouteError(ValueError):
     """A route or handler can't be registered. The text names the handler's file and line."""
 
 
+class NoMatchFound(LookupError):
+    """``url_path_for``: no route has that name and these parameters."""
+
+
 class WebSocketError(Exception):
     """Base class of the exceptions of a WebSocket connection."""
 

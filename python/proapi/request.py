@@ -90,6 +90,11 @@ class Request:
         """The whole URL: http://host/path?query."""
         return self._info.url
 
+    def url_for(self, name: str, /, **path_params: Any) -> str:
+        """Returns the whole URL of a route, at the host of this request. As ``ProAPI.url_path_for``."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}{self.app.url_path_for(name, **path_params)}"
+
     @property
     def app(self) -> "ProAPI":
         """The ProAPI that serves the request."""

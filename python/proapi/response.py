@@ -430,7 +430,7 @@ def to_response(result: Any) -> Response:
     """Converts a handler's result to a response.
 
     Args:
-        result: A Response, dataclass, Struct, dict, list, str, bytes-like or None (204).
+        result: A Response, dataclass, Struct, pydantic model, dict, list, str, bytes-like or None (204).
 
     Raises:
         TypeError: Any other type, or a value that JSON can't hold.
@@ -444,6 +444,8 @@ def to_response(result: Any) -> Response:
         return Response(result)
     if isinstance(result, (dict, list, msgspec.Struct)) or dataclasses.is_dataclass(result):
         return JSONResponse(result)
+    if hasattr(result, "model_dump_json"):  # a pydantic model
+        return Response(result.model_dump_json(by_alias=True), media_type=_JSON)
     hint = "JSONResponse takes any other value"
     if inspect.isawaitable(result):
         hint = "is an await missing?"

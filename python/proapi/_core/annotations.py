@@ -26,18 +26,29 @@ _KNOWN: dict[str, type] = {"UUID": UUID, "Request": Request, "WebSocketConnectio
 def find_annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """Returns the annotations by parameter. Parameters without one are left out; what can't be evaluated stays text."""
     namespace = _find_globals(function)
-    found: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        annotation = parameter.annotation
-        if annotation is parameter.empty:
-            continue
-        if isinstance(annotation, str):
-            try:
-                annotation = eval(annotation, namespace)
-            except Exception:  # the text is the application's, so evaluating it may raise anything
-                annotation = parameter.annotation
-        found[name] = annotation
-    return found
+    return {
+        name: _evaluate(parameter.annotation, namespace)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.annotation is not parameter.empty
+    }
+
+
+def find_return_annotation(function: Callable[..., Any]) -> Any:
+    """Returns what the function is annotated to return; Any if it is not. What can't be evaluated is Any too."""
+    annotation = inspect.signature(function).return_annotation
+    if annotation is inspect.Signature.empty:
+        return Any
+    found = _evaluate(annotation, _find_globals(function))
+    return Any if isinstance(found, str) else found
+
+
+def _evaluate(annotation: Any, namespace: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, namespace)
+    except Exception:  # the text is the application's, so evaluating it may raise anything
+        return annotation
 
 
 def admitted_classes(annotation: Any) -> Sequence[type] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HTTPException, RequestValidationError, WebSocketDisconnect, WebSocketMessageError
 from ..request import Request
-from ..response import JSONResponse, PlainTextResponse, Response, to_response
+from ..response import JSONResponse, PlainTextResponse, Response
 from .background import BackgroundTasks
 from .binding import WebSocketConnection
 from .exchange import Exchange
@@ -213,7 +213,7 @@ class Dispatcher:
                     await self._respond_with_dependencies(exchange, handler, request)
                 else:
                     result = await self._call(handler, request, exchange)
-                    await to_response(result).send_to(exchange, self.stream_pool)
+                    await handler.to_response(result).send_to(exchange, self.stream_pool)
             except HTTPException as error:
                 if exchange.started:  # a stream has sent another status already
                     raise
@@ -234,7 +234,7 @@ class Dispatcher:
         async with Exits() as exits:
             arguments = await handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
             result = await self._run(handler, partial(handler.function, **arguments), exchange)
-            response = to_response(result)
+            response = handler.to_response(result)
             await exits.run_before()
             await response.send_to(exchange, self.stream_pool)
 

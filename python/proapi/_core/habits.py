@@ -7,17 +7,16 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-_NO_DOCUMENT = "ProAPI writes no OpenAPI document and names no routes: leave it out"
+_NO_DOCUMENT = "ProAPI writes no OpenAPI document: leave it out"
 _NO_MIDDLEWARE = (
     "ProAPI has no middleware of its own: under an ASGI server wrap the application, app = SomeMiddleware(app);"
     " CORS is ProAPI(cors=CORS(allow_origins=[...])), compression is ProAPI(compress=True)"
 )
-_NO_ROUTERS = 'ProAPI has no routers: register each route at the application, as @app.get("/users/{name}")'
+_ROUTERS = "write router = Router(prefix=...) and app.include_router(router)"
 _NO_EXCEPTION_HANDLERS = (
     "ProAPI has no exception handlers: raise HTTPException(status_code, detail, headers), or catch the exception in the"
     " handler and return a Response"
 )
-_NO_DEPENDENCIES = "ProAPI has no dependencies: call the function in the handler"
 _NO_HOOKS = "ProAPI calls nothing before or after a request: decorate the handler, and use functools.wraps"
 _ROUTE = "write app.route(path, methods=[...])(handler)"
 _WEBSOCKET = "write app.websocket(path)(handler)"
@@ -38,19 +37,21 @@ APP: dict[str, str] = {
     "errorhandler": _NO_EXCEPTION_HANDLERS,
     "exception_handler": _NO_EXCEPTION_HANDLERS,
     "exception_handlers": _NO_EXCEPTION_HANDLERS,
-    "include_router": _NO_ROUTERS,
     "logger": 'write logging.getLogger("proapi")',
     "middleware": _NO_MIDDLEWARE,
     "mount": "write app.static(path, directory) for files; ProAPI mounts no other application",
     "on_event": "write @app.on_startup or @app.on_shutdown, without parentheses, or ProAPI(lifespan=...)",
     "openapi": _NO_DOCUMENT,
-    "register_blueprint": _NO_ROUTERS,
-    "router": _NO_ROUTERS,
+    "register_blueprint": _ROUTERS,
+    "router": _ROUTERS,
     "test_client": "write async with app.serving(port=0) as server, and connect to server.url",
     "trace": 'write @app.route(path, methods=["TRACE"])',
-    "url_for": "ProAPI names no routes: write the path",
-    "url_path_for": "ProAPI names no routes: write the path",
+    "url_for": "write app.url_path_for(name, ...), or request.url_for(name, ...)",
     "websocket_route": "write @app.websocket(path)",
+}
+
+ROUTER: dict[str, str] = {
+    name: text.replace("app.", "router.") for name, text in APP.items() if text in (_ROUTE, _WEBSOCKET)
 }
 
 _METHODS = "write @app.route(path, methods=[...])"
@@ -58,35 +59,24 @@ _METHODS = "write @app.route(path, methods=[...])"
 ROUTE: dict[str, str] = {
     "background": "write app.spawn(coroutine) in the handler",
     "callbacks": _NO_DOCUMENT,
-    "dependencies": _NO_DEPENDENCIES,
-    "deprecated": _NO_DOCUMENT,
-    "description": _NO_DOCUMENT,
     "endpoint": _NO_DOCUMENT,
-    "include_in_schema": _NO_DOCUMENT,
     "max_body_size": "it is a setting of the whole application: write ProAPI(max_body_size=...)",
     "methods": _METHODS,
-    "name": _NO_DOCUMENT,
     "openapi_extra": _NO_DOCUMENT,
     "operation_id": _NO_DOCUMENT,
     "response_class": "return a response of that class from the handler",
     "response_description": _NO_DOCUMENT,
-    "response_model": "return what the client should get: a dataclass, msgspec.Struct, dict or list becomes JSON",
+    "response_model": "annotate what the handler returns, -> list[Item]: fields that Item does not have are left out",
     "responses": _NO_DOCUMENT,
-    "status_code": "return JSONResponse(content, status_code=...) or Response(content, status_code=...)",
     "strict_slashes": "a slash at the end counts: register both paths",
-    "summary": _NO_DOCUMENT,
-    "tags": _NO_DOCUMENT,
 }
 
 WEBSOCKET: dict[str, str] = {
-    "dependencies": _NO_DEPENDENCIES,
-    "name": _NO_DOCUMENT,
     "subprotocols": "write await websocket.accept(subprotocol=...), with one of websocket.subprotocols",
 }
 
 SETTINGS: dict[str, str] = {
     "debug": "tracebacks are in the log, and clients never get them",
-    "dependencies": _NO_DEPENDENCIES,
     "description": _NO_DOCUMENT,
     "docs_url": _NO_DOCUMENT,
     "exception_handlers": _NO_EXCEPTION_HANDLERS,
@@ -97,7 +87,7 @@ SETTINGS: dict[str, str] = {
     "openapi_url": _NO_DOCUMENT,
     "redoc_url": _NO_DOCUMENT,
     "reload": "ProAPI does not reload: uvicorn main:app --reload serves the application while you write it",
-    "routes": _NO_ROUTERS,
+    "routes": _ROUTERS,
     "ssl_context": "pass run() the files: ssl_certfile=, ssl_keyfile=",
     "title": _NO_DOCUMENT,
     "version": _NO_DOCUMENT,
@@ -113,7 +103,6 @@ REQUEST: dict[str, str] = {
     "remote_addr": "write request.client.host",
     "session": "ProAPI has no sessions: write request.cookies and response.set_cookie()",
     "stream": "the body is there whole: write await request.body()",
-    "url_for": "ProAPI names no routes: write the path",
     "user": "ProAPI has no authentication: keep the user in request.state",
     "view_args": "write request.path_params",
 }
@@ -132,14 +121,13 @@ CONNECTION: dict[str, str] = {
     "send": "write await websocket.send_text(), send_bytes() or send_json()",
     "send_denial_response": "write await websocket.reject(status_code, body, headers)",
     "session": "ProAPI has no sessions: write websocket.cookies",
-    "url_for": REQUEST["url_for"],
+    "url_for": "write websocket.app.url_path_for(name, ...)",
     "user": "ProAPI has no authentication: keep the user in websocket.state",
 }
 
 MODULE: dict[str, str] = {
-    "APIRouter": _NO_ROUTERS,
     "BackgroundTasks": "write app.spawn(coroutine) in the handler",
-    "Blueprint": _NO_ROUTERS,
+    "Blueprint": _ROUTERS,
     "CORSMiddleware": "write ProAPI(cors=CORS(allow_origins=[...])), with from proapi import CORS",
     "FastAPI": "write from proapi import ProAPI",
     "Flask": "write from proapi import ProAPI",
@@ -201,11 +189,12 @@ def refuse_keywords(call: str, names: Iterable[str], habits: dict[str, str]) -> 
             raise TypeError(f"{call}() takes no {name}=: {habits[habit]}")
 
 
-def refuse_unknown(call: str, names: Iterable[str]) -> None:
-    """Raises TypeError if there is any name."""
-    refuse_keywords(call, names, ROUTE)
-    for name in names:
-        raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; it takes cancel_on_disconnect")
+def refuse_unknown(call: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raises TypeError if one of the names is not known; the text says what to write instead if it is a habit."""
+    unknown = [name for name in names if name not in known]
+    refuse_keywords(call, unknown, ROUTE)
+    for name in unknown:
+        raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; it takes {', '.join(known)}")
 
 
 def refuse_settings(names: Iterable[str]) -> None:

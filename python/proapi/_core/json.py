@@ -42,7 +42,7 @@ def encode(value: Any) -> bytes:
     return encoded
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Converts what msgspec does not know: a subclass becomes its base, whatever methods it overrides."""
     if isinstance(value, _NO_KEYS):
         raise TypeError(f"expected text or a number as a key of JSON, got {value!r}")
@@ -64,6 +64,8 @@ def _plain(value: Any) -> Any:
         return datetime.timedelta(value.days, value.seconds, value.microseconds)
     if isinstance(value, (bytes, bytearray)):
         return bytes(memoryview(value))
+    if hasattr(value, "model_dump"):  # a pydantic model
+        return value.model_dump(mode="json", by_alias=True)
     hint = "; is an await missing?" if isinstance(value, Awaitable) else ""
     raise TypeError(f"expected a value that JSON can hold, got {type(value).__name__}{hint}")
 
@@ -76,7 +78,7 @@ def _plain_time(value: datetime.datetime | datetime.time) -> datetime.time:
     return datetime.time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
 
 
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
 
 
 def _field_names(value: Any) -> list[str]:

@@ -3,16 +3,18 @@
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import RouteError
+from ..errors import NoMatchFound, RouteError
 from ..routing import Route, StaticRoute, WebSocketRoute
 from ..settings import ALIASES, SWITCHES, setting_text
 from .binding import Site
 from .names import find_name, find_place, is_async
 from .parameters import Kind
+from .registration import Registration
 from .signature import Handler, make_handler
+from .urls import fill_pattern
 
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -32,68 +34,32 @@ class RouteTable:
         self._texts: dict[str, str] = {}
         self._places: list[str] = []
 
-    def add_websocket(
-        self,
-        path: str,
-        function: Callable[..., Any],
-        settings: Mapping[str, object],
-        *,
-        cancel_on_disconnect: bool = False,
-    ) -> None:
-        """Adds a WebSocket route.
+    def add(self, registration: Registration) -> None:
+        """Adds a WebSocket route, or an HTTP route for each of the methods; none if it raises.
 
         Args:
-            path: The path, with its parameters.
-            function: The handler.
-            settings: The route's own limits.
-            cancel_on_disconnect: Whether to cancel the handler when its client leaves.
+            registration: The route.
 
         Raises:
             RouteError: The route can't be added. The text names the handler's file and line.
         """
-        self._add(None, path, function, settings, cancel_on_disconnect=cancel_on_disconnect)
-
-    def add(
-        self, methods: Iterable[str], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool = False
-    ) -> None:
-        """Adds an HTTP route for each of the methods, or for none if it raises.
-
-        Args:
-            methods: One or more methods, in any case.
-            path: As for ``add_websocket``.
-            function: As for ``add_websocket``.
-            cancel_on_disconnect: As for ``add_websocket``.
-
-        Raises:
-            RouteError: As for ``add_websocket``.
-        """
-        self._add(list(methods), path, function, {}, cancel_on_disconnect=cancel_on_disconnect)
-
-    def _add(
-        self,
-        methods: list[str] | None,
-        path: str,
-        function: Callable[..., Any],
-        settings: Mapping[str, object],
-        *,
-        cancel_on_disconnect: bool,
-    ) -> None:
-        """Adds a WebSocket route if ``methods`` is None, else an HTTP route for each method."""
+        function, path, methods = registration.handler, registration.path, registration.methods
         place = find_place(function) if callable(function) else "<no function>"
         self._refuse_late(f"{place}: ")
         what = "websocket" if methods is None else " and ".join(map(str, methods))
         try:
-            wanted = [None] if methods is None else _checked(methods)
-            handler = self._check(wanted, path, function, cancel_on_disconnect=cancel_on_disconnect)
-            texts = {name: setting_text(name, value) for name, value in settings.items()}
+            wanted: list[str | None] = [None] if methods is None else [*_checked(methods)]
+            handler = self._check(wanted, registration)
+            texts = {name: setting_text(name, value) for name, value in registration.settings.items()}
             for method in wanted:
                 number = self.site.add_route(method, path, texts)
                 self._append(number, handler, f"{handler.name} at {place}")
+            name = registration.options.get("name", handler.name.rpartition(".")[2])
             if methods is None:
-                self.routes.append(WebSocketRoute(path, function, handler.name))
+                self.routes.append(WebSocketRoute(path, function, name))
             else:
                 served = frozenset(method for method in wanted if method is not None)
-                self.routes.append(Route(path, function, handler.name, served))
+                self.routes.append(Route(path, function, name, served))
         except (ValueError, TypeError) as error:
             raise RouteError(f"{place}: {what} {path!r}: {error}") from None
 
@@ -123,6 +89,31 @@ class RouteTable:
             self.routes.append(StaticRoute(path, folder))
         except ValueError as error:
             raise RouteError(f"static {path!r}: {error}") from None
+
+    def url_path_for(self, name: str, values: Mapping[str, Any]) -> str:
+        """Returns the path of the first route with that name and these parameters.
+
+        Args:
+            name: The route's name.
+            values: The parameters' values.
+
+        Raises:
+            NoMatchFound: There is none, or a value does not fit its converter.
+        """
+        others: list[str] = []
+        for route in self.routes:
+            if isinstance(route, StaticRoute) or route.name != name:
+                continue
+            converters = dict(self.site.parse_pattern(route.path))
+            if converters.keys() == values.keys():
+                try:
+                    return fill_pattern(route.path, converters, values)
+                except ValueError as error:
+                    raise NoMatchFound(f"{name}: {route.path!r}: {error}") from None
+            others.append(route.path)
+        wanted = ", ".join(values) or "no parameters"
+        got = " and ".join(map(repr, others)) or "no such name"
+        raise NoMatchFound(f"expected a route named {name!r} with {wanted}, got {got}")
 
     def configure(self, settings: Mapping[str, object]) -> None:
         """Sets application-wide settings.
@@ -158,9 +149,8 @@ class RouteTable:
         self.handlers.append(handler)
         self._places.append(place)
 
-    def _check(
-        self, methods: Sequence[str | None], path: str, function: Callable[..., Any], *, cancel_on_disconnect: bool
-    ) -> Handler:
+    def _check(self, methods: Sequence[str | None], registration: Registration) -> Handler:
+        function, path = registration.handler, registration.path
         if not callable(function):
             raise TypeError(f"expected a function, got {function!r}")
         is_websocket = None in methods
@@ -169,12 +159,8 @@ class RouteTable:
         if is_websocket and not is_async(function):
             why = "is a generator: it has a yield" if inspect.isasyncgenfunction(function) else "is not async"
             raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which {why}")
-        handler = make_handler(
-            function,
-            dict(self.site.parse_pattern(path)),
-            Kind.WEBSOCKET if is_websocket else Kind.HTTP,
-            cancel_on_disconnect=cancel_on_disconnect,
-        )
+        kind = Kind.WEBSOCKET if is_websocket else Kind.HTTP
+        handler = make_handler(function, dict(self.site.parse_pattern(path)), kind, registration.options)
         for method in methods:
             self._refuse_duplicate(method, path)
         return handler

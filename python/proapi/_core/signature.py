@@ -1,13 +1,16 @@
 """A handler and how it is called. Its parameters are checked once, at registration, so that no request can meet a wrong
 signature."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .markers import Dependency
+from ..response import to_response
+from .annotations import find_return_annotation
 from .names import find_name, find_place, is_async
 from .parameters import Kind
 from .plan import Plan
+from .registration import HttpRouteOptions, RouteOptions, read_dependencies
+from .results import ToResponse, make_to_response
 
 
 class Handler:
@@ -22,6 +25,7 @@ class Handler:
         "name",
         "place",
         "plan",
+        "to_response",
     )
 
     needs_resolution = False
@@ -49,6 +53,8 @@ class Handler:
                 f"cancel_on_disconnect: expected an 'async def' handler, got {self.name}, which is not async: it runs"
                 " in a thread, and a thread can't be cancelled"
             )
+        self.to_response: ToResponse = to_response
+        """Makes the response of the handler's result."""
         self._takes_path_params = takes_path_params
         self._connection_name = plan.reader.connection
 
@@ -79,12 +85,7 @@ class HandlerWithDependencies(HandlerOfValues):
 
 
 def make_handler(
-    function: Callable[..., Any],
-    path: Mapping[str, str],
-    kind: Kind,
-    dependencies: Iterable[Dependency] = (),
-    *,
-    cancel_on_disconnect: bool = False,
+    function: Callable[..., Any], path: Mapping[str, str], kind: Kind, options: RouteOptions | HttpRouteOptions
 ) -> Handler:
     """Checks the signature.
 
@@ -92,15 +93,21 @@ def make_handler(
         function: The handler.
         path: The converter of each parameter of the path.
         kind: What is handled.
-        dependencies: What runs before the handler.
-        cancel_on_disconnect: As for ``ProAPI.get``.
+        options: What the route says about itself.
 
     Returns:
         The handler.
 
     Raises:
-        ValueError: What was expected of the signature, and what came.
+        ValueError: What was expected of the signature or of an option, and what came.
+        TypeError: A dependency is not ``Depends(function)``.
     """
-    plan = Plan(function, path, kind, dependencies)
+    plan = Plan(function, path, kind, read_dependencies("dependencies", options.get("dependencies", ())))
     cls = HandlerWithDependencies if plan.needs_resolution else Handler if plan.reader.is_trivial else HandlerOfValues
-    return cls(function, plan, takes_path_params=bool(path), cancel_on_disconnect=cancel_on_disconnect)
+    handler = cls(
+        function, plan, takes_path_params=bool(path), cancel_on_disconnect=options.get("cancel_on_disconnect", False)
+    )
+    if kind is Kind.HTTP:
+        status_code: Any = options.get("status_code")
+        handler.to_response = make_to_response(find_return_annotation(function), status_code)
+    return handler

@@ -1,0 +1,123 @@
+"""The decorators that an application and a router share: ``websocket``, ``route``, ``get`` and the other methods.
+
+What is registered goes to ``_register``: an application adds it to its routes, a router keeps it for the application
+that includes it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, Unpack
+
+from . import habits
+from .registration import HttpRouteOptions, Registration, WebSocketRouteOptions
+from .route_table import refuse_function_as_path
+
+_H = TypeVar("_H", bound=Callable[..., Any])
+
+
+class RouteDecorators(ABC):
+    """The decorators of an application or a router."""
+
+    @abstractmethod
+    def _register(self, registration: Registration) -> None:
+        """Raises RouteError if the route is not possible."""
+
+    def websocket(self, path: str, **options: Unpack[WebSocketRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator: registers ``async def handler(websocket, <path parameters>)`` for a WebSocket route.
+
+        Args:
+            path: The path, with parameters as ``{name}`` or ``{name:converter}``.
+            **options: ``name``, ``dependencies`` and ``tags`` of the route; ``cancel_on_disconnect``, whether to cancel
+                the handler, whatever it awaits, when anything but its own ``close()`` or ``reject()`` closes the
+                connection; and limits of this route by name. Other limits are the application's.
+
+        Returns:
+            A decorator that returns the handler unchanged.
+
+        Raises:
+            RouteError: The path, the handler's signature or a setting is not valid, or the path has a handler already.
+            TypeError: A keyword that belongs to another framework; the text says what to write instead.
+        """
+        refuse_function_as_path("websocket", path)
+        habits.refuse_keywords("websocket", options, habits.WEBSOCKET)
+        return self._decorate(None, path, options)
+
+    def route(
+        self, path: str, methods: Iterable[str] = ("GET",), **options: Unpack[HttpRouteOptions]
+    ) -> Callable[[_H], _H]:
+        """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for requests of any
+        methods.
+
+        Args:
+            path: As for ``get``.
+            methods: One method or several, in any case.
+            **options: As for ``get``.
+
+        Returns:
+            A decorator that returns the handler unchanged.
+
+        Raises:
+            RouteError: A method, the path or the handler's signature is not valid, or the path has a handler already.
+            TypeError: An unknown keyword.
+        """
+        refuse_function_as_path("route", path)
+        habits.refuse_unknown("route", options, HttpRouteOptions.__annotations__)
+        return self._decorate([methods] if isinstance(methods, str) else list(methods), path, options)
+
+    def get(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for GET and HEAD requests.
+
+        The handler may leave out ``request``. A ``def`` handler runs in a thread.
+
+        Args:
+            path: The path, with parameters as ``{name}`` or ``{name:converter}``.
+            **options: ``name``, ``dependencies`` and ``tags`` of the route; ``status_code`` of what the handler
+                returns; ``cancel_on_disconnect``, whether to cancel the handler, which must be ``async def``, when its
+                client leaves. A client that has ended its side of the connection counts as having left.
+
+        Returns:
+            A decorator that returns the handler unchanged.
+
+        Raises:
+            RouteError: The path or the handler's signature is not valid, or the path has a handler already.
+            TypeError: An unknown keyword.
+        """
+        return self._one_method("get", path, options)
+
+    def post(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for POST requests."""
+        return self._one_method("post", path, options)
+
+    def put(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for PUT requests."""
+        return self._one_method("put", path, options)
+
+    def patch(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for PATCH requests."""
+        return self._one_method("patch", path, options)
+
+    def delete(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for DELETE requests."""
+        return self._one_method("delete", path, options)
+
+    def head(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for HEAD requests."""
+        return self._one_method("head", path, options)
+
+    def options(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
+        """Decorator, as ``get``, for OPTIONS requests."""
+        return self._one_method("options", path, options)
+
+    def _one_method(self, method: str, path: str, options: HttpRouteOptions) -> Callable[[_H], _H]:
+        refuse_function_as_path(method, path)
+        habits.refuse_unknown(method, options, HttpRouteOptions.__annotations__)
+        return self._decorate([method], path, options)
+
+    def _decorate(
+        self, methods: list[str] | None, path: str, options: HttpRouteOptions | WebSocketRouteOptions
+    ) -> Callable[[_H], _H]:
+        def register(handler: _H) -> _H:
+            self._register(Registration(methods, path, handler, options.items()))
+            return handler
+
+        return register
