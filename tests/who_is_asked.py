@@ -55,6 +55,7 @@ ASKED: dict[str, str] = {
     "python/test_serving.py::test_run_ends_when_it_can_not_start": _MODES,
     "python/test_spawn.py": "python",
     "python/test_spawn.py::test_it_outlives_that_connection_in_fast_mode": "python-fast",
+    "python/test_tasks.py": "python",
     "python/test_threads.py": "python",
     "python/test_workers.py": "python",
     "python/test_workers.py::test_a_signal_to_the_whole_group_is_one_wish": _PYTHON_AND_FAST,

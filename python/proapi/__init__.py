@@ -8,6 +8,7 @@ from ._core import habits
 from ._core.binding import Site, WebSocketConnection, version
 from ._serving.running import RunningServer
 from .app import ProAPI
+from .background import BackgroundTask, BackgroundTasks
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
 from .errors import (
     HTTPException,
@@ -57,6 +58,8 @@ __all__ = [
     "CORS",
     "SECURITY_HEADERS",
     "APIRouter",
+    "BackgroundTask",
+    "BackgroundTasks",
     "Body",
     "Client",
     "Cookie",

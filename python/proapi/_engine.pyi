@@ -1,7 +1,7 @@
 """The compiled engine. Only ``proapi._core.binding`` imports it; everything but ``WebSocketConnection`` is internal."""
 
 from abc import ABCMeta
-from asyncio import Future
+from asyncio import Future, Task
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, Never, TypeVar, Unpack, final, overload
 
@@ -162,6 +162,9 @@ class Exchange:
     def write(self, data: bytes) -> Awaitable[bool]:
         """Writes a part of the body; waits while the outgoing buffer is above high water. Returns False if the client
         has disconnected."""
+    def flush(self) -> Awaitable[None]:
+        """Completes in the loop's next turn: what there is of the response has been written by then, or waits in the
+        outgoing buffer."""
     def finish(self) -> None: ...
     def fail(self, *, stopping: bool = ...) -> None:
         """Sends a 500 if nothing was sent yet, or a 503 if ``stopping``; else cuts the connection.
@@ -264,6 +267,8 @@ class WebSocketConnection:
     @property
     def url(self) -> str:
         """The whole URL: ws://host/path?query."""
+    def spawn(self, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None) -> Task[_T]:
+        """Starts a task that is cancelled when the connection has ended or its handler has. _core/binding.py adds it."""
     @property
     def app(self) -> ProAPI:
         """The ProAPI that serves the connection."""

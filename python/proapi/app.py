@@ -5,11 +5,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
-from ._core import background, habits
+from ._core import habits, server_tasks
 from ._core.binding import TlsOptions, serving
 from ._core.decorators import RouteDecorators
+from ._core.names import find_name, is_async
 from ._core.registration import Registration, read_dependencies
 from ._core.route_table import RouteTable
 from ._serving import run
@@ -72,7 +73,9 @@ class ProAPI(RouteDecorators):
         """What is called instead of a dependency, for tests: ``app.dependency_overrides[session] = fake_session``."""
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
-        self.background: list[background.BackgroundTasks] = []
+        self.tasks: list[server_tasks.AppTask] = []
+        """What ``task`` has registered."""
+        self.background: list[server_tasks.ServerTasks] = []
         self._asgi: AsgiFront | None = None
         if cors is not None:
             self._add_cors(cors, settings)
@@ -167,6 +170,37 @@ class ProAPI(RouteDecorators):
         self.lifespan.shutdown.append(function)
         return function
 
+    @overload
+    def task(self, function: _H, /) -> _H: ...
+    @overload
+    def task(self, /, *, name: str | None = None, restart: bool = False) -> Callable[[_H], _H]: ...
+    def task(self, function: Any = None, /, *, name: str | None = None, restart: bool = False) -> Any:
+        """Decorator: registers an ``async def`` function without parameters that runs while the application serves.
+
+        It begins after the start-up functions, in each worker, and is cancelled at the stop, once no handler runs any
+        more and before the shutdown functions. If it fails, the exception is logged with its name. Under an ASGI
+        server it begins with the lifespan.
+
+        Args:
+            function: The function, if the decorator is written without parentheses.
+            name: The task's name. None: that of the function.
+            restart: Whether to call it again when it fails, after a pause of 1 s that doubles up to 60 s.
+
+        Returns:
+            The function.
+
+        Raises:
+            TypeError: The function is not ``async def``.
+        """
+
+        def register(given: Any) -> Any:
+            if not callable(given) or not is_async(given):
+                raise TypeError(f"app.task: expected an 'async def' function, got {given!r}")
+            self.tasks.append(server_tasks.AppTask(given, name or find_name(given), restart))
+            return given
+
+        return register if function is None else register(function)
+
     def spawn(self, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None) -> asyncio.Task[_T]:
         """Starts a task that belongs to no connection, for example one that sends to every player, on the loop that
         serves.
@@ -190,7 +224,7 @@ class ProAPI(RouteDecorators):
         dispatcher = serving.get(None)
         servers = self.background if self._asgi is None else [*self.background, self._asgi.dispatcher.background]
         preferred = None if dispatcher is None else dispatcher.background
-        return background.spawn(servers, preferred, coroutine, name)
+        return server_tasks.spawn(servers, preferred, coroutine, name)
 
     # ---- routes ----
 

@@ -6,7 +6,7 @@ import inspect
 import mimetypes
 import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
@@ -44,9 +44,12 @@ decides the response."""
 _Text = str | bytes | bytearray | memoryview
 
 
-class OlderNames(TypedDict, total=False):
-    """Keywords from before ``content``, ``status_code`` and ``media_type``. ``content_type`` is sent unchanged."""
+class ResponseOptions(TypedDict, total=False):
+    """What any response may be given by name. All but ``background`` are keywords from before ``content``,
+    ``status_code`` and ``media_type``; ``content_type`` is sent unchanged."""
 
+    background: Callable[[], Awaitable[None]] | None
+    """A ``BackgroundTask`` or ``BackgroundTasks``, to be called after the response was sent."""
     body: _Text
     value: Any
     parts: AsyncIterable[str | bytes] | Iterable[str | bytes]
@@ -67,6 +70,8 @@ class Response:
     """
 
     media_type: str | None = None
+    background: Callable[[], Awaitable[None]] | None = None
+    """What is called after the response was sent."""
 
     def __init__(
         self,
@@ -74,7 +79,7 @@ class Response:
         status_code: int = 200,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         media_type: str | None = None,
-        **older: Unpack[OlderNames],
+        **options: Unpack[ResponseOptions],
     ) -> None:
         """Builds and checks the whole response, so that every error is raised here.
 
@@ -84,20 +89,22 @@ class Response:
             headers: A mapping or pairs.
             media_type: Text types get ``; charset=utf-8`` unless they name a charset. A Content-Type in ``headers``
                 takes precedence.
-            **older: Older names of these arguments.
+            **options: ``background``: a ``BackgroundTask`` or ``BackgroundTasks``, called after the response was sent;
+                and older names of these arguments.
 
         Raises:
             TypeError: ``content`` is neither str nor bytes-like, or a keyword is unknown.
             ValueError: The status is out of range, or ``add_header`` refuses a header.
         """
-        if older:
-            _check_older(type(self).__name__, older)
-            content = older.get("body", content)
-            status_code = older.get("status", status_code)
+        if options:
+            _check_options(type(self).__name__, options)
+            content = options.get("body", content)
+            status_code = options.get("status", status_code)
+            self.background = options.get("background")
         self.body = self.render(content)
         check_status(status_code)
         self.status_code = int(status_code)
-        field = older.get("content_type") if older else None
+        field = options.get("content_type") if options else None
         if media_type := field or media_type or self.media_type:
             self.media_type = media_type
         elif isinstance(content, str):
@@ -279,12 +286,12 @@ class JSONResponse(Response):
         status_code: int = 200,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         media_type: str | None = None,
-        **older: Unpack[OlderNames],
+        **options: Unpack[ResponseOptions],
     ) -> None:
-        content = older.pop("value", content)
+        content = options.pop("value", content)
         if content is _MISSING:
             raise TypeError("JSONResponse: expected content, got none; JSONResponse(None) is null")
-        super().__init__(content, status_code, headers, media_type, **older)
+        super().__init__(content, status_code, headers, media_type, **options)
 
     def render(self, content: Any) -> bytes:
         return json.encode(content)
@@ -298,9 +305,9 @@ class RedirectResponse(Response):
         url: str,
         status_code: int = 307,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
-        **older: Unpack[OlderNames],
+        **options: Unpack[ResponseOptions],
     ) -> None:
-        super().__init__(b"", status_code, headers, **older)
+        super().__init__(b"", status_code, headers, **options)
         self.add_header("Location", quote(url, safe=":/%#?=@[]!$&'()*+,;~"))
 
 
@@ -320,10 +327,10 @@ class FileResponse(Response):
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         media_type: str | None = None,
         filename: str | None = None,
-        **older: Unpack[OlderNames],
+        **options: Unpack[ResponseOptions],
     ) -> None:
         self.path = os.fspath(path)
-        super().__init__(b"", status_code, headers, media_type or _guess_media_type(filename or self.path), **older)
+        super().__init__(b"", status_code, headers, media_type or _guess_media_type(filename or self.path), **options)
         if filename is not None:
             self.add_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(filename, safe='')}")
 
@@ -350,12 +357,12 @@ class StreamingResponse(Response):
         status_code: int = 200,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         media_type: str | None = None,
-        **older: Unpack[OlderNames],
+        **options: Unpack[ResponseOptions],
     ) -> None:
-        parts = older.pop("parts", content)
+        parts = options.pop("parts", content)
         if isinstance(parts, (str, bytes)) or not isinstance(parts, (AsyncIterable, Iterable)):
             raise TypeError(f"expected an iterator of str or bytes, got {type(parts).__name__}")
-        super().__init__(b"", status_code, headers, media_type, **older)
+        super().__init__(b"", status_code, headers, media_type, **options)
         self.parts = parts
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
@@ -467,11 +474,9 @@ def _with_charset(media_type: str) -> str:
     return f"{media_type}; charset=utf-8" if lower.startswith("text/") and "charset=" not in lower else media_type
 
 
-def _check_older(response: str, names: Mapping[str, object]) -> None:
-    """Raises TypeError if a keyword is not one of the older names."""
-    if "background" in names:
-        raise TypeError(f"{response}: ProAPI has no background=; app.spawn(coroutine) starts a task")
-    if unknown := names.keys() - OlderNames.__annotations__.keys():
+def _check_options(response: str, names: Mapping[str, object]) -> None:
+    """Raises TypeError if a keyword is not one of a response."""
+    if unknown := names.keys() - ResponseOptions.__annotations__.keys():
         raise TypeError(f"{response}: expected the keywords of a response, got {', '.join(sorted(unknown))}")
 
 

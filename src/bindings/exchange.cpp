@@ -104,6 +104,7 @@ void add_exchange(nb::module_& module) {
             },
             nb::arg("status"), nb::arg("headers"), nb::arg("content_length").none())
         .def("write", write)
+        .def("flush", [](const E&) { return take(make_completed_next_turn(module_state(), Py_None)); })
         .def("finish", [](const E& self) { require(self.exchange->finish()); })
         .def(
             "fail", [](const E& self, bool stopping) { fail(*self.exchange, stopping); }, nb::kw_only(),

@@ -172,7 +172,7 @@ async def test_one_that_ignores_its_cancellation_is_left_in_time(caplog: pytest.
     await asyncio.wait(tasks, timeout=WAIT_S)
     assert 0.25 < took < 2
     assert [record.getMessage() for record in caplog.records] == [
-        "1 tasks of app.spawn ignored their cancellation and were left running: deaf"
+        "1 tasks of the application ignored their cancellation and were left running: deaf"
     ]
 
 

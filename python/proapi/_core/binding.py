@@ -4,8 +4,9 @@ Registers the package's Python types and functions with the engine, and exports 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import _engine
 from .._engine import (
@@ -43,6 +44,8 @@ __all__ = [
     "serving",
     "version",
 ]
+
+_T = TypeVar("_T")
 
 version: str = _engine.version
 
@@ -87,3 +90,36 @@ _engine.register(
     done_future=_make_done_future(),
 )
 habits.answer(WebSocketConnection, habits.CONNECTION)
+
+
+def _spawn(
+    self: WebSocketConnection, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None
+) -> "asyncio.Task[_T]":
+    """Starts a task that ends with the connection: it is cancelled when the connection has ended or its handler has.
+
+    The application keeps the task alive and logs its failure; WebSocketDisconnect is none.
+
+    Args:
+        coroutine: What the task runs.
+        name: The task's name. None: the name of the coroutine's function.
+
+    Returns:
+        The task.
+
+    Raises:
+        TypeError: ``coroutine`` is not a coroutine.
+        WebSocketDisconnect: The connection has ended.
+        RuntimeError: Called from a thread or a loop that does not serve the connection.
+    """
+    if not asyncio.iscoroutine(coroutine):
+        hint = ": call it" if callable(coroutine) else ""
+        raise TypeError(f"websocket.spawn: expected a coroutine, got {coroutine!r}{hint}")
+    dispatcher = serving.get(None)
+    if dispatcher is None or not dispatcher.background.is_open_on(asyncio.get_running_loop()):
+        coroutine.close()
+        raise RuntimeError("websocket.spawn: expected a task of the event loop that serves the connection, got another")
+    return dispatcher.spawn_for(self, coroutine, name)
+
+
+_spawn.__name__, _spawn.__qualname__ = "spawn", "WebSocketConnection.spawn"
+WebSocketConnection.spawn = _spawn  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import HTTPException, RequestValidationError, WebSocketDisconnect, WebSocketMessageError
 from ..request import Request
 from ..response import JSONResponse, PlainTextResponse, Response
-from .background import BackgroundTasks
 from .binding import WebSocketConnection
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
 from .plan import Exits
+from .server_tasks import ServerTasks
 from .signature import Handler
 from .threads import ThreadPool
 
@@ -37,6 +37,7 @@ class Dispatcher:
         self._app = app
         self._handlers = app._routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
+        self._spawned: dict[WebSocketConnection, set[asyncio.Task[Any]]] = {}
         self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
         self._abandoned: set[asyncio.Task[Any]] = set()  # as of the last call of cancel_abandoned()
         self._cancelled: set[asyncio.Task[Any]] = set()
@@ -47,7 +48,7 @@ class Dispatcher:
         self.pool = ThreadPool()
         # A stream may go on for hours, and each of its parts takes a thread: sync handlers have a pool of their own.
         self.stream_pool = ThreadPool()
-        self.background = BackgroundTasks()
+        self.background = ServerTasks()
         self._loop: asyncio.AbstractEventLoop
         self._context: Context
 
@@ -70,6 +71,8 @@ class Dispatcher:
             return False
         if entry := self._websockets.get(task):
             return entry[0] is connection
+        if self._spawned and task in self._spawned.get(connection, ()):
+            return True
         # An eager task runs before create_task() returns it.
         return self._starting == (task.get_coro(), connection)
 
@@ -94,7 +97,9 @@ class Dispatcher:
         abandoned = {
             task
             for task, (exchange, handler) in self._exchanges.items()
-            if exchange.client_left and handler.is_async  # the others run in threads, which can't be cancelled
+            if exchange.client_left
+            and not exchange.finished
+            and handler.is_async  # the others run in threads, which can't be cancelled
         }
         abandoned.update(task for task, (connection, _) in self._websockets.items() if connection._is_abandoned)
         for task in (abandoned & self._abandoned) - self._cancelled:
@@ -172,6 +177,33 @@ class Dispatcher:
         if line:
             self.peer_faults.write(logging.INFO, line)
 
+    def spawn_for(
+        self, connection: WebSocketConnection, coroutine: Coroutine[Any, Any, Any], name: str | None
+    ) -> asyncio.Task[Any]:
+        """Starts a task that is cancelled when the connection, or its handler, has ended."""
+        if connection.closed:
+            coroutine.close()
+            raise WebSocketDisconnect(connection.close_code or 1006, connection.close_reason)
+        tasks = self._spawned.get(connection)
+        if tasks is None:
+            tasks = self._spawned[connection] = set()
+            tasks.add(self._start_for(connection, self._end_spawned(connection), "websocket.spawn"))
+        task = self._start_for(connection, coroutine, name)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    def _start_for(
+        self, connection: WebSocketConnection, coroutine: Coroutine[Any, Any, Any], name: str | None
+    ) -> asyncio.Task[Any]:
+        return self.background.start(coroutine, name, started_by="websocket.spawn", context=copy_context())
+
+    async def _end_spawned(self, connection: WebSocketConnection) -> None:
+        await connection.wait_closed()
+        for task in self._spawned.pop(connection, set()):
+            if task is not asyncio.current_task():
+                task.cancel()
+
     # ---- HTTP ----
 
     def open_request(self, exchange: Exchange, route: int, context: Context | None = None) -> asyncio.Task[Any]:
@@ -212,8 +244,11 @@ class Dispatcher:
                 if handler.needs_resolution:
                     await self._respond_with_dependencies(exchange, handler, request)
                 else:
-                    result = await self._call(handler, request, exchange)
-                    await handler.to_response(result).send_to(exchange, self.stream_pool)
+                    response = handler.to_response(await self._call(handler, request, exchange))
+                    await response.send_to(exchange, self.stream_pool)
+                    if response.background is not None:
+                        await exchange.flush()
+                        await response.background()
             except HTTPException as error:
                 if exchange.started:  # a stream has sent another status already
                     raise
@@ -237,6 +272,9 @@ class Dispatcher:
             response = handler.to_response(result)
             await exits.run_before()
             await response.send_to(exchange, self.stream_pool)
+            await exchange.flush()
+            if response.background is not None:
+                await response.background()
 
     def _call(self, handler: Handler, request: Request, exchange: Exchange) -> Awaitable[Any]:
         """Calls the handler and returns what to await for its result."""

@@ -57,7 +57,7 @@ ROUTER: dict[str, str] = {
 _METHODS = "write @app.route(path, methods=[...])"
 
 ROUTE: dict[str, str] = {
-    "background": "write app.spawn(coroutine) in the handler",
+    "background": "write Response(content, background=BackgroundTask(function)), or app.spawn(coroutine)",
     "callbacks": _NO_DOCUMENT,
     "endpoint": _NO_DOCUMENT,
     "max_body_size": "it is a setting of the whole application: write ProAPI(max_body_size=...)",
@@ -126,7 +126,6 @@ CONNECTION: dict[str, str] = {
 }
 
 MODULE: dict[str, str] = {
-    "BackgroundTasks": "write app.spawn(coroutine) in the handler",
     "Blueprint": _ROUTERS,
     "CORSMiddleware": "write ProAPI(cors=CORS(allow_origins=[...])), with from proapi import CORS",
     "FastAPI": "write from proapi import ProAPI",

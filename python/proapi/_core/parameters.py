@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
 
 from .. import params
+from ..background import BackgroundTasks, collect_background_tasks
 from ..datastructures import UploadFile
 from ..request import Request
 from .annotations import admitted_classes, find_annotations
@@ -184,6 +185,8 @@ class _Reader:
 
     def _add(self, parameter: inspect.Parameter) -> None:
         marker = self._marker(parameter)
+        if self._annotations.get(parameter.name) is BackgroundTasks and parameter.name not in self._path:
+            marker = Dependency(collect_background_tasks)
         if isinstance(marker, Dependency):
             self._found.dependencies.append((parameter.name, self._with_call(marker, parameter)))
         elif parameter.name in self._path:

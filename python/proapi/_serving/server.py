@@ -139,6 +139,7 @@ class Server:
         pid = os.getpid()
         self._dispatcher.start()
         self._dispatcher.background.keep_context()
+        self._dispatcher.background.start_all(self._app.tasks)
         self._app.servers.add(self)
         self._app._routes.servers_running += 1
         if not drives_loop:

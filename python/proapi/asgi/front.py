@@ -75,6 +75,7 @@ class AsgiFront:
         try:
             async with self.app.lifespan.run(self._end_background):
                 self.dispatcher.background.keep_context()
+                self.dispatcher.background.start_all(self.app.tasks)
                 self._set_by_startup = {
                     variable: value
                     for variable, value in copy_context().items()
