@@ -266,4 +266,50 @@ template <detail::TaskFunction F>
     return when_any(detail::as_tasks(std::move(functions)));
 }
 
+namespace detail {
+
+// Runs `children` and returns the result of the first that ended, as the alternative of its index.
+template <class... Ts>
+Task<std::variant<StoredResult<Ts>...>> first_of(Task<Ts>... tasks) {
+    JoinOperation join(JoinOperation::Until::first_end);
+    std::tuple<std::optional<Child<Ts>>...> children;
+    std::apply([&](auto&... each) { (join.add(each.emplace(join, std::move(tasks))), ...); }, children);
+    co_await join;
+    std::optional<std::variant<StoredResult<Ts>...>> result;
+    [&]<std::size_t... index>(std::index_sequence<index...>) {
+        const auto take = [&]<std::size_t i>(std::integral_constant<std::size_t, i>) {
+            auto& child = *std::get<i>(children);
+            if (&child != join.decisive()) return false;
+            result.emplace(std::in_place_index<i>, take_result(child));
+            return true;
+        };
+        static_cast<void>((take(std::integral_constant<std::size_t, index>()) || ...));
+    }(std::index_sequence_for<Ts...>());
+    co_return std::move(*result);
+}
+
+template <class T>
+inline constexpr bool is_vector = false;
+template <class T>
+inline constexpr bool is_vector<std::vector<T>> = true;
+
+}  // namespace detail
+
+// The same for awaitables of different types: tasks, callables that return tasks (which are kept), and operations such
+// as websocket.receive_text(), channel.receive(), event.wait() or sleep(1s). Returns a std::variant whose index() is
+// that of the first to end; std::monostate stands for an awaitable without a result:
+//
+//   const auto first = co_await proapi::when_any(websocket.next_text(), stop.wait());
+//   if (first.index() == 1) co_return;
+//   const std::optional<std::string>& text = std::get<0>(first);
+//
+// A cancelled receive loses no message and no value. The awaitables begin in their order, so that of several that are
+// ready at once the first is returned, and those after it do not begin.
+template <class... As>
+    requires(sizeof...(As) > 1 && !(detail::is_vector<As> || ...))
+[[nodiscard]] Task<std::variant<detail::StoredResult<typename detail::AwaitResult<As>::type>...>> when_any(
+    As... awaitables) {
+    return detail::first_of(detail::as_task(std::move(awaitables))...);
+}
+
 }  // namespace proapi

@@ -19,6 +19,7 @@
 
 #include "proapi/context.hpp"
 #include "proapi/external_awaitable.hpp"
+#include "proapi/waiting.hpp"
 
 namespace proapi {
 
@@ -251,8 +252,47 @@ inline Task<void> detail::Promise<void>::get_return_object() noexcept {
 }
 
 namespace detail {
+
 struct SpawnState;
-}
+
+// A wait for the end of a spawned task.
+class TaskEndOperation : public WaitOperation {
+public:
+    explicit TaskEndOperation(std::shared_ptr<SpawnState> state) noexcept : state_(std::move(state)) {}
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiting) noexcept;
+    // Throws what left the task.
+    void await_resume() const;
+
+private:
+    std::shared_ptr<SpawnState> state_;
+};
+
+// The result of a spawned task, from its end until the first join takes it.
+template <class T>
+using SpawnResult = std::shared_ptr<std::optional<T>>;
+
+// Throws std::logic_error.
+[[noreturn]] void refuse_second_join();
+
+template <class T>
+class TaskResultOperation final : public TaskEndOperation {
+public:
+    TaskResultOperation(std::shared_ptr<SpawnState> state, SpawnResult<T> result) noexcept
+        : TaskEndOperation(std::move(state)), result_(std::move(result)) {}
+    T await_resume() {
+        TaskEndOperation::await_resume();
+        if (!*result_) refuse_second_join();
+        std::optional<T> value;
+        value.swap(*result_);
+        return std::move(*value);
+    }
+
+private:
+    SpawnResult<T> result_;
+};
+
+}  // namespace detail
 
 // A task that runs alongside the task that spawned it. Dropping the handle leaves the task running. Each call throws
 // std::logic_error on a thread other than the task's own, and for a moved-from handle.
@@ -263,8 +303,15 @@ public:
     // the task has ended.
     void cancel() const;
     [[nodiscard]] bool is_done() const;
+    // `co_await handle.join()` waits until the task has ended, and throws the exception that left it, which may be
+    // Cancelled. Any number of tasks may join, also after the end. Cancelling a join leaves the task running. A failure
+    // that a join waits for is not logged. Throws std::logic_error if the task joins itself.
+    [[nodiscard]] detail::TaskEndOperation join() const;
 
     explicit TaskHandle(std::shared_ptr<detail::SpawnState> state) noexcept : state_(std::move(state)) {}
+
+protected:
+    [[nodiscard]] const std::shared_ptr<detail::SpawnState>& shared_state(const char* call) const;
 
 private:
     [[nodiscard]] detail::SpawnState& state(const char* call) const;
@@ -272,15 +319,50 @@ private:
     std::shared_ptr<detail::SpawnState> state_;
 };
 
+// The handle of a spawned Task<T>.
+template <class T>
+class ResultHandle : public TaskHandle {
+public:
+    // `co_await handle.join()` returns the task's result, which the first join takes; another one throws
+    // std::logic_error. Otherwise as TaskHandle::join(). A result that no join takes is destroyed with the last handle.
+    [[nodiscard]] detail::TaskResultOperation<T> join() const {
+        return detail::TaskResultOperation<T>(shared_state("ResultHandle::join()"), result_);
+    }
+
+    ResultHandle(TaskHandle handle, detail::SpawnResult<T> result) noexcept
+        : TaskHandle(std::move(handle)), result_(std::move(result)) {}
+
+private:
+    detail::SpawnResult<T> result_;
+};
+
 // Runs `task` alongside the caller: at once until it first waits, then whenever its operation completes. The task is
 // independent of the connection whose handler started it: after that connection has ended, the task's receives throw,
-// while its sends are dropped and return false. An exception that leaves the task is logged. When the server stops, the
-// task is cancelled as soon as no handler runs. Throws std::logic_error outside a handler or task, and for a task that
-// has run.
+// while its sends are dropped and return false. An exception that leaves the task is logged, unless a join waits for
+// it. When the server stops, the task is cancelled as soon as no handler runs. Throws std::logic_error outside a
+// handler or task, and for a task that has run.
 //
 // Do not pass the task of a lambda with captures: the captures of `spawn([name]() -> Task<> { ... }())` are destroyed
 // when the call returns.
 TaskHandle spawn(Task<> task);
+
+namespace detail {
+
+template <class T>
+Task<> store_result(Task<T> task, SpawnResult<T> result) {
+    result->emplace(co_await std::move(task));
+}
+
+}  // namespace detail
+
+// The same for a task with a result.
+template <class T>
+    requires(!std::is_void_v<T>)
+ResultHandle<T> spawn(Task<T> task) {
+    detail::TaskAccess::require_unused(task);
+    auto result = std::make_shared<std::optional<T>>();
+    return ResultHandle<T>(spawn(detail::store_result(std::move(task), result)), result);
+}
 
 namespace detail {
 
@@ -313,11 +395,13 @@ template <class F, class... Args>
 // Spawns function(arguments...) and keeps the function and the arguments as long as the task lives:
 //
 //   proapi::spawn([websocket, name]() -> proapi::Task<> { co_await websocket.send_text(name); });
+//
+// Returns a TaskHandle, or for a callable that returns a Task<T> a ResultHandle<T>.
 template <class F, class... Args>
     requires(!detail::is_task<std::remove_cvref_t<F>>)
-TaskHandle spawn(F function, Args... arguments) {
+auto spawn(F function, Args... arguments) {
     static_assert(detail::TaskFunction<F, Args...>,
-                  "spawn() takes a Task<>, or a callable that returns one, and its arguments");
+                  "spawn() takes a task, or a callable that returns one, and its arguments");
     return spawn(make_task(std::move(function), std::move(arguments)...));
 }
 

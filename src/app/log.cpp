@@ -8,6 +8,8 @@
 #include <climits>
 #include <mutex>
 
+#include "proapi/errors.hpp"
+
 namespace proapi::detail {
 
 namespace {
@@ -86,6 +88,16 @@ std::string describe(const std::exception_ptr& error) {
         return what ? service::escape_for_log(what, 1024) : "an exception without a text";
     } catch (...) {
         return "an exception that is not a std::exception";
+    }
+}
+
+void log_task_failure(std::string_view task, const std::exception_ptr& error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (const Cancelled&) {            // ignored: its handle, its group or the server's stop has cancelled it
+    } catch (const WebSocketDisconnect&) {  // ignored: the task ends because its connection has ended
+    } catch (...) {
+        logger().error("{} failed: {}", task, describe(error));
     }
 }
 

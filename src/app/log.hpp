@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "service/access_log.hpp"
 #include "service/log.hpp"
@@ -27,5 +28,8 @@ public:
 
 // Returns the text of an exception, for log lines.
 [[nodiscard]] std::string describe(const std::exception_ptr& error);
+
+// Logs that `task` has failed, unless it ended because it was cancelled or because its connection has ended.
+void log_task_failure(std::string_view task, const std::exception_ptr& error) noexcept;
 
 }  // namespace proapi::detail

@@ -13,10 +13,23 @@ namespace detail {
 
 class SpawnedTask;
 
+// What a task shares with its handles and with the tasks that join it.
 struct SpawnState {
+    SpawnState(std::shared_ptr<Worker> own_worker, SpawnedTask* own_task) noexcept
+        : worker(std::move(own_worker)), task(own_task) {}
+    SpawnState(const SpawnState&) = delete;
+    SpawnState& operator=(const SpawnState&) = delete;
+    // A failure is logged here if the join that waited for it was cancelled in the meantime.
+    ~SpawnState() {
+        if (error && !is_reported) log_task_failure("a spawned task", error);
+    }
+
     const std::shared_ptr<Worker> worker;
-    SpawnedTask* task = nullptr;  // null after its end
+    SpawnedTask* task;  // null after its end
     bool is_being_cancelled = false;
+    WaitList joins;
+    std::exception_ptr error;
+    bool is_reported = false;  // the error was logged, or a join has thrown it
 };
 
 class SpawnedTask final : public WorkerTask {
@@ -29,14 +42,11 @@ public:
 
 private:
     void on_end(const std::exception_ptr& error) noexcept override {
-        if (!error) return;
-        try {
-            std::rethrow_exception(error);
-        } catch (const Cancelled&) {            // ignored: its handle or the server's stop has cancelled it
-        } catch (const WebSocketDisconnect&) {  // ignored: the task ends because its connection has ended
-        } catch (...) {
-            logger().error("a spawned task failed: {}", describe(error));
-        }
+        state_->error = error;
+        state_->is_reported = state_->joins.empty();
+        if (error && state_->is_reported) log_task_failure("a spawned task", error);
+        state_->task = nullptr;
+        state_->joins.wake_all();
     }
 
     std::shared_ptr<SpawnState> state_;
@@ -67,10 +77,39 @@ void start_background_task(Worker& worker, const Site::Background& background) {
     running->start();
 }
 
+bool TaskEndOperation::await_ready() {
+    if (!state_->worker->is_current())
+        throw std::logic_error("TaskHandle::join(): expected to be awaited on the task's own thread, got another one");
+    if (!state_->task) return true;
+    if (&state_->task->context() == context())
+        throw std::logic_error("TaskHandle::join(): expected another task, got the one that joins");
+    check_cancelled();
+    return false;
+}
+
+void TaskEndOperation::await_suspend(std::coroutine_handle<> waiting) noexcept {
+    suspend_in(state_->joins, waiting);
+}
+
+void TaskEndOperation::await_resume() const {
+    throw_if_cancelled();
+    state_->is_reported = true;
+    if (state_->error) std::rethrow_exception(state_->error);
+}
+
+void refuse_second_join() {
+    throw std::logic_error("ResultHandle::join(): expected the first join of the result, got another");
+}
+
 }  // namespace detail
 
-detail::SpawnState& TaskHandle::state(const char* call) const {
+const std::shared_ptr<detail::SpawnState>& TaskHandle::shared_state(const char* call) const {
     if (!state_) throw std::logic_error(std::string(call) + ": expected a TaskHandle, got one that was moved from");
+    return state_;
+}
+
+detail::SpawnState& TaskHandle::state(const char* call) const {
+    static_cast<void>(shared_state(call));
     if (!state_->worker->is_current())
         throw std::logic_error(std::string(call) + ": expected to be called on the task's own thread, got another one");
     return *state_;
@@ -88,6 +127,10 @@ void TaskHandle::cancel() const {
 
 bool TaskHandle::is_done() const {
     return state("TaskHandle::is_done()").task == nullptr;
+}
+
+detail::TaskEndOperation TaskHandle::join() const {
+    return detail::TaskEndOperation(shared_state("TaskHandle::join()"));
 }
 
 TaskHandle spawn(Task<> task) {

@@ -18,6 +18,36 @@ namespace detail {
 namespace {
 
 thread_local Worker* worker_of_thread = nullptr;
+thread_local std::uint64_t number_of_thread = 0;
+
+// The numbers of the workers whose threads run.
+class RunningNumbers {
+public:
+    static std::uint64_t add() {
+        const std::lock_guard lock(mutex());
+        static std::uint64_t last = 0;
+        numbers().push_back(++last);
+        return last;
+    }
+    static void remove(std::uint64_t number) {
+        const std::lock_guard lock(mutex());
+        std::erase(numbers(), number);
+    }
+    static bool contains(std::uint64_t number) {
+        const std::lock_guard lock(mutex());
+        return std::ranges::find(numbers(), number) != numbers().end();
+    }
+
+private:
+    static std::mutex& mutex() noexcept {
+        static constinit std::mutex shared;
+        return shared;
+    }
+    static std::vector<std::uint64_t>& numbers() noexcept {
+        static auto* const shared = new std::vector<std::uint64_t>();  // never destroyed: threads may outlive main()
+        return *shared;
+    }
+};
 
 constexpr std::size_t max_names = 5;
 // While stopping: the interval between checks for handlers whose client has left.
@@ -61,6 +91,14 @@ Worker* Worker::current() noexcept {
     return worker_of_thread;
 }
 
+std::uint64_t Worker::current_number() noexcept {
+    return number_of_thread;
+}
+
+bool Worker::is_running(std::uint64_t number) {
+    return RunningNumbers::contains(number);
+}
+
 void Worker::add(WorkerTask& task) noexcept {
     tasks_.push_back(task);
     ++task_count_;
@@ -100,9 +138,11 @@ void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
 void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options,
                  std::promise<void>& listening) {
     worker_of_thread = this;
+    number_of_thread = RunningNumbers::add();
     std::exception_ptr failure;
     try {
         reactor_.emplace();
+        woken_timer_.emplace([](void* self) { static_cast<Worker*>(self)->run_woken(); }, this);
         server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
         if (options.access_log != AccessLog::off)
             server_->service().add_observer(make_access_log(options.access_log == AccessLog::json
@@ -125,6 +165,7 @@ void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& 
         finish();
     }
     server_.reset();
+    woken_timer_.reset();
     shutdown_timer_.reset();
     abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
@@ -133,6 +174,7 @@ void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& 
         std::unique_lock lock(post_mutex_);
         release_in_turn(lock);
     }
+    RunningNumbers::remove(std::exchange(number_of_thread, 0));
     worker_of_thread = nullptr;
     site_.reset();
 }
@@ -141,6 +183,17 @@ bool Worker::post(std::function<void()> task) {
     const std::lock_guard lock(post_mutex_);
     if (takes_posts_) reactor_->post(std::move(task));
     return takes_posts_;
+}
+
+void Worker::wake(WaitOperation& operation) noexcept {
+    woken_.push_back(operation);
+    if (woken_timer_) reactor_->start_timer(*woken_timer_, net::Duration(0));
+}
+
+void Worker::run_woken() {
+    WaitList now;  // operations that are woken meanwhile wait for the next turn
+    now.splice(woken_);
+    while (WaitOperation* const operation = now.pop_front()) operation->complete();
 }
 
 void Worker::reload_certificates() {

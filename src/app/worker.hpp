@@ -18,6 +18,7 @@
 #include "net/thread_pool.hpp"
 #include "proapi/settings.hpp"
 #include "proapi/task.hpp"
+#include "proapi/waiting.hpp"
 #include "server/server.hpp"
 
 namespace proapi::detail {
@@ -68,6 +69,11 @@ public:
 
     // The worker of this thread; null if the thread is not a worker.
     [[nodiscard]] static Worker* current() noexcept;
+    // A number that no other worker of the process has had: that of this thread's worker; 0 if the thread is not a
+    // worker.
+    [[nodiscard]] static std::uint64_t current_number() noexcept;
+    // Whether the thread of the worker with that number still runs tasks; false for 0. Any thread.
+    [[nodiscard]] static bool is_running(std::uint64_t number);
     [[nodiscard]] bool is_current() const noexcept { return current() == this; }
 
     struct ServeOptions {
@@ -105,6 +111,10 @@ public:
     // Logs a line that peers can cause at will, at a limited rate.
     void log_limited(service::LogLevel level, std::string_view line) { server_->log_limited(level, line); }
 
+    // Completes the operation soon, from the loop, after those that were woken before, unless it is cancelled or
+    // destroyed first.
+    void wake(WaitOperation& operation) noexcept;
+
     // --- for connections and tasks ---
     void add(WorkerTask& task) noexcept;
     void remove(WorkerTask& task) noexcept;
@@ -123,6 +133,7 @@ private:
     void visit_tasks(Visitor&& visit);
     void cancel_tasks();
     [[nodiscard]] std::string name_handlers();
+    void run_woken();
     void serve();
     void last_turn();
     void finish();
@@ -135,9 +146,10 @@ private:
     EngineLog log_;
     std::optional<net::Reactor> reactor_;
     std::optional<server::Server> server_;
-    std::optional<base::Timer> shutdown_timer_, abandoned_timer_, spawned_tasks_timer_;
+    std::optional<base::Timer> shutdown_timer_, abandoned_timer_, spawned_tasks_timer_, woken_timer_;
     base::IntrusiveList<WorkerTask, WorkerTaskLink> tasks_;
     base::IntrusiveList<ConnectionState, StateLink> states_;
+    WaitList woken_;
     std::size_t task_count_ = 0, handler_count_ = 0, state_count_ = 0;
     std::uint64_t dropped_ = 0;
     std::uint64_t drop_turn_ms_ = 0;  // the time of the turn in which a send was last dropped

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "client.hpp"
+#include "cancelling.hpp"
 
 namespace proapi {
 namespace {
@@ -275,6 +275,77 @@ TEST(WhenAny, GivesTheFirstAndCancelsTheRest) {
         const auto [index, result] = co_await when_any(std::move(tasks));
         EXPECT_EQ(index, 1U);
         EXPECT_EQ(result, 2);
+    });
+}
+
+// promise: cpp-when-any
+TEST(WhenAnyOfDifferentTypes, GivesTheFirstAsTheAlternativeOfItsIndex) {
+    run_in_handler([]() -> Task<> {
+        const Channel<std::string> channel(1);
+        const Event never;
+        EXPECT_TRUE(channel.try_send("text"));
+        const auto ready = co_await when_any(never.wait(), channel.receive(), after(10s, 1));
+        EXPECT_EQ(ready.index(), 1U);
+        EXPECT_EQ(std::get<1>(ready), "text");
+        const auto number = co_await when_any(sleep(10s), after(1ms, 2), after(10s, 3));
+        EXPECT_EQ(number.index(), 1U);
+        EXPECT_EQ(std::get<1>(number), 2);
+        const auto callable = []() -> Task<int> { co_return 5; };
+        const auto nothing = co_await when_any(sleep(0ms), never.wait());
+        EXPECT_EQ(nothing.index(), 0U);
+        EXPECT_EQ(std::get<0>(co_await when_any(callable, never.wait())), 5);
+    });
+}
+
+// promise: cpp-when-any
+TEST(WhenAnyOfDifferentTypes, OfSeveralThatAreReadyTheFirstIsTakenAndTheOthersDoNotBegin) {
+    run_in_handler([]() -> Task<> {
+        const Channel<int> first(1), second(1);
+        EXPECT_TRUE(first.try_send(1));
+        EXPECT_TRUE(second.try_send(2));
+        const auto taken = co_await when_any(first.receive(), second.receive());
+        EXPECT_EQ(std::get<0>(taken), 1);
+        EXPECT_EQ(second.size(), 1U);
+    });
+}
+
+// promise: cpp-when-any
+TEST(WhenAnyOfDifferentTypes, ThrowsTheFailureOfTheFirst) {
+    EXPECT_THROW(run_in_handler([]() -> Task<> {
+                     std::string log;
+                     static_cast<void>(co_await when_any(fail_after(1ms), watched(10s, &log)));
+                 }),
+                 std::runtime_error);
+}
+
+// Two values come in one turn: the one that is not returned stays in its channel.
+// promise: cpp-when-any
+TEST(WhenAnyOfDifferentTypes, CancelledAtEverySuspensionPointNothingIsLost) {
+    run_in_handler([]() -> Task<> {
+        const auto run = [](int turns) -> Task<bool> {
+            const Channel<int> first(4), second(4);
+            int received = 0;
+            const TaskHandle task = spawn([&]() -> Task<> {
+                for (int i = 0; i < 6; ++i) {
+                    const auto value = co_await when_any(first.receive(), second.receive());
+                    received += value.index() == 0 ? *std::get<0>(value) : *std::get<1>(value);
+                }
+            });
+            const TaskHandle producer = spawn([&]() -> Task<> {
+                for (int i = 0; i < 3; ++i) {
+                    EXPECT_TRUE(first.try_send(1));
+                    EXPECT_TRUE(second.try_send(100));
+                    co_await sleep(0ms);
+                }
+            });
+            const bool was_running = co_await test::cancel_after(task, turns);
+            co_await producer.join();
+            while (const auto value = first.try_receive()) received += *value;
+            while (const auto value = second.try_receive()) received += *value;
+            EXPECT_EQ(received, 303) << turns;
+            co_return was_running;
+        };
+        EXPECT_GT(co_await test::cancel_after_each_turn(run), 1);
     });
 }
 

@@ -1,6 +1,6 @@
 // Handlers that must not compile, each with the text of its error. Without REFUSED, their twins, which must compile.
 // The program is never run.
-// promise: cpp-path-parameters, cpp-lifetimes
+// promise: cpp-path-parameters, cpp-lifetimes, cpp-channel, cpp-task-group
 #include <proapi/proapi.hpp>
 
 using namespace proapi;
@@ -69,6 +69,18 @@ Task<> await_twice(Task<> task) {
 // refused: a task returns a value: Task<T*> or Task<std::reference_wrapper<T>>
 using Reference = Task<int&>::value_type;
 
+// refused: a Channel carries values: Channel<T*>, Channel<std::shared_ptr<T>>, or an Event
+Channel<int&> references(1);
+// refused: a Channel carries values: Channel<T*>, Channel<std::shared_ptr<T>>, or an Event
+Channel<void> nothings(1);
+
+void run_tasks(TaskGroup& group) {
+    // refused: a group drops the results of its tasks: expected Task<>
+    group.spawn([]() -> Task<int> { co_return 1; });
+    // refused: TaskGroup::spawn() takes a Task<>, or a callable that returns one, and its arguments
+    group.spawn([] { return 1; });
+}
+
 #else
 
 struct Page {
@@ -87,6 +99,12 @@ void register_handlers(ProAPI& app) {
 
 Task<> await_once(Task<> task) {
     co_await std::move(task);
+}
+
+Channel<int*> pointers(1);
+
+void run_tasks(TaskGroup& group) {
+    group.spawn([]() -> Task<> { co_return; });
 }
 
 #endif

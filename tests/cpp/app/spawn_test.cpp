@@ -263,5 +263,134 @@ TEST(Spawn, ATaskThatGoesOnCanBeCancelledAgain) {
     });
 }
 
+Task<std::string> outcome_of(TaskHandle handle) {
+    std::string text = "ended";
+    try {
+        co_await handle.join();
+    } catch (const Cancelled&) {
+        text = "cancelled";
+    } catch (const std::exception& error) {
+        text = error.what();
+    }
+    co_return text;
+}
+
+// promise: cpp-join
+TEST(Join, ThrowsWhatLeftTheTask) {
+    run_in_handler([]() -> Task<> {
+        const TaskHandle ends = spawn([]() -> Task<> { co_await sleep(0ms); });
+        EXPECT_EQ(co_await outcome_of(ends), "ended");
+        EXPECT_TRUE(ends.is_done());
+        EXPECT_EQ(co_await outcome_of(ends), "ended") << "also after the end";
+        const TaskHandle fails = spawn([]() -> Task<> {
+            co_await sleep(0ms);
+            throw std::runtime_error("on purpose");
+        });
+        const TaskHandle second = spawn([=]() -> Task<> { EXPECT_EQ(co_await outcome_of(fails), "on purpose"); });
+        EXPECT_EQ(co_await outcome_of(fails), "on purpose");
+        EXPECT_EQ(co_await outcome_of(second), "ended");
+        const TaskHandle waits = spawn([]() -> Task<> { co_await sleep(1h); });
+        waits.cancel();
+        EXPECT_EQ(co_await outcome_of(waits), "cancelled");
+    });
+}
+
+// promise: cpp-join
+TEST(Join, ReturnsTheResultOnce) {
+    run_in_handler([]() -> Task<> {
+        const auto handle = spawn(
+            [](int number) -> Task<std::unique_ptr<int>> {
+                co_await sleep(0ms);
+                co_return std::make_unique<int>(number);
+            },
+            7);
+        const std::unique_ptr<int> number = co_await handle.join();
+        EXPECT_EQ(*number, 7);
+        std::string text;
+        try {
+            static_cast<void>(co_await handle.join());
+        } catch (const std::logic_error& error) {
+            text = error.what();
+        }
+        EXPECT_EQ(text, "ResultHandle::join(): expected the first join of the result, got another");
+        co_await static_cast<const TaskHandle&>(handle).join();
+        const auto given = []() -> Task<int> { co_return 5; };
+        EXPECT_EQ(co_await spawn(given()).join(), 5) << "of one that ended at once";
+    });
+}
+
+// promise: cpp-join
+TEST(Join, OneThatIsCancelledLeavesTheTaskRunning) {
+    run_in_handler([]() -> Task<> {
+        const Event gate;
+        const TaskHandle task = spawn([=]() -> Task<> { co_await gate.wait(); });
+        const TaskHandle joins = spawn([=]() -> Task<> { co_await task.join(); });
+        joins.cancel();
+        EXPECT_EQ(co_await outcome_of(joins), "cancelled");
+        bool timed_out = false;
+        try {
+            co_await wait_for(task.join(), 1ms);
+        } catch (const TimeoutError&) {
+            timed_out = true;
+        }
+        EXPECT_TRUE(timed_out);
+        EXPECT_FALSE(task.is_done());
+        gate.set();
+        EXPECT_EQ(co_await outcome_of(task), "ended");
+    });
+}
+
+// promise: cpp-join
+TEST(Join, AFailureIsReportedOnceWhoeverIsCancelled) {
+    EXPECT_EQ(log_of([]() -> Task<> {
+                  const TaskHandle fails = spawn([]() -> Task<> {
+                      co_await sleep(0ms);
+                      throw std::runtime_error("on purpose");
+                  });
+                  EXPECT_EQ(co_await outcome_of(fails), "on purpose");
+              }),
+              "");
+    testing::internal::CaptureStderr();
+    run_in_handler([]() -> Task<> {
+        std::optional<TaskHandle> joins;
+        {
+            const Event gate;
+            const TaskHandle fails = spawn([&joins, gate]() -> Task<> {
+                co_await gate.wait();
+                joins->cancel();  // comes before the join continues
+                throw std::runtime_error("on purpose");
+            });
+            joins = spawn([=]() -> Task<> { co_await fails.join(); });
+            gate.set();
+            while (!fails.is_done()) co_await sleep(0ms);
+        }
+        EXPECT_EQ(co_await outcome_of(*joins), "cancelled");
+    });
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_NE(log.find("a spawned task failed: on purpose"), std::string::npos) << log;
+}
+
+// promise: cpp-join
+TEST(Join, RefusesWhatCantWork) {
+    run_in_handler([]() -> Task<> {
+        std::optional<TaskHandle> itself;
+        std::string text;
+        itself = spawn([&]() -> Task<> {
+            co_await sleep(0ms);
+            text = co_await outcome_of(*itself);
+        });
+        EXPECT_EQ(co_await outcome_of(*itself), "ended");
+        EXPECT_EQ(text, "TaskHandle::join(): expected another task, got the one that joins");
+        TaskHandle handle = *itself;
+        const TaskHandle moved = std::move(handle);
+        EXPECT_EQ(test::error_of([&] { static_cast<void>(handle.join()); }),
+                  "TaskHandle::join(): expected a TaskHandle, got one that was moved from");
+        run_in_handler([&]() -> Task<> {
+            EXPECT_EQ(co_await outcome_of(moved),
+                      "TaskHandle::join(): expected to be awaited on the task's own thread, got another one");
+        });
+    });
+}
+
 }  // namespace
 }  // namespace proapi
