@@ -181,6 +181,26 @@ public:
         add_background([kept] { return make_task([kept] { return std::invoke(*kept); }); }, name, where);
     }
 
+    // Runs `function`, which is kept, each time the application starts: on one worker, before the first connection is
+    // accepted, one function after the other. It takes no arguments and returns nothing or Task<>. If one throws, the
+    // start fails: start() and run() throw std::runtime_error, with the function's file and line and the reason, and no
+    // shutdown function runs. Throws std::logic_error while the application serves.
+    template <class F>
+    void on_startup(F function, std::source_location where = std::source_location::current()) {
+        static_assert(detail::HookFunction<F>,
+                      "on_startup() takes a callable without arguments that returns void or Task<>");
+        add_startup([kept = std::make_shared<F>(std::move(function))] { return detail::run_hook(kept); }, where);
+    }
+    // Runs `function` when the application has served: on the same worker, after the handlers and the spawned tasks of
+    // all workers have ended, the last that was registered first. If one throws, the exception is logged and the others
+    // run. The stop has no time limit for them. Otherwise as on_startup().
+    template <class F>
+    void on_shutdown(F function, std::source_location where = std::source_location::current()) {
+        static_assert(detail::HookFunction<F>,
+                      "on_shutdown() takes a callable without arguments that returns void or Task<>");
+        add_shutdown([kept = std::make_shared<F>(std::move(function))] { return detail::run_hook(kept); }, where);
+    }
+
     // Adds fields to every response that does not have them already: handlers' responses, files, the engine's own
     // refusals, and the answers to handshakes. Throws std::invalid_argument for a field that HTTP does not allow or
     // that the server writes itself.
@@ -219,6 +239,8 @@ private:
     // Returns the number of handlers that were abandoned.
     [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
     void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);
+    void add_startup(std::function<Task<>()> make, std::source_location where);
+    void add_shutdown(std::function<Task<>()> make, std::source_location where);
 
     std::shared_ptr<detail::Site> site_;
 };

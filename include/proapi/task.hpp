@@ -405,4 +405,23 @@ auto spawn(F function, Args... arguments) {
     return spawn(make_task(std::move(function), std::move(arguments)...));
 }
 
+namespace detail {
+
+// A function without arguments that runs before or after an application serves.
+template <class F>
+concept HookFunction =
+    std::invocable<F&> && (std::is_void_v<std::invoke_result_t<F&>> || std::same_as<std::invoke_result_t<F&>, Task<>>);
+
+template <HookFunction F>
+Task<> run_hook(std::shared_ptr<F> function) {
+    if constexpr (TaskFunction<F>) {
+        co_await std::invoke(*function);
+    } else {
+        std::invoke(*function);
+    }
+    co_return;
+}
+
+}  // namespace detail
+
 }  // namespace proapi

@@ -9,6 +9,14 @@
 
 namespace proapi {
 
+namespace {
+
+[[nodiscard]] std::string describe_place(std::source_location where) {
+    return std::string(where.file_name()) + ":" + std::to_string(where.line());
+}
+
+}  // namespace
+
 RunningServer::RunningServer(std::unique_ptr<detail::RunningWorkers> workers) noexcept : workers_(std::move(workers)) {}
 RunningServer::RunningServer(RunningServer&&) noexcept = default;
 RunningServer& RunningServer::operator=(RunningServer&&) noexcept = default;
@@ -63,10 +71,18 @@ void ProAPI::static_files(std::string_view prefix, const std::filesystem::path& 
 
 void ProAPI::add_background(std::function<Task<>()> make, std::string_view name, std::source_location where) {
     detail::Site::Background background{std::string(name), std::move(make)};
-    if (name.empty()) background.name = std::string(where.file_name()) + ":" + std::to_string(where.line());
+    if (name.empty()) background.name = describe_place(where);
     detail::Worker* worker = detail::Worker::current();
     if (worker && &worker->site() == site_.get()) return detail::start_background_task(*worker, background);
     site_->add_background(std::move(background));
+}
+
+void ProAPI::add_startup(std::function<Task<>()> make, std::source_location where) {
+    site_->add_startup({describe_place(where), std::move(make)});
+}
+
+void ProAPI::add_shutdown(std::function<Task<>()> make, std::source_location where) {
+    site_->add_shutdown({describe_place(where), std::move(make)});
 }
 
 void ProAPI::response_headers(const std::vector<std::pair<std::string, std::string>>& fields) {

@@ -116,12 +116,17 @@ RunningWorkers::~RunningWorkers() {
 
 void RunningWorkers::start_worker(const std::shared_ptr<const Site>& site, std::vector<net::ListeningSocket> sockets) {
     auto worker = std::make_shared<Worker>(site, limit_, pool_);
+    const std::shared_ptr<Worker> first = workers_.empty() ? nullptr : workers_.front();
+    if (first) first->expect_other();
     std::promise<void> listening;
     auto listens = listening.get_future();
     // The promise belongs to the thread: this function may return before set_value() has returned.
-    threads_.emplace_back(
-        [worker, sockets = std::move(sockets), options = Worker::ServeOptions{access_log_, tls_},
-         promise = std::move(listening)]() mutable { worker->run(std::move(sockets), options, promise); });
+    threads_.emplace_back([worker, first, sockets = std::move(sockets),
+                           options = Worker::ServeOptions{access_log_, tls_, !first},
+                           promise = std::move(listening)]() mutable {
+        worker->run(std::move(sockets), options, promise);
+        if (first) first->on_other_end();
+    });
     listens.get();
     workers_.push_back(std::move(worker));
 }

@@ -181,6 +181,16 @@ void Site::add_background(Background background) {
     background_.push_back(std::move(background));
 }
 
+void Site::add_startup(Hook hook) {
+    require_not_serving("on_startup()");
+    startup_.push_back(std::move(hook));
+}
+
+void Site::add_shutdown(Hook hook) {
+    require_not_serving("on_shutdown()");
+    shutdown_.push_back(std::move(hook));
+}
+
 service::WebSocketSettings Site::merge_settings(const Entry& entry) const {
     service::WebSocketSettings settings = site_.settings;
     for (const auto& [name, value] : entry.settings)

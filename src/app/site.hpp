@@ -32,6 +32,12 @@ public:
         std::function<Task<>()> make;
     };
 
+    // A function that runs before or after the application serves.
+    struct Hook {
+        std::string name;  // its file and line
+        std::function<Task<>()> make;
+    };
+
     // Each throws RouteError. Methods are case-insensitive.
     void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const RouteOptions& options,
                        const Settings& settings, std::source_location where);
@@ -45,6 +51,12 @@ public:
     // Adds a task to run each time the application serves. Throws std::logic_error while it serves.
     void add_background(Background background);
     [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }
+    // Adds a function to run each time the application serves, before or after. Each throws std::logic_error while it
+    // serves.
+    void add_startup(Hook hook);
+    void add_shutdown(Hook hook);
+    [[nodiscard]] const std::vector<Hook>& startup() const noexcept { return startup_; }
+    [[nodiscard]] const std::vector<Hook>& shutdown() const noexcept { return shutdown_; }
 
     // Throws std::invalid_argument if settings contradict each other.
     void check_settings() const;
@@ -76,6 +88,7 @@ private:
     std::vector<Entry> entries_;  // parallel to site_.routes
     std::vector<Background> background_;
     bool has_cors_ = false;
+    std::vector<Hook> startup_, shutdown_;
     std::mutex mutex_;
     std::size_t uses_ = 0;
 };

@@ -133,35 +133,96 @@ void Worker::on_request(base::IntrusivePtr<service::Exchange> exchange) {
     start_http_task(*this, std::move(exchange));
 }
 
+// ---- before and after serving -----------------------------------------------------------------------------------
+
+namespace {
+
+// A start-up or shutdown function that the worker's thread runs to its end. No stop cancels it.
+class HookTask final : public TaskOwner {
+public:
+    explicit HookTask(Task<> task) noexcept : task_(std::move(task)) { TaskAccess::start(task_, *this); }
+    std::coroutine_handle<> on_done() noexcept override {
+        is_done_ = true;
+        return std::noop_coroutine();
+    }
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+    [[nodiscard]] std::exception_ptr error() const noexcept { return TaskAccess::error(task_); }
+
+private:
+    Task<> task_;
+    bool is_done_ = false;
+};
+
+// Returns what has left `call`, as a std::runtime_error; null if nothing has.
+template <class Call>
+[[nodiscard]] std::exception_ptr catch_failure(Call&& call) {
+    try {
+        call();
+        return nullptr;
+    } catch (const std::exception& error) {
+        return std::make_exception_ptr(std::runtime_error(error.what()));
+    }
+}
+
+}  // namespace
+
+std::exception_ptr Worker::run_hook(const Site::Hook& hook) noexcept {
+    try {
+        const HookTask running(hook.make());
+        while (!running.is_done()) wait_turn();
+        return running.error();
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
+void Worker::start_up() {
+    for (const Site::Hook& hook : site_->startup())
+        if (const std::exception_ptr error = run_hook(hook))
+            throw std::runtime_error("the start-up function of " + hook.name + " failed: " + describe(error));
+    has_started_ = true;
+}
+
+void Worker::shut_down() noexcept {
+    is_shutting_down_ = true;
+    while (others_ > 0) wait_turn();
+    for (const Site::Hook& hook : site_->shutdown() | std::views::reverse)
+        if (const std::exception_ptr error = run_hook(hook))
+            logger().error("the shutdown function of {} failed: {}", hook.name, describe(error));
+    visit_tasks([](WorkerTask& task) { task.context().cancel(); });
+    last_turn();
+    destroy_tasks();
+}
+
+void Worker::on_other_end() {
+    --others_;
+    post([] {});  // the worker that waits looks at the number again
+}
+
 // ---- the thread -------------------------------------------------------------------------------------------------
 
 void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options,
                  std::promise<void>& listening) {
     worker_of_thread = this;
     number_of_thread = RunningNumbers::add();
-    std::exception_ptr failure;
-    try {
-        reactor_.emplace();
-        woken_timer_.emplace([](void* self) { static_cast<Worker*>(self)->run_woken(); }, this);
-        server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
-        if (options.access_log != AccessLog::off)
-            server_->service().add_observer(make_access_log(options.access_log == AccessLog::json
-                                                                ? service::AccessLog::Format::json
-                                                                : service::AccessLog::Format::common));
-        if (options.tls) server_->use_tls(*options.tls);
-        server_->listen(std::move(sockets));
-    } catch (const std::exception& error) {
-        failure = std::make_exception_ptr(std::runtime_error(error.what()));
-    }
-    {
-        const std::lock_guard lock(post_mutex_);
-        takes_posts_ = !failure;
-    }
-    if (failure) {
-        listening.set_exception(failure);
-    } else {
-        listening.set_value();
-        serve();
+    std::exception_ptr failure = catch_failure([&] { set_up(options); });
+    const bool is_set_up = !failure;
+    if (is_set_up) {
+        {
+            const std::lock_guard lock(post_mutex_);
+            takes_posts_ = true;
+        }
+        failure = catch_failure([&] {
+            if (options.runs_hooks) start_up();
+            server_->listen(std::move(sockets));
+        });
+        if (!failure) {
+            listening.set_value();
+            serve();
+        } else {
+            cancel_spawned_tasks();
+            last_turn();
+        }
         finish();
     }
     server_.reset();
@@ -170,13 +231,25 @@ void Worker::run(std::vector<net::ListeningSocket> sockets, const ServeOptions& 
     abandoned_timer_.reset();
     spawned_tasks_timer_.reset();
     reactor_.reset();
-    if (!failure) {
+    if (is_set_up) {
         std::unique_lock lock(post_mutex_);
         release_in_turn(lock);
     }
     RunningNumbers::remove(std::exchange(number_of_thread, 0));
     worker_of_thread = nullptr;
     site_.reset();
+    if (failure) listening.set_exception(failure);
+}
+
+void Worker::set_up(const ServeOptions& options) {
+    reactor_.emplace();
+    woken_timer_.emplace([](void* self) { static_cast<Worker*>(self)->run_woken(); }, this);
+    server_.emplace(*reactor_, site_->routes(), *this, log_, limit_);
+    if (options.access_log != AccessLog::off)
+        server_->service().add_observer(make_access_log(options.access_log == AccessLog::json
+                                                            ? service::AccessLog::Format::json
+                                                            : service::AccessLog::Format::common));
+    if (options.tls) server_->use_tls(*options.tls);
 }
 
 bool Worker::post(std::function<void()> task) {
@@ -236,7 +309,7 @@ void Worker::begin_stop() {
 }
 
 void Worker::end_if_idle() {
-    if (handler_count_ > 0) return;
+    if (handler_count_ > 0 || is_shutting_down_) return;
     if (task_count_ > 0) {
         // From a timer, because a task that begins or ends is still on the stack.
         reactor_->start_timer(*spawned_tasks_timer_, net::Duration(0));
@@ -248,7 +321,8 @@ void Worker::end_if_idle() {
 // Nothing waits for spawned tasks, and they may be written to run forever. Once the last handler has ended, they are
 // cancelled, and have the rest of shutdown_timeout to end.
 void Worker::cancel_spawned_tasks() {
-    if (handler_count_ > 0) return;  // a handler has begun in the meantime: wait until it has ended
+    if (handler_count_ > 0 || is_shutting_down_)
+        return;  // a handler has begun in the meantime: wait until it has ended
     visit_tasks([](WorkerTask& task) { task.cancel_for_stop(); });
 }
 
@@ -302,7 +376,8 @@ void Worker::finish() {
     last_turn();  // sends the output of the cancelled tasks
     server_->abort();
     last_turn();
-    while (WorkerTask* task = tasks_.front()) delete task;
+    destroy_tasks();
+    if (has_started_ && !site_->shutdown().empty()) shut_down();
     {
         const std::lock_guard lock(post_mutex_);
         takes_posts_ = false;
@@ -311,6 +386,10 @@ void Worker::finish() {
     last_turn();
     // If an exception has cut a turn short, the posted tasks run in the next one.
     for (int i = 0; i < max_last_turns && reactor_->has_work(); ++i) last_turn();
+}
+
+void Worker::destroy_tasks() noexcept {
+    while (WorkerTask* task = tasks_.front()) delete task;
 }
 
 void Worker::release_late(std::function<void()> release) {
@@ -340,6 +419,15 @@ void Worker::serve() {
         } catch (const std::exception& error) {
             logger().error("the server continues after an error: {}", error.what());
         }
+    }
+}
+
+// A turn that waits for something to do.
+void Worker::wait_turn() {
+    try {
+        reactor_->turn(std::nullopt);
+    } catch (const std::exception& error) {
+        logger().error("the server continues after an error: {}", error.what());
     }
 }
 

@@ -79,14 +79,19 @@ public:
     struct ServeOptions {
         AccessLog access_log = AccessLog::off;
         std::optional<net::TlsOptions> tls = std::nullopt;
+        bool runs_hooks = false;  // the site's start-up and shutdown functions
     };
-    // The thread's function: accepts from `sockets`, sets `listening` or its exception, a std::runtime_error with one
-    // line that gives the reason, and serves until stop().
+    // The thread's function: runs the start-up functions, accepts from `sockets`, sets `listening` or its exception, a
+    // std::runtime_error with one line that gives the reason, serves until stop(), and runs the shutdown functions.
     void run(std::vector<net::ListeningSocket> sockets, const ServeOptions& options, std::promise<void>& listening);
     // Stops gracefully, at most for shutdown_timeout. Any thread.
     void stop();
     // Loads the certificates again in the next turn, once for all calls before it. Any thread.
     void reload_certificates();
+    // The shutdown functions of this worker wait for another worker: between expect_other() and on_other_end(). Any
+    // thread.
+    void expect_other() noexcept { ++others_; }
+    void on_other_end();
     // Starts the site's background tasks in the next turn. Any thread.
     void start_background();
 
@@ -134,7 +139,15 @@ private:
     void cancel_tasks();
     [[nodiscard]] std::string name_handlers();
     void run_woken();
+    void set_up(const ServeOptions& options);
+    // Throws std::runtime_error if a function fails.
+    void start_up();
+    void shut_down() noexcept;
+    // Returns what the function has thrown.
+    [[nodiscard]] std::exception_ptr run_hook(const Site::Hook& hook) noexcept;
+    void destroy_tasks() noexcept;
     void serve();
+    void wait_turn();
     void last_turn();
     void finish();
     // Drops the objects in `late_`, one at a time. No other thread may be doing so.
@@ -154,7 +167,8 @@ private:
     std::uint64_t dropped_ = 0;
     std::uint64_t drop_turn_ms_ = 0;  // the time of the turn in which a send was last dropped
     unsigned dropped_in_turn_ = 0;
-    bool stopping_ = false, connections_gone_ = false;
+    bool stopping_ = false, connections_gone_ = false, has_started_ = false, is_shutting_down_ = false;
+    std::atomic<int> others_ = 0;
     std::atomic<bool> reload_asked_ = false;
     std::mutex post_mutex_;
     bool takes_posts_ = false;

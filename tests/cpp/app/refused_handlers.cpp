@@ -1,6 +1,6 @@
 // Handlers that must not compile, each with the text of its error. Without REFUSED, their twins, which must compile.
 // The program is never run.
-// promise: cpp-path-parameters, cpp-lifetimes, cpp-channel, cpp-task-group
+// promise: cpp-path-parameters, cpp-lifetimes, cpp-lifespan, cpp-channel, cpp-task-group
 #include <proapi/proapi.hpp>
 
 using namespace proapi;
@@ -74,11 +74,15 @@ Channel<int&> references(1);
 // refused: a Channel carries values: Channel<T*>, Channel<std::shared_ptr<T>>, or an Event
 Channel<void> nothings(1);
 
-void run_tasks(TaskGroup& group) {
+void run_tasks(ProAPI& app, TaskGroup& group) {
     // refused: a group drops the results of its tasks: expected Task<>
     group.spawn([]() -> Task<int> { co_return 1; });
     // refused: TaskGroup::spawn() takes a Task<>, or a callable that returns one, and its arguments
     group.spawn([] { return 1; });
+    // refused: on_startup() takes a callable without arguments that returns void or Task<>
+    app.on_startup([](int) {});
+    // refused: on_shutdown() takes a callable without arguments that returns void or Task<>
+    app.on_shutdown([]() -> Task<int> { co_return 1; });
 }
 
 #else
@@ -103,8 +107,10 @@ Task<> await_once(Task<> task) {
 
 Channel<int*> pointers(1);
 
-void run_tasks(TaskGroup& group) {
+void run_tasks(ProAPI& app, TaskGroup& group) {
     group.spawn([]() -> Task<> { co_return; });
+    app.on_startup([] {});
+    app.on_shutdown([]() -> Task<> { co_return; });
 }
 
 #endif
