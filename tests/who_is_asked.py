@@ -35,6 +35,7 @@ ASKED: dict[str, str] = {
     "python/test_connection.py": "python",
     "python/test_cors.py": "python",
     "python/test_dispatch.py": "python",
+    "python/test_events.py": "python",
     "python/test_lifespan.py": "python",
     "python/test_listening.py": "python",
     "python/test_locale.py": "python",

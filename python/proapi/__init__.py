@@ -11,6 +11,7 @@ from .app import ProAPI
 from .background import BackgroundTask, BackgroundTasks
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
 from .errors import (
+    EventError,
     HTTPException,
     MissingFieldError,
     NoMatchFound,
@@ -22,6 +23,7 @@ from .errors import (
     WebSocketMessageError,
     WebSocketStateError,
 )
+from .events import Events
 from .middleware import CORS
 from .params import Body, Cookie, Depends, File, Form, Header, Path, Query, Security
 from .request import Request
@@ -64,6 +66,8 @@ __all__ = [
     "Client",
     "Cookie",
     "Depends",
+    "EventError",
+    "Events",
     "File",
     "FileResponse",
     "Form",

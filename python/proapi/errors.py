@@ -178,3 +178,24 @@ class RequestValidationError(HTTPException, ValueError):
     def errors(self) -> list[dict[str, Any]]:
         """Returns what is wrong, as the constructor got it."""
         return self._errors
+
+
+class EventError(Exception):
+    """A message that ``app.events`` can't handle, or that its function refuses. The client gets it as a message.
+
+    ``raise EventError("no such room")`` in the function of a message. ``kind`` is ``"refused"`` then, and otherwise
+    what is wrong: ``"invalid"`` (not JSON, no name, or not the members that the function takes), ``"unknown"`` (no
+    function has that name), ``"failed"`` (the function raised another exception).
+    """
+
+    def __init__(self, text: str, *, kind: str = "refused", errors: list[dict[str, Any]] | None = None) -> None:
+        """Creates the exception.
+
+        Args:
+            text: What the client is told.
+            kind: What is wrong, for ``events.error``; any text of the program's own.
+            errors: The faults of an invalid message, as of ``RequestValidationError``.
+        """
+        super().__init__(text)
+        self.kind = kind
+        self.errors = errors or []

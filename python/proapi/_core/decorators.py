@@ -6,8 +6,9 @@ that includes it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
+from ..events import Events
 from . import habits
 from .registration import HttpRouteOptions, Registration, WebSocketRouteOptions
 from .route_table import refuse_function_as_path
@@ -41,6 +42,47 @@ class RouteDecorators(ABC):
         refuse_function_as_path("websocket", path)
         habits.refuse_keywords("websocket", options, habits.WEBSOCKET)
         return self._decorate(None, path, options)
+
+    def events(
+        self,
+        path: str,
+        *,
+        tag: str = "type",
+        data: str | None = None,
+        id: str = "id",
+        invalid: Literal["reply", "close"] = "reply",
+        **options: Unpack[WebSocketRouteOptions],
+    ) -> Callable[[Callable[..., Any]], Events]:
+        """Decorator: registers a WebSocket route whose JSON messages are dispatched by their name.
+
+        The function below it is called like a WebSocket handler when a client connects; it accepts the connection, or
+        the connection is accepted when it returns. If it has a ``yield``, its rest runs when the connection has ended.
+
+        Args:
+            path: As for ``websocket``.
+            tag: The member of a message that is its name.
+            data: The member that has the arguments. None: the message itself.
+            id: The member that a reply refers to. A message without it gets none.
+            invalid: What happens to a message that is not JSON, has an unknown name or not the members that its
+                function takes: the client gets an error as a message, or is closed with 1007.
+            **options: As for ``websocket``.
+
+        Returns:
+            A decorator that returns an ``Events``; its ``on`` registers the functions for messages.
+
+        Raises:
+            RouteError: As for ``websocket``.
+            TypeError: An argument is not valid.
+        """
+        refuse_function_as_path("events", path)
+        habits.refuse_keywords("events", options, habits.WEBSOCKET)
+
+        def register(function: Callable[..., Any]) -> Events:
+            events = Events(function, tag=tag, data=data, id=id, invalid=invalid)
+            self._register(Registration(None, path, events.handler, options.items()))
+            return events
+
+        return register
 
     def route(
         self, path: str, methods: Iterable[str] = ("GET",), **options: Unpack[HttpRouteOptions]
