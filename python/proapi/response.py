@@ -6,7 +6,7 @@ import inspect
 import mimetypes
 import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from ._core.cookies import Expiry, SameSite, write_cookie
 from ._core.exchange import Exchange, Pairs
 from ._core.thread_iterator import ThreadIterator
 from ._core.threads import ThreadPool
+from .background import BackgroundTask, BackgroundTasks
 from .errors import check_status
 from .settings import Seconds
 
@@ -48,7 +49,7 @@ class ResponseOptions(TypedDict, total=False):
     """What any response may be given by name. All but ``background`` are keywords from before ``content``,
     ``status_code`` and ``media_type``; ``content_type`` is sent unchanged."""
 
-    background: Callable[[], Awaitable[None]] | None
+    background: BackgroundTask | BackgroundTasks | None
     """A ``BackgroundTask`` or ``BackgroundTasks``, to be called after the response was sent."""
     body: _Text
     value: Any
@@ -70,7 +71,7 @@ class Response:
     """
 
     media_type: str | None = None
-    background: Callable[[], Awaitable[None]] | None = None
+    background: BackgroundTask | BackgroundTasks | None = None
     """What is called after the response was sent."""
 
     def __init__(
@@ -474,10 +475,13 @@ def _with_charset(media_type: str) -> str:
     return f"{media_type}; charset=utf-8" if lower.startswith("text/") and "charset=" not in lower else media_type
 
 
-def _check_options(response: str, names: Mapping[str, object]) -> None:
+def _check_options(response: str, given: Mapping[str, object]) -> None:
     """Raises TypeError if a keyword is not one of a response."""
-    if unknown := names.keys() - ResponseOptions.__annotations__.keys():
+    if unknown := given.keys() - ResponseOptions.__annotations__.keys():
         raise TypeError(f"{response}: expected the keywords of a response, got {', '.join(sorted(unknown))}")
+    background = given.get("background")
+    if background is not None and not isinstance(background, (BackgroundTask, BackgroundTasks)):
+        raise TypeError(f"{response}: expected BackgroundTask(function, ...) as background, got {background!r}")
 
 
 def _require_key(call: str, key: str | None, older: OlderKey) -> str:

@@ -214,7 +214,7 @@ def test_older_names_of_exceptions() -> None:
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: Response("x", background=print), r"Response: ProAPI has no background=; app.spawn\(coroutine\)"),
+        (lambda: Response("x", background=print), r"expected BackgroundTask\(function, ...\) as background, got"),
         (lambda: PlainTextResponse("x", charset="utf-8"), "PlainTextResponse: expected the keywords of a response"),
         (lambda: JSONResponse(), r"expected content, got none; JSONResponse\(None\) is null"),
         (lambda: StreamingResponse(), "expected an iterator of str or bytes, got NoneType"),
