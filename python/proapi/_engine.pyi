@@ -94,6 +94,9 @@ class Site:
         """
     def add_response_headers(self, fields: _Pairs) -> None:
         """Adds fields to every response that does not have them. ValueError: a response can't contain one of them."""
+    def answer_refusals(self, statuses: Sequence[int]) -> None:
+        """From now on the application answers refusals with these statuses, 400 to 599, in the engine's place, in
+        addition to those of earlier calls."""
     def add_cors(self, cors: Cors) -> None:
         """Applies the rules to every response. Call it once."""
     @staticmethod
@@ -141,6 +144,9 @@ class Exchange:
 
     @property
     def request(self) -> RequestInfo: ...
+    @property
+    def refusal(self) -> tuple[int, str, _Pairs] | None:
+        """Status, text and fields of what the engine would answer, if the application did not answer in its place."""
     @property
     def started(self) -> bool: ...
     @property
@@ -201,7 +207,8 @@ class AsgiExchange:
         """Call when the client has disconnected."""
     @property
     def route(self) -> int | None:
-        """The number of the route whose handler must respond, or None."""
+        """The number of the route whose handler must respond, or None. With a ``refusal`` it is the number after the
+        last route's."""
     @property
     def websocket(self) -> WebSocketBridge | None: ...
     def take_messages(self) -> list[Any]:
@@ -212,6 +219,9 @@ class AsgiExchange:
         """
     @property
     def request(self) -> RequestInfo: ...
+    @property
+    def refusal(self) -> tuple[int, str, _Pairs] | None:
+        """Status, text and fields of what the engine would answer, if the application did not answer in its place."""
     @property
     def started(self) -> bool: ...
     @property
@@ -591,6 +601,7 @@ class Engine:
     """Sockets and protocols on the thread of one event loop.
 
     ``on_websocket(connection, route)`` and ``on_request(exchange, route)`` are called from ``poll`` or ``select``.
+    The route of an exchange with a ``refusal`` is the number after the last route's.
     ``log(level, line)`` takes the level numbers of ``logging``.
     """
 

@@ -96,7 +96,7 @@ public:
         if (!exchange_->has_ended()) exchange_->on_end();
     }
     [[nodiscard]] nb::object route() const {
-        return has_route_ ? nb::object(nb::int_(exchange_->request().match.route)) : nb::none();
+        return has_route_ ? nb::object(nb::int_(handler_number(*exchange_, service_.site()))) : nb::none();
     }
     void set_route() noexcept { has_route_ = true; }
     // Returns the octets that are sent for a part of the response's file.
@@ -220,6 +220,7 @@ void add_asgi_exchange(nb::module_& module) {
         .def_prop_ro("websocket", &E::websocket)
         .def("take_messages", &E::take_messages)
         .def_prop_ro("request", &E::request)
+        .def_prop_ro("refusal", [](const E& self) { return make_refusal(self.exchange()); })
         .def_prop_ro("started", [](const E& self) { return self.exchange().is_started(); })
         .def_prop_ro("finished", [](const E& self) { return self.exchange().is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange().has_ended(); })

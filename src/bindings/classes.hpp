@@ -58,6 +58,12 @@ struct RequestObject {
 };
 [[nodiscard]] nb::object make_request(service::Exchange& exchange);
 
+// The number that the package knows the handler of a request by: its route's, or the number after the last route's for
+// a request that would be refused.
+[[nodiscard]] std::size_t handler_number(const service::Exchange& exchange, const service::Site& site) noexcept;
+// (status, text, header fields), or None.
+[[nodiscard]] nb::object make_refusal(const service::Exchange& exchange);
+
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 // Converts what read_headers() reads. Throws nb::python_error for anything else.
 [[nodiscard]] http::Headers to_headers(const nb::object& pairs);

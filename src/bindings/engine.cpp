@@ -254,7 +254,7 @@ private:
     }
 
     void on_request(base::IntrusivePtr<service::Exchange> exchange) override {
-        const std::size_t route = exchange->request().match.route;
+        const std::size_t route = handler_number(*exchange, parts_->server.service().site());
         if (!call(on_request_, make_exchange(exchange, loop()), route)) exchange->fail();
     }
 

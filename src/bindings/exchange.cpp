@@ -67,6 +67,18 @@ void respond_with_file(service::Exchange& exchange, int status, const nb::object
                        : exchange.respond(found.status, found.headers, found.text));
 }
 
+std::size_t handler_number(const service::Exchange& exchange, const service::Site& site) noexcept {
+    return exchange.refusal() ? site.routes.size() : exchange.request().match.route;
+}
+
+nb::object make_refusal(const service::Exchange& exchange) {
+    const service::PendingRefusal* refusal = exchange.refusal();
+    if (!refusal) return nb::none();
+    nb::list fields;
+    for (const auto& [name, value] : refusal->headers) fields.append(nb::make_tuple(name, value));
+    return nb::make_tuple(refusal->status, refusal->text, fields);
+}
+
 void fail(service::Exchange& exchange, bool stopping) {
     end_request(exchange, stopping ? service::HandlerEnd::stopped : service::HandlerEnd::failed);
 }
@@ -83,6 +95,7 @@ void add_exchange(nb::module_& module) {
                          if (!self.request.is_valid()) self.request = make_request(*self.exchange);
                          return self.request;
                      })
+        .def_prop_ro("refusal", [](const E& self) { return make_refusal(*self.exchange); })
         .def_prop_ro("started", [](const E& self) { return self.exchange->is_started(); })
         .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })

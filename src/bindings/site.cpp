@@ -104,6 +104,12 @@ void add_response_headers(SiteObject& self, const HeaderPairs& pairs) {
     self.site.middleware.push_back(std::make_shared<service::ResponseHeaders>(std::move(fields)));
 }
 
+void answer_refusals(SiteObject& self, const std::vector<int>& statuses) {
+    auto& answered = self.site.answered_refusals;
+    if (!answered) answered.emplace();
+    for (const int status : statuses) answered->set(static_cast<std::size_t>(status));
+}
+
 // First in the list, so that it is the last to see a response.
 void add_cors_rules(SiteObject& self, const CorsObject& cors) {
     self.site.middleware.insert(self.site.middleware.begin(), cors.cors);
@@ -136,6 +142,7 @@ void add_site(nb::module_& module) {
         .def("add_route", add_handler_route, nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
         .def("add_files", add_files, nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def("add_response_headers", add_response_headers, nb::arg("fields"))
+        .def("answer_refusals", answer_refusals, nb::arg("statuses"))
         .def("add_cors", add_cors_rules, nb::arg("cors"))
         .def_static("security_headers", security_headers)
         .def("find_route", find_route, nb::arg("method").none(), nb::arg("pattern"))

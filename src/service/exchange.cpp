@@ -163,6 +163,11 @@ void Exchange::refuse(Refusal refusal, http::Headers headers) {
 
 void Exchange::refuse(int status, std::string_view text, http::Headers headers) {
     if (started_) return;
+    RefusalListener* listener = std::exchange(refusal_listener_, nullptr);
+    if (listener && listener->wants_refusal(status)) {
+        refusal_ = std::make_unique<PendingRefusal>(status, std::string(text), std::move(headers));
+        return listener->on_refusal(*this);
+    }
     headers.add("Content-Type", text_type);
     static_cast<void>(respond(status, headers, std::string(text) + "\n"));
 }

@@ -98,6 +98,24 @@ protected:
     ~BodyListener() = default;
 };
 
+// What the engine would answer by itself, if the application did not answer in its place.
+struct PendingRefusal {
+    int status = 0;
+    std::string text;  // one line without its line end
+    http::Headers headers;
+};
+
+// Passes refusals on to the application.
+class RefusalListener {
+public:
+    [[nodiscard]] virtual bool wants_refusal(int status) const noexcept = 0;
+    // The exchange has a refusal() and waits for a response.
+    virtual void on_refusal(Exchange& exchange) = 0;
+
+protected:
+    ~RefusalListener() = default;
+};
+
 class Exchange final : public base::RefCounted {
 public:
     enum class Body : std::uint8_t { none, waiting };  // whether the request has one
@@ -131,9 +149,12 @@ public:
     // Sends a complete response.
     [[nodiscard]] Result<void> respond(int status, const http::Headers& headers, std::string_view body);
     [[nodiscard]] Result<void> respond_with_file(int status, const http::Headers& headers, FileBody file);
-    // Sends one of the engine's own refusals, a line of text. Does nothing if a response has been started.
+    // Sends one of the engine's own refusals, a line of text, or passes it to the listener. Does nothing if a response
+    // has been started.
     void refuse(Refusal refusal, http::Headers headers = {});
     void refuse(int status, std::string_view text, http::Headers headers = {});
+    // What the listener got; null: nothing. Answering with it is up to the application.
+    [[nodiscard]] const PendingRefusal* refusal() const noexcept { return refusal_.get(); }
     // Sends a streamed response: its head, its parts, its end.
     [[nodiscard]] Result<void> start(int status, const http::Headers& headers,
                                      std::optional<std::uint64_t> content_length);
@@ -174,6 +195,9 @@ public:
     void compress_from(std::uint64_t threshold_bytes) noexcept { compression_threshold_ = threshold_bytes; }
     // The response passes through `middleware` on its way out. The list outlives the exchange's transport.
     void set_middleware(const MiddlewareList& middleware) noexcept { middleware_ = &middleware; }
+    // Asked once, before a refusal is sent. Null: nobody is. The application's own calls must not call back, so no
+    // listener is set while the application has the exchange.
+    void set_refusal_listener(RefusalListener* listener) noexcept { refusal_listener_ = listener; }
     // The observation reports when the exchange has ended.
     void set_observation(std::unique_ptr<Observation> observation) noexcept { observation_ = std::move(observation); }
     [[nodiscard]] Observation* observation() noexcept { return observation_.get(); }
@@ -226,8 +250,10 @@ private:
     std::optional<RefusalText> body_refusal_;
     const MiddlewareList* middleware_ = nullptr;  // null: none
     std::unique_ptr<Observation> observation_;    // null: no observers
-    std::unique_ptr<CodedBody> coded_body_;       // null: the request's body has no coding
-    std::uint64_t max_body_bytes_ = 0;            // of a coded body, decoded
+    RefusalListener* refusal_listener_ = nullptr;
+    std::unique_ptr<PendingRefusal> refusal_;
+    std::unique_ptr<CodedBody> coded_body_;  // null: the request's body has no coding
+    std::uint64_t max_body_bytes_ = 0;       // of a coded body, decoded
     std::optional<std::uint64_t> compression_threshold_;
     std::unique_ptr<http::ContentEncoder> encoder_;  // of a response in parts or a file; null: sent as they are
     BodyState body_state_;

@@ -29,6 +29,7 @@ void Service::open(base::IntrusivePtr<Exchange> exchange) {
 void Service::begin(Exchange& exchange) {
     if (site_.settings.compress) exchange.compress_from(site_.settings.compression_threshold);
     if (!site_.middleware.empty()) exchange.set_middleware(site_.middleware);
+    if (site_.answered_refusals) exchange.set_refusal_listener(this);
     if (!observers_.empty()) exchange.set_observation(std::make_unique<Observation>(observers_, clock_));
 }
 
@@ -61,12 +62,27 @@ void Service::route(Exchange& exchange) {
 void Service::on_body_collected(Exchange& exchange) {
     if (site_.routes[exchange.request().match.route].kind == Route::Kind::files)
         return respond_with_static_file(exchange);
+    pass_to_application(exchange);
+}
+
+void Service::pass_to_application(Exchange& exchange) {
+    exchange.set_refusal_listener(nullptr);
     application_.on_request(base::IntrusivePtr<Exchange>(&exchange));
+}
+
+bool Service::wants_refusal(int status) const noexcept {
+    return status >= 0 && static_cast<std::size_t>(status) < site_.answered_refusals->size() &&
+           (*site_.answered_refusals)[static_cast<std::size_t>(status)];
+}
+
+void Service::on_refusal(Exchange& exchange) {
+    pass_to_application(exchange);
 }
 
 void Service::open_malformed(base::IntrusivePtr<Exchange> exchange, RefusalText refusal) {
     const base::IntrusivePtr<Exchange> kept = std::move(exchange);  // its session may drop its own while it is refused
     begin(*kept);
+    kept->set_refusal_listener(nullptr);
     kept->end_connection();
     kept->refuse(refusal.status, refusal.text);
 }
@@ -174,8 +190,15 @@ bool Service::refuse_coding(Exchange& exchange) {
 void Service::respond_with_static_file(Exchange& exchange) {
     StaticFile found = serve_files(site_, exchange.request());
     if (found.error != 0) log_refusal(LogLevel::error, found.status, exchange, base::error_text(found.error));
-    static_cast<void>(found.file ? exchange.respond_with_file(found.status, found.headers, std::move(*found.file))
-                                 : exchange.respond(found.status, found.headers, found.text));
+    if (found.file) {
+        static_cast<void>(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
+    } else if (found.status >= 400) {
+        found.headers.remove("Content-Type");  // refuse() adds it, and the line end
+        exchange.refuse(found.status, std::string_view(found.text).substr(0, found.text.find('\n')),
+                        std::move(found.headers));
+    } else {
+        static_cast<void>(exchange.respond(found.status, found.headers, found.text));
+    }
 }
 
 }  // namespace proapi::service

@@ -15,7 +15,7 @@
 
 namespace proapi::service {
 
-class Service final : private BodyListener {
+class Service final : private BodyListener, private RefusalListener {
 public:
     // All four outlive the service. `log` must limit the lines that peers can cause.
     Service(const Site& site, Application& application, Log& log, const Clock& clock) noexcept
@@ -55,6 +55,9 @@ private:
     void refuse_and_end(Exchange& exchange, Refusal refusal);
     void respond_with_static_file(Exchange& exchange);
     void on_body_collected(Exchange& exchange) override;
+    [[nodiscard]] bool wants_refusal(int status) const noexcept override;
+    void on_refusal(Exchange& exchange) override;
+    void pass_to_application(Exchange& exchange);
     void log_refusal(LogLevel level, int status, const Exchange& exchange, std::string_view text);
 
     const Site& site_;

@@ -1,8 +1,10 @@
 // What a server serves: routes, each with its kind and its limits, and the application that handles them.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "base/intrusive_ptr.hpp"
@@ -30,12 +32,17 @@ struct Route {
     DotFiles dot_files = DotFiles::hidden;
 };
 
+using Statuses = std::bitset<600>;
+
 // Built once and read-only afterwards, so several reactors may share it.
 struct Site {
     http::Router router;       // a match's `route` is an index into `routes`
     std::deque<Route> routes;  // adding a route must not move the others: connections refer to their settings
     Settings settings;
     MiddlewareList middleware;  // the first in the list is the first to see a request
+    // The application answers refusals with these statuses in the engine's place; nullopt: it answers none. Requests
+    // whose head could not be read are not passed on.
+    std::optional<Statuses> answered_refusals;
 };
 
 // The front end. Called on the reactor's thread. The request's `match.route` identifies the handler.
@@ -43,8 +50,9 @@ class Application {
 public:
     // A valid handshake from an allowed origin; the handler accepts or rejects it.
     virtual void on_websocket(base::IntrusivePtr<WebSocket> websocket) = 0;
-    // A request, with its whole body unless the route streams it. The handler responds through `exchange`, now or
-    // later.
+    // A request, with its whole body unless the route streams it, or one that would be refused if the application did
+    // not answer in the engine's place: then exchange->refusal() says with what, and no route need have matched. The
+    // handler responds through `exchange`, now or later.
     virtual void on_request(base::IntrusivePtr<Exchange> exchange) = 0;
 
 protected:

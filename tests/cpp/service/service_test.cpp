@@ -200,5 +200,54 @@ TEST_F(ServiceTest, AFileThatIsNotThereIsRefused) {
     EXPECT_EQ(carrier.body, "Not Found\n");
 }
 
+TEST_F(ServiceTest, TheApplicationAnswersTheRefusalsThatItHasAskedFor) {
+    site.answered_refusals.emplace().set(404).set(405).set(413).set(403);
+    EXPECT_EQ(open(request_of("GET", "/nothing")), 0);
+    ASSERT_TRUE(request && request->refusal());
+    EXPECT_EQ(request->refusal()->status, 404);
+    EXPECT_EQ(request->refusal()->text, "Nothing is served at this address.");
+    EXPECT_TRUE(request->respond(404, {}, "own"));
+    EXPECT_EQ(carrier.body, "own");
+
+    EXPECT_EQ(open(request_of("GET", "/upload")), 0);
+    EXPECT_EQ(request->refusal()->headers.get("Allow"), "POST");
+    EXPECT_EQ(open(request_of("GET", "/files/a.txt")), 0);
+    EXPECT_EQ(request->refusal()->text, "Not Found");
+    EXPECT_FALSE(request->refusal()->headers.contains("Content-Type"));
+    EXPECT_EQ(open(handshake({{"Origin", "https://evil.example"}})), 0);
+    EXPECT_EQ(request->refusal()->status, 403);
+    EXPECT_TRUE(carrier.ends_connection);
+    EXPECT_FALSE(websocket);
+
+    EXPECT_EQ(open(request_of("POST", "/upload"), Exchange::Body::waiting), 0);
+    carrier.exchange->on_body_failed({413, "too long"});
+    ASSERT_TRUE(request->refusal());
+    EXPECT_EQ(request->refusal()->status, 413);
+}
+
+TEST_F(ServiceTest, OtherRefusalsStayTheEngines) {
+    site.answered_refusals.emplace().set(404).set(500);
+    EXPECT_EQ(open(request_of("GET", "/upload")), 405);
+    EXPECT_EQ(open(handshake({{"Origin", "https://evil.example"}})), 403);
+    carrier = FakeCarrier();
+    service.open_malformed(carrier.open({.head = {}, .match = {}, .client = {}}), {404, "no request"});
+    EXPECT_EQ(carrier.status, 404) << "nothing is known of a request that could not be read";
+    EXPECT_FALSE(request);
+}
+
+TEST_F(ServiceTest, AnApplicationsOwnFailureIsNotHandedBackToIt) {
+    site.answered_refusals.emplace().set();
+    EXPECT_EQ(open(request_of("GET", "/hello/you")), 0);
+    ASSERT_TRUE(request);
+    EXPECT_FALSE(request->refusal());
+    request->fail();
+    EXPECT_EQ(carrier.status, 500);
+
+    EXPECT_EQ(open(request_of("GET", "/nothing")), 0);
+    ASSERT_TRUE(request->refusal());
+    request->fail();
+    EXPECT_EQ(carrier.status, 500) << "never a loop";
+}
+
 }  // namespace
 }  // namespace proapi::service
