@@ -36,6 +36,7 @@ ASKED: dict[str, str] = {
     "python/test_cors.py": "python",
     "python/test_dispatch.py": "python",
     "python/test_events.py": "python",
+    "python/test_exception_handlers.py": "python asgi",
     "python/test_lifespan.py": "python",
     "python/test_listening.py": "python",
     "python/test_locale.py": "python",

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 from ._core import habits, server_tasks
 from ._core.binding import TlsOptions, serving
 from ._core.decorators import RouteDecorators
+from ._core.exception_handlers import Function as ExceptionFunction
+from ._core.exception_handlers import Key as ExceptionKey
+from ._core.hooks import Hooks
 from ._core.names import find_name, is_async
 from ._core.registration import Registration, read_dependencies
 from ._core.route_table import RouteTable
@@ -45,6 +48,7 @@ class ProAPI(RouteDecorators):
         response_headers: Mapping[str, str] | None = None,
         cors: CORS | None = None,
         dependencies: Sequence[Any] = (),
+        exception_handlers: Mapping[ExceptionKey, ExceptionFunction] | None = None,
         **settings: Unpack[Settings],
     ) -> None:
         """Creates an application without routes.
@@ -58,15 +62,17 @@ class ProAPI(RouteDecorators):
             cors: Which pages of other origins may read the responses. It acts on the same responses, and answers every
                 preflight. With ``allow_credentials``, its ``allow_origins`` is the default of ``allowed_origins``.
             dependencies: ``Depends(...)`` of what runs before every handler and whose result no handler takes.
+            exception_handlers: Functions by class or status, as for ``add_exception_handler``.
             **settings: Application-wide limits by name, as for ``configure``.
 
         Raises:
             ValueError: A setting does not exist or is out of range, or a response can't have one of the fields.
-            TypeError: ``lifespan`` is not callable, ``cors`` is not a CORS, or a dependency is not
-                ``Depends(function)``.
+            TypeError: ``lifespan`` is not callable, ``cors`` is not a CORS, a dependency is not ``Depends(function)``,
+                or ``add_exception_handler`` raises it.
         """
         self._dependencies = read_dependencies("ProAPI", dependencies)
         self._routes = RouteTable()
+        self._hooks = Hooks(self._routes.site)
         self.state = State()
         """The application's own attributes, such as ``app.state.database = database``. Each worker has its own."""
         self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -82,6 +88,8 @@ class ProAPI(RouteDecorators):
         self.configure(**settings)
         if response_headers:
             self._routes.site.add_response_headers(list(response_headers.items()))
+        for key, function in (exception_handlers or {}).items():
+            self.add_exception_handler(key, function)
 
     if not TYPE_CHECKING:  # a type checker would accept any name
 
@@ -225,6 +233,42 @@ class ProAPI(RouteDecorators):
         servers = self.background if self._asgi is None else [*self.background, self._asgi.dispatcher.background]
         preferred = None if dispatcher is None else dispatcher.background
         return server_tasks.spawn(servers, preferred, coroutine, name)
+
+    # ---- around the handlers ----
+
+    def exception_handler(self, exc_class_or_status_code: ExceptionKey) -> Callable[[_H], _H]:
+        """Decorator: registers ``def`` or ``async def handler(request, error)``, which answers exceptions of handlers.
+
+        Its result is the response, as a handler's. The handler of the nearest class answers; of an HTTPException, that
+        of its status before that of HTTPException. That of ``Exception`` or else of 500 answers what no other does;
+        the exception is logged nevertheless.
+
+        The handler of a status, or of HTTPException, also answers the engine's own refusals, such as 404, 405, 413 and
+        426; ``error`` is then an HTTPException with ``status_code``, ``detail`` and ``headers``. A handler of a
+        WebSocket that fails before ``accept()`` is refused with the response; the first argument is then the
+        connection. If an exception handler fails, the response is a 500.
+
+        Args:
+            exc_class_or_status_code: A subclass of Exception, or a status from 400 to 599.
+
+        Returns:
+            A decorator that returns the function unchanged.
+
+        Raises:
+            TypeError: The key is neither, or the function does not take two arguments.
+            ValueError: No refusal has the status.
+            RuntimeError: The application has served.
+        """
+
+        def register(function: _H) -> _H:
+            self.add_exception_handler(exc_class_or_status_code, function)
+            return function
+
+        return register
+
+    def add_exception_handler(self, exc_class_or_status_code: ExceptionKey, handler: ExceptionFunction) -> None:
+        """As ``exception_handler``, without a decorator."""
+        self._hooks.add_exception_handler(exc_class_or_status_code, handler)
 
     # ---- routes ----
 

@@ -67,7 +67,7 @@ class OlderStatus(TypedDict, total=False):
 
 
 class HTTPException(Exception):
-    """Ends an HTTP handler with a response of this status and ``detail`` as its text.
+    """Ends an HTTP handler with a response of this status and ``detail`` as its text, or as JSON if it is not a str.
 
     Raised before ``accept()``, it refuses a WebSocket's handshake with that response (status 300 to 599).
     """
@@ -75,7 +75,7 @@ class HTTPException(Exception):
     def __init__(
         self,
         status_code: int | None = None,
-        detail: str | None = None,
+        detail: Any = None,
         headers: Mapping[str, str] | None = None,
         **older: Unpack[OlderStatus],
     ) -> None:
@@ -83,13 +83,14 @@ class HTTPException(Exception):
 
         Args:
             status_code: 200 to 599.
-            detail: The text of the response. None: the reason phrase, such as "Not Found".
+            detail: The text of the response. None: the reason phrase, such as "Not Found". Anything but a str is sent
+                as the JSON ``{"detail": detail}``.
             headers: Fields of the response.
             **older: ``status``, the older name of ``status_code``.
 
         Raises:
             ValueError: The status is out of range.
-            TypeError: ``detail`` is not a str, or a keyword is unknown.
+            TypeError: A keyword is unknown.
         """
         if older:
             if unknown := older.keys() - OlderStatus.__annotations__.keys():
@@ -101,11 +102,9 @@ class HTTPException(Exception):
         status_code = cast("int", status_code)
         if detail is None:
             detail = _reason_phrase(status_code)
-        if not isinstance(detail, str):
-            raise TypeError(f"HTTPException: expected str as detail, got {type(detail).__name__}")
         super().__init__(status_code, detail)
         self.status_code = status_code
-        self.detail = detail
+        self.detail: Any = detail
         self.headers = dict(headers or {})
 
     @property

@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,9 +33,12 @@ _WRONG_KIND = 1003
 class Dispatcher:
     """The running handlers of one server."""
 
+    is_hooked = False
+    """Whether ``_run_websocket`` runs every handler of WebSockets, or only those with dependencies."""
+
     def __init__(self, app: "ProAPI") -> None:
         self._app = app
-        self._handlers = app._routes.handlers
+        self._handlers: Sequence[Handler | None] = app._routes.handlers
         self._websockets: dict[asyncio.Task[Any], tuple[WebSocketConnection, Handler]] = {}
         self._spawned: dict[WebSocketConnection, set[asyncio.Task[Any]]] = {}
         self._exchanges: dict[asyncio.Task[Any], tuple[Exchange, Handler]] = {}
@@ -124,7 +127,7 @@ class Dispatcher:
         context = self._context.copy() if context is None else context
         connection._app = self._app
         try:
-            if handler.needs_resolution:
+            if handler.needs_resolution or self.is_hooked:
                 coroutine = self._run_websocket(connection, handler)
             else:
                 coroutine = context.run(handler.call, connection)
@@ -164,7 +167,7 @@ class Dispatcher:
             connection._end("stopped" if self.stopping else "failed", handler.name, "")
             return
         raised = task.exception()
-        error = _relevant(raised)
+        error = relevant(raised)
         line = None
         if error is None:
             line = connection._end("returned" if raised is None else "disconnected", handler.name, "")
@@ -252,18 +255,28 @@ class Dispatcher:
             except HTTPException as error:
                 if exchange.started:  # a stream has sent another status already
                     raise
-                await _make_response(error).send_to(exchange, self.stream_pool)
+                await make_response(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
-            is_awaited = not self.stopping and not exchange.ended
-            exchange.fail(stopping=self.stopping)
-            if is_awaited:
-                logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
+            self._on_cancelled(exchange, handler, request)
             raise
         except BaseException as error:
-            exchange.fail()
-            if isinstance(error, (SystemExit, KeyboardInterrupt)):
-                raise
-            logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
+            self._on_failed(exchange, handler, request, error)
+
+    def _on_cancelled(self, exchange: Exchange, handler: Handler, request: Request) -> None:
+        is_awaited = not self.stopping and not exchange.ended
+        exchange.fail(stopping=self.stopping)
+        if is_awaited:
+            logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
+
+    def _on_failed(self, exchange: Exchange, handler: Handler, request: Request, error: BaseException) -> None:
+        """Raises ``error`` if it ends the program."""
+        exchange.fail()
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise error
+        self._log_failure(handler, request, error)
+
+    def _log_failure(self, handler: Handler, request: Request, error: BaseException) -> None:
+        logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
 
     async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Request) -> None:
         async with Exits() as exits:
@@ -318,9 +331,12 @@ def _line(request: Request) -> tuple[str, str]:
     return request.method, escape(request.path)
 
 
-def _make_response(error: HTTPException) -> Response:
+def make_response(error: HTTPException) -> Response:
+    """Returns the response that the exception stands for: text, or JSON if ``detail`` is not text."""
     if isinstance(error, RequestValidationError):
         return JSONResponse({"detail": error.errors()}, error.status_code, error.headers)
+    if not isinstance(error.detail, str):
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
     return PlainTextResponse(error.detail + "\n" if error.detail else "", error.status_code, error.headers)
 
 
@@ -334,14 +350,14 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
     if connection.closed:
         return True
     try:
-        response = _make_response(error)
+        response = make_response(error)
         connection.reject(response.status_code, response.body, response.headers)
     except Exception:  # for example, a subclass that has not called HTTPException.__init__()
         return False
     return True
 
 
-def _relevant(error: BaseException | None) -> BaseException | None:
+def relevant(error: BaseException | None) -> BaseException | None:
     """Returns what is left of an exception without the connection's normal end. Task groups wrap both in groups."""
     if isinstance(error, WebSocketDisconnect):
         return None

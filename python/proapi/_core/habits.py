@@ -13,10 +13,6 @@ _NO_MIDDLEWARE = (
     " CORS is ProAPI(cors=CORS(allow_origins=[...])), compression is ProAPI(compress=True)"
 )
 _ROUTERS = "write router = Router(prefix=...) and app.include_router(router)"
-_NO_EXCEPTION_HANDLERS = (
-    "ProAPI has no exception handlers: raise HTTPException(status_code, detail, headers), or catch the exception in the"
-    " handler and return a Response"
-)
 _NO_HOOKS = "ProAPI calls nothing before or after a request: decorate the handler, and use functools.wraps"
 _ROUTE = "write app.route(path, methods=[...])(handler)"
 _WEBSOCKET = "write app.websocket(path)(handler)"
@@ -25,7 +21,6 @@ APP: dict[str, str] = {
     "add_api_route": _ROUTE,
     "add_api_websocket_route": _WEBSOCKET,
     "add_event_handler": "write app.on_startup(function) or app.on_shutdown(function)",
-    "add_exception_handler": _NO_EXCEPTION_HANDLERS,
     "add_middleware": _NO_MIDDLEWARE,
     "add_route": _ROUTE,
     "add_url_rule": _ROUTE,
@@ -34,9 +29,7 @@ APP: dict[str, str] = {
     "api_route": "write @app.route(path, methods=[...])",
     "before_request": _NO_HOOKS,
     "config": "write app.configure(name=value); app.limits has every setting",
-    "errorhandler": _NO_EXCEPTION_HANDLERS,
-    "exception_handler": _NO_EXCEPTION_HANDLERS,
-    "exception_handlers": _NO_EXCEPTION_HANDLERS,
+    "errorhandler": "write @app.exception_handler(SomeException) or @app.exception_handler(404)",
     "logger": 'write logging.getLogger("proapi")',
     "middleware": _NO_MIDDLEWARE,
     "mount": "write app.static(path, directory) for files; ProAPI mounts no other application",
@@ -79,7 +72,6 @@ SETTINGS: dict[str, str] = {
     "debug": "tracebacks are in the log, and clients never get them",
     "description": _NO_DOCUMENT,
     "docs_url": _NO_DOCUMENT,
-    "exception_handlers": _NO_EXCEPTION_HANDLERS,
     "log_level": 'write logging.getLogger("proapi").setLevel(...) before app.run()',
     "middleware": _NO_MIDDLEWARE,
     "on_shutdown": "write @app.on_shutdown",

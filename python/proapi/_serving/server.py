@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from .._core.binding import Engine, ListeningSockets, serving
-from .._core.dispatch import Dispatcher
+from .._core.hooked_dispatch import make_dispatcher
 from .._core.log import access_logger, logger
 from .._core.processes import give_to_children, keep_from_children
 from .tls import use_tls
@@ -71,7 +71,7 @@ class Server:
         self, app: "ProAPI", access_log: "AccessLogFormat | None" = None, tls: "TlsOptions | None" = None
     ) -> None:
         self._app = app
-        self._dispatcher = Dispatcher(app)
+        self._dispatcher = make_dispatcher(app)
         self._stop_deadline: float | None = None
         self.engine = Engine(
             app._routes.site, self._dispatcher.open_websocket, self._dispatcher.open_request, logger.log

@@ -10,7 +10,7 @@ from contextvars import ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any
 
 from .._core.binding import AsgiService, serving
-from .._core.dispatch import Dispatcher
+from .._core.hooked_dispatch import make_dispatcher
 from .._core.log import logger
 from .._core.threads import ThreadPool
 from .exchange import Message, Receive, Send, serve_http
@@ -30,7 +30,7 @@ class AsgiFront:
     def __init__(self, app: "ProAPI") -> None:
         self.app = app
         self.loop = asyncio.get_running_loop()
-        self.dispatcher = Dispatcher(app)
+        self.dispatcher = make_dispatcher(app)
         self.dispatcher.start()
         self.dispatcher.background.open()
         self.service = AsgiService(app._routes.site, self.dispatcher.peer_faults.write)

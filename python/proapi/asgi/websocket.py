@@ -12,7 +12,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from .._core.binding import AsgiExchange, WebSocketBridge
-from .exchange import Message, Receive, Send
+from .exchange import HttpExchange, Message, Receive, Send
 
 if TYPE_CHECKING:
     from .front import AsgiFront
@@ -25,9 +25,16 @@ async def serve_websocket(front: "AsgiFront", scope: Message, receive: Receive, 
     """Serves one WebSocket, from the handshake to the end of the connection and of its handler."""
     await receive()  # websocket.connect
     can_respond = "websocket.http.response" in (scope.get("extensions") or {})
-    exchange = AsgiExchange(front.service, scope)
-    if (bridge := exchange.websocket) is None:
-        await _refuse(send, exchange.take_messages(), can_respond=can_respond)
+    send_refusal = _refuser(send, can_respond=can_respond)
+    if front.dispatcher.is_hooked:  # the application may answer refusals
+        exchange: AsgiExchange = HttpExchange(front, scope, _as_http(receive), send_refusal)
+    else:
+        exchange = AsgiExchange(front.service, scope)
+    if isinstance(exchange, HttpExchange) and exchange.refusal is not None:
+        await _answer_refusal(front, exchange)
+    elif (bridge := exchange.websocket) is None:
+        for message in exchange.take_messages():
+            await send_refusal(message)
     else:
         tokens = front.enter_context()
         try:
@@ -182,10 +189,37 @@ class _Rest:
                 return
 
 
-async def _refuse(send: Send, response: list[Message], *, can_respond: bool) -> None:
-    """Refuses the handshake with that HTTP response if the server can send one, else with the server's own 403."""
-    if can_respond:
-        for message in response:
+def _refuser(send: Send, *, can_respond: bool) -> Send:
+    """Returns what takes the messages of an HTTP response and refuses the handshake with it, if the server can send
+    one, else with the server's own 403."""
+
+    async def refuse(message: Message) -> None:
+        if can_respond:
             await send({**message, "type": f"websocket.{message['type']}"})
-    else:
-        await send({"type": "websocket.close"})
+        elif message["type"] == "http.response.start":
+            await send({"type": "websocket.close"})
+
+    return refuse
+
+
+def _as_http(receive: Receive) -> Receive:
+    """Returns what an exchange receives instead of the events of a WebSocket: only the disconnect may come."""
+
+    async def receive_http() -> Message:
+        await receive()
+        return {"type": "http.disconnect"}
+
+    return receive_http
+
+
+async def _answer_refusal(front: "AsgiFront", exchange: HttpExchange) -> None:
+    """Lets the application answer in the engine's place."""
+    route = exchange.route
+    assert route is not None
+    tokens = front.enter_context()
+    try:
+        await front.dispatcher.respond(exchange, route)
+        await exchange.flush()
+    finally:
+        front.leave_context(tokens)
+        exchange.close()
