@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "proapi/parameters.hpp"
 #include "proapi/request.hpp"
 #include "proapi/response.hpp"
 #include "proapi/uuid.hpp"
@@ -68,9 +69,29 @@ using PathValues = std::vector<std::pair<std::string, std::string>>;
 template <class... Args>
 bool read_parameters([[maybe_unused]] const PathValues& values, std::tuple<Args...>& arguments) {
     [[maybe_unused]] std::size_t index = 0;
-    return std::apply([&](auto&... each) { return (PathParameter<Args>::read(values[index++].second, each) && ...); },
-                      arguments);
+    [[maybe_unused]] const auto read = [&]<class T>([[maybe_unused]] T& value) {
+        if constexpr (is_client_parameter<T>) {
+            return true;  // not of the path
+        } else {
+            return PathParameter<T>::read(values[index++].second, value);
+        }
+    };
+    return std::apply([&](auto&... each) { return (read(each) && ...); }, arguments);
 }
+
+// The kinds of those arguments that are path parameters.
+template <class... Args>
+[[nodiscard]] std::vector<ParameterKind> path_kinds() {
+    std::vector<ParameterKind> kinds;
+    [[maybe_unused]] const auto add = [&]<class T>(std::type_identity<T>) {
+        if constexpr (!is_client_parameter<T>) kinds.push_back(PathParameter<T>::kind);
+    };
+    (add(std::type_identity<Args>()), ...);
+    return kinds;
+}
+
+template <class T>
+inline constexpr bool is_known_argument = is_client_parameter<T> || PathParameter<T>::is_known;
 
 template <class... Ts>
 struct TypeList {};
@@ -158,15 +179,19 @@ template <class F, class List>
 class TypedWebSocketHandler;
 template <class F, class... Args>
 class TypedWebSocketHandler<F, TypeList<Args...>> final : public WebSocketHandler {
-    static_assert((PathParameter<Args>::is_known && ...),
-                  "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid");
+    static_assert((is_known_argument<Args> && ...),
+                  "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; others are a "
+                  "proapi::Query, Header or Cookie");
+    static_assert(has_path_first<Args...>(), "path parameters come before proapi::Query, Header and Cookie");
+    static_assert(body_count<Args...> == 0, "a handshake has no body: expected proapi::JsonBody in HTTP handlers only");
 
 public:
     explicit TypedWebSocketHandler(F function) : function_(std::move(function)) {}
-    std::vector<ParameterKind> parameters() const override { return {PathParameter<Args>::kind...}; }
+    std::vector<ParameterKind> parameters() const override { return path_kinds<Args...>(); }
     std::optional<Task<>> call(WebSocketConnection websocket, const PathValues& values) override {
         std::tuple<Args...> arguments;
         if (!read_parameters(values, arguments)) return std::nullopt;
+        read_client_parameters(websocket, arguments);
         return std::apply([&](Args&... each) { return function_(std::move(websocket), std::move(each)...); },
                           arguments);
     }
@@ -192,16 +217,19 @@ template <class F, bool has_request, class List>
 class TypedHttpHandler;
 template <class F, bool has_request, class... Args>
 class TypedHttpHandler<F, has_request, TypeList<Args...>> final : public HttpHandler {
-    static_assert((PathParameter<Args>::is_known && ...),
+    static_assert((is_known_argument<Args> && ...),
                   "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; proapi::Request comes "
-                  "first");
+                  "first; others are a proapi::Query, Header, Cookie or JsonBody");
+    static_assert(has_path_first<Args...>(), "path parameters come before proapi::Query, Header, Cookie and JsonBody");
+    static_assert(body_count<Args...> < 2, "a request has one body: expected one proapi::JsonBody, got several");
 
 public:
     explicit TypedHttpHandler(F function) : function_(std::move(function)) {}
-    std::vector<ParameterKind> parameters() const override { return {PathParameter<Args>::kind...}; }
+    std::vector<ParameterKind> parameters() const override { return path_kinds<Args...>(); }
     std::optional<Task<Response>> call(Request request, const PathValues& values) override {
         std::tuple<Args...> arguments;
         if (!read_parameters(values, arguments)) return std::nullopt;
+        read_client_parameters(request, arguments);
         return run(std::move(request), std::move(arguments));
     }
     bool is_coroutine() const noexcept override { return TaskResult<Result>::is_task; }

@@ -8,6 +8,7 @@
 #include "proapi/event.hpp"
 #include "proapi/fields.hpp"
 #include "proapi/json.hpp"
+#include "proapi/parameters.hpp"
 #include "proapi/pro_api.hpp"
 #include "proapi/request.hpp"
 #include "proapi/response.hpp"

@@ -49,6 +49,20 @@ public:
     [[nodiscard]] std::string_view body() const;
     // Throws HTTPException(400) if the body is not JSON.
     [[nodiscard]] Json json() const;
+    // The same, converted to a T, with numbers checked as by websocket.receive_json<T>(). Throws HTTPException(400) if
+    // the body is not JSON or not of that type. JsonBody<T> as a handler's parameter is a 422 instead.
+    template <class T>
+    [[nodiscard]] T json() const {
+        const Json value = json();
+        try {
+            detail::ConvertedJson<T> converted = detail::convert_json<T>(value);
+            if (converted.altered_number)
+                refuse_json("expected numbers that their types can hold, got " + *converted.altered_number);
+            return std::move(converted.value);
+        } catch (const Json::exception& error) {
+            refuse_json(error.what());
+        }
+    }
     // The text fields of an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578). Throws
     // HTTPException(415) for any other type, and 400 for a malformed multipart body.
     [[nodiscard]] Params form() const;
@@ -60,6 +74,8 @@ public:
 private:
     // Throws std::logic_error if the request was moved from.
     [[nodiscard]] const detail::RequestState& state() const;
+    // Throws HTTPException(400).
+    [[noreturn]] static void refuse_json(const std::string& why);
 
     std::shared_ptr<const detail::RequestState> state_;
 };

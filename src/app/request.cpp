@@ -4,10 +4,13 @@
 
 #include "app/request_state.hpp"
 #include "http/form.hpp"
+#include "http/text.hpp"
 #include "proapi/errors.hpp"
 
 namespace proapi {
 namespace {
+
+constexpr std::size_t max_reason_octets = 512;
 
 http::Form parse_form(const Request& request) {
     auto form = http::parse_form(request.headers().get("content-type", ""), request.body());
@@ -65,6 +68,10 @@ Json Request::json() const {
     } catch (const std::invalid_argument& error) {
         throw HTTPException(400, std::string("The body: ") + error.what() + "\n");
     }
+}
+
+void Request::refuse_json(const std::string& why) {
+    throw HTTPException(400, "The body: " + http::shortened(why, max_reason_octets) + "\n");
 }
 
 Params Request::form() const {

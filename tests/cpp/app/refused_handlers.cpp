@@ -1,6 +1,7 @@
 // Handlers that must not compile, each with the text of its error. Without REFUSED, their twins, which must compile.
 // The program is never run.
-// promise: cpp-path-parameters, cpp-lifetimes, cpp-lifespan, cpp-channel, cpp-task-group
+// promise: cpp-path-parameters, cpp-lifetimes, cpp-lifespan, cpp-channel
+// promise: cpp-task-group, cpp-parameters
 #include <proapi/proapi.hpp>
 
 using namespace proapi;
@@ -61,6 +62,48 @@ void register_handlers(ProAPI& app) {
     app.get("/", [](auto) { return ""; });
 }
 
+struct Move {
+    int x = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Move, x)
+
+void register_parameters(ProAPI& app) {
+    // refused: a handshake has no body: expected proapi::JsonBody in HTTP handlers only
+    app.websocket("/", [](WebSocketConnection, JsonBody<Move>) -> Task<> { co_return; });
+    // refused: a request has one body: expected one proapi::JsonBody, got several
+    app.post("/", [](JsonBody<Move>, JsonBody<int>) { return ""; });
+    // refused: path parameters come before proapi::Query, Header, Cookie and JsonBody
+    app.get("/{a}", [](Query<int, "limit">, std::string) { return ""; });
+    // refused: path parameters come before proapi::Query, Header and Cookie
+    app.websocket("/{a}", [](WebSocketConnection, Query<int, "n">, int) -> Task<> { co_return; });
+    // refused: a coroutine outlives the call that starts it: take the handler's parameters by value
+    app.get("/", [](const Query<int, "limit">&) -> Task<std::string> { co_return ""; });
+    // refused: a parameter holds its value: expected a type that is not a reference
+    app.get("/", [](Query<std::string&, "name">) { return ""; });
+    // refused: expected std::string, bool, an integer, float, double, proapi::Uuid
+    app.get("/", [](Query<Move, "move">) { return ""; });
+    // refused: expected std::string, bool, an integer, float, double, proapi::Uuid
+    app.get("/", [](Header<std::string_view, "X-Token">) { return ""; });
+    // refused: expected std::string, bool, an integer, float, double, proapi::Uuid
+    app.get("/", [](Query<char, "letter">) { return ""; });
+    // refused: expected a parameter with a name, got an empty one
+    app.get("/", [](Query<int, "">) { return ""; });
+    // refused: expected the name of a header
+    app.get("/", [](Header<int, "X Token">) { return ""; });
+    // refused: a cookie has one value: expected no std::vector
+    app.get("/", [](Cookie<std::vector<int>, "id">) { return ""; });
+    // refused: a default replaces std::optional, and a list has none
+    app.get("/", [](Query<std::optional<int>, "limit", 20>) { return ""; });
+    // refused: expected a default that the parameter's type can hold
+    app.get("/", [](Query<std::int8_t, "level", 300>) { return ""; });
+    // refused: expected a default that the parameter's type can hold
+    app.get("/", [](Query<int, "limit", 0.5>) { return ""; });
+    // refused: expected a default that the parameter's type can hold
+    app.get("/", [](Query<int, "limit", "20">) { return ""; });
+    // refused: the body is destroyed before T is used: expected a type that holds its text
+    app.post("/", [](JsonBody<std::string_view>) { return ""; });
+}
+
 Task<> await_twice(Task<> task) {
     // refused: a task is awaited once, which uses it up: co_await std::move(task)
     co_await task;
@@ -99,6 +142,14 @@ void register_handlers(ProAPI& app) {
     app.get("/", [](Request request) -> Task<std::string> { co_return request.path(); });
     app.get("/{a}", [](Request, std::string) { return ""; });
     app.get("/page", [](Request request) { return Page{request.path()}; });
+}
+
+void register_parameters(ProAPI& app) {
+    app.websocket("/{a}", [](WebSocketConnection, int, Query<int, "n">) -> Task<> { co_return; });
+    app.get("/{a}", [](std::string, Query<std::int8_t, "level", 100>, Header<std::string, "X-Token">) { return ""; });
+    app.get("/", [](const Query<double, "ratio", 1>&, Cookie<std::string, "session", "none">) { return ""; });
+    app.get("/list", [](Query<std::vector<int>, "id">, Query<std::optional<int>, "limit">) { return ""; });
+    app.post("/", [](JsonBody<std::vector<int>>) -> Task<std::string> { co_return ""; });
 }
 
 Task<> await_once(Task<> task) {

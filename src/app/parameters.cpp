@@ -1,0 +1,159 @@
+#include "proapi/parameters.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "http/headers.hpp"
+#include "http/text.hpp"
+#include "proapi/request.hpp"
+#include "proapi/websocket_connection.hpp"
+
+namespace proapi {
+
+namespace {
+
+// What clients have sent may be no UTF-8, as in a header.
+[[nodiscard]] std::string make_detail(const Json& errors) {
+    const Json detail = {{"detail", errors}};
+    return detail.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+RequestValidationError::RequestValidationError(Json errors)
+    : HTTPException(422, make_detail(errors), {{"Content-Type", "application/json"}}),
+      errors_(std::make_shared<const Json>(std::move(errors))) {}
+
+namespace detail {
+
+namespace {
+
+constexpr std::size_t max_shown_octets = 100;
+
+[[nodiscard]] std::string_view get_name(ParameterSource source) noexcept {
+    switch (source) {
+        case ParameterSource::query:
+            return "query";
+        case ParameterSource::header:
+            return "header";
+        case ParameterSource::cookie:
+            break;
+    }
+    return "cookie";
+}
+
+// Pages of other sites can send some other types without asking first (CORS).
+void require_json(const Headers& headers) {
+    std::string_view type = headers.get("content-type").value_or("application/json");
+    type = type.substr(0, type.find(';'));
+    type = http::trim(type);
+    const bool is_json = http::equals_ignoring_case(type, "application/json") ||
+                         (type.size() > 5 && http::equals_ignoring_case(type.substr(type.size() - 5), "+json"));
+    if (!is_json)
+        throw HTTPException(
+            415, "expected application/json as Content-Type, got " + http::shortened(type, max_shown_octets) + "\n");
+}
+
+struct KnownType {
+    std::string_view word;  // nlohmann's
+    const char *type, *text;
+};
+constexpr std::array known_types = {
+    KnownType{"string", "string_type", "Input should be a valid string"},
+    KnownType{"number", "float_type", "Input should be a valid number"},
+    KnownType{"boolean", "bool_type", "Input should be a valid boolean"},
+    KnownType{"array", "list_type", "Input should be a valid list"},
+    KnownType{"object", "dict_type", "Input should be a valid dictionary"},
+};
+
+// The part of `text` between `before` and `after`; empty if it has no such part.
+[[nodiscard]] std::string_view part_between(std::string_view text, std::string_view before, std::string_view after) {
+    const std::size_t begin = text.find(before);
+    if (begin == std::string_view::npos) return {};
+    text.remove_prefix(begin + before.size());
+    const std::size_t end = text.find(after);
+    return end == std::string_view::npos ? std::string_view() : text.substr(0, end);
+}
+
+constexpr int missing_key = 403, wrong_type = 302;  // nlohmann's numbers of exceptions
+
+}  // namespace
+
+ParameterReader::ParameterReader(const Request& request)
+    : query_(request.query_params()), cookies_(request.cookies()), headers_(request.headers()), body_(request.body()) {}
+
+ParameterReader::ParameterReader(const WebSocketConnection& websocket)
+    : query_(websocket.query_params()), cookies_(websocket.cookies()), headers_(websocket.headers()) {}
+
+std::vector<std::string_view> ParameterReader::find(ParameterSource source, std::string_view name, bool all) const {
+    const Fields& fields = source == ParameterSource::query    ? static_cast<const Fields&>(query_)
+                           : source == ParameterSource::header ? static_cast<const Fields&>(headers_)
+                                                               : static_cast<const Fields&>(cookies_);
+    if (all) return fields.getlist(name);
+    const auto last = fields.get(name);
+    return last ? std::vector{*last} : std::vector<std::string_view>();
+}
+
+void ParameterReader::add_error(TextFault fault, Json location, Json input) {
+    Json error = {{"type", std::move(fault.type)},
+                  {"loc", std::move(location)},
+                  {"msg", std::move(fault.text)},
+                  {"input", std::move(input)}};
+    if (!fault.context.is_null()) error["ctx"] = std::move(fault.context);
+    errors_.push_back(std::move(error));
+}
+
+void ParameterReader::add_missing(ParameterSource source, std::string_view name) {
+    add_error({"missing", "Field required", nullptr}, Json::array({get_name(source), name}), nullptr);
+}
+
+void ParameterReader::add(ParameterSource source, std::string_view name, std::optional<std::size_t> index,
+                          TextFault fault, std::string_view text) {
+    Json location = Json::array({get_name(source), name});
+    if (index) location.push_back(*index);
+    add_error(std::move(fault), std::move(location), text);
+}
+
+std::optional<Json> ParameterReader::read_body(bool may_be_missing) {
+    if (body_.empty()) {
+        if (!may_be_missing) add_error({"missing", "Field required", nullptr}, Json::array({"body"}), nullptr);
+        return std::nullopt;
+    }
+    require_json(headers_);
+    try {
+        return parse_json(body_);
+    } catch (const std::invalid_argument& error) {
+        const Json context = {{"error", error.what()}};
+        add_error({"json_invalid", "JSON decode error", context}, Json::array({"body"}), nullptr);
+        return std::nullopt;
+    }
+}
+
+// nlohmann's exceptions name the missing key or the expected type, but not where in the body.
+void ParameterReader::add_body_fault(const Json::exception& error, const Json& json) {
+    const std::string_view text = error.what();
+    if (const std::string_view key = part_between(text, "key '", "' not found");
+        error.id == missing_key && !key.empty())
+        return add_error({"missing", "Field required", nullptr}, Json::array({"body", key}), json);
+    const std::string_view expected = part_between(text, "type must be ", ",");
+    const auto known = std::ranges::find(known_types, expected, &KnownType::word);
+    if (error.id == wrong_type && known != known_types.end())
+        return add_error({known->type, known->text, nullptr}, Json::array({"body"}), json);
+    add_error({"value_error", http::shortened(text, max_shown_octets), nullptr}, Json::array({"body"}), json);
+}
+
+void ParameterReader::add_altered_number(const std::string& number, const Json& json) {
+    add_error({"value_error", "Input should have numbers that their types can hold, got " + number, nullptr},
+              Json::array({"body"}), json);
+}
+
+void ParameterReader::add_invalid_body(const std::string& text, const Json& json) {
+    add_error({"value_error", "Value error, " + text, nullptr}, Json::array({"body"}), json);
+}
+
+void ParameterReader::finish() {
+    if (!errors_.empty()) throw RequestValidationError(std::move(errors_));
+}
+
+}  // namespace detail
+}  // namespace proapi
