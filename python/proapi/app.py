@@ -55,7 +55,8 @@ class ProAPI(RouteDecorators):
 
         Args:
             lifespan: A function that takes the application and returns an async context manager. The context is entered
-                before the application serves and exited afterwards.
+                before the application serves and exited afterwards. A dict that it yields is what ``request.state`` and
+                ``websocket.state`` begin with.
             response_headers: Fields to add to every response that does not have them already: responses of handlers,
                 files, the engine's own refusals and the answers to handshakes. ``proapi.SECURITY_HEADERS`` is a good
                 start.

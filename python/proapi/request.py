@@ -103,10 +103,10 @@ class Request:
 
     @property
     def state(self) -> State:
-        """The application's own attributes, such as ``request.state.user = "Ada"``. They live as long as the
-        request."""
+        """The application's own attributes, such as ``request.state.user = "Ada"``. They live as long as the request,
+        and begin with what the lifespan has yielded."""
         if self._state is None:
-            self._state = State()
+            self._state = State({} if self._app is None else dict(self._app.lifespan.state))
         return self._state
 
     @property

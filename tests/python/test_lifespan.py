@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from asgi_peer import Peer
+from carriers import CARRIERS, ask, handshake
 from conftest import Serve, serving
 from promises import promise
 from websockets.asyncio.client import connect
 
-from proapi import ProAPI, WebSocketConnection
+from proapi import ProAPI, Request, WebSocketConnection
 
 
 @promise("lifespan-order")
@@ -94,3 +96,48 @@ async def test_handlers_end_before_shutdown_functions_though_the_stop_is_cut_sho
         await asyncio.wait_for(asyncio.wait({server}), 5)
     assert server.cancelled()
     assert seen == ["handler", "shutdown"]
+
+
+@promise("lifespan-state")
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_what_the_lifespan_yields_is_where_state_begins(carrier: str) -> None:
+    @asynccontextmanager
+    async def lifespan(app: ProAPI) -> AsyncIterator[dict[str, str]]:
+        yield {"database": "pool"}
+
+    app = ProAPI(lifespan=lifespan)
+
+    @app.get("/")
+    async def handler(request: Request) -> list[str]:
+        request.state.database += "!"  # one's own: the next request begins anew
+        return [request.state.database]
+
+    @app.websocket("/ws")
+    async def socket(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+        await websocket.send_json(websocket.state.database)
+
+    if carrier == "asgi":
+        peer = Peer(app, {"type": "lifespan"})
+        peer.put("lifespan.startup")
+        await peer.get()
+    for _ in range(2):
+        assert await ask(carrier, app, "/") == (200, ["pool!"])
+    if carrier == "asgi":
+        peer.put("lifespan.shutdown")
+        await peer.end()
+    else:
+        assert await handshake(app, "/ws") == (101, "pool")
+
+
+@promise("lifespan-state")
+async def test_a_lifespan_that_yields_something_else_does_not_start() -> None:
+    @asynccontextmanager
+    async def lifespan(app: ProAPI) -> AsyncIterator[int]:
+        yield 7
+
+    with pytest.raises(
+        TypeError, match="lifespan: expected it to yield nothing or a dict of attributes by name, got 7"
+    ):
+        async with serving(ProAPI(lifespan=lifespan)):
+            pass

@@ -126,6 +126,8 @@ class Dispatcher:
         assert handler is not None
         context = self._context.copy() if context is None else context
         connection._app = self._app
+        if state := self._app.lifespan.state:
+            connection.user_data.update(state)
         try:
             if handler.needs_resolution or self.is_hooked:
                 coroutine = self._run_websocket(connection, handler)

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,8 @@ class Lifespan:
             raise TypeError(f"lifespan: expected an async context manager function of the app, got {manager!r}")
         self._app = app
         self._manager = manager
+        self.state: Mapping[str, Any] = {}
+        """What the manager has yielded: the attributes that every request's and connection's ``state`` begins with."""
         self.startup: list[Hook] = []
         self.shutdown: list[Hook] = []
 
@@ -30,7 +32,7 @@ class Lifespan:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(end_tasks)
             if self._manager is not None:
-                await stack.enter_async_context(self._manager(self._app))
+                self.state = _read_state(await stack.enter_async_context(self._manager(self._app)))
                 stack.push_async_callback(end_tasks)
             for hook in self.startup:
                 await _call(hook)
@@ -44,6 +46,14 @@ def require_function(where: str, hook: object) -> None:
     """Raises TypeError if ``hook`` is not callable."""
     if not callable(hook):
         raise TypeError(f"{where}: expected a function without parameters, got {hook!r}")
+
+
+def _read_state(yielded: object) -> Mapping[str, Any]:
+    if yielded is None:
+        return {}
+    if not isinstance(yielded, Mapping) or not all(isinstance(name, str) for name in yielded):
+        raise TypeError(f"lifespan: expected it to yield nothing or a dict of attributes by name, got {yielded!r}")
+    return yielded
 
 
 async def _call(hook: Hook) -> None:
