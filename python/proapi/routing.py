@@ -1,12 +1,12 @@
 """What ``ProAPI.routes`` lists: one entry for each route, in the order in which they were added."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Route:
+
+class Route(Struct, frozen=True):
     """An HTTP route."""
 
     path: str
@@ -19,8 +19,7 @@ class Route:
     """In capitals, as they were registered. GET also answers HEAD, unless HEAD has a route of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebSocketRoute:
+class WebSocketRoute(Struct, frozen=True):
     """A WebSocket route."""
 
     path: str
@@ -31,8 +30,7 @@ class WebSocketRoute:
     """The handler's name, as logs show it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StaticRoute:
+class StaticRoute(Struct, frozen=True):
     """A directory whose files are served at and below a path."""
 
     path: str

@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 
 class Source(StrEnum):
@@ -33,8 +34,7 @@ UNSET: Final = Unset()
 CONSTRAINTS: Final = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True):
     """``Query(...)``, ``Header(...)`` and their like."""
 
     source: Source
@@ -42,9 +42,9 @@ class Marker:
     """The positional argument: in ``Annotated`` the name that clients use, elsewhere the default."""
     default_factory: Callable[[], Any] | None = None
     alias: str | None = None
-    constraints: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Mapping[str, Any] = {}
     """By the names in ``CONSTRAINTS``."""
-    description: Mapping[str, Any] = field(default_factory=dict)
+    description: Mapping[str, Any] = {}
     """For documents: title, description, examples."""
     convert_underscores: bool = True
     """Header: whether ``user_agent`` is ``user-agent``."""
@@ -52,8 +52,7 @@ class Marker:
     """Body: whether the value is a member of a JSON object, under the parameter's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Struct, frozen=True):
     """``Depends(...)``."""
 
     call: Callable[..., Any] | None

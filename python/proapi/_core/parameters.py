@@ -7,10 +7,11 @@ What can't be told apart is refused, with what to write. Knows no requests: ``pl
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
+
+from msgspec import Struct
 
 from .. import params
 from ..background import BackgroundTasks, collect_background_tasks
@@ -38,8 +39,7 @@ class Kind(Enum):
         self.what = what
 
 
-@dataclass(slots=True)
-class Parameter:
+class Parameter(Struct):
     """A value that the client sends."""
 
     name: str
@@ -53,7 +53,7 @@ class Parameter:
     default: Any = UNSET
     default_factory: Callable[[], Any] | None = None
     embed: bool = False
-    constraints: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Mapping[str, Any] = {}
 
     @property
     def is_required(self) -> bool:
@@ -69,17 +69,16 @@ class Parameter:
         return self.default if self.default_factory is None else self.default_factory()
 
 
-@dataclass(slots=True)
-class Parameters:
+class Parameters(Struct):
     """The parameters of one function."""
 
     connection: str | None = None
     """The parameter that the connection or the request is passed to."""
-    values: list[Parameter] = field(default_factory=list)
-    dependencies: list[tuple[str, Dependency]] = field(default_factory=list)
+    values: list[Parameter] = []
+    dependencies: list[tuple[str, Dependency]] = []
     takes_rest: bool = False
     """Whether all values of the path are passed, to ``**rest``."""
-    path_names: set[str] = field(default_factory=set)
+    path_names: set[str] = set()
     """The parameters of the path that the function takes."""
 
 

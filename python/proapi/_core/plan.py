@@ -8,10 +8,11 @@ a client sends wrong is collected over all steps and raised as one ``RequestVali
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Any
+
+from msgspec import Struct
 
 from ..errors import RequestValidationError
 from .annotations import find_call
@@ -32,8 +33,7 @@ class _Call(Enum):
     GENERATOR = 5
 
 
-@dataclass(slots=True)
-class _Step:
+class _Step(Struct):
     function: Callable[..., Any]
     call: _Call
     reader: Reader

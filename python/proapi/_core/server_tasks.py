@@ -4,8 +4,9 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from ..errors import WebSocketDisconnect
 from .log import logger
@@ -17,8 +18,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _WHERE = "spawn in a handler or in a start-up function, or inside of `async with app.serving()`"
 
 
-@dataclass(frozen=True, slots=True)
-class AppTask:
+class AppTask(Struct, frozen=True):
     """What ``app.task`` registers."""
 
     function: Callable[[], Coroutine[Any, Any, Any]]

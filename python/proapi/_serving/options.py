@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from .._core.binding import TlsOptions
 from .errors import OptionError
@@ -15,8 +16,7 @@ _MAX_MODE = 0o777
 _FIRST_ACTIVATED = 3  # SD_LISTEN_FDS_START of systemd
 
 
-@dataclass(frozen=True)
-class Listen:
+class Listen(Struct, frozen=True):
     """Where to listen: on all of these together."""
 
     hosts: tuple[str, ...]
@@ -28,8 +28,7 @@ class Listen:
     reuse_port: bool
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     listen: Listen
     fast: bool
     workers: int

@@ -14,8 +14,9 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
+
+from msgspec import Struct
 
 from .._core.log import logger
 from .._core.processes import end_process, finish_process, flush_output, leave_parents_objects, report
@@ -41,8 +42,7 @@ _READY, _SERVED = b"r", b"s"
 _AGAIN_S = 0.05
 
 
-@dataclass
-class _Worker:
+class _Worker(Struct, eq=False):
     number: int
     pid: int = 0
     started_at: float = 0.0
@@ -51,7 +51,7 @@ class _Worker:
     is_ready: bool = False
     has_served: bool = False
     """No handler runs any more: the worker ends when its shutdown functions, threads and exit functions do."""
-    state_fd: int = field(default=-1, repr=False)
+    state_fd: int = -1
 
     def read_state(self) -> None:
         """Reads what the worker has written: ``_READY``, ``_SERVED``, or the end of the pipe if it has ended."""
