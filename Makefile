@@ -235,9 +235,11 @@ $(STAMPS)/python-bench: $(STAMPS)/python $(STAMPS)/python-test
 
 bench: $(STAMPS)/python-bench cpp
 	$(PYTHON) bench/echo.py
+	$(PYTHON) bench/rest.py
 
 bench-quick: $(STAMPS)/python-bench cpp
 	$(PYTHON) bench/echo.py --quick
+	$(PYTHON) bench/rest.py --rounds 5
 
 lint: $(STAMPS)/python-test
 	$(PYTHON) scripts/check_layers.py

@@ -115,17 +115,17 @@ class Running:
 def candidates(certificate: Path) -> list[Server]:
     """Returns the servers, those over TLS with this certificate: a PEM file that also has the key."""
     python, proapi = sys.executable, str(APPS / "proapi_echo.py")
-    no_proapi = _no_module("proapi")
-    no_uvicorn = _no_module("uvicorn") or _no_module("uvloop") or _no_module("websockets")
+    no_proapi = missing_module("proapi")
+    no_uvicorn = missing_module("uvicorn") or missing_module("uvloop") or missing_module("websockets")
     uvicorn = (python, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--log-level", "warning",
                "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
     cpp, floor = BUILD / "examples/cpp/echo", BUILD / "bench/bare_epoll"
     cpp_deflate = BUILD / "bench/deflate_echo"
-    no_picows = _no_module("picows") or _no_module("uvloop")
-    no_aiohttp = _no_module("aiohttp") or _no_module("uvloop")
-    no_websockets = _no_module("websockets") or _no_module("uvloop")
+    no_picows = missing_module("picows") or missing_module("uvloop")
+    no_aiohttp = missing_module("aiohttp") or missing_module("uvloop")
+    no_websockets = missing_module("websockets") or missing_module("uvloop")
     starlette = (*uvicorn, "starlette_echo:app")
-    no_starlette = no_uvicorn or _no_module("starlette")
+    no_starlette = no_uvicorn or missing_module("starlette")
     pem = str(certificate)
     uvicorn_tls = ("--ssl-certfile", pem, "--ssl-keyfile", pem, "starlette_echo:app")
     node = shutil.which("node")
@@ -152,7 +152,9 @@ def candidates(certificate: Path) -> list[Server]:
 
 def versions() -> str:
     found = [f"Python {platform.python_version()}"]
-    for package in ("uvicorn", "uvloop", "websockets", "starlette", "picows", "aiohttp"):
+    for package in (
+        *("uvicorn", "uvloop", "httptools", "websockets", "starlette", "fastapi", "blacksheep", "picows", "aiohttp"),
+    ):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.append(f"{package} {importlib.metadata.version(package)}")
     if node := shutil.which("node"):
@@ -231,7 +233,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _no_module(name: str) -> str:
+def missing_module(name: str) -> str:
+    """Returns what to report if the package is not installed, else nothing."""
     return "" if importlib.util.find_spec(name) else f"no package {name}"
 
 

@@ -33,12 +33,13 @@ def _shown(names: str) -> str:
 class _MultiMapping(Mapping[str, _T]):
     """Pairs in the order they came, and the last value of each name."""
 
-    __slots__ = ("_last", "_pairs")
+    __slots__ = ("_pairs", "last")
 
     def __init__(self, pairs: Iterable[tuple[str, _T]] | Mapping[str, _T] = ()) -> None:
         given = pairs.items() if isinstance(pairs, Mapping) else pairs
         self._pairs = [(self._key(name), value) for name, value in given]
-        self._last = dict(self._pairs)
+        self.last = dict(self._pairs)
+        """Internal: the last value of each name, header fields in lower case."""
 
     @staticmethod
     def _key(name: str) -> str:
@@ -46,9 +47,9 @@ class _MultiMapping(Mapping[str, _T]):
 
     def __getitem__(self, name: str) -> _T:
         try:
-            return self._last[self._key(name)]
+            return self.last[self._key(name)]
         except KeyError:
-            got = _shown(", ".join(self._last)) or "no fields"
+            got = _shown(", ".join(self.last)) or "no fields"
             raise MissingFieldError(f"expected a field named {name!r}, got {got}") from None
 
     @overload
@@ -56,16 +57,16 @@ class _MultiMapping(Mapping[str, _T]):
     @overload
     def get(self, key: str, default: _T | _D, /) -> _T | _D: ...
     def get(self, key: str, default: Any = None, /) -> Any:
-        return self._last.get(self._key(key), default)
+        return self.last.get(self._key(key), default)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._key(name) in self._last
+        return isinstance(name, str) and self._key(name) in self.last
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._last)
+        return iter(self.last)
 
     def __len__(self) -> int:
-        return len(self._last)
+        return len(self.last)
 
     def getlist(self, name: str) -> list[_T]:
         """Returns every value of ``name`` in order, or an empty list."""

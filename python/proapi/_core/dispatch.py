@@ -283,11 +283,15 @@ class Dispatcher:
     async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Request) -> None:
         async with Exits() as exits:
             arguments = await handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
-            result = await self._run(handler, partial(handler.function, **arguments), exchange)
-            response = handler.to_response(result)
+            if handler.is_async and not handler.cancel_on_disconnect:
+                response = handler.to_response(await handler.function(**arguments))
+            else:
+                call = partial(handler.function, **arguments)
+                response = handler.to_response(await self._run(handler, call, exchange))
             await exits.run_before()
             await response.send_to(exchange, self.stream_pool)
-            await exchange.flush()
+            if response.background is not None or exits.are_left:
+                await exchange.flush()
             if response.background is not None:
                 await response.background()
 

@@ -104,15 +104,24 @@ class Plan:
         failed: set[int] = set()
         for number, step in enumerate(steps.steps):
             earlier = len(errors)
-            arguments = await step.reader.collect(connection, errors)
+            reader = step.reader
+            arguments = reader.collect(connection, errors)
+            if reader.takes_form:
+                await reader.collect_form(connection, arguments, errors)
             if len(errors) > earlier or not failed.isdisjoint(step.inputs.values()):
                 failed.add(number)
                 results.append(None)
                 continue
             for name, index in step.inputs.items():
                 arguments[name] = results[index]
-            results.append(await _call(step, arguments, exits, pool))
-        arguments = await steps.handler.collect(connection, errors)
+            if step.call is _Call.ASYNC:
+                results.append(await step.function(**arguments))
+            else:
+                results.append(await _call(step, arguments, exits, pool))
+        reader = steps.handler
+        arguments = reader.collect(connection, errors)
+        if reader.takes_form:
+            await reader.collect_form(connection, arguments, errors)
         if errors:
             raise RequestValidationError(errors)
         for name, index in steps.inputs.items():
@@ -206,10 +215,9 @@ def _how_to_call(function: Callable[..., Any]) -> _Call:
 
 
 async def _call(step: _Step, arguments: dict[str, Any], exits: "Exits", pool: ThreadPool) -> Any:
+    """Calls what is not an ``async def`` function."""
     function = step.function
     match step.call:
-        case _Call.ASYNC:
-            return await function(**arguments)
         case _Call.AT_ONCE:
             return function(**arguments)
         case _Call.IN_THREAD:
@@ -242,14 +250,27 @@ class Exits:
     __slots__ = ("_after", "_before")
 
     def __init__(self) -> None:
-        self._before = AsyncExitStack()
-        self._after = AsyncExitStack()
+        self._before: AsyncExitStack | None = None
+        self._after: AsyncExitStack | None = None
+
+    @property
+    def are_left(self) -> bool:
+        """Whether there is a rest to run after the response was sent."""
+        return self._after is not None
 
     def stack(self, scope: str | None) -> AsyncExitStack:
-        return self._before if scope == "function" else self._after
+        """Returns the stack of the scope. Most requests need none."""
+        if scope == "function":
+            if self._before is None:
+                self._before = AsyncExitStack()
+            return self._before
+        if self._after is None:
+            self._after = AsyncExitStack()
+        return self._after
 
     async def run_before(self) -> None:
-        await self._before.aclose()
+        if self._before is not None:
+            await self._before.aclose()
 
     async def __aenter__(self) -> "Exits":
         return self
@@ -259,7 +280,9 @@ class Exits:
     ) -> bool:
         """Runs what is left, in reverse order. A generator that swallows the error does not hide it."""
         try:
-            await self._before.__aexit__(kind, error, traceback)
+            if self._before is not None:
+                await self._before.__aexit__(kind, error, traceback)
         finally:
-            await self._after.__aexit__(kind, error, traceback)
+            if self._after is not None:
+                await self._after.__aexit__(kind, error, traceback)
         return False

@@ -3,7 +3,7 @@
 Errors are those of FastAPI's answers. Knows neither handlers nor dependencies.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -29,7 +29,7 @@ class Reader:
         as_it_is = [each.name for each in parameters.values if each.source is Source.PATH and each.convert is None]
         self._from_path = tuple(path) if parameters.takes_rest else tuple(as_it_is)
         self._texts = tuple(
-            (each, _FIND[each.source, each.is_list])
+            (each, each.source, each.key.lower() if each.source is Source.HEADER else each.key)
             for each in parameters.values
             if each.convert is not None and each.source is not Source.FORM
         )
@@ -45,33 +45,41 @@ class Reader:
     def read(self, connection: Any) -> dict[str, Any]:
         """Returns the arguments. RequestValidationError: values of the client are missing or wrong."""
         errors: Errors = []
-        arguments = self._read(connection, errors)
+        arguments = self.collect(connection, errors)
         if errors:
             raise RequestValidationError(errors)
         return arguments
 
-    async def collect(self, connection: Any, errors: Errors) -> dict[str, Any]:
-        """Returns the arguments, without those that are missing or wrong: they are added to ``errors``."""
-        arguments = self._read(connection, errors)
-        if self._form:
-            await self._read_form(connection, arguments, errors)
-        return arguments
-
-    def _read(self, connection: Any, errors: Errors) -> dict[str, Any]:
+    def collect(self, connection: Any, errors: Errors) -> dict[str, Any]:
+        """Returns the arguments, without those of a form and those that are missing or wrong: these are added to
+        ``errors``."""
         arguments: dict[str, Any] = {}
         if self._from_path:
             values = connection.path_params
             for name in self._from_path:
                 arguments[name] = values[name]
-        for parameter, find in self._texts:
-            _convert(parameter, find(connection, parameter.key), arguments, errors)
+        for parameter, source, key in self._texts:
+            if source is Source.QUERY:
+                values = connection.query_params
+                found = (values.getlist(key) or None) if parameter.is_list else values.last.get(key)
+            elif source is Source.HEADER:
+                values = connection.headers
+                found = (values.getlist(key) or None) if parameter.is_list else values.last.get(key)
+            elif source is Source.COOKIE:
+                found = connection.cookies.get(key)
+                if parameter.is_list and found is not None:
+                    found = [found]
+            else:
+                found = connection.path_params[key]
+            _convert(parameter, found, arguments, errors)
         if self._body is not None:
             self._body.read(connection, arguments, errors)
         if self.connection is not None:
             arguments[self.connection] = connection
         return arguments
 
-    async def _read_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
+    async def collect_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
+        """As ``collect``, for values of a form."""
         try:
             form = await request.form()
             files = await request.files()
@@ -144,46 +152,6 @@ def _take_files(parameter: Parameter, found: list[Any], arguments: dict[str, Any
             arguments[parameter.name] = parameter.make_default()
     else:
         arguments[parameter.name] = values if "list[" in inner else values[-1]
-
-
-def _find_in_path(connection: Any, key: str) -> Any:
-    return connection.path_params[key]
-
-
-def _find_in_query(connection: Any, key: str) -> Any:
-    return connection.query_params.get(key)
-
-
-def _find_all_in_query(connection: Any, key: str) -> Any:
-    return connection.query_params.getlist(key) or None
-
-
-def _find_in_headers(connection: Any, key: str) -> Any:
-    return connection.headers.get(key)
-
-
-def _find_all_in_headers(connection: Any, key: str) -> Any:
-    return connection.headers.getlist(key) or None
-
-
-def _find_in_cookies(connection: Any, key: str) -> Any:
-    return connection.cookies.get(key)
-
-
-def _find_all_in_cookies(connection: Any, key: str) -> Any:
-    value = connection.cookies.get(key)
-    return None if value is None else [value]
-
-
-_FIND: dict[tuple[Source, bool], Callable[[Any, str], Any]] = {
-    (Source.PATH, False): _find_in_path,
-    (Source.QUERY, False): _find_in_query,
-    (Source.QUERY, True): _find_all_in_query,
-    (Source.HEADER, False): _find_in_headers,
-    (Source.HEADER, True): _find_all_in_headers,
-    (Source.COOKIE, False): _find_in_cookies,
-    (Source.COOKIE, True): _find_all_in_cookies,
-}
 
 
 # ---- body ----
