@@ -97,6 +97,10 @@ class Site:
     def answer_refusals(self, statuses: Sequence[int]) -> None:
         """From now on the application answers refusals with these statuses, 400 to 599, in the engine's place, in
         addition to those of earlier calls."""
+    def pass_files_to_application(self) -> None:
+        """From now on requests for files are passed to the application, which responds with ``find_file``."""
+    def find_file(self, request: RequestInfo) -> FoundFile:
+        """Returns what a request that matched a route of files is answered with."""
     def add_cors(self, cors: Cors) -> None:
         """Applies the rules to every response. Call it once."""
     @staticmethod
@@ -107,6 +111,20 @@ class Site:
     def parse_pattern(pattern: str) -> list[tuple[str, str]]:
         """Returns names and converters ("str", "int", "float", "uuid", "path"). ValueError: the pattern is
         malformed."""
+
+class FoundFile:
+    """The answer to a request for a file: the file, a part of it, or text. It is sent once."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> _Pairs: ...
+    @property
+    def text(self) -> str:
+        """The line that says why there is no file; "" if there is one."""
+    @property
+    def fault(self) -> str | None:
+        """Why a file that may exist could not be opened."""
 
 class RequestInfo:
     """A request, as a handler's ``Request`` reads it."""
@@ -164,6 +182,7 @@ class Exchange:
         """Sends a whole response. ValueError: a header would break the framing."""
     def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None:
         """Sends a file as the response. OSError: the file can't be opened."""
+    def respond_with_found(self, status: int, headers: _Pairs, file: FoundFile) -> None: ...
     def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
     def write(self, data: bytes) -> Awaitable[bool]:
         """Writes a part of the body; waits while the outgoing buffer is above high water. Returns False if the client
@@ -230,6 +249,7 @@ class AsgiExchange:
     def ended(self) -> bool: ...
     def respond(self, status: int, headers: _Pairs, body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: _Pairs, path: bytes) -> None: ...
+    def respond_with_found(self, status: int, headers: _Pairs, file: FoundFile) -> None: ...
     def start(self, status: int, headers: _Pairs, content_length: int | None) -> None: ...
     def put(self, data: bytes) -> None:
         """Adds a part of the body to what ``take_messages`` returns."""

@@ -232,6 +232,8 @@ void add_asgi_exchange(nb::module_& module) {
              [](const E& self, int status, const nb::object& headers, const nb::bytes& path) {
                  respond_with_file(self.exchange(), status, headers, path);
              })
+        .def("respond_with_found", [](const E& self, int status, const nb::object& headers,
+                                      FoundFile& file) { respond_with_found(self.exchange(), status, headers, file); })
         .def(
             "start",
             [](const E& self, int status, const nb::object& headers, std::optional<std::uint64_t> content_length) {

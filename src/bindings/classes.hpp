@@ -17,6 +17,7 @@
 #include "service/error.hpp"
 #include "service/exchange.hpp"
 #include "service/log.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi::bindings {
 
@@ -58,10 +59,17 @@ struct RequestObject {
 };
 [[nodiscard]] nb::object make_request(service::Exchange& exchange);
 
+// Sends what Site.find_file() has found, with this status and these fields.
+struct FoundFile {
+    service::StaticFile found;
+};
+void respond_with_found(service::Exchange& exchange, int status, const nb::object& headers, FoundFile& file);
+
 // The number that the package knows the handler of a request by: its route's, or the number after the last route's for
 // a request that would be refused.
 [[nodiscard]] std::size_t handler_number(const service::Exchange& exchange, const service::Site& site) noexcept;
 // (status, text, header fields), or None.
+[[nodiscard]] nb::list make_fields(const http::Headers& headers);
 [[nodiscard]] nb::object make_refusal(const service::Exchange& exchange);
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;

@@ -6,7 +6,6 @@
 #include "bindings/disconnect_callback.hpp"
 #include "bindings/wait_operation.hpp"
 #include "service/ending.hpp"
-#include "service/static_files.hpp"
 
 namespace proapi::bindings {
 
@@ -67,16 +66,28 @@ void respond_with_file(service::Exchange& exchange, int status, const nb::object
                        : exchange.respond(found.status, found.headers, found.text));
 }
 
+void respond_with_found(service::Exchange& exchange, int status, const nb::object& headers, FoundFile& file) {
+    service::StaticFile& found = file.found;
+    require(found.file
+                ? exchange.respond_with_file(status, to_headers(headers), std::move(*std::exchange(found.file, {})))
+                : exchange.respond(status, to_headers(headers), found.text));
+}
+
 std::size_t handler_number(const service::Exchange& exchange, const service::Site& site) noexcept {
     return exchange.refusal() ? site.routes.size() : exchange.request().match.route;
+}
+
+// With names as they are written, not in lower case.
+nb::list make_fields(const http::Headers& headers) {
+    nb::list fields;
+    for (const auto& [name, value] : headers) fields.append(nb::make_tuple(name, value));
+    return fields;
 }
 
 nb::object make_refusal(const service::Exchange& exchange) {
     const service::PendingRefusal* refusal = exchange.refusal();
     if (!refusal) return nb::none();
-    nb::list fields;
-    for (const auto& [name, value] : refusal->headers) fields.append(nb::make_tuple(name, value));
-    return nb::make_tuple(refusal->status, refusal->text, fields);
+    return nb::make_tuple(refusal->status, refusal->text, make_fields(refusal->headers));
 }
 
 void fail(service::Exchange& exchange, bool stopping) {
@@ -89,6 +100,14 @@ nb::object make_exchange(base::IntrusivePtr<service::Exchange> exchange, const n
 
 void add_exchange(nb::module_& module) {
     using E = ExchangeObject;
+    using F = FoundFile;
+    nb::class_<F>(module, "FoundFile")
+        .def_prop_ro("status", [](const F& self) { return self.found.status; })
+        .def_prop_ro("headers", [](const F& self) { return make_fields(self.found.headers); })
+        .def_prop_ro("text", [](const F& self) { return self.found.text; })
+        .def_prop_ro("fault", [](const F& self) {
+            return self.found.error ? std::optional(base::error_text(self.found.error)) : std::nullopt;
+        });
     nb::class_<E>(module, "Exchange")
         .def_prop_ro("request",
                      [](E& self) {
@@ -110,6 +129,8 @@ void add_exchange(nb::module_& module) {
              [](const E& self, int status, const nb::object& headers, const nb::bytes& path) {
                  respond_with_file(*self.exchange, status, headers, path);
              })
+        .def("respond_with_found", [](const E& self, int status, const nb::object& headers,
+                                      FoundFile& file) { respond_with_found(*self.exchange, status, headers, file); })
         .def(
             "start",
             [](const E& self, int status, const nb::object& headers, std::optional<std::uint64_t> content_length) {

@@ -110,6 +110,10 @@ void answer_refusals(SiteObject& self, const std::vector<int>& statuses) {
     for (const int status : statuses) answered->set(static_cast<std::size_t>(status));
 }
 
+FoundFile find_file(const SiteObject& self, const RequestObject& request) {
+    return {service::serve_files(self.site, request.info())};
+}
+
 // First in the list, so that it is the last to see a response.
 void add_cors_rules(SiteObject& self, const CorsObject& cors) {
     self.site.middleware.insert(self.site.middleware.begin(), cors.cors);
@@ -143,6 +147,8 @@ void add_site(nb::module_& module) {
         .def("add_files", add_files, nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def("add_response_headers", add_response_headers, nb::arg("fields"))
         .def("answer_refusals", answer_refusals, nb::arg("statuses"))
+        .def("pass_files_to_application", [](SiteObject& self) { self.site.passes_files_to_application = true; })
+        .def("find_file", find_file, nb::arg("request"))
         .def("add_cors", add_cors_rules, nb::arg("cors"))
         .def_static("security_headers", security_headers)
         .def("find_route", find_route, nb::arg("method").none(), nb::arg("pattern"))

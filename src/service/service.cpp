@@ -60,7 +60,7 @@ void Service::route(Exchange& exchange) {
 }
 
 void Service::on_body_collected(Exchange& exchange) {
-    if (site_.routes[exchange.request().match.route].kind == Route::Kind::files)
+    if (site_.routes[exchange.request().match.route].kind == Route::Kind::files && !site_.passes_files_to_application)
         return respond_with_static_file(exchange);
     pass_to_application(exchange);
 }

@@ -43,6 +43,8 @@ struct Site {
     // The application answers refusals with these statuses in the engine's place; nullopt: it answers none. Requests
     // whose head could not be read are not passed on.
     std::optional<Statuses> answered_refusals;
+    // Requests for files are passed to the application, which responds with what serve_files() finds.
+    bool passes_files_to_application = false;
 };
 
 // The front end. Called on the reactor's thread. The request's `match.route` identifies the handler.

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from .binding import RequestInfo
+from .binding import FoundFile, RequestInfo
 
 Pairs = list[tuple[str, str]]
 
@@ -39,6 +39,7 @@ class Exchange(Protocol):
 
     def respond(self, status: int, headers: Pairs, body: bytes) -> None: ...
     def respond_with_file(self, status: int, headers: Pairs, path: bytes) -> None: ...
+    def respond_with_found(self, status: int, headers: Pairs, file: FoundFile) -> None: ...
     def start(self, status: int, headers: Pairs, content_length: int | None) -> None: ...
     def write(self, data: bytes) -> Awaitable[bool]: ...
     def flush(self) -> Awaitable[None]:

@@ -225,6 +225,14 @@ TEST_F(ServiceTest, TheApplicationAnswersTheRefusalsThatItHasAskedFor) {
     EXPECT_EQ(request->refusal()->status, 413);
 }
 
+TEST_F(ServiceTest, TheApplicationMayServeFiles) {
+    site.passes_files_to_application = true;
+    EXPECT_EQ(open(request_of("GET", "/files/a.txt")), 0);
+    ASSERT_TRUE(request);
+    EXPECT_FALSE(request->refusal());
+    EXPECT_EQ(request->request().match.route, site.routes.size() - 1);
+}
+
 TEST_F(ServiceTest, OtherRefusalsStayTheEngines) {
     site.answered_refusals.emplace().set(404).set(500);
     EXPECT_EQ(open(request_of("GET", "/upload")), 405);
