@@ -143,6 +143,8 @@ class RequestBodyError(HTTPException, ValueError):
     If it leaves the handler, the response has ``status_code``, by default 400.
     """
 
+    detail: str
+
     def __init__(self, detail: str, status_code: int = 400, **older: Unpack[OlderStatus]) -> None:
         super().__init__(status_code, detail, **older)
 
