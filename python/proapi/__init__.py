@@ -9,7 +9,7 @@ from ._core.binding import Site, WebSocketConnection, version
 from ._serving.running import RunningServer
 from .app import ProAPI
 from .background import BackgroundTask, BackgroundTasks
-from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
+from .datastructures import Client, FormData, FormFiles, Headers, MutableHeaders, QueryParams, State, UploadFile
 from .errors import (
     EventError,
     HTTPException,
@@ -79,6 +79,7 @@ __all__ = [
     "Headers",
     "JSONResponse",
     "MissingFieldError",
+    "MutableHeaders",
     "NoMatchFound",
     "Path",
     "PlainTextResponse",

@@ -5,7 +5,7 @@ raises MissingFieldError if there is no such name. ``State`` holds the applicati
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypeVar, overload
 
@@ -99,6 +99,78 @@ class Headers(_MultiMapping[str]):
     @staticmethod
     def _key(name: str) -> str:
         return name.lower()
+
+
+class MutableHeaders(MutableMapping[str, str]):
+    """The header fields of a response: a mapping, names in any case, that keeps order and repeated names.
+
+    ``[]`` and ``get`` return the last value of a name, ``getlist`` all values. ``items`` has every field. Setting a
+    name replaces all its fields; ``append`` adds one.
+    """
+
+    __slots__ = ("_add", "_fields")
+
+    def __init__(self, fields: list[tuple[str, str]], add: Callable[[str, str], None]) -> None:
+        """A view: changes act on ``fields``. ``add`` checks a field and appends it."""
+        self._fields = fields
+        self._add = add
+
+    def __getitem__(self, name: str) -> str:
+        if values := self.getlist(name):
+            return values[-1]
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._add(name, value)  # raises before anything is removed
+        added = self._fields.pop()
+        del self[name]
+        self._fields.append(added)
+
+    def __delitem__(self, name: str) -> None:
+        """Removes every field of that name; there need be none."""
+        lower = name.lower()
+        self._fields[:] = [field for field in self._fields if field[0].lower() != lower]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.getlist(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self._fields])
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def items(self) -> Any:
+        """Returns every field in order, repeated names included."""
+        return self.multi_items()
+
+    def values(self) -> Any:
+        """Returns the value of every field in order."""
+        return [value for _, value in self._fields]
+
+    def multi_items(self) -> list[tuple[str, str]]:
+        """Returns every field in order, repeated names included."""
+        return list(self._fields)
+
+    def getlist(self, name: str) -> list[str]:
+        """Returns every value of ``name`` in order, or an empty list."""
+        lower = name.lower()
+        return [value for key, value in self._fields if key.lower() == lower]
+
+    def append(self, name: str, value: str) -> None:
+        """Adds a field beside those of the same name.
+
+        Raises:
+            ValueError: HTTP does not allow the field, or the server writes it itself.
+            TypeError: The name or the value is not a str.
+        """
+        self._add(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MutableHeaders) and self._fields == other._fields
+
+    def __repr__(self) -> str:
+        return f"MutableHeaders({self._fields!r})"
 
 
 class QueryParams(_MultiMapping[str]):

@@ -19,6 +19,7 @@ from ._core.exchange import Exchange, Pairs
 from ._core.thread_iterator import ThreadIterator
 from ._core.threads import ThreadPool
 from .background import BackgroundTask, BackgroundTasks
+from .datastructures import MutableHeaders
 from .errors import check_status
 from .settings import Seconds
 
@@ -113,14 +114,25 @@ class Response:
         elif self.body:
             self.media_type = media_type = _OCTETS
         if not headers and not field and media_type in _OWN_FIELDS:
-            self.headers: Pairs = _OWN_FIELDS[media_type].copy()
+            self._fields: Pairs = _OWN_FIELDS[media_type].copy()
             return
-        self.headers = []
+        self._fields = []
         given = headers.items() if isinstance(headers, Mapping) else headers or ()
         for name, value in given:
             self.add_header(name, value)
-        if media_type and not any(name.lower() == "content-type" for name, _ in self.headers):
+        if media_type and not any(name.lower() == "content-type" for name, _ in self._fields):
             self.add_header("Content-Type", field or _with_charset(media_type))
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """The header fields, names in any case. A field is checked when it is set, as by ``add_header``."""
+        return MutableHeaders(self._fields, self.add_header)
+
+    @headers.setter
+    def headers(self, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        self._fields = []
+        for name, value in fields.items() if isinstance(fields, Mapping) else fields:
+            self.add_header(name, value)
 
     @property
     def status(self) -> int:
@@ -170,7 +182,7 @@ class Response:
             raise ValueError(
                 f"expected visible ASCII, inner spaces and tabs as value of the header {name}, got {value!r}"
             )
-        self.headers.append((name, value))
+        self._fields.append((name, value))
 
     def set_cookie(
         self,
@@ -256,7 +268,7 @@ class Response:
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
         """Internal: called by the dispatcher."""
-        exchange.respond(self.status_code, self.headers, self.body)
+        exchange.respond(self.status_code, self._fields, self.body)
 
 
 class HTMLResponse(Response):
@@ -336,7 +348,7 @@ class FileResponse(Response):
             self.add_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(filename, safe='')}")
 
     async def send_to(self, exchange: Exchange, pool: ThreadPool) -> None:
-        exchange.respond_with_file(self.status_code, self.headers, os.fsencode(self.path))
+        exchange.respond_with_file(self.status_code, self._fields, os.fsencode(self.path))
 
 
 class StreamingResponse(Response):
@@ -382,7 +394,7 @@ class StreamingResponse(Response):
 
     def _start(self, exchange: Exchange) -> None:
         if not exchange.started:
-            exchange.start(self.status_code, self.headers, None)
+            exchange.start(self.status_code, self._fields, None)
 
     async def _write_parts(self, exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
         if exchange.request.method == "HEAD":

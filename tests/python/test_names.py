@@ -53,7 +53,7 @@ def type_of(response: Response) -> str | None:
 def test_responses(kind: Any, content: Any, media_type: str | None) -> None:
     response = kind(content=content, status_code=201, headers={"X-A": "1"})
     assert (response.status_code, response.media_type) == (201, media_type)
-    assert ("X-A", "1") in response.headers
+    assert response.headers["x-a"] == "1"
     assert (type_of(response) or "").startswith(media_type or "")
     other = kind(content, 404, None, "text/csv")
     assert (other.status_code, other.media_type, type_of(other)) == (404, "text/csv", "text/csv; charset=utf-8")
@@ -98,7 +98,7 @@ def test_cookies_have_keys() -> None:
     response = Response()
     response.set_cookie(key="a", value="b")
     response.delete_cookie(key="a")
-    assert [value[:4] for _, value in response.headers] == ["a=b;", "a=; "]
+    assert [value[:4] for value in response.headers.values()] == ["a=b;", "a=; "]
 
 
 @promise("familiar-names")

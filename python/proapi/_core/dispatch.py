@@ -357,7 +357,7 @@ def _refuse(connection: WebSocketConnection, error: HTTPException) -> bool:
         return True
     try:
         response = make_response(error)
-        connection.reject(response.status_code, response.body, response.headers)
+        connection.reject(response.status_code, response.body, response.headers.multi_items())
     except Exception:  # for example, a subclass that has not called HTTPException.__init__()
         return False
     return True

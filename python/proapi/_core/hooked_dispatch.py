@@ -142,11 +142,11 @@ def _with_fields(response: Response, refusal: Exception) -> Response:
     assert isinstance(refusal, HTTPException)
     if response.status_code != refusal.status_code:
         return response
-    names = {name.lower() for name, _ in response.headers}
-    missing = [(name, value) for name, value in refusal.headers.items() if name.lower() not in names]
+    missing = {name: value for name, value in refusal.headers.items() if name not in response.headers}
     if missing:
+        fields = response.headers.multi_items()
         response = copy(response)  # the program may use one object for many requests
-        response.headers = [*response.headers, *missing]
+        response.headers = [*fields, *missing.items()]
     return response
 
 
@@ -159,4 +159,4 @@ def _reject(connection: WebSocketConnection, response: Response) -> None:
         return
     if type(response).send_to is not Response.send_to:
         raise TypeError(f"expected a whole response to refuse a handshake with, got {type(response).__name__}")
-    connection.reject(response.status_code, response.body, response.headers)
+    connection.reject(response.status_code, response.body, response.headers.multi_items())
