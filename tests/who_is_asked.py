@@ -41,6 +41,7 @@ ASKED: dict[str, str] = {
     "python/test_listening.py": "python",
     "python/test_locale.py": "python",
     "python/test_logging.py": _MODES,
+    "python/test_middleware.py": "python asgi",
     "python/test_own_task.py": "python",
     "python/test_own_task.py::test_a_loop_that_the_first_one_started_goes_on_though_he_does_not_read": _MODES,
     "python/test_own_task.py::test_a_loop_that_the_first_one_started_goes_on_without_him": _MODES,

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 _NO_DOCUMENT = "ProAPI writes no OpenAPI document: leave it out"
-_NO_MIDDLEWARE = (
-    "ProAPI has no middleware of its own: under an ASGI server wrap the application, app = SomeMiddleware(app);"
-    " CORS is ProAPI(cors=CORS(allow_origins=[...])), compression is ProAPI(compress=True)"
+_MIDDLEWARE = (
+    "write @app.middleware on async def name(connection, call_next); CORS is ProAPI(cors=CORS(allow_origins=[...])),"
+    " compression is ProAPI(compress=True), and under an ASGI server SomeMiddleware(app) wraps the application"
 )
 _ROUTERS = "write router = Router(prefix=...) and app.include_router(router)"
-_NO_HOOKS = "ProAPI calls nothing before or after a request: decorate the handler, and use functools.wraps"
+_HOOKS = "write @app.middleware on async def name(connection, call_next)"
 _ROUTE = "write app.route(path, methods=[...])(handler)"
 _WEBSOCKET = "write app.websocket(path)(handler)"
 
@@ -21,17 +21,16 @@ APP: dict[str, str] = {
     "add_api_route": _ROUTE,
     "add_api_websocket_route": _WEBSOCKET,
     "add_event_handler": "write app.on_startup(function) or app.on_shutdown(function)",
-    "add_middleware": _NO_MIDDLEWARE,
+    "add_middleware": _MIDDLEWARE,
     "add_route": _ROUTE,
     "add_url_rule": _ROUTE,
     "add_websocket_route": _WEBSOCKET,
-    "after_request": _NO_HOOKS,
+    "after_request": _HOOKS,
     "api_route": "write @app.route(path, methods=[...])",
-    "before_request": _NO_HOOKS,
+    "before_request": _HOOKS,
     "config": "write app.configure(name=value); app.limits has every setting",
     "errorhandler": "write @app.exception_handler(SomeException) or @app.exception_handler(404)",
     "logger": 'write logging.getLogger("proapi")',
-    "middleware": _NO_MIDDLEWARE,
     "mount": "write app.static(path, directory) for files; ProAPI mounts no other application",
     "on_event": "write @app.on_startup or @app.on_shutdown, without parentheses, or ProAPI(lifespan=...)",
     "openapi": _NO_DOCUMENT,
@@ -73,7 +72,7 @@ SETTINGS: dict[str, str] = {
     "description": _NO_DOCUMENT,
     "docs_url": _NO_DOCUMENT,
     "log_level": 'write logging.getLogger("proapi").setLevel(...) before app.run()',
-    "middleware": _NO_MIDDLEWARE,
+    "middleware": _MIDDLEWARE,
     "on_shutdown": "write @app.on_shutdown",
     "on_startup": "write @app.on_startup",
     "openapi_url": _NO_DOCUMENT,
@@ -123,7 +122,7 @@ MODULE: dict[str, str] = {
     "FastAPI": "write from proapi import ProAPI",
     "Flask": "write from proapi import ProAPI",
     "GZipMiddleware": "write ProAPI(compress=True)",
-    "Middleware": _NO_MIDDLEWARE,
+    "Middleware": _MIDDLEWARE,
     "Starlette": "write from proapi import ProAPI",
     "StaticFiles": "write app.static(path, directory)",
     "TestClient": "write async with app.serving(port=0) as server, and connect to server.url",

@@ -1,8 +1,17 @@
-"""The dispatcher of an application that has exception handlers. Other applications do not pass through here."""
+"""The dispatcher of an application that has middleware or exception handlers. Other applications do not pass through
+here.
+
+    request -> middleware -> ... -> handler, files or refusal
+               exceptions of the handler become responses here, unless nobody foresaw them
+            <- response <-
+    what comes out as an exception: its exception handler, or the last resort, or 500
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import HTTPException
@@ -10,11 +19,13 @@ from ..request import Request
 from ..response import Response, to_response
 from .binding import WebSocketConnection
 from .dispatch import Dispatcher, make_response, relevant
+from .engine_handlers import FILES, REFUSED
 from .exception_handlers import ExceptionHandler
 from .exchange import Exchange
 from .log import escape, logger
-from .parameters import Kind
-from .signature import Handler, make_handler
+from .middleware_chain import CallNext, Middleware
+from .plan import Exits
+from .signature import Handler
 
 if TYPE_CHECKING:
     from ..app import ProAPI
@@ -26,19 +37,8 @@ def make_dispatcher(app: "ProAPI") -> Dispatcher:
     return HookedDispatcher(app) if app._hooks else Dispatcher(app)
 
 
-async def _refuse(request: Request) -> None:
-    """The handler of a request that the engine would refuse."""
-    assert request._exchange is not None
-    assert request._exchange.refusal is not None
-    status, text, fields = request._exchange.refusal
-    raise HTTPException(status, text, dict(fields))
-
-
-_REFUSED = make_handler(_refuse, {}, Kind.HTTP, {})
-
-
 class _Handlers(Sequence[Handler | None]):
-    """The handlers of the routes, and after the last the handler of refused requests."""
+    """The handlers of the routes, also of files, and after the last the handler of refused requests."""
 
     def __init__(self, of_routes: Sequence[Handler | None]) -> None:
         self._of_routes = of_routes  # start-up functions may still add routes
@@ -51,11 +51,27 @@ class _Handlers(Sequence[Handler | None]):
     @overload
     def __getitem__(self, number: slice) -> Sequence[Handler | None]: ...
     def __getitem__(self, number: int | slice) -> Any:
-        return _REFUSED if number == len(self._of_routes) else self._of_routes[number]
+        if number == len(self._of_routes):
+            return REFUSED
+        return self._of_routes[number] or FILES
+
+
+class _RequestCall:
+    """One request on its way."""
+
+    __slots__ = ("exchange", "handler", "has_failed", "stack")
+
+    def __init__(self, exchange: Exchange, handler: Handler) -> None:
+        self.exchange = exchange
+        self.handler = handler
+        self.stack = AsyncExitStack()
+        """What ends after the response is sent: the rests of dependencies."""
+        self.has_failed = False
+        """Whether an exception handler has failed: no other one may be asked then."""
 
 
 class HookedDispatcher(Dispatcher):
-    """A dispatcher that asks the exception handlers."""
+    """A dispatcher that calls middleware and exception handlers."""
 
     is_hooked = True
 
@@ -63,33 +79,50 @@ class HookedDispatcher(Dispatcher):
         super().__init__(app)
         self._handlers = _Handlers(app._routes.handlers)
         self._exception_handlers = app._hooks.exception_handlers
+        self._middleware = app._hooks.middleware
 
     # ---- HTTP ----
 
     async def _respond(self, exchange: Exchange, handler: Handler) -> None:
         request = Request(exchange.request, exchange, self._app)
+        call = _RequestCall(exchange, handler)
         try:
             try:
-                await self._answer(exchange, handler, request)
+                async with call.stack:
+                    call_next = CallNext(self._middleware["http"], partial(self._run_handler, call), _read_response)
+                    await self._send(exchange, await call_next(request))
             except Exception as error:
-                if exchange.started:  # a stream has sent another status already
+                if exchange.started or call.has_failed:  # a stream has sent another status already
                     raise
-                response = await self._answer_exception(request, error, handler)
-                if handler is _REFUSED:
-                    response = _with_fields(response, error)
-                await self._send(exchange, response)
+                await self._send(exchange, await self._answer_exception(call, request, error))
         except asyncio.CancelledError:
             self._on_cancelled(exchange, handler, request)
             raise
         except BaseException as error:
             self._on_failed(exchange, handler, request, error)
 
-    async def _answer(self, exchange: Exchange, handler: Handler, request: Request) -> None:
-        if handler.needs_resolution:
-            await self._respond_with_dependencies(exchange, handler, request)
-        else:
-            response = handler.to_response(await self._call(handler, request, exchange))
-            await self._send(exchange, response)
+    async def _run_handler(self, call: _RequestCall, request: Request) -> Response:
+        """Returns the response of the handler, or that to an exception that the program foresaw."""
+        handler = call.handler
+        try:
+            if handler.needs_resolution:
+                return await self._run_with_dependencies(call, request)
+            response: Response = handler.to_response(await self._call(handler, request, call.exchange))
+            return response
+        except Exception as error:
+            response = await self._answer_foreseen(call, request, error)
+            return _with_fields(response, error) if handler in (REFUSED, FILES) else response
+
+    async def _run_with_dependencies(self, call: _RequestCall, request: Request) -> Response:
+        exits = Exits()
+        async with AsyncExitStack() as stack:
+            stack.push_async_exit(exits)
+            arguments = await call.handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
+            result = await self._run(call.handler, partial(call.handler.function, **arguments), call.exchange)
+            response: Response = call.handler.to_response(result)
+            await exits.run_before()
+            call.stack.push_async_exit(stack.pop_all())
+        return response
 
     async def _send(self, exchange: Exchange, response: Response) -> None:
         await response.send_to(exchange, self.stream_pool)
@@ -97,43 +130,82 @@ class HookedDispatcher(Dispatcher):
             await exchange.flush()
             await response.background()
 
-    async def _answer_exception(self, request: Request, error: Exception, handler: Handler) -> Response:
-        """Returns the response of the exception's handler. Raises ``error`` if there is none, or what the exception
-        handler raises, which nobody handles."""
+    async def _answer_foreseen(self, call: _RequestCall, request: Request, error: Exception) -> Response:
+        """Returns the response to an exception that has a handler, or is a response. Raises it otherwise."""
         if found := self._exception_handlers.find(error):
-            return await self._call_exception_handler(found, request, error)
+            return await self._call_exception_handler(call, found, request, error)
         if isinstance(error, HTTPException):
             return make_response(error)
-        if last_resort := self._exception_handlers.find_last_resort():
-            response = await self._call_exception_handler(last_resort, request, error)
-            self._log_failure(handler, request, error)
-            return response
         raise error
 
+    async def _answer_exception(self, call: _RequestCall, request: Request, error: Exception) -> Response:
+        """As ``_answer_foreseen``, and asks the last resort."""
+        last_resort = self._exception_handlers.find_last_resort()
+        if last_resort is None or isinstance(error, HTTPException) or self._exception_handlers.find(error):
+            return await self._answer_foreseen(call, request, error)
+        response = await self._call_exception_handler(call, last_resort, request, error)
+        self._log_failure(call.handler, request, error)
+        return response
+
     async def _call_exception_handler(
-        self, handler: ExceptionHandler, connection: Request | WebSocketConnection, error: Exception
+        self, call: _RequestCall, handler: ExceptionHandler, request: Request, error: Exception
     ) -> Response:
-        return to_response(await handler.call(connection, error, self.pool))
+        try:
+            return to_response(await handler.call(request, error, self.pool))
+        except Exception:
+            call.has_failed = True
+            raise
 
     # ---- WebSocket ----
 
     async def _run_websocket(self, connection: WebSocketConnection, handler: Handler) -> None:
         try:
-            if handler.needs_resolution:
-                await super()._run_websocket(connection, handler)
-            else:
-                await handler.call(connection)
+            call_next = CallNext(
+                self._middleware["websocket"], partial(self._run_websocket_handler, handler), _refuse_websocket
+            )
+            await call_next(connection)
         except Exception as error:
             if connection.accepted or connection.closed or relevant(error) is None:
                 raise
-            found = self._exception_handlers.find(error)
-            if found is None and not isinstance(error, HTTPException):
-                found = self._exception_handlers.find_last_resort()
-                if found is not None:
-                    logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
-            if found is None:
+            if found := self._find_for_websocket(connection, handler, error):
+                _reject(connection, to_response(await found.call(connection, error, self.pool)))
+            else:
                 raise
-            _reject(connection, await self._call_exception_handler(found, connection, error))
+
+    def _run_websocket_handler(self, handler: Handler, connection: WebSocketConnection) -> Awaitable[Any]:
+        if handler.needs_resolution:
+            return super()._run_websocket(connection, handler)
+        result: Awaitable[Any] = handler.call(connection)
+        return result
+
+    def _find_for_websocket(
+        self, connection: WebSocketConnection, handler: Handler, error: Exception
+    ) -> ExceptionHandler | None:
+        found = self._exception_handlers.find(error)
+        if found is not None or isinstance(error, HTTPException):
+            return found
+        last_resort = self._exception_handlers.find_last_resort()
+        if last_resort is not None:
+            logger.error("%s: the handler %s failed", escape(connection.path), handler.name, exc_info=error)
+        return last_resort
+
+
+def _read_response(middleware: Middleware, request: Request, result: Any) -> Response:
+    if result is None:  # a return that was forgotten, most likely
+        raise TypeError(f"expected the middleware {middleware.name} to return the response of call_next, got None")
+    return to_response(result)
+
+
+def _refuse_websocket(middleware: Middleware, connection: WebSocketConnection, result: Any) -> None:
+    """Refuses the handshake if the middleware has returned a response."""
+    if result is None:
+        return
+    if connection.accepted:
+        raise TypeError(
+            f"expected None from the middleware {middleware.name} for a WebSocket that is accepted, got"
+            f" {type(result).__name__}"
+        )
+    _reject(connection, to_response(result))
 
 
 def _with_fields(response: Response, refusal: Exception) -> Response:

@@ -1,7 +1,11 @@
-"""What an application does around its handlers: exception handlers. Fixed when the application first serves."""
+"""What an application does around its handlers: middleware and exception handlers. Fixed when it first serves."""
 
 from .binding import Site
-from .exception_handlers import ExceptionHandlers, Function, Key, answered_refusals
+from .exception_handlers import REFUSAL_STATUSES, ExceptionHandlers, answered_refusals
+from .exception_handlers import Function as ExceptionFunction
+from .exception_handlers import Key as ExceptionKey
+from .middleware_chain import KINDS, Kind, Middleware
+from .middleware_chain import Function as MiddlewareFunction
 
 
 class Hooks:
@@ -10,16 +14,29 @@ class Hooks:
     def __init__(self, site: Site) -> None:
         self._site = site
         self.exception_handlers = ExceptionHandlers()
+        self.middleware: dict[Kind, list[Middleware]] = {kind: [] for kind in KINDS}
+        """The first in a list is the first to see a request."""
         self.are_fixed = False
 
     def __bool__(self) -> bool:
-        return bool(self.exception_handlers)
+        return bool(self.exception_handlers) or any(self.middleware.values())
 
-    def add_exception_handler(self, key: Key, function: Function) -> None:
+    def add_exception_handler(self, key: ExceptionKey, function: ExceptionFunction) -> None:
         """As ``ExceptionHandlers.add``. RuntimeError: the application has served."""
         self._refuse_late("exception_handler")
         self.exception_handlers.add(key, function)
         self._site.answer_refusals(answered_refusals(key))
+
+    def add_middleware(self, function: MiddlewareFunction, kinds: tuple[Kind, ...]) -> None:
+        """Adds a middleware behind the others. TypeError: as for ``Middleware``. RuntimeError: the application has
+        served."""
+        self._refuse_late("middleware")
+        middleware = Middleware(function)
+        for kind in kinds:
+            self.middleware[kind].append(middleware)
+        if "http" in kinds:  # it sees what the engine answers by itself
+            self._site.answer_refusals(REFUSAL_STATUSES)
+            self._site.pass_files_to_application()
 
     def _refuse_late(self, what: str) -> None:
         if self.are_fixed:
