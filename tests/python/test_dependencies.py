@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
+from asgi_peer import Peer, scope_of
 from carriers import CARRIERS, ask, handshake
 from conftest import Serve, http
 from promises import promise
@@ -128,6 +129,32 @@ async def test_the_rest_of_a_generator_runs_after_the_response(carrier: str) -> 
     status, answer = await ask(carrier, app, "/")
     assert (status, "session" in answer) == (200, True)
     assert log == ["closed soon", "part", "closed"]
+
+
+@promise("dependencies")
+@pytest.mark.parametrize("has_middleware", [False, True])
+async def test_under_an_asgi_server_the_whole_response_was_passed_to_it(has_middleware: bool) -> None:
+    app, sent = ProAPI(), asyncio.Event()
+
+    async def session() -> AsyncIterator[str]:
+        yield "session"
+        await asyncio.wait_for(sent.wait(), 5)
+
+    @app.get("/")
+    async def handler(name: Annotated[str, Depends(session)]) -> str:
+        return name
+
+    if has_middleware:
+
+        @app.middleware
+        async def passes(connection: Any, call_next: Any) -> Any:
+            return await call_next(connection)
+
+    peer = Peer(app, scope_of("http", "/"))
+    peer.put("http.request")
+    assert [(await peer.get())["type"] for _ in range(2)] == ["http.response.start", "http.response.body"]
+    sent.set()
+    await peer.end()
 
 
 class Failure(Exception):

@@ -59,13 +59,14 @@ class _Handlers(Sequence[Handler | None]):
 class _RequestCall:
     """One request on its way."""
 
-    __slots__ = ("exchange", "handler", "has_failed", "stack")
+    __slots__ = ("exchange", "handler", "has_failed", "has_rest", "stack")
 
     def __init__(self, exchange: Exchange, handler: Handler) -> None:
         self.exchange = exchange
         self.handler = handler
         self.stack = AsyncExitStack()
         """What ends after the response is sent: the rests of dependencies."""
+        self.has_rest = False
         self.has_failed = False
         """Whether an exception handler has failed: no other one may be asked then."""
 
@@ -91,6 +92,8 @@ class HookedDispatcher(Dispatcher):
                 async with call.stack:
                     call_next = CallNext(self._middleware["http"], partial(self._run_handler, call), _read_response)
                     await self._send(exchange, await call_next(request))
+                    if call.has_rest:
+                        await exchange.flush()
             except Exception as error:
                 if exchange.started or call.has_failed:  # a stream has sent another status already
                     raise
@@ -121,6 +124,7 @@ class HookedDispatcher(Dispatcher):
             result = await self._run(call.handler, partial(call.handler.function, **arguments), call.exchange)
             response: Response = call.handler.to_response(result)
             await exits.run_before()
+            call.has_rest = exits.are_left
             call.stack.push_async_exit(stack.pop_all())
         return response
 
