@@ -185,8 +185,8 @@ class EventError(Exception):
     """A message that ``app.events`` can't handle, or that its function refuses. The client gets it as a message.
 
     ``raise EventError("no such room")`` in the function of a message. ``kind`` is ``"refused"`` then, and otherwise
-    what is wrong: ``"invalid"`` (not JSON, no name, or not the members that the function takes), ``"unknown"`` (no
-    function has that name), ``"failed"`` (the function raised another exception).
+    what is wrong: ``"malformed"`` (not JSON, or no name), ``"unknown"`` (no function has that name), ``"invalid"`` (not
+    the members that the function takes), ``"failed"`` (the function raised another exception).
     """
 
     def __init__(self, text: str, *, kind: str = "refused", errors: list[dict[str, Any]] | None = None) -> None:

@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Literal, TypeVar, overload
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 import msgspec
 
@@ -25,6 +25,7 @@ from .errors import EventError, RouteError, WebSocketDisconnect, WebSocketMessag
 _H = TypeVar("_H", bound=Callable[..., Any])
 
 _NO_ID = msgspec.UNSET
+_read_batch = make_decode(Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1)])
 _MOST_SHOWN = 100
 
 
@@ -43,6 +44,7 @@ class Events:
         data: str | None = None,
         id: str = "id",
         invalid: Literal["reply", "close"] = "reply",
+        batch: bool = False,
     ) -> None:
         """Internal: ``app.events`` creates it.
 
@@ -61,6 +63,7 @@ class Events:
         self._function = function
         self._invalid = invalid
         self._has_data = data is not None
+        self._has_batches = batch
         self._handlers: dict[str, _Handler] = {}
         self._make_reply: Callable[[Any, Any], Any] = lambda id, result: {tag: "reply", "id": id, "result": result}
         self._make_error: Callable[[Any, EventError], Any] = functools.partial(_default_error, tag)
@@ -116,8 +119,8 @@ class Events:
         return functools.partial(register, name=name)
 
     def reply(self, function: _H) -> _H:
-        """Decorator: ``function(id, result)`` makes the message that answers one with an id. Without it:
-        ``{"type": "reply", "id": id, "result": result}``."""
+        """Decorator: ``function(id, result)`` makes the message that answers one with an id, or None for no message.
+        Without it: ``{"type": "reply", "id": id, "result": result}``."""
         self._make_reply = function
         return function
 
@@ -149,50 +152,64 @@ class Events:
 
     async def _handle(self, websocket: WebSocketConnection, message: str | bytes) -> None:
         data = message.encode() if isinstance(message, str) else message
-        id = None
+        if self._has_batches and _is_array(data):
+            answer: Any = await self._answer_batch(websocket, data)
+        else:
+            answer = await self._answer(websocket, data)
+        if answer is not None:
+            await websocket.send_json(answer)
+
+    async def _answer_batch(self, websocket: WebSocketConnection, data: bytes) -> Any:
+        """Returns the answers to all messages of an array that have one. An array that is empty, or not JSON, is one
+        message that is malformed."""
+        try:
+            messages = _read_batch(data)
+        except InvalidValue as error:
+            return self._refuse(None, _not_valid(error, data, "malformed"), data)
+        answers = [await self._answer(websocket, bytes(each)) for each in messages]
+        return [each for each in answers if each is not None] or None
+
+    async def _answer(self, websocket: WebSocketConnection, data: bytes) -> Any:
+        """Calls the function of a message. Returns the answer, or None."""
         try:
             envelope = self._read_envelope(data)
-            id = None if envelope.id is _NO_ID else envelope.id
-            handler = self._handlers.get(envelope.name)
-            if handler is None:
-                name = escape(envelope.name[:_MOST_SHOWN])
-                raise EventError(f"expected one of {', '.join(self._handlers)}, got {name}", kind="unknown")
-            arguments = handler.read(bytes(envelope.data) if self._has_data else data)
         except InvalidValue as error:
-            await self._refuse(websocket, id, _not_valid(error, data), message)
-        except EventError as error:
-            await self._refuse(websocket, id, error, message)
-        else:
-            await self._call(websocket, handler, arguments, None if envelope.id is _NO_ID else (envelope.id,))
+            return self._refuse(None, _not_valid(error, data, "malformed"), data)
+        id = None if envelope.id is _NO_ID else envelope.id
+        handler = self._handlers.get(envelope.name)
+        if handler is None:
+            name = escape(envelope.name[:_MOST_SHOWN])
+            text = f"expected one of {', '.join(self._handlers)}, got {name}"
+            return self._refuse(id, EventError(text, kind="unknown"), data)
+        given = bytes(envelope.data) if self._has_data else data
+        try:
+            arguments = handler.read(given)
+        except InvalidValue as error:
+            return self._refuse(id, _not_valid(error, given, "invalid"), data)
+        return await self._call(websocket, handler, arguments, None if envelope.id is _NO_ID else (envelope.id,))
 
-    async def _refuse(self, websocket: WebSocketConnection, id: Any, error: EventError, message: str | bytes) -> None:
+    def _refuse(self, id: Any, error: EventError, data: bytes) -> Any:
         if self._invalid == "close":
-            raise WebSocketMessageError(str(error), message)
-        await self._send_error(websocket, id, error)
+            raise WebSocketMessageError(str(error), data)
+        return self._make_error(id, error)
 
     async def _call(
         self, websocket: WebSocketConnection, handler: "_Handler", arguments: dict[str, Any], id: tuple[Any] | None
-    ) -> None:
+    ) -> Any:
         if handler.connection is not None:
             arguments[handler.connection] = websocket
         try:
             result = await handler.function(**arguments)
         except EventError as error:
-            return await self._send_error(websocket, id and id[0], error)
+            return self._make_error(id and id[0], error)
         except WebSocketDisconnect:
             raise
         except Exception as error:
             if id is None:
                 raise
             logger.error("%s: the message handler %s failed", escape(websocket.path), handler.name, exc_info=error)
-            return await self._send_error(websocket, id[0], EventError("internal error", kind="failed"))
-        if id is not None:
-            await websocket.send_json(self._make_reply(id[0], result))
-        return None
-
-    async def _send_error(self, websocket: WebSocketConnection, id: Any, error: EventError) -> None:
-        if (message := self._make_error(id, error)) is not None:
-            await websocket.send_json(message)
+            return self._make_error(id[0], EventError("internal error", kind="failed"))
+        return None if id is None else self._make_reply(id[0], result)
 
 
 def _default_error(tag: str, id: Any, error: EventError) -> dict[str, Any]:
@@ -200,14 +217,14 @@ def _default_error(tag: str, id: Any, error: EventError) -> dict[str, Any]:
     return {tag: "error", **given, "detail": error.errors or str(error)}
 
 
-def _not_valid(error: InvalidValue, data: bytes) -> EventError:
+def _not_valid(error: InvalidValue, data: bytes, kind: str) -> EventError:
     try:
         given = json.decode(data)
     except ValueError:
         given = None
     errors = describe(error, (), given)
     text = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the message'}: {each['msg']}" for each in errors)
-    return EventError(text, kind="invalid", errors=errors)
+    return EventError(text, kind=kind, errors=errors)
 
 
 class _Handler:
@@ -238,25 +255,37 @@ class _Handler:
             if each.name not in annotations:
                 raise ValueError(f"expected an annotation at {each.name!r}, such as {each.name}: str")
         self._whole = None
+        self._decode_positions: Decode | None = None
         if len(members) == 1 and is_json_type(annotations[members[0].name]):
             self._whole = members[0].name
             self._decode: Decode = make_decode(annotations[self._whole])
         else:
             self._decode = make_decode(_make_members(members, annotations))
+            positional = [each for each in members if each.kind is each.POSITIONAL_OR_KEYWORD]
+            self._decode_positions = make_decode(_make_members(positional, annotations, by_position=True))
 
     def read(self, data: bytes) -> dict[str, Any]:
-        """Returns the arguments. InvalidValue: the message does not have them."""
-        value = self._decode(data)
+        """Returns the arguments; those in an array by position. InvalidValue: the message does not have them."""
+        decode = self._decode
+        if self._decode_positions is not None and _is_array(data):
+            decode = self._decode_positions
+        value = decode(data)
         if self._whole is not None:
             return {self._whole: value}
         return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
-def _make_members(members: list[inspect.Parameter], annotations: Mapping[str, Any]) -> type[msgspec.Struct]:
+def _make_members(
+    members: list[inspect.Parameter], annotations: Mapping[str, Any], *, by_position: bool = False
+) -> type[msgspec.Struct]:
     fields: list[Any] = []
     for each in members:
         if each.default is each.empty:
             fields.append((each.name, annotations[each.name]))
         else:
             fields.append((each.name, annotations[each.name], each.default))
-    return msgspec.defstruct("Message", fields, kw_only=True)
+    return msgspec.defstruct("Message", fields, kw_only=True, array_like=by_position, forbid_unknown_fields=by_position)
+
+
+def _is_array(data: bytes) -> bool:
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")

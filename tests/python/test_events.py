@@ -241,6 +241,77 @@ async def test_json_rpc() -> None:
     ]
 
 
+def calculator() -> ProAPI:
+    app = ProAPI()
+
+    @app.events("/ws", data="params", batch=True)
+    async def calculator(websocket: WebSocketConnection) -> None: ...
+
+    @calculator.error
+    def error(id: Any, error: EventError) -> Any:
+        return {"id": id, "kind": error.kind, "errors": error.errors}
+
+    @calculator.on
+    async def divide(websocket: WebSocketConnection, dividend: int, divisor: int = 1, *, exact: bool = False) -> Any:
+        return [dividend, divisor, exact]
+
+    @calculator.on
+    async def say(what: Say) -> str:
+        return what.text
+
+    return app
+
+
+def call(name: str, params: Any, id: Any = 1) -> dict[str, Any]:
+    return {"type": name, "params": params, "id": id}
+
+
+@promise("events")
+async def test_arguments_by_position() -> None:
+    answers = await exchange(
+        calculator(),
+        call("divide", [8, 2]),
+        call("divide", [8]),
+        call("divide", {"dividend": 8, "exact": True}),
+        call("divide", []),
+        call("divide", [8, 2, True]),
+        call("divide", [8, "2"]),
+        call("divide", "8"),
+        call("say", ["hello"]),
+        call("divide", {"dividend": "8"}),
+    )
+    assert [each["result"] for each in answers[:3]] == [[8, 2, False], [8, 1, False], [8, 1, True]]
+    assert [each["kind"] for each in answers[3:]] == ["invalid"] * 6
+    [short], [long], [wrong], [text], _, [named] = (each["errors"] for each in answers[3:])
+    assert "at least length 1" in short["msg"]
+    assert "at most length 2" in long["msg"]
+    assert (wrong["loc"], wrong["input"]) == ([1], "2")
+    assert (text["loc"], text["input"]) == ([], "8")
+    assert (named["loc"], named["input"]) == (["dividend"], "8")  # the place in the arguments, not in the message
+
+
+@promise("events")
+async def test_batches() -> None:
+    answers = await exchange(
+        calculator(),
+        [call("divide", [1], 1), {"type": "divide", "params": [2]}, call("fly", [3], 3), 4],
+        [{"type": "divide", "params": [2]}],  # nothing to answer
+        "[]",
+        '[{"type": "divide"',
+        call("say", {"text": "after"}, 5),
+        answers=4,
+    )
+    first, empty, cut, after = answers
+    assert [(each["id"], each.get("result"), each.get("kind")) for each in first] == [
+        (1, [1, 1, False], None),
+        (3, None, "unknown"),
+        (None, None, "malformed"),
+    ]
+    assert (empty["id"], empty["kind"]) == (None, "malformed")
+    assert (cut["kind"], cut["errors"][0]["type"]) == ("malformed", "json_invalid")
+    assert after == {"type": "reply", "id": 5, "result": "after"}
+
+
 class Plain:
     pass
 

@@ -51,6 +51,7 @@ class RouteDecorators(ABC):
         data: str | None = None,
         id: str = "id",
         invalid: Literal["reply", "close"] = "reply",
+        batch: bool = False,
         **options: Unpack[WebSocketRouteOptions],
     ) -> Callable[[Callable[..., Any]], Events]:
         """Decorator: registers a WebSocket route whose JSON messages are dispatched by their name.
@@ -61,10 +62,11 @@ class RouteDecorators(ABC):
         Args:
             path: As for ``websocket``.
             tag: The member of a message that is its name.
-            data: The member that has the arguments. None: the message itself.
+            data: The member that has the arguments, by name, or in an array by position. None: the message itself.
             id: The member that a reply refers to. A message without it gets none.
             invalid: What happens to a message that is not JSON, has an unknown name or not the members that its
                 function takes: the client gets an error as a message, or is closed with 1007.
+            batch: Whether a client may send several messages in an array. It gets their answers in one.
             **options: As for ``websocket``.
 
         Returns:
@@ -78,7 +80,7 @@ class RouteDecorators(ABC):
         habits.refuse_keywords("events", options, habits.WEBSOCKET)
 
         def register(function: Callable[..., Any]) -> Events:
-            events = Events(function, tag=tag, data=data, id=id, invalid=invalid)
+            events = Events(function, tag=tag, data=data, id=id, invalid=invalid, batch=batch)
             self._register(Registration(None, path, events.handler, options.items()))
             return events
 
