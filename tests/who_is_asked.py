@@ -109,6 +109,7 @@ SHARED: dict[str, str] = {
     "python/test_results.py": _PYTHON,
     "python/test_routers.py": _PYTHON,
     "python/test_security.py": _PYTHON,
+    "python/test_sessions.py": _PYTHON,
     "python/test_setting_values.py": _PYTHON,
     "python/test_settings.py": _PYTHON,
     "python/test_signature.py": _PYTHON,

@@ -297,6 +297,10 @@ class WebSocketConnection:
     @property
     def url(self) -> str:
         """The whole URL: ws://host/path?query."""
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session that the handshake's cookie has; changes are not kept. RuntimeError: the application has no
+        SessionMiddleware. _core/binding.py adds it."""
     def spawn(self, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None) -> Task[_T]:
         """Starts a task that is cancelled when the connection has ended or its handler has. _core/binding.py adds it."""
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ._core import habits, json
 from ._core.binding import RequestInfo
 from ._core.exchange import Exchange
+from ._core.session import find_session
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
 from .errors import RequestBodyError
 
@@ -108,6 +109,14 @@ class Request:
         if self._state is None:
             self._state = State({} if self._app is None else dict(self._app.lifespan.state))
         return self._state
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """What the application keeps of this client between its requests, in a signed cookie: JSON by name.
+
+        RuntimeError: the application has no ``SessionMiddleware``.
+        """
+        return find_session(self)
 
     @property
     def content(self) -> bytes:

@@ -26,6 +26,7 @@ from .._engine import (
 from ..datastructures import Client, Headers, QueryParams, State
 from ..errors import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
 from . import habits, json
+from .session import find_session
 
 if TYPE_CHECKING:
     from .dispatch import Dispatcher
@@ -92,6 +93,7 @@ _engine.register(
     done_future=_make_done_future(),
 )
 habits.answer(WebSocketConnection, habits.CONNECTION)
+WebSocketConnection.session = property(find_session)  # type: ignore[assignment,method-assign]
 
 
 def _spawn(

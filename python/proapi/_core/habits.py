@@ -92,7 +92,6 @@ REQUEST: dict[str, str] = {
     "get_json": "write await request.json()",
     "query_string": "write request.query_params",
     "remote_addr": "write request.client.host",
-    "session": "ProAPI has no sessions: write request.cookies and response.set_cookie()",
     "stream": "the body is there whole: write await request.body()",
     "user": "ProAPI has no authentication: keep the user in request.state",
     "view_args": "write request.path_params",
@@ -111,12 +110,13 @@ CONNECTION: dict[str, str] = {
     "scope": "write websocket.headers, path, path_params, query_params, client or url",
     "send": "write await websocket.send_text(), send_bytes() or send_json()",
     "send_denial_response": "write await websocket.reject(status_code, body, headers)",
-    "session": "ProAPI has no sessions: write websocket.cookies",
     "url_for": "write websocket.app.url_path_for(name, ...)",
     "user": "ProAPI has no authentication: keep the user in websocket.state",
 }
 
 MODULE: dict[str, str] = {
+    "SessionMiddleware": "write from proapi.sessions import SessionMiddleware",
+    "Jinja2Templates": "write from proapi.templating import Jinja2Templates",
     "Blueprint": _ROUTERS,
     "CORSMiddleware": "write ProAPI(cors=CORS(allow_origins=[...])), with from proapi import CORS",
     "FastAPI": "write from proapi import ProAPI",
