@@ -58,7 +58,7 @@ void ReceiveWait::give_up() noexcept {
 
 void ReceiveWait::on_cancel() {
     give_up();
-    Operation::on_cancel();
+    WaitOperation::on_cancel();
 }
 
 void ReceiveWait::end_wait() {
@@ -87,7 +87,7 @@ void SendWait::give_up() noexcept {
 
 void SendWait::on_cancel() {
     give_up();
-    Operation::on_cancel();
+    WaitOperation::on_cancel();
 }
 
 bool SendWait::end_wait() {
