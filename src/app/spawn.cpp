@@ -37,7 +37,12 @@ public:
     SpawnedTask(Worker& worker, Task<> task)
         : WorkerTask(Kind::spawned, worker, {}, std::move(task)),
           state_(std::make_shared<SpawnState>(worker.shared_from_this(), this)) {}
-    ~SpawnedTask() override { state_->task = nullptr; }
+    // A task that the stop destroys has not ended by itself: whoever joins it learns that it was cancelled.
+    ~SpawnedTask() override {
+        if (!std::exchange(state_->task, nullptr)) return;
+        state_->error = std::make_exception_ptr(Cancelled());
+        state_->joins.wake_all();
+    }
     [[nodiscard]] const std::shared_ptr<SpawnState>& state() const noexcept { return state_; }
 
 private:

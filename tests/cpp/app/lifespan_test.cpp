@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "client.hpp"
@@ -174,6 +175,33 @@ TEST(Lifespan, AShutdownFunctionMaySpawnAndJoin) {
     static_cast<void>(app.start({.port = 0}));
     EXPECT_EQ(log, "saved");
     EXPECT_EQ(witness.use_count(), 1) << "what it has spawned has ended";
+}
+
+// promise: cpp-join
+TEST(Lifespan, AJoinOfATaskThatTheStopHasDestroyedThrowsCancelled) {
+    ProAPI app;
+    app.setting("shutdown_timeout", "0.01");
+    std::optional<ResultHandle<int>> stubborn;
+    std::string log;
+    app.on_startup([&] {
+        stubborn = spawn([]() -> Task<int> {
+            while (true) {
+                try {
+                    co_await sleep(1h);
+                } catch (const Cancelled&) {  // ignored
+                }
+            }
+        });
+    });
+    app.on_shutdown([&]() -> Task<> {
+        try {
+            static_cast<void>(co_await stubborn->join());
+        } catch (const Cancelled&) {
+            log = "cancelled";
+        }
+    });
+    static_cast<void>(app.start({.port = 0}));
+    EXPECT_EQ(log, "cancelled");
 }
 
 TEST(Lifespan, FunctionsAreAddedBeforeItServes) {
