@@ -19,6 +19,7 @@ from proapi import (
     ProAPI,
     Query,
     Request,
+    Response,
     RouteError,
     Security,
     StreamingResponse,
@@ -361,3 +362,36 @@ def test_a_circle_is_refused() -> None:
 
     with pytest.raises(RouteError, match="expected dependencies without a circle, got around -> around"):
         ProAPI().get("/")(handler)
+
+
+@promise("dependencies")
+@pytest.mark.parametrize("has_middleware", [False, True])
+async def test_a_response_as_a_parameter_adds_to_the_result(has_middleware: bool, serve: Serve) -> None:
+    app = ProAPI()
+
+    async def session(response: Response) -> None:
+        response.set_cookie("session", "abc")
+
+    @app.get("/")
+    async def handler(response: Response, _: Annotated[None, Depends(session)], status: int = 200) -> dict[str, int]:
+        response.headers["X-Own"] = "1"
+        response.status_code = status
+        return {"a": 1}
+
+    @app.get("/untouched", status_code=201)
+    async def untouched(response: Response) -> str:
+        return "as it is"
+
+    if has_middleware:
+
+        @app.middleware
+        async def passes(connection: Any, call_next: Any) -> Any:
+            return await call_next(connection)
+
+    port = await serve(app)
+    status, head, body = await http(port, "GET", "/?status=202")
+    assert (status, body) == (202, b'{"a":1}')
+    assert "x-own: 1\r\n" in head
+    assert "set-cookie: session=abc" in head
+    assert "content-type: application/json\r\n" in head
+    assert (await http(port, "GET", "/untouched"))[0] == 201

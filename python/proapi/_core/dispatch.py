@@ -19,6 +19,7 @@ from .binding import WebSocketConnection
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
 from .plan import Exits
+from .response_parameter import with_parameter
 from .server_tasks import ServerTasks
 from .signature import Handler
 from .threads import ThreadPool
@@ -288,6 +289,7 @@ class Dispatcher:
             else:
                 call = partial(handler.function, **arguments)
                 response = handler.to_response(await self._run(handler, call, exchange))
+            response = with_parameter(request, response)
             await exits.run_before()
             await response.send_to(exchange, self.stream_pool)
             if response.background is not None or exits.are_left:

@@ -115,6 +115,8 @@ CONNECTION: dict[str, str] = {
 }
 
 MODULE: dict[str, str] = {
+    "jsonable_encoder": "return the value itself: dataclasses, msgspec structures and pydantic models become JSON",
+    "status": "write the number, or from http import HTTPStatus",
     "SessionMiddleware": "write from proapi.sessions import SessionMiddleware",
     "Jinja2Templates": "write from proapi.templating import Jinja2Templates",
     "Blueprint": _ROUTERS,

@@ -25,6 +25,7 @@ from .exchange import Exchange
 from .log import escape, logger
 from .middleware_chain import CallNext, Middleware
 from .plan import Exits
+from .response_parameter import with_parameter
 from .signature import Handler
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class HookedDispatcher(Dispatcher):
             stack.push_async_exit(exits)
             arguments = await call.handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
             result = await self._run(call.handler, partial(call.handler.function, **arguments), call.exchange)
-            response: Response = call.handler.to_response(result)
+            response = with_parameter(request, call.handler.to_response(result))
             await exits.run_before()
             call.has_rest = exits.are_left
             call.stack.push_async_exit(stack.pop_all())

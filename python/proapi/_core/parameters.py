@@ -17,11 +17,13 @@ from .. import params
 from ..background import BackgroundTasks, collect_background_tasks
 from ..datastructures import UploadFile
 from ..request import Request
+from ..response import Response
 from .annotations import admitted_classes, find_annotations
 from .binding import WebSocketConnection
 from .body import is_json_type
 from .conversion import Convert, make_conversion, unwrap
 from .markers import UNSET, Dependency, Marker, Source
+from .response_parameter import make_parameter
 
 _CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
 _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -184,8 +186,9 @@ class _Reader:
 
     def _add(self, parameter: inspect.Parameter) -> None:
         marker = self._marker(parameter)
-        if self._annotations.get(parameter.name) is BackgroundTasks and parameter.name not in self._path:
-            marker = Dependency(collect_background_tasks)
+        made = _MADE.get(self._annotations.get(parameter.name)) if self._is_made(parameter) else None
+        if made is not None:
+            marker = Dependency(made)
         if isinstance(marker, Dependency):
             self._found.dependencies.append((parameter.name, self._with_call(marker, parameter)))
         elif parameter.name in self._path:
@@ -207,6 +210,10 @@ class _Reader:
                 raise ValueError(f"expected one marker for {parameter.name!r}, got two: as the default too")
             found = parameter.default
         return found
+
+    def _is_made(self, parameter: inspect.Parameter) -> bool:
+        annotation = self._annotations.get(parameter.name)
+        return isinstance(annotation, type) and parameter.name not in self._path and self._kind is Kind.HTTP
 
     def _with_call(self, dependency: Dependency, parameter: inspect.Parameter) -> Dependency:
         if dependency.call is not None:
@@ -374,6 +381,9 @@ class _Reader:
     def _got(self) -> str:
         return f"got ({self._signature})"
 
+
+# Parameters that are neither values of the client nor the request, by their annotation.
+_MADE: dict[Any, Callable[..., Any]] = {BackgroundTasks: collect_background_tasks, Response: make_parameter}
 
 # What may stand in Annotated without a call: Annotated[str, Query].
 _BARE = frozenset(
