@@ -2,7 +2,7 @@
 
 - src/service/settings_defaults.hpp: the C++ structs with their defaults;
 - src/service/settings_ranges.hpp: the range of each numeric setting, and the older names;
-- python/proapi/settings.py, between its markers: the two TypedDicts, the older names and the switches;
+- python/proapi/settings.py, between its markers: the TypedDicts, the older names and the switches;
 - docs/reference.md, between its markers: the table of settings.
 
 ``--check`` writes nothing. It prints one line for each file that differs; the exit status is then 1. Both modes report
@@ -142,7 +142,7 @@ class Setting:
     """One row of the table."""
 
     name: str
-    scope: str  # "route": a route may have its own value; or "server"
+    scope: str  # "websocket", "http": routes of that kind may have their own value; or "server"
     kind: str
     default: Any  # a number, [] for a list, or the kind's default
     description: str
@@ -185,6 +185,7 @@ class Setting:
 
 
 KEYS = set(Setting.__dataclass_fields__)
+SCOPES = ("websocket", "http", "server")
 REQUIRED = {"name", "scope", "kind", "default", "description", "beyond"}
 
 
@@ -228,8 +229,8 @@ def check_row(row: dict[str, Any]) -> str:
     for name in list_names(row):
         if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name):
             return "name: expected snake_case"
-    if row["scope"] not in ("route", "server"):
-        return f"scope: expected route or server, got {row['scope']!r}"
+    if row["scope"] not in SCOPES:
+        return f"scope: expected {', '.join(SCOPES[:-1])} or {SCOPES[-1]}, got {row['scope']!r}"
     return check_texts(row) or (check_numbers(row) if is_number else check_other(row))
 
 
@@ -303,17 +304,20 @@ def cpp_ranges(name: str, struct: str, settings: Sequence[Setting]) -> Iterator[
     yield "};"
 
 
+def of_scope(settings: Sequence[Setting], scope: str) -> list[Setting]:
+    return [each for each in settings if each.scope == scope]
+
+
 def write_defaults(settings: Sequence[Setting]) -> Iterator[str]:
     yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
     yield from ("#pragma once", "", "#include <chrono>", "#include <cstdint>", "#include <string>", "#include <vector>")
     yield from ("", '#include "service/compression.hpp"', '#include "service/rate_action.hpp"')
     yield from ("", "namespace proapi::service {", "", "// The settings that a WebSocket route may set for itself.")
-    yield from cpp_struct("struct WebSocketSettings", [each for each in settings if each.scope == "route"])
-    yield from (
-        "",
-        "// The settings of an application. Those inherited from WebSocketSettings are the defaults of its routes.",
-    )
-    yield from cpp_struct("struct Settings : WebSocketSettings", [each for each in settings if each.scope == "server"])
+    yield from cpp_struct("struct WebSocketSettings", of_scope(settings, "websocket"))
+    yield from ("", "// The settings that an HTTP route may set for itself.")
+    yield from cpp_struct("struct HttpSettings", of_scope(settings, "http"))
+    yield from ("", "// The settings of an application. Those that it inherits are the defaults of its routes.")
+    yield from cpp_struct("struct Settings : WebSocketSettings, HttpSettings", of_scope(settings, "server"))
     yield from ("", "}  // namespace proapi::service")
 
 
@@ -321,9 +325,11 @@ def write_ranges(settings: Sequence[Setting]) -> Iterator[str]:
     yield f"// {ORIGIN}. Change the table, then run `{COMMAND}`."
     yield from ("#pragma once", "", "#include <array>", "", '#include "service/settings.hpp"')
     yield from ("", "namespace proapi::service {", "", "// Name, member, minimum and maximum of each number.")
-    yield from cpp_ranges("route_limits", "WebSocketSettings", [each for each in settings if each.scope == "route"])
+    yield from cpp_ranges("websocket_limits", "WebSocketSettings", of_scope(settings, "websocket"))
     yield ""
-    yield from cpp_ranges("server_limits", "Settings", [each for each in settings if each.scope == "server"])
+    yield from cpp_ranges("http_limits", "HttpSettings", of_scope(settings, "http"))
+    yield ""
+    yield from cpp_ranges("server_limits", "Settings", of_scope(settings, "server"))
     yield from (
         "",
         "// Older names, which are still accepted, and the settings that they stand for.",
@@ -353,16 +359,23 @@ def python_class(head: str, docstring: str, settings: Sequence[Setting]) -> Iter
 
 
 def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
-    route = [each for each in settings if each.scope == "route"]
     yield from ("", "")
     yield from python_class(
-        "RouteSettings(TypedDict, total=False)", "The settings that a WebSocket route may set.", route
+        "RouteSettings(TypedDict, total=False)",
+        "The settings that a WebSocket route may set.",
+        of_scope(settings, "websocket"),
     )
     yield from ("", "")
     yield from python_class(
-        "Settings(RouteSettings, total=False)",
-        "The settings of an application; those inherited from RouteSettings are the defaults of its routes.",
-        [each for each in settings if each.scope == "server"],
+        "HttpRouteSettings(TypedDict, total=False)",
+        "The settings that an HTTP route may set.",
+        of_scope(settings, "http"),
+    )
+    yield from ("", "")
+    yield from python_class(
+        "Settings(RouteSettings, HttpRouteSettings, total=False)",
+        "The settings of an application; those that it inherits are the defaults of its routes.",
+        of_scope(settings, "server"),
     )
     yield from ("", "")
     yield "ALIASES = {" + ", ".join(f'"{alias}": "{each.name}"' for each in settings for alias in each.aliases) + "}"
@@ -376,7 +389,7 @@ def write_typed_dicts(settings: Sequence[Setting]) -> Iterator[str]:
 def write_reference(settings: Sequence[Setting]) -> Iterator[str]:
     yield from ("", "| setting | default | range | route | what it limits | beyond it |", "|---|---|---|---|---|---|")
     for each in settings:
-        route = " yes " if each.scope == "route" else " "
+        route = {"websocket": " WebSocket ", "http": " HTTP "}.get(each.scope, " ")
         section = each.section or KINDS[each.kind].section
         beyond = f"[{each.beyond}](#{section})" if section else each.beyond
         cells = f"`{each.name}` | {each.default_text} | {each.range_text} |{route}| {each.description} | {beyond}"

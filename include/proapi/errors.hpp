@@ -81,6 +81,13 @@ public:
     [[nodiscard]] const char* what() const noexcept { return "the task was cancelled"; }
 };
 
+// The client has left before its request's body was complete. An HTTP handler that exits with this exception has ended
+// normally.
+class ClientDisconnect : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 // Ends an HTTP handler with this status, the detail as the body, and these headers, for client errors (400-499) and
 // server errors alike; nothing is logged. Before accept() it refuses a WebSocket handshake in the same way (300-599).
 // Throws std::invalid_argument for a status outside 200 to 599 or a header that HTTP does not allow.

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "proapi/body_stream.hpp"
 #include "proapi/parameters.hpp"
 #include "proapi/request.hpp"
 #include "proapi/response.hpp"
@@ -173,6 +174,8 @@ public:
     [[nodiscard]] virtual std::optional<Task<Response>> call(Request request, const PathValues& values) = 0;
     // Whether the handler is a coroutine. If not, it runs in a thread and can't be interrupted.
     [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
+    // Whether the handler takes a BodyStream. If not, it is called once the body is whole.
+    [[nodiscard]] virtual bool streams_body() const noexcept = 0;
 };
 
 template <class F, class List>
@@ -213,15 +216,16 @@ Task<Response> respond_with(Task<T> task) {
     }
 }
 
-template <class F, bool has_request, class List>
+template <class F, bool has_request, bool has_stream, class List>
 class TypedHttpHandler;
-template <class F, bool has_request, class... Args>
-class TypedHttpHandler<F, has_request, TypeList<Args...>> final : public HttpHandler {
+template <class F, bool has_request, bool has_stream, class... Args>
+class TypedHttpHandler<F, has_request, has_stream, TypeList<Args...>> final : public HttpHandler {
     static_assert((is_known_argument<Args> && ...),
                   "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; proapi::Request comes "
-                  "first; others are a proapi::Query, Header, Cookie or JsonBody");
+                  "first, and proapi::BodyStream next; others are a proapi::Query, Header, Cookie or JsonBody");
     static_assert(has_path_first<Args...>(), "path parameters come before proapi::Query, Header, Cookie and JsonBody");
-    static_assert(body_count<Args...> < 2, "a request has one body: expected one proapi::JsonBody, got several");
+    static_assert(body_count<Args...> + (has_stream ? 1 : 0) < 2,
+                  "a request has one body: expected one proapi::JsonBody or proapi::BodyStream, got several");
 
 public:
     explicit TypedHttpHandler(F function) : function_(std::move(function)) {}
@@ -233,6 +237,7 @@ public:
         return run(std::move(request), std::move(arguments));
     }
     bool is_coroutine() const noexcept override { return TaskResult<Result>::is_task; }
+    bool streams_body() const noexcept override { return has_stream; }
 
 private:
     using Result = typename HandlerSignature<F>::result;
@@ -247,8 +252,12 @@ private:
         }
     }
     Result invoke(const Request& request, Args&... arguments) {
-        if constexpr (has_request) {
+        if constexpr (has_request && has_stream) {
+            return function_(Request(request), BodyStream(request), std::move(arguments)...);
+        } else if constexpr (has_request) {
             return function_(Request(request), std::move(arguments)...);
+        } else if constexpr (has_stream) {
+            return function_(BodyStream(request), std::move(arguments)...);
         } else {
             return function_(std::move(arguments)...);
         }
@@ -283,7 +292,8 @@ template <class F>
 template <class F>
 [[nodiscard]] std::unique_ptr<HttpHandler> make_http_handler(F function) {
     using Signature = HandlerSignature<F>;
-    using Path = PathArguments<Request, typename Signature::arguments>;
+    using AfterRequest = PathArguments<Request, typename Signature::arguments>;
+    using Path = PathArguments<BodyStream, typename AfterRequest::list>;
     using Result = TaskResult<typename Signature::result>;
     static_assert(
         is_response_value<typename Result::type>,
@@ -296,7 +306,10 @@ template <class F>
         "becomes a std::string_view and may only refer to its text (one that is trivially copyable)");
     static_assert(!Result::is_task || !Signature::takes_references,
                   "a coroutine outlives the call that starts it: take the handler's parameters by value");
-    return std::make_unique<TypedHttpHandler<F, Path::has_first, typename Path::list>>(std::move(function));
+    static_assert(Result::is_task || !Path::has_first,
+                  "a handler that takes a proapi::BodyStream is a coroutine: a thread can't wait for the body's parts");
+    return std::make_unique<TypedHttpHandler<F, AfterRequest::has_first, Path::has_first, typename Path::list>>(
+        std::move(function));
 }
 
 }  // namespace proapi::detail

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ struct RouteOptions {
     // clients, such as nc, do the latter while they still read; they get no answer. Nothing is logged. An HTTP handler
     // that has returned is not cancelled; a stream ends with its client in any case.
     bool cancel_on_disconnect = false;
+    // Octets of a request's body: the setting max_body_size, for this HTTP route only.
+    std::optional<std::uint64_t> max_body_size = std::nullopt;
 };
 
 // How static_files() serves a directory.

@@ -1,6 +1,7 @@
 // Includes all of ProAPI.
 #pragma once
 
+#include "proapi/body_stream.hpp"
 #include "proapi/channel.hpp"
 #include "proapi/completion.hpp"
 #include "proapi/concurrency.hpp"

@@ -1,6 +1,7 @@
-// Request: one complete HTTP request, as its handler sees it. A cheap handle that belongs to the handler's thread. The
-// data that its accessors refer to lives until the response is written, and after that as long as a copy of the request
-// does. Every member function of a moved-from Request throws std::logic_error.
+// Request: one HTTP request, as its handler sees it: with its whole body, unless the handler takes a BodyStream. A
+// cheap handle that belongs to the handler's thread. The data that its accessors refer to lives until the response is
+// written, and after that as long as a copy of the request does. Every member function of a moved-from Request throws
+// std::logic_error.
 #pragma once
 
 #include <memory>
@@ -26,6 +27,8 @@ struct UploadFile {
     std::shared_ptr<const void> owner;  // keeps the body: `data` lives as long as a copy of this file
 };
 
+class BodyStream;
+
 class Request {
 public:
     [[nodiscard]] const std::string& method() const;
@@ -45,7 +48,8 @@ public:
     [[nodiscard]] bool is_disconnected() const;
 
     // The octets of the body, uninterpreted. The lifetime of the view is described above; to keep it longer, keep a
-    // copy of the request, or std::string(request.body()).
+    // copy of the request, or std::string(request.body()). Throws std::logic_error if the handler takes a BodyStream;
+    // so do json(), form() and files().
     [[nodiscard]] std::string_view body() const;
     // Throws HTTPException(400) if the body is not JSON.
     [[nodiscard]] Json json() const;
@@ -72,6 +76,7 @@ public:
     explicit Request(std::shared_ptr<const detail::RequestState> state) noexcept : state_(std::move(state)) {}
 
 private:
+    friend class BodyStream;
     // Throws std::logic_error if the request was moved from.
     [[nodiscard]] const detail::RequestState& state() const;
     // Throws HTTPException(400).

@@ -11,6 +11,7 @@ from .app import ProAPI
 from .background import BackgroundTask, BackgroundTasks
 from .datastructures import Client, FormData, FormFiles, Headers, MutableHeaders, QueryParams, State, UploadFile
 from .errors import (
+    ClientDisconnect,
     EventError,
     HTTPException,
     MissingFieldError,
@@ -64,6 +65,7 @@ __all__ = [
     "BackgroundTasks",
     "Body",
     "Client",
+    "ClientDisconnect",
     "Cookie",
     "Depends",
     "EventError",

@@ -81,8 +81,13 @@ class Site:
     def allowed_hosts(self) -> list[str]: ...
     def trusted_proxies(self) -> list[str]: ...
     def proxy_protocol(self) -> bool: ...
-    def add_route(self, method: str | None, pattern: str, settings: Mapping[str, str]) -> int:
+    def add_route(
+        self, method: str | None, pattern: str, settings: Mapping[str, str], *, whole_body: bool = ...
+    ) -> int:
         """Adds a route (``method`` None: a WebSocket route) and returns its number: 0, 1, 2, ...
+
+        With ``whole_body`` the handler is called when the request's body is whole, otherwise as soon as its head has
+        arrived.
 
         Settings that the route leaves unset follow the application's, later changes included. ValueError: the pattern
         or a setting is not valid, or the route exists already. Nothing was added then.
@@ -148,11 +153,20 @@ class RequestInfo:
     @property
     def url(self) -> str: ...
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes | None:
+        """The whole body. None: it was not whole when the handler was called, and nobody has set it yet."""
+    @body.setter
+    def body(self, body: bytes) -> None: ...
+    @property
+    def is_body_read(self) -> bool:
+        """Whether ``body`` was asked for."""
+    is_streamed: bool
+    """Set by the ``Request`` whose ``stream()`` takes the body."""
     def parse_form(self) -> tuple[int, str, _Pairs]:
         """Parses an application/x-www-form-urlencoded or multipart/form-data body.
 
-        Returns the status and text of the refusal (0 and "" if there is none), and the text fields.
+        Returns the status and text of the refusal (0 and "" if there is none), and the text fields. ``body`` must not
+        be None.
         """
     def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
         """Like ``parse_form``, but returns the files: name, filename, content type and data."""
@@ -176,6 +190,17 @@ class Exchange:
         """Whether the client has disconnected or ended its side. If it has only ended its side, it may still read."""
     def on_end(self, callback: Callable[[], object] | None) -> None:
         """Calls the callback once when the client disconnects, or soon if it has already. Replaces an earlier one."""
+    def read_body(self) -> Awaitable[bytes | None]:
+        """Waits for the next part of the request's body.
+
+        The first call asks the client for the body. None: nothing more comes, because the body is whole or has failed
+        (``body_refusal``), or because the client has left.
+        """
+    @property
+    def is_body_whole(self) -> bool: ...
+    @property
+    def body_refusal(self) -> tuple[int, str] | None:
+        """Status and text of the answer to a body that has failed."""
     def end_with_client(self) -> None:
         """From now on the exchange ends when the client ends its side. A stream without a length does so anyway."""
     def respond(self, status: int, headers: _Pairs, body: bytes) -> None:
@@ -216,6 +241,16 @@ class AsgiExchange:
     def takes_body(self) -> bool:
         """Whether to call ``feed``; ask again after each call."""
     def feed(self, part: bytes, more: bool) -> None: ...
+    @property
+    def must_wait_for_body(self) -> bool:
+        """Asks for a body that the handler reads in parts. Whether to call ``feed`` or ``decode_body`` before there is
+        a part."""
+    def take_body_part(self) -> bytes | None:
+        """Returns what was fed since the last call. None: nothing, and nothing more comes."""
+    @property
+    def is_body_whole(self) -> bool: ...
+    @property
+    def body_refusal(self) -> tuple[int, str] | None: ...
     @property
     def wants_to_decode(self) -> bool:
         """Whether to call ``decode_body``, because the body has a coding; ask again after each call."""

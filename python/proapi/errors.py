@@ -137,8 +137,12 @@ def _remake(kind: type[HTTPException], args: tuple[Any, ...], state: dict[str, A
     return error
 
 
+class ClientDisconnect(Exception):
+    """The client has left before its request's body was complete. A handler that ends with it has ended normally."""
+
+
 class RequestBodyError(HTTPException, ValueError):
-    """The request's body is not what the handler asked for.
+    """The request's body is not what the handler asked for, is too long (413), or came too slowly (408).
 
     If it leaves the handler, the response has ``status_code``, by default 400.
     """

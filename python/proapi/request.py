@@ -1,11 +1,13 @@
-"""The request as an HTTP handler sees it. The body has been read whole, bounded by ``max_body_size``."""
+"""The request as an HTTP handler sees it. ``max_body_size`` bounds its body."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._core import habits, json
 from ._core.binding import RequestInfo
 from ._core.exchange import Exchange
+from ._core.request_body import read_parts, read_whole
 from ._core.session import find_session
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
 from .errors import RequestBodyError
@@ -17,7 +19,12 @@ _T = TypeVar("_T")
 
 
 class Request:
-    """One HTTP request; handlers receive it. The body has been read whole, bounded by ``max_body_size``."""
+    """One HTTP request; handlers receive it.
+
+    An ``async def`` handler is called as soon as the head has arrived. It reads the body whole, with ``body()``,
+    ``json()`` or ``form()``, or in parts, with ``stream()``; until then, a client that waits for "100-continue" sends
+    none. A ``def`` handler is called once the body is whole, and reads ``content``.
+    """
 
     __slots__ = ("_app", "_exchange", "_headers", "_info", "_query_params", "_state")
 
@@ -120,12 +127,52 @@ class Request:
 
     @property
     def content(self) -> bytes:
-        """The body, for handlers that are not async."""
-        return self._info.body
+        """The body, for handlers that are not async.
+
+        Raises:
+            RuntimeError: The handler is async, and has not awaited the body yet.
+        """
+        if not self._info.is_body_read or (body := self._info.body) is None:
+            raise RuntimeError("content: expected a handler that is not async; in an async one, await request.body()")
+        return body
 
     async def body(self) -> bytes:
-        """Returns the body's octets. Never waits."""
-        return self._info.body
+        """Waits for the whole body and returns its octets. Later calls return the same.
+
+        Raises:
+            ClientDisconnect: The client has left before the body was complete.
+            RequestBodyError: 413: the body is longer than ``max_body_size``. 408: it came too slowly. 400: it is
+                malformed.
+            RuntimeError: ``stream()`` has taken the body.
+        """
+        body = self._info.body
+        if body is None:
+            body = self._info.body = await read_whole(self._take_stream("body()"))
+        return body
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yields the body's octets in parts, as they arrive. The body is not kept.
+
+        While the handler does not ask for the next part, the client is held back. Read once, or after ``body()``.
+
+        Raises:
+            ClientDisconnect: As for ``body()``, also if it breaks off in the middle.
+            RequestBodyError: As for ``body()``.
+            RuntimeError: As for ``body()``.
+        """
+        body = self._info.body
+        if body is None:
+            async for part in read_parts(self._take_stream("stream()")):
+                yield part
+        elif body:
+            yield body
+
+    def _take_stream(self, call: str) -> Exchange:
+        assert self._exchange is not None
+        if self._info.is_streamed:
+            raise RuntimeError(f"{call}: expected a body that nobody has begun to read, but it was read in parts")
+        self._info.is_streamed = True
+        return self._exchange
 
     @overload
     async def json(self) -> Any: ...
@@ -143,11 +190,15 @@ class Request:
             The value, of ``type`` if one is given.
 
         Raises:
-            RequestBodyError: 400: the body is not JSON, or not of ``type``.
+            RequestBodyError: 400: the body is not JSON, or not of ``type``. Otherwise as for ``body()``.
+            ClientDisconnect: As for ``body()``.
             TypeError: JSON can't be converted to ``type`` at all.
         """
+        body = self._info.body
+        if body is None:
+            body = await self.body()
         try:
-            return json.decode(self._info.body, type)
+            return json.decode(body, type)
         except ValueError as error:
             raise RequestBodyError(f"The body: {error}") from None
 
@@ -158,8 +209,10 @@ class Request:
             The text fields, as a mapping like ``query_params``.
 
         Raises:
-            RequestBodyError: 415: another type of body. 400: a malformed multipart body.
+            RequestBodyError: 415: another type of body. 400: a malformed multipart body. Otherwise as for ``body()``.
+            ClientDisconnect: As for ``body()``.
         """
+        await self.body()
         status, wrong, fields = self._info.parse_form()
         if status:
             raise RequestBodyError(f"The body: {wrong}", status)
@@ -174,7 +227,9 @@ class Request:
 
         Raises:
             RequestBodyError: As for ``form()``.
+            ClientDisconnect: As for ``body()``.
         """
+        await self.body()
         status, wrong, files = self._info.parse_files()
         if status:
             raise RequestBodyError(f"The body: {wrong}", status)

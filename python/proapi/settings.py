@@ -87,8 +87,19 @@ class RouteSettings(TypedDict, total=False):
     Default none. Others: 403."""
 
 
-class Settings(RouteSettings, total=False):
-    """The settings of an application; those inherited from RouteSettings are the defaults of its routes."""
+class HttpRouteSettings(TypedDict, total=False):
+    """The settings that an HTTP route may set."""
+
+    max_body_size: int
+    """Size of a request's body.
+    Default 1 MiB. Range 0 to 1,024 GiB. Beyond it: 413."""
+
+    max_body: int
+    """The older name of `max_body_size`."""
+
+
+class Settings(RouteSettings, HttpRouteSettings, total=False):
+    """The settings of an application; those that it inherits are the defaults of its routes."""
 
     write_timeout: Seconds
     """How long sending to a peer may make no progress.
@@ -106,13 +117,6 @@ class Settings(RouteSettings, total=False):
     max_fields: int
     """Header fields of a request.
     Default 100. Range 1 to 10,000. Beyond it: 431."""
-
-    max_body_size: int
-    """Size of a request's body.
-    Default 1 MiB. Range 0 to 4 GiB. Beyond it: 413."""
-
-    max_body: int
-    """The older name of `max_body_size`."""
 
     min_body_rate: int
     """The slowest rate of a request's body, as an average over each `body_grace`.

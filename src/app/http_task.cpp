@@ -29,7 +29,7 @@ void log_failure(const service::Exchange& exchange, const Site::Entry& entry, st
 Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Worker> worker,
               const Site::Entry* entry) {
     // The request's data stays valid until the response is written, also for the closure of a stream.
-    const Request request(std::make_shared<const RequestState>(worker, exchange));
+    const Request request(std::make_shared<const RequestState>(worker, exchange, entry->http->streams_body()));
     try {
         auto running = entry->http->call(request, path_values(exchange->request().match));
         if (!running) {
@@ -46,6 +46,8 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         co_await write_response(worker, exchange, std::move(response));
     } catch (const HTTPException& error) {
         refuse(*exchange, error);
+    } catch (const ClientDisconnect&) {
+        end_request(*exchange, service::HandlerEnd::failed);  // nobody gets the answer
     } catch (const Cancelled&) {
         if (worker->is_stopping()) {
             end_request(*exchange, service::HandlerEnd::stopped);

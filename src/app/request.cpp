@@ -59,6 +59,10 @@ bool Request::is_disconnected() const {
     return state().has_client_left();
 }
 std::string_view Request::body() const {
+    if (state().streams_body())
+        throw std::logic_error(
+            "body(): expected a handler that gets the whole body, got one that reads it in parts: it takes a "
+            "proapi::BodyStream");
     return state().body();
 }
 

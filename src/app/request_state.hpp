@@ -11,11 +11,16 @@ namespace proapi::detail {
 
 class RequestState {
 public:
-    RequestState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange) noexcept
-        : exchange_(std::move(worker), std::move(exchange)) {}
+    RequestState(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
+                 bool streams_body) noexcept
+        : exchange_(std::move(worker), std::move(exchange)), streams_body_(streams_body) {}
 
     [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange_->request(); }
     [[nodiscard]] const std::string& body() const noexcept { return exchange_->body(); }
+    // Whether the handler reads the body in parts; body() is not the whole body then.
+    [[nodiscard]] bool streams_body() const noexcept { return streams_body_; }
+    // On the handler's thread only.
+    [[nodiscard]] service::Exchange& exchange() const noexcept { return *exchange_; }
     [[nodiscard]] bool is_on_own_thread() const noexcept { return exchange_.worker()->is_current(); }
     [[nodiscard]] bool has_client_left() const noexcept { return exchange_->has_client_left(); }
     [[nodiscard]] const RequestView& view() const {
@@ -25,6 +30,7 @@ public:
 
 private:
     WorkerPtr<service::Exchange> exchange_;
+    const bool streams_body_;
     mutable std::optional<RequestView> view_;
 };
 

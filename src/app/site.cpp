@@ -127,10 +127,17 @@ void Site::add_http(std::string_view method, std::string_view pattern, std::uniq
                              "\": cancel_on_disconnect: expected a handler that is a coroutine, got one that runs in a "
                              "thread, which can't be cancelled",
                          where);
+    service::HttpSettings trial;
+    if (options.max_body_size) {
+        const auto set = service::set_setting(trial, "max_body_size", std::to_string(*options.max_body_size));
+        if (!set) throw RouteError("route \"" + std::string(pattern) + "\": " + set.error().text, where);
+    }
+    service::Route route = make_route(service::Route::Kind::http);
+    if (handler->streams_body()) route.body = service::Route::Body::streamed;
     Entry entry;
     entry.options = options;
     entry.http = std::move(handler);
-    add(name, pattern, make_route(service::Route::Kind::http), std::move(entry), where);
+    add(name, pattern, std::move(route), std::move(entry), where);
 }
 
 void Site::add_files(std::string_view prefix, const std::string& directory, service::DotFiles dot_files,
@@ -198,6 +205,12 @@ service::WebSocketSettings Site::merge_settings(const Entry& entry) const {
     return settings;
 }
 
+service::HttpSettings Site::merge_http_settings(const Entry& entry) const {
+    service::HttpSettings settings = site_.settings;
+    if (entry.http && entry.options.max_body_size) settings.max_body_size = *entry.options.max_body_size;
+    return settings;
+}
+
 void Site::check_settings() const {
     if (const auto checked = service::check_settings(site_.settings); !checked)
         throw std::invalid_argument(checked.error().text);
@@ -211,8 +224,10 @@ Site::Use::Use(std::shared_ptr<Site> site) : site_(std::move(site)) {
     const std::lock_guard lock(site_->mutex_);
     if (site_->uses_ == 0) {
         site_->check_settings();
-        for (std::size_t i = 0; i < site_->entries_.size(); ++i)
+        for (std::size_t i = 0; i < site_->entries_.size(); ++i) {
             site_->site_.routes[i].settings = site_->merge_settings(site_->entries_[i]);
+            site_->site_.routes[i].http_settings = site_->merge_http_settings(site_->entries_[i]);
+        }
     }
     ++site_->uses_;
 }

@@ -83,6 +83,7 @@ private:
     // Throws std::logic_error.
     void require_not_serving(const char* call);
     [[nodiscard]] service::WebSocketSettings merge_settings(const Entry& entry) const;
+    [[nodiscard]] service::HttpSettings merge_http_settings(const Entry& entry) const;
 
     service::Site site_;
     std::vector<Entry> entries_;  // parallel to site_.routes

@@ -71,20 +71,21 @@ public:
         const std::string_view octets(part.c_str(), part.size());
         body_bytes_ += octets.size();
         is_body_too_long_ = is_body_too_long_ || body_bytes_ > max_body_bytes_;
-        if (!is_body_too_long_) {
-            body_ += octets;
-        } else {
-            std::string().swap(body_);
-        }
-        if (more && takes_body()) return;
         const Opening opening(*this);
         if (is_body_too_long_) {
+            std::string().swap(body_);
+            if (more && takes_body()) return;
             is_body_too_long_ = false;
             exchange_->on_body_failed(http::describe(http::ErrorCode::body_too_long));
         } else if (!more) {
-            exchange_->on_body_end(std::exchange(body_, {}));
+            exchange_->on_body_end(std::exchange(body_, {}).append(octets));
+        } else if (exchange_->collects_body()) {
+            body_ += octets;
+        } else {
+            exchange_->on_body(std::string(octets));
         }
     }
+    [[nodiscard]] bool must_wait_for_body() const { return exchange_->must_wait_for_body(); }
     // Whether the body has a coding, and is not decoded to its end yet.
     [[nodiscard]] bool wants_to_decode() const { return exchange_->wants_to_decode(); }
     void decode_body() {
@@ -137,6 +138,7 @@ private:
     };
 
     // ExchangeTransport
+    [[nodiscard]] bool has_body_arrived() const noexcept override { return false; }
     void start_body(std::uint64_t max_bytes) override { max_body_bytes_ = max_bytes; }
     void resume_body() override {}
     void write_head(const service::ResponseStart& start) override {
@@ -212,6 +214,10 @@ void add_asgi_exchange(nb::module_& module) {
         .def(nb::init<nb::object, const nb::dict&>(), nb::arg("service"), nb::arg("scope"))
         .def_prop_ro("takes_body", &E::takes_body)
         .def("feed", &E::feed, nb::arg("part"), nb::arg("more"))
+        .def_prop_ro("must_wait_for_body", &E::must_wait_for_body)
+        .def("take_body_part", [](const E& self) { return read_body_part(self.exchange()); })
+        .def_prop_ro("is_body_whole", [](const E& self) { return self.exchange().is_body_whole(); })
+        .def_prop_ro("body_refusal", [](const E& self) { return body_refusal(self.exchange()); })
         .def_prop_ro("wants_to_decode", &E::wants_to_decode)
         .def("decode_body", &E::decode_body)
         .def("end", &E::end)

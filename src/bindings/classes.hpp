@@ -53,7 +53,8 @@ struct CorsObject {
 // The data behind a handler's Request.
 struct RequestObject {
     base::IntrusivePtr<service::Exchange> exchange;
-    nb::bytes body;  // the only copy: make_request() moves it out of the exchange
+    nb::object body;  // bytes, the only copy: make_request() moves it out of the exchange. None until it is whole.
+    bool is_body_read = false, is_streamed = false;
 
     [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange->request(); }
 };
@@ -80,6 +81,12 @@ using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 // service::end_request() of a handler that has failed, or was cancelled by the stop.
 void fail(service::Exchange& exchange, bool stopping);
 void respond_with_file(service::Exchange& exchange, int status, const nb::object& headers, const nb::bytes& path);
+
+// The next part of the request's body as bytes. None: nothing more comes, because the body is whole or has failed, or
+// the client has left.
+[[nodiscard]] nb::object read_body_part(service::Exchange& exchange);
+// Status and text of the refusal of a body that has failed; None if it has not.
+[[nodiscard]] nb::object body_refusal(const service::Exchange& exchange);
 
 // Returns the level number of the module `logging`.
 [[nodiscard]] int logging_level(service::LogLevel level) noexcept;

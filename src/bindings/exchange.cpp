@@ -40,6 +40,13 @@ constexpr WaitCondition wait_for_exchange_drain{
     .loop = [](PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); },
 };
 
+constexpr WaitCondition wait_for_body{
+    .must_wait = [](PyObject* self) { return get_exchange(self).must_wait_for_body(); },
+    .enlist = [](PyObject* self, service::Waiter& waiter) { get_exchange(self).wait_body(waiter); },
+    .outcome = [](PyObject* self) { return read_body_part(get_exchange(self)).release().ptr(); },
+    .loop = [](PyObject* self) { return nb::inst_ptr<ExchangeObject>(nb::handle(self))->loop.ptr(); },
+};
+
 nb::object write(const nb::handle& self, const nb::bytes& data) {
     switch (require(get_exchange(self.ptr()).write(base::as_bytes({data.c_str(), data.size()})))) {
         case service::SendOutcome::sent:
@@ -90,6 +97,17 @@ nb::object make_refusal(const service::Exchange& exchange) {
     return nb::make_tuple(refusal->status, refusal->text, make_fields(refusal->headers));
 }
 
+nb::object read_body_part(service::Exchange& exchange) {
+    const auto part = exchange.read_body();
+    if (!part || !*part) return nb::none();
+    return nb::bytes((*part)->data(), (*part)->size());
+}
+
+nb::object body_refusal(const service::Exchange& exchange) {
+    const auto& refusal = exchange.body_refusal();
+    return refusal ? nb::object(nb::make_tuple(refusal->status, refusal->text)) : nb::none();
+}
+
 void fail(service::Exchange& exchange, bool stopping) {
     end_request(exchange, stopping ? service::HandlerEnd::stopped : service::HandlerEnd::failed);
 }
@@ -119,6 +137,10 @@ void add_exchange(nb::module_& module) {
         .def_prop_ro("finished", [](const E& self) { return self.exchange->is_finished(); })
         .def_prop_ro("ended", [](const E& self) { return self.exchange->has_ended(); })
         .def_prop_ro("client_left", [](const E& self) { return self.exchange->has_client_left(); })
+        .def("read_body",
+             [](const nb::handle& self) { return take(make_wait(module_state(), self.ptr(), wait_for_body)); })
+        .def_prop_ro("is_body_whole", [](const E& self) { return self.exchange->is_body_whole(); })
+        .def_prop_ro("body_refusal", [](const E& self) { return body_refusal(*self.exchange); })
         .def("end_with_client", [](const E& self) { self.exchange->end_with_client(); })
         .def("on_end", &E::on_end, nb::arg("callback").none())
         .def("respond",

@@ -12,8 +12,9 @@ namespace {
 // (0, "", what `take_parts` makes of the form), or (status, text, nothing).
 template <class TakeParts>
 nb::tuple read_form(const RequestObject& self, TakeParts&& take_parts) {
-    const auto form = http::parse_form(self.info().head.headers.get("content-type").value_or(""),
-                                       {self.body.c_str(), self.body.size()});
+    const auto body = nb::cast<nb::bytes>(self.body);
+    const auto form =
+        http::parse_form(self.info().head.headers.get("content-type").value_or(""), {body.c_str(), body.size()});
     if (!form) return nb::make_tuple(form.error().status(), form.error().text, nb::list());
     return nb::make_tuple(0, "", take_parts(*form));
 }
@@ -34,9 +35,13 @@ nb::tuple parse_files(const RequestObject& self) {
 }  // namespace
 
 nb::object make_request(service::Exchange& exchange) {
-    const std::string body = exchange.take_body();
-    return nb::cast(RequestObject{.exchange = base::IntrusivePtr<service::Exchange>(&exchange),
-                                  .body = nb::bytes(body.data(), body.size())});
+    nb::object body = nb::none();
+    if (exchange.is_body_whole()) {
+        const std::string octets = exchange.take_body();
+        body = nb::bytes(octets.data(), octets.size());
+    }
+    return nb::cast(
+        RequestObject{.exchange = base::IntrusivePtr<service::Exchange>(&exchange), .body = std::move(body)});
 }
 
 void add_request_info(nb::module_& module) {
@@ -52,7 +57,15 @@ void add_request_info(nb::module_& module) {
         .def_prop_ro("client_certificate", [](const R& self) { return take(make_client_certificate(self.info())); })
         .def_prop_ro("url",
                      [](const R& self) { return take(to_str(service::make_url(self.info(), service::UrlKind::http))); })
-        .def_prop_ro("body", [](const R& self) { return self.body; })
+        .def_prop_rw(
+            "body",
+            [](R& self) {
+                self.is_body_read = true;
+                return self.body;
+            },
+            [](R& self, nb::bytes body) { self.body = std::move(body); })
+        .def_ro("is_body_read", &R::is_body_read)
+        .def_rw("is_streamed", &R::is_streamed)
         .def("parse_form", parse_form)
         .def("parse_files", parse_files);
 }

@@ -9,8 +9,13 @@ namespace proapi::bindings {
 void SiteObject::apply_settings() {
     for (std::size_t i = 0; i < site.routes.size(); ++i) {
         service::WebSocketSettings& settings = site.routes[i].settings;
+        service::HttpSettings& http_settings = site.routes[i].http_settings;
         settings = site.settings;
-        for (const auto& [name, value] : route_settings[i]) require(service::set_setting(settings, name, value));
+        http_settings = site.settings;
+        const bool is_websocket = site.routes[i].kind == service::Route::Kind::websocket;
+        for (const auto& [name, value] : route_settings[i])
+            require(is_websocket ? service::set_setting(settings, name, value)
+                                 : service::set_setting(http_settings, name, value));
     }
 }
 
@@ -23,13 +28,22 @@ namespace {
 
 using SettingMap = std::map<std::string, std::string>;
 
+// Throws ValueError.
+void check_route_settings(const SiteObject& self, service::Route::Kind kind, const SettingMap& settings) {
+    if (kind == service::Route::Kind::websocket) {
+        service::WebSocketSettings trial = self.site.settings;
+        for (const auto& [name, value] : settings) require(service::set_setting(trial, name, value));
+        return require(service::check_settings(trial));
+    }
+    service::HttpSettings trial;
+    for (const auto& [name, value] : settings) require(service::set_setting(trial, name, value));
+}
+
 // Adds the route, or throws ValueError and adds nothing.
 std::size_t add_route(SiteObject& self, std::string_view method, const std::string& pattern, const SettingMap& settings,
                       service::Route route) {
     const std::size_t number = self.site.routes.size();
-    service::WebSocketSettings trial = self.site.settings;
-    for (const auto& [name, value] : settings) require(service::set_setting(trial, name, value));
-    require(service::check_settings(trial));
+    check_route_settings(self, route.kind, settings);
     require(self.site.router.add(method, pattern, number));
     route.pattern = pattern;
     self.site.routes.push_back(std::move(route));
@@ -72,11 +86,12 @@ std::vector<std::pair<std::string, std::string>> parse_pattern(const std::string
 }
 
 std::size_t add_handler_route(SiteObject& self, const std::optional<std::string>& method, const std::string& pattern,
-                              const nb::mapping& settings) {
+                              const nb::mapping& settings, bool whole_body) {
     if (method && !http::is_token(*method))
         throw nb::value_error(("expected an HTTP method, got '" + *method + "'").c_str());
     service::Route route;
     route.kind = method ? service::Route::Kind::http : service::Route::Kind::websocket;
+    route.body = whole_body ? service::Route::Body::whole : service::Route::Body::streamed;
     SettingMap map;
     for (const nb::handle pair : settings.items()) map.insert(nb::cast<std::pair<std::string, std::string>>(pair));
     return add_route(self, route_method(method), pattern, map, std::move(route));
@@ -143,7 +158,8 @@ void add_site(nb::module_& module) {
         .def("allowed_hosts", [](const SiteObject& self) { return self.site.settings.allowed_hosts; })
         .def("trusted_proxies", [](const SiteObject& self) { return self.site.settings.trusted_proxies; })
         .def("proxy_protocol", [](const SiteObject& self) { return self.site.settings.proxy_protocol; })
-        .def("add_route", add_handler_route, nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"))
+        .def("add_route", add_handler_route, nb::arg("method").none(), nb::arg("pattern"), nb::arg("settings"),
+             nb::kw_only(), nb::arg("whole_body") = false)
         .def("add_files", add_files, nb::arg("pattern"), nb::arg("directory"), nb::kw_only(), nb::arg("dot_files"))
         .def("add_response_headers", add_response_headers, nb::arg("fields"))
         .def("answer_refusals", answer_refusals, nb::arg("statuses"))

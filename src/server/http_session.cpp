@@ -138,6 +138,7 @@ void HttpSession::on_head(base::MutableBytes rest) {
     leftover_ = rest;
     begin_exchange(std::move(request), body_unread_ ? service::Exchange::Body::waiting : service::Exchange::Body::none);
     server.service().open(exchange_);
+    leftover_ = {};
 }
 
 // A proxy's connection carries the requests of many clients, but a WebSocket is one client's as long as it lives.
@@ -159,6 +160,10 @@ void HttpSession::begin_exchange(service::RequestInfo request, service::Exchange
 }
 
 // ---- the body ---------------------------------------------------------------------------------------------------
+
+bool HttpSession::has_body_arrived() const noexcept {
+    return leftover_.size() + waiting_.size() >= exchange_->request().head.content_length;
+}
 
 void HttpSession::start_body(std::uint64_t max_bytes) {
     const http::RequestHead& head = exchange_->request().head;

@@ -46,6 +46,7 @@ private:
     [[nodiscard]] bool is_websocket() const noexcept override { return false; }
 
     // ExchangeTransport
+    [[nodiscard]] bool has_body_arrived() const noexcept override;
     void start_body(std::uint64_t max_bytes) override;
     void resume_body() override { connection_.flush_soon(); }
     void write_head(const service::ResponseStart& start) override;

@@ -57,6 +57,8 @@ enum class ErrorCode : std::uint8_t {
     // settings and directories
     unknown_setting,
     setting_of_the_application,
+    setting_not_of_http,
+    setting_not_of_websockets,
     not_seconds_in_range,
     not_a_whole_number_in_range,
     bad_origin,

@@ -27,19 +27,30 @@ void Exchange::set_body_coding(http::ContentCoding coding) {
     for (const char* name : {"Content-Encoding", "Content-Length"}) request_.head.headers.remove(name);
 }
 
-void Exchange::start_body(std::uint64_t max_bytes) {
+void Exchange::start_body() {
     body_state_ = BodyState::coming;
-    max_body_bytes_ = max_bytes;
-    if (transport_) transport_->start_body(max_bytes);
+    if (transport_) transport_->start_body(max_body_bytes_);
+}
+
+bool Exchange::is_body_decided(std::uint64_t max_bytes) const noexcept {
+    const http::RequestHead& head = request_.head;
+    if (head.framing != http::BodyFraming::content_length || !transport_) return false;
+    return head.content_length > max_bytes || transport_->has_body_arrived();
 }
 
 void Exchange::collect_body(BodyListener& listener, std::uint64_t max_bytes) {
     body_listener_ = &listener;
-    start_body(max_bytes);
+    max_body_bytes_ = max_bytes;
+    start_body();
 }
 
-Result<std::optional<std::string>> Exchange::read_body(std::uint64_t max_bytes) {
-    if (body_state_ == BodyState::waiting) start_body(max_bytes);
+bool Exchange::must_wait_for_body() {
+    if (body_state_ == BodyState::waiting) start_body();
+    return body_state_ == BodyState::coming && body_.empty() && transport_;
+}
+
+Result<std::optional<std::string>> Exchange::read_body() {
+    if (body_state_ == BodyState::waiting) start_body();
     if (!body_.empty()) {
         std::optional part = take_body();
         if (std::exchange(is_body_paused_, false) && transport_) transport_->resume_body();

@@ -51,6 +51,9 @@ struct ResponseStart {
 class ExchangeTransport {
 public:
     // --- the request's body, if it has one ---
+    // Whether all octets of the body have arrived already, before the application has asked for it. False if the
+    // carrier does not know.
+    [[nodiscard]] virtual bool has_body_arrived() const noexcept = 0;
     // The application wants the body; a client that waits for 100-continue gets it now. The carrier passes the body to
     // on_body() in parts, or as a whole to on_body_end() if the exchange collects it. If the body exceeds `max_bytes`,
     // the carrier calls on_body_failed().
@@ -135,11 +138,17 @@ public:
     [[nodiscard]] std::string take_body() noexcept { return std::exchange(body_, {}); }
 
     // --- the request's body: in parts ---
+    // Limits the body of read_body(). Call it before that.
+    void limit_body(std::uint64_t max_bytes) noexcept { max_body_bytes_ = max_bytes; }
     // Returns what has arrived since the last call; the first call asks for the body. Returns nullopt if nothing has
     // arrived; unless is_body_whole(), wait_body() then waits for more. Fails if the body failed (see body_refusal())
     // or the client has left.
-    [[nodiscard]] Result<std::optional<std::string>> read_body(std::uint64_t max_bytes);
+    [[nodiscard]] Result<std::optional<std::string>> read_body();
+    // Whether read_body() would return nullopt although more may come. Asks for the body, as read_body() does.
+    [[nodiscard]] bool must_wait_for_body();
     [[nodiscard]] bool is_body_whole() const noexcept { return body_state_ == BodyState::whole; }
+    // Whether collect_body() has nothing to wait for: the body has arrived, or its announced length is refused.
+    [[nodiscard]] bool is_body_decided(std::uint64_t max_bytes) const noexcept;
     // Wakes `waiter` when a part arrives, when the body ends, or when it fails.
     void wait_body(Waiter& waiter) noexcept { body_waiters_.add(waiter); }
     // The answer to a body that failed; nullopt if it has not failed.
@@ -237,7 +246,7 @@ private:
     void send(base::Bytes bytes);
     [[nodiscard]] std::string encode(base::Bytes bytes, http::ContentEncoder::Until until);
     void send_encoded(base::Bytes bytes, http::ContentEncoder::Until until);
-    void start_body(std::uint64_t max_bytes);
+    void start_body();
     void take_whole_body();
 
     RequestInfo request_;
@@ -253,7 +262,7 @@ private:
     RefusalListener* refusal_listener_ = nullptr;
     std::unique_ptr<PendingRefusal> refusal_;
     std::unique_ptr<CodedBody> coded_body_;  // null: the request's body has no coding
-    std::uint64_t max_body_bytes_ = 0;       // of a coded body, decoded
+    std::uint64_t max_body_bytes_ = 0;       // of the request's body, decoded
     std::optional<std::uint64_t> compression_threshold_;
     std::unique_ptr<http::ContentEncoder> encoder_;  // of a response in parts or a file; null: sent as they are
     BodyState body_state_;

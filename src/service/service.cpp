@@ -54,8 +54,12 @@ void Service::route(Exchange& exchange) {
     if (request.match.kind != http::MatchKind::matched) return refuse_unmatched(exchange);
     if (refuse_coding(exchange)) return;
     const Route& route = site_.routes[request.match.route];
-    if (!exchange.is_body_whole() && route.body == Route::Body::whole)
-        return exchange.collect_body(*this, site_.settings.max_body_size);
+    if (!exchange.is_body_whole()) {
+        const std::uint64_t max_bytes = route.http_settings.max_body_size;
+        if (route.body == Route::Body::whole || exchange.is_body_decided(max_bytes))
+            return exchange.collect_body(*this, max_bytes);
+        exchange.limit_body(max_bytes);
+    }
     on_body_collected(exchange);
 }
 
@@ -76,6 +80,7 @@ bool Service::wants_refusal(int status) const noexcept {
 }
 
 void Service::on_refusal(Exchange& exchange) {
+    exchange.limit_body(site_.settings.max_body_size);
     pass_to_application(exchange);
 }
 

@@ -157,7 +157,8 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
         if (const std::size_t found = distance(name, known); found < least)
             least = found, nearest = name_in_table(known);
     };
-    for (const auto& limit : route_limits) look_at(limit.name);
+    for (const auto& limit : websocket_limits) look_at(limit.name);
+    for (const auto& limit : http_limits) look_at(limit.name);
     for (const auto& limit : server_limits) look_at(limit.name);
     for (const SettingAlias& each : setting_aliases) look_at(each.alias);
     look_at(origins_name);
@@ -167,20 +168,41 @@ void list_limits(const std::array<Limit<T>, N>& limits, const T& settings,
     return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
 }
 
-}  // namespace
-
-Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
+// Sets one that a WebSocket route may have. Returns nullopt if the table has none of that name.
+std::optional<Result<void>> set_own(WebSocketSettings& settings, std::string_view name, std::string_view value) {
     if (name == origins_name) return set_origins(settings, value);
     if (name == compression_name)
         return set_choice(settings.compression, compressions, name, value, ErrorCode::bad_compression);
     if (name == rate_action_name)
         return set_choice(settings.message_rate_action, rate_actions, name, value, ErrorCode::bad_rate_action);
-    if (auto set = set_in(route_limits, settings, name, value)) return *std::move(set);
-    const bool is_server_wide =
-        std::ranges::find(server_names, name) != server_names.end() ||
-        std::ranges::find(server_limits, name_in_table(name), &Limit<Settings>::name) != server_limits.end();
-    if (is_server_wide) return make_error(ErrorCode::setting_of_the_application, {name});
+    return set_in(websocket_limits, settings, name, value);
+}
+
+template <class T, std::size_t N>
+[[nodiscard]] bool has_name(const std::array<Limit<T>, N>& limits, std::string_view name) noexcept {
+    return std::ranges::find(limits, name_in_table(name), &Limit<T>::name) != limits.end();
+}
+
+// The error of a name that a route of one kind does not have: `of_others` if it is a setting of routes of other kinds.
+[[nodiscard]] Error refuse_name(std::string_view name, ErrorCode of_others) {
+    if (std::ranges::find(server_names, name) != server_names.end() || has_name(server_limits, name))
+        return make_error(ErrorCode::setting_of_the_application, {name});
+    const bool is_known = has_name(http_limits, name) || has_name(websocket_limits, name) || name == origins_name ||
+                          name == compression_name || name == rate_action_name;
+    if (is_known) return make_error(of_others, {name});
     return make_error(ErrorCode::unknown_setting, {name, suggestion(name)});
+}
+
+}  // namespace
+
+Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value) {
+    if (auto set = set_own(settings, name, value)) return *std::move(set);
+    return refuse_name(name, ErrorCode::setting_not_of_websockets);
+}
+
+Result<void> set_setting(HttpSettings& settings, std::string_view name, std::string_view value) {
+    if (auto set = set_in(http_limits, settings, name, value)) return *std::move(set);
+    return refuse_name(name, ErrorCode::setting_not_of_http);
 }
 
 Result<void> set_setting(Settings& settings, std::string_view name, std::string_view value) {
@@ -190,7 +212,9 @@ Result<void> set_setting(Settings& settings, std::string_view name, std::string_
     if (name == proxy_protocol_name) return set_switch(settings.proxy_protocol, name, value);
     if (name == compress_name) return set_switch(settings.compress, name, value);
     if (auto set = set_in(server_limits, settings, name, value)) return *std::move(set);
-    return set_setting(static_cast<WebSocketSettings&>(settings), name, value);
+    if (auto set = set_in(http_limits, static_cast<HttpSettings&>(settings), name, value)) return *std::move(set);
+    if (auto set = set_own(settings, name, value)) return *std::move(set);
+    return make_error(ErrorCode::unknown_setting, {name, suggestion(name)});
 }
 
 Result<void> check_settings(const WebSocketSettings& settings) {
@@ -213,7 +237,8 @@ Result<void> check_settings(const Settings& settings) {
 
 std::vector<std::pair<std::string, double>> list_settings(const Settings& settings) {
     std::vector<std::pair<std::string, double>> out;
-    list_limits(route_limits, static_cast<const WebSocketSettings&>(settings), out);
+    list_limits(websocket_limits, static_cast<const WebSocketSettings&>(settings), out);
+    list_limits(http_limits, static_cast<const HttpSettings&>(settings), out);
     list_limits(server_limits, settings, out);
     const std::size_t count = out.size();
     for (const SettingAlias& each : setting_aliases) {

@@ -36,13 +36,12 @@ struct SettingAlias {
     std::string_view alias, name;
 };
 
-enum class SettingScope : std::uint8_t { server, route };
-
 // Sets one setting by name. Times are in seconds, sizes in octets; commas separate the items of lists; a switch is
 // "true" or "false". Fails if the name is unknown, if the value is not a number or out of range, or if the setting has
 // another scope. The error names the setting.
 [[nodiscard]] Result<void> set_setting(Settings& settings, std::string_view name, std::string_view value);
 [[nodiscard]] Result<void> set_setting(WebSocketSettings& settings, std::string_view name, std::string_view value);
+[[nodiscard]] Result<void> set_setting(HttpSettings& settings, std::string_view name, std::string_view value);
 // Checks for settings that contradict each other: low_water above high_water, high_water above max_buffered; and, for
 // an application, proxy_protocol without trusted_proxies.
 [[nodiscard]] Result<void> check_settings(const WebSocketSettings& settings);

@@ -88,8 +88,15 @@ struct WebSocketSettings {
     std::vector<std::string> allowed_origins;
 };
 
-// The settings of an application. Those inherited from WebSocketSettings are the defaults of its routes.
-struct Settings : WebSocketSettings {
+// The settings that an HTTP route may set for itself.
+struct HttpSettings {
+    // Size of a request's body.
+    // Default 1 MiB. Range 0 to 1,024 GiB. Beyond it: 413.
+    std::uint64_t max_body_size = 1'048'576;
+};
+
+// The settings of an application. Those that it inherits are the defaults of its routes.
+struct Settings : WebSocketSettings, HttpSettings {
     // How long sending to a peer may make no progress.
     // Default 30 s. Range 10 ms to a day. Beyond it: connection lost, 1006. If reading a file takes longer, its
     // response is cut.
@@ -106,10 +113,6 @@ struct Settings : WebSocketSettings {
     // Header fields of a request.
     // Default 100. Range 1 to 10,000. Beyond it: 431.
     std::uint64_t max_fields = 100;
-
-    // Size of a request's body.
-    // Default 1 MiB. Range 0 to 4 GiB. Beyond it: 413.
-    std::uint64_t max_body_size = 1'048'576;
 
     // The slowest rate of a request's body, as an average over each `body_grace`.
     // Default 1,024 a second. Range 0 to 2^30. Below it: 408.

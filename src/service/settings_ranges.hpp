@@ -8,7 +8,7 @@
 namespace proapi::service {
 
 // Name, member, minimum and maximum of each number.
-inline constexpr std::array route_limits{
+inline constexpr std::array websocket_limits{
     Limit{"max_message_size", &WebSocketSettings::max_message_size, 1, 4'294'967'296},
     Limit{"max_fragments", &WebSocketSettings::max_fragments, 1, 1'073'741'824},
     Limit{"max_empty_fragments", &WebSocketSettings::max_empty_fragments, 0, 1'073'741'824},
@@ -26,12 +26,15 @@ inline constexpr std::array route_limits{
     Limit{"compression_threshold", &WebSocketSettings::compression_threshold, 0, 1'073'741'824},
 };
 
+inline constexpr std::array http_limits{
+    Limit{"max_body_size", &HttpSettings::max_body_size, 0, 1'099'511'627'776},
+};
+
 inline constexpr std::array server_limits{
     Limit{"write_timeout", &Settings::write_timeout, 0.01, 86'400},
     Limit{"max_request_line", &Settings::max_request_line, 64, 1'048'576},
     Limit{"max_head", &Settings::max_head, 256, 16'777'216},
     Limit{"max_fields", &Settings::max_fields, 1, 10'000},
-    Limit{"max_body_size", &Settings::max_body_size, 0, 4'294'967'296},
     Limit{"min_body_rate", &Settings::min_body_rate, 0, 1'073'741'824},
     Limit{"body_grace", &Settings::body_grace, 0.01, 86'400},
     Limit{"head_timeout", &Settings::head_timeout, 0.01, 86'400},

@@ -22,12 +22,14 @@ enum class DotFiles : std::uint8_t { hidden, served };
 
 struct Route {
     enum class Kind : std::uint8_t { http, websocket, files };
-    // Whether the application is called when the body is whole, or as soon as the head has arrived.
+    // Whether the application is called when the body is whole, or as soon as the head has arrived. A body that has
+    // arrived with its head, or whose announced length is too long, is whole or refused in either case.
     enum class Body : std::uint8_t { whole, streamed };
     Kind kind = Kind::http;
     Body body = Body::whole;     // http
     std::string pattern;         // for observers
     WebSocketSettings settings;  // websocket
+    HttpSettings http_settings;  // http
     std::string directory;       // files
     DotFiles dot_files = DotFiles::hidden;
 };

@@ -11,6 +11,8 @@ void register_driven(proapi::ProAPI& app);
 void register_routes(proapi::ProAPI& app);
 // HTTP handlers of every kind.
 void register_http(proapi::ProAPI& app);
+// Handlers that read a request's body in parts.
+void register_uploads(proapi::ProAPI& app);
 
 }  // namespace features
 
@@ -21,4 +23,5 @@ inline void register_features(proapi::ProAPI& app) {
     features::register_driven(app);
     features::register_routes(app);
     features::register_http(app);
+    features::register_uploads(app);
 }

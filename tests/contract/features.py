@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from features_uploads import register_uploads
+
 from proapi import (
     FileResponse,
     HTTPException,
@@ -41,6 +43,7 @@ def register_features(app: ProAPI) -> None:
     register_http(app)
     register_files(app)
     register_blocking(app)
+    register_uploads(app)
 
 
 # ---- connections that do what a test says ---------------------------------------------------------------------------

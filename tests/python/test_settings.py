@@ -9,7 +9,7 @@ import pytest
 from promises import promise
 
 from proapi import ProAPI, RouteError
-from proapi.settings import ALIASES, RouteSettings, Settings
+from proapi.settings import ALIASES, HttpRouteSettings, RouteSettings, Settings
 
 ROWS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "contract" / "settings.json").read_text())
 NUMBERS = [row for row in ROWS if "minimum" in row]
@@ -66,11 +66,29 @@ def test_which_a_route_may_set(row: dict[str, Any]) -> None:
 
     app, value = ProAPI(), "*" if row in LISTS else row["default"]
     settings: Any = {row["name"]: value}
-    if row["scope"] == "route":
+    if row["scope"] == "websocket":
         app.websocket("/", **settings)(handler)
     else:
-        with pytest.raises(RouteError, match="is a setting of the whole application, not of one route"):
+        owners = "HTTP routes and of the whole application" if row["scope"] == "http" else "the whole application"
+        with pytest.raises(RouteError, match=f"is a setting of {owners}, not of"):
             app.websocket("/", **settings)(handler)
+
+
+@promise("limits-of-routes")
+@each_row
+def test_which_an_http_route_may_set(row: dict[str, Any]) -> None:
+    settings: Any = {row["name"]: row["default"]}
+    register = ProAPI().post
+    if row["scope"] == "http":
+        register("/", **settings)(lambda: "")
+    else:
+        with pytest.raises(TypeError, match=r"got an unexpected keyword argument '.*'; it takes .*max_body_size"):
+            register("/", **settings)
+
+
+def test_a_value_that_an_http_route_can_not_have() -> None:
+    with pytest.raises(RouteError, match=r"test_settings\.py:\d+: post '/': max_body_size: expected a whole number"):
+        ProAPI().post("/", max_body_size=-1)(lambda: "")
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in LISTS])
@@ -98,7 +116,9 @@ def test_message_rate_action() -> None:
 
 def test_the_typed_dicts_have_them_all_in_order() -> None:
     names = {name: row["scope"] for row in ROWS for name in (row["name"], *row.get("aliases", []))}
-    assert list(RouteSettings.__annotations__) == [name for name, scope in names.items() if scope == "route"]
+    typed = {"websocket": RouteSettings, "http": HttpRouteSettings}
+    for kind, settings in typed.items():
+        assert list(settings.__annotations__) == [name for name, scope in names.items() if scope == kind]
     assert list(Settings.__annotations__) == list(names)
 
 

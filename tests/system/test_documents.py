@@ -16,7 +16,7 @@ from system_servers import BUILD, ROOT
 from websockets.asyncio.client import connect
 
 from proapi import ProAPI
-from proapi.settings import ALIASES, RouteSettings
+from proapi.settings import ALIASES, HttpRouteSettings, RouteSettings
 
 TEXTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "adr") for path in folder.glob("*.md"))
 SIZES = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -178,8 +178,9 @@ def test_the_table_of_settings_is_the_engines() -> None:
     left_out = {"max_connections", *ALIASES}
     in_effect = {name: value for name, value in ProAPI().limits.items() if name not in left_out}
     assert documented == in_effect
-    of_routes = set(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| yes \|", section, re.M))
-    assert of_routes == set(RouteSettings.__annotations__)
+    for kind, settings in (("WebSocket", RouteSettings), ("HTTP", HttpRouteSettings)):
+        of_routes = set(re.findall(rf"^\| `(\w+)` \|[^|]*\|[^|]*\| {kind} \|", section, re.M))
+        assert of_routes == set(settings.__annotations__) - ALIASES.keys()
 
 
 def test_the_package_says_its_version() -> None:

@@ -179,7 +179,7 @@ NEW = {
     [
         pytest.param(lambda rows: rows.remove(row_of(rows, "max_fields")), OUTPUTS, id="row removed"),
         pytest.param(lambda rows: rows.append(NEW), OUTPUTS, id="row added"),
-        pytest.param(lambda rows: row_of(rows, "max_fields").update(scope="route"), OUTPUTS, id="scope"),
+        pytest.param(lambda rows: row_of(rows, "max_fields").update(scope="websocket"), OUTPUTS, id="scope"),
         pytest.param(
             lambda rows: row_of(rows, "max_fields").update(default=99), [DEFAULTS, PYTHON, REFERENCE], id="default"
         ),
@@ -206,7 +206,7 @@ def test_a_table_that_was_changed(copy: Path, change: Callable[[list[Row]], obje
         (lambda row: row.update(default=0), "default: expected 1 to 10000, got 0"),
         (lambda row: row.update(default=1.5), "expected whole numbers, got [1, 1.5, 10000]"),
         (lambda row: row.update(kind="bytes"), "kind: expected one of count, octets, "),
-        (lambda row: row.update(scope="global"), "scope: expected route or server, got 'global'"),
+        (lambda row: row.update(scope="global"), "scope: expected websocket, http or server, got 'global'"),
         (lambda row: row.update(status=413), "beyond: expected a text that names the status 413, got '431'"),
         (lambda row: row.pop("maximum"), "but ['maximum'] is missing"),
         (lambda row: row.update(max=1), "got ['max']"),

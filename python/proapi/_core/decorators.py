@@ -101,7 +101,8 @@ class RouteDecorators(ABC):
             A decorator that returns the handler unchanged.
 
         Raises:
-            RouteError: A method, the path or the handler's signature is not valid, or the path has a handler already.
+            RouteError: A method, the path, the handler's signature or a setting is not valid, or the path has a handler
+                already.
             TypeError: An unknown keyword.
         """
         refuse_function_as_path("route", path)
@@ -111,19 +112,21 @@ class RouteDecorators(ABC):
     def get(self, path: str, **options: Unpack[HttpRouteOptions]) -> Callable[[_H], _H]:
         """Decorator: registers ``def`` or ``async def handler(request, <path parameters>)`` for GET and HEAD requests.
 
-        The handler may leave out ``request``. A ``def`` handler runs in a thread.
+        The handler may leave out ``request``. An ``async def`` handler is called as soon as the request's head has
+        arrived, and awaits the body if it wants it. A ``def`` handler runs in a thread, once the body is whole.
 
         Args:
             path: The path, with parameters as ``{name}`` or ``{name:converter}``.
             **options: ``name``, ``dependencies`` and ``tags`` of the route; ``status_code`` of what the handler
                 returns; ``cancel_on_disconnect``, whether to cancel the handler, which must be ``async def``, when its
-                client leaves. A client that has ended its side of the connection counts as having left.
+                client leaves; and limits of this route by name, such as ``max_body_size``. Other limits are the
+                application's. A client that has ended its side of the connection counts as having left.
 
         Returns:
             A decorator that returns the handler unchanged.
 
         Raises:
-            RouteError: The path or the handler's signature is not valid, or the path has a handler already.
+            RouteError: The path, the handler's signature or a setting is not valid, or the path has a handler already.
             TypeError: An unknown keyword.
         """
         return self._one_method("get", path, options)

@@ -12,7 +12,13 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HTTPException, RequestValidationError, WebSocketDisconnect, WebSocketMessageError
+from ..errors import (
+    ClientDisconnect,
+    HTTPException,
+    RequestValidationError,
+    WebSocketDisconnect,
+    WebSocketMessageError,
+)
 from ..request import Request
 from ..response import JSONResponse, PlainTextResponse, Response
 from .binding import WebSocketConnection
@@ -276,6 +282,8 @@ class Dispatcher:
         exchange.fail()
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise error
+        if isinstance(error, ClientDisconnect) and exchange.ended:
+            return
         self._log_failure(handler, request, error)
 
     def _log_failure(self, handler: Handler, request: Request, error: BaseException) -> None:
@@ -314,6 +322,7 @@ class Dispatcher:
         return self._run_in_thread(call, exchange)
 
     async def _run_in_thread(self, call: Callable[[], Any], exchange: Exchange) -> Any:
+        exchange.request.body  # noqa: B018 (from now on request.content may be read without awaiting)
         future = self.pool.submit(call)
         exchange.on_end(future.cancel)  # if the client leaves before the call begins, the call takes no thread
         try:

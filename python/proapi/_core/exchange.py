@@ -31,6 +31,16 @@ class Exchange(Protocol):
         Under an ASGI server this is known one turn of the loop after the first call.
         """
 
+    def read_body(self) -> Awaitable[bytes | None]:
+        """Waits for the next part of the request's body. None: nothing more comes, because the body is whole or has
+        failed, or because the client has left."""
+
+    @property
+    def is_body_whole(self) -> bool: ...
+    @property
+    def body_refusal(self) -> tuple[int, str] | None:
+        """Status and text of the answer to a body that has failed."""
+
     def on_end(self, callback: Callable[[], object] | None) -> None:
         """Calls the callback once when the client disconnects, or soon if it has already. Replaces an earlier one."""
 

@@ -52,7 +52,6 @@ ROUTE: dict[str, str] = {
     "background": "write Response(content, background=BackgroundTask(function)), or app.spawn(coroutine)",
     "callbacks": _NO_DOCUMENT,
     "endpoint": _NO_DOCUMENT,
-    "max_body_size": "it is a setting of the whole application: write ProAPI(max_body_size=...)",
     "methods": _METHODS,
     "openapi_extra": _NO_DOCUMENT,
     "operation_id": _NO_DOCUMENT,
@@ -92,7 +91,6 @@ REQUEST: dict[str, str] = {
     "get_json": "write await request.json()",
     "query_string": "write request.query_params",
     "remote_addr": "write request.client.host",
-    "stream": "the body is there whole: write await request.body()",
     "user": "ProAPI has no authentication: keep the user in request.state",
     "view_args": "write request.path_params",
 }

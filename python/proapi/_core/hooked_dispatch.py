@@ -14,7 +14,7 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
-from ..errors import HTTPException
+from ..errors import ClientDisconnect, HTTPException
 from ..request import Request
 from ..response import Response, to_response
 from .binding import WebSocketConnection
@@ -96,7 +96,8 @@ class HookedDispatcher(Dispatcher):
                     if call.has_rest:
                         await exchange.flush()
             except Exception as error:
-                if exchange.started or call.has_failed:  # a stream has sent another status already
+                is_gone = isinstance(error, ClientDisconnect) and exchange.ended
+                if exchange.started or call.has_failed or is_gone:  # a stream has sent another status already
                     raise
                 await self._send(exchange, await self._answer_exception(call, request, error))
         except asyncio.CancelledError:

@@ -105,6 +105,8 @@ class Plan:
         for number, step in enumerate(steps.steps):
             earlier = len(errors)
             reader = step.reader
+            if reader.takes_body:
+                await connection.body()
             arguments = reader.collect(connection, errors)
             if reader.takes_form:
                 await reader.collect_form(connection, arguments, errors)
@@ -119,6 +121,8 @@ class Plan:
             else:
                 results.append(await _call(step, arguments, exits, pool))
         reader = steps.handler
+        if reader.takes_body:
+            await connection.body()
         arguments = reader.collect(connection, errors)
         if reader.takes_form:
             await reader.collect_form(connection, arguments, errors)

@@ -165,7 +165,7 @@ class _Body:
         self._decode = _make_decode(parameter)
 
     def read(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
-        data = request.content
+        data = request._info.body
         parameter = self._parameter
         if not data:
             if parameter.is_required:
@@ -189,7 +189,7 @@ class _Bodies:
 
     def read(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
         members: dict[str, Any] = {}
-        if data := request.content:
+        if data := request._info.body:
             require_json(request)
             try:
                 members = self._split(data)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypedDict
 
-from ..settings import RouteSettings
+from ..settings import HttpRouteSettings, RouteSettings
 from .markers import Dependency
 
 
@@ -24,8 +24,8 @@ class RouteOptions(TypedDict, total=False):
     """Whether to cancel the handler when its client leaves."""
 
 
-class HttpRouteOptions(RouteOptions, total=False):
-    """What an HTTP route may say about itself."""
+class HttpRouteOptions(RouteOptions, HttpRouteSettings, total=False):
+    """What an HTTP route may say about itself, and its limits by name."""
 
     status_code: int
     """Of what the handler returns, if that is not a Response."""
@@ -50,7 +50,8 @@ class Registration:
         self.options: RouteOptions = {}
         self.settings: dict[str, Any] = {}
         for name, value in given:
-            (self.options if name in HttpRouteOptions.__annotations__ else self.settings)[name] = value  # type: ignore[literal-required]
+            is_option = name in HttpRouteOptions.__annotations__ and name not in HttpRouteSettings.__annotations__
+            (self.options if is_option else self.settings)[name] = value  # type: ignore[literal-required]
 
     def below(self, prefix: str, dependencies: Sequence[Dependency], tags: Sequence[str]) -> "Registration":
         """Returns the same route below ``prefix``, with more dependencies, which run first, and more tags."""

@@ -52,7 +52,7 @@ class RouteTable:
             handler = self._check(wanted, registration)
             texts = {name: setting_text(name, value) for name, value in registration.settings.items()}
             for method in wanted:
-                number = self.site.add_route(method, path, texts)
+                number = self.site.add_route(method, path, texts, whole_body=handler.wants_whole_body)
                 self._append(number, handler, f"{handler.name} at {place}")
             name = registration.options.get("name", handler.name.rpartition(".")[2])
             if methods is None:

@@ -26,6 +26,7 @@ class Handler:
         "place",
         "plan",
         "to_response",
+        "wants_whole_body",
     )
 
     needs_resolution = False
@@ -45,6 +46,8 @@ class Handler:
         self.name = find_name(function)
         self.place = find_place(function)
         self.is_async = is_async(function)
+        # Neither a thread nor a reader that does not await can wait for the rest of a body.
+        self.wants_whole_body = not self.is_async or (plan.reader.takes_body and not plan.needs_resolution)
         self.cancel_on_disconnect = cancel_on_disconnect
         if not isinstance(cancel_on_disconnect, bool):
             raise ValueError(f"cancel_on_disconnect: expected True or False, got {cancel_on_disconnect!r}")

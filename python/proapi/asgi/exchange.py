@@ -19,6 +19,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _FILE_PART = 64 * 1024
+# A small body may come in several messages, and the client's end comes after them.
+_PARTS_AHEAD = 16
+_DISCONNECT: Message = {"type": "http.disconnect"}
 
 
 async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
@@ -26,7 +29,7 @@ async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send:
     exchange = HttpExchange(front, scope, receive, send)
     route = exchange.route
     if route is None and exchange.takes_body:
-        if not await exchange.read_body():
+        if not await exchange.collect_body():
             return
         route = exchange.route
     try:
@@ -48,7 +51,7 @@ async def serve_http(front: "AsgiFront", scope: Message, receive: Receive, send:
 class HttpExchange(AsgiExchange):
     """Implements ``_core.exchange.Exchange``."""
 
-    __slots__ = ("_front", "_head", "_on_end", "_receive", "_send", "_watcher", "has_told_end")
+    __slots__ = ("_ahead", "_front", "_head", "_on_end", "_receive", "_send", "_watcher", "has_told_end")
 
     def __init__(self, front: "AsgiFront", scope: Message, receive: Receive, send: Send) -> None:
         AsgiExchange.__init__(self, front.service, scope)  # cheaper than super(), for each request
@@ -56,6 +59,7 @@ class HttpExchange(AsgiExchange):
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
+        self._ahead: asyncio.Queue[Message] | None = None
         self._head: asyncio.Task[None] | None = None
         self._on_end: Callable[[], object] | None = None
         self.has_told_end = False
@@ -77,6 +81,15 @@ class HttpExchange(AsgiExchange):
         """An ASGI server reports only that the client has disconnected, never that it has merely ended its side."""
         self._watch_client()
 
+    async def read_body(self) -> bytes | None:
+        while self.must_wait_for_body:
+            if self.wants_to_decode:
+                await asyncio.sleep(0)
+                self.decode_body()
+            else:
+                self._take(await (self._receive() if self._ahead is None else self._ahead.get()))
+        return self.take_body_part()
+
     def start(self, status: int, headers: Pairs, content_length: int | None) -> None:
         super().start(status, headers, content_length)
         if asyncio.current_task() is None:  # a stream's first part takes long: no task is there to send the head
@@ -90,16 +103,22 @@ class HttpExchange(AsgiExchange):
 
     # ---- the server's side ----
 
-    async def read_body(self) -> bool:
-        """Reads the request's body. False: the client has disconnected."""
+    async def collect_body(self) -> bool:
+        """Reads the request's body before the handler is called. False: the client has disconnected."""
         while self.takes_body:
-            message = await self._receive()
-            if message["type"] != "http.request":
+            if not self._take(await self._receive()):
                 return False
-            self.feed(message.get("body", b""), message.get("more_body", False))
         while self.wants_to_decode:
             await asyncio.sleep(0)  # a call decodes a bounded part: other connections come in between
             self.decode_body()
+        return True
+
+    def _take(self, message: Message) -> bool:
+        """Passes a part of the request's body on. False: the client has disconnected."""
+        if message["type"] != "http.request":
+            self._end()
+            return False
+        self.feed(message.get("body", b""), message.get("more_body", False))
         return True
 
     async def flush(self) -> None:
@@ -157,16 +176,19 @@ class HttpExchange(AsgiExchange):
 
     def _watch_client(self) -> None:
         """Watches for the client's end, for streamed responses, which end with the client, and for handlers that
-        ask."""
+        ask. From now on ``read_body`` gets from the watcher what it receives: a few parts ahead of the handler."""
         if self._watcher is None and not self.ended:
-            self._watcher = asyncio.ensure_future(self._watch())
+            self._ahead = asyncio.Queue(_PARTS_AHEAD)
+            self._watcher = asyncio.ensure_future(self._watch(self._ahead))
 
-    async def _watch(self) -> None:
+    async def _watch(self, ahead: asyncio.Queue[Message]) -> None:
         try:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+            while (message := await self._receive())["type"] == "http.request":
+                await ahead.put(message)
         finally:
             self._end()
+            if ahead.empty():  # a handler may be waiting for a part
+                ahead.put_nowait(_DISCONNECT)
 
     def _end(self) -> None:
         if self.ended:

@@ -58,6 +58,10 @@ void register_handlers(ProAPI& app) {
     });
     // refused: proapi::Request comes first
     app.get("/{a}", [](std::string, Request) { return ""; });
+    // refused: a handler that takes a proapi::BodyStream is a coroutine
+    app.post("/", [](BodyStream) { return ""; });
+    // refused: and proapi::BodyStream next
+    app.post("/{a}", [](std::string, BodyStream) -> Task<> { co_return; });
     // refused: a handler is a function or a lambda whose parameters have types
     app.get("/", [](auto) { return ""; });
 }
@@ -142,6 +146,7 @@ void register_handlers(ProAPI& app) {
     app.get("/", [](Request request) -> Task<std::string> { co_return request.path(); });
     app.get("/{a}", [](Request, std::string) { return ""; });
     app.get("/page", [](Request request) { return Page{request.path()}; });
+    app.post("/{a}", [](Request, BodyStream, std::string) -> Task<> { co_return; });
 }
 
 void register_parameters(ProAPI& app) {

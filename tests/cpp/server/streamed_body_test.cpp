@@ -22,7 +22,7 @@ public:
     // Reads all that is there, and continues when more arrives.
     void read() {
         while (true) {
-            const auto part = exchange->read_body(max_bytes);
+            const auto part = exchange->read_body();
             if (!part) error = part.error();
             if (!part || !*part) break;
             body += **part;
@@ -33,7 +33,6 @@ public:
     base::IntrusivePtr<Exchange> exchange;
     std::string body;
     std::optional<service::Error> error;
-    std::uint64_t max_bytes = 10'000'000;
     bool reads_at_once = true;
 
 private:
@@ -43,7 +42,8 @@ private:
 class StreamedBody : public testing::Test {
 protected:
     StreamedBody() {
-        server.site.routes.emplace_back().body = service::Route::Body::streamed;
+        route.body = service::Route::Body::streamed;
+        route.http_settings.max_body_size = 10'000'000;
         EXPECT_EQ(error_text(server.site.router.add("PUT", "/stream", server.site.routes.size() - 1)), "");
         server.site.settings.body_grace = service::Duration(50);
     }
@@ -59,6 +59,7 @@ protected:
 
     Streaming application;
     LocalServer server{application};
+    service::Route& route = server.site.routes.emplace_back();
     base::Descriptor client = server.connect();
 };
 
@@ -143,7 +144,7 @@ TEST_F(StreamedBody, WhatOneTurnDoesNotDecodeIsDecodedInTheNext) {
 TEST_F(StreamedBody, AReaderThatDoesNotReadHoldsTheClientBackAndIsNotTooSlow) {
     application.reads_at_once = false;
     server.send(client.get(), head("Content-Length: 9000000\r\n"));
-    EXPECT_EQ(*application.exchange->read_body(application.max_bytes), std::nullopt);
+    EXPECT_EQ(*application.exchange->read_body(), std::nullopt);
     const std::string octets(100'000, 'x');
     std::size_t sent = 0;
     for (int i = 0; i < 200; ++i) {
@@ -170,13 +171,39 @@ TEST_F(StreamedBody, AClientThatIsTooSlowIsToldToTheReader) {
 }
 
 TEST_F(StreamedBody, BeyondItsLimitItFails) {
-    application.max_bytes = 10;
+    route.http_settings.max_body_size = 10;
     server.send(client.get(), head("Transfer-Encoding: chunked\r\n") + "8\r\n01234567\r\n8\r\n01234567\r\n");
     EXPECT_EQ(application.body, "01234567");
     EXPECT_EQ(application.exchange->body_refusal().value_or(service::RefusalText{}).status, 413);
     application.exchange->fail();
     server.turns();
     EXPECT_EQ(LocalServer::received(client.get()).find("HTTP/1.1 500"), 0U);
+}
+
+TEST_F(StreamedBody, ALengthBeyondItsLimitIsRefusedBeforeTheApplicationIsCalled) {
+    route.http_settings.max_body_size = 10;
+    server.send(client.get(), head("Content-Length: 11\r\nExpect: 100-continue\r\n"));
+    EXPECT_FALSE(application.exchange);
+    server.turns();
+    EXPECT_EQ(LocalServer::received(client.get()).find("HTTP/1.1 413"), 0U);
+}
+
+TEST_F(StreamedBody, ABodyThatHasArrivedIsWholeWhenTheApplicationIsCalled) {
+    application.reads_at_once = false;
+    const std::string sent = head("Content-Length: 3\r\n") + "one";
+    server.send(client.get(), sent + head("Content-Length: 3\r\n") + "tw");
+    ASSERT_TRUE(application.exchange);
+    EXPECT_TRUE(application.exchange->is_body_whole());
+    EXPECT_EQ(application.exchange->take_body(), "one");
+    EXPECT_TRUE(application.exchange->respond(200, {}, "done"));
+    application.exchange.reset();
+    server.turns();
+    ASSERT_TRUE(application.exchange) << "the next request has its head";
+    EXPECT_FALSE(application.exchange->is_body_whole()) << "but an octet is missing";
+    server.send(client.get(), "o");
+    application.read();
+    server.turns();
+    EXPECT_EQ(application.body, "two");
 }
 
 TEST_F(StreamedBody, AnAnswerBeforeItsEndEndsTheConnection) {

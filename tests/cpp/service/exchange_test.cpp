@@ -195,50 +195,77 @@ TEST_F(ExchangeTest, ABodyThatIsAnnouncedTooLongFailsAtOnce) {
 
 TEST_F(ExchangeTest, ABodyComesInParts) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    EXPECT_EQ(*exchange->read_body(100), std::nullopt);
+    EXPECT_EQ(*exchange->read_body(), std::nullopt);
     Waiting waiter;
     exchange->wait_body(waiter);
     exchange->on_body("one ");
     exchange->on_body("two");
     EXPECT_EQ(waiter.calls, 1);
-    EXPECT_EQ(*exchange->read_body(100), "one two");
+    EXPECT_EQ(*exchange->read_body(), "one two");
     exchange->wait_body(waiter);
     exchange->on_body_end("");
     EXPECT_EQ(waiter.calls, 2);
-    EXPECT_EQ(*exchange->read_body(100), std::nullopt);
+    EXPECT_EQ(*exchange->read_body(), std::nullopt);
     EXPECT_TRUE(exchange->is_body_whole());
+}
+
+TEST_F(ExchangeTest, AReaderKnowsWhetherItMustWait) {
+    const auto exchange = carrier.open(request_of("POST", "/"), has_body);
+    exchange->limit_body(100);
+    EXPECT_EQ(carrier.body_limit, std::nullopt);
+    EXPECT_TRUE(exchange->must_wait_for_body());
+    EXPECT_EQ(carrier.body_limit, 100U) << "it has asked for the body";
+    exchange->on_body("one");
+    EXPECT_FALSE(exchange->must_wait_for_body());
+    EXPECT_EQ(*exchange->read_body(), "one");
+    EXPECT_TRUE(exchange->must_wait_for_body());
+    exchange->on_end();
+    EXPECT_FALSE(exchange->must_wait_for_body()) << "nothing more comes";
+}
+
+TEST_F(ExchangeTest, ABodyIsDecidedOnceItHasArrivedOrIsTooLong) {
+    RequestInfo request = request_of("POST", "/");
+    request.head.framing = http::BodyFraming::content_length;
+    request.head.content_length = 10;
+    const auto exchange = carrier.open(request, has_body);
+    EXPECT_FALSE(exchange->is_body_decided(10));
+    EXPECT_TRUE(exchange->is_body_decided(9));
+    carrier.has_arrived = true;
+    EXPECT_TRUE(exchange->is_body_decided(10));
+    request.head.framing = http::BodyFraming::chunked;
+    EXPECT_FALSE(carrier.open(request, has_body)->is_body_decided(10)) << "nobody knows where its end is";
 }
 
 TEST_F(ExchangeTest, WhatIsNotReadPausesTheCarrier) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    EXPECT_TRUE(exchange->read_body(1000));
+    EXPECT_TRUE(exchange->read_body());
     exchange->on_body(std::string(65, 'x'));
     EXPECT_FALSE(exchange->wants_body());
     EXPECT_EQ(carrier.resumed, 0);
-    EXPECT_EQ((*exchange->read_body(1000))->size(), 65U);
+    EXPECT_EQ((*exchange->read_body())->size(), 65U);
     EXPECT_TRUE(exchange->wants_body());
     EXPECT_EQ(carrier.resumed, 1);
 }
 
 TEST_F(ExchangeTest, ABodyThatFailsIsToldToItsReaderAfterWhatCameBefore) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    EXPECT_TRUE(exchange->read_body(100));
+    EXPECT_TRUE(exchange->read_body());
     exchange->on_body("begun");
     exchange->on_body_failed({400, "no chunk"});
     EXPECT_EQ(carrier.status, 0) << "the handler will answer";
-    EXPECT_EQ(*exchange->read_body(100), "begun");
-    EXPECT_EQ(exchange->read_body(100).error().text, "no chunk");
+    EXPECT_EQ(*exchange->read_body(), "begun");
+    EXPECT_EQ(exchange->read_body().error().text, "no chunk");
     EXPECT_EQ(exchange->body_refusal()->status, 400);
 }
 
 TEST_F(ExchangeTest, AReaderIsToldThatTheClientHasGone) {
     const auto exchange = carrier.open(request_of("POST", "/"), has_body);
-    EXPECT_TRUE(exchange->read_body(100));
+    EXPECT_TRUE(exchange->read_body());
     Waiting waiter;
     exchange->wait_body(waiter);
     exchange->on_end();
     EXPECT_EQ(waiter.calls, 1);
-    EXPECT_EQ(exchange->read_body(100).error().kind(), ErrorKind::disconnect);
+    EXPECT_EQ(exchange->read_body().error().kind(), ErrorKind::disconnect);
 }
 
 // ---- the handshake ----------------------------------------------------------------------------------------------
@@ -465,12 +492,13 @@ TEST_F(CodedRequestTest, ALargeOneIsDecodedInSeveralTurns) {
 TEST_F(CodedRequestTest, AReaderDecidesHowFarItIsDecoded) {
     constexpr std::size_t size = 1'000'000;
     const auto exchange = open();
-    ASSERT_TRUE(exchange->read_body(size));
+    exchange->limit_body(size);
+    ASSERT_TRUE(exchange->read_body());
     exchange->on_body_end(encoded(std::string(size, 'x')));
     EXPECT_FALSE(exchange->wants_to_decode()) << "what is decoded has not been read yet";
     std::size_t read = 0;
     while (read < size) {
-        const auto part = exchange->read_body(size);
+        const auto part = exchange->read_body();
         ASSERT_TRUE(part && *part);
         EXPECT_LT((*part)->size(), 300'000U);
         read += (*part)->size();

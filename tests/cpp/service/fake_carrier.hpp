@@ -23,6 +23,7 @@ public:
     }
 
     // ExchangeTransport
+    [[nodiscard]] bool has_body_arrived() const noexcept override { return has_arrived; }
     void start_body(std::uint64_t max_bytes) override {
         body_limit = max_bytes;
         if (announced_refusal) exchange->on_body_failed(*announced_refusal);
@@ -76,7 +77,7 @@ public:
     // How it behaves.
     std::size_t buffered = 0;
     std::unique_ptr<base::CompressionMemory> memory = std::make_unique<base::CompressionMemory>(64 * 1024 * 1024);
-    bool has_file = true, client_waits = true, is_out_of_memory = false;
+    bool has_arrived = false, has_file = true, client_waits = true, is_out_of_memory = false;
     std::optional<RefusalText> announced_refusal;
 };
 

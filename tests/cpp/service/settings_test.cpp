@@ -53,7 +53,8 @@ TEST(Settings, EveryDefaultIsInItsRange) {
             defaults.erase(found);
         }
     };
-    check(route_limits);
+    check(websocket_limits);
+    check(http_limits);
     check(server_limits);
     for (const SettingAlias& each : setting_aliases) EXPECT_EQ(defaults.erase(std::string(each.alias)), 1U);
     EXPECT_TRUE(defaults.empty()) << defaults.begin()->first << " has no range";
@@ -82,7 +83,7 @@ TEST(Settings, TimesAreSeconds) {
     EXPECT_EQ(error_text(set_setting(settings, "ping_interval", "0")),
               "ping_interval: expected seconds from 0.01 to 86400, got 0");
     EXPECT_EQ(error_text(set_setting(settings, "max_body_size", "-1")),
-              "max_body_size: expected a whole number from 0 to 4294967296, got -1");
+              "max_body_size: expected a whole number from 0 to 1099511627776, got -1");
 }
 
 // promise: exception-texts
@@ -97,6 +98,22 @@ TEST(Settings, RefusalsSayWhatWasExpectedAndWhatCame) {
     EXPECT_NE(error_text(set_setting(settings, "max_mesage_size", "1")).find("not a setting"), std::string::npos);
 }
 
+TEST(Settings, EachKindOfRouteHasItsOwn) {
+    HttpSettings http;
+    EXPECT_EQ(error_text(set_setting(http, "max_body_size", "100")), "");
+    EXPECT_EQ(error_text(set_setting(http, "max_body", "200")), "");
+    EXPECT_EQ(http.max_body_size, 200U);
+    EXPECT_EQ(error_text(set_setting(http, "max_message_size", "1")),
+              "'max_message_size' is a setting of WebSocket routes and of the whole application, not of an HTTP route");
+    EXPECT_EQ(error_text(set_setting(http, "max_head", "1000")),
+              "'max_head' is a setting of the whole application, not of one route");
+    EXPECT_EQ(error_text(set_setting(http, "max_body_syze", "1")),
+              "'max_body_syze' is not a setting; did you mean 'max_body_size'?");
+    WebSocketSettings websocket;
+    EXPECT_EQ(error_text(set_setting(websocket, "max_body_size", "100")),
+              "'max_body_size' is a setting of HTTP routes and of the whole application, not of a WebSocket route");
+}
+
 // promise: older-names
 TEST(Settings, AnOlderNameIsTheSameSetting) {
     Settings settings;
@@ -104,7 +121,7 @@ TEST(Settings, AnOlderNameIsTheSameSetting) {
     EXPECT_EQ(settings.max_body_size, 100U);
     EXPECT_EQ(error_text(set_setting(settings, "max_body_size", "200")), "");
     EXPECT_EQ(error_text(set_setting(settings, "max_body", "-1")),
-              "max_body_size: expected a whole number from 0 to 4294967296, got -1");
+              "max_body_size: expected a whole number from 0 to 1099511627776, got -1");
     const std::vector<std::pair<std::string, double>> all = list_settings(settings);
     for (const std::string name : {"max_body", "max_body_size"})
         EXPECT_EQ(std::ranges::count(all, std::pair(name, 200.0)), 1) << name;
