@@ -202,6 +202,7 @@ test-long: check
 	PROAPI_CHURN_SECONDS=60 PROAPI_CANCELLATION_MESSAGES=100000 PROAPI_LEAK_MESSAGES=1000000 $(checked) -q \
 	    tests/system/test_churn.py tests/system/test_cancellation.py tests/system/test_leaks.py
 	PROAPI_FILE_RACES=50000 $(checked) -q tests/contract/test_file_paths.py -k changes
+	PROAPI_LARGE_BODY_MIB=2048 $(checked) -q tests/contract/test_large_bodies.py
 
 # The Autobahn test suite is unpacked in build/autobahn; nothing is installed.
 autobahn_suite := PROAPI_BUILD_DIR=build/check PYTHONPATH=$(CURDIR)/build/check/package $(PYTHON) scripts/autobahn.py
