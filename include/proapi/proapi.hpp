@@ -13,6 +13,7 @@
 #include "proapi/pro_api.hpp"
 #include "proapi/request.hpp"
 #include "proapi/response.hpp"
+#include "proapi/server_sent_event.hpp"
 #include "proapi/settings.hpp"
 #include "proapi/task.hpp"
 #include "proapi/task_group.hpp"

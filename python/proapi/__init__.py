@@ -38,6 +38,7 @@ from .response import (
     StreamingResponse,
 )
 from .router import Router
+from .sse import EventSourceResponse, ServerSentEvent
 
 __version__ = version
 
@@ -69,6 +70,7 @@ __all__ = [
     "Cookie",
     "Depends",
     "EventError",
+    "EventSourceResponse",
     "Events",
     "File",
     "FileResponse",
@@ -97,6 +99,7 @@ __all__ = [
     "Router",
     "RunningServer",
     "Security",
+    "ServerSentEvent",
     "State",
     "StreamingResponse",
     "UploadFile",

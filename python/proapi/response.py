@@ -398,7 +398,7 @@ class StreamingResponse(Response):
 
     async def _write_parts(self, exchange: Exchange, parts: AsyncIterator[str | bytes]) -> None:
         if exchange.request.method == "HEAD":
-            await _await_first(parts)
+            await await_first_part(parts)
             return
         timer = asyncio.get_running_loop().call_later(FIRST_PART_S, self._start, exchange)
         try:
@@ -411,7 +411,7 @@ class StreamingResponse(Response):
             timer.cancel()
 
 
-async def _await_first(parts: AsyncIterator[str | bytes]) -> None:
+async def await_first_part(parts: AsyncIterator[str | bytes]) -> None:
     """For HEAD: its response is that to GET without the body, so the status depends on the first part too."""
     limit = asyncio.timeout(FIRST_PART_S)
     try:

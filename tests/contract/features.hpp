@@ -13,6 +13,8 @@ void register_routes(proapi::ProAPI& app);
 void register_http(proapi::ProAPI& app);
 // Handlers that read a request's body in parts.
 void register_uploads(proapi::ProAPI& app);
+// Server-sent events.
+void register_events(proapi::ProAPI& app);
 
 }  // namespace features
 
@@ -24,4 +26,5 @@ inline void register_features(proapi::ProAPI& app) {
     features::register_routes(app);
     features::register_http(app);
     features::register_uploads(app);
+    features::register_events(app);
 }

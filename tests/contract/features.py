@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from features_events import register_events
 from features_uploads import register_uploads
 
 from proapi import (
@@ -44,6 +45,7 @@ def register_features(app: ProAPI) -> None:
     register_files(app)
     register_blocking(app)
     register_uploads(app)
+    register_events(app)
 
 
 # ---- connections that do what a test says ---------------------------------------------------------------------------

@@ -80,6 +80,13 @@ void Client::read_head() {
     status_ = std::stoi(head_.substr(9, 3));
 }
 
+void Client::read_until(std::string_view mark) {
+    std::size_t end = 0;
+    while ((end = buffer_.find(mark)) == std::string::npos)
+        if (!fill()) throw std::runtime_error("the stream has ended before what the test waits for");
+    static_cast<void>(take(end + mark.size()));
+}
+
 std::string Client::read_response() {
     read_head();
     constexpr std::string_view field = "Content-Length: ";

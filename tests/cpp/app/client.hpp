@@ -28,6 +28,8 @@ public:
     [[nodiscard]] std::string read_response();
     // The next response's head alone, for status() and head().
     void read_head();
+    // Up to and including `mark`.
+    void read_until(std::string_view mark);
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] const std::string& head() const { return head_; }
 
