@@ -43,6 +43,9 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     void on_added() noexcept;
     void on_taken() noexcept;
+    // A value could not be moved into the channel or out of it: the place, or the value, is for the next task that
+    // waits.
+    void on_move_failed() noexcept;
     void close() noexcept;
 
 protected:
@@ -108,19 +111,30 @@ class TypedChannelState final : public ChannelState {
 public:
     using ChannelState::ChannelState;
     void add(T&& value) {
-        values_.push_back(std::move(value));
+        guard([&] { values_.push_back(std::move(value)); });
         on_added();
     }
     // std::nullopt if there is no value.
     [[nodiscard]] std::optional<T> take() {
         if (values_.empty()) return std::nullopt;
-        std::optional<T> value(std::move(values_.front()));
+        std::optional<T> value;
+        guard([&] { value.emplace(std::move(values_.front())); });
         values_.pop_front();
         on_taken();
         return value;
     }
 
 private:
+    template <class Move>
+    void guard(Move move) {
+        try {
+            move();
+        } catch (...) {
+            on_move_failed();
+            throw;
+        }
+    }
+
     std::deque<T> values_;
 };
 

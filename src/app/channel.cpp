@@ -19,6 +19,11 @@ void ChannelState::on_taken() noexcept {
     wake_senders();
 }
 
+void ChannelState::on_move_failed() noexcept {
+    wake_receivers();
+    wake_senders();
+}
+
 void ChannelState::wake_receivers() noexcept {
     while (size_ > woken_receivers_ || is_closed_) {
         WaitOperation* const next = receivers_.pop_front();

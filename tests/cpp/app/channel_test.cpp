@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <new>
 #include <numeric>
 
 #include "cancelling.hpp"
@@ -200,6 +201,61 @@ TEST(Channel, CancelledAtEverySuspensionPointNothingIsLostOrDoubled) {
             };
             EXPECT_GT(co_await test::cancel_after_each_turn(run), 3);
         }
+    });
+}
+
+// The next `*failures` moves throw, as those of a class that allocates may.
+struct Fragile {
+    int number = 0;
+    int* failures = nullptr;
+    Fragile(int which, int* count) : number(which), failures(count) {}
+    Fragile(Fragile&& other) : number(other.number), failures(other.failures) {  // NOLINT(*-noexcept-move*)
+        if (*failures > 0) {
+            --*failures;
+            throw std::bad_alloc();
+        }
+    }
+};
+
+TEST(Channel, AMoveThatThrowsHoldsUpNobodyElse) {
+    run_in_handler([]() -> Task<> {
+        const Channel<Fragile> channel(1);
+        int failures = 0, none = 0;
+        EXPECT_TRUE(channel.try_send(Fragile(0, &none)));
+        std::string log;
+        const auto send = [&](int number, int* count) -> Task<> {
+            try {
+                Fragile value(number, count);
+                auto sending = channel.send(std::move(value));
+                co_await sending;
+                log += "sent " + std::to_string(number) + " ";
+            } catch (const std::bad_alloc&) {
+                log += "failed " + std::to_string(number) + " ";
+            }
+        };
+        const TaskHandle first = spawn(send(1, &failures)), second = spawn(send(2, &none));
+        failures = 1;
+        EXPECT_EQ((co_await channel.receive())->number, 0);
+        co_await first.join();
+        co_await second.join();
+        EXPECT_EQ(log, "failed 1 sent 2 ");
+
+        const auto receive = [&]() -> Task<> {
+            try {
+                const auto value = co_await channel.receive();
+                log += "received " + std::to_string(value->number) + " ";
+            } catch (const std::bad_alloc&) {
+                log += "not received ";
+            }
+        };
+        EXPECT_EQ(channel.try_receive()->number, 2);
+        log.clear();
+        const TaskHandle one = spawn(receive()), two = spawn(receive());
+        EXPECT_TRUE(channel.try_send(Fragile(3, &failures)));
+        failures = 1;
+        co_await one.join();
+        co_await two.join();
+        EXPECT_EQ(log, "not received received 3 ");
     });
 }
 
