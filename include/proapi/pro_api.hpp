@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "proapi/cors.hpp"
+#include "proapi/exception_handler.hpp"
 #include "proapi/handler.hpp"
 #include "proapi/settings.hpp"
 
@@ -215,6 +216,26 @@ public:
     // most one call. Throws std::invalid_argument for a value that an option can't have.
     void cors(const CORS& options);
 
+    // handler: (const Request&, const E&) -> Response, on the worker's thread, so it must not block. It answers what
+    // HTTP handlers throw of type E, before a response has begun. The first that was registered answers, that of
+    // std::exception last; the exception is then logged nevertheless. HTTPExceptions are responses: handlers of their
+    // bases do not get them, a handler of HTTPException does, the engine's own refusals such as 404 and 405 included.
+    // If it throws, the response is a 500, and the log says why.
+    template <class E, class F>
+        requires detail::HandlerOfException<F, E>
+    void exception_handler(F handler) {
+        add_exception_handler(detail::make_exception_handler<E>(std::move(handler)), std::is_same_v<E, HTTPException>,
+                              std::is_same_v<E, std::exception>);
+    }
+    // handler: (const Request&, const HTTPException&) -> Response, for HTTPExceptions with this status, 400 to 599, and
+    // for the engine's own refusals with it; that of 500 also for exceptions that no other handler answers. Comes
+    // before the handler of HTTPException. Throws std::invalid_argument for another status.
+    template <class F>
+        requires detail::HandlerOfException<F, HTTPException>
+    void status_handler(int status, F handler) {
+        add_status_handler(status, std::move(handler));
+    }
+
     // Sets a limit for the whole application; routes may override it. Commas separate the items of a list; a switch is
     // "true" or "false". Throws std::invalid_argument with the reason.
     void setting(std::string_view name, std::string_view value);
@@ -239,6 +260,8 @@ private:
                        const RouteOptions& options, const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
                   const RouteOptions& options, std::source_location where);
+    void add_exception_handler(detail::ExceptionHandler handler, bool is_for_refusals, bool is_last_resort);
+    void add_status_handler(int status, detail::StatusHandler handler);
     // Returns the number of handlers that were abandoned.
     [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
     void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);

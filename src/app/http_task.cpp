@@ -25,12 +25,64 @@ void log_failure(const service::Exchange& exchange, const Site::Entry& entry, st
                    entry.name, error);
 }
 
+void end_failed(service::Exchange& exchange, const Site::Entry& entry, const std::exception_ptr& error) {
+    log_failure(exchange, entry, describe(error));
+    end_request(exchange, service::HandlerEnd::failed);
+}
+
+void end_cancelled(const Worker& worker, service::Exchange& exchange, const Site::Entry& entry) {
+    if (worker.is_stopping()) return end_request(exchange, service::HandlerEnd::stopped);
+    if (!exchange.has_ended()) log_failure(exchange, entry, cancelled_by_another);
+    end_request(exchange, service::HandlerEnd::failed);
+}
+
+// What the engine would answer with, for the application's exception handlers.
+[[nodiscard]] HTTPException make_exception(const service::PendingRefusal& refusal) {
+    Headers headers;
+    for (const auto& [name, value] : refusal.headers) headers.add(std::string(name), std::string(value));
+    return {refusal.status, refusal.text, std::move(headers)};
+}
+
+// Adds fields such as Allow, which HTTP requires with their status (RFC 9110 section 15.5.6).
+void add_missing_fields(Response& response, const service::PendingRefusal& refusal) {
+    if (response.status_code != refusal.status) return;
+    for (const auto& [name, value] : refusal.headers)
+        if (!response.headers.contains(name)) response.headers.add(std::string(name), std::string(value));
+}
+
+// Returns the response of an exception handler; nullopt after it has ended the request without one. An exception
+// handler that fails is not handled, so that nothing can loop.
+std::optional<Response> answer_exception(const Worker& worker, const Request& request, service::Exchange& exchange,
+                                         const Site::Entry& entry, const std::exception_ptr& error) {
+    try {
+        auto answer = exchange.is_started() ? std::nullopt : worker.site().exception_handlers().answer(request, error);
+        if (answer) {
+            if (!answer->is_foreseen) log_failure(exchange, entry, describe(error));
+            if (exchange.refusal()) add_missing_fields(answer->response, *exchange.refusal());
+            return std::move(answer->response);
+        }
+    } catch (...) {
+        end_failed(exchange, entry, std::current_exception());
+        return std::nullopt;
+    }
+    try {
+        std::rethrow_exception(error);
+    } catch (const HTTPException& refusal) {
+        refuse(exchange, refusal);
+    } catch (...) {
+        end_failed(exchange, entry, error);
+    }
+    return std::nullopt;
+}
+
 // No exception leaves this coroutine: each becomes a response.
 Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Worker> worker,
               const Site::Entry* entry) {
     // The request's data stays valid until the response is written, also for the closure of a stream.
     const Request request(std::make_shared<const RequestState>(worker, exchange, entry->http->streams_body()));
+    std::optional<Response> response_to_exception;
     try {
+        if (exchange->refusal()) throw make_exception(*exchange->refusal());
         auto running = entry->http->call(request, path_values(exchange->request().match));
         if (!running) {
             exchange->refuse(service::Refusal::not_found);
@@ -44,20 +96,20 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         Response response = co_await std::move(*running);
         while_it_runs.reset();
         co_await write_response(worker, exchange, std::move(response));
-    } catch (const HTTPException& error) {
-        refuse(*exchange, error);
     } catch (const ClientDisconnect&) {
         end_request(*exchange, service::HandlerEnd::failed);  // nobody gets the answer
     } catch (const Cancelled&) {
-        if (worker->is_stopping()) {
-            end_request(*exchange, service::HandlerEnd::stopped);
-        } else {
-            if (!exchange->has_ended()) log_failure(*exchange, *entry, cancelled_by_another);
-            end_request(*exchange, service::HandlerEnd::failed);
-        }
+        end_cancelled(*worker, *exchange, *entry);
     } catch (...) {
-        log_failure(*exchange, *entry, describe(std::current_exception()));
-        end_request(*exchange, service::HandlerEnd::failed);
+        response_to_exception = answer_exception(*worker, request, *exchange, *entry, std::current_exception());
+    }
+    if (!response_to_exception) co_return;
+    try {
+        co_await write_response(worker, exchange, std::move(*response_to_exception));
+    } catch (const Cancelled&) {
+        end_cancelled(*worker, *exchange, *entry);
+    } catch (...) {
+        end_failed(*exchange, *entry, std::current_exception());
     }
 }
 
@@ -94,7 +146,8 @@ http::Headers refusal_headers(const HTTPException& error) {
 }
 
 void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange) {
-    const Site::Entry& entry = worker.site().entry(exchange->request().match.route);
+    const Site& site = worker.site();
+    const Site::Entry& entry = exchange->refusal() ? site.refusal_entry() : site.entry(exchange->request().match.route);
     // The task deletes itself when it ends.
     auto* running = new HttpTask(entry, worker, std::move(exchange));
     running->start();

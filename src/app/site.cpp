@@ -82,6 +82,11 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
 
 }  // namespace
 
+Site::Site() {
+    refusal_entry_.name = "refusals";
+    refusal_entry_.http = make_http_handler([]() -> Task<> { co_return; });
+}
+
 void Site::add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
                std::source_location where) {
     require_not_serving("a route");
@@ -164,6 +169,24 @@ void Site::set(std::string_view name, std::string_view value) {
     require_not_serving("setting()");
     if (const auto set = service::set_setting(site_.settings, name, value); !set)
         throw std::invalid_argument(set.error().text);
+}
+
+void Site::add_exception_handler(ExceptionHandler handler, ExceptionHandlers::Rank rank) {
+    require_not_serving("exception_handler()");
+    exception_handlers_.add(std::move(handler), rank);
+    if (rank != ExceptionHandlers::Rank::http_exception) return;
+    if (!site_.answered_refusals) site_.answered_refusals.emplace();
+    site_.answered_refusals->set();
+}
+
+void Site::add_status_handler(int status, StatusHandler handler) {
+    require_not_serving("status_handler()");
+    if (status < 400 || status > 599)
+        throw std::invalid_argument("status_handler(): expected a status from 400 to 599, got " +
+                                    std::to_string(status));
+    exception_handlers_.add(status, std::move(handler));
+    if (!site_.answered_refusals) site_.answered_refusals.emplace();
+    site_.answered_refusals->set(static_cast<std::size_t>(status));
 }
 
 // First in the list, so that it is the last to see a response.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/exception_handlers.hpp"
 #include "proapi/pro_api.hpp"
 #include "proapi/settings.hpp"
 #include "service/site.hpp"
@@ -38,6 +39,7 @@ public:
         std::function<Task<>()> make;
     };
 
+    Site();
     // Each throws RouteError. Methods are case-insensitive.
     void add_websocket(std::string_view pattern, std::unique_ptr<WebSocketHandler> handler, const RouteOptions& options,
                        const Settings& settings, std::source_location where);
@@ -48,6 +50,10 @@ public:
     void set(std::string_view name, std::string_view value);
     void add_response_headers(http::Headers fields);
     void add_cors(const CORS& options);
+    void add_exception_handler(ExceptionHandler handler, ExceptionHandlers::Rank rank);
+    // Throws std::invalid_argument for a status that no refusal has.
+    void add_status_handler(int status, StatusHandler handler);
+    [[nodiscard]] const ExceptionHandlers& exception_handlers() const noexcept { return exception_handlers_; }
     // Adds a task to run each time the application serves. Throws std::logic_error while it serves.
     void add_background(Background background);
     [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }
@@ -76,6 +82,8 @@ public:
 
     [[nodiscard]] const service::Site& routes() const noexcept { return site_; }
     [[nodiscard]] const Entry& entry(std::size_t route) const noexcept { return entries_[route]; }
+    // Stands for the handler of requests that are refused, for logs.
+    [[nodiscard]] const Entry& refusal_entry() const noexcept { return refusal_entry_; }
 
 private:
     void add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
@@ -89,6 +97,8 @@ private:
     std::vector<Entry> entries_;  // parallel to site_.routes
     std::vector<Background> background_;
     bool has_cors_ = false;
+    ExceptionHandlers exception_handlers_;
+    Entry refusal_entry_;
     std::vector<Hook> startup_, shutdown_;
     std::mutex mutex_;
     std::size_t uses_ = 0;
