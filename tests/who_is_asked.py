@@ -30,6 +30,7 @@ ASKED: dict[str, str] = {
     "contract/test_documentation.py::test_the_cpp_examples": "cpp",
     "contract/test_documentation.py::test_the_last_program_as_it_is_started": _PYTHON_AND_FAST,
     "contract/test_documentation.py::test_the_python_examples": _PYTHON_AND_FAST,
+    "contract/test_examples.py": _PYTHON_AND_FAST,
     "cpp/app/": "cpp",
     "cpp/install/": "cpp",
     "python/test_connection.py": "python",
