@@ -36,7 +36,7 @@ NO_NUMBERS = (
 # Tested by tests/contract/test_documentation.py: its programs share the lines at the top of the page.
 PROGRAMS = ROOT / "docs" / "programs.md"
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.M | re.S)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -119,8 +119,11 @@ async def test_the_tutorials_dashboard_tells_all_of_its_viewers() -> None:
 
 # The test that runs the blocks of each language.
 RUN_BY = {
+    "c++": "contract/test_coming_from.py",  # other frameworks' programs, which are not run
+    "py": "contract/test_coming_from.py",
     "python": "system/test_documents.py",
     "cpp": "contract/test_documentation.py",
+    "json": "python/test_parameters.py",
     "javascript": "browser/test_snippet.py",
     "cmake": "cpp/install/CMakeLists.txt",
     "sh": "contract/test_asgi_servers.py",
