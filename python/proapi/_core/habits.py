@@ -1,4 +1,4 @@
-"""Names that users of Starlette, FastAPI, uvicorn and Flask type from habit, and what to write instead.
+"""Names that users of Starlette, FastAPI, uvicorn, Flask and Socket.IO type from habit, and what to write instead.
 
 Only data, and the errors that quote it.
 """
@@ -14,6 +14,11 @@ _MIDDLEWARE = (
 )
 _ROUTERS = "write router = Router(prefix=...) and app.include_router(router)"
 _HOOKS = "write @app.middleware on async def name(connection, call_next)"
+_EVENTS = 'write @app.events(path), and below it @events.on("name") for the messages of a name'
+_BROADCAST = "keep the connections in a set, and send to each: websocket.send_json(...) acts at once"
+_ROOMS = "keep a set of connections for each room: rooms[name].add(websocket)"
+_SECURITY = "write from proapi.security import"
+_TASKS = "write @app.task for a task that runs all the time, or app.spawn(coroutine)"
 _ROUTE = "write app.route(path, methods=[...])(handler)"
 _WEBSOCKET = "write app.websocket(path)(handler)"
 
@@ -23,23 +28,37 @@ APP: dict[str, str] = {
     "add_event_handler": "write app.on_startup(function) or app.on_shutdown(function)",
     "add_middleware": _MIDDLEWARE,
     "add_route": _ROUTE,
+    "add_task": _TASKS,
     "add_url_rule": _ROUTE,
     "add_websocket_route": _WEBSOCKET,
     "after_request": _HOOKS,
     "api_route": "write @app.route(path, methods=[...])",
+    "background_task": _TASKS,
     "before_request": _HOOKS,
+    "broadcast": _BROADCAST,
     "config": "write app.configure(name=value); app.limits has every setting",
+    "emit": _BROADCAST,
+    "enter_room": _ROOMS,
     "errorhandler": "write @app.exception_handler(SomeException) or @app.exception_handler(404)",
+    "event": _EVENTS,
+    "join_room": _ROOMS,
+    "leave_room": _ROOMS,
+    "listen": "write app.run(host, port)",
     "logger": 'write logging.getLogger("proapi")',
     "mount": "write app.static(path, directory) for files; ProAPI mounts no other application",
+    "on": _EVENTS,
     "on_event": "write @app.on_startup or @app.on_shutdown, without parentheses, or ProAPI(lifespan=...)",
     "openapi": _NO_DOCUMENT,
+    "publish": _BROADCAST,
     "register_blueprint": _ROUTERS,
     "router": _ROUTERS,
+    "sleep": "write await asyncio.sleep(...)",
+    "start_background_task": _TASKS,
     "test_client": "write async with app.serving(port=0) as server, and connect to server.url",
     "trace": 'write @app.route(path, methods=["TRACE"])',
     "url_for": "write app.url_path_for(name, ...), or request.url_for(name, ...)",
     "websocket_route": "write @app.websocket(path)",
+    "ws": _WEBSOCKET,
 }
 
 ROUTER: dict[str, str] = {
@@ -102,6 +121,7 @@ CONNECTION: dict[str, str] = {
     "auth": "ProAPI has no authentication: look at websocket.headers, and keep the user in websocket.state",
     "base_url": "write websocket.url or websocket.headers",
     "client_state": _STATE,
+    "emit": 'write await websocket.send_json({"type": name, ...})',
     "ping": "ProAPI sends pings itself: see the settings ping_interval and ping_timeout",
     "recv": "write await websocket.receive(), receive_text() or receive_bytes()",
     "remote_address": "write websocket.client",
@@ -127,6 +147,29 @@ MODULE: dict[str, str] = {
     "StaticFiles": "write app.static(path, directory)",
     "TestClient": "write async with app.serving(port=0) as server, and connect to server.url",
     "WebSocketState": _STATE,
+    "APIKeyCookie": f"{_SECURITY} APIKeyCookie",
+    "APIKeyHeader": f"{_SECURITY} APIKeyHeader",
+    "APIKeyQuery": f"{_SECURITY} APIKeyQuery",
+    "HTTPAuthorizationCredentials": f"{_SECURITY} HTTPAuthorizationCredentials",
+    "HTTPBasic": f"{_SECURITY} HTTPBasic",
+    "HTTPBasicCredentials": f"{_SECURITY} HTTPBasicCredentials",
+    "HTTPBearer": f"{_SECURITY} HTTPBearer",
+    "OAuth2PasswordBearer": f"{_SECURITY} OAuth2PasswordBearer",
+    "OAuth2PasswordRequestForm": f"{_SECURITY} OAuth2PasswordRequestForm",
+    "AsyncServer": _EVENTS,
+    "HTTPEndpoint": "write a handler for each method: @app.get(path), @app.post(path)",
+    "Mount": _ROUTERS,
+    "ORJSONResponse": "write JSONResponse: msgspec writes it",
+    "Route": _ROUTE,
+    "SocketIO": _EVENTS,
+    "WebSocketEndpoint": "write @app.websocket(path): on_receive is the loop of the handler, on_disconnect its finally",
+    "WebSocketException": "raise HTTPException(401) before accept(), or await websocket.close(code) after it",
+    "WebSocketRoute": _WEBSOCKET,
+    "emit": _BROADCAST,
+    "join_room": _ROOMS,
+    "jsonify": "return the dict or the list itself, or a JSONResponse",
+    "leave_room": _ROOMS,
+    "run_in_threadpool": "write await asyncio.to_thread(function, ...)",
 }
 
 
