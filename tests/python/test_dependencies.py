@@ -1,6 +1,7 @@
 """Depends: what a handler gets from functions, classes and generators, for HTTP and for WebSockets."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
@@ -395,3 +396,30 @@ async def test_a_response_as_a_parameter_adds_to_the_result(has_middleware: bool
     assert "set-cookie: session=abc" in head
     assert "content-type: application/json\r\n" in head
     assert (await http(port, "GET", "/untouched"))[0] == 201
+
+
+def hide(function: Any) -> Any:
+    """A decorator that is not async around a function that is."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+@hide
+async def refuse_everybody() -> None:
+    raise HTTPException(401, "who are you?")
+
+
+@pytest.mark.parametrize("check", [refuse_everybody, lambda: refuse_everybody()], ids=["decorated", "lambda"])
+@carriers
+async def test_an_async_dependency_below_a_sync_decorator_is_awaited(carrier: str, check: Any) -> None:
+    app = ProAPI()
+
+    @app.get("/", dependencies=[Depends(check)])
+    async def handler() -> str:
+        return "secret"
+
+    assert await ask(carrier, app, "/") == (401, "who are you?\n")

@@ -5,6 +5,7 @@ A plan is a list of steps, one for each dependency, in the order in which they r
 a client sends wrong is collected over all steps and raised as one ``RequestValidationError``.
 """
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -225,7 +226,9 @@ async def _call(step: _Step, arguments: dict[str, Any], exits: "Exits", pool: Th
         case _Call.AT_ONCE:
             return function(**arguments)
         case _Call.IN_THREAD:
-            return await pool.run(function, **arguments)
+            result = await pool.run(function, **arguments)
+            # A decorator or a lambda may hide an `async def` function: what that checks must not be left out.
+            return await result if asyncio.iscoroutine(result) else result
         case _Call.ASYNC_GENERATOR:
             return await exits.stack(step.scope).enter_async_context(asynccontextmanager(function)(**arguments))
         case _Call.GENERATOR:
