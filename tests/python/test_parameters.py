@@ -6,17 +6,19 @@ import enum
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict
 
 import msgspec
 import pydantic
 import pytest
 from carriers import CARRIERS, ask, handshake
 from promises import promise
+from typing_extensions import TypeAliasType
 
 from proapi import (
     Body,
     Cookie,
+    Depends,
     File,
     Form,
     Header,
@@ -519,3 +521,55 @@ def test_the_exception_has_the_errors() -> None:
     raised = RequestValidationError(errors)
     assert raised.errors() == errors
     assert (raised.status_code, str(raised)) == (422, "422 query.q: Field required")
+
+
+# ---- markers that are hidden in other types -----------------------------------------------------------------------
+
+Token = TypeAliasType("Token", Annotated[str | None, Header("X-Token")])
+
+
+@promise("typed-parameters")
+@pytest.mark.parametrize("annotation", [Token, Annotated[Token, "of the client"]])
+async def test_a_marker_below_the_name_of_a_type_counts(annotation: Any) -> None:
+    app = ProAPI()
+
+    async def handler(v=None) -> Any:  # type: ignore[no-untyped-def]
+        return [v]
+
+    handler.__annotations__["v"] = annotation
+    app.get("/")(handler)
+    assert await ask("asgi", app, "/?v=chosen") == (200, [None])
+    assert await ask("asgi", app, "/?v=chosen", x_token="sent") == (200, ["sent"])
+
+
+@promise("typed-parameters")
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[str, Header()] | None,
+        Optional[Annotated[str, Depends(lambda: "ada")]],  # noqa: UP045
+        list[Annotated[int, Query(le=5)]],
+        Token | None,
+        Annotated[str, Query] | int,
+    ],
+)
+def test_a_marker_inside_of_another_type_is_refused(annotation: Any) -> None:
+    async def handler(v=None) -> None: ...  # type: ignore[no-untyped-def]
+
+    handler.__annotations__["v"] = annotation
+    with pytest.raises(RouteError, match=r"expected the marker of 'v' around its whole type, as in Annotated\[str"):
+        ProAPI().get("/")(handler)
+
+
+class Unhashable:
+    """Metadata that is callable and has no hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self) -> None: ...
+
+
+def test_any_metadata_may_stand_beside_a_marker() -> None:
+    async def handler(v: Annotated[int, Unhashable(), Query(le=5)] = 1) -> None: ...
+
+    ProAPI().get("/")(handler)

@@ -79,6 +79,11 @@ def make_conversion(annotation: Any, constraints: Mapping[str, Any]) -> tuple[Co
     return None if convert is None else (_with_checks(convert, annotation, constraints), False)
 
 
+def is_named_type(annotation: Any) -> bool:
+    """Whether it is a name of a type: ``type Name = ...`` (Python 3.12) or ``typing_extensions.TypeAliasType``."""
+    return type(annotation).__name__ == "TypeAliasType"
+
+
 def unwrap(annotation: Any) -> tuple[Any, dict[str, Any]]:
     """Returns the annotation without ``Annotated``, names of types and ``None``, and its constraints: those of msgspec,
     annotated_types and pydantic's ``Field``."""
@@ -90,7 +95,7 @@ def unwrap(annotation: Any) -> tuple[Any, dict[str, Any]]:
             annotation = annotation.__origin__
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":  # Python 3.12: type Name = ...
+        elif is_named_type(annotation):
             annotation = annotation.__value__
         elif isinstance(annotation, TypeVar):
             annotation = annotation.__bound__ or str

@@ -34,7 +34,7 @@ UNSET: Final = Unset()
 CONSTRAINTS: Final = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 
 
-class Marker(Struct, frozen=True):
+class Marker(Struct, frozen=True, eq=False):
     """``Query(...)``, ``Header(...)`` and their like."""
 
     source: Source
@@ -52,7 +52,7 @@ class Marker(Struct, frozen=True):
     """Body: whether the value is a member of a JSON object, under the parameter's name."""
 
 
-class Dependency(Struct, frozen=True):
+class Dependency(Struct, frozen=True, eq=False):
     """``Depends(...)``."""
 
     call: Callable[..., Any] | None

@@ -21,7 +21,7 @@ from ..response import Response
 from .annotations import admitted_classes, find_annotations
 from .binding import WebSocketConnection
 from .body import is_json_type
-from .conversion import Convert, make_conversion, unwrap
+from .conversion import Convert, is_named_type, make_conversion, unwrap
 from .markers import UNSET, Dependency, Marker, Source
 from .response_parameter import make_parameter
 
@@ -197,14 +197,7 @@ class _Reader:
             self._found.values.append(self._read_value(parameter, marker))
 
     def _marker(self, parameter: inspect.Parameter) -> Marker | Dependency | None:
-        found = None
-        annotation = self._annotations.get(parameter.name)
-        if get_origin(annotation) is Annotated:
-            for each in annotation.__metadata__:  # type: ignore[union-attr]
-                if isinstance(each, (Marker, Dependency)):
-                    found = each
-                elif callable(each) and each in _BARE:
-                    found = each()
+        found = _find_marker(parameter.name, self._annotations.get(parameter.name))
         if isinstance(parameter.default, (Marker, Dependency)):
             if found is not None:
                 raise ValueError(f"expected one marker for {parameter.name!r}, got two: as the default too")
@@ -386,9 +379,45 @@ class _Reader:
 _MADE: dict[Any, Callable[..., Any]] = {BackgroundTasks: collect_background_tasks, Response: make_parameter}
 
 # What may stand in Annotated without a call: Annotated[str, Query].
-_BARE = frozenset(
-    (params.Query, params.Path, params.Header, params.Cookie, params.Body, params.Form, params.File, params.Depends)
+_BARE = (
+    *(params.Query, params.Path, params.Header, params.Cookie),
+    *(params.Body, params.Form, params.File, params.Depends, params.Security),
 )
+
+
+def _find_marker(name: str, annotation: Any) -> Marker | Dependency | None:
+    """Returns the last marker in Annotated, also below names of types.
+
+    ValueError: a marker is inside of another type, as in ``Optional[Annotated[str, Header()]]``. Left out, it would let
+    clients choose in the query what a header or a dependency should say.
+    """
+    if is_named_type(annotation):
+        return _find_marker(name, annotation.__value__)
+    if get_origin(annotation) is Annotated:
+        found = _find_marker(name, annotation.__origin__)
+        for each in annotation.__metadata__:
+            if isinstance(each, (Marker, Dependency)):
+                found = each
+            elif any(each is bare for bare in _BARE):
+                found = each()
+        return found
+    if _has_marker(annotation, set()):
+        raise ValueError(
+            f"expected the marker of {name!r} around its whole type, as in Annotated[str | None, Header()], got"
+            f" {annotation}"
+        )
+    return None
+
+
+def _has_marker(annotation: Any, seen: set[int]) -> bool:
+    if is_named_type(annotation):  # which may contain itself
+        if id(annotation) in seen:
+            return False
+        return _has_marker(annotation.__value__, {*seen, id(annotation)})
+    if get_origin(annotation) is Annotated:
+        is_marked = any(isinstance(each, (Marker, Dependency)) or each in _BARE for each in annotation.__metadata__)
+        return is_marked or _has_marker(annotation.__origin__, seen)
+    return any(_has_marker(each, seen) for each in get_args(annotation))
 
 
 def _lets_in(classes: Any, wanted: type) -> bool:
