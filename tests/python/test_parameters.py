@@ -573,3 +573,18 @@ def test_any_metadata_may_stand_beside_a_marker() -> None:
     async def handler(v: Annotated[int, Unhashable(), Query(le=5)] = 1) -> None: ...
 
     ProAPI().get("/")(handler)
+
+
+@promise("typed-parameters")
+@carriers
+async def test_each_request_has_a_default_of_its_own(carrier: str) -> None:
+    app = ProAPI()
+
+    @app.post("/")
+    async def handler(tags: list[str] = ["first"], move: Move = Move(1)) -> Any:  # noqa: B006, B008
+        tags.append("added")
+        move.x += 1
+        return [tags, move.x]
+
+    for _ in range(2):
+        assert await ask(carrier, app, "/", method="POST") == (200, [["first", "added"], 2])

@@ -7,6 +7,7 @@ What can't be told apart is refused, with what to write. Knows no requests: ``pl
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from enum import Enum
 from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
@@ -26,6 +27,7 @@ from .markers import UNSET, Dependency, Marker, Source
 from .response_parameter import make_parameter
 
 _CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
+_UNCHANGING = (type(None), str, int, float, bool, bytes)
 _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -68,7 +70,10 @@ class Parameter(Struct):
         return (Source.BODY if is_form else self.source).value, self.key
 
     def make_default(self) -> Any:
-        return self.default if self.default_factory is None else self.default_factory()
+        if self.default_factory is not None:
+            return self.default_factory()
+        # What a handler adds to a list must not reach the next client.
+        return self.default if type(self.default) in _UNCHANGING else deepcopy(self.default)
 
 
 class Parameters(Struct):
