@@ -133,11 +133,17 @@ class Events:
     # ---- serving ----
 
     async def _serve(self, websocket: WebSocketConnection, arguments: Mapping[str, Any]) -> None:
+        disconnect = None
         async with self._connected(arguments):
-            if not websocket.accepted:
-                await websocket.accept()
-            async for message in websocket:
-                await self._handle(websocket, message)
+            try:
+                if not websocket.accepted:
+                    await websocket.accept()
+                async for message in websocket:
+                    await self._handle(websocket, message)
+            except WebSocketDisconnect as error:  # a usual end: what follows the yield runs without a `finally`
+                disconnect = error
+        if disconnect is not None:
+            raise disconnect
 
     def _connected(self, arguments: Mapping[str, Any]) -> AbstractAsyncContextManager[Any]:
         if inspect.isasyncgenfunction(self._function):

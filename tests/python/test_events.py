@@ -1,5 +1,6 @@
 """``app.events``: messages dispatched by their name, replies, and what invalid messages get."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import pydantic
 import pytest
-from conftest import serving
+from conftest import Serve, serving
 from promises import promise
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -347,3 +348,31 @@ def test_what_is_not_possible_is_refused_at_registration() -> None:
             app.events("/other", **wrong)(connect)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="expected an 'async def' function, with a yield or without"):
         app.events("/other")(sync)
+
+
+@promise("events")
+@pytest.mark.parametrize("ends", ["client", "handler"])
+async def test_the_rest_runs_if_the_connection_ends_while_a_message_is_handled(ends: str, serve: Serve) -> None:
+    app, handling, left = ProAPI(), asyncio.Event(), asyncio.Event()
+
+    @app.events("/")
+    async def board(websocket: WebSocketConnection) -> AsyncIterator[None]:
+        await websocket.accept()
+        yield
+        left.set()
+
+    @board.on("go")
+    async def go(websocket: WebSocketConnection) -> str:
+        handling.set()
+        if ends == "handler":
+            await websocket.close(1000)
+        else:
+            await websocket.wait_closed()
+        return "sent to nobody"
+
+    async with connect(f"ws://127.0.0.1:{await serve(app)}/") as client:
+        await client.send('{"type": "go", "id": 1}')
+        await asyncio.wait_for(handling.wait(), 5)
+        if ends == "handler":
+            await client.wait_closed()
+    await asyncio.wait_for(left.wait(), 5)
