@@ -12,14 +12,13 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 
 import msgspec
 
-from ._core import json
 from ._core.annotations import find_annotations
 from ._core.binding import WebSocketConnection
 from ._core.body import Decode, is_json_type, make_decode
 from ._core.conversion import InvalidValue
 from ._core.log import escape, logger
 from ._core.names import find_name, find_place, is_async
-from ._core.reader import describe
+from ._core.reader import describe_json
 from .errors import EventError, RouteError, WebSocketDisconnect, WebSocketMessageError
 
 _H = TypeVar("_H", bound=Callable[..., Any])
@@ -224,11 +223,7 @@ def _default_error(tag: str, id: Any, error: EventError) -> dict[str, Any]:
 
 
 def _not_valid(error: InvalidValue, data: bytes, kind: str) -> EventError:
-    try:
-        given = json.decode(data)
-    except ValueError:
-        given = None
-    errors = describe(error, (), given)
+    errors = describe_json(error, (), data)
     text = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the message'}: {each['msg']}" for each in errors)
     return EventError(text, kind=kind, errors=errors)
 

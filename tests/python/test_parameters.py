@@ -588,3 +588,42 @@ async def test_each_request_has_a_default_of_its_own(carrier: str) -> None:
 
     for _ in range(2):
         assert await ask(carrier, app, "/", method="POST") == (200, [["first", "added"], 2])
+
+
+class Tree(pydantic.BaseModel):
+    name: str
+    child: "Tree | None" = None
+
+
+def nested(depth: int, size: int) -> bytes:
+    return b'{"child":' * depth + b'{"junk":"' + b"x" * size + b'"}' + b"}" * depth
+
+
+@promise("typed-parameters")
+@carriers
+async def test_a_small_request_has_no_large_422(carrier: str) -> None:
+    app = ProAPI()
+
+    @app.post("/tree")
+    async def tree(body: Tree) -> None: ...
+
+    @app.post("/trees")
+    async def trees(body: list[Tree]) -> None: ...
+
+    @app.get("/")
+    async def numbers(v: list[int]) -> None: ...
+
+    status, answer = await ask(carrier, app, "/tree", method="POST", body=nested(1, 10))
+    assert status == 422
+    assert [each["input"] for each in answer["detail"]] == [{"child": {"junk": "x" * 10}}, {"junk": "x" * 10}]
+
+    status, answer = await ask(carrier, app, "/tree", method="POST", body=nested(150, 100_000))
+    assert (status, len(answer["detail"])) == (422, 100)
+    assert {each["input"] for each in answer["detail"]} == {None}
+
+    status, answer = await ask(carrier, app, "/trees", method="POST", body=b"[" + b"{}," * 2000 + b"{}]")
+    assert (status, [each["type"] for each in answer["detail"]]) == (422, ["too_many_errors"])
+    assert "2001 faults" in answer["detail"][0]["msg"]
+
+    status, answer = await ask(carrier, app, "/?" + "v=x&" * 500)
+    assert (status, len(answer["detail"])) == (422, 100)

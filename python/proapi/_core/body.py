@@ -19,6 +19,8 @@ from .conversion import InvalidValue, unwrap
 Decode = Callable[[bytes], Any]
 """Takes the octets of JSON. Raises ``InvalidValue``."""
 
+_MOST_READ = 1000  # pydantic takes longer to report a fault than to find it
+
 _AT = re.compile(r"(.*?) - at `\$?(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _MISSING = re.compile(r"Object missing required field `(.*)`$")
@@ -99,6 +101,8 @@ def invalid_json(why: str) -> InvalidValue:
 
 
 def _from_pydantic(error: Any) -> InvalidValue:
+    if (count := error.error_count()) > _MOST_READ:
+        return InvalidValue("too_many_errors", f"Input has {count} faults: too many to report each")
     found = InvalidValue("", "")
     found.errors = []
     for each in error.errors(include_url=False, include_input=False):

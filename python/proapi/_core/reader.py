@@ -4,6 +4,7 @@ Errors are those of FastAPI's answers. Knows neither handlers nor dependencies.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +18,10 @@ from .parameters import Parameter, Parameters
 
 Errors = list[dict[str, Any]]
 """Each as in FastAPI's answers: type, loc, msg, input and perhaps ctx."""
+
+# A client must not be able to make of a small request a response that is many times as large.
+_MOST_FAULTS = 100
+_MOST_ECHOED_BYTES = 1024 * 1024
 
 
 class Reader:
@@ -114,9 +119,9 @@ def _missing(parameter: Parameter) -> dict[str, Any]:
 
 
 def describe(error: InvalidValue, at: tuple[Any, ...], given: Any) -> Errors:
-    """Returns the faults as clients get them."""
+    """Returns the faults as clients get them, 100 at the most."""
     found = []
-    for kind, text, context, steps in error.errors:
+    for kind, text, context, steps in error.errors[:_MOST_FAULTS]:
         each: dict[str, Any] = {"type": kind, "loc": [*at, *steps], "msg": text, "input": _input_at(given, steps)}
         if context:
             each["ctx"] = dict(context)
@@ -134,11 +139,13 @@ def _input_at(given: Any, steps: tuple[Any, ...]) -> Any:
     return given
 
 
-def _describe_body(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Errors:
-    try:
-        given = json.decode(data)
-    except ValueError:
-        given = None
+def describe_json(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Errors:
+    """As ``describe``, with each ``input`` from the JSON, unless the sum could be large: a fault in each of many nested
+    objects would repeat the innermost as often."""
+    given = None
+    if len(data) * min(len(error.errors), _MOST_FAULTS) <= _MOST_ECHOED_BYTES:
+        with suppress(ValueError):
+            given = json.decode(data)
     return describe(error, at, given)
 
 
@@ -177,7 +184,7 @@ class _Body:
         try:
             arguments[parameter.name] = self._decode(data)
         except InvalidValue as error:
-            errors += _describe_body(error, ("body",), data)
+            errors += describe_json(error, ("body",), data)
 
 
 class _Bodies:
@@ -194,7 +201,7 @@ class _Bodies:
             try:
                 members = self._split(data)
             except InvalidValue as error:
-                errors += _describe_body(error, ("body",), data)
+                errors += describe_json(error, ("body",), data)
                 return
         for parameter, decode in self._members:
             if (raw := members.get(parameter.key)) is None:
@@ -206,7 +213,7 @@ class _Bodies:
             try:
                 arguments[parameter.name] = decode(bytes(raw))
             except InvalidValue as error:
-                errors += _describe_body(error, parameter.at, bytes(raw))
+                errors += describe_json(error, parameter.at, bytes(raw))
 
 
 def _make_body(parameters: list[Parameter]) -> _Body | _Bodies | None:
