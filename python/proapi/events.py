@@ -24,7 +24,8 @@ from .errors import EventError, RouteError, WebSocketDisconnect, WebSocketMessag
 _H = TypeVar("_H", bound=Callable[..., Any])
 
 _NO_ID = msgspec.UNSET
-_read_batch = make_decode(Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1)])
+_MOST_IN_BATCH = 1000  # no other connection is served while messages without a function are refused
+_read_batch = make_decode(Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=_MOST_IN_BATCH)])
 _MOST_SHOWN = 100
 
 
@@ -165,8 +166,8 @@ class Events:
             await websocket.send_json(answer)
 
     async def _answer_batch(self, websocket: WebSocketConnection, data: bytes) -> Any:
-        """Returns the answers to all messages of an array that have one. An array that is empty, or not JSON, is one
-        message that is malformed."""
+        """Returns the answers to all messages of an array that have one. An array that is empty, too long or not
+        JSON is one message that is malformed."""
         try:
             messages = _read_batch(data)
         except InvalidValue as error:

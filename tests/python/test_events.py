@@ -376,3 +376,11 @@ async def test_the_rest_runs_if_the_connection_ends_while_a_message_is_handled(e
         if ends == "handler":
             await client.wait_closed()
     await asyncio.wait_for(left.wait(), 5)
+
+
+@promise("events")
+async def test_a_batch_has_at_most_1000_messages() -> None:
+    most, more = await exchange(calculator(), "[" + "0," * 999 + "0]", "[" + "0," * 1000 + "0]", answers=2)
+    assert len(most) == 1000
+    assert more["kind"] == "malformed"
+    assert "length <= 1000" in more["errors"][0]["msg"]

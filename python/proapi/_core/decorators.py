@@ -66,7 +66,8 @@ class RouteDecorators(ABC):
             id: The member that a reply refers to. A message without it gets none.
             invalid: What happens to a message that is not JSON, has an unknown name or not the members that its
                 function takes: the client gets an error as a message, or is closed with 1007.
-            batch: Whether a client may send several messages in an array. It gets their answers in one.
+            batch: Whether a client may send several messages in an array, 1000 at the most. It gets their answers in
+                one.
             **options: As for ``websocket``.
 
         Returns:
