@@ -285,6 +285,34 @@ async def test_it_ends_with_the_connection(ends: str, serve: Serve, caplog: pyte
 
 
 @promise("websocket-spawn")
+async def test_it_ends_with_the_handler_though_the_client_does_not_answer_the_close(serve: Serve) -> None:
+    app, ended = ProAPI(close_timeout=600), asyncio.Event()
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection) -> None:
+        await websocket.accept()
+
+        async def idle() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        websocket.spawn(idle())
+        await asyncio.sleep(0)  # a task that never began has nothing to end
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(app))
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    await wait_for(ended)
+    writer.close()
+    await writer.wait_closed()
+
+
+@promise("websocket-spawn")
 async def test_its_failure_is_logged_and_its_sends_are_the_connections_own(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:

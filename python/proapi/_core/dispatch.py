@@ -168,6 +168,7 @@ class Dispatcher:
         finally:
             if not connection.closed:  # for example, a log filter has raised
                 connection._end("failed", handler.name, "")
+            self._cancel_spawned(connection)  # the client may take its time with the closing handshake
 
     def _end_websocket(self, task: asyncio.Task[Any], connection: WebSocketConnection, handler: Handler) -> None:
         if task.cancelled():
@@ -212,9 +213,11 @@ class Dispatcher:
 
     async def _end_spawned(self, connection: WebSocketConnection) -> None:
         await connection.wait_closed()
-        for task in self._spawned.pop(connection, set()):
-            if task is not asyncio.current_task():
-                task.cancel()
+        self._cancel_spawned(connection)
+
+    def _cancel_spawned(self, connection: WebSocketConnection) -> None:
+        for task in self._spawned.pop(connection, ()):
+            task.cancel()
 
     # ---- HTTP ----
 
