@@ -627,3 +627,66 @@ async def test_a_small_request_has_no_large_422(carrier: str) -> None:
 
     status, answer = await ask(carrier, app, "/?" + "v=x&" * 500)
     assert (status, len(answer["detail"])) == (422, 100)
+
+
+# ---- pydantic's validators ----------------------------------------------------------------------------------------
+
+
+def refuse_root(value: str) -> str:
+    if value == "root":
+        raise ValueError("not root")
+    return value
+
+
+def double(value: int) -> int:
+    return value * 2
+
+
+NotRoot = Annotated[str, pydantic.AfterValidator(refuse_root)]
+Doubled = Annotated[int, pydantic.AfterValidator(double)]
+
+
+@promise("typed-parameters")
+async def test_validators_of_pydantic_are_called_for_every_source() -> None:
+    app = ProAPI()
+
+    @app.post("/{name}")
+    async def handler(
+        name: NotRoot,
+        once: Annotated[Doubled, Query(ge=4)],
+        many: list[Doubled],
+        maybe: NotRoot | None = None,
+        upper: Annotated[str, pydantic.StringConstraints(to_upper=True)] = "",
+        body: Annotated[Doubled, Body()] = 0,
+        known: Annotated[list[User], Body(max_length=1)] = [],  # noqa: B006
+        age: Annotated[int, pydantic.Field(ge=0), Body()] = 0,
+    ) -> Any:
+        return [name, once, many, maybe, upper, body]
+
+    path = "/ada?once=2&many=3&many=4&upper=a"
+    assert await ask("asgi", app, f"{path}&maybe=b", method="POST", body=b'{"body":5}') == (
+        200,
+        ["ada", 4, [6, 8], "b", "A", 10],
+    )
+    many = b'{"known":[{"name":"a","age":1},{"name":"b","age":1}],"age":-1}'
+    for wrong, body, loc in (
+        ("/root?once=2&many=1", b"{}", ["path", "name"]),
+        ("/ada?once=1&many=1", b"{}", ["query", "once"]),
+        (f"{path}&maybe=root", b"{}", ["query", "maybe"]),
+        ("/ada?once=2&many=1&many=x", b"{}", ["query", "many", 1]),
+        (path, many, ["body", "known"]),
+    ):
+        status, answer = await ask("asgi", app, wrong, method="POST", body=body)
+        assert (status, answer["detail"][0]["loc"]) == (422, loc)
+    assert answer["detail"][1]["loc"] == ["body", "age"]
+
+
+def test_a_validator_of_a_type_that_pydantic_does_not_know_is_refused() -> None:
+    async def handler(body: Annotated[Move, pydantic.AfterValidator(lambda move: move)]) -> None: ...
+
+    with pytest.raises(RouteError, match="body: Unable to generate pydantic-core schema"):
+        ProAPI().post("/")(handler)
+
+    async def described(body: Annotated[Move, pydantic.Field(description="A move.")]) -> None: ...
+
+    ProAPI().post("/")(described)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from . import json
-from .conversion import InvalidValue, unwrap
+from .conversion import InvalidValue, is_for_pydantic, unwrap
 
 Decode = Callable[[bytes], Any]
 """Takes the octets of JSON. Raises ``InvalidValue``."""
@@ -61,17 +61,23 @@ def _is_model(kind: object) -> bool:
 
 
 def needs_pydantic(annotation: Any) -> bool:
-    """Whether the annotation names a pydantic model, or contains one."""
+    """Whether the annotation names a pydantic model, or contains one, or has metadata that only pydantic knows."""
     if get_origin(annotation) is Annotated:
-        return needs_pydantic(annotation.__origin__)
+        is_needed = any(is_for_pydantic(each) and getattr(each, "metadata", True) for each in annotation.__metadata__)
+        return is_needed or needs_pydantic(annotation.__origin__)
     return _is_model(annotation) or any(needs_pydantic(each) for each in get_args(annotation))
 
 
-def make_decode(annotation: Any) -> Decode:
-    """TypeError: JSON can't be converted to what the annotation names."""
+def make_decode(annotation: Any, constraints: Mapping[str, Any] | None = None) -> Decode:
+    """TypeError: JSON can't be converted to what the annotation names, or a constraint does not fit it."""
     if needs_pydantic(annotation):
         pydantic = sys.modules["pydantic"]
-        validate = pydantic.TypeAdapter(annotation).validate_json
+        if constraints:
+            annotation = Annotated[annotation, pydantic.Field(**constraints)]
+        try:
+            validate = pydantic.TypeAdapter(annotation).validate_json
+        except pydantic.errors.PydanticUserError as error:  # for example, a msgspec structure with a validator
+            raise TypeError(error.message) from None
 
         def decode_model(data: bytes) -> Any:
             try:
@@ -81,6 +87,8 @@ def make_decode(annotation: Any) -> Decode:
 
         return decode_model
 
+    if constraints:
+        annotation = Annotated[annotation, msgspec.Meta(**constraints)]
     decode_it = json.make_decoder(annotation)
 
     def decode(data: bytes) -> Any:

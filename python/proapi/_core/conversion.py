@@ -67,6 +67,7 @@ def make_conversion(annotation: Any, constraints: Mapping[str, Any]) -> tuple[Co
 
     None: no text can become it; it may be a JSON type. TypeError: a constraint does not fit the type.
     """
+    validated = find_validated(annotation)
     annotation, found = unwrap(annotation)
     constraints = {**found, **constraints}
     kind = get_origin(annotation) or annotation
@@ -74,9 +75,15 @@ def make_conversion(annotation: Any, constraints: Mapping[str, Any]) -> tuple[Co
         arguments = [each for each in get_args(annotation) if each is not ...] or [str]
         if len(arguments) > 1 or (item := make_conversion(arguments[0], {})) is None or item[1]:
             return None
-        return _with_checks(_make_list(item[0], _SEQUENCES[kind]), list, constraints), True
-    convert = _make_scalar(annotation)
-    return None if convert is None else (_with_checks(convert, annotation, constraints), False)
+        convert: Convert | None = _make_list(item[0], _SEQUENCES[kind])
+        kind = list
+    else:
+        convert, kind = _make_scalar(annotation), annotation
+    if convert is None:
+        return None
+    if validated is not None:
+        convert = _make_validation(validated)
+    return _with_checks(convert, kind, constraints), kind is list
 
 
 def is_named_type(annotation: Any) -> bool:
@@ -104,6 +111,28 @@ def unwrap(annotation: Any) -> tuple[Any, dict[str, Any]]:
             annotation = Union[rest]  # noqa: UP007 (a tuple of alternatives)
         else:
             return annotation, constraints
+
+
+def find_validated(annotation: Any) -> Any:
+    """Returns the Annotated whose metadata is for pydantic: ``AfterValidator``, ``StringConstraints`` and their like.
+    None: there is none. ``Field`` is not one; ``unwrap`` reads its constraints."""
+    if is_named_type(annotation):
+        return find_validated(annotation.__value__)
+    if get_origin(annotation) is Annotated:
+        if any(is_for_pydantic(each) and not hasattr(each, "metadata") for each in annotation.__metadata__):
+            return annotation
+        return find_validated(annotation.__origin__)
+    if isinstance(annotation, NewType):
+        return find_validated(annotation.__supertype__)
+    if get_origin(annotation) in (Union, UnionType):
+        rest = [each for each in get_args(annotation) if each is not NoneType]
+        return find_validated(rest[0]) if len(rest) == 1 else None
+    return None
+
+
+def is_for_pydantic(metadata: Any) -> bool:
+    """Whether pydantic alone knows what the metadata of Annotated means."""
+    return hasattr(metadata, "__get_pydantic_core_schema__") or type(metadata).__module__.startswith("pydantic.")
 
 
 def _read_constraints(metadata: Any) -> dict[str, Any]:
@@ -216,6 +245,10 @@ def _make_by_pydantic(annotation: type) -> Convert | None:
     """For pydantic's own types of text, such as EmailStr and HttpUrl. A model is not one: it is JSON."""
     if not hasattr(annotation, "__get_pydantic_core_schema__") or hasattr(annotation, "model_validate"):
         return None
+    return _make_validation(annotation)
+
+
+def _make_validation(annotation: Any) -> Convert:
     pydantic = sys.modules["pydantic"]
     validate = pydantic.TypeAdapter(annotation).validate_python
 

@@ -22,7 +22,7 @@ from ..response import Response
 from .annotations import admitted_classes, find_annotations
 from .binding import WebSocketConnection
 from .body import is_json_type
-from .conversion import Convert, is_named_type, make_conversion, unwrap
+from .conversion import Convert, find_validated, is_named_type, make_conversion, unwrap
 from .markers import UNSET, Dependency, Marker, Source
 from .response_parameter import make_parameter
 
@@ -236,7 +236,7 @@ class _Reader:
         classes = admitted_classes(annotation)
         constraints = {**unwrap(annotation)[1], **constraints}
         fits = _lets_in(classes, given) or classes is None or (given is int and float in classes)
-        if fits and not constraints:
+        if fits and not constraints and find_validated(annotation) is None:
             return None
         kind = given if classes is None or classes == (object,) else annotation
         made = self._make_conversion(name, kind, constraints)

@@ -5,7 +5,7 @@ Errors are those of FastAPI's answers. Knows neither handlers nor dependencies.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -225,11 +225,8 @@ def _make_body(parameters: list[Parameter]) -> _Body | _Bodies | None:
 
 
 def _make_decode(parameter: Parameter) -> Decode:
-    annotation = parameter.annotation
     try:
-        if parameter.constraints:
-            annotation = Annotated[annotation, msgspec.Meta(**parameter.constraints)]
-        return make_decode(annotation)
+        return make_decode(parameter.annotation, parameter.constraints)
     except TypeError as error:
         raise ValueError(f"{parameter.name}: {error}") from None
 
