@@ -690,3 +690,34 @@ def test_a_validator_of_a_type_that_pydantic_does_not_know_is_refused() -> None:
     async def described(body: Annotated[Move, pydantic.Field(description="A move.")]) -> None: ...
 
     ProAPI().post("/")(described)
+
+
+# ---- values that Python's own operators refuse --------------------------------------------------------------------
+
+NAIVE = datetime.datetime(2000, 1, 1)
+AWARE = NAIVE.replace(tzinfo=datetime.UTC)
+
+
+@promise("typed-parameters")
+@pytest.mark.parametrize(
+    ("annotation", "text", "kind"),
+    [
+        *((Decimal, text, "finite_number") for text in ("NaN", "sNaN", "-inf")),
+        (Annotated[Decimal, Query(ge=0)], "NaN", "finite_number"),
+        (Annotated[Decimal, Query(multiple_of=0.5)], "0.7", "multiple_of"),
+        (Annotated[Decimal, Query(multiple_of=3)], "1e999999999", "multiple_of"),
+        (Annotated[int, Query(multiple_of=0.5)], "1" * 400, "multiple_of"),
+        (Annotated[datetime.datetime, Query(ge=NAIVE)], "2020-01-01T00:00:00Z", "timezone_naive"),
+        (Annotated[datetime.datetime, Query(ge=AWARE)], "2020-01-01T00:00:00", "timezone_aware"),
+        (Annotated[datetime.time, Query(ge=NAIVE.time())], "12:00:00Z", "timezone_naive"),
+    ],
+)
+async def test_a_value_that_can_not_be_compared_is_the_clients_fault(annotation: Any, text: str, kind: str) -> None:
+    app = ProAPI()
+
+    async def handler(v) -> None: ...  # type: ignore[no-untyped-def]
+
+    handler.__annotations__["v"] = annotation
+    app.get("/")(handler)
+    status, answer = await ask("asgi", app, f"/?v={text}")
+    assert (status, [each["type"] for each in answer["detail"]]) == (422, [kind])

@@ -52,6 +52,8 @@ _PARSED: dict[type, tuple[str, str]] = {
     datetime.timedelta: ("time_delta_parsing", "Input should be a valid timedelta"),
 }
 
+_NOT_FINITE = ("finite_number", "Input should be a finite number")
+
 _SEQUENCES: dict[Any, Callable[[list[Any]], Any]] = {
     list: lambda items: items,
     Sequence: lambda items: items,
@@ -189,7 +191,7 @@ def _read_float(text: str) -> float:
     except ValueError:
         raise InvalidValue(*_PARSED[float]) from None
     if not math.isfinite(value):
-        raise InvalidValue("finite_number", "Input should be a finite number")
+        raise InvalidValue(*_NOT_FINITE)
     return value
 
 
@@ -198,9 +200,12 @@ def _make_parsed(kind: type) -> Convert:
 
     def convert(text: str) -> Any:
         try:
-            return msgspec.convert(text, kind, strict=False)
+            value: Any = msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError:
             raise InvalidValue(*error) from None
+        if kind is Decimal and not value.is_finite():
+            raise InvalidValue(*_NOT_FINITE)
+        return value
 
     return convert
 
@@ -317,7 +322,7 @@ def _make_check(name: str, limit: Any, kind: Any) -> _Check:
     if name in _COMPARISONS and has_order:
         return _make_comparison(name, limit)
     if name == "multiple_of" and has_order and all(issubclass(each, _NUMBERS) for each in classes):
-        return _make_multiple(limit)
+        return _make_multiple(Decimal(str(limit)) if Decimal in classes else limit)
     if name in ("min_length", "max_length") and (is_text or list in classes):
         return _make_length(name, limit, "String" if is_text else "List")
     if name == "pattern" and is_text:
@@ -334,10 +339,19 @@ _COMPARISONS: dict[str, tuple[str, str, Callable[[Any, Any], bool]]] = {
 }
 
 
+_ZONES = {
+    True: ("timezone_aware", "Input should have timezone info"),
+    False: ("timezone_naive", "Input should not have timezone info"),
+}
+
+
 def _make_comparison(name: str, limit: Any) -> _Check:
     kind, words, holds = _COMPARISONS[name]
+    has_zone = getattr(limit, "tzinfo", None) is not None
 
     def check(value: Any) -> None:
+        if isinstance(value, (datetime.datetime, datetime.time)) and (value.tzinfo is not None) != has_zone:
+            raise InvalidValue(*_ZONES[has_zone])  # Python can't compare the two
         if not holds(value, limit):
             raise InvalidValue(kind, f"Input should be {words} {limit}", {name: limit})
 
@@ -346,7 +360,11 @@ def _make_comparison(name: str, limit: Any) -> _Check:
 
 def _make_multiple(limit: Any) -> _Check:
     def check(value: Any) -> None:
-        if value % limit:
+        try:
+            is_multiple = not value % limit
+        except ArithmeticError:  # so large a number that the remainder is not known
+            is_multiple = False
+        if not is_multiple:
             raise InvalidValue("multiple_of", f"Input should be a multiple of {limit}", {"multiple_of": limit})
 
     return check
