@@ -41,9 +41,17 @@ class BackgroundTask:
             if is_async(self.func):
                 await self.func(*self.args, **self.kwargs)
             else:
-                await asyncio.to_thread(self.func, *self.args, **self.kwargs)
+                result = await asyncio.to_thread(self._call)
+                if asyncio.iscoroutine(result):  # a decorator or a lambda around an `async def` function
+                    await result
         except Exception as error:
             logger.error("the background task %s failed", find_name(self.func), exc_info=error)
+
+    def _call(self) -> Any:
+        try:
+            return self.func(*self.args, **self.kwargs)
+        except StopIteration as error:  # a future can't carry StopIteration: the server would wait for ever
+            raise RuntimeError("StopIteration left a background task") from error
 
 
 class BackgroundTasks:

@@ -188,6 +188,30 @@ async def test_they_run_after_the_response_was_sent(carrier: str, serve: Serve) 
 
 @promise("background-tasks")
 @pytest.mark.parametrize("carrier", CARRIERS)
+async def test_a_function_that_is_not_async_may_return_a_coroutine_or_raise_anything(
+    carrier: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, log = ProAPI(), []
+
+    async def notify() -> None:
+        log.append("notified")
+
+    def stop() -> None:
+        raise StopIteration
+
+    @app.get("/")
+    async def handler(tasks: BackgroundTasks) -> None:
+        tasks.add_task(stop)
+        tasks.add_task(lambda: notify())
+
+    assert (await asyncio.wait_for(ask(carrier, app, "/"), 5))[0] == 204
+    assert log == ["notified"]
+    (record,) = caplog.records
+    assert record.getMessage().endswith("stop failed")
+
+
+@promise("background-tasks")
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_a_failure_is_logged_and_the_others_still_run(carrier: str, caplog: pytest.LogCaptureFixture) -> None:
     app, log = ProAPI(), []
 
