@@ -8,6 +8,7 @@ import builtins
 import functools
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -114,6 +115,17 @@ def _find_globals(function: Any) -> dict[str, Any]:
             function = function.__wrapped__
         else:
             break
+    if isinstance(function, type):
+        return _find_globals_of_class(function)
     if not hasattr(function, "__globals__"):  # an object with a method __call__
         function = find_call(function)
     return getattr(inspect.unwrap(function), "__globals__", {}) if function is not None else {}
+
+
+def _find_globals_of_class(kind: type) -> dict[str, Any]:
+    """Returns the names around the constructor, which may be inherited from another module."""
+    for maker in (kind.__init__, kind.__new__):  # type: ignore[misc]
+        found: dict[str, Any] | None = getattr(inspect.unwrap(maker), "__globals__", None)
+        if found is not None:
+            return found
+    return vars(sys.modules.get(kind.__module__, builtins))
