@@ -6,7 +6,7 @@ import enum
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict
+from typing import Annotated, Any, List, Literal, NamedTuple, Optional, TypedDict  # noqa: UP035
 
 import msgspec
 import pydantic
@@ -470,6 +470,24 @@ async def test_forms_and_files(carrier: str) -> None:
     )
     status, answer = await ask(carrier, app, "/files", method="POST", body=b"--b--\r\n", content_type=multipart)
     assert (status, [each["loc"] for each in answer["detail"]]) == (422, [["body", "one"], ["body", "many"]])
+
+
+Files = TypeAliasType("Files", list[UploadFile])
+
+
+@promise("typed-parameters")
+@pytest.mark.parametrize("annotation", [Files, List[UploadFile], Optional[List[UploadFile]]])  # noqa: UP006, UP045
+async def test_a_list_of_files_is_one_however_it_is_written(annotation: Any) -> None:
+    app = ProAPI()
+
+    async def handler(many) -> Any:  # type: ignore[no-untyped-def]
+        return [each.filename for each in many]
+
+    handler.__annotations__["many"] = annotation
+    app.post("/")(handler)
+    part = '--b\r\nContent-Disposition: form-data; name="many"; filename="a.txt"\r\n\r\n1\r\n'
+    body, multipart = f"{part}--b--\r\n".encode(), "multipart/form-data; boundary=b"
+    assert await ask("asgi", app, "/", method="POST", body=body, content_type=multipart) == (200, ["a.txt"])
 
 
 # ---- registration -------------------------------------------------------------------------------------------------

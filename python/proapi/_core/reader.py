@@ -5,14 +5,14 @@ Errors are those of FastAPI's answers. Knows neither handlers nor dependencies.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from ..errors import HTTPException, RequestValidationError
 from . import json
 from .body import Decode, make_decode
-from .conversion import InvalidValue
+from .conversion import InvalidValue, unwrap
 from .markers import Source
 from .parameters import Parameter, Parameters
 
@@ -150,15 +150,17 @@ def describe_json(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Erro
 
 
 def _take_files(parameter: Parameter, found: list[Any], arguments: dict[str, Any], errors: Errors) -> None:
-    inner = str(parameter.annotation)
-    values = [each.data for each in found] if "bytes" in inner else found
+    annotation, _ = unwrap(parameter.annotation)
+    is_list = get_origin(annotation) is list
+    item, _ = unwrap(get_args(annotation)[0]) if is_list else (annotation, None)
+    values = [each.data for each in found] if item is bytes else found
     if not values:
         if parameter.is_required:
             errors.append(_missing(parameter))
         else:
             arguments[parameter.name] = parameter.make_default()
     else:
-        arguments[parameter.name] = values if "list[" in inner else values[-1]
+        arguments[parameter.name] = values if is_list else values[-1]
 
 
 # ---- body ----
