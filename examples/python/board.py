@@ -1,7 +1,7 @@
 """A drawing board: everybody in a room draws on the same sheet, and latecomers get what is on it.
 
 ws://127.0.0.1:8000/boards/{board}?colour=red; {"type": "draw", "points": [[0, 0], [10, 5]]} draws a line, {"type":
-"undo"} takes back one's last one, {"type": "clear"} starts a new sheet. Lines have numbers, by which pages take them away.
+"undo"} takes back one's last one, {"type": "clear"} starts a new sheet. Lines have numbers, by which pages remove them.
 """
 
 import itertools

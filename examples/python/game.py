@@ -1,7 +1,8 @@
 """A game for many players: everybody steers a square over one field and collects coins.
 
 The server knows the rules, clients only say where they want to go. One task moves all players twenty times a second and
-sends everybody the same picture. Connect to ws://127.0.0.1:8000/game?name=Ada and send {"type": "steer", "dx": 1, "dy": 0}.
+sends everybody the same picture. Connect to ws://127.0.0.1:8000/game?name=Ada and send {"type": "steer", "dx": 1,
+"dy": 0}.
 """
 
 import asyncio

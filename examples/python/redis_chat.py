@@ -1,8 +1,8 @@
 """A chat of many processes and machines: messages go through Redis, and every process passes them to its own members.
 
 pip install redis; REDIS_URL=redis://127.0.0.1:6379 python redis_chat.py; ws://127.0.0.1:8000/rooms/{room}?name=Ada
-Each member gets the messages of a room in the order in which Redis got them, the author included. Pub/sub keeps nothing:
-what is sent while Redis is away is lost, and its author is told so.
+Each member, the author included, gets the messages of a room in the order in which Redis got them. Pub/sub keeps
+nothing: what is sent while Redis is away is lost, and its author is told so.
 """
 
 import os
