@@ -51,6 +51,7 @@ ASKED: dict[str, str] = {
     "python/test_reentry.py::test_fast": "python-fast",
     "python/test_reentry.py::test_standard": "python",
     "python/test_request_body.py": "python",
+    "python/test_request_body.py::test_asgi_an_announced_length_is_refused_before_the_handler_is_called": "asgi",
     "python/test_request_body.py::test_asgi_both_directions_at_once": "asgi",
     "python/test_request_body.py::test_asgi_nothing_is_received_before_the_handler_reads": "asgi",
     "python/test_runner.py": _MODES,

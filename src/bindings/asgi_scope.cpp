@@ -1,5 +1,7 @@
 // Converts an ASGI scope to a request of the engine. The HTTP and WebSocket parts of the ASGI specification define the
 // names and types.
+#include <charconv>
+
 #include "bindings/asgi.hpp"
 #include "http/text.hpp"
 #include "service/host_rule.hpp"
@@ -74,6 +76,13 @@ void read_path(service::RequestInfo& request, const nb::dict& scope, const AsgiN
     request.head.target = std::move(path);
 }
 
+// The announced length. 0 if the server let one pass that is none: then what comes is counted.
+[[nodiscard]] std::uint64_t read_length(std::string_view text) noexcept {
+    std::uint64_t length = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    return error == std::errc() && end == text.data() + text.size() ? length : 0;
+}
+
 // How a body may be framed, if one may come. In HTTP/2 the head need not say whether one does.
 [[nodiscard]] http::BodyFraming find_framing(const service::RequestInfo& request, const nb::dict& scope,
                                              const AsgiNames& names) {
@@ -132,6 +141,8 @@ service::RequestInfo read_scope(const nb::dict& scope, const AsgiNames& names) {
         add_subprotocols(request.head.headers, find_item(scope, names.subprotocols));
     } else {
         request.head.framing = find_framing(request, scope, names);
+        if (request.head.framing == http::BodyFraming::content_length)
+            request.head.content_length = read_length(request.head.headers.get("content-length").value_or(""));
     }
     if (const nb::handle client = find_item(scope, names.client); client.is_valid()) {
         const auto [host, port] = host_and_port(client);

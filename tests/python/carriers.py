@@ -33,6 +33,8 @@ async def ask(
 
 
 async def _ask_asgi(app: ProAPI, path: str, method: str, body: bytes, fields: dict[str, str]) -> Answer:
+    if body:
+        fields = {**fields, "content-length": str(len(body))}
     peer = Peer(app, scope_of("http", path, headers=fields, method=method))
     peer.put("http.request", body=body)
     await peer.end()

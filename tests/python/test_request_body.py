@@ -228,6 +228,25 @@ async def test_asgi_nothing_is_received_before_the_handler_reads() -> None:
     await peer.end()
 
 
+@promise("route-max-body-size")
+@pytest.mark.parametrize(("length", "is_called"), [("6", True), ("7", False), ("6 octets", True)])
+async def test_asgi_an_announced_length_is_refused_before_the_handler_is_called(length: str, is_called: bool) -> None:
+    """A length that is none is the server's business; what comes is counted."""
+    app = ProAPI()
+    calls = []
+
+    @app.post("/", max_body_size=6)
+    async def handler(request: Request) -> Any:
+        calls.append(request)
+        return await request.body()
+
+    peer = Peer(app, scope_of("http", "/", {"content-length": length}, method="POST"))
+    peer.put("http.request", body=b"1234567"[: 6 if is_called else 7], more_body=False)
+    status, _ = await response_of(peer)
+    assert (status, bool(calls)) == ((200, True) if is_called else (413, False))
+    await peer.end()
+
+
 async def test_asgi_a_question_for_the_client_takes_no_part_of_the_body() -> None:
     app, asked = ProAPI(), asyncio.Event()
 
