@@ -74,7 +74,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Move, x)
 void register_parameters(ProAPI& app) {
     // refused: a handshake has no body: expected proapi::JsonBody in HTTP handlers only
     app.websocket("/", [](WebSocketConnection, JsonBody<Move>) -> Task<> { co_return; });
-    // refused: a request has one body: expected one proapi::JsonBody, got several
+    // refused: expected one proapi::JsonBody or proapi::BodyStream, got several
     app.post("/", [](JsonBody<Move>, JsonBody<int>) { return ""; });
     // refused: path parameters come before proapi::Query, Header, Cookie and JsonBody
     app.get("/{a}", [](Query<int, "limit">, std::string) { return ""; });
