@@ -55,7 +55,9 @@ def _app_py(*options: str, listens: tuple[str, ...] = _TCP) -> Callable[[], list
 
 
 def _uvicorn() -> list[str]:
-    return [sys.executable, "-m", "uvicorn", "--port", "0", "--timeout-graceful-shutdown", "10", "app:app"]
+    # h11: with httptools, uvicorn answers an HTTP/1.0 client in chunks.
+    options = ("--port", "0", "--http", "h11", "--timeout-graceful-shutdown", "10")
+    return [sys.executable, "-m", "uvicorn", *options, "app:app"]
 
 
 def _hypercorn() -> list[str]:
