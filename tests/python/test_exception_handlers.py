@@ -220,8 +220,8 @@ def app_with_routes(**options: Any) -> ProAPI:
     app = ProAPI(**options)
 
     @app.post("/post")
-    async def post() -> str:
-        return "posted"
+    async def post(request: Request) -> bytes:
+        return await request.body()
 
     @app.websocket("/socket")
     async def socket(websocket: WebSocketConnection) -> None:
