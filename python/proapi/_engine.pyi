@@ -334,10 +334,25 @@ class WebSocketConnection:
         """The whole URL: ws://host/path?query."""
     @property
     def session(self) -> dict[str, Any]:
-        """The session that the handshake's cookie has; changes are not kept. RuntimeError: the application has no
-        SessionMiddleware. _core/binding.py adds it."""
+        """The session that the handshake's cookie has; changes of it are not kept. RuntimeError: the application has no
+        SessionMiddleware."""
     def spawn(self, coroutine: Coroutine[Any, Any, _T], *, name: str | None = None) -> Task[_T]:
-        """Starts a task that is cancelled when the connection has ended or its handler has. _core/binding.py adds it."""
+        """Starts a task that ends with the connection: it is cancelled when the connection has ended or its handler has.
+
+        The application keeps the task alive and logs its failure; WebSocketDisconnect is none.
+
+        Args:
+            coroutine: What the task runs.
+            name: The task's name. None: the name of the coroutine's function.
+
+        Returns:
+            The task.
+
+        Raises:
+            TypeError: ``coroutine`` is not a coroutine.
+            WebSocketDisconnect: The connection has ended.
+            RuntimeError: Called from a thread or a loop that does not serve the connection.
+        """
     @property
     def app(self) -> ProAPI:
         """The ProAPI that serves the connection."""

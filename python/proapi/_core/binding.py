@@ -93,7 +93,15 @@ _engine.register(
     done_future=_make_done_future(),
 )
 habits.answer(WebSocketConnection, habits.CONNECTION)
-WebSocketConnection.session = property(find_session)  # type: ignore[assignment,method-assign]
+
+
+def _find_session(self: WebSocketConnection) -> dict[str, Any]:
+    """The session that the handshake's cookie has; changes of it are not kept. RuntimeError: the application has no
+    SessionMiddleware."""
+    return find_session(self)
+
+
+WebSocketConnection.session = property(_find_session)  # type: ignore[assignment,method-assign]
 
 
 def _spawn(
