@@ -26,6 +26,7 @@ from proapi import (
     StreamingResponse,
     WebSocketConnection,
 )
+from proapi._core.threads import MAX_THREADS
 
 carriers = pytest.mark.parametrize("carrier", CARRIERS)
 
@@ -423,3 +424,26 @@ async def test_an_async_dependency_below_a_sync_decorator_is_awaited(carrier: st
         return "secret"
 
     assert await ask(carrier, app, "/") == (401, "who are you?\n")
+
+
+@promise("dependencies")
+async def test_what_waits_for_a_resource_does_not_keep_its_owner_from_returning_it(serve: Serve) -> None:
+    app, slots, waiting, all_wait = ProAPI(), threading.Semaphore(1), threading.Semaphore(0), asyncio.Event()
+
+    def resource() -> Iterator[bool]:
+        waiting.release()
+        is_free = slots.acquire(timeout=5)
+        yield is_free
+        slots.release()
+
+    @app.get("/")
+    async def handler(is_free: Annotated[bool, Depends(resource)]) -> Any:
+        await all_wait.wait()
+        return [is_free]
+
+    port = await serve(app)
+    requests = [asyncio.create_task(http(port, "GET", "/")) for _ in range(MAX_THREADS + 1)]
+    for _ in requests:
+        await asyncio.to_thread(waiting.acquire, timeout=5)
+    all_wait.set()
+    assert {body for _, _, body in await asyncio.gather(*requests)} == {b"[true]"}

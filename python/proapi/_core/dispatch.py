@@ -58,6 +58,8 @@ class Dispatcher:
         self.pool = ThreadPool()
         # A stream may go on for hours, and each of its parts takes a thread: sync handlers have a pool of their own.
         self.stream_pool = ThreadPool()
+        # The rest of a generator gives back what others wait for in `pool`, such as a connection to a database.
+        self.exit_pool = ThreadPool()
         self.background = ServerTasks()
         self._loop: asyncio.AbstractEventLoop
         self._context: Context
@@ -122,6 +124,7 @@ class Dispatcher:
         self.peer_faults.end_second()
         self.pool.close()
         self.stream_pool.close()
+        self.exit_pool.close()
 
     # ---- WebSocket ----
 
@@ -156,7 +159,7 @@ class Dispatcher:
         return task
 
     async def _run_websocket(self, connection: WebSocketConnection, handler: Handler) -> None:
-        async with Exits() as exits:
+        async with Exits(self.exit_pool) as exits:
             overrides = self._app.dependency_overrides
             arguments = await handler.plan.resolve(connection, overrides, exits, self.pool)
             await handler.function(**arguments)
@@ -293,7 +296,7 @@ class Dispatcher:
         logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
 
     async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Request) -> None:
-        async with Exits() as exits:
+        async with Exits(self.exit_pool) as exits:
             arguments = await handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
             if handler.is_async and not handler.cancel_on_disconnect:
                 response = handler.to_response(await handler.function(**arguments))

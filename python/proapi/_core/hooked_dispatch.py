@@ -119,7 +119,7 @@ class HookedDispatcher(Dispatcher):
             return _with_fields(response, error) if handler in (REFUSED, FILES) else response
 
     async def _run_with_dependencies(self, call: _RequestCall, request: Request) -> Response:
-        exits = Exits()
+        exits = Exits(self.exit_pool)
         async with AsyncExitStack() as stack:
             stack.push_async_exit(exits)
             arguments = await call.handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)

@@ -232,15 +232,18 @@ async def _call(step: _Step, arguments: dict[str, Any], exits: "Exits", pool: Th
         case _Call.ASYNC_GENERATOR:
             return await exits.stack(step.scope).enter_async_context(asynccontextmanager(function)(**arguments))
         case _Call.GENERATOR:
-            return await exits.stack(step.scope).enter_async_context(_InThread(function, arguments, pool))
+            return await exits.stack(step.scope).enter_async_context(_InThread(function, arguments, pool, exits.pool))
 
 
 class _InThread:
     """A generator that is not async, as an async context manager whose parts run in threads."""
 
-    def __init__(self, function: Callable[..., Any], arguments: dict[str, Any], pool: ThreadPool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], arguments: dict[str, Any], pool: ThreadPool, exit_pool: ThreadPool
+    ) -> None:
         self._manager = contextmanager(function)(**arguments)
         self._pool = pool
+        self._exit_pool = exit_pool
 
     async def __aenter__(self) -> Any:
         return await self._pool.run(self._manager.__enter__)
@@ -248,15 +251,17 @@ class _InThread:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        return await self._pool.run(self._manager.__exit__, kind, error, traceback)
+        return await self._exit_pool.run(self._manager.__exit__, kind, error, traceback)
 
 
 class Exits:
     """The rests of the generators of one request: what runs before the response is sent, and what runs after."""
 
-    __slots__ = ("_after", "_before")
+    __slots__ = ("_after", "_before", "pool")
 
-    def __init__(self) -> None:
+    def __init__(self, pool: ThreadPool) -> None:
+        """``pool``: where the rests of generators run that are not async. No other calls may wait in it."""
+        self.pool = pool
         self._before: AsyncExitStack | None = None
         self._after: AsyncExitStack | None = None
 

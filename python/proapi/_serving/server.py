@@ -84,7 +84,8 @@ class Server:
     @property
     def busy_threads(self) -> int:
         """Sync handlers and iterators that still run; after the stop, those that it could not wait for."""
-        return self._dispatcher.pool.running + self._dispatcher.stream_pool.running
+        dispatcher = self._dispatcher
+        return dispatcher.pool.running + dispatcher.stream_pool.running + dispatcher.exit_pool.running
 
     @property
     def busy_handlers(self) -> int:
