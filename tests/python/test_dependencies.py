@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -447,3 +449,26 @@ async def test_what_waits_for_a_resource_does_not_keep_its_owner_from_returning_
         await asyncio.to_thread(waiting.acquire, timeout=5)
     all_wait.set()
     assert {body for _, _, body in await asyncio.gather(*requests)} == {b"[true]"}
+
+
+@promise("dependencies")
+async def test_an_override_that_was_removed_is_not_kept() -> None:
+    app = ProAPI()
+
+    def user() -> str:
+        return "ada"
+
+    @app.get("/")
+    async def handler(user: Annotated[str, Depends(user)]) -> str:
+        return user
+
+    def make_fake(name: str) -> Any:
+        return lambda: name
+
+    kept = []
+    for name in ("bob", "cy", "dee"):
+        app.dependency_overrides[user] = make_fake(name)
+        kept.append(weakref.ref(app.dependency_overrides[user]))
+        assert await ask("asgi", app, "/") == (200, name)
+    gc.collect()
+    assert [each() is not None for each in kept] == [False, False, True]

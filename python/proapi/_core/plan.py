@@ -68,7 +68,8 @@ class Plan:
         self._path = path
         self._kind = kind
         self._before = tuple(dependencies)
-        self._overridden: dict[tuple[tuple[Any, Any], ...], _Steps] = {}
+        self._overridden: tuple[dict[Any, Any], _Steps] | None = None
+        """The steps with the overrides of the last request. To keep others would keep what tests are done with."""
         self._steps = _Steps(function, path, kind, self._before, {})
         self._steps.refuse_missing()
 
@@ -134,10 +135,10 @@ class Plan:
         return arguments
 
     def _with(self, overrides: Mapping[Any, Any]) -> "_Steps":
-        key = tuple(overrides.items())
-        if (found := self._overridden.get(key)) is None:
-            found = self._overridden[key] = _Steps(self._function, self._path, self._kind, self._before, overrides)
-        return found
+        if self._overridden is None or self._overridden[0] != overrides:
+            copied = dict(overrides)
+            self._overridden = copied, _Steps(self._function, self._path, self._kind, self._before, copied)
+        return self._overridden[1]
 
 
 class _Steps:
