@@ -1,6 +1,7 @@
 """``app.task``, background tasks of responses, and ``websocket.spawn``: when they begin and when they end."""
 
 import asyncio
+import inspect
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -334,6 +335,30 @@ async def test_it_ends_with_the_handler_though_the_client_does_not_answer_the_cl
     await wait_for(ended)
     writer.close()
     await writer.wait_closed()
+
+
+@promise("websocket-spawn")
+async def test_a_thread_can_not_spawn(serve: Serve) -> None:
+    app, spawned = ProAPI(), []
+
+    async def work() -> None: ...
+
+    def dependency(websocket: WebSocketConnection) -> str:
+        spawned.append(work())
+        try:
+            websocket.spawn(spawned[0])
+        except RuntimeError as error:
+            return str(error)
+        return "spawned"
+
+    @app.websocket("/")
+    async def handler(websocket: WebSocketConnection, answer: Annotated[str, Depends(dependency)]) -> None:
+        await websocket.accept()
+        await websocket.send_text(answer)
+
+    async with connect(f"ws://127.0.0.1:{await serve(app)}/") as client:
+        assert "expected a task of the event loop that serves the connection" in str(await client.recv())
+    assert inspect.getcoroutinestate(spawned[0]) == inspect.CORO_CLOSED
 
 
 @promise("websocket-spawn")

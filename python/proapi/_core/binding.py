@@ -127,9 +127,11 @@ def _spawn(
         hint = ": call it" if callable(coroutine) else ""
         raise TypeError(f"websocket.spawn: expected a coroutine, got {coroutine!r}{hint}")
     dispatcher = serving.get(None)
-    if dispatcher is None or not dispatcher.background.is_open_on(asyncio.get_running_loop()):
+    if dispatcher is None or not dispatcher.serves_here():
         coroutine.close()
-        raise RuntimeError("websocket.spawn: expected a task of the event loop that serves the connection, got another")
+        raise RuntimeError(
+            "websocket.spawn: expected a task of the event loop that serves the connection, got another or a thread"
+        )
     return dispatcher.spawn_for(self, coroutine, name)
 
 

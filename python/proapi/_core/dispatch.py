@@ -193,6 +193,13 @@ class Dispatcher:
         if line:
             self.peer_faults.write(logging.INFO, line)
 
+    def serves_here(self) -> bool:
+        """Whether the caller is on the thread of the loop that serves, before the tasks of the server have ended."""
+        try:
+            return self.background.is_open_on(asyncio.get_running_loop())
+        except RuntimeError:  # no loop runs in this thread
+            return False
+
     def spawn_for(
         self, connection: WebSocketConnection, coroutine: Coroutine[Any, Any, Any], name: str | None
     ) -> asyncio.Task[Any]:
