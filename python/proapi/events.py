@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 
 import msgspec
 
+from ._core import json
 from ._core.annotations import find_annotations
 from ._core.binding import WebSocketConnection
 from ._core.body import Decode, is_json_type, make_decode
@@ -182,6 +183,8 @@ class Events:
         except InvalidValue as error:
             return self._refuse(None, _not_valid(error, data, "malformed"), data)
         id = None if envelope.id is _NO_ID else envelope.id
+        if isinstance(id, (dict, list)) and not json.can_be_nested(id):
+            return self._refuse(None, EventError("expected an id that is not nested so deeply", kind="malformed"), data)
         handler = self._handlers.get(envelope.name)
         if handler is None:
             name = escape(envelope.name[:_MOST_SHOWN])

@@ -384,3 +384,13 @@ async def test_a_batch_has_at_most_1000_messages() -> None:
     assert len(most) == 1000
     assert more["kind"] == "malformed"
     assert "length <= 1000" in more["errors"][0]["msg"]
+
+
+@promise("events")
+async def test_an_id_at_the_limit_of_its_depth_does_not_end_the_connection() -> None:
+    depths = range(800, 1010)
+    ids = (b"[" * depth + b"]" * depth for depth in depths)
+    answers = await exchange(board(), *(b'{"type":"fly","id":' + id + b"}" for id in ids), answers=len(depths))
+    assert ["id" in each for each in answers] == sorted(("id" in each for each in answers), reverse=True)
+    assert "id" in answers[0]
+    assert "id" not in answers[-1]

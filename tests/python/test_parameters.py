@@ -739,3 +739,19 @@ async def test_a_value_that_can_not_be_compared_is_the_clients_fault(annotation:
     app.get("/")(handler)
     status, answer = await ask("asgi", app, f"/?v={text}")
     assert (status, [each["type"] for each in answer["detail"]]) == (422, [kind])
+
+
+@promise("typed-parameters")
+async def test_json_at_the_limit_of_its_depth_is_the_clients_fault() -> None:
+    app = ProAPI()
+
+    @app.post("/")
+    async def handler(body: dict[str, int]) -> None: ...
+
+    inputs = set()
+    for depth in range(800, 1010):
+        body = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+        status, answer = await ask("asgi", app, "/", method="POST", body=body)
+        assert status == 422
+        inputs.add(answer["detail"][0]["input"] is None)
+    assert inputs == {False, True}

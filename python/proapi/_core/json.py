@@ -19,6 +19,7 @@ import msgspec.structs
 from msgspec import inspect
 
 _TEXT_MARK, _OCTETS_MARK = "\ufeff", b"\xef\xbb\xbf"
+_ROOM = 50  # levels around a value of the client in an answer, and calls on the stack when it is written
 _NO_KEYS = (bool, type(None), tuple, frozenset)  # msgspec writes these as values, but not as keys
 _FINITE = frozenset({str, int, bool, type(None)})
 
@@ -40,6 +41,17 @@ def encode(value: Any) -> bytes:
     except RecursionError:
         raise ValueError("expected a value that JSON can hold, got one that is circular or nested too deeply") from None
     return encoded
+
+
+def can_be_nested(value: Any) -> bool:
+    """Whether JSON that contains the value can be written: what is nested as deeply as can be read can't."""
+    for _ in range(_ROOM):
+        value = [value]
+    try:
+        encode(value)
+    except ValueError:
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:

@@ -146,7 +146,7 @@ def describe_json(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Erro
     if len(data) * min(len(error.errors), _MOST_FAULTS) <= _MOST_ECHOED_BYTES:
         with suppress(ValueError):
             given = json.decode(data)
-    return describe(error, at, given)
+    return describe(error, at, given if json.can_be_nested(given) else None)
 
 
 def _take_files(parameter: Parameter, found: list[Any], arguments: dict[str, Any], errors: Errors) -> None:
