@@ -1,6 +1,6 @@
 """What a handler's return annotation does to its result: no other fields leave the server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
@@ -9,6 +9,7 @@ import pydantic
 import pytest
 from carriers import CARRIERS, ask
 from promises import promise
+from typing_extensions import TypeAliasType
 
 from proapi import JSONResponse, ProAPI, Response, RouteError
 
@@ -158,3 +159,51 @@ def test_an_annotation_that_json_can_not_hold_is_refused_at_registration() -> No
     register: Callable[[Any], Any] = ProAPI().get("/")
     with pytest.raises(RouteError, match="return annotation: expected a type that JSON can become, got Plain"):
         register(handler)
+
+
+# ---- other ways to write the same annotation ----------------------------------------------------------------------
+
+
+class Shown(pydantic.BaseModel):
+    name: str
+
+
+class Kept(Shown):
+    password: str = "secret"
+
+
+@dataclass
+class ShownData:
+    name: str
+
+
+@dataclass
+class KeptData(ShownData):
+    password: str = "secret"
+
+
+ShownName = TypeAliasType("ShownName", Shown)
+ShownList = TypeAliasType("ShownList", list[ShownData])
+
+
+@promise("return-annotations")
+@pytest.mark.parametrize(
+    ("annotation", "result"),
+    [
+        *((each[Shown], [Kept(name="ada")]) for each in (Sequence, Iterable, Collection)),
+        *((each[ShownData], [KeptData("ada")]) for each in (Sequence, Iterable, Collection)),
+        (list[ShownName], [Kept(name="ada")]),
+        (ShownList, [KeptData("ada")]),
+        (list["Shown"], [Kept(name="ada")]),
+        ("list['ShownData']", [KeptData("ada")]),
+    ],
+)
+async def test_no_field_gets_out_however_the_type_is_written(annotation: Any, result: Any) -> None:
+    app = ProAPI()
+
+    async def handler():  # type: ignore[no-untyped-def]
+        return result
+
+    handler.__annotations__["return"] = annotation
+    app.get("/")(handler)
+    assert await ask("asgi", app, "/") == (200, [{"name": "ada"}])

@@ -44,12 +44,23 @@ def find_return_annotation(function: Callable[..., Any]) -> Any:
 
 
 def _evaluate(annotation: Any, namespace: dict[str, Any]) -> Any:
-    if not isinstance(annotation, str):
-        return annotation
     try:
-        return eval(annotation, namespace)
+        if isinstance(annotation, str):
+            annotation = eval(annotation, namespace)
+        if _has_text(annotation):
+            holder = types.SimpleNamespace(__annotations__={"it": annotation})
+            annotation = typing.get_type_hints(holder, namespace, include_extras=True)["it"]
     except Exception:  # the text is the application's, so evaluating it may raise anything
-        return annotation
+        pass
+    return annotation
+
+
+def _has_text(annotation: Any) -> bool:
+    """Whether a part of the annotation is text: ``list["Item"]``."""
+    if get_origin(annotation) is Literal:
+        return False
+    parts = (annotation.__origin__,) if get_origin(annotation) is Annotated else get_args(annotation)
+    return any(isinstance(each, (str, typing.ForwardRef)) or _has_text(each) for each in parts)
 
 
 def admitted_classes(annotation: Any) -> Sequence[type] | None:

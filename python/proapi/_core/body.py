@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from . import json
-from .conversion import InvalidValue, is_for_pydantic, unwrap
+from .conversion import InvalidValue, is_for_pydantic, is_named_type, unwrap
 
 Decode = Callable[[bytes], Any]
 """Takes the octets of JSON. Raises ``InvalidValue``."""
@@ -60,12 +60,15 @@ def _is_model(kind: object) -> bool:
     return hasattr(kind, "model_validate_json") or hasattr(kind, "__pydantic_validator__")
 
 
-def needs_pydantic(annotation: Any) -> bool:
-    """Whether the annotation names a pydantic model, or contains one, or has metadata that only pydantic knows."""
+def needs_pydantic(annotation: Any, seen: tuple[int, ...] = ()) -> bool:
+    """Whether the annotation names a pydantic model, or contains one, or has metadata that only pydantic knows.
+    ``seen``: names of types that it is a part of."""
+    if is_named_type(annotation):
+        return id(annotation) not in seen and needs_pydantic(annotation.__value__, (*seen, id(annotation)))
     if get_origin(annotation) is Annotated:
         is_needed = any(is_for_pydantic(each) and getattr(each, "metadata", True) for each in annotation.__metadata__)
-        return is_needed or needs_pydantic(annotation.__origin__)
-    return _is_model(annotation) or any(needs_pydantic(each) for each in get_args(annotation))
+        return is_needed or needs_pydantic(annotation.__origin__, seen)
+    return _is_model(annotation) or any(needs_pydantic(each, seen) for each in get_args(annotation))
 
 
 def make_decode(annotation: Any, constraints: Mapping[str, Any] | None = None) -> Decode:

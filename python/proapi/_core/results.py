@@ -6,7 +6,7 @@ An instance of a subclass, a row of a database or a dict may have fields that cl
 import dataclasses
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, MutableSequence, Sequence, Set
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -15,9 +15,12 @@ import msgspec
 from ..response import JSONResponse, Response, to_response
 from . import json
 from .body import is_json_type, needs_pydantic
-from .conversion import unwrap
+from .conversion import is_named_type, unwrap
 
 ToResponse = Callable[[Any], Response]
+
+_COLLECTIONS = (Iterable, Collection, Sequence, MutableSequence, Set)
+"""Which JSON has as arrays, like a list."""
 
 
 def make_to_response(annotation: Any, status_code: int | None) -> ToResponse:
@@ -52,6 +55,8 @@ def _make_filter(annotation: Any) -> Callable[[Any], Any] | None:
     inner, _ = unwrap(annotation)
     if get_origin(inner) in (Union, UnionType):
         inner = _without_responses(inner)
+    if get_origin(inner) in _COLLECTIONS:
+        inner = list[get_args(inner)[0]]  # type: ignore[misc]
     if inner in (int, float, bool):
         return JSONResponse
     if not is_json_type(inner) or not _has_fields(inner):
@@ -97,12 +102,15 @@ def _make_model_filter(annotation: Any) -> Callable[[Any], Any]:
     return convert
 
 
-def _has_fields(annotation: Any) -> bool:
-    """Whether the annotation names a class with fields, at any depth of its arguments."""
+def _has_fields(annotation: Any, seen: tuple[int, ...] = ()) -> bool:
+    """Whether the annotation names a class with fields, at any depth of its arguments. ``seen``: names of types that it
+    is a part of."""
+    if is_named_type(annotation):
+        return id(annotation) not in seen and _has_fields(annotation.__value__, (*seen, id(annotation)))
     if get_origin(annotation) is Annotated:
         annotation = annotation.__origin__
     if arguments := get_args(annotation):
-        return any(_has_fields(each) for each in arguments)
+        return any(_has_fields(each, seen) for each in arguments)
     return isinstance(annotation, type) and annotation is not dict and is_json_type(annotation)
 
 
