@@ -59,7 +59,7 @@ class SessionMiddleware:
                 f"SessionMiddleware: expected a secret_key of at least 16 characters, got {len(secret_key)}:"
                 " secrets.token_urlsafe() makes one"
             )
-        self._signer = itsdangerous.TimestampSigner(secret_key)
+        self._signer = itsdangerous.TimestampSigner(secret_key, salt="proapi.sessions")
         self._cookie = session_cookie
         self._max_age = max_age
         self._attributes: dict[str, Any] = {

@@ -144,6 +144,17 @@ async def test_the_status_of_the_route() -> None:
     assert (await ask("asgi", app, "/own"))[0] == 203
 
 
+@promise("return-annotations", "registration-refusals")
+def test_an_annotation_that_is_not_known_is_refused_at_registration() -> None:
+    async def handler(): ...  # type: ignore[no-untyped-def]
+
+    handler.__annotations__["return"] = "OnlyForTypeCheckers"
+    with pytest.raises(RouteError, match="expected a return annotation that is known where the handler is defined"):
+        ProAPI().get("/")(handler)
+    handler.__annotations__["return"] = "ResponseThatIsOnlyForTypeCheckers"
+    ProAPI().get("/")(handler)
+
+
 class Plain:
     pass
 

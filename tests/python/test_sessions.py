@@ -74,7 +74,11 @@ class Client:
 
 
 def signed(values: str, key: str = KEY) -> str:
-    return itsdangerous.TimestampSigner(key).sign(base64.urlsafe_b64encode(values.encode())).decode()
+    return (
+        itsdangerous.TimestampSigner(key, salt="proapi.sessions")
+        .sign(base64.urlsafe_b64encode(values.encode()))
+        .decode()
+    )
 
 
 @promise("sessions")
