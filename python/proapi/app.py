@@ -136,7 +136,7 @@ class ProAPI(RouteDecorators):
         - ``accepted``, ``refused``: connections since the start.
         - ``open``: connections that are open now; of these, ``http`` and ``websockets``.
         - ``send_queued_bytes``: octets that handlers have sent and the kernel has not taken yet.
-        - ``partial_bytes``: octets of requests and messages that are not complete yet.
+        - ``partial_bytes``: octets of requests and messages that are not complete yet and no handler has taken.
         - ``closed``: WebSockets that have been closed, by close code.
         """
         total: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))

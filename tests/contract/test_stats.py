@@ -36,15 +36,17 @@ def test_connections_by_kind(start_server: Callable[..., Server]) -> None:
 @promise("statistics")
 def test_what_has_begun_and_not_ended(start_server: Callable[..., Server]) -> None:
     server = start_server()
+    # What has come of a body is its handler's in Python, and the engine's in C++, whose handler gets it whole.
+    of_body = 4000 if server.front_end.name.startswith("cpp") else 0
     assert stats(server)["partial_bytes"] == 0
     with WebSocket(server.port, "/echo") as websocket, Peer(server.port) as head, Peer(server.port) as body:
         websocket.send_frame(TEXT, b"m" * 3000, fin=0)
         head.send(b"GET /livez HTTP/1.1\r\nHost: " + b"h" * 500)
         body.send(b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n" + b"b" * 4000)
-        wait_for(server, lambda found: 7500 <= found["partial_bytes"] < 8500)
+        wait_for(server, lambda found: 3500 <= found["partial_bytes"] - of_body < 4500)
         websocket.send_frame(CONTINUATION, b"")
         assert websocket.receive() == "m" * 3000
-        wait_for(server, lambda found: 4500 <= found["partial_bytes"] < 5500)
+        wait_for(server, lambda found: 500 <= found["partial_bytes"] - of_body < 1500)
     wait_for(server, lambda found: found["partial_bytes"] == 0)
 
 

@@ -309,7 +309,7 @@ def test_forms(vector: Vector) -> None:
     headers = [(b"content-type", content_type)] if content_type else []
     body = characters(vector["body"])
     site = _engine.Site()
-    site.add_route("POST", "/", {})
+    site.add_route("POST", "/", {}, whole_body=True)
     site.set("max_body_size", str(4 * 1024 * 1024))
     info = open_exchange(site, "POST", b"/", headers, body).request
     if "status" in vector:

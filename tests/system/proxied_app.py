@@ -13,6 +13,7 @@ from typing import Any
 from proapi import ProAPI, Request, StreamingResponse, WebSocketConnection
 
 app = ProAPI()
+app.state.body_octets = 0
 ends: defaultdict[str, asyncio.Future[list[Any]]] = defaultdict(lambda: asyncio.get_running_loop().create_future())
 more = asyncio.Event()
 
@@ -59,7 +60,7 @@ async def request(request: Request) -> dict[str, Any]:
 
 @app.get("/counts")
 async def counts() -> dict[str, Any]:
-    return app.counts
+    return {**app.counts, "body_octets": app.state.body_octets}
 
 
 @app.get("/pid")
@@ -69,7 +70,11 @@ async def pid() -> list[int]:
 
 @app.post("/digest")
 async def digest(request: Request) -> str:
-    return hashlib.sha256(await request.body()).hexdigest()
+    found = hashlib.sha256()
+    async for part in request.stream():
+        app.state.body_octets += len(part)
+        found.update(part)
+    return found.hexdigest()
 
 
 @app.get("/stream")

@@ -123,7 +123,6 @@ RUN_BY = {
     "py": "contract/test_coming_from.py",
     "python": "system/test_documents.py",
     "cpp": "contract/test_documentation.py",
-    "json": "python/test_parameters.py",
     "javascript": "browser/test_snippet.py",
     "cmake": "cpp/install/CMakeLists.txt",
     "sh": "contract/test_asgi_servers.py",

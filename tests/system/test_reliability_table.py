@@ -30,7 +30,7 @@ ROW: dict[str, Any] = {
 }
 SETTING = {
     "name": "max_message_size",
-    "scope": "route",
+    "scope": "websocket",
     "kind": "octets",
     "default": 1048576,
     "minimum": 1,
