@@ -43,7 +43,7 @@ private:
         static constinit std::mutex shared;
         return shared;
     }
-    static std::vector<std::uint64_t>& numbers() noexcept {
+    static std::vector<std::uint64_t>& numbers() {
         static auto* const shared = new std::vector<std::uint64_t>();  // never destroyed: threads may outlive main()
         return *shared;
     }
