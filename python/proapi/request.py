@@ -127,13 +127,18 @@ class Request:
 
     @property
     def content(self) -> bytes:
-        """The body, for handlers that are not async.
+        """The body, without waiting for it.
+
+        A handler that is not async, or that reads ``content`` in its own code, is called when the body is whole.
 
         Raises:
-            RuntimeError: The handler is async, and has not awaited the body yet.
+            RuntimeError: An async handler has called another function that reads it, and has not awaited the body yet.
         """
         if not self._info.is_body_read or (body := self._info.body) is None:
-            raise RuntimeError("content: expected a handler that is not async; in an async one, await request.body()")
+            raise RuntimeError(
+                "content: expected a handler that is not async or reads content in its own code; elsewhere,"
+                " await request.body() first"
+            )
         return body
 
     async def body(self) -> bytes:

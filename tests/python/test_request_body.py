@@ -1,16 +1,17 @@
 """How handlers get the body of their request: whole or in parts, when, and what they may not do."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from asgi_peer import Message, Peer, scope_of
 from conftest import Serve, http
 from promises import promise
 
-from proapi import ClientDisconnect, ProAPI, Request, StreamingResponse
+from proapi import ClientDisconnect, Depends, ProAPI, Request, StreamingResponse
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
 
@@ -36,6 +37,11 @@ async def ask_in_two(port: int, called: asyncio.Event | None, first: bytes = b"a
         return response.partition(b"\r\n\r\n")[2]
 
 
+def read_content(request: Request) -> bytes:
+    """Elsewhere than in the handler's own code."""
+    return request.content
+
+
 READERS: dict[str, Callable[[Request], Any]] = {
     "body": lambda request: request.body(),
     "json": lambda request: request.json(str),
@@ -50,7 +56,7 @@ async def test_an_async_handler_is_called_at_once_and_waits_for_the_body(serve: 
     @app.post("/")
     async def handler(request: Request) -> Any:
         called.set()
-        return [str(await READERS[reader](request)), len(await request.body()), len(request.content)]
+        return [str(await READERS[reader](request)), len(await request.body()), len(read_content(request))]
 
     body = b'"abcd"' if reader == "json" else b"abcdef"
     answer = await ask_in_two(await serve(app), called, body[:3], body[3:])
@@ -90,15 +96,43 @@ async def test_content_in_an_async_handler(serve: Serve, arrives_whole: bool) ->
     async def handler(request: Request) -> Any:
         called.set()
         with pytest.raises(RuntimeError, match=r"content: .* await request\.body\(\)"):
-            print(request.content)
+            read_content(request)
         await request.body()
-        return request.content
+        return read_content(request)
 
     port = await serve(app)
     if arrives_whole:
         assert (await http(port, "POST", "/", body=b"abcdef"))[2] == b"abcdef"
     else:
         assert await ask_in_two(port, called) == b"abcdef"
+
+
+@promise("request-content")
+async def test_an_async_handler_that_reads_content_is_called_with_the_whole_body(serve: Serve) -> None:
+    app = ProAPI()
+
+    @app.post("/")
+    async def handler(request: Request) -> Any:
+        return request.content
+
+    @app.post("/with-values")
+    async def with_values(request: Request, skip: int = 0) -> Any:
+        return request.content[skip:]
+
+    @app.post("/with-dependency")
+    async def with_dependency(request: Request, skip: Annotated[int, Depends(lambda: 2)]) -> Any:
+        return request.content[skip:]
+
+    app.post("/nested")(functools.partial(nested))
+    port = await serve(app)
+    assert (await http(port, "POST", "/with-values?skip=1", body=b"abc"))[2] == b"bc"
+    assert (await http(port, "POST", "/with-dependency", body=b"abc"))[2] == b"c"
+    assert await ask_in_two(port, None) == b"abcdef"
+    assert (await http(port, "POST", "/nested", body=b"abc"))[2] == b"abc"
+
+
+async def nested(request: Request) -> Any:
+    return (lambda: request.content)()
 
 
 @promise("request-stream")
