@@ -27,7 +27,7 @@ from .log import LimitedLog, escape, logger
 from .plan import Exits
 from .response_parameter import with_parameter
 from .server_tasks import ServerTasks
-from .signature import Handler, allow_content
+from .signature import Handler
 from .threads import ThreadPool
 
 if TYPE_CHECKING:
@@ -305,8 +305,6 @@ class Dispatcher:
     async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Request) -> None:
         async with Exits(self.exit_pool) as exits:
             arguments = await handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
-            if handler.reads_content:
-                allow_content(request)
             if handler.is_async and not handler.cancel_on_disconnect:
                 response = handler.to_response(await handler.function(**arguments))
             else:

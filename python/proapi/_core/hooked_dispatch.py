@@ -26,7 +26,7 @@ from .log import escape, logger
 from .middleware_chain import CallNext, Middleware
 from .plan import Exits
 from .response_parameter import with_parameter
-from .signature import Handler, allow_content
+from .signature import Handler
 
 if TYPE_CHECKING:
     from ..app import ProAPI
@@ -123,8 +123,6 @@ class HookedDispatcher(Dispatcher):
         async with AsyncExitStack() as stack:
             stack.push_async_exit(exits)
             arguments = await call.handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
-            if call.handler.reads_content:
-                allow_content(request)
             result = await self._run(call.handler, partial(call.handler.function, **arguments), call.exchange)
             response = with_parameter(request, call.handler.to_response(result))
             await exits.run_before()

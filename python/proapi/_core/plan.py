@@ -18,7 +18,7 @@ from msgspec import Struct
 from ..errors import RequestValidationError
 from .annotations import find_call
 from .markers import Dependency
-from .names import find_name, find_place, is_async
+from .names import find_name, find_place, find_used_names, is_async
 from .parameters import Kind, Parameters, read_parameters
 from .reader import Errors, Reader
 from .threads import ThreadPool
@@ -107,11 +107,8 @@ class Plan:
         for number, step in enumerate(steps.steps):
             earlier = len(errors)
             reader = step.reader
-            if reader.takes_body:
-                await connection.body()
-            arguments = reader.collect(connection, errors)
-            if reader.takes_form:
-                await reader.collect_form(connection, arguments, errors)
+            wait = reader.takes_body or reader.takes_form
+            arguments = await reader.collect_later(connection, errors) if wait else reader.collect(connection, errors)
             if len(errors) > earlier or not failed.isdisjoint(step.inputs.values()):
                 failed.add(number)
                 results.append(None)
@@ -123,11 +120,8 @@ class Plan:
             else:
                 results.append(await _call(step, arguments, exits, pool))
         reader = steps.handler
-        if reader.takes_body:
-            await connection.body()
-        arguments = reader.collect(connection, errors)
-        if reader.takes_form:
-            await reader.collect_form(connection, arguments, errors)
+        wait = reader.takes_body or reader.takes_form
+        arguments = await reader.collect_later(connection, errors) if wait else reader.collect(connection, errors)
         if errors:
             raise RequestValidationError(errors)
         for name, index in steps.inputs.items():
@@ -165,7 +159,8 @@ class _Steps:
         self._takes_rest = parameters.takes_rest
         self._signature = inspect.signature(function)
         self.inputs = self._add_all(parameters)
-        self.handler = Reader(parameters, path)
+        reads_content = kind is Kind.HTTP and is_async(function) and _reads_content(function)
+        self.handler = Reader(parameters, path, reads_content=reads_content)
 
     def refuse_missing(self) -> None:
         """ValueError: nobody takes a parameter of the path."""
@@ -207,6 +202,12 @@ class _Steps:
         if dependency.use_cache:
             self._numbers[key] = number
         return number
+
+
+def _reads_content(function: Callable[..., Any]) -> bool:
+    """Whether the function's own code reads ``request.content``, which can't wait, and does not stream the body."""
+    names = find_used_names(function)
+    return "content" in names and "stream" not in names
 
 
 def _how_to_call(function: Callable[..., Any]) -> _Call:

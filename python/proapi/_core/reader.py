@@ -27,8 +27,10 @@ _MOST_ECHOED_BYTES = 1024 * 1024
 class Reader:
     """Reads what one function takes from a request or a handshake."""
 
-    def __init__(self, parameters: Parameters, path: Mapping[str, str]) -> None:
+    def __init__(self, parameters: Parameters, path: Mapping[str, str], *, reads_content: bool = False) -> None:
         """ValueError: JSON can't become the type of the body."""
+        self.reads_content = reads_content
+        """Whether the function reads ``request.content`` without awaiting the body, which is whole then."""
         self.connection = parameters.connection
         """The parameter that the connection or the request is passed to."""
         as_it_is = [each.name for each in parameters.values if each.source is Source.PATH and each.convert is None]
@@ -42,7 +44,7 @@ class Reader:
         self._body = _make_body([each for each in parameters.values if each.source is Source.BODY])
         self.takes_form = bool(self._form)
         self.takes_body = self._body is not None
-        self.is_trivial = not (self._texts or self._form or self._body or parameters.dependencies)
+        self.is_trivial = not (self._texts or self._form or self._body or parameters.dependencies or reads_content)
         """Whether the function takes the connection and values of the path as they are, and no more."""
         if self._body and self._form:
             raise ValueError("expected a body of JSON or of a form, got parameters of both")
@@ -79,12 +81,22 @@ class Reader:
             _convert(parameter, found, arguments, errors)
         if self._body is not None:
             self._body.read(connection, arguments, errors)
+        if self.reads_content:
+            connection._info.body  # noqa: B018 (from now on request.content may be read without awaiting)
         if self.connection is not None:
             arguments[self.connection] = connection
         return arguments
 
-    async def collect_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
-        """As ``collect``, for values of a form."""
+    async def collect_later(self, request: Any, errors: Errors) -> dict[str, Any]:
+        """As ``collect``, also values of a form. Waits for the body."""
+        if self.takes_body:
+            await request.body()
+        arguments = self.collect(request, errors)
+        if self.takes_form:
+            await self._collect_form(request, arguments, errors)
+        return arguments
+
+    async def _collect_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
         try:
             form = await request.form()
             files = await request.files()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..response import to_response
 from .annotations import find_return_annotation
-from .names import find_name, find_place, find_used_names, is_async
+from .names import find_name, find_place, is_async
 from .parameters import Kind
 from .plan import Plan
 from .registration import HttpRouteOptions, RouteOptions, read_dependencies
@@ -25,7 +25,6 @@ class Handler:
         "name",
         "place",
         "plan",
-        "reads_content",
         "to_response",
         "wants_whole_body",
     )
@@ -47,10 +46,9 @@ class Handler:
         self.name = find_name(function)
         self.place = find_place(function)
         self.is_async = is_async(function)
-        self.reads_content = self.is_async and _reads_content(function)
         # Neither a thread nor a reader that does not await can wait for the rest of a body.
         self.wants_whole_body = (
-            not self.is_async or (plan.reader.takes_body and not plan.needs_resolution) or self.reads_content
+            not self.is_async or plan.reader.reads_content or (plan.reader.takes_body and not plan.needs_resolution)
         )
         self.cancel_on_disconnect = cancel_on_disconnect
         if not isinstance(cancel_on_disconnect, bool):
@@ -74,7 +72,8 @@ class Handler:
 
 
 class HandlerOfValues(Handler):
-    """A handler that also takes values of the query, headers, cookies or the body, or converted ones of the path."""
+    """A handler that also takes values of the query, headers, cookies or the body, or converted ones of the path, or is
+    async and reads ``request.content``."""
 
     __slots__ = ()
 
@@ -83,43 +82,12 @@ class HandlerOfValues(Handler):
         return self.function(**self.plan.reader.read(connection))
 
 
-class HandlerOfContent(Handler):
-    """An async handler that reads ``request.content``."""
-
-    __slots__ = ()
-
-    def call(self, connection: Any) -> Any:
-        allow_content(connection)
-        return super().call(connection)
-
-
-class HandlerOfValuesAndContent(HandlerOfValues):
-    """Both."""
-
-    __slots__ = ()
-
-    def call(self, connection: Any) -> Any:
-        allow_content(connection)
-        return super().call(connection)
-
-
 class HandlerWithDependencies(HandlerOfValues):
     """A handler whose arguments ``plan.resolve`` makes."""
 
     __slots__ = ()
 
     needs_resolution = True
-
-
-def allow_content(request: Any) -> None:
-    """From now on ``request.content`` may be read without awaiting the body, which is whole."""
-    request._info.body  # noqa: B018
-
-
-def _reads_content(function: Callable[..., Any]) -> bool:
-    """Whether an async handler reads ``request.content``, which can't wait, and does not stream the body."""
-    names = find_used_names(function)
-    return "content" in names and "stream" not in names
 
 
 def make_handler(
@@ -141,13 +109,7 @@ def make_handler(
         TypeError: A dependency is not ``Depends(function)``.
     """
     plan = Plan(function, path, kind, read_dependencies("dependencies", options.get("dependencies", ())))
-    reads_content = kind is Kind.HTTP and is_async(function) and _reads_content(function)
-    if plan.needs_resolution:
-        cls: type[Handler] = HandlerWithDependencies
-    elif plan.reader.is_trivial:
-        cls = HandlerOfContent if reads_content else Handler
-    else:
-        cls = HandlerOfValuesAndContent if reads_content else HandlerOfValues
+    cls = HandlerWithDependencies if plan.needs_resolution else Handler if plan.reader.is_trivial else HandlerOfValues
     handler = cls(
         function, plan, takes_path_params=bool(path), cancel_on_disconnect=options.get("cancel_on_disconnect", False)
     )
