@@ -5,6 +5,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ParamSpec
 
+from ._core.binding import serving
 from ._core.log import logger
 from ._core.names import find_name, is_async
 
@@ -36,22 +37,16 @@ class BackgroundTask:
         self.kwargs = kwargs
 
     async def __call__(self) -> None:
-        """Makes the call. A failure is logged with the function's name."""
+        """Makes the call, in a context where an application serves. A failure is logged with the function's name."""
         try:
             if is_async(self.func):
                 await self.func(*self.args, **self.kwargs)
             else:
-                result = await asyncio.to_thread(self._call)
+                result = await serving.get().pool.run(self.func, *self.args, **self.kwargs)
                 if asyncio.iscoroutine(result):  # a decorator or a lambda around an `async def` function
                     await result
         except Exception as error:
             logger.error("the background task %s failed", find_name(self.func), exc_info=error)
-
-    def _call(self) -> Any:
-        try:
-            return self.func(*self.args, **self.kwargs)
-        except StopIteration as error:  # a future can't carry StopIteration: the server would wait for ever
-            raise RuntimeError("StopIteration left a background task") from error
 
 
 class BackgroundTasks:
