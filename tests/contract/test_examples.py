@@ -172,11 +172,11 @@ async def test_terminal(run: Examples) -> None:
         await client.send('{"type": "resize", "rows": 40, "cols": 120}')
         await client.send(b"stty size\n")
         await read_until(client, "40 120")
-        await client.send(b"sleep 1000; echo over$((1 + 1))\n")
-        await read_until(client, "sleep 1000")
+        await client.send(b"sh -c 'echo started$((1 + 1)); exec sleep 1000'; echo over$((1 + 1))\n")
+        await read_until(client, "started2")  # the program says so; what is typed shows before anything runs
         await client.send(b"\x03")  # Ctrl-C reaches the program: the terminal is that of the shell
-        await client.send(b"echo pid $$ end\n")
-        shown = await read_until(client, " end\r\n")
+        await client.send(b"echo next$((1 + 1))\n")
+        shown = await read_until(client, "next2")
         assert "over2" not in shown
         await client.send(b"exit\n")
         with pytest.raises(ConnectionClosed):
