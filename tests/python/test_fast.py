@@ -1,6 +1,7 @@
 """In fast mode the engine also waits for asyncio's events: everything in asyncio still works."""
 
 import asyncio
+import inspect
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -248,6 +250,91 @@ def test_cancelled_timers_do_not_pile_up() -> None:
 
     run_serving(app, test)
     assert 0 < most < 1000
+
+
+def test_a_started_task_takes_its_first_step_at_once() -> None:
+    name: ContextVar[str] = ContextVar("name", default="outside")
+
+    async def work(pauses: int) -> tuple[str, asyncio.Task[Any] | None]:
+        task = asyncio.current_task()
+        name.set(f"{name.get()}, then inside")
+        for _ in range(pauses):
+            async with asyncio.timeout(TEST_S):  # needs the task that runs
+                await asyncio.sleep(0)
+        return name.get(), task
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, FastLoop)
+        context = copy_context()
+        context.run(name.set, "given")
+        started: list[asyncio.Task[Any]] = []
+
+        def start() -> None:
+            started.extend(loop.start_task(work(pauses), "work", context.copy()) for pauses in (0, 2))
+            assert [task.done() for task in started] == [True, False]
+
+        loop.call_soon(start)
+        inner = loop.start_task(work(0), "work", context.copy())  # no task may begin inside another one
+        assert not inner.done()
+        for task in (inner, *await _when(lambda: started)):
+            assert await task == ("given, then inside", task)
+        assert name.get() == "outside"
+
+    run(test)
+
+
+async def _when(found: Callable[[], list[Any]]) -> list[Any]:
+    while not found():
+        await asyncio.sleep(0)
+    return found()
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_started_task_is_made_by_the_task_factory(*, debug: bool) -> None:
+    made = []
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, FastLoop)
+        loop.set_task_factory(make)
+        work = asyncio.sleep(0, "slept")
+        started: list[asyncio.Task[Any]] = []
+        loop.call_soon(lambda: started.append(loop.start_task(work, "work", copy_context())))
+        assert [await task for task in await _when(lambda: started)] == ["slept"]
+        assert work in made
+
+    run(test, debug=debug)
+
+
+def test_pipelined_requests_do_not_nest() -> None:
+    """The next request begins when the response to the one before is written, inside its handler."""
+    depths: list[int] = []
+    app = ProAPI()
+
+    @app.get("/")
+    async def root() -> str:
+        depths.append(len(inspect.stack(0)))
+        return "here"
+
+    def client(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), TEST_S) as peer:
+            peer.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+            received = b""
+            while received.count(b"here") < 50:
+                received += peer.recv(65536)
+            return received
+
+    async def test(port: int) -> None:
+        assert (await asyncio.to_thread(client, port)).count(b"200 OK") == 50
+
+    run_serving(app, test)
+    assert len(depths) == 50
+    assert max(depths) < min(depths) + 10
 
 
 def test_an_idle_server_stops_at_once() -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..errors import (
     ClientDisconnect,
@@ -21,7 +21,7 @@ from ..errors import (
 )
 from ..request import Request
 from ..response import JSONResponse, PlainTextResponse, Response
-from .binding import WebSocketConnection
+from .binding import RequestInfo, WebSocketConnection
 from .exchange import Exchange
 from .log import LimitedLog, escape, logger
 from .plan import Exits
@@ -33,8 +33,17 @@ from .threads import ThreadPool
 if TYPE_CHECKING:
     from ..app import ProAPI
 
+StartTask = Callable[[Coroutine[Any, Any, None], str, Context], asyncio.Task[None]]
+
 _MOST_NAMES = 5
 _WRONG_KIND = 1003
+
+
+@runtime_checkable
+class EagerLoop(Protocol):
+    """A loop whose tasks may take their first step at once, such as that of fast mode."""
+
+    def start_task(self, coroutine: Coroutine[Any, Any, None], name: str, context: Context) -> asyncio.Task[None]: ...
 
 
 class Dispatcher:
@@ -62,12 +71,17 @@ class Dispatcher:
         self.exit_pool = ThreadPool()
         self.background = ServerTasks()
         self._loop: asyncio.AbstractEventLoop
+        self._start_task: StartTask
         self._context: Context
 
     def start(self) -> None:
         """Starts on the running loop. Handlers get the context variables of this moment."""
-        self._loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
+        self._start_task = loop.start_task if isinstance(loop, EagerLoop) else self._create_task
         self._context = copy_context()
+
+    def _create_task(self, coroutine: Coroutine[Any, Any, None], name: str, context: Context) -> asyncio.Task[None]:
+        return self._loop.create_task(coroutine, name=name, context=context)
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:
@@ -149,7 +163,7 @@ class Dispatcher:
             coroutine = _raise(error)
         self._starting = coroutine, connection
         try:
-            task = self._loop.create_task(coroutine, context=context)
+            task = self._loop.create_task(coroutine, name=handler.name, context=context)
         finally:
             self._starting = None
         self._websockets[task] = connection, handler
@@ -236,9 +250,10 @@ class Dispatcher:
         handler = self._handlers[route]
         assert handler is not None
         context = self._context.copy() if context is None else context
-        task = self._loop.create_task(self._respond(exchange, handler), context=context)
-        self._exchanges[task] = exchange, handler
-        task.add_done_callback(self._on_request_done, context=context)
+        task = self._start_task(self._respond(exchange, handler), handler.name, context)
+        if not task.done():
+            self._exchanges[task] = exchange, handler
+            task.add_done_callback(self._on_request_done, context=context)
         return task
 
     async def respond(self, exchange: Exchange, route: int) -> None:
@@ -263,13 +278,14 @@ class Dispatcher:
             task.exception()  # marks it as retrieved: the loop has raised SystemExit and KeyboardInterrupt already
 
     async def _respond(self, exchange: Exchange, handler: Handler) -> None:
-        request = Request(exchange.request, exchange, self._app)
         try:
+            info = exchange.request
+            given = Request(info, exchange, self._app) if handler.needs_request else info
             try:
                 if handler.needs_resolution:
-                    await self._respond_with_dependencies(exchange, handler, request)
+                    await self._respond_with_dependencies(exchange, handler, given)
                 else:
-                    response = handler.to_response(await self._call(handler, request, exchange))
+                    response = handler.to_response(await self._call(handler, given, exchange))
                     await response.send_to(exchange, self.stream_pool)
                     if response.background is not None:
                         await exchange.flush()
@@ -279,30 +295,30 @@ class Dispatcher:
                     raise
                 await make_response(error).send_to(exchange, self.stream_pool)
         except asyncio.CancelledError:
-            self._on_cancelled(exchange, handler, request)
+            self._on_cancelled(exchange, handler)
             raise
         except BaseException as error:
-            self._on_failed(exchange, handler, request, error)
+            self._on_failed(exchange, handler, error)
 
-    def _on_cancelled(self, exchange: Exchange, handler: Handler, request: Request) -> None:
+    def _on_cancelled(self, exchange: Exchange, handler: Handler) -> None:
         is_awaited = not self.stopping and not exchange.ended
         exchange.fail(stopping=self.stopping)
         if is_awaited:
-            logger.warning("%s %s: the handler %s was cancelled", *_line(request), handler.name)
+            logger.warning("%s %s: the handler %s was cancelled", *_line(exchange), handler.name)
 
-    def _on_failed(self, exchange: Exchange, handler: Handler, request: Request, error: BaseException) -> None:
+    def _on_failed(self, exchange: Exchange, handler: Handler, error: BaseException) -> None:
         """Raises ``error`` if it ends the program."""
         exchange.fail()
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise error
         if isinstance(error, ClientDisconnect) and exchange.ended:
             return
-        self._log_failure(handler, request, error)
+        self._log_failure(exchange, handler, error)
 
-    def _log_failure(self, handler: Handler, request: Request, error: BaseException) -> None:
-        logger.error("%s %s: the handler %s failed", *_line(request), handler.name, exc_info=error)
+    def _log_failure(self, exchange: Exchange, handler: Handler, error: BaseException) -> None:
+        logger.error("%s %s: the handler %s failed", *_line(exchange), handler.name, exc_info=error)
 
-    async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Request) -> None:
+    async def _respond_with_dependencies(self, exchange: Exchange, handler: Handler, request: Any) -> None:
         async with Exits(self.exit_pool) as exits:
             arguments = await handler.plan.resolve(request, self._app.dependency_overrides, exits, self.pool)
             if handler.is_async and not handler.cancel_on_disconnect:
@@ -318,12 +334,12 @@ class Dispatcher:
             if response.background is not None:
                 await response.background()
 
-    def _call(self, handler: Handler, request: Request, exchange: Exchange) -> Awaitable[Any]:
+    def _call(self, handler: Handler, given: Request | RequestInfo, exchange: Exchange) -> Awaitable[Any]:
         """Calls the handler and returns what to await for its result."""
         if handler.is_async and not handler.cancel_on_disconnect:
-            result: Awaitable[Any] = handler.call(request)
+            result: Awaitable[Any] = handler.call(given)
             return result
-        return self._run(handler, partial(handler.call, request), exchange)
+        return self._run(handler, partial(handler.call, given), exchange)
 
     def _run(self, handler: Handler, call: Callable[[], Any], exchange: Exchange) -> Awaitable[Any]:
         """As ``_call``; ``call`` calls the handler."""
@@ -357,8 +373,8 @@ async def _run_for_client(call: Callable[[], Any], exchange: Exchange) -> Any:
         exchange.on_end(None)
 
 
-def _line(request: Request) -> tuple[str, str]:
-    return request.method, escape(request.path)
+def _line(exchange: Exchange) -> tuple[str, str]:
+    return exchange.request.method, escape(exchange.request.path)
 
 
 def make_response(error: HTTPException) -> Response:

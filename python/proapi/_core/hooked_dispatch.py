@@ -101,10 +101,10 @@ class HookedDispatcher(Dispatcher):
                     raise
                 await self._send(exchange, await self._answer_exception(call, request, error))
         except asyncio.CancelledError:
-            self._on_cancelled(exchange, handler, request)
+            self._on_cancelled(exchange, handler)
             raise
         except BaseException as error:
-            self._on_failed(exchange, handler, request, error)
+            self._on_failed(exchange, handler, error)
 
     async def _run_handler(self, call: _RequestCall, request: Request) -> Response:
         """Returns the response of the handler, or that to an exception that the program foresaw."""
@@ -150,7 +150,7 @@ class HookedDispatcher(Dispatcher):
         if last_resort is None or isinstance(error, HTTPException) or self._exception_handlers.find(error):
             return await self._answer_foreseen(call, request, error)
         response = await self._call_exception_handler(call, last_resort, request, error)
-        self._log_failure(call.handler, request, error)
+        self._log_failure(call.exchange, call.handler, error)
         return response
 
     async def _call_exception_handler(

@@ -23,6 +23,7 @@ class Handler:
         "function",
         "is_async",
         "name",
+        "needs_request",
         "place",
         "plan",
         "to_response",
@@ -62,12 +63,15 @@ class Handler:
         """Makes the response of the handler's result."""
         self._takes_path_params = takes_path_params
         self._connection_name = plan.reader.connection
+        self.needs_request = self._connection_name is not None or not plan.reader.is_trivial or plan.needs_resolution
+        """Whether ``call`` needs the Request; its RequestInfo is enough otherwise."""
 
     def call(self, connection: Any) -> Any:
-        """``connection`` is the WebSocketConnection or the Request."""
+        """``connection`` is the WebSocketConnection, the Request or its RequestInfo."""
+        if self._connection_name is None:
+            return self.function(**connection.path_params) if self._takes_path_params else self.function()
         arguments: dict[str, Any] = dict(connection.path_params) if self._takes_path_params else {}
-        if self._connection_name is not None:
-            arguments[self._connection_name] = connection
+        arguments[self._connection_name] = connection
         return self.function(**arguments)
 
 

@@ -9,16 +9,18 @@ import math
 import select
 import selectors
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextvars import Context
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 from .._core.binding import Engine
 
+_T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 _File = Any  # a descriptor, or an object with fileno()
 # asyncio drops cancelled timers once both thresholds are exceeded.
 _MIN_SCHEDULED, _MIN_CANCELLED_SHARE = 100, 0.5
+_NO_HANDLE = cast(asyncio.Handle, None)  # for a task, which does not look at what call_soon() returns
 
 
 class EngineSelector(selectors.BaseSelector):
@@ -132,11 +134,45 @@ class FastLoop(asyncio.SelectorEventLoop):
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
     _timer_cancelled_count: int
+    _debug: bool
+    _task_factory: Any
 
     def __init__(self, engine: Engine) -> None:
         self._engine_selector = EngineSelector(engine)
+        self._first_steps: list[Callable[[], object]] | None = None
         self._engine_selector.attach(self)
         super().__init__(self._engine_selector)
+
+    def start_task(self, coroutine: Coroutine[Any, Any, _T], name: str, context: Context) -> asyncio.Task[_T]:
+        """Creates a task and runs its first step at once, so that what does not wait takes no turn of the loop.
+
+        CPython 3.12 calls that an eager task. Inside another task, in debug mode (which reports slow steps) and with a
+        task factory it is an ordinary one.
+
+        Raises:
+            SystemExit, KeyboardInterrupt: The step has raised it.
+        """
+        if self._task_factory is not None or self._debug or asyncio.current_task(self) is not None:
+            return self.create_task(coroutine, name=name, context=context)
+        steps = self._first_steps = []
+        try:
+            task = asyncio.Task(coroutine, loop=self, name=name, context=context)
+        finally:
+            self._first_steps = None
+        try:
+            context.run(steps[0])
+        except (SystemExit, KeyboardInterrupt):
+            task.exception()  # marks it as retrieved
+            raise
+        return task
+
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._first_steps is not None:  # the new task asks for its first step
+            self._first_steps.append(callback)
+            return _NO_HANDLE
+        return super().call_soon(callback, *args, context=context)
 
     def call_at(
         self,
