@@ -456,14 +456,19 @@ def to_response(result: Any) -> Response:
         TypeError: Any other type, or a value that JSON can't hold.
         ValueError: NaN, Infinity, or a circular value.
     """
+    kind = type(result)
+    if kind is dict or kind is list:
+        return _make_plain(JSONResponse, json.encode(result), _JSON)
     if isinstance(result, Response):
         return result
     if result is None:
         return Response(status_code=_NO_CONTENT)
+    if kind is str:
+        return _make_plain(Response, result.encode(), _HTML)
     if isinstance(result, (str, bytes, bytearray, memoryview)):
         return Response(result)
     if isinstance(result, (dict, list, msgspec.Struct)) or dataclasses.is_dataclass(result):
-        return JSONResponse(result)
+        return _make_plain(JSONResponse, json.encode(result), _JSON)
     if hasattr(result, "model_dump_json"):  # a pydantic model
         return Response(result.model_dump_json(by_alias=True), media_type=_JSON)
     hint = "JSONResponse takes any other value"
@@ -475,6 +480,16 @@ def to_response(result: Any) -> Response:
         "expected a Response, dataclass, Struct, dict, list, str, bytes or None from the handler, got"
         f" {type(result).__name__}; {hint}"
     )
+
+
+def _make_plain(kind: type[Response], body: bytes, media_type: str) -> Response:
+    """Returns what the constructor would, without the checks that need not be made of these values."""
+    response = kind.__new__(kind)
+    response.body = body
+    response.status_code = 200
+    response.media_type = media_type
+    response._fields = _OWN_FIELDS[media_type].copy()
+    return response
 
 
 def _guess_media_type(path: str) -> str:
