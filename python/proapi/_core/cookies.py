@@ -3,7 +3,6 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
 from ..settings import Seconds
@@ -40,8 +39,7 @@ def write_cookie(
     if max_age is not None:
         parts.append(f"Max-Age={_whole_seconds(max_age, f'max_age of the cookie {name!r}')}")
     if expires is not None:
-        moment = _to_datetime(expires, f"expires of the cookie {name!r}")
-        parts.append(f"Expires={format_datetime(moment, usegmt=True)}")
+        parts.append(f"Expires={_write_date(_to_datetime(expires, f'expires of the cookie {name!r}'))}")
     for attribute, text in (("Path", path), ("Domain", domain)):
         if text and not _ATTRIBUTE.fullmatch(text):
             raise ValueError(
@@ -72,11 +70,26 @@ def _whole_seconds(value: object, what: str) -> int:
     return math.ceil(seconds)
 
 
+# email.utils takes a tenth of the time to import the package, and few programs set an expiry.
+
+
+def _write_date(moment: datetime) -> str:
+    from email.utils import format_datetime
+
+    return format_datetime(moment, usegmt=True)
+
+
+def _read_date(text: str) -> datetime:
+    from email.utils import parsedate_to_datetime
+
+    return parsedate_to_datetime(text)
+
+
 def _to_datetime(value: object, what: str) -> datetime:
     """Returns a time in UTC. A number is seconds from now, as in Starlette; text is an HTTP date."""
     if isinstance(value, str):
         try:
-            value = parsedate_to_datetime(value)
+            value = _read_date(value)
         except (ValueError, OverflowError):
             raise ValueError(
                 f"expected a date such as 'Wed, 02 Jan 2030 03:04:05 GMT' as {what}, got {value!r}"
