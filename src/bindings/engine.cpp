@@ -114,7 +114,7 @@ public:
         // The remaining connections end now. Work that they schedule is never done, so no callback may ask for a poll.
         if (parts_) parts_->reactor.set_outside_work_callback(nullptr, nullptr);
         parts_.reset();
-        outside_work_ = nb::object();
+        outside_work_ = loop_ = nb::object();
     }
 
     [[nodiscard]] int fileno() { return open().reactor.descriptor(); }
@@ -182,9 +182,10 @@ public:
         Py_VISIT(on_request_.ptr());
         Py_VISIT(log_.ptr());
         Py_VISIT(outside_work_.ptr());
+        Py_VISIT(loop_.ptr());
         return 0;
     }
-    void clear() { outside_work_ = nb::object(); }
+    void clear() { outside_work_ = loop_ = nb::object(); }
 
 private:
     struct Parts {
@@ -262,12 +263,16 @@ private:
         call(log_, logging_level(level), take(to_str(line)));
     }
 
-    // Returns the running loop: the one that drives this engine, or that this engine drives.
-    static nb::object loop() { return take(PyObject_CallNoArgs(module_state().get_running_loop)); }
+    // Returns the loop that drives this engine, or that this engine drives: always the same, because a server serves
+    // once. To find it, CPython 3.11 makes a system call.
+    const nb::object& loop() {
+        if (!loop_.is_valid()) loop_ = take(PyObject_CallNoArgs(module_state().get_running_loop));
+        return loop_;
+    }
 
     nb::object site_object_;
     nb::callable on_websocket_, on_request_, log_;
-    nb::object outside_work_;
+    nb::object outside_work_, loop_;
     std::unique_ptr<Parts> parts_;  // null after close()
     bool poll_asked_ = false, has_refused_reentry_ = false, reload_asked_ = false;
 };
