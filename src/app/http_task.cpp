@@ -95,7 +95,7 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
         }
         Response response = co_await std::move(*running);
         while_it_runs.reset();
-        co_await write_response(worker, exchange, std::move(response));
+        if (auto stream = write_response(worker, exchange, std::move(response))) co_await std::move(*stream);
     } catch (const ClientDisconnect&) {
         end_request(*exchange, service::HandlerEnd::failed);  // nobody gets the answer
     } catch (const Cancelled&) {
@@ -105,7 +105,8 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
     }
     if (!response_to_exception) co_return;
     try {
-        co_await write_response(worker, exchange, std::move(*response_to_exception));
+        if (auto stream = write_response(worker, exchange, std::move(*response_to_exception)))
+            co_await std::move(*stream);
     } catch (const Cancelled&) {
         end_cancelled(*worker, *exchange, *entry);
     } catch (...) {

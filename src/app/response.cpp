@@ -44,9 +44,11 @@ T require(const service::Result<T>& result) {
 }
 
 [[nodiscard]] bool is_text_without_charset(std::string_view media_type) {
+    constexpr std::string_view text = "text/";
+    if (!http::equals_ignoring_case(media_type.substr(0, text.size()), text)) return false;
     std::string lower(media_type);
     std::ranges::transform(lower, lower.begin(), http::lower);
-    return lower.starts_with("text/") && lower.find("charset=") == std::string::npos;
+    return lower.find("charset=") == std::string::npos;
 }
 
 // Returns the response's own fields, and the content type unless they have one.
@@ -138,8 +140,7 @@ private:
     bool is_abandoned_ = false;
 };
 
-Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
-                    const Response& response) {
+Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange, Response response) {
     http::Headers headers = engine_headers(response);
     if (const auto checked = http::check_response(response.status_code, headers); !checked)
         throw std::invalid_argument(checked.error().text);
@@ -156,15 +157,17 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::
 
 }  // namespace
 
-Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
-                      Response response) {
+std::optional<Task<>> write_response(const std::shared_ptr<Worker>& worker,
+                                     const base::IntrusivePtr<service::Exchange>& exchange, Response response) {
     if (const auto* text = std::get_if<std::string>(&response.body)) {
         require(exchange->respond(response.status_code, engine_headers(response), *text));
-    } else if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
-        write_file(*exchange, response, *path);
-    } else {
-        co_await write_stream(std::move(worker), std::move(exchange), response);
+        return std::nullopt;
     }
+    if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
+        write_file(*exchange, response, *path);
+        return std::nullopt;
+    }
+    return write_stream(worker, exchange, std::move(response));
 }
 
 namespace {

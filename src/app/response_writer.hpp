@@ -1,6 +1,8 @@
 // Sends a Response through the engine's exchange, streams included.
 #pragma once
 
+#include <optional>
+
 #include "app/worker.hpp"
 #include "proapi/response.hpp"
 #include "service/exchange.hpp"
@@ -24,8 +26,10 @@ private:
     Context& context_;
 };
 
-// Throws std::invalid_argument for a status or headers that would make the response invalid.
-Task<> write_response(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange,
-                      Response response);
+// Sends the response. Returns what is left to await if it is a stream. Throws std::invalid_argument for a status or
+// headers that would make the response invalid.
+[[nodiscard]] std::optional<Task<>> write_response(const std::shared_ptr<Worker>& worker,
+                                                   const base::IntrusivePtr<service::Exchange>& exchange,
+                                                   Response response);
 
 }  // namespace proapi::detail

@@ -2,6 +2,7 @@
 // 3.2), and recognizes names of the local machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section
 // 2.5.3). Does not resolve names.
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/ip_address.hpp"
@@ -13,8 +14,16 @@ namespace proapi::http {
 namespace {
 
 // unreserved and sub-delims without the comma: with a list of hosts, one request would have two of them.
+constexpr std::array<bool, 256> name_octets = [] {
+    std::array<bool, 256> table{};
+    for (const char c :
+         std::string_view{"-._~!$&'()*+;=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+        table[static_cast<unsigned char>(c)] = true;
+    return table;
+}();
+
 constexpr bool is_name_octet(char c) noexcept {
-    return is_letter(c) || is_digit(c) || std::string_view{"-._~!$&'()*+;="}.find(c) != std::string_view::npos;
+    return name_octets[static_cast<unsigned char>(c)];
 }
 
 bool is_registered_name(std::string_view text) noexcept {
@@ -65,6 +74,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
 
 bool is_loopback_name(std::string_view host) noexcept {
     constexpr std::string_view name = "localhost", subdomain = ".localhost";
+    if (host == "127.0.0.1") return true;  // most often
     if (equals_ignoring_case(host, name)) return true;
     // ".localhost" without a label before the dot is not a name.
     if (host.size() > subdomain.size() && equals_ignoring_case(host.substr(host.size() - subdomain.size()), subdomain))

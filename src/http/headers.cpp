@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -24,16 +23,6 @@ constexpr std::array<bool, 256> token_octets = [] {
     }
     return table;
 }();
-
-struct FieldSizes {
-    std::uint32_t name, value;
-};
-
-FieldSizes sizes_at(const char* octets) noexcept {
-    FieldSizes sizes;  // may be unaligned
-    std::memcpy(&sizes, octets, sizeof sizes);
-    return sizes;
-}
 
 // Takes the next member off the front of `rest`; it is trimmed and may be empty. A comma inside a quoted string does
 // not end it.
@@ -55,10 +44,13 @@ std::string_view take_member(std::string_view& rest) noexcept {
 void Headers::add(std::string_view name, std::string_view value) {
     constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
     if (name.size() > most || value.size() > most) throw std::length_error("a header field of 4 GiB or more");
-    const FieldSizes sizes{static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
-    char octets[sizeof sizes];
-    std::memcpy(octets, &sizes, sizeof sizes);
-    fields_.append(octets, sizeof octets).append(name).append(value);
+    const Sizes sizes{static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
+    const std::size_t size = fields_.size();
+    fields_.resize(size + sizeof sizes + name.size() + value.size());
+    char* place = fields_.data() + size;
+    std::memcpy(place, &sizes, sizeof sizes);
+    place = std::ranges::copy(name, place + sizeof sizes).out;
+    std::ranges::copy(value, place);
 }
 
 void Headers::remove(std::string_view name) {
@@ -66,18 +58,6 @@ void Headers::remove(std::string_view name) {
     for (const Header field : *this)
         if (!equals_ignoring_case(field.name, name)) kept.add(field.name, field.value);
     *this = std::move(kept);
-}
-
-Header Headers::Iterator::operator*() const noexcept {
-    const FieldSizes sizes = sizes_at(at_);
-    const char* name = at_ + sizeof sizes;
-    return {{name, sizes.name}, {name + sizes.name, sizes.value}};
-}
-
-Headers::Iterator& Headers::Iterator::operator++() noexcept {
-    const FieldSizes sizes = sizes_at(at_);
-    at_ += sizeof sizes + sizes.name + sizes.value;
-    return *this;
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const noexcept {
@@ -117,11 +97,6 @@ void add_vary(Headers& headers, std::string_view name) {
     list.append(name);
     headers.remove("Vary");
     headers.add("Vary", list);
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool is_token(std::string_view text) noexcept {

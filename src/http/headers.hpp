@@ -1,13 +1,18 @@
 // Header fields in the order of arrival: an ordered multimap with case-insensitive names (RFC 9110 section 5).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "http/text.hpp"
 
 namespace proapi::http {
 
@@ -51,9 +56,14 @@ public:
     [[nodiscard]] Iterator end() const noexcept;
 
 private:
+    struct Sizes {
+        std::uint32_t name, value;
+    };
+
     std::string fields_;
 };
 
+// Inline, because a request's fields are searched a dozen times.
 class Headers::Iterator {
 public:
     using iterator_category = std::input_iterator_tag;
@@ -62,8 +72,16 @@ public:
     using pointer = const Header*;
     using reference = Header;
 
-    [[nodiscard]] Header operator*() const noexcept;
-    Iterator& operator++() noexcept;
+    [[nodiscard]] Header operator*() const noexcept {
+        const Sizes sizes = this->sizes();
+        const char* name = at_ + sizeof sizes;
+        return {{name, sizes.name}, {name + sizes.name, sizes.value}};
+    }
+    Iterator& operator++() noexcept {
+        const Sizes sizes = this->sizes();
+        at_ += sizeof sizes + sizes.name + sizes.value;
+        return *this;
+    }
     Iterator operator++(int) noexcept {
         const Iterator before = *this;
         ++*this;
@@ -74,6 +92,11 @@ public:
 private:
     friend class Headers;
     explicit Iterator(const char* at) noexcept : at_(at) {}
+    [[nodiscard]] Sizes sizes() const noexcept {
+        Sizes sizes;  // may be unaligned
+        std::memcpy(&sizes, at_, sizeof sizes);
+        return sizes;
+    }
     const char* at_;
 };
 
@@ -89,7 +112,10 @@ inline Headers::Iterator Headers::end() const noexcept {
 void add_vary(Headers& headers, std::string_view name);
 
 // ASCII only; field names are ASCII.
-[[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
+[[nodiscard]] inline bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
 // RFC 9110 section 5.6.2: token characters, at least one.
 [[nodiscard]] bool is_token(std::string_view text) noexcept;
 // RFC 9110 section 5.5 for sending: visible ASCII, SP and HTAB, so no CR, LF, NUL, other controls or obs-text (from
