@@ -1,4 +1,5 @@
-"""Measures what a request of JSON costs ProAPI in fast mode, and other frameworks on uvicorn with httptools and uvloop.
+"""Measures what a request of JSON costs ProAPI in fast mode and in C++, and other frameworks on uvicorn with httptools
+and uvloop.
 
     make bench, or .venv/bin/python bench/rest.py [--rounds 20]
 
@@ -17,7 +18,7 @@ import sys
 import hello
 from client import Echoed
 from echo import Target
-from servers import APPS, BenchError, Running, Server, missing_module, running, take_cores, versions
+from servers import APPS, BUILD, CPP, BenchError, Running, Server, missing_module, running, take_cores, versions
 
 CONNECTIONS = 64
 WARM_UP_S = 0.05
@@ -53,7 +54,9 @@ def candidates() -> list[Server]:
     uvicorn = (sys.executable, "-m", "uvicorn", "--app-dir", str(APPS), "--loop", "uvloop", "--http", "httptools",
                "--log-level", "warning", "--no-access-log", "--host", "127.0.0.1", "--port", "{port}")  # fmt: skip
     no_uvicorn = missing_module("uvicorn") or missing_module("uvloop") or missing_module("httptools")
+    cpp = BUILD / "bench/rest"
     return [
+        Server(CPP, (str(cpp),), "" if cpp.exists() else f"{cpp}; `make cpp` builds it"),
         Server(PROAPI, (sys.executable, str(APPS / "proapi_rest.py")), missing_module("proapi")),
         Server(STARLETTE, (*uvicorn, "starlette_rest:app"), no_uvicorn or missing_module("starlette")),
         Server(FASTAPI, (*uvicorn, "fastapi_rest:app"), no_uvicorn or missing_module("fastapi")),
