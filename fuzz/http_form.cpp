@@ -1,13 +1,14 @@
 // Feeds a Content-Type, which is the first line, and a body to parse_form().
 // Oracle: a form that is serialized by the rules of the URL and HTML Standards is parsed as the same form. Names and
 // texts are UTF-8, files are views of the body, limits hold, and a refused form has no parts. A model that works by
-// lines finds the same parts.
+// lines finds the same parts, and so does the reader of a body that arrives in pieces.
 #include <optional>
 #include <set>
 
 #include "base/utf8.hpp"
 #include "http/form.hpp"
 #include "http/headers.hpp"
+#include "http/multipart_reader.hpp"
 #include "target.hpp"
 
 namespace proapi::fuzz {
@@ -108,6 +109,7 @@ std::optional<std::vector<std::string_view>> model_parts(std::string_view delimi
         const bool is_last = line.starts_with("--");
         if (is_last) line.remove_prefix(2);
         if (line.find_first_not_of(" \t") != std::string_view::npos || (!ends_with_crlf && !is_last)) continue;
+        if (line.size() > http::max_delimiter_padding) continue;
         // The CRLF before a delimiter belongs to it. For an empty part it is also the end of the delimiter before.
         if (begin) parts.push_back(body.substr(*begin, std::max(at - 2, *begin) - *begin));
         if (is_last) return parts;
@@ -131,6 +133,36 @@ void check_model_parts(const http::Form& form, std::string_view boundary, std::s
     check(got == expected, "the data of the parts are what stands between the delimiters", body);
 }
 
+// Adds what is read. Returns false at the end and after an error.
+bool read_all(http::MultipartReader& reader, std::string& out) {
+    while (true) {
+        const auto event = reader.next();
+        if (!event) {
+            out += "error: " + event.error().text;
+            return false;
+        }
+        if (*event == http::MultipartEvent::need_data) return true;
+        if (*event == http::MultipartEvent::part) out += "part: " + reader.head().name + "\n";
+        if (*event == http::MultipartEvent::data) out += reader.data();
+        if (*event == http::MultipartEvent::part_end) out += "\nend of a part\n";
+        if (*event == http::MultipartEvent::end) return false;
+    }
+}
+
+std::string read_in_pieces(std::string_view body, std::size_t size) {
+    http::MultipartReader reader("X");
+    std::string out;
+    while (!body.empty()) {
+        const Block piece(body.substr(0, size));
+        body.remove_prefix(std::min(size, body.size()));
+        reader.feed(piece.text());
+        if (!read_all(reader, out)) return out;
+    }
+    reader.finish();
+    read_all(reader, out);
+    return out;
+}
+
 }  // namespace
 }  // namespace proapi::fuzz
 
@@ -141,6 +173,9 @@ PROAPI_FUZZ_TARGET(http_form) {
     const Block body(input.rest());
     const auto multipart = http::parse_form("multipart/form-data; boundary=X", body.text());
     if (multipart) check_model_parts(*multipart, "X", body.text());
+    const std::size_t size = 1 + content_type.text().size() % 16;
+    check_equal(read_in_pieces(body.text(), size), read_in_pieces(body.text(), body.text().size()),
+                "a body in pieces has the same parts");
     const auto parsed = http::parse_form(content_type.text(), body.text());
     if (!parsed) {
         const http::Error& error = parsed.error();

@@ -1,4 +1,5 @@
-// A small interface of JSON on ProAPI: proapi_rest.py in C++, without what only the Python frameworks are measured with.
+// A small interface of JSON on ProAPI: proapi_rest.py in C++, without what only the Python frameworks are measured
+// with.
 #include <proapi/proapi.hpp>
 
 #include <string>

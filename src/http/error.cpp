@@ -95,6 +95,10 @@ constexpr auto meanings = std::to_array<Row>({
     {ErrorCode::bad_part_type, {400, "expected a Content-Type in ASCII, got {}"}},
     {ErrorCode::bad_part_encoding, {400, "expected the Content-Transfer-Encoding 7bit, 8bit or binary, got {}"}},
     {ErrorCode::part_not_utf8, {400, "expected a text in UTF-8, got other octets"}},
+    {ErrorCode::too_many_text_fields, {400, "expected at most {} text fields (max_fields), got more"}},
+    {ErrorCode::too_many_files, {400, "expected at most {} files (max_files), got more"}},
+    {ErrorCode::too_much_text,
+     {413, "expected at most {} octets in all text fields together (max_part_size), got more"}},
 
     {ErrorCode::no_leading_slash, {0, "expected a path that begins with \"/\", got {}"}},
     {ErrorCode::empty_segment, {0, "expected no empty segment before the last, got {}"}},

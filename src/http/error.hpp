@@ -95,6 +95,9 @@ enum class ErrorCode : std::uint8_t {
     bad_part_type,
     bad_part_encoding,
     part_not_utf8,
+    too_many_text_fields,
+    too_many_files,
+    too_much_text,
 
     // route patterns
     no_leading_slash,

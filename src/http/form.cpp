@@ -21,23 +21,32 @@ bool is_boundary(std::string_view text) noexcept {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
-Result<Form> parse_multipart_form(const ParameterizedValue& type, std::string_view body) {
-    constexpr std::string_view field = "Content-Type";
-    if (type.error != ErrorCode::none) return with_context(field, make_error(type.error));
+Result<std::string> read_boundary(const ParameterizedValue& type) {
+    if (type.error != ErrorCode::none) return make_error(type.error);
     const auto is_named = [](const Parameter& one) { return equals_ignoring_case(one.name, "boundary"); };
     const auto count = std::count_if(type.parameters.begin(), type.parameters.end(), is_named);
-    if (count != 1) return with_context(field, make_error(ErrorCode::not_one_boundary, {std::to_string(count)}));
+    if (count != 1) return make_error(ErrorCode::not_one_boundary, {std::to_string(count)});
     const Parameter& given = *std::find_if(type.parameters.begin(), type.parameters.end(), is_named);
-    const std::string boundary = given.is_quoted ? without_escapes(given.value) : std::string(given.value);
-    if (!is_boundary(boundary)) return with_context(field, make_error(ErrorCode::bad_boundary, {quoted(boundary)}));
-    return parse_multipart(boundary, body);
+    std::string boundary = given.is_quoted ? without_escapes(given.value) : std::string(given.value);
+    if (!is_boundary(boundary)) return make_error(ErrorCode::bad_boundary, {quoted(boundary)});
+    return boundary;
 }
 
 }  // namespace
 
-Result<Form> parse_form(std::string_view content_type, std::string_view body) {
+Result<std::optional<std::string>> find_boundary(std::string_view content_type) {
     const ParameterizedValue type = parse_parameters(content_type);
-    if (equals_ignoring_case(type.value, multipart_type)) return parse_multipart_form(type, body);
+    if (!equals_ignoring_case(type.value, multipart_type)) return std::optional<std::string>();
+    auto boundary = read_boundary(type);
+    if (!boundary) return with_context("Content-Type", std::move(boundary).error());
+    return std::optional(*std::move(boundary));
+}
+
+Result<Form> parse_form(std::string_view content_type, std::string_view body) {
+    const auto boundary = find_boundary(content_type);
+    if (!boundary) return boundary.error();
+    if (*boundary) return parse_multipart(**boundary, body);
+    const ParameterizedValue type = parse_parameters(content_type);
     if (equals_ignoring_case(type.value, urlencoded_type)) {
         if (const std::size_t count = count_pairs(body); count > max_form_parts)
             return make_error(ErrorCode::too_many_form_fields, {std::to_string(max_form_parts), std::to_string(count)});

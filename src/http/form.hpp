@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,14 +22,18 @@ inline constexpr std::size_t max_part_head_bytes = 4096;
 struct FormFile {
     std::string name;
     std::string filename;
-    std::string_view content_type;  // visible ASCII; a view of the body, or of a constant
-    std::string_view data;          // a view of the body
+    std::string content_type;  // visible ASCII
+    std::string_view data;     // a view of the body
 };
 
 struct Form {
     Pairs fields;                 // in order
     std::vector<FormFile> files;  // in order
 };
+
+// Returns the boundary of a multipart/form-data body, and nullopt for another type of body. `content_type` is the
+// request's field, or empty if there is none. Fails with status 400.
+[[nodiscard]] Result<std::optional<std::string>> find_boundary(std::string_view content_type);
 
 // `content_type` is the request's field, or empty if there is none. Linear in the size of the body; the data of files
 // is not copied. Fails with status 415 for another type of body, and with 400 for a malformed one or too many parts.

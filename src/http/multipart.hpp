@@ -1,9 +1,5 @@
-// The parts of a multipart/form-data body (RFC 7578, RFC 2046 section 5.1.1). Internal to the `http` layer; others use
-// parse_form() in http/form.hpp.
-//
-//   preamble CRLF                                            ignored; without it the first line has no CRLF before it
-//   --boundary CRLF  field lines CRLF  [CRLF data]  CRLF     each part; spaces and tabs may follow the boundary
-//   --boundary--     [CRLF epilogue]                         required; the epilogue is ignored
+// The parts of a complete multipart/form-data body. Internal to the `http` layer; others use parse_form() in
+// http/form.hpp, or http/multipart_reader.hpp while the body arrives.
 #pragma once
 
 #include <string_view>
