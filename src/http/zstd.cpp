@@ -6,6 +6,7 @@
 #include <array>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "http/content_decoder.hpp"
 #include "http/content_encoder.hpp"
@@ -80,12 +81,14 @@ public:
             ZSTD_outBuffer output{out.data() + before, room, 0};
             const std::size_t left = ::ZSTD_decompressStream(context_, &output, &source);
             out.resize(before + output.pos);
+            keep_header(input.first(source.pos));
             input = input.subspan(source.pos);
             max_bytes -= output.pos;
+            frame_bytes_ += output.pos;
             if (::ZSTD_isError(check_memory(left))) return State::failed;
             // 0: a frame has ended, and all of it is written; another may follow (RFC 8878 section 3.1).
             has_ended_ = left == 0;
-            if (has_ended_) magic_octets_ = 0;
+            if (has_ended_ && !end_frame()) return State::failed;
             if (input.empty() && !has_ended_ && output.pos < room) return State::need_data;
         }
         return State::full;
@@ -103,8 +106,26 @@ private:
         return true;
     }
 
+    void keep_header(base::Bytes taken) noexcept {
+        const std::size_t count = std::min(taken.size(), header_.size() - header_octets_);
+        std::copy_n(taken.begin(), count, header_.begin() + static_cast<std::ptrdiff_t>(header_octets_));
+        header_octets_ += count;
+    }
+
+    // Returns whether the frame has the size that its header announces. The library checks that too, but not of every
+    // frame that arrives in pieces.
+    [[nodiscard]] bool end_frame() noexcept {
+        const unsigned long long announced = ::ZSTD_getFrameContentSize(header_.data(), header_octets_);
+        magic_octets_ = header_octets_ = 0;
+        const std::uint64_t decoded = std::exchange(frame_bytes_, 0);
+        return announced == ZSTD_CONTENTSIZE_UNKNOWN || announced == decoded;
+    }
+
     ZSTD_DCtx* context_;
-    std::size_t magic_octets_ = 0;  // of the current frame's magic number, that were checked
+    std::array<std::uint8_t, 18> header_{};  // the longest has 18 octets (RFC 8878 section 3.1.1)
+    std::size_t header_octets_ = 0;
+    std::uint64_t frame_bytes_ = 0;  // decoded of the current frame
+    std::size_t magic_octets_ = 0;   // of the current frame's magic number, that were checked
     bool is_skippable_ = false;
     bool has_ended_ = false;
 };

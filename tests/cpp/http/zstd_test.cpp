@@ -53,6 +53,17 @@ TEST(Zstd, BoundsTheWindow) {
     EXPECT_EQ(decoded(*make_decoder(ContentCoding::zstd), compressed_with_window("text", 24)).state, State::failed);
 }
 
+// RFC 8878 section 3.1.1.1.4. The library lets it pass if the frame arrives in pieces and its last block is empty.
+TEST(Zstd, AFrameHasTheSizeThatItAnnounces) {
+    const auto frame_of = [](char announced) {
+        return std::string("\x28\xB5\x2F\xFD\x20", 5) + announced + std::string("\x01\x00\x00", 3);
+    };
+    for (const std::size_t part_bytes : {std::size_t{1}, std::size_t{5}, std::size_t{1000}}) {
+        EXPECT_EQ(decoded(*make_decoder(ContentCoding::zstd), frame_of('\0'), part_bytes).state, State::may_end);
+        EXPECT_EQ(decoded(*make_decoder(ContentCoding::zstd), frame_of('\x0E'), part_bytes).state, State::failed);
+    }
+}
+
 TEST(Zstd, FormatsBeforeTheRfcAreRefused) {
     // Zstandard 0.4 to 0.7: the library still decodes them.
     for (const char version : {'\x24', '\x25', '\x26', '\x27'}) {
