@@ -14,8 +14,8 @@
 namespace proapi::http {
 
 struct FormLimits {
-    std::size_t max_fields = 1000;          // text fields
-    std::size_t max_files = 1000;           // also file fields that the user left empty
+    std::size_t max_fields = 1000;         // text fields
+    std::size_t max_files = 1000;          // also file fields that the user left empty
     std::size_t max_text_bytes = 1 << 20;  // the values of all text fields together
 };
 

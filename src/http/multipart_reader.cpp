@@ -41,8 +41,8 @@ Result<MultipartEvent> MultipartReader::next() {
 
 // ---- delimiters -----------------------------------------------------------------------------------------------------
 
-// Finds the first delimiter, or what may become one at the end of what has arrived. Linear: the delimiter begins with CR
-// and contains no other, so octets of a failed comparison need not be examined again.
+// Finds the first delimiter, or what may become one at the end of what has arrived. Linear: the delimiter begins with
+// CR and contains no other, so octets of a failed comparison need not be examined again.
 MultipartReader::Search MultipartReader::search() const {
     if (is_line_start_) {
         const Search first = read_delimiter_of_line(0);

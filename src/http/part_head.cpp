@@ -110,7 +110,8 @@ Result<void> read_encoding(std::string_view value) {
 }  // namespace
 
 Result<void> PartHead::read(std::string_view line) {
-    if (++field_count_ > max_part_fields) return make_error(ErrorCode::too_many_part_fields, {std::to_string(max_part_fields)});
+    if (++field_count_ > max_part_fields)
+        return make_error(ErrorCode::too_many_part_fields, {std::to_string(max_part_fields)});
     const auto field = parse_field_line(line);
     if (!field) return make_error(field.error());
     bool twice = false;

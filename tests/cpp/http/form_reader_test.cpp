@@ -54,8 +54,9 @@ TEST(FormReader, AFileFieldThatWasLeftEmptyIsNoFile) {
 
 TEST(FormReader, EachLimitNamesItsSetting) {
     const FormLimits limits{.max_fields = 2, .max_files = 1, .max_text_bytes = 4};
-    EXPECT_EQ(read_form(text_part("a", "12") + text_part("b", "34") + file_part("f", "g", "long data") + "--X--", limits),
-              "a=12 b=34 f=<g|text/plain|long data> ");
+    EXPECT_EQ(
+        read_form(text_part("a", "12") + text_part("b", "34") + file_part("f", "g", "long data") + "--X--", limits),
+        "a=12 b=34 f=<g|text/plain|long data> ");
     EXPECT_EQ(read_form(text_part("a", "") + text_part("b", "") + text_part("c", ""), limits),
               "a= b= 400 part 3: expected at most 2 text fields (max_fields), got more");
     EXPECT_EQ(read_form(file_part("f", "", "") + file_part("f", "", ""), limits),
