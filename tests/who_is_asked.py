@@ -128,6 +128,7 @@ SHARED: dict[str, str] = {
     "python/test_threads.py::test_under_an_asgi_server": _ASGI,
     "python/test_templating.py": _PYTHON,
     "python/test_text_annotations.py": _PYTHON,
+    "python/test_uploads.py": _PYTHON,
     "system/test_documents.py::test_the_table_of_settings_is_the_engines": _ALL,
     "system/test_settings_table.py": _ALL,
     "system/test_typing.py": _PYTHON,

@@ -9,7 +9,7 @@ from ._core.binding import Site, WebSocketConnection, version
 from ._serving.running import RunningServer
 from .app import ProAPI
 from .background import BackgroundTask, BackgroundTasks
-from .datastructures import Client, FormData, FormFiles, Headers, MutableHeaders, QueryParams, State, UploadFile
+from .datastructures import Client, FormData, FormFiles, Headers, MutableHeaders, QueryParams, State
 from .errors import (
     ClientDisconnect,
     EventError,
@@ -39,6 +39,7 @@ from .response import (
 )
 from .router import Router
 from .sse import EventSourceResponse, ServerSentEvent
+from .uploads import UploadFile
 
 __version__ = version
 

@@ -157,19 +157,30 @@ class RequestInfo:
         """The whole body. None: it was not whole when the handler was called, and nobody has set it yet."""
     @body.setter
     def body(self, body: bytes) -> None: ...
+    def take_body(self) -> bytes | None:
+        """Returns ``body``, which is None afterwards."""
     @property
     def is_body_read(self) -> bool:
         """Whether ``body`` was asked for."""
     is_streamed: bool
     """Set by the ``Request`` whose ``stream()`` takes the body."""
     def parse_form(self) -> tuple[int, str, _Pairs]:
-        """Parses an application/x-www-form-urlencoded or multipart/form-data body.
+        """Parses an application/x-www-form-urlencoded body, which must not be None.
 
-        Returns the status and text of the refusal (0 and "" if there is none), and the text fields. ``body`` must not
-        be None.
+        Returns the status and text of the refusal (0 and "" if there is none), and the fields.
         """
-    def parse_files(self) -> tuple[int, str, list[tuple[str, str, str, bytes]]]:
-        """Like ``parse_form``, but returns the files: name, filename, content type and data."""
+    def read_form(self, max_fields: int, max_files: int, max_text: int) -> tuple[int, str, FormReader | None]:
+        """Returns the status and text of a refusal (0 and "" if there is none), and what reads the body if it is
+        multipart/form-data."""
+
+class FormReader:
+    """Reads a multipart/form-data body as it arrives."""
+
+    def feed(
+        self, octets: bytes, is_last: bool
+    ) -> tuple[int, str, list[tuple[str, str] | tuple[str, str, str] | bytes | None]]:
+        """Returns the status and text of a refusal (0 and "" if there is none), and what was read: (name, value) of a
+        text field; or, of a file, (name, filename, content type), its octets in pieces, and None."""
 
 class Exchange:
     """One HTTP request over the engine's own socket, and its response."""

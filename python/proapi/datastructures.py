@@ -6,10 +6,10 @@ raises MissingFieldError if there is no such name. ``State`` holds the applicati
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypeVar, overload
 
 from .errors import MissingFieldError
+from .uploads import UploadFile
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -179,22 +179,16 @@ class QueryParams(_MultiMapping[str]):
     __slots__ = ()
 
 
-class FormData(_MultiMapping[str]):
-    """Fields of a form, decoded."""
+class FormData(_MultiMapping[str | UploadFile]):
+    """Fields of a form, decoded: ``str``, and ``UploadFile`` for files."""
 
     __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class UploadFile:
-    """A file of a form, whole.
-
-    ``filename`` is what the client sent. Never use it as a path to write to: it may be ``../../etc/passwd``, or empty.
-    """
-
-    filename: str
-    content_type: str
-    data: bytes = field(repr=False)
+    async def close(self) -> None:
+        """Closes the files."""
+        for _, value in self._pairs:
+            if isinstance(value, UploadFile):
+                await value.close()
 
 
 class FormFiles(_MultiMapping[UploadFile]):

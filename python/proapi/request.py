@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ._core import habits, json
 from ._core.binding import RequestInfo
 from ._core.exchange import Exchange
+from ._core.form import FormCall, read_form, read_whole_form
 from ._core.request_body import read_parts, read_whole
 from ._core.session import find_session
-from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State, UploadFile
+from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State
 from .errors import RequestBodyError
+from .uploads import UploadFile
 
 if TYPE_CHECKING:
     from .app import ProAPI
@@ -26,11 +28,12 @@ class Request:
     none. A ``def`` handler is called once the body is whole, and reads ``content``.
     """
 
-    __slots__ = ("_app", "_exchange", "_headers", "_info", "_query_params", "_state")
+    __slots__ = ("_app", "_exchange", "_form", "_headers", "_info", "_query_params", "_state")
 
     def __init__(self, info: RequestInfo, exchange: Exchange | None = None, app: "ProAPI | None" = None) -> None:
         self._info = info
         self._exchange = exchange
+        self._form: FormData | None = None
         self._headers: Headers | None = None
         self._query_params: QueryParams | None = None
         self._state: State | None = None
@@ -207,40 +210,59 @@ class Request:
         except ValueError as error:
             raise RequestBodyError(f"The body: {error}") from None
 
-    async def form(self) -> FormData:
-        """Parses an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578).
+    def form(self, *, max_files: int = 1000, max_fields: int = 1000, max_part_size: int = 1024 * 1024) -> FormCall:
+        """Reads an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578): ``await request.form()``,
+        or ``async with request.form() as form:``, which closes the files.
+
+        A multipart body is read while it arrives: files of more than 1 MiB together are kept in a temporary file.
+        Later calls return the same.
+
+        Args:
+            max_files: Files of a multipart form.
+            max_fields: Text fields of a multipart form.
+            max_part_size: Octets of all text fields of a multipart form together.
 
         Returns:
-            The text fields, as a mapping like ``query_params``.
+            Text fields as ``str`` and files as ``UploadFile``, as a mapping like ``query_params``.
 
         Raises:
-            RequestBodyError: 415: another type of body. 400: a malformed multipart body. Otherwise as for ``body()``.
+            RequestBodyError: 415: another type of body. 400: a malformed multipart body, or too many fields or files.
+                413: too much text. Otherwise as for ``body()``.
             ClientDisconnect: As for ``body()``.
+            OSError: A file can't be kept: the disk is full, for example.
+            RuntimeError: ``stream()`` has taken the body.
         """
-        await self.body()
-        status, wrong, fields = self._info.parse_form()
+        return FormCall(self._read_form(max_fields, max_files, max_part_size))
+
+    async def _read_form(self, max_fields: int, max_files: int, max_text: int) -> FormData:
+        if self._form is not None:
+            return self._form
+        status, wrong, reader = self._info.read_form(max_fields, max_files, max_text)
         if status:
             raise RequestBodyError(f"The body: {wrong}", status)
-        return FormData(fields)
+        if reader is None:
+            await self.body()
+            status, wrong, fields = self._info.parse_form()
+            if status:
+                raise RequestBodyError(f"The body: {wrong}", status)
+            self._form = FormData(fields)
+        elif self._info.is_body_read and (body := self._info.body) is not None:
+            self._form = FormData(await read_whole_form(reader, body))
+        else:
+            exchange = self._take_stream("form()")
+            # Whether the body came with the head makes no difference: it is gone afterwards.
+            arrived = self._info.take_body()
+            pairs = await (
+                read_form(reader, read_parts(exchange)) if arrived is None else read_whole_form(reader, arrived)
+            )
+            self._form = FormData(pairs)
+        return self._form
 
     async def files(self) -> FormFiles:
-        """Parses a multipart/form-data body (RFC 7578).
-
-        Returns:
-            The files as a mapping: ``[]`` and ``get()`` return the last UploadFile of a name, ``getlist(name)`` all of
-                them. Empty for a urlencoded form.
-
-        Raises:
-            RequestBodyError: As for ``form()``.
-            ClientDisconnect: As for ``body()``.
-        """
-        await self.body()
-        status, wrong, files = self._info.parse_files()
-        if status:
-            raise RequestBodyError(f"The body: {wrong}", status)
-        return FormFiles(
-            (name, UploadFile(filename, content_type, data)) for name, filename, content_type, data in files
-        )
+        """Returns the files of ``form()`` alone, as a mapping: ``[]`` and ``get()`` return the last UploadFile of a
+        name, ``getlist(name)`` all of them. Empty for a urlencoded form. Raises as ``form()``."""
+        form = await self.form()
+        return FormFiles((name, value) for name, value in form.multi_items() if isinstance(value, UploadFile))
 
     async def is_disconnected(self) -> bool:
         """Returns whether the client has left: it has disconnected, or has ended its side of the connection.

@@ -11,6 +11,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "http/form_reader.hpp"
 #include "net/listening_sockets.hpp"
 #include "server/server.hpp"
 #include "service/cors.hpp"
@@ -26,6 +27,7 @@ namespace nb = nanobind;
 void add_cors(nb::module_& module);
 void add_site(nb::module_& module);
 void add_request_info(nb::module_& module);
+void add_form_reader(nb::module_& module);
 void add_exchange(nb::module_& module);
 void add_asgi_exchange(nb::module_& module);
 void add_asgi_websocket(nb::module_& module);
@@ -59,6 +61,9 @@ struct RequestObject {
     [[nodiscard]] const service::RequestInfo& info() const noexcept { return exchange->request(); }
 };
 [[nodiscard]] nb::object make_request(service::Exchange& exchange);
+
+// (0, "", FormReader), (0, "", None) for a body that is not multipart/form-data, or (status, text, None).
+[[nodiscard]] nb::tuple make_form_reader(std::string_view content_type, const http::FormLimits& limits);
 
 // Sends what Site.find_file() has found, with this status and these fields.
 struct FoundFile {

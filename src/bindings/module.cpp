@@ -115,6 +115,7 @@ void fill_module(nb::module_ module) {
     add_cors(module);
     add_site(module);
     add_request_info(module);
+    add_form_reader(module);
     add_exchange(module);
     add_asgi_exchange(module);
     add_asgi_websocket(module);

@@ -9,27 +9,21 @@ namespace proapi::bindings {
 
 namespace {
 
-// (0, "", what `take_parts` makes of the form), or (status, text, nothing).
-template <class TakeParts>
-nb::tuple read_form(const RequestObject& self, TakeParts&& take_parts) {
-    const auto body = nb::cast<nb::bytes>(self.body);
-    const auto form =
-        http::parse_form(self.info().head.headers.get("content-type").value_or(""), {body.c_str(), body.size()});
-    if (!form) return nb::make_tuple(form.error().status(), form.error().text, nb::list());
-    return nb::make_tuple(0, "", take_parts(*form));
+[[nodiscard]] std::string_view content_type(const RequestObject& self) {
+    return self.info().head.headers.get("content-type").value_or("");
 }
 
+// (0, "", the fields), or (status, text, []).
 nb::tuple parse_form(const RequestObject& self) {
-    return read_form(self, [](const http::Form& form) { return take(to_pairs(form.fields)); });
+    const auto body = nb::cast<nb::bytes>(self.body);
+    const auto form = http::parse_form(content_type(self), {body.c_str(), body.size()});
+    if (!form) return nb::make_tuple(form.error().status(), form.error().text, nb::list());
+    return nb::make_tuple(0, "", take(to_pairs(form->fields)));
 }
 
-nb::tuple parse_files(const RequestObject& self) {
-    return read_form(self, [](const http::Form& form) {
-        nb::list files;
-        for (const auto& [name, filename, content_type, data] : form.files)
-            files.append(nb::make_tuple(name, filename, content_type, nb::bytes(data.data(), data.size())));
-        return files;
-    });
+nb::tuple read_form(const RequestObject& self, std::size_t max_fields, std::size_t max_files, std::size_t max_text) {
+    return make_form_reader(content_type(self),
+                            {.max_fields = max_fields, .max_files = max_files, .max_text_bytes = max_text});
 }
 
 }  // namespace
@@ -64,10 +58,11 @@ void add_request_info(nb::module_& module) {
                 return self.body;
             },
             [](R& self, nb::bytes body) { self.body = std::move(body); })
+        .def("take_body", [](R& self) { return std::exchange(self.body, nb::none()); })
         .def_ro("is_body_read", &R::is_body_read)
         .def_rw("is_streamed", &R::is_streamed)
         .def("parse_form", parse_form)
-        .def("parse_files", parse_files);
+        .def("read_form", read_form, nb::arg("max_fields"), nb::arg("max_files"), nb::arg("max_text"));
 }
 
 }  // namespace proapi::bindings

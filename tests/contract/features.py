@@ -366,7 +366,7 @@ def register_http(app: ProAPI) -> None:
 
     @app.post("/features/form")
     async def form(request: Request) -> list[Any]:
-        return (await request.form()).multi_items()
+        return [item for item in (await request.form()).multi_items() if isinstance(item[1], str)]
 
     @app.post("/features/files")
     async def uploaded(request: Request) -> list[Any]:

@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from .. import params
 from ..background import BackgroundTasks, collect_background_tasks
-from ..datastructures import UploadFile
 from ..request import Request
 from ..response import Response
+from ..uploads import UploadFile
 from .annotations import admitted_classes, find_annotations
 from .binding import WebSocketConnection
 from .body import is_json_type

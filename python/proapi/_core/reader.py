@@ -9,7 +9,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from ..datastructures import FormData
 from ..errors import HTTPException, RequestValidationError
+from ..uploads import UploadFile
 from . import json
 from .body import Decode, make_decode
 from .conversion import InvalidValue, unwrap
@@ -99,18 +101,20 @@ class Reader:
     async def _collect_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
         try:
             form = await request.form()
-            files = await request.files()
         except HTTPException as error:
             if error.status_code != 415 or request.headers.get("content-type"):
                 raise
-            form = files = {}
+            form = FormData()
         for parameter in self._form:
+            found = form.getlist(parameter.key)
             if parameter.source is Source.FORM:
-                values = form.getlist(parameter.key) if form else []
+                values = [each for each in found if isinstance(each, str)]
                 value = (values or None) if parameter.is_list else (values[-1] if values else None)
                 _convert(parameter, value, arguments, errors)
             else:
-                _take_files(parameter, files.getlist(parameter.key) if files else [], arguments, errors)
+                await _take_files(
+                    parameter, [each for each in found if isinstance(each, UploadFile)], arguments, errors
+                )
 
 
 def _convert(parameter: Parameter, found: Any, arguments: dict[str, Any], errors: Errors) -> None:
@@ -161,11 +165,11 @@ def describe_json(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Erro
     return describe(error, at, given if json.can_be_nested(given) else None)
 
 
-def _take_files(parameter: Parameter, found: list[Any], arguments: dict[str, Any], errors: Errors) -> None:
+async def _take_files(parameter: Parameter, found: list[UploadFile], arguments: dict[str, Any], errors: Errors) -> None:
     annotation, _ = unwrap(parameter.annotation)
     is_list = get_origin(annotation) is list
     item, _ = unwrap(get_args(annotation)[0]) if is_list else (annotation, None)
-    values = [each.data for each in found] if item is bytes else found
+    values = [await each.read() for each in found] if item is bytes else found
     if not values:
         if parameter.is_required:
             errors.append(_missing(parameter))

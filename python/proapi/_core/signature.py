@@ -47,8 +47,9 @@ class Handler:
         self.name = find_name(function)
         self.place = find_place(function)
         self.is_async = is_async(function)
-        # Neither a thread nor a reader that does not await can wait for the rest of a body.
-        self.wants_whole_body = (
+        # Neither a thread nor a reader that does not await can wait for the rest of a body. A form is read before the
+        # call.
+        self.wants_whole_body = not plan.reader.takes_form and (
             not self.is_async or plan.reader.reads_content or (plan.reader.takes_body and not plan.needs_resolution)
         )
         self.cancel_on_disconnect = cancel_on_disconnect

@@ -1,5 +1,5 @@
-// The fields of a part. multipart_test has their refusals as clients see them, and the vectors (form_test) the meaning of
-// names, types and encodings.
+// The fields of a part. multipart_test has their refusals as clients see them, and the vectors (form_test) the meaning
+// of names, types and encodings.
 #include "http/part_head.hpp"
 
 #include <gtest/gtest.h>
