@@ -16,6 +16,7 @@
 #include "proapi/parameters.hpp"
 #include "proapi/request.hpp"
 #include "proapi/response.hpp"
+#include "proapi/to_thread.hpp"
 #include "proapi/uuid.hpp"
 #include "proapi/websocket_connection.hpp"
 
@@ -203,9 +204,6 @@ private:
     F function_;
 };
 
-// Calls `call` in a thread of the pool, where it may block, and returns its result.
-[[nodiscard]] Task<Response> in_thread(std::function<Response()> call);
-
 template <class T>
 Task<Response> respond_with(Task<T> task) {
     if constexpr (std::is_void_v<T>) {
@@ -246,7 +244,7 @@ private:
         if constexpr (TaskResult<Result>::is_task) {
             return std::apply([&](Args&... each) { return respond_with(invoke(request, each...)); }, arguments);
         } else {
-            return in_thread([this, request = std::move(request), arguments = std::move(arguments)]() mutable {
+            return to_thread([this, request = std::move(request), arguments = std::move(arguments)]() mutable {
                 return std::apply([&](Args&... each) { return respond_now(request, each...); }, arguments);
             });
         }

@@ -17,5 +17,6 @@
 #include "proapi/settings.hpp"
 #include "proapi/task.hpp"
 #include "proapi/task_group.hpp"
+#include "proapi/to_thread.hpp"
 #include "proapi/uuid.hpp"
 #include "proapi/websocket_connection.hpp"

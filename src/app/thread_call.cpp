@@ -1,20 +1,19 @@
-// Handlers that are not coroutines: each call runs in a thread of the pool while a coroutine on the loop waits for it.
+// Calls in threads of the pool, while a coroutine on the loop waits for each.
 #include <atomic>
+#include <stdexcept>
 
 #include "app/worker.hpp"
 #include "net/forks.hpp"
 #include "net/thread_pool.hpp"
-#include "proapi/handler.hpp"
+#include "proapi/to_thread.hpp"
 
 namespace proapi::detail {
-
-namespace {
 
 // One call in a thread. It stores its result and then, on the worker's thread, wakes the operation that waits for it,
 // if one still does.
 class ThreadCall final : public std::enable_shared_from_this<ThreadCall> {
 public:
-    ThreadCall(std::function<Response()> call, std::shared_ptr<Worker> worker)
+    ThreadCall(std::function<void()> call, std::shared_ptr<Worker> worker)
         : call_(std::move(call)), worker_(std::move(worker)), site_(worker_->shared_site()) {}
 
     void start(Operation& waiting) {
@@ -26,9 +25,8 @@ public:
         waiting_ = nullptr;
         forgotten_.store(true, std::memory_order_relaxed);
     }
-    [[nodiscard]] Response take() {
+    void rethrow() const {
         if (error_) std::rethrow_exception(error_);
-        return std::move(*result_);
     }
 
 private:
@@ -36,7 +34,7 @@ private:
         if (forgotten_.load(std::memory_order_relaxed)) return;
         const unsigned forks = net::fork_count();
         try {
-            result_.emplace(call_());
+            call_();
         } catch (...) {
             error_ = std::current_exception();
         }
@@ -49,48 +47,49 @@ private:
         });
     }
 
-    std::function<Response()> call_;
+    std::function<void()> call_;
     const std::shared_ptr<Worker> worker_;
     std::shared_ptr<const Site> site_;  // keeps the handler, which may outlive the server
     Operation* waiting_ = nullptr;
     std::atomic<bool> forgotten_ = false;
-    std::optional<Response> result_;
     std::exception_ptr error_;
 };
 
-class InThread final : public Operation {
-public:
-    InThread(std::function<Response()> call, std::shared_ptr<Worker> worker)
-        : call_(std::make_shared<ThreadCall>(std::move(call), std::move(worker))) {}
-    InThread(InThread&&) = delete;
-    ~InThread() override { call_->forget(); }
+namespace {
 
-    [[nodiscard]] bool await_ready() {
-        check_cancelled();
-        return false;
-    }
-    void await_suspend(std::coroutine_handle<> waiting) {
-        call_->start(*this);
-        suspend(waiting);
-    }
-    Response await_resume() {
-        throw_if_cancelled();
-        return call_->take();
-    }
-    void on_cancel() override {
-        call_->forget();
-        Operation::on_cancel();
-    }
-
-private:
-    std::shared_ptr<ThreadCall> call_;
-};
+std::shared_ptr<Worker> worker_of_caller() {
+    Worker* const worker = Worker::current();
+    if (!worker) throw std::logic_error("to_thread(): expected to be called in a handler or task, got another thread");
+    return worker->shared_from_this();
+}
 
 }  // namespace
 
-Task<Response> in_thread(std::function<Response()> call) {
-    InThread operation(std::move(call), Worker::current()->shared_from_this());
-    co_return co_await operation;
+ThreadOperation::ThreadOperation(std::function<void()> call)
+    : call_(std::make_shared<ThreadCall>(std::move(call), worker_of_caller())) {}
+
+ThreadOperation::~ThreadOperation() {
+    call_->forget();
+}
+
+bool ThreadOperation::await_ready() {
+    check_cancelled();
+    return false;
+}
+
+void ThreadOperation::await_suspend(std::coroutine_handle<> waiting) {
+    call_->start(*this);
+    suspend(waiting);
+}
+
+void ThreadOperation::await_resume() const {
+    throw_if_cancelled();
+    call_->rethrow();
+}
+
+void ThreadOperation::on_cancel() {
+    call_->forget();
+    Operation::on_cancel();
 }
 
 }  // namespace proapi::detail

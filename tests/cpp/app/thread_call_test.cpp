@@ -124,12 +124,28 @@ TEST(ThreadCall, ABlockingHandlerThatWaitsForAThreadNeverBegins) {
     EXPECT_EQ(*begun, begun_before);
 }
 
+TEST(ThreadCall, AnyResultAndNone) {
+    run_in_handler([]() -> Task<> {
+        EXPECT_EQ(co_await to_thread([] { return 5; }), 5);
+        auto give = [number = std::make_unique<int>(6)]() mutable { return std::move(number); };
+        const auto moved = co_await to_thread(std::move(give));
+        EXPECT_EQ(*moved, 6);
+        bool was_called = false;
+        co_await to_thread([&] { was_called = true; });
+        EXPECT_TRUE(was_called);
+    });
+}
+
+TEST(ThreadCall, OutsideOfHandlersItIsAMistake) {
+    EXPECT_THROW(detail::ThreadOperation([] {}), std::logic_error);
+}
+
 // As handlers do, but by itself.
 TEST(ThreadCall, GivesWhatTheCallGaveOnTheThreadOfWhoWaits) {
     run_in_handler([]() -> Task<> {
         const auto home = std::this_thread::get_id();
         std::thread::id elsewhere;
-        const Response response = co_await detail::in_thread([&] {
+        const Response response = co_await to_thread([&] {
             elsewhere = std::this_thread::get_id();
             return Response("done", 201);
         });
@@ -143,14 +159,14 @@ TEST(ThreadCall, ThrowsWhatLeftTheCall) {
     run_in_handler([]() -> Task<> {
         std::string text;
         try {
-            static_cast<void>(co_await detail::in_thread([]() -> Response { throw std::out_of_range("no such row"); }));
+            static_cast<void>(co_await to_thread([]() -> Response { throw std::out_of_range("no such row"); }));
         } catch (const std::out_of_range& error) {
             text = error.what();
         }
         EXPECT_EQ(text, "no such row");
         int number = 0;
         try {
-            static_cast<void>(co_await detail::in_thread([]() -> Response { throw 5; }));
+            static_cast<void>(co_await to_thread([]() -> Response { throw 5; }));
         } catch (const int thrown) {
             number = thrown;
         }
@@ -170,7 +186,7 @@ TEST(ThreadCall, OneThatIsCancelledGoesOnByItself) {
             opened.wait();
             return Response(std::to_string(*held));
         };
-        const TaskHandle handle = spawn([call]() -> Task<> { static_cast<void>(co_await detail::in_thread(call)); });
+        const TaskHandle handle = spawn([call]() -> Task<> { static_cast<void>(co_await to_thread(call)); });
         begun.get_future().wait();
         handle.cancel();
         while (!handle.is_done()) co_await sleep(0ms);
@@ -191,7 +207,7 @@ TEST(ThreadCall, WhereTheTaskWasCancelledBeforeItDoesNotBegin) {
         const TaskHandle handle = spawn([&, gate]() -> Task<> {
             try {
                 detail::Context::current()->cancel();
-                static_cast<void>(co_await detail::in_thread([&] {
+                static_cast<void>(co_await to_thread([&] {
                     has_begun = true;
                     return Response("x");
                 }));
@@ -214,7 +230,7 @@ TEST(ThreadCall, ManyAtOnceTakeTurns) {
     app.get("/", [&]() -> Task<std::string> {
         std::vector<Task<Response>> calls;
         for (int i = 0; i < 200; ++i)
-            calls.push_back(detail::in_thread([&, i] {
+            calls.push_back(to_thread([&, i] {
                 ++done;
                 return Response(std::to_string(i));
             }));
