@@ -1,17 +1,18 @@
-"""The cost of an echo, counted in instructions of the server: the same on a busy machine as on a quiet one.
+"""The cost of an echo and of a request in instructions of the server: the same on a busy machine as on a quiet one.
 
 The counts are those of one build, with the C library's code paths for one processor. The tolerance allows for other
 compilers and other versions of the interpreter and libraries. A change that is meant to cost more or less also changes
 the table below.
 """
 
-import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ EXPECTED = {
     "cpp": {20: 4_000, 16 * 1024: 47_500, 256 * 1024: 697_000},
     "python-fast": {20: 8_250, 16 * 1024: 51_700, 256 * 1024: 885_000},
 }
+
+
+# Instructions per request of JSON: GET / of bench/apps/rest.cpp and proapi_rest.py.
+EXPECTED_GET = {"cpp": 18_000, "python-fast": 38_600}
+GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+REQUESTS = 200
 
 
 class Counted:
@@ -58,14 +65,31 @@ class Counted:
                     client.send_message(text)
                     assert client.receive(60) == f"Echo: {text}"
 
-            echo(5)  # one-time initialisation is not counted
-            self._control("-i", "on")
-            echo(MESSAGES[size])
-            self._control("-d")
-            self._control("-i", "off")
+            counted = self._count(echo, MESSAGES[size])
             client.finish()
+        return counted
+
+    def count_requests(self) -> float:
+        """Returns the instructions per request."""
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as client:
+
+            def get(count: int) -> None:
+                for _ in range(count):
+                    client.sendall(GET)
+                    response = client.recv(4096)
+                    assert response.startswith(b"HTTP/1.1 200 OK")
+                    assert response.endswith(b'{"hello":"world"}')
+
+            return self._count(get, REQUESTS)
+
+    def _count(self, run: Callable[[int], None], count: int) -> float:
+        run(5)  # one-time initialisation is not counted
+        self._control("-i", "on")
+        run(count)
+        self._control("-d")
+        self._control("-i", "off")
         self._dumps += 1
-        return self._total(Path(f"{self._out}.{self._dumps}")) / MESSAGES[size]
+        return self._total(Path(f"{self._out}.{self._dumps}")) / count
 
     def _total(self, dump: Path) -> int:
         """Waits for the dump: callgrind writes the line of totals last."""
@@ -77,21 +101,27 @@ class Counted:
         raise AssertionError(f"callgrind has written no {dump}:\n{self.server.output}")
 
 
-@pytest.fixture(params=EXPECTED, scope="module")
-def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Counted]]:
+@contextmanager
+def counting(command: list[str | Path], folder: Path) -> Iterator[Counted]:
     if not shutil.which("callgrind_control"):
         pytest.skip("valgrind is not installed")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PROAPI_IO_URING", "off")
+        found = Counted(command, folder)
+    try:
+        yield found
+    finally:
+        found.server.stop()
+
+
+@pytest.fixture(params=EXPECTED, scope="module")
+def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Counted]]:
     commands: dict[str, list[str | Path]] = {
         "cpp": built("examples/cpp/echo"),
         "python-fast": [sys.executable, ROOT / "bench/apps/proapi_echo.py", "--fast"],
     }
-    os.environ["PROAPI_IO_URING"] = "off"
-    found = Counted(commands[request.param], tmp_path_factory.mktemp("callgrind"))
-    try:
+    with counting(commands[request.param], tmp_path_factory.mktemp("callgrind")) as found:
         yield request.param, found
-    finally:
-        del os.environ["PROAPI_IO_URING"]
-        found.server.stop()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -105,4 +135,18 @@ def test_an_echo_costs_what_the_table_says(counted: tuple[str, Counted], size: i
             instructions = min(instructions, server.count(size))
     assert instructions == pytest.approx(expected, rel=TOLERANCE), (
         f"{name}, {size} octets: expected {expected:,} instructions a message, got {instructions:,.0f}"
+    )
+
+
+@pytest.mark.parametrize("name", EXPECTED_GET)
+def test_a_request_costs_what_the_table_says(name: str, tmp_path: Path) -> None:
+    commands: dict[str, list[str | Path]] = {
+        "cpp": built("bench/rest"),
+        "python-fast": [sys.executable, ROOT / "bench/apps/proapi_rest.py"],
+    }
+    expected = EXPECTED_GET[name]
+    with counting(commands[name], tmp_path) as server:
+        instructions = server.count_requests()
+    assert instructions == pytest.approx(expected, rel=TOLERANCE), (
+        f"{name}: expected {expected:,} instructions a request, got {instructions:,.0f}"
     )

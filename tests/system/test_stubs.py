@@ -16,7 +16,7 @@ from proapi._core import habits
 
 # Classes and functions that applications do not see. nanobind describes its own in a form of its own.
 INTERNAL = r"""
-proapi\._engine\.(AsgiExchange|AsgiService|Cors|Engine|Exchange|FoundFile|ListeningSockets|RequestInfo|Site|TlsOptions|WebSocketBridge|WebSocketMachine)(\..*)?
+proapi\._engine\.(AsgiExchange|AsgiService|Cors|Engine|Exchange|FormReader|FoundFile|ListeningSockets|RequestInfo|Site|TlsOptions|WebSocketBridge|WebSocketMachine)(\..*)?
 proapi\._engine\.(answer_handshake|check_accept_response|decode_body|may_hide_non_finite|parse_request|register)
 # nanobind's own, which it keeps there.
 proapi\._engine\.__nanobind_internals__
