@@ -1,4 +1,5 @@
-"""The larger programs of examples/python, run as they stand, in standard and in fast mode.
+"""The larger programs of examples/python, run as they stand, in standard and in fast mode, and their counterparts in
+examples/cpp.
 
 Each test is a client, and waits for what the server sends, never for a time.
 """
@@ -18,7 +19,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from front_ends import HERE, PLACE, ROOT, Program
+from front_ends import BUILD, HERE, PLACE, ROOT, Program
 from promises import promise
 from tiny_redis import tiny_redis
 from websockets.asyncio.client import ClientConnection, connect
@@ -38,8 +39,11 @@ class Examples:
         self.programs: list[Program] = []
 
     def __call__(self, name: str, **env: str) -> int:
-        command = [sys.executable, str(HERE / "documented.py"), str(EXAMPLES / f"{name}.py"), self._mode]
-        self.programs.append(Program(command, env))
+        if self._mode == "cpp":
+            command = [str(BUILD / "examples/cpp" / name)]
+        else:
+            command = [sys.executable, str(HERE / "documented.py"), str(EXAMPLES / f"{name}.py"), self._mode]
+        self.programs.append(Program(command, {"PROAPI_PORT": "0", **env}))
         return int(self.programs[-1].wait_for_line(PLACE)[1])
 
     def stop(self, fault: str | None = None) -> None:
@@ -48,14 +52,26 @@ class Examples:
             with self.programs.pop() as program:
                 program.signal(signal.SIGTERM)
                 assert program.wait() == 0, program.log
-                faults = [line for line in program.lines if re.search("(ERROR|WARNING) proapi", line)]
+                faults = [
+                    line for line in program.lines if re.search("(ERROR|WARNING) proapi|\\[(error|warning)\\]", line)
+                ]
                 assert len(faults) == (fault is not None), program.log
                 assert fault is None or fault in faults[0]
 
 
 @pytest.fixture(params=["standard", "fast"])
 def run(request: pytest.FixtureRequest) -> Iterator[Examples]:
-    examples = Examples(request.param)
+    yield from running(request.param)
+
+
+@pytest.fixture(params=["standard", "fast", "cpp"])
+def run_both(request: pytest.FixtureRequest) -> Iterator[Examples]:
+    """As ``run``, for an example that there is in C++ too."""
+    yield from running(request.param)
+
+
+def running(mode: str) -> Iterator[Examples]:
+    examples = Examples(mode)
     try:
         yield examples
         examples.stop()
@@ -161,8 +177,8 @@ async def read_until(client: ClientConnection, text: str) -> str:
     return shown
 
 
-async def test_terminal(run: Examples) -> None:
-    port = run("terminal", TERMINAL_TOKEN="s3cret", SHELL="/bin/sh")
+async def test_terminal(run_both: Examples) -> None:
+    port = run_both("terminal", TERMINAL_TOKEN="s3cret", SHELL="/bin/sh")
     assert await refusal(port, "/terminal") == 401
     assert await refusal(port, "/terminal", subprotocols=["bearer.guess"]) == 401
     assert await refusal(port, "/terminal?rows=0", subprotocols=["bearer.s3cret"]) == 422
@@ -184,8 +200,8 @@ async def test_terminal(run: Examples) -> None:
         assert (client.close_code, client.close_reason) == (1000, "the shell has ended")
 
 
-async def test_a_terminal_ends_with_its_page(run: Examples) -> None:
-    port = run("terminal", TERMINAL_TOKEN="s3cret", SHELL="/bin/sh")
+async def test_a_terminal_ends_with_its_page(run_both: Examples) -> None:
+    port = run_both("terminal", TERMINAL_TOKEN="s3cret", SHELL="/bin/sh")
     async with open_socket(port, "/terminal", subprotocols=["bearer.s3cret"]) as client:
         await client.send(b"echo pid=$$.\n")
         found = re.search(r"pid=(\d+)\.", await read_until(client, ".\r\n"))
@@ -282,8 +298,8 @@ async def test_json_rpc(run: Examples) -> None:
 # ---- upload.py ------------------------------------------------------------------------------------------------------
 
 
-async def test_upload(run: Examples, tmp_path: Path) -> None:
-    port = run("upload", UPLOADS=str(tmp_path))
+async def test_upload(run_both: Examples, tmp_path: Path) -> None:
+    port = run_both("upload", UPLOADS=str(tmp_path))
     content = bytes(range(256)) * 1024
     piece = 64 * 1024
     assert await refusal(port, f"/uploads?filename=x&size={5 * 1024**3}") == 422
@@ -302,8 +318,8 @@ async def test_upload(run: Examples, tmp_path: Path) -> None:
         assert (tmp_path / done["file"]).read_bytes() == content
 
 
-async def test_an_upload_that_is_cut_leaves_nothing(run: Examples, tmp_path: Path) -> None:
-    port = run("upload", UPLOADS=str(tmp_path))
+async def test_an_upload_that_is_cut_leaves_nothing(run_both: Examples, tmp_path: Path) -> None:
+    port = run_both("upload", UPLOADS=str(tmp_path))
     async with open_socket(port, "/uploads?filename=x&size=10") as client:
         await client.send(b"12345")
         assert await receive(client) == {"received": 5}
@@ -314,7 +330,7 @@ async def test_an_upload_that_is_cut_leaves_nothing(run: Examples, tmp_path: Pat
     async with open_socket(port, "/uploads?filename=x&size=10") as client:
         await client.send(b"12345")
         assert await receive(client) == {"received": 5}
-    await asyncio.to_thread(run.stop)
+    await asyncio.to_thread(run_both.stop)
     assert list(tmp_path.iterdir()) == []
 
 
