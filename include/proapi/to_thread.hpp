@@ -53,8 +53,8 @@ Task<T> await_thread(std::function<void()> call, std::shared_ptr<ThreadResult<T>
 // Meanwhile the caller's thread goes on with other work. In the thread, nothing of this library may be called but what
 // any thread may call.
 //
-// If the waiting task is cancelled, or its frame destroyed, a call that has not begun never begins; another goes on, and
-// its result is dropped. So `function` must own or share what it uses. At the stop, a call that does not end is
+// If the waiting task is cancelled, or its frame destroyed, a call that has not begun never begins; another goes on,
+// and its result is dropped. So `function` must own or share what it uses. At the stop, a call that does not end is
 // abandoned like a handler that is not a coroutine (see RunningServer).
 //
 // Throws std::logic_error outside a handler or task.
