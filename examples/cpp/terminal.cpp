@@ -1,7 +1,7 @@
 // A shell in a web page: octets in both directions are those of a terminal, text messages are commands about it.
 //
 // The size of the window is in the URL, ws://127.0.0.1:8000/terminal?rows=24&cols=80, and changes by the message
-// {"type": "resize", "rows": 40, "cols": 120}. Whoever knows the token has the rights of the user who runs this program.
+// {"type": "resize", "rows": 40, "cols": 120}. Whoever knows the token has the rights of the user who runs the program.
 // Pages can't set headers of a handshake, so it comes as a subprotocol: new WebSocket(url, ["bearer." + token]).
 #include <openssl/crypto.h>
 #include <poll.h>
@@ -28,15 +28,18 @@
 #include <thread>
 
 using namespace std::chrono_literals;
+using Rows = proapi::Query<int, "rows", 24>;
+using Cols = proapi::Query<int, "cols", 80>;
 
 constexpr std::size_t MOST_BUFFERED = 256 * 1024;
+
 // A shell on a new terminal.
 class Shell {
 public:
     Shell(unsigned short rows, unsigned short cols) {
         int slave = -1;
         winsize size{rows, cols, 0, 0};
-        if (openpty(&master_, &slave, nullptr, nullptr, &size) != 0) fail("openpty");
+        if (openpty(&master_.number, &slave, nullptr, nullptr, &size) != 0) fail("openpty");
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
         for (const int standard : {0, 1, 2}) posix_spawn_file_actions_adddup2(&actions, slave, standard);
@@ -46,46 +49,49 @@ public:
         // setsid --ctty makes the terminal that of the shell, so that Ctrl-C and jobs work.
         char program[] = "setsid", option[] = "--ctty";
         char* const arguments[] = {program, option, shell.data(), nullptr};
-        errno = posix_spawnp(&pid_, program, &actions, nullptr, arguments, environ);
+        const int error = posix_spawnp(&session_.leader, program, &actions, nullptr, arguments, environ);
         posix_spawn_file_actions_destroy(&actions);
         close(slave);
-        if (errno != 0) fail("setsid");
+        if (error != 0) throw std::system_error(error, std::generic_category(), program);
     }
-    Shell(const Shell&) = delete;
-    Shell& operator=(const Shell&) = delete;
-    ~Shell() {
-        close(master_);
-        close(stop_);
-        kill(-pid_, SIGHUP);  // its whole session hangs up
-        waitpid(pid_, nullptr, 0);
-    }
+    Shell(Shell&&) = delete;
     // Returns what the terminal shows next; nothing once the shell has ended or stop() was called.
     std::span<const std::byte> read() {
-        std::array<pollfd, 2> events{{{master_, POLLIN, 0}, {stop_, POLLIN, 0}}};
+        std::array<pollfd, 2> events{{{master_.number, POLLIN, 0}, {stop_.number, POLLIN, 0}}};
         if (poll(events.data(), events.size(), -1) < 0 || events[1].revents != 0) return {};
-        const ssize_t count = ::read(master_, shown_.data(), shown_.size());  // Linux reports the end as EIO
+        const ssize_t count = ::read(master_.number, shown_.data(), shown_.size());  // Linux reports the end as EIO
         return {shown_.data(), static_cast<std::size_t>(count > 0 ? count : 0)};
     }
-    void stop() { eventfd_write(stop_, 1); }
-    // Waits while the program that runs in the terminal does not read.
+    void stop() { eventfd_write(stop_.number, 1); }
+    // Waits while the program in the terminal does not read.
     void write(std::span<const std::byte> octets) {
         while (!octets.empty()) {
-            const ssize_t count = ::write(master_, octets.data(), octets.size());
+            const ssize_t count = ::write(master_.number, octets.data(), octets.size());
             if (count < 0) fail("write");
             octets = octets.subspan(static_cast<std::size_t>(count));
         }
     }
     void resize(unsigned short rows, unsigned short cols) {
         const winsize size{rows, cols, 0, 0};
-        if (ioctl(master_, TIOCSWINSZ, &size) != 0) fail("ioctl");
+        if (ioctl(master_.number, TIOCSWINSZ, &size) != 0) fail("ioctl");
     }
 
 private:
+    struct Descriptor {
+        int number;
+        ~Descriptor() { close(number); }
+    };
+    struct Session {
+        pid_t leader;
+        ~Session() {
+            if (leader > 0 && kill(-leader, SIGHUP) == 0) waitpid(leader, nullptr, 0);
+        }
+    };
     [[noreturn]] static void fail(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
 
-    int master_ = -1;
-    const int stop_ = eventfd(0, EFD_CLOEXEC);
-    pid_t pid_ = -1;
+    Session session_{-1};  // hangs up after its terminal is closed
+    Descriptor master_{-1};
+    const Descriptor stop_{eventfd(0, EFD_CLOEXEC)};
     std::array<std::byte, 16 * 1024> shown_;
 };
 
@@ -121,8 +127,7 @@ int main() {
     proapi::ProAPI app;
     const std::string token = make_token(), expected = "bearer." + token;
 
-    app.websocket("/terminal", [&](proapi::WebSocket websocket, proapi::Query<int, "rows", 24> rows,
-                                   proapi::Query<int, "cols", 80> cols) -> proapi::Task<> {
+    app.websocket("/terminal", [&](proapi::WebSocket websocket, Rows rows, Cols cols) -> proapi::Task<> {
         const auto& offered = websocket.subprotocols();
         const auto known = std::find_if(offered.begin(), offered.end(), [&](const std::string& each) {
             return each.size() == expected.size() && CRYPTO_memcmp(each.data(), expected.data(), each.size()) == 0;

@@ -1,8 +1,8 @@
 // Uploads with a progress bar, of files of any size in constant memory.
 //
-// A page opens ws://127.0.0.1:8000/uploads?filename=cat.jpg&size=123456 and sends the file in binary messages, of 64 KiB
-// for example. Each is answered with how much has been stored, so that the page knows what has arrived, not what it has
-// sent. Others watch all uploads at /progress. Files get names of our own: a client's name is only shown, never a path.
+// A page opens ws://127.0.0.1:8000/uploads?filename=cat.jpg&size=123456 and sends the file in binary messages, such as
+// 64 KiB each. Each is answered with how much has been stored, so that the page knows what has arrived, not what it has
+// sent. Others watch all uploads at /progress. Files get our own names: a client's name is only shown, never a path.
 //
 // Files are stored in the directory that UPLOADS names. One thread runs the handlers, so what they share needs no lock;
 // other threads write the files.
@@ -21,6 +21,8 @@
 #include <system_error>
 
 using proapi::Json;
+using Filename = proapi::Query<std::string, "filename">;
+using Size = proapi::Query<std::int64_t, "size">;
 namespace fs = std::filesystem;
 
 constexpr std::int64_t MOST = std::int64_t{4} << 30;
@@ -97,13 +99,12 @@ proapi::RequestValidationError wrong(const char* parameter, const char* text) {
 
 int main() {
     proapi::ProAPI app;
+    std::string made = fs::temp_directory_path() / "uploads-XXXXXX";
     const char* const named = std::getenv("UPLOADS");
-    const fs::path folder = named ? fs::path(named) : fs::temp_directory_path() / "uploads";
-    fs::create_directories(folder);
+    const fs::path folder = named ? named : mkdtemp(made.data());
     std::set<proapi::WebSocket> watchers;
 
-    app.websocket("/uploads", [&](proapi::WebSocket websocket, proapi::Query<std::string, "filename"> filename,
-                                  proapi::Query<std::int64_t, "size"> size) -> proapi::Task<> {
+    app.websocket("/uploads", [&](proapi::WebSocket websocket, Filename filename, Size size) -> proapi::Task<> {
         if (filename->empty() || filename->size() > 255) throw wrong("filename", "Expected 1 to 255 octets");
         if (*size < 0 || *size > MOST) throw wrong("size", "Expected 0 to 4 GiB");
         const auto open = [folder] { return std::make_shared<NewFile>(folder); };
