@@ -21,6 +21,8 @@ Result<FormEvent> FormReader::next() {
             case MultipartEvent::end:
                 return FormEvent::end;
             case MultipartEvent::part:
+                if (reader_.part_number() > limits_.max_parts)
+                    return make_error(ErrorCode::too_many_parts, {std::to_string(limits_.max_parts)});
                 read = begin_part();
                 if (read && part_ == Part::file) return FormEvent::file;
                 break;

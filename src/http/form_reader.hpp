@@ -14,6 +14,7 @@
 namespace proapi::http {
 
 struct FormLimits {
+    std::size_t max_parts = SIZE_MAX;      // fields and files together
     std::size_t max_fields = 1000;         // text fields
     std::size_t max_files = 1000;          // also file fields that the user left empty
     std::size_t max_text_bytes = 1 << 20;  // the values of all text fields together
@@ -42,7 +43,7 @@ public:
     [[nodiscard]] Pairs::value_type& field() noexcept { return field_; }
     // The content type is text/plain if the client gives none (RFC 7578 section 4.4).
     [[nodiscard]] const PartHead& file() noexcept { return reader_.head(); }
-    // Valid until the next call of next().
+    // Valid until the next call of next(). All of the file, if feed() was called once.
     [[nodiscard]] std::string_view data() const noexcept { return reader_.data(); }
 
 private:
