@@ -268,26 +268,23 @@ def test_a_started_task_takes_its_first_step_at_once() -> None:
         assert isinstance(loop, FastLoop)
         context = copy_context()
         context.run(name.set, "given")
-        started: list[asyncio.Task[Any]] = []
+        started = loop.create_future()
 
         def start() -> None:
-            started.extend(loop.start_task(work(pauses), "work", context.copy()) for pauses in (0, 2))
-            assert [task.done() for task in started] == [True, False]
+            tasks = [loop.start_task(work(pauses), "work", context.copy()) for pauses in (0, 2)]
+            started.set_result((tasks, [task.done() for task in tasks]))
 
         loop.call_soon(start)
         inner = loop.start_task(work(0), "work", context.copy())  # no task may begin inside another one
         assert not inner.done()
-        for task in (inner, *await _when(lambda: started)):
+        tasks, were_done = await started
+        assert were_done == [True, False]
+        for task in (inner, *tasks):
             assert await task == ("given, then inside", task)
+            assert task.get_name() == "work"
         assert name.get() == "outside"
 
     run(test)
-
-
-async def _when(found: Callable[[], list[Any]]) -> list[Any]:
-    while not found():
-        await asyncio.sleep(0)
-    return found()
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -303,9 +300,9 @@ def test_a_started_task_is_made_by_the_task_factory(*, debug: bool) -> None:
         assert isinstance(loop, FastLoop)
         loop.set_task_factory(make)
         work = asyncio.sleep(0, "slept")
-        started: list[asyncio.Task[Any]] = []
-        loop.call_soon(lambda: started.append(loop.start_task(work, "work", copy_context())))
-        assert [await task for task in await _when(lambda: started)] == ["slept"]
+        started = loop.create_future()
+        loop.call_soon(lambda: started.set_result(loop.start_task(work, "work", copy_context())))
+        assert await (await started) == "slept"
         assert work in made
 
     run(test, debug=debug)

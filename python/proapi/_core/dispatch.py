@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     ClientDisconnect,
@@ -37,13 +37,6 @@ StartTask = Callable[[Coroutine[Any, Any, None], str, Context], asyncio.Task[Non
 
 _MOST_NAMES = 5
 _WRONG_KIND = 1003
-
-
-@runtime_checkable
-class EagerLoop(Protocol):
-    """A loop whose tasks may take their first step at once, such as that of fast mode."""
-
-    def start_task(self, coroutine: Coroutine[Any, Any, None], name: str, context: Context) -> asyncio.Task[None]: ...
 
 
 class Dispatcher:
@@ -74,10 +67,14 @@ class Dispatcher:
         self._start_task: StartTask
         self._context: Context
 
-    def start(self) -> None:
-        """Starts on the running loop. Handlers get the context variables of this moment."""
-        loop = self._loop = asyncio.get_running_loop()
-        self._start_task = loop.start_task if isinstance(loop, EagerLoop) else self._create_task
+    def start(self, start_task: StartTask | None = None) -> None:
+        """Starts on the running loop. Handlers get the context variables of this moment.
+
+        Args:
+            start_task: Creates the tasks of requests. None: as ``create_task`` of the loop.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._start_task = self._create_task if start_task is None else start_task
         self._context = copy_context()
 
     def _create_task(self, coroutine: Coroutine[Any, Any, None], name: str, context: Context) -> asyncio.Task[None]:

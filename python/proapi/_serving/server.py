@@ -13,6 +13,7 @@ from .._core.binding import Engine, ListeningSockets, serving
 from .._core.hooked_dispatch import make_dispatcher
 from .._core.log import access_logger, logger
 from .._core.processes import give_to_children, keep_from_children
+from .fast_loop import FastLoop
 from .tls import use_tls
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Server:
     ) -> None:
         loop = asyncio.get_running_loop()
         pid = os.getpid()
-        self._dispatcher.start()
+        self._dispatcher.start(loop.start_task if isinstance(loop, FastLoop) else None)
         self._dispatcher.background.keep_context()
         self._dispatcher.background.start_all(self._app.tasks)
         self._app.servers.add(self)
