@@ -56,6 +56,10 @@ class UploadFile:
             return self.file.read(size)
         return await asyncio.to_thread(self.file.read, size)
 
+    async def _read_whole(self) -> bytes:
+        """``data``, without blocking."""
+        return self.data if self._is_in_memory else await asyncio.to_thread(lambda: self.data)
+
     async def seek(self, offset: int) -> None:
         """Sets the position, from the start."""
         self.file.seek(offset)

@@ -83,6 +83,11 @@ class Plan:
         """Whether the handler has dependencies or a form, which are awaited."""
         return bool(self._steps.steps) or self._steps.handler.takes_form
 
+    @property
+    def takes_form(self) -> bool:
+        """Whether the handler or a dependency takes values of a form."""
+        return self._steps.handler.takes_form or any(step.reader.takes_form for step in self._steps.steps)
+
     async def resolve(
         self, connection: Any, overrides: Mapping[Any, Any], exits: "Exits", pool: ThreadPool
     ) -> dict[str, Any]:
@@ -104,6 +109,7 @@ class Plan:
         errors: Errors = []
         results: list[Any] = []
         failed: set[int] = set()
+        steps.handler.keep_content(connection)
         for number, step in enumerate(steps.steps):
             earlier = len(errors)
             reader = step.reader

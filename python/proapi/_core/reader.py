@@ -83,11 +83,15 @@ class Reader:
             _convert(parameter, found, arguments, errors)
         if self._body is not None:
             self._body.read(connection, arguments, errors)
-        if self.reads_content:
-            connection._info.body  # noqa: B018 (from now on request.content may be read without awaiting)
+        self.keep_content(connection)
         if self.connection is not None:
             arguments[self.connection] = connection
         return arguments
+
+    def keep_content(self, connection: Any) -> None:
+        """From now on ``request.content`` may be read without awaiting, if the function does, and no form takes it."""
+        if self.reads_content:
+            connection._info.body  # noqa: B018 (asked for, and thereby kept)
 
     async def collect_later(self, request: Any, errors: Errors) -> dict[str, Any]:
         """As ``collect``, also values of a form. Waits for the body."""
@@ -169,7 +173,7 @@ async def _take_files(parameter: Parameter, found: list[UploadFile], arguments: 
     annotation, _ = unwrap(parameter.annotation)
     is_list = get_origin(annotation) is list
     item, _ = unwrap(get_args(annotation)[0]) if is_list else (annotation, None)
-    values = [await each.read() for each in found] if item is bytes else found
+    values = [await each._read_whole() for each in found] if item is bytes else found
     if not values:
         if parameter.is_required:
             errors.append(_missing(parameter))

@@ -49,9 +49,8 @@ class Handler:
         self.is_async = is_async(function)
         # Neither a thread nor a reader that does not await can wait for the rest of a body. A form is read before the
         # call.
-        self.wants_whole_body = not plan.reader.takes_form and (
-            not self.is_async or plan.reader.reads_content or (plan.reader.takes_body and not plan.needs_resolution)
-        )
+        cannot_wait = not self.is_async or (plan.reader.takes_body and not plan.needs_resolution)
+        self.wants_whole_body = plan.reader.reads_content or (cannot_wait and not plan.takes_form)
         self.cancel_on_disconnect = cancel_on_disconnect
         if not isinstance(cancel_on_disconnect, bool):
             raise ValueError(f"cancel_on_disconnect: expected True or False, got {cancel_on_disconnect!r}")

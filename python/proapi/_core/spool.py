@@ -6,7 +6,9 @@ import io
 import os
 import threading
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+_LARGE = 16 * 1024 * 1024
 
 
 class Spool:
@@ -18,7 +20,7 @@ class Spool:
         self._begin_file()
 
     def _begin_file(self) -> None:
-        self._parts: list[bytes] = []
+        self._memory = bytearray()
         self._size = 0
         self._begin: int | None = None  # on the disk
 
@@ -27,13 +29,12 @@ class Spool:
         self._size += len(data)
         if self._begin is None and len(data) <= self._memory_left:
             self._memory_left -= len(data)
-            self._parts.append(data)
+            self._memory += data
             return
         if self._begin is None:
-            earlier = b"".join(self._parts)
-            self._parts.clear()
-            self._memory_left += len(earlier)
-            data = earlier + data
+            self._memory_left += len(self._memory)
+            data = bytes(self._memory) + data
+            self._memory.clear()
         if self._disk is None:
             self._disk = await asyncio.to_thread(_Disk)
         if self._begin is None:
@@ -44,7 +45,7 @@ class Spool:
         """Returns the current file and its size. The next write begins another one."""
         file: BinaryIO
         if self._begin is None:
-            file = io.BytesIO(b"".join(self._parts))
+            file = io.BytesIO(self._memory)
         else:
             assert self._disk is not None
             file = io.BufferedReader(_FileOnDisk(self._disk, self._begin, self._size))
@@ -59,7 +60,7 @@ class _Disk:
     def __init__(self) -> None:
         import tempfile  # not for programs without uploads
 
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (__del__ closes it)
         self.size = 0
 
     def append(self, data: bytes) -> None:
@@ -83,9 +84,6 @@ class _Disk:
         file.close()
 
 
-_LARGE = 16 * 1024 * 1024
-
-
 class _FileOnDisk(io.RawIOBase):
     """One of the files on the disk, read-only, with a position of its own."""
 
@@ -101,7 +99,7 @@ class _FileOnDisk(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         self._check_open()
         assert self._disk is not None
         room = memoryview(buffer)[: max(self._size - self._at, 0)]
