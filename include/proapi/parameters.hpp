@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -25,6 +24,7 @@
 #include "proapi/errors.hpp"
 #include "proapi/fields.hpp"
 #include "proapi/json.hpp"
+#include "proapi/json_errors.hpp"
 #include "proapi/text_value.hpp"
 
 namespace proapi {
@@ -292,15 +292,7 @@ private:
     }
     template <class T>
     void convert_body(const Json& json, T& value) {
-        try {
-            ConvertedJson<T> converted = convert_json<T>(json);
-            if (converted.altered_number) return add_altered_number(*converted.altered_number, json);
-            value = std::move(converted.value);
-        } catch (const Json::exception& error) {
-            add_body_fault(error, json);
-        } catch (const std::invalid_argument& error) {  // thrown by the application's from_json()
-            add_invalid_body(error.what(), json);
-        }
+        if (auto error = read_json(json, value)) add_body_error(*std::move(error));
     }
 
     // The texts of that name: all of them, or the last one.
@@ -310,9 +302,8 @@ private:
              std::string_view text);
     // The body as JSON; std::nullopt if there is none or it is not JSON, which is an error unless it may be missing.
     [[nodiscard]] std::optional<Json> read_body(bool may_be_missing);
-    void add_body_fault(const Json::exception& error, const Json& json);
-    void add_altered_number(const std::string& number, const Json& json);
-    void add_invalid_body(const std::string& text, const Json& json);
+    // Of the body: its location is within the body.
+    void add_body_error(Json error);
     void add_error(TextFault fault, Json location, Json input);
 
     const Params &query_, &cookies_;

@@ -1,8 +1,5 @@
 #include "proapi/parameters.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "http/headers.hpp"
 #include "http/text.hpp"
 #include "proapi/request.hpp"
@@ -54,29 +51,6 @@ void require_json(const Headers& headers) {
             415, "expected application/json as Content-Type, got " + http::shortened(type, max_shown_octets) + "\n");
 }
 
-struct KnownType {
-    std::string_view word;  // nlohmann's
-    const char *type, *text;
-};
-constexpr std::array known_types = {
-    KnownType{"string", "string_type", "Input should be a valid string"},
-    KnownType{"number", "float_type", "Input should be a valid number"},
-    KnownType{"boolean", "bool_type", "Input should be a valid boolean"},
-    KnownType{"array", "list_type", "Input should be a valid list"},
-    KnownType{"object", "dict_type", "Input should be a valid dictionary"},
-};
-
-// The part of `text` between `before` and `after`; empty if it has no such part.
-[[nodiscard]] std::string_view part_between(std::string_view text, std::string_view before, std::string_view after) {
-    const std::size_t begin = text.find(before);
-    if (begin == std::string_view::npos) return {};
-    text.remove_prefix(begin + before.size());
-    const std::size_t end = text.find(after);
-    return end == std::string_view::npos ? std::string_view() : text.substr(0, end);
-}
-
-constexpr int missing_key = 403, wrong_type = 302;  // nlohmann's numbers of exceptions
-
 }  // namespace
 
 ParameterReader::ParameterReader(const Request& request)
@@ -95,10 +69,7 @@ std::vector<std::string_view> ParameterReader::find(ParameterSource source, std:
 }
 
 void ParameterReader::add_error(TextFault fault, Json location, Json input) {
-    Json error = {{"type", std::move(fault.type)},
-                  {"loc", std::move(location)},
-                  {"msg", std::move(fault.text)},
-                  {"input", std::move(input)}};
+    Json error = make_json_error(std::move(fault.type), std::move(location), std::move(fault.text), std::move(input));
     if (!fault.context.is_null()) error["ctx"] = std::move(fault.context);
     errors_.push_back(std::move(error));
 }
@@ -129,26 +100,9 @@ std::optional<Json> ParameterReader::read_body(bool may_be_missing) {
     }
 }
 
-// nlohmann's exceptions name the missing key or the expected type, but not where in the body.
-void ParameterReader::add_body_fault(const Json::exception& error, const Json& json) {
-    const std::string_view text = error.what();
-    if (const std::string_view key = part_between(text, "key '", "' not found");
-        error.id == missing_key && !key.empty())
-        return add_error({"missing", "Field required", nullptr}, Json::array({"body", key}), json);
-    const std::string_view expected = part_between(text, "type must be ", ",");
-    const auto known = std::ranges::find(known_types, expected, &KnownType::word);
-    if (error.id == wrong_type && known != known_types.end())
-        return add_error({known->type, known->text, nullptr}, Json::array({"body"}), json);
-    add_error({"value_error", http::shortened(text, max_shown_octets), nullptr}, Json::array({"body"}), json);
-}
-
-void ParameterReader::add_altered_number(const std::string& number, const Json& json) {
-    add_error({"value_error", "Input should have numbers that their types can hold, got " + number, nullptr},
-              Json::array({"body"}), json);
-}
-
-void ParameterReader::add_invalid_body(const std::string& text, const Json& json) {
-    add_error({"value_error", "Value error, " + text, nullptr}, Json::array({"body"}), json);
+void ParameterReader::add_body_error(Json error) {
+    error["loc"].insert(error["loc"].begin(), "body");
+    errors_.push_back(std::move(error));
 }
 
 void ParameterReader::finish() {

@@ -1,0 +1,44 @@
+// What is wrong with JSON that can't become a C++ type, as clients are told: {"type", "loc", "msg", "input"}, in
+// FastAPI's shape. `loc` has the names of the members down to the place, as far as it is known.
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "proapi/json.hpp"
+
+namespace proapi::detail {
+
+// `type` is a word for programs, such as "missing"; `text` is for people.
+[[nodiscard]] Json make_json_error(std::string type, Json location, std::string text, Json input);
+// Of an exception that nlohmann::json has thrown while it converted `input`.
+[[nodiscard]] Json describe_json_error(const Json::exception& error, const Json& input);
+// Of a number, as text, that its type can't hold unchanged.
+[[nodiscard]] Json describe_altered_number(const std::string& number, const Json& input);
+// Of what the application's from_json() has refused.
+[[nodiscard]] Json describe_refused_json(const std::invalid_argument& error, const Json& input);
+
+// Sets `value`, or returns what is wrong.
+template <class T>
+[[nodiscard]] std::optional<Json> read_json(const Json& json, T& value) {
+    if constexpr (std::same_as<T, Json>) {
+        value = json;
+        return std::nullopt;
+    } else {
+        try {
+            ConvertedJson<T> converted = convert_json<T>(json);
+            if (converted.altered_number) return describe_altered_number(*converted.altered_number, json);
+            value = std::move(converted.value);
+            return std::nullopt;
+        } catch (const Json::exception& error) {
+            return describe_json_error(error, json);
+        } catch (const std::invalid_argument& error) {
+            return describe_refused_json(error, json);
+        }
+    }
+}
+
+}  // namespace proapi::detail
