@@ -103,6 +103,7 @@ struct Signature;
 template <class R, class... A>
 struct Signature<R(A...)> {
     using result = R;
+    using parameters = TypeList<A...>;
     using arguments = TypeList<std::remove_cvref_t<A>...>;
     static constexpr bool takes_references = (std::is_reference_v<A> || ...);
 };

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "proapi/cors.hpp"
+#include "proapi/events.hpp"
 #include "proapi/exception_handler.hpp"
 #include "proapi/handler.hpp"
 #include "proapi/settings.hpp"
@@ -114,6 +115,25 @@ public:
     void websocket(std::string_view pattern, F handler, const S& settings,
                    std::source_location where = std::source_location::current()) {
         add_websocket(pattern, detail::make_websocket_handler(std::move(handler)), {}, settings, where);
+    }
+
+    // A WebSocket route whose JSON messages are dispatched by their name: events.hpp. connect:
+    // Task<Session>(WebSocketConnection, path parameters...), called when a client connects; the connection is accepted
+    // when it returns, unless it has accepted or refused it. `settings`: limits of this route only. Throws
+    // std::invalid_argument if two members of EventsOptions have the same name.
+    template <class F>
+    auto& events(std::string_view pattern, F connect, const EventsOptions& options = {}, const Settings& settings = {},
+                 std::source_location where = std::source_location::current()) {
+        using Connect = detail::ConnectFunction<F>;
+        auto events = std::make_shared<Events<typename Connect::Session>>(options, *site_);
+        add_websocket(pattern, detail::make_websocket_handler(typename Connect::Handler(events, std::move(connect))),
+                      {}, settings, where);
+        return *events;
+    }
+    // The same without a first function. The pattern has no parameters.
+    Events<>& events(std::string_view pattern, const EventsOptions& options = {}, const Settings& settings = {},
+                     std::source_location where = std::source_location::current()) {
+        return events(pattern, [](WebSocketConnection) -> Task<> { co_return; }, options, settings, where);
     }
 
     // handler: R or Task<R> ([Request,] path parameters...), R: Response, text (HTML), Json, Bytes, void (204). A

@@ -7,6 +7,7 @@
 #include "proapi/concurrency.hpp"
 #include "proapi/errors.hpp"
 #include "proapi/event.hpp"
+#include "proapi/events.hpp"
 #include "proapi/fields.hpp"
 #include "proapi/json.hpp"
 #include "proapi/parameters.hpp"

@@ -301,6 +301,8 @@ public:
     // The older name of state().
     [[nodiscard]] std::unordered_map<std::string, std::any>& user_data() const;
 
+    // Whether accept() was called. Any thread.
+    [[nodiscard]] bool accepted() const;
     // True as soon as no further message can be delivered: a Close was sent or received, or the connection was lost. On
     // another thread: true only once the transport is closed.
     [[nodiscard]] bool closed() const;

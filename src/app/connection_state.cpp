@@ -84,7 +84,7 @@ SendOperation ConnectionState::send(service::MessageKind kind, base::Bytes paylo
             Worker* sender = Worker::current();
             return SendOperation(new SendOperation::Unfinished(ConnectionRef(this), sender && sender->count_dropped()));
         }
-        if (!accepted_.load(std::memory_order_acquire)) throw WebSocketStateError("send: call accept() first");
+        if (!is_accepted()) throw WebSocketStateError("send: call accept() first");
         return SendOperation(new SendOperation::Unfinished(
             ConnectionRef(this), RemoteSend::start(ConnectionRef(this), kind, payload, encoding)));
     }

@@ -45,6 +45,8 @@ public:
     [[nodiscard]] std::unordered_map<std::string, std::any>& state(const char* call);
 
     void accept(std::optional<std::string_view> subprotocol, const http::Headers& headers);
+    // Any thread.
+    [[nodiscard]] bool is_accepted() const noexcept { return accepted_.load(std::memory_order_acquire); }
     [[nodiscard]] SendOperation send(service::MessageKind kind, base::Bytes payload, ws::Encoding encoding);
     // Octets that other threads have sent and that have not reached the connection's thread. They count as buffered.
     [[nodiscard]] std::atomic<std::size_t>& remote_bytes() noexcept { return remote_bytes_; }

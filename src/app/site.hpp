@@ -64,6 +64,8 @@ public:
     [[nodiscard]] const std::vector<Hook>& startup() const noexcept { return startup_; }
     [[nodiscard]] const std::vector<Hook>& shutdown() const noexcept { return shutdown_; }
 
+    // Throws std::logic_error while an application serves.
+    void require_not_serving(const char* call);
     // Throws std::invalid_argument if settings contradict each other.
     void check_settings() const;
     // Keeps routes and settings unchanged while an application serves, because its threads read them. The first Use
@@ -88,8 +90,6 @@ public:
 private:
     void add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
              std::source_location where);
-    // Throws std::logic_error.
-    void require_not_serving(const char* call);
     [[nodiscard]] service::WebSocketSettings merge_settings(const Entry& entry) const;
     [[nodiscard]] service::HttpSettings merge_http_settings(const Entry& entry) const;
 

@@ -276,6 +276,10 @@ std::unordered_map<std::string, std::any>& WebSocketConnection::user_data() cons
     return ref("user_data()")->state("user_data()");
 }
 
+bool WebSocketConnection::accepted() const {
+    return ref("accepted()")->is_accepted();
+}
+
 bool WebSocketConnection::closed() const {
     const detail::ConnectionState& state = *ref("closed()");
     return state.is_on_own_thread() ? state.websocket().is_closed() : state.has_ended();

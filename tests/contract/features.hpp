@@ -15,6 +15,8 @@ void register_http(proapi::ProAPI& app);
 void register_uploads(proapi::ProAPI& app);
 // Server-sent events.
 void register_events(proapi::ProAPI& app);
+// Messages that are dispatched by their name.
+void register_messages(proapi::ProAPI& app);
 
 }  // namespace features
 
@@ -27,4 +29,5 @@ inline void register_features(proapi::ProAPI& app) {
     features::register_http(app);
     features::register_uploads(app);
     features::register_events(app);
+    features::register_messages(app);
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from features_events import register_events
+from features_messages import register_messages
 from features_uploads import register_uploads
 
 from proapi import (
@@ -46,6 +47,7 @@ def register_features(app: ProAPI) -> None:
     register_blocking(app)
     register_uploads(app)
     register_events(app)
+    register_messages(app)
 
 
 # ---- connections that do what a test says ---------------------------------------------------------------------------

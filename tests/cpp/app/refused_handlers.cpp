@@ -1,7 +1,7 @@
 // Handlers that must not compile, each with the text of its error. Without REFUSED, their twins, which must compile.
 // The program is never run.
 // promise: cpp-path-parameters, cpp-lifetimes, cpp-lifespan, cpp-channel
-// promise: cpp-task-group, cpp-parameters
+// promise: cpp-task-group, cpp-parameters, events
 #include <proapi/proapi.hpp>
 
 using namespace proapi;
@@ -108,6 +108,28 @@ void register_parameters(ProAPI& app) {
     app.post("/", [](JsonBody<std::string_view>) { return ""; });
 }
 
+struct Session {};
+
+void register_messages(ProAPI& app) {
+    // refused: events() takes Task<Session>(proapi::WebSocketConnection, path parameters...)
+    app.events("/{a}", [](std::string) -> Task<> { co_return; });
+    // refused: a coroutine outlives the call that starts it: take the handler's parameters by value
+    app.events("/{a}", [](WebSocketConnection, const std::string&) -> Task<> { co_return; });
+    // refused: a message handler returns proapi::Task<R>, R: void or a type that proapi::Json can be made of
+    app.events("/").on("a", [] { return 1; });
+    // refused: a message handler returns proapi::Task<R>, R: void or a type that proapi::Json can be made of
+    app.events("/").on("a", []() -> Task<Session> { co_return Session(); });
+    // refused: a message handler takes a proapi::WebSocketConnection, the session by reference and one message
+    app.events("/").on("a", [](Json, WebSocketConnection) -> Task<> { co_return; });
+    auto& events = app.events("/", [](WebSocketConnection) -> Task<Session> { co_return Session(); });
+    // refused: a message handler takes a proapi::WebSocketConnection, the session by reference and one message
+    events.on("a", [](Session, Json) -> Task<> { co_return; });
+    // refused: a coroutine outlives the call that starts it: take the message and the connection by value
+    app.events("/").on("a", [](const Json&) -> Task<> { co_return; });
+    // refused: expected a type that holds its text, such as std::string
+    app.events("/").on("a", [](std::string_view) -> Task<> { co_return; });
+}
+
 Task<> await_twice(Task<> task) {
     // refused: a task is awaited once, which uses it up: co_await std::move(task)
     co_await task;
@@ -155,6 +177,15 @@ void register_parameters(ProAPI& app) {
     app.get("/", [](const Query<double, "ratio", 1>&, Cookie<std::string, "session", "none">) { return ""; });
     app.get("/list", [](Query<std::vector<int>, "id">, Query<std::optional<int>, "limit">) { return ""; });
     app.post("/", [](JsonBody<std::vector<int>>) -> Task<std::string> { co_return ""; });
+}
+
+struct Session {};
+
+void register_messages(ProAPI& app) {
+    app.events("/{a}", [](WebSocketConnection, std::string) -> Task<Session> { co_return Session(); })
+        .on("a", [](WebSocketConnection, Session&, Json) -> Task<int> { co_return 1; })
+        .on("b", [](const Session&, std::string) -> Task<> { co_return; });
+    app.events("/").on("a", [](Json) -> Task<Json> { co_return Json(); }).on("b", []() -> Task<> { co_return; });
 }
 
 Task<> await_once(Task<> task) {
