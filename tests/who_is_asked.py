@@ -11,6 +11,7 @@ imported here.
 
 _MODES = "python python-uvloop python-fast"
 _PYTHON_AND_FAST = "python python-fast"
+_CPP_PYTHON_AND_FAST = "cpp python python-fast"
 _ENGINE = "cpp python python-uvloop python-fast"
 _ASGI = "asgi hypercorn"
 _PYTHON = "python python-uvloop python-fast asgi hypercorn"
@@ -32,10 +33,12 @@ ASKED: dict[str, str] = {
     "contract/test_documentation.py::test_the_last_program_as_it_is_started": _PYTHON_AND_FAST,
     "contract/test_documentation.py::test_the_python_examples": _PYTHON_AND_FAST,
     "contract/test_examples.py": _PYTHON_AND_FAST,
-    "contract/test_examples.py::test_a_terminal_ends_with_its_page": "cpp python python-fast",
-    "contract/test_examples.py::test_an_upload_that_is_cut_leaves_nothing": "cpp python python-fast",
-    "contract/test_examples.py::test_terminal": "cpp python python-fast",
-    "contract/test_examples.py::test_upload": "cpp python python-fast",
+    "contract/test_examples.py::test_a_full_field": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_a_terminal_ends_with_its_page": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_an_upload_that_is_cut_leaves_nothing": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_game": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_terminal": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_upload": _CPP_PYTHON_AND_FAST,
     "cpp/app/": "cpp",
     "cpp/install/": "cpp",
     "python/test_connection.py": "python",

@@ -5,6 +5,7 @@ Each test is a client, and waits for what the server sends, never for a time.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -101,6 +102,29 @@ async def ask(client: ClientConnection, **message: Any) -> Any:
     return await receive_until(client, lambda answer: answer.get("id") == 1)
 
 
+# Messages that name no function, and the places of what is wrong with them.
+MALFORMED: list[tuple[str, list[str]]] = [
+    ("x", []),
+    ("[1]", []),
+    ("null", []),
+    ('{"id": 1}', ["type"]),
+    ('{"type": 1}', ["type"]),
+]
+
+
+async def check_malformed(client: ClientConnection) -> None:
+    """Each is answered with an error, and the connection stays open."""
+    for text, place in MALFORMED:
+        await client.send(text)
+        answer = await receive_until(client, lambda message: message["type"] == "error")
+        assert [each["loc"] for each in answer["detail"]] == [place]
+        assert "id" not in answer
+    unknown = await ask(client, type="fly")
+    assert unknown["type"] == "error"
+    assert unknown["detail"].startswith("expected one of ")
+    assert unknown["detail"].endswith(", got fly")
+
+
 async def refusal(port: int, path: str, **options: Any) -> int:
     with pytest.raises(InvalidStatus) as caught:
         async with open_socket(port, path, **options):
@@ -115,14 +139,19 @@ def way(at: int, to: int) -> int:
     return (to > at) - (to < at)
 
 
-async def test_game(run: Examples) -> None:
+@promise("examples-cpp")
+async def test_game(run_both: Examples) -> None:
     """Ada steers to the coin until she has one; Bob stands still and sees it."""
-    port = run("game")
-    assert await refusal(port, "/game") == 422
+    port = run_both("game")
+    for query in ("", "?name=", f"?name={'%C3%A4' * 21}"):
+        assert await refusal(port, f"/game{query}") == 422
     async with open_socket(port, "/game?name=Ada") as ada, open_socket(port, "/game?name=Bob") as bob:
         assert await receive(ada) == {"type": "field", "width": 32, "height": 18}
-        answer = await ask(ada, type="steer", dx=2, dy=0)
-        assert (answer["type"], answer["detail"][0]["loc"]) == ("error", ["dx"])
+        for step, place in (({"dx": 2, "dy": 0}, "dx"), ({"dx": 1, "dy": 0.5}, "dy"), ({"dx": 1}, "dy")):
+            answer = await ask(ada, type="steer", **step)
+            assert (answer["type"], answer["detail"][0]["loc"]) == ("error", [place])
+        await check_malformed(ada)
+        assert await ask(ada, type="steer", dx=0, dy=0) == {"type": "reply", "id": 1, "result": None}
         async with asyncio.timeout(WAIT_S):
             score = 0
             while not score:
@@ -133,7 +162,18 @@ async def test_game(run: Examples) -> None:
                 score = me["score"]
         await ada.close()
         seen = await receive_until(bob, lambda message: message["type"] == "picture" and len(message["players"]) == 1)
+        assert seen["players"][0].keys() == {"name", "x", "y", "dx", "dy", "score"}
         assert seen["players"][0]["name"] == "Bob"
+
+
+@promise("examples-cpp")
+async def test_a_full_field(run_both: Examples) -> None:
+    port = run_both("game")
+    async with contextlib.AsyncExitStack() as players:
+        for number in range(64):
+            client = await players.enter_async_context(open_socket(port, f"/game?name={'%C3%A4' * 18}{number}"))
+            assert (await receive(client))["type"] == "field"
+        assert await refusal(port, "/game?name=late") == 503
 
 
 # ---- ticker.py ------------------------------------------------------------------------------------------------------
@@ -154,6 +194,12 @@ async def test_ticker_screen(run: Examples) -> None:
         assert len({each["price"] for each in quotes}) > 1
         answer = await ask(client, type="subscribe", symbols=["SAP", "XYZ"])
         assert answer["detail"] == "expected symbols among AAPL, MSFT, NVDA, SAP, got XYZ"
+        for symbols, place in ((5, ["symbols"]), (["SAP", 5], ["symbols", 1])):
+            answer = await ask(client, type="subscribe", symbols=symbols)
+            assert [each["loc"] for each in answer["detail"]] == [place]
+        await check_malformed(client)
+        answer = await ask(client, type="unsubscribe", symbols=["SAP", "XYZ"])  # leaving what one has not is no error
+        assert answer["result"] == []
 
 
 async def test_ticker_that_only_pushes(run: Examples) -> None:
@@ -177,6 +223,7 @@ async def read_until(client: ClientConnection, text: str) -> str:
     return shown
 
 
+@promise("examples-cpp")
 async def test_terminal(run_both: Examples) -> None:
     port = run_both("terminal", TERMINAL_TOKEN="s3cret", SHELL="/bin/sh")
     assert await refusal(port, "/terminal") == 401
@@ -200,6 +247,7 @@ async def test_terminal(run_both: Examples) -> None:
         assert (client.close_code, client.close_reason) == (1000, "the shell has ended")
 
 
+@promise("examples-cpp")
 async def test_a_terminal_ends_with_its_page(run_both: Examples) -> None:
     port = run_both("terminal", TERMINAL_TOKEN="s3cret", SHELL="/bin/sh")
     async with open_socket(port, "/terminal", subprotocols=["bearer.s3cret"]) as client:
@@ -298,6 +346,7 @@ async def test_json_rpc(run: Examples) -> None:
 # ---- upload.py ------------------------------------------------------------------------------------------------------
 
 
+@promise("examples-cpp")
 async def test_upload(run_both: Examples, tmp_path: Path) -> None:
     port = run_both("upload", UPLOADS=str(tmp_path))
     content = bytes(range(256)) * 1024
@@ -318,6 +367,7 @@ async def test_upload(run_both: Examples, tmp_path: Path) -> None:
         assert (tmp_path / done["file"]).read_bytes() == content
 
 
+@promise("examples-cpp")
 async def test_an_upload_that_is_cut_leaves_nothing(run_both: Examples, tmp_path: Path) -> None:
     port = run_both("upload", UPLOADS=str(tmp_path))
     async with open_socket(port, "/uploads?filename=x&size=10") as client:
