@@ -38,6 +38,8 @@ ASKED: dict[str, str] = {
     "contract/test_examples.py::test_an_upload_that_is_cut_leaves_nothing": _CPP_PYTHON_AND_FAST,
     "contract/test_examples.py::test_game": _CPP_PYTHON_AND_FAST,
     "contract/test_examples.py::test_terminal": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_ticker_screen": _CPP_PYTHON_AND_FAST,
+    "contract/test_examples.py::test_ticker_that_only_pushes": _CPP_PYTHON_AND_FAST,
     "contract/test_examples.py::test_upload": _CPP_PYTHON_AND_FAST,
     "cpp/app/": "cpp",
     "cpp/install/": "cpp",

@@ -179,8 +179,9 @@ async def test_a_full_field(run_both: Examples) -> None:
 # ---- ticker.py ------------------------------------------------------------------------------------------------------
 
 
-async def test_ticker_screen(run: Examples) -> None:
-    port = run("ticker")
+@promise("examples-cpp")
+async def test_ticker_screen(run_both: Examples) -> None:
+    port = run_both("ticker")
     async with open_socket(port, "/screen") as client:
         await client.send(json.dumps({"type": "subscribe", "symbols": ["SAP", "MSFT"], "id": 7}))
         assert [(await receive(client))["symbol"] for _ in range(2)] == ["SAP", "MSFT"]
@@ -202,8 +203,9 @@ async def test_ticker_screen(run: Examples) -> None:
         assert answer["result"] == []
 
 
-async def test_ticker_that_only_pushes(run: Examples) -> None:
-    port = run("ticker")
+@promise("examples-cpp")
+async def test_ticker_that_only_pushes(run_both: Examples) -> None:
+    port = run_both("ticker")
     assert await refusal(port, "/quotes/XYZ") == 404
     async with open_socket(port, "/quotes/NVDA") as client:
         quotes = [await receive(client) for _ in range(3)]
