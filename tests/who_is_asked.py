@@ -23,6 +23,7 @@ ASKED: dict[str, str] = {
     "browser/test_snippet.py": "cpp python python-fast",
     "contract/test_asgi_servers.py": _ASGI,
     "contract/test_coming_from.py": _PYTHON_AND_FAST,
+    "contract/test_coming_from.py::test_programs_in_cpp": "cpp",
     "contract/test_disconnect.py": _PYTHON,
     "contract/test_disconnect.py::test_a_handler_that_reads_nothing_before_the_end": _MODES,
     "contract/test_disconnect.py::test_a_handler_whose_client_left_before_it_begins": _MODES,

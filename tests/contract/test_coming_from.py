@@ -1,4 +1,5 @@
-"""The ProAPI programs of docs/coming-from.md do what their counterparts do, run from the page in both modes.
+"""The ProAPI programs of docs/coming-from.md do what their counterparts do, run from the page: those in Python in both
+modes, those in C++ as documented_cpp.cmake has built them.
 
 The counterparts are blocks of ``py`` and ``c++``. They are not run, because their frameworks are not installed here.
 """
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from front_ends import HERE, PLACE, ROOT, Program
+from front_ends import BUILD, HERE, PLACE, ROOT, Program
 from promises import promise
 from test_examples import ask, http, open_socket, receive, receive_until, refusal
+from websockets.exceptions import ConnectionClosed
 
 pytestmark = [promise("coming-from"), pytest.mark.plain("the documents say ws and http")]
 
@@ -24,6 +26,7 @@ _BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.M | re.S)
 _SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", _PAGE, re.M | re.S))
 _PYTHON = ("FastAPI", "Starlette", "Socket.IO")
 _CPP = ("uWebSockets", "Beast and Drogon")
+_RUN = re.compile(r"run_or_exit\([^)]*\)")
 
 
 def programs_of(section: str) -> dict[str, list[tuple[str, str]]]:
@@ -131,7 +134,65 @@ async def talk_count(port: int) -> None:
         assert (await receive(one))["number"] == first + 1
 
 
-TALKS: dict[tuple[str, str], Callable[[int], Awaitable[None]]] = {
+async def talk_limited_echo(port: int) -> None:
+    await talk_echo(port, "/echo")
+    async with open_socket(port, "/echo") as client:
+        await client.send("x" * 64 * 1024)
+        assert await client.recv() == "x" * 64 * 1024
+        await client.send("x" * (64 * 1024 + 1))
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert client.close_code == 1009
+
+
+async def talk_echo(port: int, path: str = "/") -> None:
+    async with open_socket(port, path) as client:
+        for message in ("hello", b"\0\xff", ""):
+            await client.send(message)
+            assert await client.recv() == message
+
+
+async def talk_topics(port: int) -> None:
+    async with open_socket(port, "/rooms/a") as ada, open_socket(port, "/rooms/b") as alone:
+        async with open_socket(port, "/rooms/a") as bob:
+            await bob.send("hello")
+            assert await ada.recv() == "hello"
+            await ada.send("welcome")
+            assert await bob.recv() == "welcome"  # and not what Bob himself has said
+        async with open_socket(port, "/rooms/b") as other:
+            await other.send("who is here?")
+            assert await alone.recv() == "who is here?"  # and nothing of the other room
+
+
+async def talk_request(port: int) -> None:
+    assert await request(port, "/users/ada") == (200, {"name": "ada"})
+    assert await request(port, "/users/%22%5C") == (200, {"name": '"\\'})
+    assert (await request(port, "/users"))[0] == 404
+
+
+async def talk_rooms_of_the_query(port: int) -> None:
+    assert await refusal(port, "/chat") == 422
+    async with open_socket(port, "/chat?room=a") as ada, open_socket(port, "/chat?room=b") as alone:
+        async with open_socket(port, "/chat?room=a") as bob:
+            await bob.send("hello")
+            assert await ada.recv() == await bob.recv() == "hello"
+        await ada.send("still here")
+        assert await ada.recv() == "still here"
+        await alone.send("alone")
+        assert await alone.recv() == "alone"
+
+
+async def talk_squares(port: int) -> None:
+    assert await request(port, "/squares/7") == (200, {"square": 49})
+    assert await request(port, "/squares/-7?times=2") == (200, {"square": 98})
+    assert (await request(port, "/squares/x"))[0] == 404
+    status, answer = await request(port, "/squares/7?times=x")
+    assert (status, answer["detail"][0]["loc"]) == (422, ["query", "times"])
+
+
+Talk = Callable[[int], Awaitable[None]]
+
+TALKS: dict[tuple[str, str], Talk] = {
     ("FastAPI", "Parameters and models"): talk_models,
     ("FastAPI", "A chat"): talk_chat,
     ("FastAPI", "A login for HTTP and WebSocket"): talk_login,
@@ -142,6 +203,14 @@ TALKS: dict[tuple[str, str], Callable[[int], Awaitable[None]]] = {
     ("Socket.IO", "Rooms"): talk_rooms,
     ("Socket.IO", "Work in the background"): talk_count,
 }
+TALKS_IN_CPP: dict[tuple[str, str], Talk] = {
+    ("uWebSockets", "An echo with limits"): talk_limited_echo,
+    ("uWebSockets", "Topics"): talk_topics,
+    ("uWebSockets", "A request"): talk_request,
+    ("Beast and Drogon", "An echo (Beast)"): talk_echo,
+    ("Beast and Drogon", "A chat (Drogon)"): talk_rooms_of_the_query,
+    ("Beast and Drogon", "Parameters (Drogon)"): talk_squares,
+}
 
 
 @pytest.mark.parametrize("mode", ["standard", "fast"])
@@ -150,11 +219,27 @@ async def test_programs(section: str, title: str, mode: str, tmp_path: Path) -> 
     [(_, _), (_, text)] = programs_of(section)[title]
     file = tmp_path / "main.py"
     file.write_text(text)
-    with Program([sys.executable, str(HERE / "documented.py"), str(file), mode], cwd=tmp_path) as program:
-        await TALKS[section, title](int(program.wait_for_line(PLACE)[1]))
+    command = [sys.executable, str(HERE / "documented.py"), str(file), mode]
+    await talk_to(command, TALKS[section, title], tmp_path)
+
+
+@promise("coming-from-cpp")
+@pytest.mark.parametrize(("section", "title"), TALKS_IN_CPP)
+async def test_programs_in_cpp(section: str, title: str, tmp_path: Path) -> None:
+    [(_, _), (_, text)] = programs_of(section)[title]
+    name = re.sub(r"\W", "_", title.lower())
+    built = BUILD / "tests/contract/coming_from" / f"{name}.cpp"
+    assert built.read_text() == _RUN.sub("run_or_exit({.port = 0})", text), "the page has changed: build the programs"
+    await talk_to([str(BUILD / "coming_from" / name)], TALKS_IN_CPP[section, title], tmp_path)
+
+
+async def talk_to(command: list[str], talk: Talk, folder: Path) -> None:
+    """Runs the program. It must end with status 0, and have logged no error."""
+    with Program(command, cwd=folder) as program:
+        await talk(int(program.wait_for_line(PLACE)[1]))
         program.signal(signal.SIGTERM)
         assert await asyncio.to_thread(program.wait) == 0, program.log
-        assert "ERROR" not in program.log, program.log
+        assert not re.search(r"ERROR|\[error\]", program.log), program.log
 
 
 @pytest.mark.parametrize("section", [*_PYTHON, *_CPP])
@@ -162,7 +247,7 @@ def test_each_section_has_three_pairs_of_programs(section: str) -> None:
     theirs, ours = ("py", "python") if section in _PYTHON else ("c++", "cpp")
     pairs = programs_of(section)
     assert [[language for language, _ in blocks] for blocks in pairs.values()] == [[theirs, ours]] * 3
+    assert {(section, title) for title in pairs} <= TALKS.keys() | TALKS_IN_CPP.keys()
     if section in _PYTHON:
-        assert {(section, title) for title in pairs} <= TALKS.keys()
         for blocks in pairs.values():
             compile(blocks[0][1], section, "exec")

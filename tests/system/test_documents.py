@@ -35,6 +35,8 @@ NO_NUMBERS = (
 
 # Tested by tests/contract/test_documentation.py: its programs share the lines at the top of the page.
 PROGRAMS = ROOT / "docs" / "programs.md"
+# Its programs in C++ are built and run by tests/contract/test_coming_from.py.
+COMING_FROM = ROOT / "docs" / "coming-from.md"
 
 _BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.M | re.S)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -44,11 +46,11 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def blocks(language: str) -> Sequence[Any]:
+def blocks(language: str, but: Path | None = None) -> Sequence[Any]:
     found = []
     for path in TEXTS:
         for number, match in enumerate(_BLOCK.finditer(path.read_text())):
-            if match[1] == language and path != PROGRAMS:
+            if match[1] == language and path not in (PROGRAMS, but):
                 found.append(pytest.param(match[2], id=f"{name_of(path)}:{number}"))
     return found
 
@@ -71,7 +73,7 @@ def compiler() -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("program", [each for each in blocks("cpp") if "int main(" in each.values[0]])
+@pytest.mark.parametrize("program", [each for each in blocks("cpp", COMING_FROM) if "int main(" in each.values[0]])
 def test_programs_in_cpp_compile(program: str, tmp_path: Path) -> None:
     path = tmp_path / "main.cpp"
     path.write_text(program)
