@@ -35,6 +35,10 @@ public:
     [[nodiscard]] auto end() const noexcept { return fields_.end(); }
 
     void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+    // Replaces all values of that name by one, in the place of the first.
+    void set(std::string name, std::string value);
+    // Removes all values of that name.
+    void remove(std::string_view name);
 
 protected:
     enum class Case : bool { sensitive, insensitive };

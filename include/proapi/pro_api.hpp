@@ -25,6 +25,7 @@
 #include "proapi/events.hpp"
 #include "proapi/exception_handler.hpp"
 #include "proapi/handler.hpp"
+#include "proapi/middleware.hpp"
 #include "proapi/settings.hpp"
 
 namespace proapi {
@@ -236,24 +237,53 @@ public:
     // most one call. Throws std::invalid_argument for a value that an option can't have.
     void cors(const CORS& options);
 
+    // function: Task<Response>(Request, CallNext<>), through which every request passes, or
+    // Task<>(WebSocketConnection, CallNext<WebSocketConnection>), through which every WebSocket passes: middleware.hpp.
+    // A class with an operator() for each is both. The first that was registered is the first to see a request and the
+    // last to see its response. It also sees files and the engine's own refusals, but not preflights that cors()
+    // answers. It runs in the task of the handler, on the worker's thread, so it must not block; it may throw
+    // HTTPException. The body of a request is there already, unless its handler takes a BodyStream. A handshake that
+    // the engine refuses is a request. Throws std::logic_error while the application serves.
+    template <class F>
+    void middleware(F function) {
+        static_assert(detail::MiddlewareOf<F, Request> || detail::MiddlewareOf<F, WebSocketConnection>,
+                      "a middleware is a Task<Response>(Request, CallNext<>) or a Task<>(WebSocketConnection, "
+                      "CallNext<WebSocketConnection>)");
+        const auto kept = std::make_shared<F>(std::move(function));
+        if constexpr (detail::MiddlewareOf<F, Request>) add_middleware(detail::make_middleware<Request>(kept));
+        if constexpr (detail::MiddlewareOf<F, WebSocketConnection>)
+            add_middleware(detail::make_middleware<WebSocketConnection>(kept));
+    }
+
     // handler: (const Request&, const E&) -> Response, on the worker's thread, so it must not block. It answers what
     // HTTP handlers throw of type E, before a response has begun. The first that was registered answers, that of
     // std::exception last; the exception is then logged nevertheless. HTTPExceptions are responses: handlers of their
     // bases do not get them, a handler of HTTPException does, the engine's own refusals such as 404 and 405 included.
     // If it throws, the response is a 500, and the log says why.
+    //
+    // (const WebSocketConnection&, const E&) -> Response answers what WebSocket handlers throw before accept(): the
+    // response, which must be text or octets with a status from 300 on, refuses the handshake. (A handshake that the
+    // engine refuses is a Request.) A generic lambda, (const auto&, const E&), answers both.
     template <class E, class F>
         requires detail::HandlerOfException<F, E>
     void exception_handler(F handler) {
-        add_exception_handler(detail::make_exception_handler<E>(std::move(handler)), std::is_same_v<E, HTTPException>,
-                              std::is_same_v<E, std::exception>);
+        if constexpr (detail::AnswersException<F, Request, E>)
+            add_exception_handler(detail::make_exception_handler<Request, E>(handler), detail::rank_of<E>);
+        if constexpr (detail::AnswersException<F, WebSocketConnection, E>)
+            add_exception_handler(detail::make_exception_handler<WebSocketConnection, E>(std::move(handler)),
+                                  detail::rank_of<E>);
     }
     // handler: (const Request&, const HTTPException&) -> Response, for HTTPExceptions with this status, 400 to 599, and
     // for the engine's own refusals with it; that of 500 also for exceptions that no other handler answers. Comes
-    // before the handler of HTTPException. Throws std::invalid_argument for another status.
+    // before the handler of HTTPException. The first argument as above. Throws std::invalid_argument for another
+    // status.
     template <class F>
         requires detail::HandlerOfException<F, HTTPException>
     void status_handler(int status, F handler) {
-        add_status_handler(status, std::move(handler));
+        if constexpr (detail::AnswersException<F, Request, HTTPException>)
+            add_status_handler(status, detail::StatusHandler<Request>(handler));
+        if constexpr (detail::AnswersException<F, WebSocketConnection, HTTPException>)
+            add_status_handler(status, detail::StatusHandler<WebSocketConnection>(std::move(handler)));
     }
 
     // Sets a limit for the whole application; routes may override it. Commas separate the items of a list; a switch is
@@ -280,8 +310,12 @@ private:
                        const RouteOptions& options, const Settings& settings, std::source_location where);
     void add_http(std::string_view method, std::string_view pattern, std::unique_ptr<detail::HttpHandler> handler,
                   const RouteOptions& options, std::source_location where);
-    void add_exception_handler(detail::ExceptionHandler handler, bool is_for_refusals, bool is_last_resort);
-    void add_status_handler(int status, detail::StatusHandler handler);
+    void add_exception_handler(detail::ExceptionHandler<Request> handler, detail::ExceptionRank rank);
+    void add_exception_handler(detail::ExceptionHandler<WebSocketConnection> handler, detail::ExceptionRank rank);
+    void add_status_handler(int status, detail::StatusHandler<Request> handler);
+    void add_status_handler(int status, detail::StatusHandler<WebSocketConnection> handler);
+    void add_middleware(detail::Middleware<Request> middleware);
+    void add_middleware(detail::Middleware<WebSocketConnection> middleware);
     // Returns the number of handlers that were abandoned.
     [[nodiscard]] std::size_t serve_until_signal(const RunOptions& options);
     void add_background(std::function<Task<>()> make, std::string_view name, std::source_location where);

@@ -10,6 +10,7 @@
 #include "proapi/events.hpp"
 #include "proapi/fields.hpp"
 #include "proapi/json.hpp"
+#include "proapi/middleware.hpp"
 #include "proapi/parameters.hpp"
 #include "proapi/pro_api.hpp"
 #include "proapi/request.hpp"

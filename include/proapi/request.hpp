@@ -4,9 +4,11 @@
 // std::logic_error.
 #pragma once
 
+#include <any>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "proapi/fields.hpp"
@@ -16,7 +18,8 @@ namespace proapi {
 
 namespace detail {
 class RequestState;
-}
+struct RequestAccess;
+}  // namespace detail
 
 // A file in a form. Do not use the client's file name as a path: it may be "../../etc/passwd", or empty.
 struct UploadFile {
@@ -42,6 +45,10 @@ public:
     // (RunOptions::ssl_cert_reqs).
     [[nodiscard]] std::string_view client_certificate() const;
     [[nodiscard]] const std::string& url() const;
+
+    // Data that the application keeps with the request, such as a middleware for the handler. All copies of the request
+    // have the same.
+    [[nodiscard]] std::unordered_map<std::string, std::any>& state() const;
 
     // Whether the client has left: the connection is lost, or the client has ended its side (some clients do that and
     // still read). For handlers that are coroutines, on their thread; throws std::logic_error elsewhere.
@@ -77,8 +84,9 @@ public:
 
 private:
     friend class BodyStream;
+    friend struct detail::RequestAccess;
     // Throws std::logic_error if the request was moved from.
-    [[nodiscard]] const detail::RequestState& state() const;
+    [[nodiscard]] const detail::RequestState& shared() const;
     // Throws HTTPException(400).
     [[noreturn]] static void refuse_json(const std::string& why);
 

@@ -22,6 +22,7 @@ namespace proapi {
 namespace detail {
 
 class StreamState;
+struct OpenFile;
 
 // The part was written when this object was created. Awaiting it waits if the outgoing buffer was above its high-water
 // mark, until that has drained, and returns whether the client is still connected.
@@ -54,11 +55,24 @@ private:
     std::shared_ptr<detail::StreamState> state_;
 };
 
+// A file of ProAPI::static_files(), as the server has found it for one request: the whole file, the range that the
+// client asked for, or nothing if the client has it already. Middleware gets it as the body of a response; it can be
+// sent, not read.
+class FoundFile {
+public:
+    // Internal.
+    explicit FoundFile(std::shared_ptr<detail::OpenFile> file) noexcept : file_(std::move(file)) {}
+    [[nodiscard]] detail::OpenFile& open_file() const noexcept { return *file_; }
+
+private:
+    std::shared_ptr<detail::OpenFile> file_;
+};
+
 struct Response {
     using Stream = std::function<Task<>(BodyWriter)>;
 
-    // The body: octets, a file's path, or a coroutine function that writes it.
-    std::variant<std::string, std::filesystem::path, Stream> body;
+    // The body: octets, a file's path, a coroutine function that writes it, or a file that middleware has received.
+    std::variant<std::string, std::filesystem::path, Stream, FoundFile> body;
     int status_code = 200;
     Headers headers;
     // Text types get "; charset=utf-8" unless they name a charset; a Content-Type in `headers` takes precedence. If

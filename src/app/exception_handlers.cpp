@@ -6,15 +6,17 @@ namespace {
 
 constexpr int internal_error = 500;
 
-[[nodiscard]] std::optional<Response> ask(const std::vector<ExceptionHandler>& handlers, const Request& request,
-                                          const std::exception_ptr& error) {
-    for (const ExceptionHandler& handler : handlers)
-        if (auto response = handler(request, error)) return response;
+template <class Connection>
+[[nodiscard]] std::optional<Response> ask(const std::vector<ExceptionHandler<Connection>>& handlers,
+                                          const Connection& connection, const std::exception_ptr& error) {
+    for (const ExceptionHandler<Connection>& handler : handlers)
+        if (auto response = handler(connection, error)) return response;
     return std::nullopt;
 }
 
-// The object lives as long as `error`.
-[[nodiscard]] const HTTPException* find_http_exception(const std::exception_ptr& error) {
+}  // namespace
+
+const HTTPException* find_http_exception(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
     } catch (const HTTPException& caught) {
@@ -24,35 +26,44 @@ constexpr int internal_error = 500;
     }
 }
 
-}  // namespace
-
-void ExceptionHandlers::add(ExceptionHandler handler, Rank rank) {
+template <class Connection>
+void ExceptionHandlers<Connection>::add(ExceptionHandler<Connection> handler, ExceptionRank rank) {
     switch (rank) {
-        case Rank::ordinary:
+        case ExceptionRank::ordinary:
             return ordinary_.push_back(std::move(handler));
-        case Rank::http_exception:
+        case ExceptionRank::http_exception:
             return of_http_exception_.push_back(std::move(handler));
-        case Rank::last_resort:
+        case ExceptionRank::last_resort:
             return last_resort_.push_back(std::move(handler));
     }
 }
 
-std::optional<Response> ExceptionHandlers::answer_status(const Request& request, const HTTPException& error) const {
+template <class Connection>
+std::optional<Response> ExceptionHandlers<Connection>::answer_status(const Connection& connection,
+                                                                     const HTTPException& error) const {
     const auto found = by_status_.find(error.status_code());
-    return found == by_status_.end() ? std::nullopt : std::optional(found->second(request, error));
+    return found == by_status_.end() ? std::nullopt : std::optional(found->second(connection, error));
 }
 
-std::optional<ExceptionHandlers::Answer> ExceptionHandlers::answer(const Request& request,
-                                                                   const std::exception_ptr& error) const {
-    if (auto response = ask(ordinary_, request, error)) return Answer{*std::move(response), true};
-    if (const HTTPException* refusal = find_http_exception(error)) {
-        auto response = answer_status(request, *refusal);
-        if (!response) response = ask(of_http_exception_, request, error);
-        return response ? std::optional(Answer{*std::move(response), true}) : std::nullopt;
-    }
-    auto response = ask(last_resort_, request, error);
-    if (!response) response = answer_status(request, HTTPException(internal_error));
-    return response ? std::optional(Answer{*std::move(response), false}) : std::nullopt;
+template <class Connection>
+std::optional<Response> ExceptionHandlers<Connection>::answer_foreseen(const Connection& connection,
+                                                                       const std::exception_ptr& error) const {
+    if (auto response = ask(ordinary_, connection, error)) return response;
+    const HTTPException* const refusal = find_http_exception(error);
+    if (!refusal) return std::nullopt;
+    auto response = answer_status(connection, *refusal);
+    return response ? response : ask(of_http_exception_, connection, error);
 }
+
+template <class Connection>
+std::optional<Response> ExceptionHandlers<Connection>::answer_last(const Connection& connection,
+                                                                   const std::exception_ptr& error) const {
+    if (find_http_exception(error)) return std::nullopt;
+    auto response = ask(last_resort_, connection, error);
+    return response ? response : answer_status(connection, HTTPException(internal_error));
+}
+
+template class ExceptionHandlers<Request>;
+template class ExceptionHandlers<WebSocketConnection>;
 
 }  // namespace proapi::detail

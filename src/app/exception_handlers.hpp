@@ -11,26 +11,29 @@
 
 namespace proapi::detail {
 
+// Connection: Request, or WebSocketConnection for what is thrown before accept().
+template <class Connection>
 class ExceptionHandlers {
 public:
-    enum class Rank : std::uint8_t { ordinary, http_exception, last_resort };
-
-    void add(ExceptionHandler handler, Rank rank);
+    void add(ExceptionHandler<Connection> handler, ExceptionRank rank);
     // Replaces the handler of the same status.
-    void add(int status, StatusHandler handler) { by_status_[status] = std::move(handler); }
+    void add(int status, StatusHandler<Connection> handler) { by_status_[status] = std::move(handler); }
 
-    struct Answer {
-        Response response;
-        bool is_foreseen;  // not by the last resort
-    };
-    // Returns nullopt if no handler takes the exception. Throws what the handler throws.
-    [[nodiscard]] std::optional<Answer> answer(const Request& request, const std::exception_ptr& error) const;
+    // Each returns nullopt if no handler takes the exception, and throws what the handler throws. The first asks all
+    // handlers but the last resort.
+    [[nodiscard]] std::optional<Response> answer_foreseen(const Connection& connection,
+                                                          const std::exception_ptr& error) const;
+    [[nodiscard]] std::optional<Response> answer_last(const Connection& connection,
+                                                      const std::exception_ptr& error) const;
 
 private:
-    [[nodiscard]] std::optional<Response> answer_status(const Request& request, const HTTPException& error) const;
+    [[nodiscard]] std::optional<Response> answer_status(const Connection& connection, const HTTPException& error) const;
 
-    std::vector<ExceptionHandler> ordinary_, of_http_exception_, last_resort_;
-    std::map<int, StatusHandler> by_status_;
+    std::vector<ExceptionHandler<Connection>> ordinary_, of_http_exception_, last_resort_;
+    std::map<int, StatusHandler<Connection>> by_status_;
 };
+
+// Returns null if the exception is none. The object lives as long as `error`.
+[[nodiscard]] const HTTPException* find_http_exception(const std::exception_ptr& error);
 
 }  // namespace proapi::detail

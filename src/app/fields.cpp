@@ -76,4 +76,16 @@ std::vector<std::string_view> Fields::getlist(std::string_view name) const& {
     return values;
 }
 
+void Fields::set(std::string name, std::string value) {
+    const auto is_named = [&](const Field& field) { return is_same(field.first, name); };
+    const auto first = std::ranges::find_if(fields_, is_named);
+    if (first == fields_.end()) return add(std::move(name), std::move(value));
+    fields_.erase(std::remove_if(first + 1, fields_.end(), is_named), fields_.end());
+    first->second = std::move(value);
+}
+
+void Fields::remove(std::string_view name) {
+    std::erase_if(fields_, [&](const Field& field) { return is_same(field.first, name); });
+}
+
 }  // namespace proapi

@@ -1,5 +1,7 @@
 #include "app/http_task.hpp"
 
+#include "app/middleware_chain.hpp"
+#include "app/refusals.hpp"
 #include "app/request_state.hpp"
 #include "app/response_writer.hpp"
 #include "service/ending.hpp"
@@ -8,16 +10,6 @@
 namespace proapi::detail {
 
 namespace {
-
-constexpr std::string_view text_type = "text/plain; charset=utf-8";
-
-// A started response has sent another status already: it is cut.
-void refuse(service::Exchange& exchange, const HTTPException& error) {
-    if (exchange.is_started()) return exchange.fail();
-    http::Headers headers = refusal_headers(error);
-    if (!headers.contains("content-type")) headers.add("Content-Type", std::string(text_type));
-    static_cast<void>(exchange.respond(error.status_code(), headers, make_body(error)));
-}
 
 void log_failure(const service::Exchange& exchange, const Site::Entry& entry, std::string_view error) {
     const http::RequestHead& head = exchange.request().head;
@@ -36,43 +28,85 @@ void end_cancelled(const Worker& worker, service::Exchange& exchange, const Site
     end_request(exchange, service::HandlerEnd::failed);
 }
 
-// What the engine would answer with, for the application's exception handlers.
-[[nodiscard]] HTTPException make_exception(const service::PendingRefusal& refusal) {
-    Headers headers;
-    for (const auto& [name, value] : refusal.headers) headers.add(std::string(name), std::string(value));
-    return {refusal.status, refusal.text, std::move(headers)};
+[[nodiscard]] Task<Response> call_handler(const Site::Entry& entry, const Request& request) {
+    const PathValues values = path_values(RequestAccess::state(request).info().match);
+    auto running = entry.http->call(request, values);
+    if (!running) throw make_exception(service::Refusal::not_found);
+    return *std::move(running);
 }
 
-// Adds fields such as Allow, which HTTP requires with their status (RFC 9110 section 15.5.6).
-void add_missing_fields(Response& response, const service::PendingRefusal& refusal) {
-    if (response.status_code != refusal.status) return;
-    for (const auto& [name, value] : refusal.headers)
-        if (!response.headers.contains(name)) response.headers.add(std::string(name), std::string(value));
+// Returns the response to an exception that the program foresaw: its exception handler's, or its own if it is a
+// response. Throws what the exception handler throws.
+[[nodiscard]] std::optional<Response> answer_foreseen(const Worker& worker, const Request& request,
+                                                      const Site::Entry& entry, const std::exception_ptr& error) {
+    const HTTPException* const refusal = find_http_exception(error);
+    auto response = worker.site().request_hooks().exception_handlers.answer_foreseen(request, error);
+    if (!response && refusal) response = make_response(*refusal);
+    if (response && refusal && entry.is_of_engine) add_missing_fields(*response, *refusal);
+    return response;
 }
 
-// Returns the response of an exception handler; nullopt after it has ended the request without one. An exception
-// handler that fails is not handled, so that nothing can loop.
+// A request that passes through middleware.
+struct Passage {
+    Passage(std::shared_ptr<Worker> own_worker, const Site::Entry& own_entry) noexcept
+        : worker(std::move(own_worker)), entry(own_entry) {}
+
+    const std::shared_ptr<Worker> worker;
+    const Site::Entry& entry;
+    bool has_handler_failed = false;  // an exception handler has failed: no other one may be asked
+};
+
+// What the last middleware's call_next() returns.
+Task<Response> respond_foreseen(std::shared_ptr<Passage> passage, Request request) {
+    std::exception_ptr error;
+    try {
+        Task<Response> running = call_handler(passage->entry, request);
+        co_return co_await std::move(running);
+    } catch (const ClientDisconnect&) {
+        throw;
+    } catch (const Cancelled&) {
+        throw;
+    } catch (...) {
+        error = std::current_exception();
+    }
+    passage->has_handler_failed = true;
+    auto response = answer_foreseen(*passage->worker, request, passage->entry, error);
+    passage->has_handler_failed = false;
+    if (!response) std::rethrow_exception(error);
+    co_return *std::move(response);
+}
+
+[[nodiscard]] Task<Response> pass_through_middleware(const std::shared_ptr<Passage>& passage, const Request& request) {
+    const auto& middleware = passage->worker->site().request_hooks().middleware;
+    return MiddlewareChain<Request>::begin(
+        middleware, [passage](Request each) { return respond_foreseen(passage, std::move(each)); }, request);
+}
+
+// Returns the response to an exception; nullopt after it has ended the request without one. An exception handler that
+// fails is not handled, so that nothing can loop.
 std::optional<Response> answer_exception(const Worker& worker, const Request& request, service::Exchange& exchange,
                                          const Site::Entry& entry, const std::exception_ptr& error) {
-    try {
-        auto answer = exchange.is_started() ? std::nullopt : worker.site().exception_handlers().answer(request, error);
-        if (answer) {
-            if (!answer->is_foreseen) log_failure(exchange, entry, describe(error));
-            if (exchange.refusal()) add_missing_fields(answer->response, *exchange.refusal());
-            return std::move(answer->response);
+    if (exchange.is_started()) {  // with another status
+        if (find_http_exception(error)) {
+            exchange.fail();
+        } else {
+            end_failed(exchange, entry, error);
         }
+        return std::nullopt;
+    }
+    try {
+        if (auto response = answer_foreseen(worker, request, entry, error)) return response;
+        auto response = worker.site().request_hooks().exception_handlers.answer_last(request, error);
+        if (response) {
+            log_failure(exchange, entry, describe(error));
+        } else {
+            end_failed(exchange, entry, error);
+        }
+        return response;
     } catch (...) {
         end_failed(exchange, entry, std::current_exception());
         return std::nullopt;
     }
-    try {
-        std::rethrow_exception(error);
-    } catch (const HTTPException& refusal) {
-        refuse(exchange, refusal);
-    } catch (...) {
-        end_failed(exchange, entry, error);
-    }
-    return std::nullopt;
 }
 
 // No exception leaves this coroutine: each becomes a response.
@@ -80,20 +114,17 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
               const Site::Entry* entry) {
     // The request's data stays valid until the response is written, also for the closure of a stream.
     const Request request(std::make_shared<const RequestState>(worker, exchange, entry->http->streams_body()));
+    std::shared_ptr<Passage> passage;  // null: there is no middleware
     std::optional<Response> response_to_exception;
     try {
-        if (exchange->refusal()) throw make_exception(*exchange->refusal());
-        auto running = entry->http->call(request, path_values(exchange->request().match));
-        if (!running) {
-            exchange->refuse(service::Refusal::not_found);
-            co_return;
-        }
+        if (!worker->site().request_hooks().middleware.empty()) passage = std::make_shared<Passage>(worker, *entry);
+        Task<Response> running = passage ? pass_through_middleware(passage, request) : call_handler(*entry, request);
         std::optional<CancelAtEnd> while_it_runs;
         if (entry->options.cancel_on_disconnect) {
             exchange->end_with_client();
             while_it_runs.emplace(*Context::current(), *exchange);
         }
-        Response response = co_await std::move(*running);
+        Response response = co_await std::move(running);
         while_it_runs.reset();
         if (auto stream = write_response(worker, exchange, std::move(response))) co_await std::move(*stream);
     } catch (const ClientDisconnect&) {
@@ -101,7 +132,11 @@ Task<> answer(base::IntrusivePtr<service::Exchange> exchange, std::shared_ptr<Wo
     } catch (const Cancelled&) {
         end_cancelled(*worker, *exchange, *entry);
     } catch (...) {
-        response_to_exception = answer_exception(*worker, request, *exchange, *entry, std::current_exception());
+        if (passage && passage->has_handler_failed) {
+            end_failed(*exchange, *entry, std::current_exception());
+        } else {
+            response_to_exception = answer_exception(*worker, request, *exchange, *entry, std::current_exception());
+        }
     }
     if (!response_to_exception) co_return;
     try {
@@ -134,17 +169,6 @@ private:
 };
 
 }  // namespace
-
-std::string make_body(const HTTPException& error) {
-    const std::string text = error.what();
-    return text.empty() || text.ends_with('\n') ? text : text + "\n";
-}
-
-http::Headers refusal_headers(const HTTPException& error) {
-    http::Headers fields;
-    for (const auto& [name, value] : error.headers()) fields.add(name, value);
-    return fields;
-}
 
 void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange) {
     const Site& site = worker.site();

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "app/worker.hpp"
-#include "proapi/errors.hpp"
 #include "service/exchange.hpp"
 
 namespace proapi::detail {
@@ -12,10 +11,6 @@ namespace proapi::detail {
 // Logged for a handler that ended with Cancelled although neither the server's stop nor its client's end cancelled it.
 inline constexpr std::string_view cancelled_by_another =
     "it was told of another task's cancellation, by the exception Cancelled";
-
-// The response that the client receives: its body, and its headers in addition to those of a text body.
-[[nodiscard]] std::string make_body(const HTTPException& error);
-[[nodiscard]] http::Headers refusal_headers(const HTTPException& error);
 
 void start_http_task(Worker& worker, base::IntrusivePtr<service::Exchange> exchange);
 

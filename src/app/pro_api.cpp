@@ -95,14 +95,28 @@ void ProAPI::cors(const CORS& options) {
     site_->add_cors(options);
 }
 
-void ProAPI::add_exception_handler(detail::ExceptionHandler handler, bool is_for_refusals, bool is_last_resort) {
-    using Rank = detail::ExceptionHandlers::Rank;
-    const Rank rank = is_for_refusals ? Rank::http_exception : is_last_resort ? Rank::last_resort : Rank::ordinary;
+void ProAPI::add_exception_handler(detail::ExceptionHandler<Request> handler, detail::ExceptionRank rank) {
     site_->add_exception_handler(std::move(handler), rank);
 }
 
-void ProAPI::add_status_handler(int status, detail::StatusHandler handler) {
+void ProAPI::add_exception_handler(detail::ExceptionHandler<WebSocketConnection> handler, detail::ExceptionRank rank) {
+    site_->add_exception_handler(std::move(handler), rank);
+}
+
+void ProAPI::add_status_handler(int status, detail::StatusHandler<Request> handler) {
     site_->add_status_handler(status, std::move(handler));
+}
+
+void ProAPI::add_status_handler(int status, detail::StatusHandler<WebSocketConnection> handler) {
+    site_->add_status_handler(status, std::move(handler));
+}
+
+void ProAPI::add_middleware(detail::Middleware<Request> middleware) {
+    site_->add_middleware(std::move(middleware));
+}
+
+void ProAPI::add_middleware(detail::Middleware<WebSocketConnection> middleware) {
+    site_->add_middleware(std::move(middleware));
 }
 
 void ProAPI::setting(std::string_view name, std::string_view value) {

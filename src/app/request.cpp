@@ -20,50 +20,53 @@ http::Form parse_form(const Request& request) {
 
 }  // namespace
 
-const detail::RequestState& Request::state() const {
+const detail::RequestState& Request::shared() const {
     if (!state_) throw std::logic_error("expected a Request, got one that was moved from");
     return *state_;
 }
 
 const std::string& Request::method() const {
-    return state().info().head.method;
+    return shared().info().head.method;
 }
 const std::string& Request::path() const {
-    return state().view().path;
+    return shared().view().path;
 }
 const Params& Request::path_params() const {
-    return state().view().path_params;
+    return shared().view().path_params;
 }
 const Params& Request::query_params() const {
-    return state().view().query_params;
+    return shared().view().query_params;
 }
 const Headers& Request::headers() const {
-    return state().view().headers;
+    return shared().view().headers;
 }
 const Params& Request::cookies() const {
-    return state().view().cookies;
+    return shared().view().cookies;
 }
 const Client& Request::client() const {
-    return state().view().client;
+    return shared().view().client;
 }
 std::string_view Request::client_certificate() const {
-    return state().view().client_certificate_text();
+    return shared().view().client_certificate_text();
 }
 const std::string& Request::url() const {
-    return state().view().url;
+    return shared().view().url;
 }
 bool Request::is_disconnected() const {
-    if (!state().is_on_own_thread())
+    if (!shared().is_on_own_thread())
         throw std::logic_error(
             "is_disconnected(): expected to be called in a handler that is a coroutine, got another thread");
-    return state().has_client_left();
+    return shared().has_client_left();
+}
+std::unordered_map<std::string, std::any>& Request::state() const {
+    return shared().attributes();
 }
 std::string_view Request::body() const {
-    if (state().streams_body())
+    if (shared().streams_body())
         throw std::logic_error(
             "body(): expected a handler that gets the whole body, got one that reads it in parts: it takes a "
             "proapi::BodyStream");
-    return state().body();
+    return shared().body();
 }
 
 Json Request::json() const {

@@ -5,6 +5,7 @@
 
 #include "app/request_view.hpp"
 #include "app/worker.hpp"
+#include "proapi/request.hpp"
 #include "service/exchange.hpp"
 
 namespace proapi::detail {
@@ -27,11 +28,21 @@ public:
         if (!view_) view_.emplace(info(), service::UrlKind::http);
         return *view_;
     }
+    // What the application keeps with the request.
+    [[nodiscard]] std::unordered_map<std::string, std::any>& attributes() const {
+        if (!attributes_) attributes_ = std::make_unique<std::unordered_map<std::string, std::any>>();
+        return *attributes_;
+    }
 
 private:
     WorkerPtr<service::Exchange> exchange_;
     const bool streams_body_;
     mutable std::optional<RequestView> view_;
+    mutable std::unique_ptr<std::unordered_map<std::string, std::any>> attributes_;
+};
+
+struct RequestAccess {
+    [[nodiscard]] static const RequestState& state(const Request& request) { return request.shared(); }
 };
 
 }  // namespace proapi::detail

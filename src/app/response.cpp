@@ -7,7 +7,6 @@
 #include "app/wake_ups.hpp"
 #include "http/response.hpp"
 #include "http/text.hpp"
-#include "service/static_files.hpp"
 
 namespace proapi {
 
@@ -51,8 +50,9 @@ T require(const service::Result<T>& result) {
     return lower.find("charset=") == std::string::npos;
 }
 
-// Returns the response's own fields, and the content type unless they have one.
-[[nodiscard]] http::Headers engine_headers(const Response& response) {
+}  // namespace
+
+http::Headers make_fields(const Response& response) {
     http::Headers fields;
     for (const auto& [name, value] : response.headers) fields.add(name, value);
     const std::string& media_type = response.media_type;
@@ -61,12 +61,23 @@ T require(const service::Result<T>& result) {
     return fields;
 }
 
+namespace {
+
 void write_file(service::Exchange& exchange, const Response& response, const std::filesystem::path& path) {
-    service::StaticFile found = service::answer_with_file_at(path.string(), response.status_code,
-                                                             engine_headers(response), exchange.request().head);
+    service::StaticFile found = service::answer_with_file_at(path.string(), response.status_code, make_fields(response),
+                                                             exchange.request().head);
     if (found.error != 0) throw std::system_error(found.error, std::generic_category(), path.string());
     if (!found.file) return require(exchange.respond(found.status, found.headers, found.text));
     require(exchange.respond_with_file(found.status, found.headers, std::move(*found.file)));
+}
+
+void write_found(service::Exchange& exchange, const Response& response, OpenFile& file) {
+    if (std::exchange(file.is_sent, true))
+        throw std::logic_error("expected a file of static_files() in one response, got a second one");
+    const http::Headers headers = make_fields(response);
+    service::StaticFile& found = file.found;
+    if (!found.file) return require(exchange.respond(response.status_code, headers, found.text));
+    require(exchange.respond_with_file(response.status_code, headers, std::move(*found.file)));
 }
 
 }  // namespace
@@ -141,7 +152,7 @@ private:
 };
 
 Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::Exchange> exchange, Response response) {
-    http::Headers headers = engine_headers(response);
+    http::Headers headers = make_fields(response);
     if (const auto checked = http::check_response(response.status_code, headers); !checked)
         throw std::invalid_argument(checked.error().text);
     CancelAtEnd cancel_at_end(*Context::current(), *exchange);
@@ -160,11 +171,15 @@ Task<> write_stream(std::shared_ptr<Worker> worker, base::IntrusivePtr<service::
 std::optional<Task<>> write_response(const std::shared_ptr<Worker>& worker,
                                      const base::IntrusivePtr<service::Exchange>& exchange, Response response) {
     if (const auto* text = std::get_if<std::string>(&response.body)) {
-        require(exchange->respond(response.status_code, engine_headers(response), *text));
+        require(exchange->respond(response.status_code, make_fields(response), *text));
         return std::nullopt;
     }
     if (const auto* path = std::get_if<std::filesystem::path>(&response.body)) {
         write_file(*exchange, response, *path);
+        return std::nullopt;
+    }
+    if (const auto* file = std::get_if<FoundFile>(&response.body)) {
+        write_found(*exchange, response, file->open_file());
         return std::nullopt;
     }
     return write_stream(worker, exchange, std::move(response));

@@ -6,6 +6,7 @@
 #include "app/worker.hpp"
 #include "proapi/response.hpp"
 #include "service/exchange.hpp"
+#include "service/static_files.hpp"
 
 namespace proapi::detail {
 
@@ -25,6 +26,15 @@ public:
 private:
     Context& context_;
 };
+
+// What a FoundFile holds.
+struct OpenFile {
+    service::StaticFile found;
+    bool is_sent = false;
+};
+
+// Returns the response's own fields, and the content type unless they have one.
+[[nodiscard]] http::Headers make_fields(const Response& response);
 
 // Sends the response. Returns what is left to await if it is a stream. Throws std::invalid_argument for a status or
 // headers that would make the response invalid.

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "app/cors.hpp"
+#include "app/engine_handlers.hpp"
 #include "http/headers.hpp"
 #include "service/response_headers.hpp"
 #include "service/static_files.hpp"
@@ -74,6 +75,12 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
     }
 }
 
+void check_status(int status) {
+    if (status < 400 || status > 599)
+        throw std::invalid_argument("status_handler(): expected a status from 400 to 599, got " +
+                                    std::to_string(status));
+}
+
 [[nodiscard]] service::Route make_route(service::Route::Kind kind) {
     service::Route route;
     route.kind = kind;
@@ -84,7 +91,8 @@ void check_signature(std::string_view pattern, const std::vector<ParameterKind>&
 
 Site::Site() {
     refusal_entry_.name = "refusals";
-    refusal_entry_.http = make_http_handler([]() -> Task<> { co_return; });
+    refusal_entry_.http = make_refusal_handler();
+    refusal_entry_.is_of_engine = true;
 }
 
 void Site::add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
@@ -161,8 +169,12 @@ void Site::add_files(std::string_view prefix, const std::string& directory, serv
     // other.
     const std::string files = root + "{path:path}";
     const bool is_taken = site_.router.find("GET", files).has_value();
-    add("GET", is_taken ? files : root, route, {}, where);
-    add("GET", is_taken ? root : files, route, {}, where);
+    for (const std::string& pattern : {is_taken ? files : root, is_taken ? root : files}) {
+        Entry entry;
+        entry.http = make_files_handler(site_);
+        entry.is_of_engine = true;
+        add("GET", pattern, route, std::move(entry), where);
+    }
 }
 
 void Site::set(std::string_view name, std::string_view value) {
@@ -171,22 +183,50 @@ void Site::set(std::string_view name, std::string_view value) {
         throw std::invalid_argument(set.error().text);
 }
 
-void Site::add_exception_handler(ExceptionHandler handler, ExceptionHandlers::Rank rank) {
-    require_not_serving("exception_handler()");
-    exception_handlers_.add(std::move(handler), rank);
-    if (rank != ExceptionHandlers::Rank::http_exception) return;
+void Site::answer_refusals(std::optional<int> status) {
     if (!site_.answered_refusals) site_.answered_refusals.emplace();
-    site_.answered_refusals->set();
+    if (status) {
+        site_.answered_refusals->set(static_cast<std::size_t>(*status));
+    } else {
+        site_.answered_refusals->set();
+    }
 }
 
-void Site::add_status_handler(int status, StatusHandler handler) {
+void Site::add_exception_handler(ExceptionHandler<Request> handler, ExceptionRank rank) {
+    require_not_serving("exception_handler()");
+    request_hooks_.exception_handlers.add(std::move(handler), rank);
+    if (rank == ExceptionRank::http_exception) answer_refusals();
+}
+
+void Site::add_exception_handler(ExceptionHandler<WebSocketConnection> handler, ExceptionRank rank) {
+    require_not_serving("exception_handler()");
+    websocket_hooks_.exception_handlers.add(std::move(handler), rank);
+}
+
+void Site::add_status_handler(int status, StatusHandler<Request> handler) {
     require_not_serving("status_handler()");
-    if (status < 400 || status > 599)
-        throw std::invalid_argument("status_handler(): expected a status from 400 to 599, got " +
-                                    std::to_string(status));
-    exception_handlers_.add(status, std::move(handler));
-    if (!site_.answered_refusals) site_.answered_refusals.emplace();
-    site_.answered_refusals->set(static_cast<std::size_t>(status));
+    check_status(status);
+    request_hooks_.exception_handlers.add(status, std::move(handler));
+    answer_refusals(status);
+}
+
+void Site::add_status_handler(int status, StatusHandler<WebSocketConnection> handler) {
+    require_not_serving("status_handler()");
+    check_status(status);
+    websocket_hooks_.exception_handlers.add(status, std::move(handler));
+}
+
+// It sees what the engine answers by itself.
+void Site::add_middleware(Middleware<Request> middleware) {
+    require_not_serving("middleware()");
+    request_hooks_.middleware.push_back(std::move(middleware));
+    answer_refusals();
+    site_.passes_files_to_application = true;
+}
+
+void Site::add_middleware(Middleware<WebSocketConnection> middleware) {
+    require_not_serving("middleware()");
+    websocket_hooks_.middleware.push_back(std::move(middleware));
 }
 
 // First in the list, so that it is the last to see a response.

@@ -24,6 +24,7 @@ public:
         RouteOptions options;
         std::unique_ptr<WebSocketHandler> websocket;  // set for WebSocket routes; `http` for HTTP routes
         std::unique_ptr<HttpHandler> http;
+        bool is_of_engine = false;  // `http` is one of app/engine_handlers.hpp
         std::source_location where;
     };
 
@@ -50,10 +51,23 @@ public:
     void set(std::string_view name, std::string_view value);
     void add_response_headers(http::Headers fields);
     void add_cors(const CORS& options);
-    void add_exception_handler(ExceptionHandler handler, ExceptionHandlers::Rank rank);
-    // Throws std::invalid_argument for a status that no refusal has.
-    void add_status_handler(int status, StatusHandler handler);
-    [[nodiscard]] const ExceptionHandlers& exception_handlers() const noexcept { return exception_handlers_; }
+
+    // The hooks of requests and those of WebSockets.
+    template <class Connection>
+    struct Hooks {
+        ExceptionHandlers<Connection> exception_handlers;
+        std::vector<Middleware<Connection>> middleware;
+    };
+    void add_exception_handler(ExceptionHandler<Request> handler, ExceptionRank rank);
+    void add_exception_handler(ExceptionHandler<WebSocketConnection> handler, ExceptionRank rank);
+    // Each throws std::invalid_argument for a status that no refusal has.
+    void add_status_handler(int status, StatusHandler<Request> handler);
+    void add_status_handler(int status, StatusHandler<WebSocketConnection> handler);
+    void add_middleware(Middleware<Request> middleware);
+    void add_middleware(Middleware<WebSocketConnection> middleware);
+    [[nodiscard]] const Hooks<Request>& request_hooks() const noexcept { return request_hooks_; }
+    [[nodiscard]] const Hooks<WebSocketConnection>& websocket_hooks() const noexcept { return websocket_hooks_; }
+
     // Adds a task to run each time the application serves. Throws std::logic_error while it serves.
     void add_background(Background background);
     [[nodiscard]] const std::vector<Background>& background() const noexcept { return background_; }
@@ -88,6 +102,8 @@ public:
     [[nodiscard]] const Entry& refusal_entry() const noexcept { return refusal_entry_; }
 
 private:
+    // From now on the application answers refusals: all of them, or those with the status.
+    void answer_refusals(std::optional<int> status = std::nullopt);
     void add(std::string_view method, std::string_view pattern, service::Route route, Entry entry,
              std::source_location where);
     [[nodiscard]] service::WebSocketSettings merge_settings(const Entry& entry) const;
@@ -97,7 +113,8 @@ private:
     std::vector<Entry> entries_;  // parallel to site_.routes
     std::vector<Background> background_;
     bool has_cors_ = false;
-    ExceptionHandlers exception_handlers_;
+    Hooks<Request> request_hooks_;
+    Hooks<WebSocketConnection> websocket_hooks_;
     Entry refusal_entry_;
     std::vector<Hook> startup_, shutdown_;
     std::mutex mutex_;

@@ -2,6 +2,9 @@
 
 #include "app/connection_state.hpp"
 #include "app/http_task.hpp"
+#include "app/middleware_chain.hpp"
+#include "app/refusals.hpp"
+#include "app/response_writer.hpp"
 #include "service/ending.hpp"
 #include "service/log.hpp"
 
@@ -44,15 +47,13 @@ public:
             if (state.worker().is_stopping()) return end(state, service::HandlerEnd::stopped);
             if (!websocket.is_closed()) fail(state, cancelled_by_another);  // else the client has left
         } catch (const WebSocketMessageError& failure) {
-            if (!websocket.is_accepted()) return fail(state, describe(error));
+            if (!websocket.is_accepted()) return refuse(state, error);
             const bool is_kind = failure.close_code() == ws::close_code::unsupported_data;
             const char* const text = failure.what();  // a class of the application's may have none
             end(state, is_kind ? service::HandlerEnd::wrong_kind : service::HandlerEnd::wrong_content,
                 text ? text : "");
-        } catch (const HTTPException& refusal) {
-            if (!refuse(state.websocket(), refusal)) fail(state, describe(error));
         } catch (...) {
-            fail(state, describe(error));
+            refuse(state, error);
         }
     }
 
@@ -70,18 +71,61 @@ private:
         if (const auto line = service::end_websocket(state.websocket(), how, "of " + get_name(state), error))
             state.worker().log_limited(service::LogLevel::info, *line);
     }
-    static void fail(ConnectionState& state, std::string_view error) {
+    static void log_failure(ConnectionState& state, std::string_view error) {
         const std::string_view path = state.websocket().request().head.raw_path();
         logger().error("{}: the handler of {} failed: {}", service::escape_for_log(path), get_name(state), error);
+    }
+    static void fail(ConnectionState& state, std::string_view error) {
+        log_failure(state, error);
         end(state, service::HandlerEnd::failed);
     }
-    // False: the connection is already accepted, or the exception's response can't refuse a handshake.
-    static bool refuse(service::WebSocket& websocket, const HTTPException& refusal) {
-        if (websocket.is_accepted()) return false;
-        if (websocket.is_closed()) return true;  // the client no longer waits for it
-        return websocket.reject(refusal.status_code(), make_body(refusal), refusal_headers(refusal)).has_value();
+    // Refuses the handshake with the response to the exception, if there is one; otherwise the handler has failed.
+    static void refuse(ConnectionState& state, const std::exception_ptr& error) {
+        service::WebSocket& websocket = state.websocket();
+        if (websocket.is_accepted()) return fail(state, describe(error));
+        if (websocket.is_closed() && find_http_exception(error)) return;  // the client no longer waits for it
+        if (websocket.is_closed()) return fail(state, describe(error));
+        try {
+            const auto response = find_response(state, error);
+            if (!response) return fail(state, describe(error));
+            if (!reject(websocket, *response))
+                fail(state,
+                     "expected a response that can refuse a handshake: text or octets, with a status from 300 to 599, "
+                     "got another one");
+        } catch (...) {
+            fail(state, describe(std::current_exception()));
+        }
+    }
+    // Returns nullopt if nobody answers the exception. Throws what an exception handler throws.
+    static std::optional<Response> find_response(ConnectionState& state, const std::exception_ptr& error) {
+        const auto& handlers = state.worker().site().websocket_hooks().exception_handlers;
+        const WebSocketConnection connection{ConnectionRef(&state)};
+        if (auto response = handlers.answer_foreseen(connection, error)) return response;
+        if (const HTTPException* const refusal = find_http_exception(error)) return make_response(*refusal);
+        auto response = handlers.answer_last(connection, error);
+        if (response) log_failure(state, describe(error));
+        return response;
+    }
+    static bool reject(service::WebSocket& websocket, const Response& response) {
+        const auto* const body = std::get_if<std::string>(&response.body);
+        return body && websocket.reject(response.status_code, *body, make_fields(response)).has_value();
     }
 };
+
+[[nodiscard]] Task<> call_handler(const Site::Entry& entry, const http::Match& match, WebSocketConnection connection) {
+    auto task = entry.websocket->call(std::move(connection), path_values(match));
+    if (!task) throw make_exception(service::Refusal::not_found);
+    TaskAccess::require_unused(*task);
+    return *std::move(task);
+}
+
+[[nodiscard]] Task<> pass_through_middleware(const std::vector<Middleware<WebSocketConnection>>& middleware,
+                                             const Site::Entry& entry, const ConnectionRef& state) {
+    auto handler = [&entry, state](WebSocketConnection connection) {
+        return call_handler(entry, state->websocket().request().match, std::move(connection));
+    };
+    return MiddlewareChain<WebSocketConnection>::begin(middleware, std::move(handler), WebSocketConnection(state));
+}
 
 }  // namespace
 
@@ -92,12 +136,12 @@ void start_websocket_task(Worker& worker, const base::IntrusivePtr<service::WebS
     state->begin();
     std::optional<Task<>> task;
     try {
-        task = entry.websocket->call(WebSocketConnection(state), path_values(match));
-        if (task) TaskAccess::require_unused(*task);
+        const auto& middleware = worker.site().websocket_hooks().middleware;
+        task = middleware.empty() ? call_handler(entry, match, WebSocketConnection(state))
+                                  : pass_through_middleware(middleware, entry, state);
     } catch (...) {  // thrown by a handler that is not itself a coroutine
         return WebSocketTask::end(*state, std::current_exception());
     }
-    if (!task) return websocket->refuse(service::Refusal::not_found);
     // The task deletes itself when it ends.
     auto* running = new WebSocketTask(worker, state, std::move(*task));
     if (entry.options.cancel_on_disconnect) running->cancel_on_disconnect();

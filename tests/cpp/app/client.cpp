@@ -175,6 +175,10 @@ int status_of(const std::string& response) {
     return std::stoi(response.substr(9, 3));
 }
 
+bool includes(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
 std::string error_of(const std::function<void()>& call) {
     try {
         call();

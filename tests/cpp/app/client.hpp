@@ -64,6 +64,8 @@ private:
 [[nodiscard]] std::string get_body(const std::string& response);
 [[nodiscard]] int status_of(const std::string& response);
 
+[[nodiscard]] bool includes(const std::string& text, const std::string& part);
+
 // What the exception says that leaves `call`; "none" where none does.
 [[nodiscard]] std::string error_of(const std::function<void()>& call);
 // The same, called on a thread of its own.

@@ -10,6 +10,7 @@ namespace proapi {
 namespace {
 
 using test::get_body;
+using test::includes;
 using test::request;
 using test::status_of;
 
@@ -20,10 +21,6 @@ struct Missing : std::out_of_range {
 struct Taken : HTTPException {
     Taken() : HTTPException(409, "taken") {}
 };
-
-bool includes(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 // Returns a handler that says what it got.
 auto answer_with(int status) {
@@ -133,9 +130,82 @@ TEST(ExceptionHandlers, OneThatFailsIsNotHandled) {
     EXPECT_TRUE(includes(testing::internal::GetCapturedStderr(), "failed: "));
 }
 
+// promise: exception-handlers
+TEST(ExceptionHandlers, OfWebSockets) {
+    testing::internal::CaptureStderr();
+    {
+        ProAPI app;
+        const auto answer = [](const auto& connection, const std::exception& error) {
+            return Response(connection.path() + ": " + error.what(), 410, {{"X-Seen", "1"}}, "text/plain");
+        };
+        app.exception_handler<Missing>(answer);
+        app.exception_handler<Taken>([](const Request&, const Taken&) { return Response("of requests", 419); });
+        app.exception_handler<std::exception>(
+            [](const WebSocketConnection&, const std::exception&) { return Response("last resort", 503); });
+        app.status_handler(401, answer);
+        app.status_handler(404, answer);
+        app.websocket("/{kind}", [](WebSocketConnection websocket, std::string kind) -> Task<> {
+            if (kind == "missing") throw Missing("no such room");
+            if (kind == "taken") throw Taken();
+            if (kind == "unauthorized") throw HTTPException(401, "who?");
+            if (kind == "late") co_await websocket.accept();
+            throw std::logic_error("nobody foresaw it");
+        });
+        const RunningServer server = app.start({.port = 0});
+        const auto refused = [&](const char* path) {
+            test::Client client(server.port());
+            client.write_handshake(path);
+            return client.read_response();
+        };
+        const std::string missing = refused("/missing");
+        EXPECT_EQ(status_of(missing), 410);
+        EXPECT_EQ(get_body(missing), "/missing: no such room");
+        EXPECT_TRUE(includes(missing, "X-Seen: 1")) << missing;
+        EXPECT_TRUE(includes(missing, "text/plain; charset=utf-8")) << missing;
+        EXPECT_EQ(get_body(refused("/taken")), "taken\n") << "its handler is for requests";
+        EXPECT_EQ(get_body(refused("/unauthorized")), "/unauthorized: who?");
+        EXPECT_EQ(status_of(refused("/other")), 503);
+        EXPECT_EQ(get_body(refused("/no/such/socket")), "/no/such/socket: Nothing is served at this address.");
+        EXPECT_EQ(test::Client(server.port(), "/late").read_close(), 1011);
+    }
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(includes(log, "/other: the handler of websocket /{kind} failed: nobody foresaw it")) << log;
+    EXPECT_TRUE(includes(log, "/late: the handler of websocket /{kind} failed: nobody foresaw it")) << log;
+    EXPECT_FALSE(includes(log, "no such room") || includes(log, "who?") || includes(log, "taken")) << log;
+}
+
+// promise: exception-handlers
+TEST(ExceptionHandlers, OfWebSocketsThatFail) {
+    testing::internal::CaptureStderr();
+    {
+        ProAPI app;
+        app.exception_handler<Missing>(
+            [](const WebSocketConnection&, const Missing&) -> Response { throw std::logic_error("again"); });
+        app.exception_handler<Taken>([](const WebSocketConnection&, const Taken&) {
+            return Response::stream([](BodyWriter) -> Task<> { co_return; });
+        });
+        app.status_handler(404, [](const WebSocketConnection&, const HTTPException&) { return Response("x", 200); });
+        app.websocket("/{kind}", [](WebSocketConnection, std::string kind) -> Task<> {
+            if (kind == "missing") throw Missing("first");
+            if (kind == "taken") throw Taken();
+            throw HTTPException(404);
+            co_return;
+        });
+        const RunningServer server = app.start({.port = 0});
+        for (const char* path : {"/missing", "/taken", "/status"})
+            EXPECT_EQ(test::Client(server.port(), path).status(), 500) << path;
+    }
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(includes(log, "/missing: the handler of websocket /{kind} failed: again")) << log;
+    EXPECT_TRUE(includes(log, "/taken: the handler of websocket /{kind} failed: expected a response")) << log;
+    EXPECT_TRUE(includes(log, "/status: the handler of websocket /{kind} failed: expected a response")) << log;
+}
+
 TEST(ExceptionHandlers, WhatCanNotBeRegistered) {
     ProAPI app;
     EXPECT_THROW(app.status_handler(200, answer_with(200)), std::invalid_argument);
+    const auto of_websockets = [](const WebSocketConnection&, const HTTPException&) { return Response(); };
+    EXPECT_THROW(app.status_handler(200, of_websockets), std::invalid_argument);
     const RunningServer server = app.start({.port = 0});
     EXPECT_THROW(app.status_handler(404, answer_with(404)), std::logic_error);
     EXPECT_THROW(app.exception_handler<Missing>(answer_with(404)), std::logic_error);

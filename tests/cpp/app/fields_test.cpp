@@ -39,6 +39,23 @@ TEST(Fields, KeepTheirOrderAndTheLastValueOfANameIsGiven) {
     EXPECT_TRUE(Params().empty());
 }
 
+TEST(Fields, SetAndRemove) {
+    Headers headers{{"X-A", "1"}, {"Y", "2"}, {"x-a", "3"}};
+    headers.set("X-a", "4");
+    headers.set("Z", "5");
+    std::string all;
+    for (const auto& [name, value] : headers) all += name + "=" + value + ";";
+    EXPECT_EQ(all, "X-A=4;Y=2;Z=5;");
+    headers.remove("y");
+    headers.remove("missing");
+    EXPECT_EQ(headers.size(), 2U);
+    Params params({{"a", "1"}, {"A", "2"}});
+    params.set("A", "3");
+    params.remove("a");
+    EXPECT_EQ(params.size(), 1U);
+    EXPECT_EQ(params["A"], "3");
+}
+
 // RFC 9110 section 5.1: names are tokens, which are ASCII.
 TEST(Fields, HeadersIgnoreTheCaseOfAsciiLettersAlone) {
     const Headers headers{{"X-\xC3\x84", "1"}, {"X_A", "2"}};

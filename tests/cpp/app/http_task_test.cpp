@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::Client;
 using test::get_body;
+using test::includes;
 using test::request;
 using test::status_of;
 
@@ -36,10 +37,6 @@ TEST(HttpTask, Failures) {
     EXPECT_EQ(get_body(error), "conflict\n");
 }
 
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 TEST(HttpTask, AFailureIsLoggedWithItsRouteAndARefusalIsNot) {
     testing::internal::CaptureStderr();
     {
@@ -56,11 +53,11 @@ TEST(HttpTask, AFailureIsLoggedWithItsRouteAndARefusalIsNot) {
         EXPECT_EQ(status_of(request(server.port(), "GET", "/refused")), 404);
     }
     const std::string log = testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(contains(log, "GET /a/1: the handler of GET /a/{x} failed: on\\x0apurpose\n")) << log;
+    EXPECT_TRUE(includes(log, "GET /a/1: the handler of GET /a/{x} failed: on\\x0apurpose\n")) << log;
     EXPECT_TRUE(
-        contains(log, "POST /odd: the handler of POST /odd failed: an exception that is not a std::exception\n"))
+        includes(log, "POST /odd: the handler of POST /odd failed: an exception that is not a std::exception\n"))
         << log;
-    EXPECT_FALSE(contains(log, "no such room")) << log;
+    EXPECT_FALSE(includes(log, "no such room")) << log;
 }
 
 TEST(HttpTask, ARefusalIsALineOfTextUnlessItSaysOtherwise) {
@@ -73,14 +70,14 @@ TEST(HttpTask, ARefusalIsALineOfTextUnlessItSaysOtherwise) {
     });
     const RunningServer server = app.start({.port = 0});
     const std::string plain = request(server.port(), "GET", "/plain");
-    EXPECT_TRUE(contains(plain, "Content-Type: text/plain; charset=utf-8\r\n")) << plain;
+    EXPECT_TRUE(includes(plain, "Content-Type: text/plain; charset=utf-8\r\n")) << plain;
     EXPECT_EQ(get_body(plain), "conflict\n");
     EXPECT_EQ(get_body(request(server.port(), "GET", "/line")), "conflict\n");
     EXPECT_EQ(get_body(request(server.port(), "GET", "/empty")), "");
     const std::string typed = request(server.port(), "GET", "/typed");
-    EXPECT_TRUE(contains(typed, "content-TYPE: application/json\r\n")) << typed;
-    EXPECT_FALSE(contains(typed, "Content-Type: ")) << typed;
-    EXPECT_TRUE(contains(typed, "X-A: 1\r\nX-A: 2\r\n")) << typed;
+    EXPECT_TRUE(includes(typed, "content-TYPE: application/json\r\n")) << typed;
+    EXPECT_FALSE(includes(typed, "Content-Type: ")) << typed;
+    EXPECT_TRUE(includes(typed, "X-A: 1\r\nX-A: 2\r\n")) << typed;
 }
 
 // promise: cpp-path-parameters
@@ -125,9 +122,9 @@ TEST(HttpTask, CancelledIsA503WhileTheServerStopsAndElseAFailure) {
     EXPECT_EQ(get_body(stopped), "The server is stopping.\n");
     server.wait();
     const std::string log = testing::internal::GetCapturedStderr();
-    EXPECT_TRUE(contains(log, "GET /told: the handler of GET /told failed: it was told of another task's cancellation"))
+    EXPECT_TRUE(includes(log, "GET /told: the handler of GET /told failed: it was told of another task's cancellation"))
         << log;
-    EXPECT_FALSE(contains(log, "GET /stopped: the handler of")) << log;
+    EXPECT_FALSE(includes(log, "GET /stopped: the handler of")) << log;
 }
 
 // From then on it is the stream that ends with its client, and it is told once: its clean-up is not cut short.

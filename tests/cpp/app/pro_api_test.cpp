@@ -136,10 +136,6 @@ TEST(Background, OnAnotherThreadWhileItServesIsRefused) {
     EXPECT_THROW(app.background([]() -> Task<> { co_return; }), std::logic_error);
 }
 
-bool has_part(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 // promise: response-headers
 TEST(ResponseHeaders, FieldsOfEveryResponse) {
     ProAPI app;
@@ -149,11 +145,11 @@ TEST(ResponseHeaders, FieldsOfEveryResponse) {
     EXPECT_THROW(app.response_headers({{"X-One", "a\r\nX-Two: b"}}), std::invalid_argument);
     const RunningServer server = app.start({.port = 0});
     const std::string page = test::request(server.port(), "GET", "/");
-    EXPECT_TRUE(has_part(page, "Server: mine\r\n")) << page;
-    EXPECT_TRUE(has_part(page, "X-Frame-Options: SAMEORIGIN\r\n")) << page;
-    EXPECT_TRUE(has_part(page, "Content-Type: text/html; charset=utf-8\r\n")) << page;
+    EXPECT_TRUE(test::includes(page, "Server: mine\r\n")) << page;
+    EXPECT_TRUE(test::includes(page, "X-Frame-Options: SAMEORIGIN\r\n")) << page;
+    EXPECT_TRUE(test::includes(page, "Content-Type: text/html; charset=utf-8\r\n")) << page;
     const std::string refusal = test::request(server.port(), "GET", "/nothing");
-    EXPECT_TRUE(has_part(refusal, "Server: mine\r\n")) << refusal;
+    EXPECT_TRUE(test::includes(refusal, "Server: mine\r\n")) << refusal;
     EXPECT_THROW(app.response_headers({}), std::logic_error) << "it serves";
 }
 

@@ -1,7 +1,7 @@
 // Handlers that must not compile, each with the text of its error. Without REFUSED, their twins, which must compile.
 // The program is never run.
 // promise: cpp-path-parameters, cpp-lifetimes, cpp-lifespan, cpp-channel
-// promise: cpp-task-group, cpp-parameters, events
+// promise: cpp-task-group, cpp-parameters, events, middleware
 #include <proapi/proapi.hpp>
 
 using namespace proapi;
@@ -130,6 +130,13 @@ void register_messages(ProAPI& app) {
     app.events("/").on("a", [](std::string_view) -> Task<> { co_return; });
 }
 
+void register_middleware(ProAPI& app) {
+    // refused: a middleware is a Task<Response>(Request, CallNext<>) or a Task<>(WebSocketConnection,
+    app.middleware([](Request request, CallNext<> call_next) -> Task<> { co_await call_next(request); });
+    // refused: a middleware is a Task<Response>(Request, CallNext<>) or a Task<>(WebSocketConnection,
+    app.middleware([](Request) { return Response(); });
+}
+
 Task<> await_twice(Task<> task) {
     // refused: a task is awaited once, which uses it up: co_await std::move(task)
     co_await task;
@@ -186,6 +193,13 @@ void register_messages(ProAPI& app) {
         .on("a", [](WebSocketConnection, Session&, Json) -> Task<int> { co_return 1; })
         .on("b", [](const Session&, std::string) -> Task<> { co_return; });
     app.events("/").on("a", [](Json) -> Task<Json> { co_return Json(); }).on("b", []() -> Task<> { co_return; });
+}
+
+void register_middleware(ProAPI& app) {
+    app.middleware([](const Request& request, const CallNext<>& call_next) { return call_next(request); });
+    app.middleware([](WebSocketConnection websocket, CallNext<WebSocketConnection> call_next) -> Task<> {
+        co_await call_next(websocket);
+    });
 }
 
 Task<> await_once(Task<> task) {

@@ -16,12 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using test::Client;
 using test::get_body;
+using test::includes;
 using test::request;
 using test::status_of;
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 TEST(Response, WhatHandlersGive) {
     ProAPI app;
@@ -37,18 +34,18 @@ TEST(Response, WhatHandlersGive) {
     app.get("/response", [] { return Response("no", 418, {{"X-A", "b"}}, "text/plain"); });
     const RunningServer server = app.start({.port = 0});
     const std::string text = request(server.port(), "GET", "/text");
-    EXPECT_TRUE(has(text, "Content-Type: text/html; charset=utf-8\r\n")) << text;
+    EXPECT_TRUE(includes(text, "Content-Type: text/html; charset=utf-8\r\n")) << text;
     EXPECT_EQ(get_body(text), "<p>hi</p>");
     EXPECT_EQ(get_body(request(server.port(), "GET", "/literal")), "literal");
     const std::string json = request(server.port(), "GET", "/json");
-    EXPECT_TRUE(has(json, "Content-Type: application/json\r\n")) << json;
+    EXPECT_TRUE(includes(json, "Content-Type: application/json\r\n")) << json;
     EXPECT_EQ(get_body(json), "{\"a\":1}");
     EXPECT_EQ(get_body(request(server.port(), "GET", "/bytes")), std::string("\1\0", 2));
     EXPECT_EQ(status_of(request(server.port(), "POST", "/nothing")), 204);
     EXPECT_EQ(get_body(request(server.port(), "GET", "/later")), "[1,2]");
     const std::string response = request(server.port(), "GET", "/response");
     EXPECT_EQ(status_of(response), 418);
-    EXPECT_TRUE(has(response, "X-A: b\r\n")) << response;
+    EXPECT_TRUE(includes(response, "X-A: b\r\n")) << response;
 }
 
 // promise: familiar-names
@@ -70,14 +67,14 @@ TEST(Response, ResponsesAndExceptionsHaveStarlettesNames) {
     const RunningServer server = app.start({.port = 0});
     const std::string response = request(server.port(), "GET", "/response");
     EXPECT_EQ(status_of(response), 203);
-    EXPECT_TRUE(has(response, "Content-Type: text/css; charset=utf-8\r\n")) << response;
+    EXPECT_TRUE(includes(response, "Content-Type: text/css; charset=utf-8\r\n")) << response;
     const std::string latin = request(server.port(), "GET", "/latin");
-    EXPECT_TRUE(has(latin, "Content-Type: Text/Plain; Charset=latin-1\r\n")) << latin;
+    EXPECT_TRUE(includes(latin, "Content-Type: Text/Plain; Charset=latin-1\r\n")) << latin;
     EXPECT_EQ(status_of(request(server.port(), "GET", "/json")), 202);
     const std::string exception = request(server.port(), "GET", "/exception");
     EXPECT_EQ(status_of(exception), 401);
-    EXPECT_TRUE(has(exception, "WWW-Authenticate: Basic\r\n")) << exception;
-    EXPECT_TRUE(has(exception, "content-type: text/x\r\n")) << exception;
+    EXPECT_TRUE(includes(exception, "WWW-Authenticate: Basic\r\n")) << exception;
+    EXPECT_TRUE(includes(exception, "content-type: text/x\r\n")) << exception;
     EXPECT_EQ(get_body(exception), "who are you?\n");
     EXPECT_EQ(get_body(request(server.port(), "GET", "/phrase")), "Not Found\n");
 
@@ -354,12 +351,12 @@ TEST(Response, AContentTypeOfTheCallersWins) {
     app.get("/none", [] { return Response("x", 200, {}, ""); });
     const RunningServer server = app.start({.port = 0});
     const std::string own = request(server.port(), "GET", "/own");
-    EXPECT_TRUE(has(own, "content-type: text/x\r\n")) << own;
-    EXPECT_FALSE(has(own, "Content-Type: ")) << own;
+    EXPECT_TRUE(includes(own, "content-type: text/x\r\n")) << own;
+    EXPECT_FALSE(includes(own, "Content-Type: ")) << own;
     const std::string text = request(server.port(), "GET", "/text");
-    EXPECT_TRUE(has(text, "Content-Type: TEXT/csv; charset=utf-8\r\n")) << text;
+    EXPECT_TRUE(includes(text, "Content-Type: TEXT/csv; charset=utf-8\r\n")) << text;
     const std::string none = request(server.port(), "GET", "/none");
-    EXPECT_FALSE(has(none, "Content-Type")) << none;
+    EXPECT_FALSE(includes(none, "Content-Type")) << none;
 }
 
 TEST(Response, AStreamThatWritesOnWhenItsClientHasLeftIsToldEachTime) {
