@@ -28,10 +28,10 @@ inline constexpr std::size_t max_json_depth = 200;
 
 namespace detail {
 
-// `made` is `given`, converted to a C++ type and back to JSON. Returns, as text, the first number (or true or false) of
-// `given` for which `made` has another number. nlohmann::json converts 3.7 to 3 and true to 1, and keeps only the low
-// bits of numbers that are too large.
-[[nodiscard]] std::optional<std::string> find_altered_number(const Json& given, const Json& made);
+// `made` is `given`, converted to a C++ type and back to JSON. Returns the first number (or true or false) in `given`
+// for which `made` has another number; null if there is none. nlohmann::json converts 3.7 to 3 and true to 1, and keeps
+// only the low bits of numbers that are too large.
+[[nodiscard]] const Json* find_altered_number(const Json& given, const Json& made);
 
 // Views and pointers, including those in the elements of containers, pairs and tuples.
 template <class T>
@@ -65,29 +65,29 @@ struct JsonTarget {
 template <class T>
 struct ConvertedJson {
     typename JsonTarget<T>::type value;
-    std::optional<std::string> altered_number;  // a number that T can't hold unchanged; `value` is then not used
+    const Json* altered_number;  // the number, in the JSON, that T can't hold unchanged; `value` is then not used
 };
 
-// Converts `value` to a T. If T also converts back to JSON, looks for altered numbers in the whole value. Throws
-// Json::exception.
+// Converts `value`, which outlives the result, to a T. If T also converts back to JSON, looks for altered numbers in
+// the whole value. Throws Json::exception.
 template <class T>
 [[nodiscard]] ConvertedJson<T> convert_json(const Json& value) {
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
         if (!value.is_number_integer() && (value.is_number() || value.is_boolean())) {
-            return {T(), value.dump()};
+            return {T(), &value};
         }
     }
     T result = value.get<T>();
     if constexpr (FixedSize<T>) {
         if (value.is_array() && value.size() > std::tuple_size_v<T> && value[std::tuple_size_v<T>].is_number()) {
-            return {std::move(result), value[std::tuple_size_v<T>].dump()};
+            return {std::move(result), &value[std::tuple_size_v<T>]};
         }
     }
     if constexpr (std::is_constructible_v<Json, const T&> && !std::is_same_v<T, std::string>) {
-        auto altered = find_altered_number(value, Json(std::as_const(result)));
-        return {std::move(result), std::move(altered)};
+        const Json* altered = find_altered_number(value, Json(std::as_const(result)));
+        return {std::move(result), altered};
     }
-    return {std::move(result), std::nullopt};
+    return {std::move(result), nullptr};
 }
 
 }  // namespace detail

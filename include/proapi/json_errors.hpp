@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,10 +15,13 @@ namespace proapi::detail {
 
 // `type` is a word for programs, such as "missing"; `text` is for people.
 [[nodiscard]] Json make_json_error(std::string type, Json location, std::string text, Json input);
-// Of an exception that nlohmann::json has thrown while it converted `input`.
-[[nodiscard]] Json describe_json_error(const Json::exception& error, const Json& input);
-// Of a number, as text, that its type can't hold unchanged.
-[[nodiscard]] Json describe_altered_number(const std::string& number, const Json& input);
+// Throws what the conversion of `json` to the type in question throws.
+using JsonConversion = std::function<void(const Json& json)>;
+// Of an exception that nlohmann::json has thrown while it converted `input`. Converts parts of it again to find the
+// place.
+[[nodiscard]] Json describe_json_error(const Json::exception& error, const Json& input, const JsonConversion& convert);
+// Of a number (or true or false) in `input` that its type can't hold unchanged.
+[[nodiscard]] Json describe_altered_number(const Json& number, const Json& input);
 // Of what the application's from_json() has refused.
 [[nodiscard]] Json describe_refused_json(const std::invalid_argument& error, const Json& input);
 
@@ -34,7 +38,8 @@ template <class T>
             value = std::move(converted.value);
             return std::nullopt;
         } catch (const Json::exception& error) {
-            return describe_json_error(error, json);
+            return describe_json_error(error, json,
+                                       [](const Json& part) { static_cast<void>(part.template get<T>()); });
         } catch (const std::invalid_argument& error) {
             return describe_refused_json(error, json);
         }

@@ -68,7 +68,7 @@ public:
         try {
             detail::ConvertedJson<T> converted = detail::convert_json<T>(value);
             if (converted.altered_number)
-                refuse_json("expected numbers that their types can hold, got " + *converted.altered_number);
+                refuse_json("expected numbers that their types can hold, got " + converted.altered_number->dump());
             return std::move(converted.value);
         } catch (const Json::exception& error) {
             refuse_json(error.what());

@@ -181,7 +181,7 @@ public:
                 ConvertedJson<T> converted = convert_json<T>(value);
                 if (!converted.altered_number) return std::move(converted.value);
                 refuse_content("expected numbers that their type can hold as they are, got " +
-                               *converted.altered_number);
+                               converted.altered_number->dump());
             } catch (const Json::exception& error) {
                 refuse_content(error.what());
             }

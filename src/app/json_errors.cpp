@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "app/json_places.hpp"
 #include "http/text.hpp"
 
 namespace proapi::detail {
@@ -11,7 +12,7 @@ namespace proapi::detail {
 namespace {
 
 constexpr std::size_t max_described_octets = 100;
-constexpr int missing_key = 403, wrong_type = 302;  // nlohmann's numbers of exceptions
+constexpr int wrong_type = 302;  // nlohmann's number of an exception
 
 struct KnownType {
     std::string_view word;  // nlohmann's
@@ -41,22 +42,25 @@ Json make_json_error(std::string type, Json location, std::string text, Json inp
         {"type", std::move(type)}, {"loc", std::move(location)}, {"msg", std::move(text)}, {"input", std::move(input)}};
 }
 
-// nlohmann's exceptions name the missing key or the expected type, but not where in the value.
-Json describe_json_error(const Json::exception& error, const Json& input) {
+Json describe_json_error(const Json::exception& error, const Json& input, const JsonConversion& convert) {
+    const std::string missing = find_missing_member(error);
+    auto place = find_place(input, error, convert);
+    if (!place) place.emplace(missing.empty() ? Json::array() : Json::array({missing}), &input);
+    if (!missing.empty())
+        return make_json_error("missing", std::move(place->location), "Field required", *place->value);
     const std::string_view text = error.what();
-    if (const std::string_view key = part_between(text, "key '", "' not found");
-        error.id == missing_key && !key.empty())
-        return make_json_error("missing", Json::array({key}), "Field required", input);
     const std::string_view expected = part_between(text, "type must be ", ",");
     const auto known = std::ranges::find(known_types, expected, &KnownType::word);
     if (error.id == wrong_type && known != known_types.end())
-        return make_json_error(known->type, Json::array(), known->text, input);
-    return make_json_error("value_error", Json::array(), http::shortened(text, max_described_octets), input);
+        return make_json_error(known->type, std::move(place->location), known->text, *place->value);
+    return make_json_error("value_error", std::move(place->location), http::shortened(text, max_described_octets),
+                           *place->value);
 }
 
-Json describe_altered_number(const std::string& number, const Json& input) {
-    return make_json_error("value_error", Json::array(),
-                           "Input should have numbers that their types can hold, got " + number, input);
+Json describe_altered_number(const Json& number, const Json& input) {
+    JsonPlace place = find_place(input, number);
+    return make_json_error("value_error", std::move(place.location),
+                           "Input should be a number that its type can hold, got " + number.dump(), number);
 }
 
 Json describe_refused_json(const std::invalid_argument& error, const Json& input) {

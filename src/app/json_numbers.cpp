@@ -244,9 +244,8 @@ template <class Project>
 
 }  // namespace
 
-std::optional<std::string> detail::find_altered_number(const Json& given, const Json& made) {
-    const Json* altered = compare(given, made);
-    return altered ? std::optional(altered->dump()) : std::nullopt;
+const Json* detail::find_altered_number(const Json& given, const Json& made) {
+    return compare(given, made);
 }
 
 }  // namespace proapi

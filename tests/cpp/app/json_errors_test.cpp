@@ -33,8 +33,12 @@ Json error_in(const char* text) {
 TEST(JsonErrors, NameThePlaceIfItIsKnown) {
     EXPECT_EQ(error_in<NamedPoint>(R"({"x": 1})"), Json::parse(R"({"type": "missing", "loc": ["name"],
         "msg": "Field required", "input": {"x": 1}})"));
-    EXPECT_EQ(error_in<NamedPoint>(R"({"x": "1", "name": ""})"), Json::parse(R"({"type": "float_type", "loc": [],
-        "msg": "Input should be a valid number", "input": {"x": "1", "name": ""}})"));
+    EXPECT_EQ(error_in<NamedPoint>(R"({"x": "1", "name": ""})"), Json::parse(R"({"type": "float_type", "loc": ["x"],
+        "msg": "Input should be a valid number", "input": "1"})"));
+    EXPECT_EQ(error_in<std::vector<NamedPoint>>(R"([{"x": 1.5, "name": ""}])"), Json::parse(R"({"type": "value_error",
+        "loc": [0, "x"], "msg": "Input should be a number that its type can hold, got 1.5", "input": 1.5})"));
+    EXPECT_EQ((error_in<std::map<std::string, int>>(R"({"a": "b"})")), Json::parse(R"({"type": "float_type", "loc": [],
+        "msg": "Input should be a valid number", "input": {"a": "b"}})"));
 }
 
 TEST(JsonErrors, HaveAWordForEachType) {
@@ -47,7 +51,7 @@ TEST(JsonErrors, HaveAWordForEachType) {
 
 TEST(JsonErrors, OfValues) {
     EXPECT_EQ(error_in<NamedPoint>(R"({"x": 1.5, "name": ""})")["msg"],
-              "Input should have numbers that their types can hold, got 1.5");
+              "Input should be a number that its type can hold, got 1.5");
     EXPECT_EQ(error_in<OddNumber>("4")["msg"], "Value error, expected an odd number");
     EXPECT_EQ(error_in<OddNumber>("4")["input"], 4);
 }

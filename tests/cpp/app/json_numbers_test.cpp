@@ -36,7 +36,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Basket, tags, items)
 // The number that T does not hold as it is; empty: it holds all.
 template <class T>
 std::string altered(std::string_view text) {
-    return detail::convert_json<T>(parse_json(text)).altered_number.value_or("");
+    const Json json = parse_json(text);
+    const Json* const number = detail::convert_json<T>(json).altered_number;
+    return number ? number->dump() : "";
 }
 
 using Pair = std::pair<std::int64_t, std::int8_t>;

@@ -184,13 +184,13 @@ TEST_F(Parameters, ABodyThatIsNotOfItsType) {
     EXPECT_EQ(errors(without_x.dump()), Json::array({error("missing", {"body", "x"}, "Field required", without_x)}));
     const Json wrong = {{"x", 1}, {"piece", 2}};
     EXPECT_EQ(errors(wrong.dump()),
-              Json::array({error("string_type", Json::array({"body"}), "Input should be a valid string", wrong)}));
+              Json::array({error("string_type", {"body", "piece"}, "Input should be a valid string", 2)}));
     EXPECT_EQ(errors(R"({"x": "1", "piece": ""})")[0]["type"], "float_type");
     EXPECT_EQ(errors("5")[0]["type"], "value_error");
     const Json altered = {{"x", 3.7}, {"piece", ""}};
     EXPECT_EQ(errors(altered.dump()),
-              Json::array({error("value_error", Json::array({"body"}),
-                                 "Input should have numbers that their types can hold, got 3.7", altered)}));
+              Json::array({error("value_error", {"body", "x"},
+                                 "Input should be a number that its type can hold, got 3.7", 3.7)}));
     const Json invalid = errors("{");
     EXPECT_EQ(invalid[0]["type"], "json_invalid");
     EXPECT_EQ(invalid[0]["msg"], "JSON decode error");
