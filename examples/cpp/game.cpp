@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <proapi/proapi.hpp>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -26,15 +26,20 @@ struct Player {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Player, name, x, y, dx, dy, score)
 
+struct Steer {
+    int dx = 0, dy = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Steer, dx, dy)
+
 class Game {
 public:
     bool is_full() const { return players_.size() >= MOST_PLAYERS; }
-    // The player lives until leave().
-    Player& join(const proapi::WebSocket& websocket, std::string name) {
+    // The player leaves when the last copy of the pointer is gone.
+    std::shared_ptr<Player> join(const proapi::WebSocket& websocket, std::string name) {
         const auto [x, y] = choose_place();
-        return players_[websocket] = {std::move(name), x, y};
+        Player& player = players_[websocket] = {std::move(name), x, y};
+        return {&player, [this, websocket](Player*) { players_.erase(websocket); }};
     }
-    void leave(const proapi::WebSocket& websocket) { players_.erase(websocket); }
 
     proapi::Task<> run() {
         for (auto at = Clock::now();;) {
@@ -74,50 +79,14 @@ private:
     std::pair<int, int> coin_ = choose_place();
 };
 
-struct Playing {
-    Game& game;
-    const proapi::WebSocket websocket;
-    ~Playing() { game.leave(websocket); }
-};
-
-// What is wrong with a message: a text, or a list of faults with their places.
-struct EventError {
-    Json detail;
-};
-EventError fault(const char* type, Json place, const char* text) {
-    return {Json::array({{{"type", type}, {"loc", std::move(place)}, {"msg", text}}})};
+// What is wrong with a member of a message.
+proapi::EventError fault(const char* member, const char* text) {
+    const Json error = {{"type", "value_error"}, {"loc", {member}}, {"msg", text}};
+    return proapi::EventError(text, "invalid", Json::array({error}));
 }
 
-int read_step(const Json& message, const char* name) {
-    const Json place = Json::array({name});
-    if (!message.contains(name)) throw fault("missing", place, "Field required");
-    const Json& step = message.at(name);
-    const bool is_step = step.is_number_integer() && (step == -1 || step == 0 || step == 1);
-    if (!is_step) throw fault("value_error", place, "Expected -1, 0 or 1");
-    return step;
-}
-
-// Returns the answer to a message, or null if there is none.
-Json answer_to(const std::string& text, Player& player) {
-    Json answer;
-    try {
-        const Json message = proapi::parse_json(text);
-        if (!message.is_object()) throw fault("dict_type", Json::array(), "Expected an object");
-        if (!message.contains("type")) throw fault("missing", Json::array({"type"}), "Field required");
-        const Json& name = message.at("type");
-        if (!name.is_string()) throw fault("string_type", Json::array({"type"}), "Expected a string");
-        if (message.contains("id")) answer["id"] = message.at("id");
-        if (name != "steer") throw EventError{"expected one of steer, got " + name.get<std::string>()};
-        const int dx = read_step(message, "dx"), dy = read_step(message, "dy");
-        player.dx = dx;
-        player.dy = dy;
-        if (!answer.is_null()) answer.update({{"type", "reply"}, {"result", nullptr}});
-    } catch (const EventError& error) {
-        answer.update({{"type", "error"}, {"detail", error.detail}});
-    } catch (const std::invalid_argument& error) {
-        answer = {{"type", "error"}, {"detail", fault("json_invalid", Json::array(), error.what()).detail}};
-    }
-    return answer;
+bool is_step(int step) {
+    return step >= -1 && step <= 1;
 }
 
 int main() {
@@ -125,21 +94,23 @@ int main() {
     Game game;
     app.background([&] { return game.run(); }, "tick");
 
-    app.websocket("/game", [&](proapi::WebSocket websocket, proapi::Query<std::string, "name"> name) -> proapi::Task<> {
+    const auto connect = [&](proapi::WebSocket websocket,
+                             proapi::Query<std::string, "name"> name) -> proapi::Task<std::shared_ptr<Player>> {
         // In UTF-8 every character has one octet that does not continue another.
         const auto size = std::ranges::count_if(*name, [](char octet) { return (octet & 0xC0) != 0x80; });
-        const EventError wrong = fault("value_error", {"query", "name"}, "Expected 1 to 20 characters");
-        if (size < 1 || size > 20) throw proapi::RequestValidationError(wrong.detail);
+        if (size < 1 || size > 20) throw proapi::HTTPException(422, "name: Expected 1 to 20 characters");
         if (game.is_full()) throw proapi::HTTPException(503, "The field is full.");
         co_await websocket.accept();
         const Json field = {{"type", "field"}, {"width", WIDTH}, {"height", HEIGHT}};
         co_await websocket.send_json(field);
-        Player& player = game.join(websocket, *name);
-        const Playing playing{game, websocket};
-        while (const auto text = co_await websocket.next_text()) {
-            const Json answer = answer_to(*text, player);
-            if (!answer.is_null()) co_await websocket.send_json(answer);
-        }
+        co_return game.join(websocket, *name);
+    };
+    app.events("/game", connect).on("steer", [](const std::shared_ptr<Player>& player, Steer steer) -> proapi::Task<> {
+        if (!is_step(steer.dx)) throw fault("dx", "Expected -1, 0 or 1");
+        if (!is_step(steer.dy)) throw fault("dy", "Expected -1, 0 or 1");
+        player->dx = steer.dx;
+        player->dy = steer.dy;
+        co_return;
     });
 
     app.run_or_exit({.fast = true});

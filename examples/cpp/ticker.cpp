@@ -9,20 +9,11 @@
 #include <proapi/proapi.hpp>
 #include <random>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 using proapi::Json;
-
-// What is wrong with a message: a text, or a list of faults with their places.
-struct EventError {
-    Json detail;
-};
-EventError fault(const char* type, Json place, const char* text) {
-    return {Json::array({{{"type", type}, {"loc", std::move(place)}, {"msg", text}}})};
-}
 
 struct Stock {
     double price;  // the last one
@@ -62,7 +53,7 @@ void subscribe(Market& market, const proapi::WebSocket& websocket, const Symbols
     for (const auto& [symbol, stock] : market) known += (known.empty() ? "" : ", ") + symbol;
     for (const auto& symbol : symbols)
         if (!market.contains(symbol)) unknown += (unknown.empty() ? "" : ", ") + symbol;
-    if (!unknown.empty()) throw EventError{"expected symbols among " + known + ", got " + unknown};
+    if (!unknown.empty()) throw proapi::EventError("expected symbols among " + known + ", got " + unknown);
     for (const auto& symbol : symbols) {
         market.at(symbol).subscribers.insert(websocket);
         websocket.send_json(quote(symbol, market.at(symbol)));  // at once, not only when it changes
@@ -74,61 +65,49 @@ void unsubscribe(Market& market, const proapi::WebSocket& websocket, const Symbo
         if (market.contains(symbol)) market.at(symbol).subscribers.erase(websocket);
 }
 
-struct Watching {
-    Market& market;
-    const proapi::WebSocket websocket;
-    ~Watching() {
-        for (auto& [symbol, stock] : market) stock.subscribers.erase(websocket);
+// One screen's subscriptions, which end with its connection.
+class Screen {
+public:
+    Screen(Market& market, proapi::WebSocket websocket) : market_(&market), websocket_(std::move(websocket)) {}
+    Screen(Screen&& other) noexcept : market_(std::exchange(other.market_, nullptr)), websocket_(other.websocket_) {}
+    ~Screen() {
+        if (!market_) return;
+        for (auto& [symbol, stock] : *market_) stock.subscribers.erase(websocket_);
     }
+
+private:
+    Market* market_;
+    proapi::WebSocket websocket_;
 };
 
-Symbols read_symbols(const Json& message) {
-    if (!message.contains("symbols")) throw fault("missing", Json::array({"symbols"}), "Field required");
-    const Json& symbols = message.at("symbols");
-    if (!symbols.is_array()) throw fault("list_type", Json::array({"symbols"}), "Expected an array");
-    for (std::size_t i = 0; i < symbols.size(); ++i)
-        if (!symbols[i].is_string()) throw fault("string_type", {"symbols", i}, "Expected a string");
-    return symbols;
-}
-
-// Returns the answer to a message, or null if there is none.
-Json answer_to(const std::string& text, Market& market, const proapi::WebSocket& websocket) {
-    Json answer;
-    try {
-        const Json message = proapi::parse_json(text);
-        if (!message.is_object()) throw fault("dict_type", Json::array(), "Expected an object");
-        if (!message.contains("type")) throw fault("missing", Json::array({"type"}), "Field required");
-        const Json& name = message.at("type");
-        if (!name.is_string()) throw fault("string_type", Json::array({"type"}), "Expected a string");
-        if (message.contains("id")) answer["id"] = message.at("id");
-        const bool joins = name == "subscribe";
-        if (!joins && name != "unsubscribe")
-            throw EventError{"expected one of subscribe, unsubscribe, got " + name.get<std::string>()};
-        (joins ? subscribe : unsubscribe)(market, websocket, read_symbols(message));
-        if (!answer.is_null()) answer.update({{"type", "reply"}, {"result", subscriptions(market, websocket)}});
-    } catch (const EventError& error) {
-        answer.update({{"type", "error"}, {"detail", error.detail}});
-    } catch (const std::invalid_argument& error) {
-        answer = {{"type", "error"}, {"detail", fault("json_invalid", Json::array(), error.what()).detail}};
-    }
-    return answer;
-}
+struct Choice {
+    Symbols symbols;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Choice, symbols)
 
 int main() {
     proapi::ProAPI app;
     Market market{{"AAPL", {229.87}}, {"MSFT", {423.46}}, {"NVDA", {138.25}}, {"SAP", {231.1}}};
     app.background([&] { return run(market); }, "market");
 
-    const auto screen = [&](proapi::WebSocket websocket) -> proapi::Task<> {
-        co_await websocket.accept();
-        const Watching watching{market, websocket};
-        while (const auto text = co_await websocket.next_text()) {
-            const Json answer = answer_to(*text, market, websocket);
-            if (!answer.is_null()) co_await websocket.send_json(answer);
-        }
+    // ---- one connection, many symbols ----
+
+    const auto connect = [&](proapi::WebSocket websocket) -> proapi::Task<Screen> {
+        co_return Screen(market, websocket);
     };
     // A screen that falls behind by so many octets is disconnected.
-    app.websocket("/screen", screen, {{"max_buffered", "262144"}});
+    app.events("/screen", connect, {}, {{"max_buffered", "262144"}})
+        .on("subscribe",
+            [&](proapi::WebSocket websocket, Choice choice) -> proapi::Task<Symbols> {
+                subscribe(market, websocket, choice.symbols);
+                co_return subscriptions(market, websocket);
+            })
+        .on("unsubscribe", [&](proapi::WebSocket websocket, Choice choice) -> proapi::Task<Symbols> {
+            unsubscribe(market, websocket, choice.symbols);
+            co_return subscriptions(market, websocket);
+        });
+
+    // ---- one connection for each symbol ----
 
     const auto quotes = [&](proapi::WebSocket websocket, std::string symbol) -> proapi::Task<> {
         const auto found = market.find(symbol);
