@@ -188,7 +188,8 @@ class TypedWebSocketHandler<F, TypeList<Args...>> final : public WebSocketHandle
                   "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; others are a "
                   "proapi::Query, Header or Cookie");
     static_assert(has_path_first<Args...>(), "path parameters come before proapi::Query, Header and Cookie");
-    static_assert(body_count<Args...> == 0, "a handshake has no body: expected proapi::JsonBody in HTTP handlers only");
+    static_assert(body_count<Args...> == 0,
+                  "a handshake has no body: expected proapi::JsonBody, Form and File in HTTP handlers only");
 
 public:
     explicit TypedWebSocketHandler(F function) : function_(std::move(function)) {}
@@ -219,12 +220,14 @@ template <class F, bool has_request, bool has_stream, class List>
 class TypedHttpHandler;
 template <class F, bool has_request, bool has_stream, class... Args>
 class TypedHttpHandler<F, has_request, has_stream, TypeList<Args...>> final : public HttpHandler {
-    static_assert((is_known_argument<Args> && ...),
-                  "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; proapi::Request comes "
-                  "first, and proapi::BodyStream next; others are a proapi::Query, Header, Cookie or JsonBody");
-    static_assert(has_path_first<Args...>(), "path parameters come before proapi::Query, Header, Cookie and JsonBody");
+    static_assert(
+        (is_known_argument<Args> && ...),
+        "a path parameter is a std::string, int, std::int64_t, double or proapi::Uuid; proapi::Request comes "
+        "first, and proapi::BodyStream next; others are a proapi::Query, Header, Cookie, Form, File or JsonBody");
+    static_assert(has_path_first<Args...>(),
+                  "path parameters come before proapi::Query, Header, Cookie, Form, File and JsonBody");
     static_assert(body_count<Args...> + (has_stream ? 1 : 0) < 2,
-                  "a request has one body: expected one proapi::JsonBody or proapi::BodyStream, got several");
+                  "a request has one body: expected one proapi::JsonBody, proapi::BodyStream or form, got several");
 
 public:
     explicit TypedHttpHandler(F function) : function_(std::move(function)) {}

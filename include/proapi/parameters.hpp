@@ -1,12 +1,14 @@
-// Parameters that handlers take from what the client sends: of the query, a header, a cookie, or the body.
+// Parameters that handlers take from what the client sends: of the query, a header, a cookie, a form, or the body.
 //
 //   app.get("/items", [](proapi::Query<int, "limit", 20> limit, proapi::Query<std::optional<std::string>, "q"> q,
 //                        proapi::Header<std::string, "X-Token"> token) { return search(*limit, q.value, *token); });
 //   app.post("/move", [](proapi::JsonBody<Move> move) -> proapi::Task<proapi::Json> { ... move->x ... });
+//   app.post("/cats", [](proapi::Form<std::string, "name"> name, proapi::File<proapi::UploadFile, "photo"> photo) { ...
+//   });
 //
 // They follow the connection or the request and the path parameters, in any order. WebSocket handlers take them too,
-// except for the body. All are read before the handler is called; if any is missing or wrong, it is not called, and the
-// response, also to a handshake, is a 422 with every error, in FastAPI's shape.
+// except for the body and the form. All are read before the handler is called; if any is missing or wrong, it is not
+// called, and the response, also to a handshake, is a 422 with every error, in FastAPI's shape.
 #pragma once
 
 #include <concepts>
@@ -25,11 +27,11 @@
 #include "proapi/fields.hpp"
 #include "proapi/json.hpp"
 #include "proapi/json_errors.hpp"
+#include "proapi/request.hpp"
 #include "proapi/text_value.hpp"
 
 namespace proapi {
 
-class Request;
 class WebSocketConnection;
 
 // Values that the client has sent are missing or wrong. The response is a 422 with {"detail": errors()}.
@@ -143,9 +145,9 @@ public:
     operator const T&() const noexcept { return value; }  // NOLINT(google-explicit-constructor)
 };
 
-enum class ParameterSource : std::uint8_t { query, header, cookie };
+enum class ParameterSource : std::uint8_t { query, header, cookie, form };
 
-// Checks and reads what Query, Header and Cookie have in common.
+// Checks and reads what Query, Header, Cookie and Form have in common.
 template <class T, ParameterName name, ParameterDefault fallback>
 class TextParameter : public ParameterValue<T> {
     static_assert(!std::is_reference_v<T>, "a parameter holds its value: expected a type that is not a reference");
@@ -187,6 +189,21 @@ class Cookie : public detail::TextParameter<T, name, fallback> {
     static_assert(!detail::ParameterType<T>::is_list, "a cookie has one value: expected no std::vector");
 };
 
+// The same of the text field `name` of a form: an application/x-www-form-urlencoded or multipart/form-data body.
+// Another body is a 415.
+template <class T, detail::ParameterName name, detail::ParameterDefault fallback = detail::ParameterDefault()>
+class Form : public detail::TextParameter<T, name, fallback> {};
+
+// The file `name` of a multipart/form-data body, the last one if there are several. T: UploadFile; or a std::optional
+// of it, which is empty if the client sends none; or a std::vector of all files of that name, at least one.
+template <class T, detail::ParameterName name>
+class File : public detail::ParameterValue<T> {
+    static_assert(std::same_as<T, UploadFile> || std::same_as<T, std::optional<UploadFile>> ||
+                      std::same_as<T, std::vector<UploadFile>>,
+                  "expected proapi::UploadFile, or a std::optional or a std::vector of it");
+    static_assert(name.view().size() > 0, "expected a parameter with a name, got an empty one");
+};
+
 // The whole body as JSON, converted to a T by nlohmann::json (NLOHMANN_DEFINE_TYPE_..., from_json), with numbers
 // checked as by websocket.receive_json<T>(). A std::optional<T> is empty if there is no body. A Content-Type that is
 // not JSON is a 415.
@@ -204,10 +221,16 @@ template <class T>
 inline constexpr bool is_json_body = false;
 template <class T>
 inline constexpr bool is_json_body<JsonBody<T>> = true;
+template <class T>
+inline constexpr bool is_of_form = false;
+template <class T, ParameterName name, ParameterDefault fallback>
+inline constexpr bool is_of_form<Form<T, name, fallback>> = true;
+template <class T, ParameterName name>
+inline constexpr bool is_of_form<File<T, name>> = true;
 
 // Parameters that are not of the path.
 template <class T>
-inline constexpr bool is_client_parameter = is_json_body<T>;
+inline constexpr bool is_client_parameter = is_json_body<T> || is_of_form<T>;
 template <class T, ParameterName name, ParameterDefault fallback>
 inline constexpr bool is_client_parameter<Query<T, name, fallback>> = true;
 template <class T, ParameterName name, ParameterDefault fallback>
@@ -224,8 +247,9 @@ template <class... Args>
      ...);
     return is_ordered;
 }
+// A form is one body, however many of its fields a handler takes.
 template <class... Args>
-inline constexpr int body_count = (0 + ... + (is_json_body<Args> ? 1 : 0));
+inline constexpr int body_count = (0 + ... + (is_json_body<Args> ? 1 : 0)) + ((is_of_form<Args> || ...) ? 1 : 0);
 
 // Reads the parameters of one call, and collects what is wrong.
 class ParameterReader {
@@ -244,6 +268,27 @@ public:
     template <class T, ParameterName name, ParameterDefault fallback>
     void read(Cookie<T, name, fallback>& parameter) {
         read_text_parameter<T>(ParameterSource::cookie, parameter);
+    }
+    template <class T, ParameterName name, ParameterDefault fallback>
+    void read(Form<T, name, fallback>& parameter) {
+        read_text_parameter<T>(ParameterSource::form, parameter);
+    }
+    template <ParameterName name>
+    void read(File<UploadFile, name>& parameter) {
+        if (auto files = find_files(name.view()); !files.empty()) {
+            parameter.value = std::move(files.back());
+        } else {
+            add_missing(ParameterSource::form, name.view());
+        }
+    }
+    template <ParameterName name>
+    void read(File<std::optional<UploadFile>, name>& parameter) {
+        if (auto files = find_files(name.view()); !files.empty()) parameter.value = std::move(files.back());
+    }
+    template <ParameterName name>
+    void read(File<std::vector<UploadFile>, name>& parameter) {
+        parameter.value = find_files(name.view());
+        if (parameter.value.empty()) add_missing(ParameterSource::form, name.view());
     }
     template <class T>
     void read(JsonBody<T>& parameter) {
@@ -296,7 +341,11 @@ private:
     }
 
     // The texts of that name: all of them, or the last one.
-    [[nodiscard]] std::vector<std::string_view> find(ParameterSource source, std::string_view name, bool all) const;
+    [[nodiscard]] std::vector<std::string_view> find(ParameterSource source, std::string_view name, bool all);
+    // The files of that name.
+    [[nodiscard]] std::vector<UploadFile> find_files(std::string_view name);
+    // Throws HTTPException.
+    [[nodiscard]] const FormParts& form();
     void add_missing(ParameterSource source, std::string_view name);
     void add(ParameterSource source, std::string_view name, std::optional<std::size_t> index, TextFault fault,
              std::string_view text);
@@ -308,7 +357,9 @@ private:
 
     const Params &query_, &cookies_;
     const Headers& headers_;
+    const Request* request_ = nullptr;
     std::string_view body_;
+    std::optional<FormParts> form_;
     Json errors_ = Json::array();
 };
 

@@ -30,6 +30,13 @@ struct UploadFile {
     std::shared_ptr<const void> owner;  // keeps the body: `data` lives as long as a copy of this file
 };
 
+namespace detail {
+struct FormParts {
+    Params fields;
+    std::vector<UploadFile> files;
+};
+}  // namespace detail
+
 class BodyStream;
 
 class Request {
@@ -87,6 +94,7 @@ private:
     friend struct detail::RequestAccess;
     // Throws std::logic_error if the request was moved from.
     [[nodiscard]] const detail::RequestState& shared() const;
+    [[nodiscard]] detail::FormParts parse_form() const;
     // Throws HTTPException(400).
     [[noreturn]] static void refuse_json(const std::string& why);
 

@@ -1,8 +1,11 @@
 #include "proapi/parameters.hpp"
 
+#include <algorithm>
+#include <iterator>
+
+#include "app/request_state.hpp"
 #include "http/headers.hpp"
 #include "http/text.hpp"
-#include "proapi/request.hpp"
 #include "proapi/websocket_connection.hpp"
 
 namespace proapi {
@@ -34,9 +37,11 @@ constexpr std::size_t max_shown_octets = 100;
         case ParameterSource::header:
             return "header";
         case ParameterSource::cookie:
+            return "cookie";
+        case ParameterSource::form:
             break;
     }
-    return "cookie";
+    return "body";
 }
 
 // Pages of other sites can send some other types without asking first (CORS).
@@ -54,18 +59,35 @@ void require_json(const Headers& headers) {
 }  // namespace
 
 ParameterReader::ParameterReader(const Request& request)
-    : query_(request.query_params()), cookies_(request.cookies()), headers_(request.headers()), body_(request.body()) {}
+    : query_(request.query_params()),
+      cookies_(request.cookies()),
+      headers_(request.headers()),
+      request_(&request),
+      body_(request.body()) {}
 
 ParameterReader::ParameterReader(const WebSocketConnection& websocket)
     : query_(websocket.query_params()), cookies_(websocket.cookies()), headers_(websocket.headers()) {}
 
-std::vector<std::string_view> ParameterReader::find(ParameterSource source, std::string_view name, bool all) const {
+std::vector<std::string_view> ParameterReader::find(ParameterSource source, std::string_view name, bool all) {
     const Fields& fields = source == ParameterSource::query    ? static_cast<const Fields&>(query_)
                            : source == ParameterSource::header ? static_cast<const Fields&>(headers_)
-                                                               : static_cast<const Fields&>(cookies_);
+                           : source == ParameterSource::cookie ? static_cast<const Fields&>(cookies_)
+                                                               : static_cast<const Fields&>(form().fields);
     if (all) return fields.getlist(name);
     const auto last = fields.get(name);
     return last ? std::vector{*last} : std::vector<std::string_view>();
+}
+
+std::vector<UploadFile> ParameterReader::find_files(std::string_view name) {
+    std::vector<UploadFile> found;
+    std::ranges::copy_if(form().files, std::back_inserter(found), [&](const auto& file) { return file.name == name; });
+    return found;
+}
+
+// A request without a Content-Type has an empty form: what it lacks is then a 422.
+const FormParts& ParameterReader::form() {
+    if (!form_) form_.emplace(headers_.contains("content-type") ? RequestAccess::parse_form(*request_) : FormParts());
+    return *form_;
 }
 
 void ParameterReader::add_error(TextFault fault, Json location, Json input) {

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::size_t max_reason_octets = 512;
 
-http::Form parse_form(const Request& request) {
-    auto form = http::parse_form(request.headers().get("content-type", ""), request.body());
-    if (!form) throw HTTPException(form.error().status(), "The body: " + form.error().text + "\n");
-    return *std::move(form);
-}
-
 }  // namespace
 
 const detail::RequestState& Request::shared() const {
@@ -81,17 +75,22 @@ void Request::refuse_json(const std::string& why) {
     throw HTTPException(400, "The body: " + http::shortened(why, max_reason_octets) + "\n");
 }
 
+detail::FormParts Request::parse_form() const {
+    auto form = http::parse_form(headers().get("content-type", ""), body());
+    if (!form) throw HTTPException(form.error().status(), "The body: " + form.error().text + "\n");
+    detail::FormParts parts{Params(std::move(form->fields)), {}};
+    parts.files.reserve(form->files.size());
+    for (auto& [name, filename, content_type, data] : form->files)
+        parts.files.push_back({std::move(name), std::move(filename), std::string(content_type), data, state_});
+    return parts;
+}
+
 Params Request::form() const {
-    return Params(parse_form(*this).fields);
+    return parse_form().fields;
 }
 
 std::vector<UploadFile> Request::files() const {
-    http::Form form = parse_form(*this);
-    std::vector<UploadFile> files;
-    files.reserve(form.files.size());
-    for (auto& [name, filename, content_type, data] : form.files)
-        files.push_back({std::move(name), std::move(filename), std::string(content_type), data, state_});
-    return files;
+    return parse_form().files;
 }
 
 }  // namespace proapi

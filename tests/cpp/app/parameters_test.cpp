@@ -1,4 +1,4 @@
-// Query, Header, Cookie and JsonBody: what handlers get, and what clients are told.
+// Query, Header, Cookie, Form, File and JsonBody: what handlers get, and what clients are told.
 // promise: cpp-parameters
 #include <gtest/gtest.h>
 
@@ -173,6 +173,65 @@ TEST_F(Parameters, ABodyOfJson) {
     const std::string other = send("/b", "Content-Type: text/plain\r\n", R"({"x": 1, "piece": "rook"})");
     EXPECT_EQ(test::status_of(other), 415);
     EXPECT_EQ(test::get_body(other), "expected application/json as Content-Type, got text/plain\n");
+}
+
+TEST_F(Parameters, Forms) {
+    app_.post("/", [](Form<std::string, "name"> name, Form<int, "age", 7> age,
+                      Form<std::vector<std::string>, "tag"> tags, Form<std::optional<bool>, "old"> old) {
+        std::string text = *name + " " + std::to_string(*age) + (old.value ? " old" : "");
+        for (const std::string& tag : *tags) text += " " + tag;
+        return text;
+    });
+    const auto post = [&](const std::string& body, const std::string& type = "application/x-www-form-urlencoded") {
+        return send("/", type.empty() ? "" : "Content-Type: " + type + "\r\n", body);
+    };
+    EXPECT_EQ(test::get_body(post("name=Tom&name=Ada&tag=a&tag=b&old=1")), "Ada 7 old a b");
+    const std::string part = "--x\r\nContent-Disposition: form-data; name=";
+    EXPECT_EQ(test::get_body(
+                  post(part + "name\r\n\r\nAda\r\n" + part + "tag\r\n\r\na\r\n" + part + "age\r\n\r\n8\r\n--x--\r\n",
+                       "multipart/form-data; boundary=x")),
+              "Ada 8 a");
+    EXPECT_EQ(errors_of(post("age=x")),
+              Json::array({missing("body", "name"),
+                           error("int_parsing", {"body", "age"},
+                                 "Input should be a valid integer, unable to parse string as an integer", "x"),
+                           missing("body", "tag")}));
+    EXPECT_EQ(errors_of(post("?", "")).size(), 2U) << "without a type there is no form";
+    EXPECT_EQ(test::status_of(post("{}", "application/json")), 415);
+    EXPECT_EQ(test::status_of(post("--y", "multipart/form-data; boundary=x")), 400);
+}
+
+TEST_F(Parameters, Files) {
+    app_.post("/",
+              [](Request request, File<UploadFile, "photo"> photo, File<UploadFile, "photo"> same,
+                 File<std::optional<UploadFile>, "cover"> cover, Form<std::string, "name"> name) -> Task<std::string> {
+                  co_await sleep(0s);
+                  co_return *name + " " + photo->filename + " " + std::string(photo->data) + " " +
+                      std::string(same->data) + (cover.value ? " " + cover.value->content_type : "") + " " +
+                      std::to_string(request.files().size());
+              });
+    app_.post("/all", [](File<std::vector<UploadFile>, "photo"> photos) {
+        std::string text;
+        for (const UploadFile& photo : *photos) text += photo.filename;
+        return text;
+    });
+    const std::string type = "Content-Type: multipart/form-data; boundary=x\r\n";
+    const auto file = [](const std::string& name, const std::string& filename, const std::string& data) {
+        return "--x\r\nContent-Disposition: form-data; name=" + name + "; filename=" + filename + "\r\n\r\n" + data +
+               "\r\n";
+    };
+    const std::string name = "--x\r\nContent-Disposition: form-data; name=name\r\n\r\nAda\r\n", end = "--x--\r\n";
+    const std::string photos = file("photo", "a.png", "first") + file("photo", "b.png", "second");
+    EXPECT_EQ(test::get_body(send("/", type, name + photos + end)), "Ada b.png second second 2");
+    EXPECT_EQ(test::get_body(send("/", type, photos + file("cover", "c", "") + name + end)),
+              "Ada b.png second second text/plain 3");
+    EXPECT_EQ(test::get_body(send("/all", type, photos + end)), "a.pngb.png");
+    EXPECT_EQ(errors_of(send("/", type, name + end)),
+              Json::array({missing("body", "photo"), missing("body", "photo")}));
+    EXPECT_EQ(errors_of(send("/all", type, name + end)), Json::array({missing("body", "photo")}));
+    EXPECT_EQ(errors_of(send("/all", "Content-Type: application/x-www-form-urlencoded\r\n", "photo=a")),
+              Json::array({missing("body", "photo")}))
+        << "a text is no file";
 }
 
 TEST_F(Parameters, ABodyThatIsNotOfItsType) {

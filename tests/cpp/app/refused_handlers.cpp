@@ -72,11 +72,11 @@ struct Move {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Move, x)
 
 void register_parameters(ProAPI& app) {
-    // refused: a handshake has no body: expected proapi::JsonBody in HTTP handlers only
+    // refused: a handshake has no body: expected proapi::JsonBody, Form and File in HTTP handlers only
     app.websocket("/", [](WebSocketConnection, JsonBody<Move>) -> Task<> { co_return; });
-    // refused: expected one proapi::JsonBody or proapi::BodyStream, got several
+    // refused: expected one proapi::JsonBody, proapi::BodyStream or form, got several
     app.post("/", [](JsonBody<Move>, JsonBody<int>) { return ""; });
-    // refused: path parameters come before proapi::Query, Header, Cookie and JsonBody
+    // refused: path parameters come before proapi::Query, Header, Cookie, Form, File and JsonBody
     app.get("/{a}", [](Query<int, "limit">, std::string) { return ""; });
     // refused: path parameters come before proapi::Query, Header and Cookie
     app.websocket("/{a}", [](WebSocketConnection, Query<int, "n">, int) -> Task<> { co_return; });
@@ -104,6 +104,12 @@ void register_parameters(ProAPI& app) {
     app.get("/", [](Query<int, "limit", 0.5>) { return ""; });
     // refused: expected a default that the parameter's type can hold
     app.get("/", [](Query<int, "limit", "20">) { return ""; });
+    // refused: a request has one body: expected one proapi::JsonBody, proapi::BodyStream or form, got several
+    app.post("/", [](JsonBody<int>, Form<int, "n">) { return ""; });
+    // refused: a request has one body: expected one proapi::JsonBody, proapi::BodyStream or form, got several
+    app.post("/", [](BodyStream, File<UploadFile, "a">) -> Task<> { co_return; });
+    // refused: expected proapi::UploadFile, or a std::optional or a std::vector of it
+    app.post("/", [](File<std::string, "a">) { return ""; });
     // refused: the body is destroyed before T is used: expected a type that holds its text
     app.post("/", [](JsonBody<std::string_view>) { return ""; });
 }
@@ -184,6 +190,8 @@ void register_parameters(ProAPI& app) {
     app.get("/", [](const Query<double, "ratio", 1>&, Cookie<std::string, "session", "none">) { return ""; });
     app.get("/list", [](Query<std::vector<int>, "id">, Query<std::optional<int>, "limit">) { return ""; });
     app.post("/", [](JsonBody<std::vector<int>>) -> Task<std::string> { co_return ""; });
+    app.post("/form",
+             [](Form<int, "n", 3>, Form<std::optional<std::string>, "q">, File<std::vector<UploadFile>, "a">) {});
 }
 
 struct Session {};
