@@ -164,8 +164,8 @@ class RequestInfo:
         """Whether ``body`` was asked for."""
     is_streamed: bool
     """Set by the ``Request`` whose ``stream()`` takes the body."""
-    def parse_form(self) -> tuple[int, str, _Pairs]:
-        """Parses an application/x-www-form-urlencoded body, which must not be None.
+    def parse_form(self, body: bytes, max_text: int) -> tuple[int, str, _Pairs]:
+        """Parses an application/x-www-form-urlencoded body of at most ``max_text`` octets.
 
         Returns the status and text of the refusal (0 and "" if there is none), and the fields.
         """

@@ -8,7 +8,7 @@ from ._core import habits, json
 from ._core.binding import RequestInfo
 from ._core.exchange import Exchange
 from ._core.form import FormCall, read_form, read_whole_form
-from ._core.request_body import read_parts, read_whole
+from ._core.request_body import read_more_than, read_parts, read_whole
 from ._core.session import find_session
 from .datastructures import Client, FormData, FormFiles, Headers, QueryParams, State
 from .errors import RequestBodyError
@@ -220,7 +220,7 @@ class Request:
         Args:
             max_files: Files of a multipart form.
             max_fields: Text fields of a multipart form.
-            max_part_size: Octets of all text fields of a multipart form together.
+            max_part_size: Octets of all text fields together.
 
         Returns:
             Text fields as ``str`` and files as ``UploadFile``, as a mapping like ``query_params``.
@@ -241,10 +241,13 @@ class Request:
         if status:
             raise RequestBodyError(f"The body: {wrong}", status)
         if reader is None:
-            await self.body()
-            status, wrong, fields = self._info.parse_form()
+            body = self._info.body
+            if body is None:
+                body = await read_more_than(max_text, self._take_stream("form()"))
+            status, wrong, fields = self._info.parse_form(body, max_text)
             if status:
                 raise RequestBodyError(f"The body: {wrong}", status)
+            self._info.body = body
             self._form = FormData(fields)
         elif self._info.is_body_read and (body := self._info.body) is not None:
             self._form = FormData(await read_whole_form(reader, body))

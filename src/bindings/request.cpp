@@ -14,9 +14,8 @@ namespace {
 }
 
 // (0, "", the fields), or (status, text, []).
-nb::tuple parse_form(const RequestObject& self) {
-    const auto body = nb::cast<nb::bytes>(self.body);
-    const auto form = http::parse_form(content_type(self), {body.c_str(), body.size()});
+nb::tuple parse_form(const RequestObject& self, const nb::bytes& body, std::size_t max_text) {
+    const auto form = http::parse_form(content_type(self), {body.c_str(), body.size()}, max_text);
     if (!form) return nb::make_tuple(form.error().status(), form.error().text, nb::list());
     return nb::make_tuple(0, "", take(to_pairs(form->fields)));
 }
@@ -61,7 +60,7 @@ void add_request_info(nb::module_& module) {
         .def("take_body", [](R& self) { return std::exchange(self.body, nb::none()); })
         .def_ro("is_body_read", &R::is_body_read)
         .def_rw("is_streamed", &R::is_streamed)
-        .def("parse_form", parse_form)
+        .def("parse_form", parse_form, nb::arg("body"), nb::arg("max_text"))
         .def("read_form", read_form, nb::arg("max_fields"), nb::arg("max_files"), nb::arg("max_text"));
 }
 

@@ -42,12 +42,14 @@ Result<std::optional<std::string>> find_boundary(std::string_view content_type) 
     return std::optional(*std::move(boundary));
 }
 
-Result<Form> parse_form(std::string_view content_type, std::string_view body) {
+Result<Form> parse_form(std::string_view content_type, std::string_view body, std::size_t max_urlencoded_bytes) {
     const auto boundary = find_boundary(content_type);
     if (!boundary) return boundary.error();
     if (*boundary) return parse_multipart(**boundary, body);
     const ParameterizedValue type = parse_parameters(content_type);
     if (equals_ignoring_case(type.value, urlencoded_type)) {
+        if (body.size() > max_urlencoded_bytes)
+            return make_error(ErrorCode::too_much_text, {std::to_string(max_urlencoded_bytes)});
         if (const std::size_t count = count_pairs(body); count > max_form_parts)
             return make_error(ErrorCode::too_many_form_fields, {std::to_string(max_form_parts), std::to_string(count)});
         return Form{parse_query(body), {}};

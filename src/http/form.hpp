@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,7 +37,9 @@ struct Form {
 [[nodiscard]] Result<std::optional<std::string>> find_boundary(std::string_view content_type);
 
 // `content_type` is the request's field, or empty if there is none. Linear in the size of the body; the data of files
-// is not copied. Fails with status 415 for another type of body, and with 400 for a malformed one or too many parts.
-[[nodiscard]] Result<Form> parse_form(std::string_view content_type, std::string_view body);
+// is not copied. Fails with status 415 for another type of body, with 400 for a malformed one or too many parts, and
+// with 413 for a urlencoded one that is too large.
+[[nodiscard]] Result<Form> parse_form(std::string_view content_type, std::string_view body,
+                                      std::size_t max_urlencoded_bytes = SIZE_MAX);
 
 }  // namespace proapi::http

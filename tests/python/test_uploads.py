@@ -153,6 +153,35 @@ async def test_what_a_form_may_not_be(
     assert expected[1] in answer.decode()
 
 
+@promise("form-limits")
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_urlencoded_form_is_bounded_too(serve: Serve, whole: bool) -> None:
+    """On a route of large uploads it would fill the memory."""
+    app = ProAPI()
+
+    @app.post("/", max_body_size=MOST)
+    async def handler(request: Request) -> Any:
+        if whole:
+            await request.body()
+        form = await request.form(max_part_size=10)
+        assert await request.body() == b"a=12345678"
+        return form["a"]
+
+    port = await serve(app)
+    type_ = "Content-Type: application/x-www-form-urlencoded\r\n"
+    status, _, answer = await http(port, "POST", "/", headers=type_, body=b"a=12345678")
+    assert (status, answer) == (200, b"12345678")
+    status, _, answer = await http(port, "POST", "/", headers=type_, body=b"a=123456789")
+    assert status == 413
+    assert "at most 10 octets in all text fields together (max_part_size)" in answer.decode()
+    if not whole:  # what else is sent is not read
+        async with connection(port) as (reader, writer):
+            writer.write(
+                f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MOST}\r\n{type_}\r\n".encode() + b"a" * 11
+            )
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+
+
 @promise("form-files")
 async def test_a_client_that_leaves_leaves_nothing_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     app = ProAPI()

@@ -26,3 +26,14 @@ async def read_parts(exchange: Exchange) -> AsyncIterator[bytes]:
 async def read_whole(exchange: Exchange) -> bytes:
     """Returns the body once it is complete. Raises as ``read_parts``."""
     return b"".join([part async for part in read_parts(exchange)])
+
+
+async def read_more_than(octets: int, exchange: Exchange) -> bytes:
+    """As ``read_whole``, but stops when more than so many octets have come."""
+    parts, size = [], 0
+    async for part in read_parts(exchange):
+        parts.append(part)
+        size += len(part)
+        if size > octets:
+            break
+    return b"".join(parts)

@@ -56,6 +56,15 @@ TEST(Form, BodiesThatAreCutAnywhere) {
     }
 }
 
+TEST(Form, AUrlencodedBodyMayBeBounded) {
+    const char* const type = "application/x-www-form-urlencoded";
+    EXPECT_TRUE(parse_form(type, "a=12", 4));
+    const auto form = parse_form(type, "a=12", 3);
+    ASSERT_FALSE(form);
+    EXPECT_EQ(form.error().status(), 413);
+    EXPECT_EQ(form.error().text, "expected at most 3 octets in all text fields together (max_part_size), got more");
+}
+
 TEST(Form, DataIsNotCopied) {
     const std::string body = "--b\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\ndata\r\n--b--";
     const auto form = parse_form("multipart/form-data; boundary=b", body);
