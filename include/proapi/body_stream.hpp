@@ -44,6 +44,13 @@ public:
     // std::logic_error.
     [[nodiscard]] detail::ReadBodyOperation read() const { return detail::ReadBodyOperation(state_); }
 
+    // Reads the whole body as a form, in place of read(), in constant memory: once its files have more than 1 MiB
+    // together, the others go to one temporary file, which has no name and is gone when no copy of its files is left.
+    // The text fields of a urlencoded form are bounded in the same way. Throws what read() throws, HTTPException(415)
+    // for another type of body, 400 for a malformed form or 400 and 413 for one beyond a limit, and std::system_error
+    // if the disk is full, for example.
+    [[nodiscard]] Task<FormData> form(const FormOptions& options = {}) const;
+
     explicit BodyStream(const Request& request) noexcept : state_(request.state_) {}
 
 private:

@@ -345,7 +345,7 @@ private:
     // The files of that name.
     [[nodiscard]] std::vector<UploadFile> find_files(std::string_view name);
     // Throws HTTPException.
-    [[nodiscard]] const FormParts& form();
+    [[nodiscard]] const FormData& form();
     void add_missing(ParameterSource source, std::string_view name);
     void add(ParameterSource source, std::string_view name, std::optional<std::size_t> index, TextFault fault,
              std::string_view text);
@@ -357,9 +357,8 @@ private:
 
     const Params &query_, &cookies_;
     const Headers& headers_;
-    const Request* request_ = nullptr;
-    std::string_view body_;
-    std::optional<FormParts> form_;
+    const Request* request_ = nullptr;  // null: a handshake, which has no body
+    std::optional<FormData> form_;
     Json errors_ = Json::array();
 };
 

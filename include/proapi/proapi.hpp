@@ -9,6 +9,7 @@
 #include "proapi/event.hpp"
 #include "proapi/events.hpp"
 #include "proapi/fields.hpp"
+#include "proapi/form.hpp"
 #include "proapi/json.hpp"
 #include "proapi/middleware.hpp"
 #include "proapi/parameters.hpp"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proapi/fields.hpp"
+#include "proapi/form.hpp"
 #include "proapi/json.hpp"
 
 namespace proapi {
@@ -19,22 +20,6 @@ namespace proapi {
 namespace detail {
 class RequestState;
 struct RequestAccess;
-}  // namespace detail
-
-// A file in a form. Do not use the client's file name as a path: it may be "../../etc/passwd", or empty.
-struct UploadFile {
-    std::string name;      // the form field's name; several files may have the same
-    std::string filename;  // UTF-8
-    std::string content_type = "text/plain";
-    std::string_view data;              // octets, a view of the request's body
-    std::shared_ptr<const void> owner;  // keeps the body: `data` lives as long as a copy of this file
-};
-
-namespace detail {
-struct FormParts {
-    Params fields;
-    std::vector<UploadFile> files;
-};
 }  // namespace detail
 
 class BodyStream;
@@ -94,7 +79,7 @@ private:
     friend struct detail::RequestAccess;
     // Throws std::logic_error if the request was moved from.
     [[nodiscard]] const detail::RequestState& shared() const;
-    [[nodiscard]] detail::FormParts parse_form() const;
+    [[nodiscard]] FormData parse_form() const;
     // Throws HTTPException(400).
     [[noreturn]] static void refuse_json(const std::string& why);
 

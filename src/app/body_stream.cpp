@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "app/form.hpp"
 #include "app/request_state.hpp"
 #include "app/wake_ups.hpp"
 #include "proapi/errors.hpp"
@@ -39,3 +40,12 @@ std::optional<std::string> ReadBodyOperation::await_resume() const {
 }
 
 }  // namespace proapi::detail
+
+namespace proapi {
+
+Task<FormData> BodyStream::form(const FormOptions& options) const {
+    if (!state_) throw std::logic_error("form(): expected a BodyStream, got one whose Request was moved from");
+    return detail::read_form(*this, state_->view().headers.get("content-type", ""), options);
+}
+
+}  // namespace proapi

@@ -59,11 +59,7 @@ void require_json(const Headers& headers) {
 }  // namespace
 
 ParameterReader::ParameterReader(const Request& request)
-    : query_(request.query_params()),
-      cookies_(request.cookies()),
-      headers_(request.headers()),
-      request_(&request),
-      body_(request.body()) {}
+    : query_(request.query_params()), cookies_(request.cookies()), headers_(request.headers()), request_(&request) {}
 
 ParameterReader::ParameterReader(const WebSocketConnection& websocket)
     : query_(websocket.query_params()), cookies_(websocket.cookies()), headers_(websocket.headers()) {}
@@ -85,8 +81,8 @@ std::vector<UploadFile> ParameterReader::find_files(std::string_view name) {
 }
 
 // A request without a Content-Type has an empty form: what it lacks is then a 422.
-const FormParts& ParameterReader::form() {
-    if (!form_) form_.emplace(headers_.contains("content-type") ? RequestAccess::parse_form(*request_) : FormParts());
+const FormData& ParameterReader::form() {
+    if (!form_) form_.emplace(headers_.contains("content-type") ? RequestAccess::parse_form(*request_) : FormData());
     return *form_;
 }
 
@@ -108,13 +104,14 @@ void ParameterReader::add(ParameterSource source, std::string_view name, std::op
 }
 
 std::optional<Json> ParameterReader::read_body(bool may_be_missing) {
-    if (body_.empty()) {
+    const std::string_view body = request_->body();
+    if (body.empty()) {
         if (!may_be_missing) add_error({"missing", "Field required", nullptr}, Json::array({"body"}), nullptr);
         return std::nullopt;
     }
     require_json(headers_);
     try {
-        return parse_json(body_);
+        return parse_json(body);
     } catch (const std::invalid_argument& error) {
         const Json context = {{"error", error.what()}};
         add_error({"json_invalid", "JSON decode error", context}, Json::array({"body"}), nullptr);

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "app/form.hpp"
 #include "app/request_state.hpp"
 #include "http/form.hpp"
 #include "http/text.hpp"
@@ -75,10 +76,10 @@ void Request::refuse_json(const std::string& why) {
     throw HTTPException(400, "The body: " + http::shortened(why, max_reason_octets) + "\n");
 }
 
-detail::FormParts Request::parse_form() const {
+FormData Request::parse_form() const {
     auto form = http::parse_form(headers().get("content-type", ""), body());
-    if (!form) throw HTTPException(form.error().status(), "The body: " + form.error().text + "\n");
-    detail::FormParts parts{Params(std::move(form->fields)), {}};
+    if (!form) throw detail::make_exception(form.error());
+    FormData parts{Params(std::move(form->fields)), {}};
     parts.files.reserve(form->files.size());
     for (auto& [name, filename, content_type, data] : form->files)
         parts.files.push_back({std::move(name), std::move(filename), std::string(content_type), data, state_});

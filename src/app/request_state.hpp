@@ -44,7 +44,7 @@ private:
 struct RequestAccess {
     [[nodiscard]] static const RequestState& state(const Request& request) { return request.shared(); }
     // Throws HTTPException: it is no form, or malformed.
-    [[nodiscard]] static FormParts parse_form(const Request& request) { return request.parse_form(); }
+    [[nodiscard]] static FormData parse_form(const Request& request) { return request.parse_form(); }
 };
 
 }  // namespace proapi::detail

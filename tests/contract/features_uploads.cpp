@@ -109,6 +109,14 @@ void register_uploads(proapi::ProAPI& app) {
         },
         large);
     app.post("/features/upload/echo", echo, large);
+    app.post(
+        "/features/upload/form",
+        [](BodyStream body) -> Task<Json> {
+            const proapi::FormData form = co_await body.form();
+            const std::string_view data = form.files.at(0).data;
+            co_return Json{{"name", form.fields["name"]}, {"size", data.size()}, {"end", data.substr(data.size() - 3)}};
+        },
+        large);
 }
 
 }  // namespace features

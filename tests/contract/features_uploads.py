@@ -2,9 +2,9 @@
 
 import asyncio
 import zlib
-from typing import Any
+from typing import Annotated, Any
 
-from proapi import ClientDisconnect, HTTPException, ProAPI, Request, StreamingResponse
+from proapi import ClientDisconnect, Form, HTTPException, ProAPI, Request, StreamingResponse, UploadFile
 
 LARGEST = 4 * 2**30
 
@@ -56,6 +56,11 @@ def register_uploads(app: ProAPI) -> None:
     @app.post("/features/upload/denied", max_body_size=LARGEST)
     async def denied() -> None:
         raise HTTPException(401, "who are you?")
+
+    @app.post("/features/upload/form", max_body_size=LARGEST)
+    async def form(name: Annotated[str, Form()], file: UploadFile) -> dict[str, Any]:
+        await file.seek(file.size - 3)
+        return {"name": name, "size": file.size, "end": (await file.read()).decode()}
 
     @app.post("/features/upload/echo", max_body_size=LARGEST)
     async def echo(request: Request) -> StreamingResponse:

@@ -57,6 +57,26 @@ def test_an_upload(start_server: Start) -> None:
 
 
 @promise("large-bodies")
+def test_a_file_in_a_form(start_server: Start) -> None:
+    """It goes to the disk, of which one temporary file is taken and given back."""
+    signal.alarm(SECONDS)
+    server = start_server()
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    tail = b'end\r\n--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nAda\r\n--x--\r\n'
+    fields = [
+        ("Content-Length", str(len(head) + SIZE + len(tail))),
+        ("Content-Type", "multipart/form-data; boundary=x"),
+    ]
+    with Peer(server.port) as peer:
+        peer.send(request("POST", "/features/upload/form", fields) + head)
+        send_parts(peer)
+        peer.send(tail)
+        assert peer.read_response(within_s=60).json() == {"name": "Ada", "size": SIZE + 3, "end": "end"}
+    print(f"{server.front_end.name}: a file of {SIZE >> 20} MiB in a form, peak {peak_bytes(server) >> 20} MiB")
+    assert peak_bytes(server) < MOST
+
+
+@promise("large-bodies")
 def test_a_download_of_a_file(start_server: Start) -> None:
     signal.alarm(SECONDS)
     server = start_server()

@@ -234,6 +234,15 @@ TEST_F(Parameters, Files) {
         << "a text is no file";
 }
 
+TEST_F(Parameters, OfAHandlerThatReadsItsBodyInParts) {
+    app_.post("/{room}", [](Request, BodyStream body, std::string room, Query<int, "n"> n) -> Task<std::string> {
+        const auto part = co_await body.read();
+        co_return room + std::to_string(*n) + part.value_or("");
+    });
+    EXPECT_EQ(test::get_body(send("/a?n=7", "", "body")), "a7body");
+    EXPECT_EQ(errors_of(send("/a", "", "body")), Json::array({missing("query", "n")}));
+}
+
 TEST_F(Parameters, ABodyThatIsNotOfItsType) {
     app_.post("/", [](JsonBody<Move> move, Query<int, "n"> n) -> Task<std::string> {
         co_return move->piece + std::to_string(*n);
