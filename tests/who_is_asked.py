@@ -125,6 +125,7 @@ SHARED: dict[str, str] = {
     "python/test_parameters.py": _PYTHON,
     "python/test_response.py": _PYTHON,
     "python/test_results.py": _PYTHON,
+    "python/test_resolve.py": _PYTHON,
     "python/test_routers.py": _PYTHON,
     "python/test_security.py": _PYTHON,
     "python/test_sessions.py": _PYTHON,

@@ -3,12 +3,12 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from ._core import habits, server_tasks
-from ._core.binding import TlsOptions, serving
+from ._core.binding import TlsOptions, WebSocketConnection, serving
 from ._core.decorators import RouteDecorators
 from ._core.exception_handlers import Function as ExceptionFunction
 from ._core.exception_handlers import Key as ExceptionKey
@@ -17,6 +17,7 @@ from ._core.middleware_chain import KINDS as MIDDLEWARE_KINDS
 from ._core.middleware_chain import Kind as MiddlewareKind
 from ._core.names import find_name, is_async
 from ._core.registration import Registration, read_dependencies
+from ._core.resolver import Resolver
 from ._core.route_table import RouteTable
 from ._serving import run
 from ._serving.lifespan import Lifespan, require_function
@@ -27,6 +28,7 @@ from ._serving.tls import File, Files, read_tls_options
 from .asgi import AsgiFront, Receive, Scope, Send
 from .datastructures import State
 from .middleware import CORS
+from .request import Request
 from .router import Router, router_routes
 from .routing import Route, StaticRoute, WebSocketRoute
 from .settings import Settings
@@ -80,6 +82,7 @@ class ProAPI(RouteDecorators):
         """The application's own attributes, such as ``app.state.database = database``. Each worker has its own."""
         self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
         """What is called instead of a dependency, for tests: ``app.dependency_overrides[session] = fake_session``."""
+        self._resolver = Resolver(self)
         self.lifespan = Lifespan(self, lifespan)
         self.servers: set[Server] = set()
         self.tasks: list[server_tasks.AppTask] = []
@@ -236,6 +239,44 @@ class ProAPI(RouteDecorators):
         servers = self.background if self._asgi is None else [*self.background, self._asgi.dispatcher.background]
         preferred = None if dispatcher is None else dispatcher.background
         return server_tasks.spawn(servers, preferred, coroutine, name)
+
+    @overload
+    def resolve(
+        self, dependency: type[_T], connection: Request | WebSocketConnection | None = None
+    ) -> AbstractAsyncContextManager[_T]: ...
+    @overload
+    def resolve(
+        self,
+        dependency: Callable[..., AsyncIterator[_T]] | Callable[..., Iterator[_T]] | Callable[..., Awaitable[_T]],
+        connection: Request | WebSocketConnection | None = None,
+    ) -> AbstractAsyncContextManager[_T]: ...
+    @overload
+    def resolve(
+        self, dependency: Callable[..., _T], connection: Request | WebSocketConnection | None = None
+    ) -> AbstractAsyncContextManager[_T]: ...
+    def resolve(self, dependency: Any, connection: Any = None) -> AbstractAsyncContextManager[Any]:
+        """``async with app.resolve(session) as db:`` runs a dependency, and what it depends on, for the block.
+
+        A parameter ``Depends(session)`` of a WebSocket handler is held until the handler ends, perhaps for hours; this
+        holds it for one message. Each dependency is called once for the block, and shares nothing with the handler's
+        own. ``dependency_overrides`` applies. The rests of generators run at the end of the block, in reverse order; an
+        exception that leaves the block is raised at their ``yield``.
+
+        The signatures of the last 128 dependencies are remembered: pass a function that was defined once.
+
+        Args:
+            dependency: As for ``Depends``.
+            connection: Whose path, query, headers and so on the dependencies take. None: they take none of these.
+
+        Returns:
+            An async context manager, to be entered once. Entering raises what a dependency raises, and
+                RequestValidationError if the client's values are missing or wrong.
+
+        Raises:
+            TypeError: ``dependency`` is not callable, its signature is not possible, or it needs a connection and
+                ``connection`` is None.
+        """
+        return self._resolver.resolve(dependency, connection)
 
     # ---- around the handlers ----
 

@@ -50,6 +50,7 @@ def test_the_application_can_be_imported() -> None:
         ("ProAPI(max_mesage_size=1)", "Unexpected keyword argument"),
         ("app.run(loop='trio')", "Literal"),
         ("app.spawn(handler)", "incompatible type"),
+        ("async with app.resolve(len) as number:\n        number + 'x'", "Unsupported operand"),
         ("app.get('/', True)", "Too many positional arguments"),
         ("app.get('/', response_model=int)", 'Unexpected keyword argument "response_model"'),
         ("app.add_middleware(int)", "has no attribute"),

@@ -5,7 +5,7 @@ error.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -143,6 +143,38 @@ async def kinds(websocket: WebSocket) -> None:
     async for said in websocket.iter_json(Said):
         assert_type(said, Said)
     await websocket.wait_closed()
+
+
+async def by_async(token: str) -> int:
+    return len(token)
+
+
+def by_sync() -> int:
+    return 1
+
+
+async def by_async_generator() -> AsyncIterator[str]:
+    yield "session"
+
+
+def by_generator() -> Iterator[bytes]:
+    yield b"session"
+
+
+@app.websocket("/resolved")
+async def resolved(websocket: WebSocket) -> None:
+    async with (
+        app.resolve(by_async, websocket) as first,
+        app.resolve(by_sync) as second,
+        app.resolve(by_async_generator) as third,
+        app.resolve(by_generator) as fourth,
+        app.resolve(Said, connection=websocket) as fifth,
+    ):
+        assert_type(first, int)
+        assert_type(second, int)
+        assert_type(third, str)
+        assert_type(fourth, bytes)
+        assert_type(fifth, Said)
 
 
 @app.get("/items/{number:int}", cancel_on_disconnect=True)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from .. import params
 from ..background import BackgroundTasks, collect_background_tasks
 from ..request import Request
 from ..response import Response
@@ -22,7 +21,8 @@ from ..uploads import UploadFile
 from .annotations import admitted_classes, find_annotations
 from .binding import WebSocketConnection
 from .body import is_json_type
-from .conversion import Convert, find_validated, is_named_type, make_conversion, unwrap
+from .conversion import Convert, find_validated, make_conversion, unwrap
+from .marker_search import find_marker
 from .markers import UNSET, Dependency, Marker, Source
 from .response_parameter import make_parameter
 
@@ -31,11 +31,17 @@ _UNCHANGING = (type(None), str, int, float, bool, bytes)
 _PASSED_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
+class _NoConnection:
+    """What no parameter is annotated as."""
+
+
 class Kind(Enum):
     """What is being handled: the class of its connection, the usual name of the parameter, and how texts call it."""
 
     HTTP = (Request, "request", "request")
     WEBSOCKET = (WebSocketConnection, "websocket", "connection")
+    NOTHING = (_NoConnection, "", "nothing")
+    """A dependency is resolved for no connection."""
 
     def __init__(self, connection: type, usual_name: str, what: str) -> None:
         self.connection = connection
@@ -127,6 +133,11 @@ class _Reader:
         named = [each for each in self._parameters if self._is_passed_by_name(each)]
         connection = self._choose_connection([each for each in named if self._may_be_connection(each)])
         for parameter in named:
+            if self._kind is Kind.NOTHING and not self._is_dependency_at(parameter):
+                raise ValueError(
+                    f"expected parameters that are dependencies, got {parameter.name!r}: only a request or a connection"
+                    " has it; write app.resolve(dependency, connection)"
+                )
             if parameter is connection:
                 self._check_connection(parameter)
                 self._found.connection = parameter.name
@@ -202,12 +213,15 @@ class _Reader:
             self._found.values.append(self._read_value(parameter, marker))
 
     def _marker(self, parameter: inspect.Parameter) -> Marker | Dependency | None:
-        found = _find_marker(parameter.name, self._annotations.get(parameter.name))
+        found = find_marker(parameter.name, self._annotations.get(parameter.name))
         if isinstance(parameter.default, (Marker, Dependency)):
             if found is not None:
                 raise ValueError(f"expected one marker for {parameter.name!r}, got two: as the default too")
             found = parameter.default
         return found
+
+    def _is_dependency_at(self, parameter: inspect.Parameter) -> bool:
+        return isinstance(self._marker(parameter), Dependency)
 
     def _is_made(self, parameter: inspect.Parameter) -> bool:
         annotation = self._annotations.get(parameter.name)
@@ -382,47 +396,6 @@ class _Reader:
 
 # Parameters that are neither values of the client nor the request, by their annotation.
 _MADE: dict[Any, Callable[..., Any]] = {BackgroundTasks: collect_background_tasks, Response: make_parameter}
-
-# What may stand in Annotated without a call: Annotated[str, Query].
-_BARE = (
-    *(params.Query, params.Path, params.Header, params.Cookie),
-    *(params.Body, params.Form, params.File, params.Depends, params.Security),
-)
-
-
-def _find_marker(name: str, annotation: Any) -> Marker | Dependency | None:
-    """Returns the last marker in Annotated, also below names of types.
-
-    ValueError: a marker is inside of another type, as in ``Optional[Annotated[str, Header()]]``. Left out, it would let
-    clients choose in the query what a header or a dependency should say.
-    """
-    if is_named_type(annotation):
-        return _find_marker(name, annotation.__value__)
-    if get_origin(annotation) is Annotated:
-        found = _find_marker(name, annotation.__origin__)
-        for each in annotation.__metadata__:
-            if isinstance(each, (Marker, Dependency)):
-                found = each
-            elif any(each is bare for bare in _BARE):
-                found = each()
-        return found
-    if _has_marker(annotation, set()):
-        raise ValueError(
-            f"expected the marker of {name!r} around its whole type, as in Annotated[str | None, Header()], got"
-            f" {annotation}"
-        )
-    return None
-
-
-def _has_marker(annotation: Any, seen: set[int]) -> bool:
-    if is_named_type(annotation):  # which may contain itself
-        if id(annotation) in seen:
-            return False
-        return _has_marker(annotation.__value__, {*seen, id(annotation)})
-    if get_origin(annotation) is Annotated:
-        is_marked = any(isinstance(each, (Marker, Dependency)) or each in _BARE for each in annotation.__metadata__)
-        return is_marked or _has_marker(annotation.__origin__, seen)
-    return any(_has_marker(each, seen) for each in get_args(annotation))
 
 
 def _lets_in(classes: Any, wanted: type) -> bool:

@@ -44,34 +44,37 @@ class _Step(Struct):
 
 
 class Plan:
-    """The steps of one handler."""
+    """The steps of one handler, or of one dependency that is resolved by itself."""
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        parameters: Parameters,
         path: Mapping[str, str],
         kind: Kind,
-        dependencies: Iterable[Dependency] = (),
+        before: Iterable[Dependency] = (),
+        *,
+        reads_content: bool = False,
     ) -> None:
-        """Reads the signatures of the handler and of all that it depends on.
+        """Reads the signatures of all dependencies.
 
         Args:
-            function: The handler.
+            parameters: Those of the handler.
             path: The converter of each parameter of the route's path.
             kind: What is handled.
-            dependencies: What runs before, and whose results nobody takes.
+            before: What runs before, and whose results nobody takes.
+            reads_content: Whether the handler reads ``request.content`` without awaiting the body.
 
         Raises:
             ValueError: A signature is not possible. The text says what to write.
         """
-        self._function = function
+        self._parameters = parameters
         self._path = path
         self._kind = kind
-        self._before = tuple(dependencies)
+        self._before = tuple(before)
+        self._reads_content = reads_content
         self._overridden: tuple[dict[Any, Any], _Steps] | None = None
         """The steps with the overrides of the last request. To keep others would keep what tests are done with."""
-        self._steps = _Steps(function, path, kind, self._before, {})
-        self._steps.refuse_missing()
+        self._steps = self._make_steps({})
 
     @property
     def reader(self) -> Reader:
@@ -87,6 +90,13 @@ class Plan:
     def takes_form(self) -> bool:
         """Whether the handler or a dependency takes values of a form."""
         return self._steps.handler.takes_form or any(step.reader.takes_form for step in self._steps.steps)
+
+    @property
+    def missing(self) -> list[str]:
+        """The parameters of the path that neither the handler nor a dependency takes."""
+        if self._parameters.takes_rest:
+            return []
+        return [name for name in self._path if name not in self._steps.path_names]
 
     async def resolve(
         self, connection: Any, overrides: Mapping[Any, Any], exits: "Exits", pool: ThreadPool
@@ -137,53 +147,66 @@ class Plan:
     def _with(self, overrides: Mapping[Any, Any]) -> "_Steps":
         if self._overridden is None or self._overridden[0] != overrides:
             copied = dict(overrides)
-            self._overridden = copied, _Steps(self._function, self._path, self._kind, self._before, copied)
+            self._overridden = copied, self._make_steps(copied)
         return self._overridden[1]
+
+    def _make_steps(self, overrides: Mapping[Any, Any]) -> "_Steps":
+        steps = _Steps(self._path, self._kind, overrides)
+        for dependency in self._before:
+            if dependency.call is not None:
+                steps.add(dependency)
+        steps.end(self._parameters, reads_content=self._reads_content)
+        return steps
+
+
+def plan_handler(
+    function: Callable[..., Any], path: Mapping[str, str], kind: Kind, dependencies: Iterable[Dependency] = ()
+) -> Plan:
+    """Returns the plan of a handler.
+
+    Args:
+        function: The handler.
+        path: The converter of each parameter of the route's path.
+        kind: What is handled.
+        dependencies: What runs before, and whose results nobody takes.
+
+    Raises:
+        ValueError: A signature is not possible, or nobody takes a parameter of the path. The text says what to write.
+    """
+    reads_content = kind is Kind.HTTP and is_async(function) and _reads_content(function)
+    plan = Plan(read_parameters(function, path, kind), path, kind, dependencies, reads_content=reads_content)
+    if missing := plan.missing:
+        signature = inspect.signature(function).parameters.values()
+        listed = ", ".join(str(each.replace(annotation=inspect.Parameter.empty)) for each in signature)
+        raise ValueError(
+            f"expected a parameter for each of the path's ({', '.join(path)}), but"
+            f" {' and '.join(map(repr, missing))} is missing; got ({listed})"
+        )
+    return plan
 
 
 class _Steps:
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        path: Mapping[str, str],
-        kind: Kind,
-        before: Iterable[Dependency],
-        overrides: Mapping[Any, Any],
-    ) -> None:
+    def __init__(self, path: Mapping[str, str], kind: Kind, overrides: Mapping[Any, Any]) -> None:
         self._path = path
         self._kind = kind
         self._overrides = overrides
         self._numbers: dict[Any, int] = {}
         self._open: list[Any] = []
-        self._path_names: set[str] = set()
+        self.path_names: set[str] = set()
         self.steps: list[_Step] = []
-        for dependency in before:
-            if dependency.call is not None:
-                self._add(dependency)
-        parameters = read_parameters(function, path, kind)
-        self._path_names |= parameters.path_names
-        self._takes_rest = parameters.takes_rest
-        self._signature = inspect.signature(function)
-        self.inputs = self._add_all(parameters)
-        reads_content = kind is Kind.HTTP and is_async(function) and _reads_content(function)
-        self.handler = Reader(parameters, path, reads_content=reads_content)
+        self.inputs: dict[str, int] = {}
+        self.handler: Reader
 
-    def refuse_missing(self) -> None:
-        """ValueError: nobody takes a parameter of the path."""
-        missing = [name for name in self._path if name not in self._path_names]
-        if missing and not self._takes_rest:
-            listed = ", ".join(
-                str(each.replace(annotation=inspect.Parameter.empty)) for each in self._signature.parameters.values()
-            )
-            raise ValueError(
-                f"expected a parameter for each of the path's ({', '.join(self._path)}), but"
-                f" {' and '.join(map(repr, missing))} is missing; got ({listed})"
-            )
+    def end(self, parameters: Parameters, *, reads_content: bool) -> None:
+        """Adds the handler, and first what it depends on."""
+        self.path_names |= parameters.path_names
+        self.inputs = self._add_all(parameters)
+        self.handler = Reader(parameters, self._path, reads_content=reads_content)
 
     def _add_all(self, parameters: Parameters) -> dict[str, int]:
-        return {name: self._add(dependency) for name, dependency in parameters.dependencies}
+        return {name: self.add(dependency) for name, dependency in parameters.dependencies}
 
-    def _add(self, dependency: Dependency) -> int:
+    def add(self, dependency: Dependency) -> int:
         """Adds the steps of a dependency, unless they are there already, and returns its number."""
         function = self._overrides.get(dependency.call, dependency.call)
         key = (function, dependency.scope)
@@ -195,7 +218,7 @@ class _Steps:
         self._open.append(function)
         try:
             parameters = read_parameters(function, self._path, self._kind, is_dependency=True)
-            self._path_names |= parameters.path_names
+            self.path_names |= parameters.path_names
             inputs = self._add_all(parameters)
             reader = Reader(parameters, self._path)
         except ValueError as error:

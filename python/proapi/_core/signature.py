@@ -8,7 +8,7 @@ from ..response import to_response
 from .annotations import find_return_annotation
 from .names import find_name, find_place, is_async
 from .parameters import Kind
-from .plan import Plan
+from .plan import Plan, plan_handler
 from .registration import HttpRouteOptions, RouteOptions, read_dependencies
 from .results import ToResponse, make_to_response
 
@@ -112,7 +112,7 @@ def make_handler(
         ValueError: What was expected of the signature or of an option, and what came.
         TypeError: A dependency is not ``Depends(function)``.
     """
-    plan = Plan(function, path, kind, read_dependencies("dependencies", options.get("dependencies", ())))
+    plan = plan_handler(function, path, kind, read_dependencies("dependencies", options.get("dependencies", ())))
     cls = HandlerWithDependencies if plan.needs_resolution else Handler if plan.reader.is_trivial else HandlerOfValues
     handler = cls(
         function, plan, takes_path_params=bool(path), cancel_on_disconnect=options.get("cancel_on_disconnect", False)
