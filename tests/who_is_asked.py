@@ -55,6 +55,7 @@ ASKED: dict[str, str] = {
     "python/test_logging.py": _MODES,
     "python/test_middleware.py": "python asgi",
     "python/test_own_task.py": "python",
+    "python/test_router_middleware.py": "python asgi",
     "python/test_own_task.py::test_a_loop_that_the_first_one_started_goes_on_though_he_does_not_read": _MODES,
     "python/test_own_task.py::test_a_loop_that_the_first_one_started_goes_on_without_him": _MODES,
     "python/test_own_task.py::test_a_task_that_only_sends_to_one_who_has_left_does_not_hold_the_loop": _MODES,

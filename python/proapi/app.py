@@ -13,8 +13,8 @@ from ._core.decorators import RouteDecorators
 from ._core.exception_handlers import Function as ExceptionFunction
 from ._core.exception_handlers import Key as ExceptionKey
 from ._core.hooks import Hooks
-from ._core.middleware_chain import KINDS as MIDDLEWARE_KINDS
 from ._core.middleware_chain import Kind as MiddlewareKind
+from ._core.middleware_chain import Middleware
 from ._core.names import find_name, is_async
 from ._core.registration import Registration, read_dependencies
 from ._core.resolver import Resolver
@@ -280,41 +280,8 @@ class ProAPI(RouteDecorators):
 
     # ---- around the handlers ----
 
-    @overload
-    def middleware(self, middleware_type: MiddlewareKind, /) -> Callable[[_H], _H]: ...
-    @overload
-    def middleware(self, function: _H, /) -> _H: ...
-    def middleware(self, function: Any, /) -> Any:
-        """Decorator: registers ``async def middleware(connection, call_next)``, through which every request passes.
-
-        ``await call_next(connection)`` goes on, once. For a request it returns the response that will be sent, whose
-        ``status_code`` and ``headers`` may be changed, and the middleware returns that response or another. It also
-        sees files and the engine's own refusals. For a WebSocket it returns None when the handler has ended; a
-        middleware that returns a response before ``accept()`` refuses the handshake with it.
-
-        The first that was registered is the first to see a request, and the last to see its response. Exceptions come
-        through ``call_next``, except those that are responses: HTTPException, and those that have an exception handler
-        (not that of ``Exception`` or 500).
-
-        ``@app.middleware`` is for requests and WebSockets, ``@app.middleware("http")`` and
-        ``@app.middleware("websocket")`` for one of them.
-
-        Raises:
-            TypeError: The function is not ``async def``, or takes other arguments.
-            ValueError: Another kind than "http" and "websocket".
-            RuntimeError: The application has served.
-        """
-        if callable(function):
-            self._hooks.add_middleware(function, MIDDLEWARE_KINDS)
-            return function
-        if function not in MIDDLEWARE_KINDS:
-            raise ValueError(f"middleware: expected 'http', 'websocket' or a function, got {function!r}")
-
-        def register(middleware: _H) -> _H:
-            self._hooks.add_middleware(middleware, (function,))
-            return middleware
-
-        return register
+    def _add_middleware(self, middleware: Middleware, kinds: tuple[MiddlewareKind, ...]) -> None:
+        self._hooks.add_middleware(middleware, kinds)
 
     def exception_handler(self, exc_class_or_status_code: ExceptionKey) -> Callable[[_H], _H]:
         """Decorator: registers ``def`` or ``async def handler(request, error)``, which answers exceptions of handlers.
@@ -353,6 +320,8 @@ class ProAPI(RouteDecorators):
     # ---- routes ----
 
     def _register(self, registration: Registration) -> None:
+        if registration.middleware:
+            self._hooks.note_middleware_of_routes()
         self._routes.add(registration.below("", self._dependencies, ()))
 
     def include_router(
@@ -370,6 +339,7 @@ class ProAPI(RouteDecorators):
             RouteError: A route can't be added. The text names its handler's file and line.
             ValueError: The prefix is not valid.
             TypeError: ``router`` is not a Router, or a dependency is not ``Depends(function)``.
+            RuntimeError: The router has middleware, and the application has served.
         """
         for registration in router_routes(router, prefix, dependencies, tags):
             self._register(registration)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core import habits
 from ._core.decorators import RouteDecorators
+from ._core.middleware_chain import KINDS, Kind, Middleware
 from ._core.names import find_name, find_place
 from ._core.registration import Registration, read_dependencies
 from .errors import RouteError
@@ -33,6 +34,7 @@ class Router(RouteDecorators):
         self._prefix = prefix
         self._dependencies = read_dependencies("Router", dependencies)
         self._tags = tuple(tags)
+        self._middleware: dict[Kind, list[Middleware]] = {kind: [] for kind in KINDS}
         self._registrations: list[Registration] = []
         self._is_included = False
 
@@ -57,6 +59,15 @@ class Router(RouteDecorators):
             )
         self._registrations.append(registration)
 
+    def _add_middleware(self, middleware: Middleware, kinds: tuple[Kind, ...]) -> None:
+        if self._is_included:
+            raise RuntimeError(
+                f"{find_place(middleware.function)}: middleware: expected all middleware of a router to be added before"
+                f" include_router(), got {middleware.name} after it"
+            )
+        for kind in kinds:
+            self._middleware[kind].append(middleware)
+
 
 def router_routes(
     router: Router, prefix: str, dependencies: Sequence[Any], tags: Sequence[str]
@@ -68,7 +79,8 @@ def router_routes(
     before = (*read_dependencies("include_router", dependencies), *router._dependencies)
     router._is_included = True
     for registration in router._registrations:
-        yield registration.below(prefix + router._prefix, before, (*tags, *router._tags))
+        kind: Kind = "websocket" if registration.methods is None else "http"
+        yield registration.below(prefix + router._prefix, before, (*tags, *router._tags), router._middleware[kind])
 
 
 def _check_prefix(call: str, prefix: str) -> None:

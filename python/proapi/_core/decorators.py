@@ -1,15 +1,17 @@
-"""The decorators that an application and a router share: ``websocket``, ``route``, ``get`` and the other methods.
+"""The decorators that an application and a router share: ``websocket``, ``route``, ``get`` and the other methods, and
+``middleware``.
 
-What is registered goes to ``_register``: an application adds it to its routes, a router keeps it for the application
-that includes it.
+What is registered goes to ``_register`` and ``_add_middleware``: an application adds it to its own, a router keeps it
+for the application that includes it.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from ..events import Events
 from . import habits
+from .middleware_chain import KINDS, Kind, Middleware
 from .registration import HttpRouteOptions, Registration, WebSocketRouteOptions
 from .route_table import refuse_function_as_path
 
@@ -22,6 +24,50 @@ class RouteDecorators(ABC):
     @abstractmethod
     def _register(self, registration: Registration) -> None:
         """Raises RouteError if the route is not possible."""
+
+    @abstractmethod
+    def _add_middleware(self, middleware: Middleware, kinds: tuple[Kind, ...]) -> None:
+        """Adds a middleware behind the others. Raises RuntimeError if it is too late."""
+
+    @overload
+    def middleware(self, middleware_type: Kind, /) -> Callable[[_H], _H]: ...
+    @overload
+    def middleware(self, function: _H, /) -> _H: ...
+    def middleware(self, function: Any, /) -> Any:
+        """Decorator: registers ``async def middleware(connection, call_next)``, through which every request passes.
+
+        ``await call_next(connection)`` goes on, once. For a request it returns the response that will be sent, whose
+        ``status_code`` and ``headers`` may be changed, and the middleware returns that response or another. For a
+        WebSocket it returns None when the handler has ended; a middleware that returns a response before ``accept()``
+        refuses the handshake with it.
+
+        That of an application also sees files and the engine's own refusals. That of a router sees what its routes
+        serve, and those of the routers that it includes; it runs inside the application's, and outside of the handler
+        and its dependencies.
+
+        The first that was registered is the first to see a request, and the last to see its response. Exceptions come
+        through ``call_next``, except those that are responses: HTTPException, and those that have an exception handler
+        (not that of ``Exception`` or 500).
+
+        ``@app.middleware`` is for requests and WebSockets, ``@app.middleware("http")`` and
+        ``@app.middleware("websocket")`` for one of them.
+
+        Raises:
+            TypeError: The function is not ``async def``, or takes other arguments.
+            ValueError: Another kind than "http" and "websocket".
+            RuntimeError: The application has served, or includes the router already.
+        """
+        if callable(function):
+            self._add_middleware(Middleware(function), KINDS)
+            return function
+        if function not in KINDS:
+            raise ValueError(f"middleware: expected 'http', 'websocket' or a function, got {function!r}")
+
+        def register(middleware: _H) -> _H:
+            self._add_middleware(Middleware(middleware), (function,))
+            return middleware
+
+        return register
 
     def websocket(self, path: str, **options: Unpack[WebSocketRouteOptions]) -> Callable[[_H], _H]:
         """Decorator: registers ``async def handler(websocket, <path parameters>)`` for a WebSocket route.

@@ -1,8 +1,9 @@
 """The dispatcher of an application that has middleware or exception handlers. Other applications do not pass through
 here.
 
-    request -> middleware -> ... -> handler, files or refusal
-               exceptions of the handler become responses here, unless nobody foresaw them
+    request -> middleware -> ... -> files, refusal, or route: its routers' middleware -> ... -> handler
+               exceptions of the handler become responses here, unless nobody foresaw them; so do those of the
+               routers' middleware
             <- response <-
     what comes out as an exception: its exception handler, or the last resort, or 500
 """
@@ -91,7 +92,8 @@ class HookedDispatcher(Dispatcher):
         try:
             try:
                 async with call.stack:
-                    call_next = CallNext(self._middleware["http"], partial(self._run_handler, call), _read_response)
+                    run = partial(self._run_route if handler.middleware else self._run_handler, call)
+                    call_next = CallNext(self._middleware["http"], run, _read_response)
                     await self._send(exchange, await call_next(request))
                     if call.has_rest:
                         await exchange.flush()
@@ -105,6 +107,18 @@ class HookedDispatcher(Dispatcher):
             raise
         except BaseException as error:
             self._on_failed(exchange, handler, error)
+
+    async def _run_route(self, call: _RequestCall, request: Request) -> Response:
+        """As ``_run_handler``, through the middleware of the route's routers. An exception of theirs is answered as one
+        of the handler is."""
+        try:
+            call_next = CallNext(call.handler.middleware, partial(self._run_handler, call), _read_response)
+            response: Response = await call_next(request)
+            return response
+        except Exception as error:
+            if call.has_failed:
+                raise
+            return await self._answer_foreseen(call, request, error)
 
     async def _run_handler(self, call: _RequestCall, request: Request) -> Response:
         """Returns the response of the handler, or that to an exception that the program foresaw."""
@@ -166,9 +180,8 @@ class HookedDispatcher(Dispatcher):
 
     async def _run_websocket(self, connection: WebSocketConnection, handler: Handler) -> None:
         try:
-            call_next = CallNext(
-                self._middleware["websocket"], partial(self._run_websocket_handler, handler), _refuse_websocket
-            )
+            run = partial(self._run_websocket_route if handler.middleware else self._run_websocket_handler, handler)
+            call_next = CallNext(self._middleware["websocket"], run, _refuse_websocket)
             await call_next(connection)
         except Exception as error:
             if connection.accepted or connection.closed or relevant(error) is None:
@@ -177,6 +190,9 @@ class HookedDispatcher(Dispatcher):
                 _reject(connection, to_response(await found.call(connection, error, self.pool)))
             else:
                 raise
+
+    async def _run_websocket_route(self, handler: Handler, connection: WebSocketConnection) -> None:
+        await CallNext(handler.middleware, partial(self._run_websocket_handler, handler), _refuse_websocket)(connection)
 
     def _run_websocket_handler(self, handler: Handler, connection: WebSocketConnection) -> Awaitable[Any]:
         if handler.needs_resolution:

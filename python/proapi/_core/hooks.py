@@ -5,7 +5,6 @@ from .exception_handlers import REFUSAL_STATUSES, ExceptionHandlers, answered_re
 from .exception_handlers import Function as ExceptionFunction
 from .exception_handlers import Key as ExceptionKey
 from .middleware_chain import KINDS, Kind, Middleware
-from .middleware_chain import Function as MiddlewareFunction
 
 
 class Hooks:
@@ -16,10 +15,11 @@ class Hooks:
         self.exception_handlers = ExceptionHandlers()
         self.middleware: dict[Kind, list[Middleware]] = {kind: [] for kind in KINDS}
         """The first in a list is the first to see a request."""
+        self._is_around_routes = False
         self.are_fixed = False
 
     def __bool__(self) -> bool:
-        return bool(self.exception_handlers) or any(self.middleware.values())
+        return self._is_around_routes or bool(self.exception_handlers) or any(self.middleware.values())
 
     def add_exception_handler(self, key: ExceptionKey, function: ExceptionFunction) -> None:
         """As ``ExceptionHandlers.add``. RuntimeError: the application has served."""
@@ -27,16 +27,19 @@ class Hooks:
         self.exception_handlers.add(key, function)
         self._site.answer_refusals(answered_refusals(key))
 
-    def add_middleware(self, function: MiddlewareFunction, kinds: tuple[Kind, ...]) -> None:
-        """Adds a middleware behind the others. TypeError: as for ``Middleware``. RuntimeError: the application has
-        served."""
+    def add_middleware(self, middleware: Middleware, kinds: tuple[Kind, ...]) -> None:
+        """Adds a middleware behind the others. RuntimeError: the application has served."""
         self._refuse_late("middleware")
-        middleware = Middleware(function)
         for kind in kinds:
             self.middleware[kind].append(middleware)
         if "http" in kinds:  # it sees what the engine answers by itself
             self._site.answer_refusals(REFUSAL_STATUSES)
             self._site.pass_files_to_application()
+
+    def note_middleware_of_routes(self) -> None:
+        """A route has middleware of its own, from its router. RuntimeError: the application has served."""
+        self._refuse_late("include_router: a router with middleware")
+        self._is_around_routes = True
 
     def _refuse_late(self, what: str) -> None:
         if self.are_fixed:

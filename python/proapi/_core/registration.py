@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from ..settings import HttpRouteSettings, RouteSettings
 from .markers import Dependency
+from .middleware_chain import Middleware
 
 
 class RouteOptions(TypedDict, total=False):
@@ -38,7 +39,7 @@ class WebSocketRouteOptions(RouteOptions, RouteSettings, total=False):
 class Registration:
     """One route, as a decorator got it."""
 
-    __slots__ = ("handler", "methods", "options", "path", "settings")
+    __slots__ = ("handler", "methods", "middleware", "options", "path", "settings")
 
     def __init__(
         self, methods: list[str] | None, path: str, handler: Callable[..., Any], given: Iterable[tuple[str, Any]]
@@ -47,17 +48,27 @@ class Registration:
         """None: a WebSocket route."""
         self.path = path
         self.handler = handler
+        self.middleware: tuple[Middleware, ...] = ()
+        """Of the routers that it was registered with, the outermost first."""
         self.options: RouteOptions = {}
         self.settings: dict[str, Any] = {}
         for name, value in given:
             is_option = name in HttpRouteOptions.__annotations__ and name not in HttpRouteSettings.__annotations__
             (self.options if is_option else self.settings)[name] = value  # type: ignore[literal-required]
 
-    def below(self, prefix: str, dependencies: Sequence[Dependency], tags: Sequence[str]) -> "Registration":
-        """Returns the same route below ``prefix``, with more dependencies, which run first, and more tags."""
+    def below(
+        self,
+        prefix: str,
+        dependencies: Sequence[Dependency],
+        tags: Sequence[str],
+        middleware: Sequence[Middleware] = (),
+    ) -> "Registration":
+        """Returns the same route below ``prefix``, with more dependencies and middleware, which run first, and more
+        tags."""
         path = prefix + self.path if prefix else self.path  # which may be anything that a program has written
         found = Registration(self.methods, path, self.handler, ())
         found.settings = self.settings
+        found.middleware = (*middleware, *self.middleware)
         found.options = self.options.copy()
         if dependencies:
             found.options["dependencies"] = [*dependencies, *self.options.get("dependencies", ())]

@@ -161,6 +161,7 @@ class RouteTable:
             raise TypeError(f"expected an 'async def' handler, got {find_name(function)}, which {why}")
         kind = Kind.WEBSOCKET if is_websocket else Kind.HTTP
         handler = make_handler(function, dict(self.site.parse_pattern(path)), kind, registration.options)
+        handler.middleware = registration.middleware
         for method in methods:
             self._refuse_duplicate(method, path)
         return handler

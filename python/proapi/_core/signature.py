@@ -6,6 +6,7 @@ from typing import Any
 
 from ..response import to_response
 from .annotations import find_return_annotation
+from .middleware_chain import Middleware
 from .names import find_name, find_place, is_async
 from .parameters import Kind
 from .plan import Plan, plan_handler
@@ -22,6 +23,7 @@ class Handler:
         "cancel_on_disconnect",
         "function",
         "is_async",
+        "middleware",
         "name",
         "needs_request",
         "place",
@@ -59,6 +61,8 @@ class Handler:
                 f"cancel_on_disconnect: expected an 'async def' handler, got {self.name}, which is not async: it runs"
                 " in a thread, and a thread can't be cancelled"
             )
+        self.middleware: tuple[Middleware, ...] = ()
+        """What it passes through because of its routers, the outermost first."""
         self.to_response: ToResponse = to_response
         """Makes the response of the handler's result."""
         self._takes_path_params = takes_path_params
