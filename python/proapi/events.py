@@ -17,9 +17,9 @@ from ._core.annotations import find_annotations
 from ._core.binding import WebSocketConnection
 from ._core.body import Decode, is_json_type, make_decode
 from ._core.conversion import InvalidValue
+from ._core.faults import describe_json
 from ._core.log import escape, logger
 from ._core.names import find_name, find_place, is_async
-from ._core.reader import describe_json
 from .errors import EventError, RouteError, WebSocketDisconnect, WebSocketMessageError
 
 _H = TypeVar("_H", bound=Callable[..., Any])

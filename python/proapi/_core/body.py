@@ -86,7 +86,7 @@ def make_decode(annotation: Any, constraints: Mapping[str, Any] | None = None) -
             try:
                 return validate(json.without_mark(data))
             except pydantic.ValidationError as error:
-                raise _from_pydantic(error) from None
+                raise from_pydantic(error) from None
 
         return decode_model
 
@@ -111,7 +111,8 @@ def invalid_json(why: str) -> InvalidValue:
     return InvalidValue("json_invalid", "JSON decode error", {"error": why})
 
 
-def _from_pydantic(error: Any) -> InvalidValue:
+def from_pydantic(error: Any) -> InvalidValue:
+    """``error``: pydantic's ValidationError."""
     if (count := error.error_count()) > _MOST_READ:
         return InvalidValue("too_many_errors", f"Input has {count} faults: too many to report each")
     found = InvalidValue("", "")

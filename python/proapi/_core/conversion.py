@@ -88,6 +88,12 @@ def make_conversion(annotation: Any, constraints: Mapping[str, Any]) -> tuple[Co
     return _with_checks(convert, kind, constraints), kind is list
 
 
+def takes_list(annotation: Any) -> bool:
+    """Whether it is a list, a set or a tuple, which takes all values of a name."""
+    annotation, _ = unwrap(annotation)
+    return (get_origin(annotation) or annotation) in _SEQUENCES
+
+
 def is_named_type(annotation: Any) -> bool:
     """Whether it is a name of a type: ``type Name = ...`` (Python 3.12) or ``typing_extensions.TypeAliasType``."""
     return type(annotation).__name__ == "TypeAliasType"

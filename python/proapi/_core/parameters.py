@@ -24,6 +24,7 @@ from .body import is_json_type
 from .conversion import Convert, find_validated, make_conversion, unwrap
 from .marker_search import find_marker
 from .markers import UNSET, Dependency, Marker, Source
+from .models import Model, has_fields, read_model, refuse_shared_source
 from .response_parameter import make_parameter
 
 _CONVERTERS: dict[str, type] = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
@@ -58,12 +59,14 @@ class Parameter(Struct):
     """The name that clients use."""
     annotation: Any
     convert: Convert | None
-    """None: the value is passed as it is (path), or is not text (body, files)."""
+    """None: the value is passed as it is (path), or is not text (body, files, models)."""
     is_list: bool = False
     default: Any = UNSET
     default_factory: Callable[[], Any] | None = None
     embed: bool = False
     constraints: Mapping[str, Any] = {}
+    model: Model | None = None
+    """Set: the values are the fields of a class."""
 
     @property
     def is_required(self) -> bool:
@@ -143,6 +146,7 @@ class _Reader:
                 self._found.connection = parameter.name
             else:
                 self._add(parameter)
+        refuse_shared_source((each.name, each.source, each.model) for each in self._found.values)
         if self._kind is Kind.WEBSOCKET and connection is None and not self._is_dependency:
             raise ValueError(
                 f"expected one parameter for the connection beside the path's ({self._in_path()}); {self._got()}"
@@ -299,6 +303,9 @@ class _Reader:
         self._refuse_impossible(found)
         if marker.source in (Source.BODY, Source.FILE):
             return found
+        if has_fields(annotation):
+            found.model = read_model(name, annotation, marker, parameter)
+            return found
         made = self._make_conversion(name, str if annotation is Any else annotation, marker.constraints)
         if made is None:
             raise ValueError(
@@ -332,9 +339,11 @@ class _Reader:
                 f" {self._in_path()}"
             )
         if self._kind is Kind.WEBSOCKET and found.source in (Source.BODY, Source.FORM, Source.FILE):
+            described = _describe(found.annotation)
+            query = f"; the query is Annotated[{described}, Query()]" if has_fields(found.annotation) else ""
             raise ValueError(
                 f"expected a value of the path, the query, a header or a cookie for {found.name!r}: a handshake has no"
-                f" body; a message is await {self._connection_name()}.receive_json({_describe(found.annotation)})"
+                f" body; a message is await {self._connection_name()}.receive_json({described}){query}"
             )
         if found.source is Source.FILE:
             item, _ = unwrap(found.annotation)

@@ -17,10 +17,11 @@ from msgspec import Struct
 
 from ..errors import RequestValidationError
 from .annotations import find_call
+from .faults import Errors
 from .markers import Dependency
 from .names import find_name, find_place, find_used_names, is_async
 from .parameters import Kind, Parameters, read_parameters
-from .reader import Errors, Reader
+from .reader import Reader
 from .threads import ThreadPool
 
 

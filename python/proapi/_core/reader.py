@@ -1,10 +1,9 @@
 """The values that one function takes from a request or a handshake: found, converted, or reported as missing or wrong.
 
-Errors are those of FastAPI's answers. Knows neither handlers nor dependencies.
+Knows neither handlers nor dependencies.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -12,18 +11,12 @@ import msgspec
 from ..datastructures import FormData
 from ..errors import HTTPException, RequestValidationError
 from ..uploads import UploadFile
-from . import json
 from .body import Decode, make_decode
 from .conversion import InvalidValue, unwrap
+from .faults import Errors, describe, describe_json, missing
 from .markers import Source
+from .model_reader import ModelReader
 from .parameters import Parameter, Parameters
-
-Errors = list[dict[str, Any]]
-"""Each as in FastAPI's answers: type, loc, msg, input and perhaps ctx."""
-
-# A client must not be able to make of a small request a response that is many times as large.
-_MOST_FAULTS = 100
-_MOST_ECHOED_BYTES = 1024 * 1024
 
 
 class Reader:
@@ -42,13 +35,22 @@ class Reader:
             for each in parameters.values
             if each.convert is not None and each.source is not Source.FORM
         )
-        self._form = tuple(each for each in parameters.values if each.source in (Source.FORM, Source.FILE))
-        self._body = _make_body([each for each in parameters.values if each.source is Source.BODY])
-        self.takes_form = bool(self._form)
-        self.takes_body = self._body is not None
-        self.is_trivial = not (self._texts or self._form or self._body or parameters.dependencies or reads_content)
+        is_form = (Source.FORM, Source.FILE)
+        self._form = tuple(each for each in parameters.values if each.source in is_form and each.model is None)
+        models = [ModelReader(each, each.model) for each in parameters.values if each.model is not None]
+        self._form_models = tuple(each for each in models if each.source is Source.FORM)
+        body = _make_body([each for each in parameters.values if each.source is Source.BODY])
+        self._wholes: tuple[ModelReader | _Body | _Bodies, ...] = tuple(
+            each for each in (*models, body) if each is not None and each not in self._form_models
+        )
+        """What takes more than one value."""
+        self.takes_form = bool(self._form or self._form_models)
+        self.takes_body = body is not None
+        self.is_trivial = not (
+            self._texts or self.takes_form or self._wholes or parameters.dependencies or reads_content
+        )
         """Whether the function takes the connection and values of the path as they are, and no more."""
-        if self._body and self._form:
+        if self.takes_body and self.takes_form:
             raise ValueError("expected a body of JSON or of a form, got parameters of both")
 
     def read(self, connection: Any) -> dict[str, Any]:
@@ -81,8 +83,8 @@ class Reader:
             else:
                 found = connection.path_params[key]
             _convert(parameter, found, arguments, errors)
-        if self._body is not None:
-            self._body.read(connection, arguments, errors)
+        for whole in self._wholes:
+            whole.read(connection, arguments, errors)
         self.keep_content(connection)
         if self.connection is not None:
             arguments[self.connection] = connection
@@ -109,6 +111,8 @@ class Reader:
             if error.status_code != 415 or request.headers.get("content-type"):
                 raise
             form = FormData()
+        for model in self._form_models:
+            model.read_form(form, arguments, errors)
         for parameter in self._form:
             found = form.getlist(parameter.key)
             if parameter.source is Source.FORM:
@@ -124,7 +128,7 @@ class Reader:
 def _convert(parameter: Parameter, found: Any, arguments: dict[str, Any], errors: Errors) -> None:
     if found is None:
         if parameter.is_required:
-            errors.append(_missing(parameter))
+            errors.append(missing(parameter.at))
         else:
             arguments[parameter.name] = parameter.make_default()
         return
@@ -134,41 +138,6 @@ def _convert(parameter: Parameter, found: Any, arguments: dict[str, Any], errors
         errors += describe(error, parameter.at, found)
 
 
-def _missing(parameter: Parameter) -> dict[str, Any]:
-    return {"type": "missing", "loc": list(parameter.at), "msg": "Field required", "input": None}
-
-
-def describe(error: InvalidValue, at: tuple[Any, ...], given: Any) -> Errors:
-    """Returns the faults as clients get them, 100 at the most."""
-    found = []
-    for kind, text, context, steps in error.errors[:_MOST_FAULTS]:
-        each: dict[str, Any] = {"type": kind, "loc": [*at, *steps], "msg": text, "input": _input_at(given, steps)}
-        if context:
-            each["ctx"] = dict(context)
-        found.append(each)
-    return found
-
-
-def _input_at(given: Any, steps: tuple[Any, ...]) -> Any:
-    """Follows the steps as far as they lead: a field that is missing is reported with what it is missing in."""
-    for step in steps:
-        try:
-            given = given[step]
-        except (LookupError, TypeError):
-            break
-    return given
-
-
-def describe_json(error: InvalidValue, at: tuple[Any, ...], data: bytes) -> Errors:
-    """As ``describe``, with each ``input`` from the JSON, unless the sum could be large: a fault in each of many nested
-    objects would repeat the innermost as often."""
-    given = None
-    if len(data) * min(len(error.errors), _MOST_FAULTS) <= _MOST_ECHOED_BYTES:
-        with suppress(ValueError):
-            given = json.decode(data)
-    return describe(error, at, given if json.can_be_nested(given) else None)
-
-
 async def _take_files(parameter: Parameter, found: list[UploadFile], arguments: dict[str, Any], errors: Errors) -> None:
     annotation, _ = unwrap(parameter.annotation)
     is_list = get_origin(annotation) is list
@@ -176,7 +145,7 @@ async def _take_files(parameter: Parameter, found: list[UploadFile], arguments: 
     values = [await each._read_whole() for each in found] if item is bytes else found
     if not values:
         if parameter.is_required:
-            errors.append(_missing(parameter))
+            errors.append(missing(parameter.at))
         else:
             arguments[parameter.name] = parameter.make_default()
     else:
@@ -198,7 +167,7 @@ class _Body:
         parameter = self._parameter
         if not data:
             if parameter.is_required:
-                errors.append({"type": "missing", "loc": ["body"], "msg": "Field required", "input": None})
+                errors.append(missing(("body",)))
             else:
                 arguments[parameter.name] = parameter.make_default()
             return
@@ -228,7 +197,7 @@ class _Bodies:
         for parameter, decode in self._members:
             if (raw := members.get(parameter.key)) is None:
                 if parameter.is_required:
-                    errors.append(_missing(parameter))
+                    errors.append(missing(parameter.at))
                 else:
                     arguments[parameter.name] = parameter.make_default()
                 continue
