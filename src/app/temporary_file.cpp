@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/descriptor.hpp"
+
 namespace proapi::detail {
 
 namespace {
@@ -28,45 +30,52 @@ constexpr std::uint64_t large_bytes = 16 << 20;  // to give back its blocks take
     return file;
 }
 
-void release(base::Descriptor file, void* mapped, std::uint64_t size) noexcept {
-    if (mapped) ::munmap(mapped, size);
-    file.reset();
-}
-
 }  // namespace
 
-TemporaryFile::TemporaryFile() : file_(open_nameless()) {}
+struct TemporaryFile::Open {
+    Open() = default;
+    Open(const Open&) = delete;
+    Open& operator=(const Open&) = delete;
+    ~Open() {
+        if (mapped) ::munmap(mapped, size);
+    }
+
+    const base::Descriptor file = open_nameless();
+    std::uint64_t size = 0;
+    void* mapped = nullptr;
+};
+
+TemporaryFile::TemporaryFile() : open_(std::make_shared<Open>()) {}
 
 TemporaryFile::~TemporaryFile() {
-    if (size_ > large_bytes) {
-        try {
-            auto file = std::make_shared<base::Descriptor>(std::move(file_));
-            std::thread([file, mapped = std::exchange(mapped_, nullptr), size = size_] {
-                release(std::move(*file), mapped, size);
-            }).detach();
-            return;
-        } catch (const std::exception&) {  // no thread, or no memory: it takes long
-        }
+    if (open_->size <= large_bytes) return;
+    try {
+        std::thread([open = std::move(open_)] {}).detach();
+    } catch (const std::exception&) {  // ignored: without a thread it is closed here
     }
-    release(std::move(file_), mapped_, size_);
+}
+
+std::uint64_t TemporaryFile::size() const noexcept {
+    return open_->size;
 }
 
 void TemporaryFile::append(std::string_view octets) {
     while (!octets.empty()) {
-        const ssize_t written = ::pwrite(file_.get(), octets.data(), octets.size(), static_cast<off_t>(size_));
+        const auto at = static_cast<off_t>(open_->size);
+        const ssize_t written = ::pwrite(open_->file.get(), octets.data(), octets.size(), at);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) base::throw_errno("a temporary file");
-        size_ += static_cast<std::uint64_t>(written);
+        open_->size += static_cast<std::uint64_t>(written);
         octets.remove_prefix(static_cast<std::size_t>(written));
     }
 }
 
 std::string_view TemporaryFile::map() {
-    if (size_ == 0) return {};
-    void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_.get(), 0);
+    if (open_->size == 0) return {};
+    void* const mapped = ::mmap(nullptr, open_->size, PROT_READ, MAP_SHARED, open_->file.get(), 0);
     if (mapped == MAP_FAILED) base::throw_errno("a temporary file");
-    mapped_ = mapped;
-    return {static_cast<const char*>(mapped_), size_};
+    open_->mapped = mapped;
+    return {static_cast<const char*>(mapped), open_->size};
 }
 
 }  // namespace proapi::detail

@@ -5,8 +5,6 @@
 #include <memory>
 #include <string_view>
 
-#include "base/descriptor.hpp"
-
 namespace proapi::detail {
 
 // Everything here may block: call it in threads.
@@ -21,16 +19,16 @@ public:
 
     // Throws std::system_error: the disk is full, for example. Some of the octets may be written then.
     void append(std::string_view octets);
-    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+    [[nodiscard]] std::uint64_t size() const noexcept;
 
     // Maps what the file has now: it can be read until this object is destroyed. Call it once, after the last append().
     // Throws std::system_error.
     [[nodiscard]] std::string_view map();
 
 private:
-    base::Descriptor file_;
-    std::uint64_t size_ = 0;
-    void* mapped_ = nullptr;
+    struct Open;
+
+    std::shared_ptr<Open> open_;
 };
 
 }  // namespace proapi::detail
