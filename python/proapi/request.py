@@ -28,12 +28,13 @@ class Request:
     none. A ``def`` handler is called once the body is whole, and reads ``content``.
     """
 
-    __slots__ = ("_app", "_exchange", "_form", "_headers", "_info", "_query_params", "_state")
+    __slots__ = ("_app", "_exchange", "_form", "_has_taken_files", "_headers", "_info", "_query_params", "_state")
 
     def __init__(self, info: RequestInfo, exchange: Exchange | None = None, app: "ProAPI | None" = None) -> None:
         self._info = info
         self._exchange = exchange
         self._form: FormData | None = None
+        self._has_taken_files = False
         self._headers: Headers | None = None
         self._query_params: QueryParams | None = None
         self._state: State | None = None
@@ -215,7 +216,7 @@ class Request:
         or ``async with request.form() as form:``, which closes the files.
 
         A multipart body is read while it arrives: files of more than 1 MiB together are kept in a temporary file.
-        Later calls return the same.
+        Later calls return the same, but after ``files()`` the text fields alone.
 
         Args:
             max_files: Files of a multipart form.
@@ -232,7 +233,13 @@ class Request:
             OSError: A file can't be kept: the disk is full, for example.
             RuntimeError: ``stream()`` has taken the body.
         """
-        return FormCall(self._read_form(max_fields, max_files, max_part_size))
+        return FormCall(self._read_rest_of_form(max_fields, max_files, max_part_size))
+
+    async def _read_rest_of_form(self, max_fields: int, max_files: int, max_text: int) -> FormData:
+        form = await self._read_form(max_fields, max_files, max_text)
+        if self._has_taken_files:
+            return FormData((name, value) for name, value in form.multi_items() if isinstance(value, str))
+        return form
 
     async def _read_form(self, max_fields: int, max_files: int, max_text: int) -> FormData:
         if self._form is not None:
@@ -261,10 +268,16 @@ class Request:
             self._form = FormData(pairs)
         return self._form
 
+    async def _whole_form(self) -> FormData:
+        """As ``form()``, with the files in any case."""
+        return await self._read_form(1000, 1000, 1024 * 1024)
+
     async def files(self) -> FormFiles:
-        """Returns the files of ``form()`` alone, as a mapping: ``[]`` and ``get()`` return the last UploadFile of a
-        name, ``getlist(name)`` all of them. Empty for a urlencoded form. Raises as ``form()``."""
-        form = await self.form()
+        """Takes the files out of the form, as a mapping: ``[]`` and ``get()`` return the last UploadFile of a name,
+        ``getlist(name)`` all of them. Empty for a urlencoded form. ``form()`` then has the text fields alone. Raises as
+        ``form()``."""
+        form = await self._whole_form()
+        self._has_taken_files = True
         return FormFiles((name, value) for name, value in form.multi_items() if isinstance(value, UploadFile))
 
     async def is_disconnected(self) -> bool:

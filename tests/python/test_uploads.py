@@ -153,6 +153,29 @@ async def test_what_a_form_may_not_be(
     assert expected[1] in answer.decode()
 
 
+@promise("form-files")
+async def test_files_are_taken_out_of_the_form(serve: Serve) -> None:
+    """As a program expects that asks for files and for fields; parameters still find theirs."""
+    app = ProAPI()
+
+    @app.middleware
+    async def look(request: Request, call_next: Any) -> Any:
+        both = await request.form()
+        files = await request.files()
+        fields = await request.form()
+        assert [name for name, _ in both.multi_items()] == ["note", "media"]
+        assert [(name, file.data) for name, file in files.multi_items()] == [("media", b"x")]
+        assert fields.multi_items() == [("note", "n")]
+        return await call_next(request)
+
+    @app.post("/")
+    async def handler(media: UploadFile, note: Annotated[str, Form()]) -> Any:
+        return [note, media.filename]
+
+    body = part("note", b"n") + part("media", b"x", "a.bin") + b"--b--\r\n"
+    assert await post(await serve(app), body) == (200, b'["n","a.bin"]')
+
+
 @promise("form-limits")
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_urlencoded_form_is_bounded_too(serve: Serve, whole: bool) -> None:

@@ -106,7 +106,7 @@ class Reader:
 
     async def _collect_form(self, request: Any, arguments: dict[str, Any], errors: Errors) -> None:
         try:
-            form = await request.form()
+            form = await request._whole_form()
         except HTTPException as error:
             if error.status_code != 415 or request.headers.get("content-type"):
                 raise
