@@ -69,7 +69,8 @@ void unsubscribe(Market& market, const proapi::WebSocket& websocket, const Symbo
 class Screen {
 public:
     Screen(Market& market, proapi::WebSocket websocket) : market_(&market), websocket_(std::move(websocket)) {}
-    Screen(Screen&& other) noexcept : market_(std::exchange(other.market_, nullptr)), websocket_(std::move(other.websocket_)) {}
+    Screen(Screen&& other) noexcept
+        : market_(std::exchange(other.market_, nullptr)), websocket_(std::move(other.websocket_)) {}
     ~Screen() {
         if (!market_) return;
         for (auto& [symbol, stock] : *market_) stock.subscribers.erase(websocket_);
