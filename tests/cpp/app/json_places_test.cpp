@@ -102,6 +102,19 @@ TEST(JsonPlaces, ThatAreNotFound) {
     EXPECT_EQ(place_in<std::vector<int>>(large), "?");
 }
 
+// Refuses what has no "y", in its own way.
+struct Strict {
+    int x = 0;
+    friend void from_json(const Json& json, Strict& strict) {
+        if (!json.contains("y")) throw 5;
+        json.at("x").get_to(strict.x);
+    }
+};
+
+TEST(JsonPlaces, ATypeThatThrowsSomethingElseForParts) {
+    EXPECT_EQ(place_in<Strict>(R"({"x": "a", "y": 1})"), "?");
+}
+
 TEST(JsonPlaces, OfAPart) {
     const Json whole = Json::parse(R"({"a": [1, {"b": 2}], "c": 2})");
     EXPECT_EQ(find_place(whole, whole).location, Json::array());
