@@ -18,6 +18,10 @@
 
 namespace proapi {
 
+namespace detail {
+class TemporaryFile;
+}
+
 // A file in a form. Do not use the client's file name as a path: it may be "../../etc/passwd", or empty.
 struct UploadFile {
     std::string name;      // the form field's name; several files may have the same
@@ -27,6 +31,7 @@ struct UploadFile {
     // is then read where the view is.
     std::string_view data;
     std::shared_ptr<const void> owner;  // keeps the octets: `data` lives as long as a copy of this file
+    std::shared_ptr<const detail::TemporaryFile> disk = nullptr;  // internal
 
     // Writes `data` to a file of your naming, in a thread; a file that is there is overwritten. Throws
     // std::system_error.

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_MOST_FILES = 1000
+_MOST_FIELDS = 1000
+_MOST_TEXT_BYTES = 1024 * 1024
+
 
 class Request:
     """One HTTP request; handlers receive it.
@@ -211,7 +215,13 @@ class Request:
         except ValueError as error:
             raise RequestBodyError(f"The body: {error}") from None
 
-    def form(self, *, max_files: int = 1000, max_fields: int = 1000, max_part_size: int = 1024 * 1024) -> FormCall:
+    def form(
+        self,
+        *,
+        max_files: int = _MOST_FILES,
+        max_fields: int = _MOST_FIELDS,
+        max_part_size: int = _MOST_TEXT_BYTES,
+    ) -> FormCall:
         """Reads an application/x-www-form-urlencoded or multipart/form-data body (RFC 7578): ``await request.form()``,
         or ``async with request.form() as form:``, which closes the files.
 
@@ -219,9 +229,9 @@ class Request:
         Later calls return the same, but after ``files()`` the text fields alone.
 
         Args:
-            max_files: Files of a multipart form.
-            max_fields: Text fields of a multipart form.
-            max_part_size: Octets of all text fields together.
+            max_files: Files of a multipart form, 1000 by default.
+            max_fields: Text fields of a multipart form, 1000 by default.
+            max_part_size: Octets of all text fields together, 1 MiB by default.
 
         Returns:
             Text fields as ``str`` and files as ``UploadFile``, as a mapping like ``query_params``.
@@ -270,7 +280,7 @@ class Request:
 
     async def _whole_form(self) -> FormData:
         """As ``form()``, with the files in any case."""
-        return await self._read_form(1000, 1000, 1024 * 1024)
+        return await self._read_form(_MOST_FIELDS, _MOST_FILES, _MOST_TEXT_BYTES)
 
     async def files(self) -> FormFiles:
         """Takes the files out of the form, as a mapping: ``[]`` and ``get()`` return the last UploadFile of a name,

@@ -1,12 +1,11 @@
 #include "app/form.hpp"
 
-#include <cerrno>
-#include <fstream>
-#include <optional>
-#include <system_error>
+#include <fcntl.h>
+
 #include <utility>
 
 #include "app/temporary_file.hpp"
+#include "base/descriptor.hpp"
 #include "http/form.hpp"
 #include "http/form_reader.hpp"
 #include "proapi/to_thread.hpp"
@@ -19,19 +18,6 @@ namespace {
 
 constexpr std::size_t memory_bytes = 1 << 20;   // of the files of a form; the others go to the disk
 constexpr std::size_t written_bytes = 1 << 18;  // at once
-
-// Opened when it is first written, in a thread.
-class Disk {
-public:
-    void append(std::string_view octets) {
-        if (!file_) file_.emplace();
-        file_->append(octets);
-    }
-    [[nodiscard]] std::string_view map() { return file_->map(); }
-
-private:
-    std::optional<TemporaryFile> file_;
-};
 
 // The files of one form, one after the other: in memory up to a limit, and beyond it in one temporary file for all of
 // them, so that a thousand files need neither much memory nor many descriptors.
@@ -80,6 +66,7 @@ public:
             if (kept.is_on_disk) {
                 kept.file.data = on_disk.substr(kept.begin, kept.size);
                 kept.file.owner = disk_;
+                kept.file.disk = disk_;
             } else if (!kept.memory.empty()) {
                 const auto memory = std::make_shared<const std::string>(std::move(kept.memory));
                 kept.file.data = *memory;
@@ -107,7 +94,7 @@ private:
     std::size_t memory_left_ = memory_bytes;
     std::string unwritten_;
     std::size_t disk_size_ = 0;
-    const std::shared_ptr<Disk> disk_ = std::make_shared<Disk>();
+    const std::shared_ptr<TemporaryFile> disk_ = std::make_shared<TemporaryFile>();
 };
 
 [[nodiscard]] http::FormLimits make_limits(const FormOptions& options) {
@@ -199,10 +186,13 @@ Task<FormData> read_form(BodyStream body, std::string content_type, FormOptions 
 
 Task<> UploadFile::save(std::filesystem::path path) const {
     auto write = [file = *this, path = std::move(path)] {
-        std::ofstream target(path, std::ios::binary | std::ios::trunc);
-        target.write(file.data.data(), static_cast<std::streamsize>(file.data.size()));
-        target.close();
-        if (!target) throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), path.string());
+        const base::Descriptor target(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+        if (!target) base::throw_errno(path.c_str());
+        if (file.disk) {
+            file.disk->copy_to(target.get(), file.data);
+        } else {
+            detail::write_all(target.get(), file.data);
+        }
     };
     return to_thread(std::move(write));
 }

@@ -4,8 +4,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -17,6 +20,7 @@ namespace proapi::detail {
 namespace {
 
 constexpr std::uint64_t large_bytes = 16 << 20;  // to give back its blocks takes long
+constexpr std::size_t copied_bytes = 1 << 18;    // at once
 
 [[nodiscard]] base::Descriptor open_nameless() {
     const std::filesystem::path directory = std::filesystem::temp_directory_path();
@@ -40,7 +44,7 @@ struct TemporaryFile::Open {
         if (mapped) ::munmap(mapped, size);
     }
 
-    const base::Descriptor file = open_nameless();
+    base::Descriptor file;
     std::uint64_t size = 0;
     void* mapped = nullptr;
 };
@@ -55,11 +59,8 @@ TemporaryFile::~TemporaryFile() {
     }
 }
 
-std::uint64_t TemporaryFile::size() const noexcept {
-    return open_->size;
-}
-
 void TemporaryFile::append(std::string_view octets) {
+    if (!open_->file) open_->file = open_nameless();
     while (!octets.empty()) {
         const auto at = static_cast<off_t>(open_->size);
         const ssize_t written = ::pwrite(open_->file.get(), octets.data(), octets.size(), at);
@@ -76,6 +77,28 @@ std::string_view TemporaryFile::map() {
     if (mapped == MAP_FAILED) base::throw_errno("a temporary file");
     open_->mapped = mapped;
     return {static_cast<const char*>(mapped), open_->size};
+}
+
+void TemporaryFile::copy_to(int target, std::string_view part) const {
+    auto at = static_cast<off_t>(part.data() - static_cast<const char*>(open_->mapped));
+    std::string buffer(std::min(part.size(), copied_bytes), '\0');
+    for (std::size_t left = part.size(); left > 0;) {
+        const ssize_t count = ::pread(open_->file.get(), buffer.data(), std::min(left, buffer.size()), at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) base::throw_errno("a temporary file");
+        write_all(target, {buffer.data(), static_cast<std::size_t>(count)});
+        at += count;
+        left -= static_cast<std::size_t>(count);
+    }
+}
+
+void write_all(int target, std::string_view octets) {
+    while (!octets.empty()) {
+        const ssize_t written = ::write(target, octets.data(), octets.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) base::throw_errno("write()");
+        octets.remove_prefix(static_cast<std::size_t>(written));
+    }
 }
 
 }  // namespace proapi::detail

@@ -82,9 +82,8 @@ private:
     // Refuses the handshake with the response to the exception, if there is one; otherwise the handler has failed.
     static void refuse(ConnectionState& state, const std::exception_ptr& error) {
         service::WebSocket& websocket = state.websocket();
-        if (websocket.is_accepted()) return fail(state, describe(error));
-        if (websocket.is_closed() && find_http_exception(error)) return;  // the client no longer waits for it
-        if (websocket.is_closed()) return fail(state, describe(error));
+        if (!websocket.is_accepted() && websocket.is_closed() && find_http_exception(error)) return;  // nobody waits
+        if (websocket.is_accepted() || websocket.is_closed()) return fail(state, describe(error));
         try {
             const auto response = find_response(state, error);
             if (!response) return fail(state, describe(error));

@@ -113,7 +113,8 @@ void register_uploads(proapi::ProAPI& app) {
         "/features/upload/form",
         [](BodyStream body) -> Task<Json> {
             const proapi::FormData form = co_await body.form();
-            const std::string_view data = form.files.at(0).data;
+            co_await form.files.at(0).save("/dev/null");
+            const std::string_view data = form.files[0].data;
             co_return Json{{"name", form.fields["name"]}, {"size", data.size()}, {"end", data.substr(data.size() - 3)}};
         },
         large);

@@ -204,7 +204,7 @@ async def test_a_form_beside_files() -> None:
     answer = await ask(
         "asgi", app, "/", method="POST", body=MULTIPART + b"--x--\r\n", content_type="multipart/form-data; boundary=x"
     )
-    assert answer == (200, ["a", [], "content"])  # a file is no text
+    assert answer == (200, ["a", [], "content"])  # a file is not a text field
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True):

@@ -231,7 +231,7 @@ TEST_F(Parameters, Files) {
     EXPECT_EQ(errors_of(send("/all", type, name + end)), Json::array({missing("body", "photo")}));
     EXPECT_EQ(errors_of(send("/all", "Content-Type: application/x-www-form-urlencoded\r\n", "photo=a")),
               Json::array({missing("body", "photo")}))
-        << "a text is no file";
+        << "a text field is not a file";
 }
 
 TEST_F(Parameters, OfAHandlerThatReadsItsBodyInParts) {

@@ -1,12 +1,17 @@
 // A temporary file without a name.
 #include "app/temporary_file.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <system_error>
+
+#include "base/descriptor.hpp"
 
 namespace proapi::detail {
 namespace {
@@ -41,7 +46,6 @@ TEST(TemporaryFile, IsWrittenAndMapped) {
         file.append("some ");
         file.append("");
         file.append("octets");
-        EXPECT_EQ(file.size(), 11U);
         EXPECT_EQ(file.map(), "some octets");
         EXPECT_TRUE(std::filesystem::is_empty(directory)) << "it has no name";
     }
@@ -58,9 +62,27 @@ TEST(TemporaryFile, ALargeOne) {
     EXPECT_EQ(mapped.back(), 'a');
 }
 
+TEST(TemporaryFile, APartIsCopied) {
+    std::string octets(600'000, '\0');
+    for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<char>(i % 251);
+    TemporaryFile file;
+    file.append(octets);
+    const std::string path = testing::TempDir() + "temporary_file_copy";
+    const base::Descriptor target(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const std::string_view mapped = file.map();
+    file.copy_to(target.get(), mapped.substr(1000, 550'000));
+    file.copy_to(target.get(), mapped.substr(600'000));
+    std::ifstream copied(path, std::ios::binary);
+    EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(copied), {}) == octets.substr(1000, 550'000));
+    const base::Descriptor unwritable(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_THROW(file.copy_to(unwritable.get(), mapped), std::system_error);
+    std::filesystem::remove(path);
+}
+
 TEST(TemporaryFile, WhereThereIsNoDirectory) {
     const TemporaryDirectory here("/no/such/directory");
-    EXPECT_THROW(TemporaryFile(), std::system_error);
+    TemporaryFile file;
+    EXPECT_THROW(file.append("a"), std::system_error);
 }
 
 }  // namespace
